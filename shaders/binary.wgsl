@@ -1,0 +1,55 @@
+// A function of two elements with broadcasting: both sides are read through strides, 0 where they stretch.
+// `function` selects it; see src/ops/binary.rs for the formulas.
+
+struct Params {
+    size: array<vec4<u32>, 2>,
+    left_strides: array<vec4<u32>, 2>,
+    right_strides: array<vec4<u32>, 2>,
+    count: u32,
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
+}
+
+override function: u32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> left: array<f32>;
+@group(0) @binding(2) var<storage, read> right: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+
+fn combine(x: f32, y: f32) -> f32 {
+    switch function {
+        case 0u: { return x + y; }
+        case 1u: { return x - y; }
+        case 2u: { return x * y; }
+        case 3u: { return x / y; }
+        case 4u: { return maximum(x, y); }
+        case 5u: { return minimum(x, y); }
+        default: { return select(x, x * y, x < 0.0); }
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    var rest = index;
+    var l = 0u;
+    var r = 0u;
+    for (var step = 0u; step < 8u; step++) {
+        let dim = 7u - step;
+        let size = params.size[dim / 4u][dim % 4u];
+        let position = rest % size;
+        rest /= size;
+        l += position * params.left_strides[dim / 4u][dim % 4u];
+        r += position * params.right_strides[dim / 4u][dim % 4u];
+    }
+    output[index] = combine(left[l], right[r]);
+}

@@ -1,0 +1,54 @@
+// Converts between float32 and int32.
+
+struct Params {
+    count: u32,
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> floats: array<f32>;
+@group(0) @binding(2) var<storage, read_write> truncated: array<i32>;
+@group(0) @binding(1) var<storage, read> integers: array<i32>;
+@group(0) @binding(2) var<storage, read_write> rounded: array<f32>;
+
+// Toward zero; saturating, NaN to 0. The limits are written out because drivers differ on what is out of range.
+fn truncate(x: f32) -> i32 {
+    if is_nan(x) {
+        return 0;
+    }
+    if x >= 2147483648.0 {
+        return 2147483647;
+    }
+    if x <= -2147483648.0 {
+        return -2147483647 - 1;
+    }
+    return i32(x);
+}
+
+@compute @workgroup_size(64)
+fn to_int32(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    truncated[index] = truncate(floats[index]);
+}
+
+@compute @workgroup_size(64)
+fn to_float32(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    rounded[index] = f32(integers[index]);
+}

@@ -1,0 +1,71 @@
+//! Where the inputs come from: a file that is named, one that lies beside the model, or a random generator.
+
+use crate::message;
+use crate::model_file::ModelFile;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use tfjs_wgpu::{Error, ErrorKind, NamedTensors, Result, session, tensor_file};
+
+/// The seed of random inputs.
+const SEED: u64 = 1;
+
+/// Inputs beside a model, in the order of preference.
+const BESIDE_THE_MODEL: [&str; 3] = ["input.safetensors", "input.npz", "input.json"];
+
+/// Where the inputs come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A file the user named.
+    Named(PathBuf),
+    /// A file beside the model.
+    Beside(PathBuf),
+    /// The generator.
+    Random { batch: usize },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Named(path) | Origin::Beside(path) => write!(f, "{}", path.display()),
+            Origin::Random { batch } => write!(f, "random, batch {batch}, seed {SEED}"),
+        }
+    }
+}
+
+impl Origin {
+    /// `error` with the file, if it is the inputs' fault.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        match self {
+            Origin::Named(path) | Origin::Beside(path) if error.kind() == ErrorKind::Input => {
+                error.at(path.display().to_string())
+            }
+            _ => error,
+        }
+    }
+}
+
+/// The inputs for a model; a note says which, unless the user named them.
+pub(crate) fn inputs(named: Option<&Path>, file: &ModelFile, random_batch: usize) -> Result<(NamedTensors, Origin)> {
+    let origin = match (named, beside(file, &BESIDE_THE_MODEL)) {
+        (Some(path), _) => Origin::Named(path.to_path_buf()),
+        (None, Some(path)) => Origin::Beside(path),
+        (None, None) => Origin::Random { batch: random_batch },
+    };
+    let inputs = match &origin {
+        Origin::Named(path) => tensor_file::read(path)?,
+        Origin::Beside(path) => {
+            message::note(&format!("input: {origin}"));
+            tensor_file::read(path)?
+        }
+        Origin::Random { batch } => {
+            message::note(&format!("input: {origin} (--input FILE for your own)"));
+            session::random_inputs(&file.model, *batch, SEED)?
+        }
+    };
+    Ok((inputs, origin))
+}
+
+/// The first of `names` that is a file beside the model.
+pub(crate) fn beside(file: &ModelFile, names: &[&str]) -> Option<PathBuf> {
+    names.iter().map(|name| file.folder.join(name)).find(|path| path.is_file())
+}

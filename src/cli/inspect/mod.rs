@@ -1,0 +1,175 @@
+//! `inspect`: what is in a model, and what becomes of it. Needs no GPU.
+
+mod object;
+
+use crate::arguments::SemanticsArgument;
+use crate::message::{self, Failure};
+use crate::model_file::{ModelFile, skew_lines};
+use crate::table::{Align, Table};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tfjs_wgpu::graph::Source;
+use tfjs_wgpu::kernel::{DeviceFacts, Shader};
+use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::tensor::TensorType;
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result, ops};
+
+/// Show a model: its layers, or one of the views below
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = object::HELP)]
+pub(crate) struct InspectArguments {
+    /// A model.json, or the folder that holds it
+    model: PathBuf,
+    #[command(flatten)]
+    view: View,
+    /// The batch size of the plan [default: 1]
+    #[arg(long, value_name = "N", requires = "plan", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Whose behaviour to show where TF.js and Keras differ
+    #[arg(long, value_enum, default_value = "tfjs")]
+    semantics: SemanticsArgument,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct View {
+    /// The operators, one a line
+    #[arg(long)]
+    graph: bool,
+    /// The dispatches of one prediction on a phone of the lowest class
+    #[arg(long)]
+    plan: bool,
+    /// The weights as they are stored
+    #[arg(long)]
+    weights: bool,
+    /// The WGSL text of one shader as the GPU gets it
+    #[arg(long, value_name = "NAME")]
+    shader: Option<String>,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let view = &arguments.view;
+    let shader = view.shader.as_deref().map(shader).transpose()?;
+    let options = LoadOptions { semantics: arguments.semantics.into(), ..LoadOptions::default() };
+    let model = ModelFile::load(&arguments.model, options)?.model;
+    if let Some(shader) = shader {
+        write!(out, "{}", shader.text())?;
+    } else if view.graph {
+        write!(out, "{}", model.graph())?;
+    } else if view.plan {
+        write!(out, "{}", plan(&model)?.text(arguments.batch.unwrap_or(1) as usize)?)?;
+    } else if view.weights {
+        write_weights(&model, out)?;
+    } else if view.json {
+        serde_json::to_writer(&mut *out, &object::object(&model)?)?;
+        writeln!(out)?;
+    } else {
+        write_summary(&model, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shader(name: &str) -> Result<&'static Shader> {
+    ops::shader(name).ok_or_else(|| {
+        let names: Vec<&str> = ops::shaders().map(|shader| shader.name).collect();
+        Error::new(ErrorKind::Input, format!("no shader is called `{name}`"))
+            .hint(format!("the shaders are: {}", names.join(", ")))
+    })
+}
+
+/// The plan for the lowest class of devices: the same on every machine.
+fn plan(model: &Model) -> Result<Plan> {
+    Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::Outputs)
+}
+
+fn operators(model: &Model) -> usize {
+    model.graph().nodes().iter().filter(|node| matches!(node.source, Source::Op(_))).count()
+}
+
+/// The inputs and outputs with their types.
+fn ends(model: &Model) -> Vec<(&'static str, &str, &TensorType)> {
+    let graph = model.graph();
+    let inputs = graph.inputs().map(|(_, node)| ("input", node.name.as_str(), &node.ty));
+    let outputs = graph.outputs().iter().map(|(name, id)| ("output", name.as_str(), &graph.node(*id).ty));
+    inputs.chain(outputs).collect()
+}
+
+/// Numbers in the weights of all layers; those inside a nested model are counted by the model already.
+fn parameters(model: &Model) -> u64 {
+    model.layers().iter().filter(|layer| layer.depth == 0).map(|layer| layer.parameters).sum()
+}
+
+fn stored_bytes(model: &Model) -> u64 {
+    model.weights().iter().map(|weight| weight.stored_bytes).sum()
+}
+
+fn write_summary(model: &Model, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}: {}\n", message::printable(model.name()), message::printable(model.format()))?;
+    write_layers(model, out)?;
+    writeln!(out)?;
+    let mut table = Table::new(&[Align::Left, Align::Left, Align::Left, Align::Left]);
+    for (end, name, ty) in ends(model) {
+        table.row([end.into(), name.into(), ty.dtype.to_string(), ty.shape.to_string()]);
+    }
+    table.write(out, "")?;
+    writeln!(out)?;
+    let dispatches = match plan(model).and_then(|plan| plan.counts(1)) {
+        Ok(counts) => counts.dispatches.to_string(),
+        Err(error) => format!("none: {error}"),
+    };
+    let mut totals = Table::new(&[Align::Left, Align::Left]);
+    totals.row(["layers".into(), model.layers().len().to_string()]);
+    totals.row(["parameters".into(), parameters(model).to_string()]);
+    totals.row(["weight bytes".into(), stored_bytes(model).to_string()]);
+    totals.row(["operators".into(), operators(model).to_string()]);
+    totals.row(["dispatches".into(), dispatches]);
+    totals.write(out, "")?;
+    let skews = skew_lines(model);
+    if !skews.is_empty() {
+        writeln!(out)?;
+    }
+    for line in skews {
+        writeln!(out, "{}", message::printable(&line))?;
+    }
+    Ok(())
+}
+
+fn write_layers(model: &Model, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::with_header(&[
+        ("layer", Align::Left),
+        ("class", Align::Left),
+        ("output shape", Align::Left),
+        ("parameters", Align::Right),
+        ("connected to", Align::Left),
+    ]);
+    for layer in model.layers() {
+        table.row([
+            format!("{}{}", "  ".repeat(layer.depth), layer.name),
+            layer.class.clone(),
+            layer.output_shape.to_string(),
+            layer.parameters.to_string(),
+            layer.connected_to.join(", "),
+        ]);
+    }
+    table.write(out, "")
+}
+
+fn write_weights(model: &Model, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::with_header(&[
+        ("weight", Align::Left),
+        ("shape", Align::Left),
+        ("stored as", Align::Left),
+        ("bytes", Align::Right),
+    ]);
+    for weight in model.weights() {
+        let shape = format!("{:?}", weight.shape);
+        table.row([weight.name.clone(), shape, weight.stored.clone(), weight.stored_bytes.to_string()]);
+    }
+    table.write(out, "")
+}

@@ -1,0 +1,119 @@
+//! A model as one JSON object.
+
+use crate::model_file::skew_lines;
+use serde_json::{Value, json};
+use tfjs_wgpu::graph::{NodeId, Source};
+use tfjs_wgpu::model::{LayerSummary, WeightSummary};
+use tfjs_wgpu::tensor::{Dim, Shape, TensorType};
+use tfjs_wgpu::{Model, Result};
+
+/// What the fields mean, for `--help`.
+pub(crate) const HELP: &str = "\
+The object that --json prints:
+  schema    1; a higher number where the meaning of a field has changed
+  name, format, semantics
+  inputs, outputs
+            [{name, dtype, shape}]
+  layers    [{name, class, depth, output_shape, parameters, connected_to}]
+  weights   [{name, shape, stored, stored_bytes}]
+  operators [{id, name, operator, inputs, dtype, shape}]
+  plan      for a batch of 1: {text, dispatches, upload_bytes, download_bytes, slot_bytes,
+            weight_bytes, flops}
+  totals    {layers, parameters, weight_bytes, operators}
+  differences_between_tfjs_and_keras, warnings
+            lines of text
+The batch stands in shapes as null.";
+
+/// Everything about the model.
+pub(crate) fn object(model: &Model) -> Result<Value> {
+    let ends = |wanted: &str| -> Value {
+        let ends = super::ends(model).into_iter().filter(|(end, ..)| *end == wanted);
+        ends.map(|(_, name, ty)| typed(name, ty)).collect()
+    };
+    Ok(json!({
+        "schema": 1,
+        "name": model.name(),
+        "format": model.format(),
+        "semantics": model.options().semantics.to_string(),
+        "inputs": ends("input"),
+        "outputs": ends("output"),
+        "layers": model.layers().iter().map(layer).collect::<Value>(),
+        "weights": model.weights().iter().map(weight).collect::<Value>(),
+        "operators": operators(model),
+        "plan": plan(model)?,
+        "totals": {
+            "layers": model.layers().len(),
+            "parameters": super::parameters(model),
+            "weight_bytes": super::stored_bytes(model),
+            "operators": super::operators(model),
+        },
+        "differences_between_tfjs_and_keras": skew_lines(model),
+        "warnings": model.warnings(),
+    }))
+}
+
+fn shape(shape: &Shape) -> Value {
+    let dim = |dim: &Dim| match dim {
+        Dim::Batch => Value::Null,
+        Dim::Fixed(size) => (*size).into(),
+    };
+    shape.dims().iter().map(dim).collect()
+}
+
+fn typed(name: &str, ty: &TensorType) -> Value {
+    json!({ "name": name, "dtype": ty.dtype.to_string(), "shape": shape(&ty.shape) })
+}
+
+fn layer(layer: &LayerSummary) -> Value {
+    json!({
+        "name": layer.name,
+        "class": layer.class,
+        "depth": layer.depth,
+        "output_shape": shape(&layer.output_shape),
+        "parameters": layer.parameters,
+        "connected_to": layer.connected_to,
+    })
+}
+
+fn weight(weight: &WeightSummary) -> Value {
+    json!({
+        "name": weight.name,
+        "shape": weight.shape,
+        "stored": weight.stored,
+        "stored_bytes": weight.stored_bytes,
+    })
+}
+
+fn operators(model: &Model) -> Value {
+    let graph = model.graph();
+    let operator = |(id, node): (NodeId, &tfjs_wgpu::graph::Node)| {
+        let operator = match &node.source {
+            Source::Input => "input".to_string(),
+            Source::Constant(_) => "constant".to_string(),
+            Source::Op(op) => op.to_string(),
+        };
+        json!({
+            "id": id.index(),
+            "name": node.name,
+            "operator": operator,
+            "inputs": node.inputs.iter().map(|input| input.index()).collect::<Vec<_>>(),
+            "dtype": node.ty.dtype.to_string(),
+            "shape": shape(&node.ty.shape),
+        })
+    };
+    graph.ids().zip(graph.nodes()).map(operator).collect()
+}
+
+fn plan(model: &Model) -> Result<Value> {
+    let plan = super::plan(model)?;
+    let counts = plan.counts(1)?;
+    Ok(json!({
+        "text": plan.text(1)?,
+        "dispatches": counts.dispatches,
+        "upload_bytes": counts.upload_bytes,
+        "download_bytes": counts.download_bytes,
+        "slot_bytes": counts.slot_bytes,
+        "weight_bytes": counts.weight_bytes,
+        "flops": counts.work.flops,
+    }))
+}

@@ -1,0 +1,71 @@
+//! The command `tfjs-wgpu`: runs, checks and describes TF.js layers models from a terminal.
+//!
+//! It uses the library's public interface alone. stdout is data and stderr is talk; the exit code is 0 for a good
+//! answer, 1 where the answer is no, 2 where there is none. One file per verb.
+
+mod arguments;
+mod check;
+mod devices;
+mod input;
+mod inspect;
+mod message;
+mod model_file;
+mod ranking;
+mod run;
+mod table;
+mod values;
+
+use clap::{ColorChoice, Parser, Subcommand};
+use message::Failure;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Runs TensorFlow.js layers models on the GPU, and checks every answer.
+#[derive(Debug, Parser)]
+#[command(version, color = ColorChoice::Never, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "stdout is data, stderr is talk. \
+    Exit codes: 0 good; 1 the answer is no; 2 it could not be done.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::RunArguments),
+    Check(check::CheckArguments),
+    Inspect(inspect::InspectArguments),
+    Devices(devices::DevicesArguments),
+}
+
+fn main() -> ExitCode {
+    quiet_device_select();
+    let verb = Cli::parse().verb;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let answer = match &verb {
+        Verb::Run(arguments) => run::run(arguments, &mut out),
+        Verb::Check(arguments) => check::check(arguments, &mut out),
+        Verb::Inspect(arguments) => inspect::inspect(arguments, &mut out),
+        Verb::Devices(arguments) => devices::devices(arguments, &mut out),
+    };
+    match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+        Ok(code) => code,
+        // The reader has seen enough, as `head` has.
+        Err(Failure::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            message::failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Mesa's device-select layer looks for a display, and where there is no session, as in a container or over ssh, it
+/// has a line printed that looks like an error of this command.
+#[allow(unsafe_code)]
+fn quiet_device_select() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: nothing has started a thread yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}

@@ -1,0 +1,94 @@
+//! What the command says on stderr: errors, warnings and notes.
+//!
+//! A stderr that takes nothing is no reason to stop, so failures to write to it are ignored.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use tfjs_wgpu::Error;
+
+/// Why a verb has no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library, or what the user gave.
+    Error(Error),
+    /// stdout took no more.
+    Stdout(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Stdout(error)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Failure::Stdout(error.into())
+    }
+}
+
+/// Says what went wrong, why, and what to do about it.
+pub(crate) fn failure(failure: &Failure) {
+    match failure {
+        Failure::Error(error) => {
+            say("error: ", &error.to_string());
+            explain(error);
+        }
+        Failure::Stdout(cause) => {
+            say("error: ", "the answer cannot be written to stdout");
+            say("  cause: ", &cause.to_string());
+        }
+    }
+}
+
+/// The cause and the hint of an error, where it has them.
+pub(crate) fn explain(error: &Error) {
+    for (label, text) in [("  cause: ", error.cause_text()), ("  hint: ", error.hint_text())] {
+        if let Some(text) = text {
+            say(label, text);
+        }
+    }
+}
+
+/// Says what the user may want to know.
+pub(crate) fn note(text: &str) {
+    say("note: ", text);
+}
+
+/// Says what the user should look at.
+pub(crate) fn warning(text: &str) {
+    say("warning: ", text);
+}
+
+fn say(label: &str, text: &str) {
+    let lines: Vec<Cow<'_, str>> = text.trim_end().lines().map(printable).collect();
+    let _ = writeln!(io::stderr().lock(), "{label}{}", lines.join("\n    "));
+}
+
+/// `text` without characters that steer a terminal: names come from files that others made.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |character: char| {
+        if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
+    };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(printable("Rösthof\u{1b}[2J\n"), "Rösthof\\u{1b}[2J\\n");
+        assert!(matches!(printable("plain"), Cow::Borrowed(_)));
+    }
+}

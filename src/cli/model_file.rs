@@ -1,0 +1,54 @@
+//! Loading a model, and saying what its owner should know about it.
+
+use crate::message;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
+
+/// A loaded model and where it came from.
+pub(crate) struct ModelFile {
+    pub(crate) model: Model,
+    /// The folder of its files.
+    pub(crate) folder: PathBuf,
+    pub(crate) load_time: Duration,
+}
+
+impl ModelFile {
+    /// Loads a `model.json` or a folder that holds one, and passes on the model's warnings.
+    pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
+        let start = Instant::now();
+        let model = Model::load(path, options)?;
+        let load_time = start.elapsed();
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+        for warning in model.warnings() {
+            message::warning(warning);
+        }
+        Ok(ModelFile { model, folder: folder.to_path_buf(), load_time })
+    }
+}
+
+/// A line for each way in which TF.js and Keras answer this model differently.
+pub(crate) fn skew_lines(model: &Model) -> Vec<String> {
+    let semantics = model.options().semantics;
+    let other = match semantics {
+        Semantics::TfJs => Semantics::Keras,
+        Semantics::Keras => Semantics::TfJs,
+    };
+    let mut layers_by_difference: Vec<(&str, Vec<String>)> = Vec::new();
+    for skew in model.skews() {
+        let layer = format!("`{}`", skew.layer);
+        match layers_by_difference.iter_mut().find(|(difference, _)| *difference == skew.difference) {
+            Some((_, layers)) => layers.push(layer),
+            None => layers_by_difference.push((skew.difference, vec![layer])),
+        }
+    }
+    let line = |(difference, layers): (&str, Vec<String>)| {
+        let noun = if layers.len() == 1 { "layer" } else { "each of the layers" };
+        format!(
+            "TF.js and Keras differ here: {noun} {} {difference}; answering as {semantics} (--semantics {other} for \
+             the other)",
+            layers.join(", ")
+        )
+    };
+    layers_by_difference.into_iter().map(line).collect()
+}

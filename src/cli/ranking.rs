@@ -1,0 +1,110 @@
+//! The best rows of a batch by the first output, with their labels.
+
+use crate::table::{Align, Table};
+use crate::values;
+use serde_json::{Value, json};
+use std::cmp::Ordering;
+use std::io::{self, Write};
+use std::path::Path;
+use tfjs_wgpu::{Error, ErrorKind, Model, Result, Tensor};
+
+/// Rows in ranking order, labelled.
+pub(crate) struct Ranking<'a> {
+    scores: &'a Tensor,
+    labels: Option<&'a [String]>,
+    rows: Vec<usize>,
+}
+
+/// The name of the first output; an error if it does not have one number a row.
+pub(crate) fn score_output(model: &Model) -> Result<&str> {
+    let (name, id) =
+        model.graph().outputs().first().ok_or_else(|| {
+            Error::new(ErrorKind::Input, "--top ranks by the first output, and the model has no output")
+        })?;
+    let shape = &model.graph().node(*id).ty.shape;
+    if shape.is_batched() && shape.sample_len() == 1 {
+        return Ok(name);
+    }
+    Err(Error::new(ErrorKind::Input, "--top ranks by the first output, which must have one number a row")
+        .cause(format!("output `{name}` has shape {shape}"))
+        .hint("leave out --top to see all outputs"))
+}
+
+/// The lines of a file of labels.
+pub(crate) fn read_labels(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).map_err(|cause| {
+        Error::new(ErrorKind::Io, "cannot be read").at(path.display().to_string()).cause(cause.to_string())
+    })?;
+    Ok(text.lines().map(str::to_string).collect())
+}
+
+/// An error unless there is a label for each of `batch` rows.
+pub(crate) fn expect_one_label_a_row(labels: &[String], path: &Path, batch: usize) -> Result<()> {
+    if labels.len() == batch {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Input, format!("has {} lines, but the batch has {batch} rows", labels.len()))
+        .at(path.display().to_string())
+        .hint("write one label a line, in the order of the rows"))
+}
+
+impl<'a> Ranking<'a> {
+    /// The best `count` rows: highest first, equal ones in their order, NaN last.
+    pub(crate) fn new(scores: &'a Tensor, labels: Option<&'a [String]>, count: usize) -> Self {
+        let values = scores.to_f64();
+        let mut rows: Vec<usize> = (0..values.len()).collect();
+        rows.sort_by(|&left, &right| descending(values[left], values[right]));
+        rows.truncate(count);
+        Ranking { scores, labels, rows }
+    }
+
+    fn label(&self, row: usize) -> Option<&str> {
+        self.labels.and_then(|labels| labels.get(row)).map(String::as_str)
+    }
+
+    /// Writes rank, label or row number, and score.
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut table = Table::new(&[Align::Left, Align::Left, Align::Left]);
+        for (index, &row) in self.rows.iter().enumerate() {
+            let label = self.label(row).map_or_else(|| row.to_string(), str::to_string);
+            table.row([(index + 1).to_string(), label, values::text(self.scores, row)]);
+        }
+        table.write(out, "")
+    }
+
+    /// Rank, row, label (null without labels) and score.
+    pub(crate) fn to_json(&self) -> Value {
+        let entry = |(index, &row): (usize, &usize)| {
+            json!({
+                "rank": index + 1,
+                "row": row,
+                "label": self.label(row),
+                "score": values::json(self.scores, row),
+            })
+        };
+        self.rows.iter().enumerate().map(entry).collect()
+    }
+}
+
+fn descending(left: f64, right: f64) -> Ordering {
+    // Only a NaN has no order among numbers.
+    right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranked(scores: &[f32], count: usize) -> Vec<usize> {
+        let scores = Tensor::f32(&[scores.len(), 1], scores.to_vec()).expect("tensor");
+        Ranking::new(&scores, None, count).rows
+    }
+
+    #[test]
+    fn ties_keep_their_order_and_nan_comes_last() {
+        assert_eq!(ranked(&[0.5, f32::NAN, 0.9, 0.5, f32::NEG_INFINITY], 9), [2, 0, 3, 4, 1]);
+        assert_eq!(ranked(&[-0.0, 0.0, f32::NAN, f32::NAN], 9), [0, 1, 2, 3]);
+        assert_eq!(ranked(&[1.0, 2.0, 3.0], 2), [2, 1]);
+        assert!(ranked(&[], 2).is_empty());
+    }
+}

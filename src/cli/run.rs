@@ -1,0 +1,286 @@
+//! `run`: what the model says, on which device, and how long it took.
+
+use crate::arguments::{DeviceArgument, OnBadIdArgument, SemanticsArgument};
+use crate::input::{self, Origin};
+use crate::message::{self, Failure};
+use crate::model_file::{ModelFile, skew_lines};
+use crate::ranking::{self, Ranking};
+use crate::values;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tfjs_wgpu::session::BadIdCount;
+use tfjs_wgpu::{LoadOptions, OnBadId, Prediction, Result, Session, tensor_file};
+
+/// Rows of random input: without, and with a ranking.
+const RANDOM_BATCH: (usize, usize) = (1, 16);
+
+/// Predict: print the outputs, write them to a file, or rank the batch
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = JSON_HELP)]
+pub(crate) struct RunArguments {
+    /// A model.json, or the folder that holds it
+    model: PathBuf,
+    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
+    /// the model, else random numbers]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Write all outputs to a file: .safetensors, .npz or .json
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print the K rows of the batch with the highest first output
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    top: Option<u32>,
+    /// The names of the rows for --top, one a line [default: `labels.txt` beside the model, if the input is from there]
+    #[arg(long, value_name = "FILE", requires = "top")]
+    labels: Option<PathBuf>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceArgument,
+    /// Whose answer to give where TF.js and Keras differ
+    #[arg(long, value_enum, default_value = "tfjs")]
+    semantics: SemanticsArgument,
+    /// What to do about an id that is outside its table
+    #[arg(long, value_enum, default_value = "zero")]
+    on_bad_id: OnBadIdArgument,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+const JSON_HELP: &str = "\
+The object that --json prints:
+  schema    1; a higher number where the meaning of a field has changed
+  model, device, input
+            what answered, where, and to what
+  batch     rows
+  outputs   by name: {dtype, shape, values as nested arrays}; with --top instead:
+  top       [{rank, row, label, score}], best first; label is null without labels
+  bad_ids   [{input, layer, table_rows, count, first}]
+  differences_between_tfjs_and_keras, warnings
+            lines of text
+  times_ns  {load, open, first_predict, warm_predict}
+  dispatches, submits
+            of one prediction on the GPU; 0 elsewhere
+Floats that JSON lacks are the strings \"NaN\", \"Infinity\" and \"-Infinity\".";
+
+/// Runs the verb.
+pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    if let Some(path) = &arguments.output {
+        tensor_file::expect_known_extension(path)?;
+    }
+    let options = LoadOptions { semantics: arguments.semantics.into(), on_bad_id: arguments.on_bad_id.into() };
+    let file = ModelFile::load(&arguments.model, options)?;
+    if arguments.top.is_some() {
+        ranking::score_output(&file.model)?;
+    }
+    let random_batch = if arguments.top.is_some() { RANDOM_BATCH.1 } else { RANDOM_BATCH.0 };
+    let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, random_batch)?;
+    let labels = labels(arguments, &file, &origin)?;
+    for line in skew_lines(&file.model) {
+        message::note(&line);
+    }
+    let session = Session::open(&file.model, arguments.device.into())?;
+    message::note(&format!("device: {}", session.device()));
+    let first = session.predict(&inputs).map_err(|error| origin.blame(error))?;
+    for bad in &first.bad_ids {
+        message::warning(&bad_id_line(bad, options.on_bad_id));
+    }
+    if let Some(count) = arguments.top {
+        expect_rows(&first, count as usize, labels.as_ref())?;
+    }
+    let warm = session.predict(&inputs)?;
+    let run = Run { file: &file, session: &session, origin, first: &first, warm: &warm };
+    message::note(&run.times_line());
+    if let Some(path) = &arguments.output {
+        tensor_file::write(path, &warm.outputs)?;
+        message::note(&format!("outputs: {}", path.display()));
+    }
+    run.answer(arguments, labels.as_ref(), out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Labels and the file they come from.
+type Labels = (Vec<String>, PathBuf);
+
+fn labels(arguments: &RunArguments, file: &ModelFile, origin: &Origin) -> Result<Option<Labels>> {
+    let path = match (&arguments.labels, arguments.top, origin) {
+        (Some(path), ..) => path.clone(),
+        // They name the rows of the input beside them, and of no other.
+        (None, Some(_), Origin::Beside(_)) => match input::beside(file, &["labels.txt"]) {
+            Some(path) => {
+                message::note(&format!("labels: {}", path.display()));
+                path
+            }
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some((ranking::read_labels(&path)?, path)))
+}
+
+/// An error unless every row has its label; a note if there are fewer rows than were asked for.
+fn expect_rows(prediction: &Prediction, count: usize, labels: Option<&Labels>) -> Result<()> {
+    let batch = batch(prediction);
+    if let Some((labels, path)) = labels {
+        ranking::expect_one_label_a_row(labels, path, batch)?;
+    }
+    if count > batch {
+        message::note(&format!("the batch has only {batch} rows; all of them are ranked"));
+    }
+    Ok(())
+}
+
+fn batch(prediction: &Prediction) -> usize {
+    prediction.outputs.iter().next().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(0)
+}
+
+fn bad_id_line(bad: &BadIdCount, on_bad_id: OnBadId) -> String {
+    let ids = if bad.count == 1 { "id" } else { "ids" };
+    let are = if bad.count == 1 { "is" } else { "are" };
+    let done = match on_bad_id {
+        OnBadId::Clamp => "looked up as the nearest row",
+        OnBadId::Zero | OnBadId::Error => "looked up as zeros",
+    };
+    format!(
+        "{} {ids} of input `{}` {are} outside the table of layer `{}` (0..{}), first {}: {done}",
+        bad.count,
+        bad.input,
+        bad.layer,
+        bad.table_rows.saturating_sub(1),
+        bad.first
+    )
+}
+
+/// A run that has answered.
+struct Run<'a> {
+    file: &'a ModelFile,
+    session: &'a Session,
+    origin: Origin,
+    first: &'a Prediction,
+    warm: &'a Prediction,
+}
+
+impl Run<'_> {
+    fn open_ns(&self) -> u64 {
+        self.session.timeline().counter("open_ns")
+    }
+
+    fn load_ns(&self) -> u64 {
+        u64::try_from(self.file.load_time.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn times_line(&self) -> String {
+        let predict = |prediction: &Prediction| milliseconds(prediction.timeline.counter("predict_ns"));
+        let mut line = format!(
+            "load {}, open {}, first predict {}, warm predict {}",
+            milliseconds(self.load_ns()),
+            milliseconds(self.open_ns()),
+            predict(self.first),
+            predict(self.warm)
+        );
+        if self.session.is_gpu() {
+            let dispatches = self.warm.timeline.counter("dispatches");
+            let submits = self.warm.timeline.counter("submits");
+            line.push_str(&format!(
+                " ({}, {})",
+                counted(dispatches, "dispatch", "es"),
+                counted(submits, "submit", "s")
+            ));
+        }
+        line
+    }
+
+    fn answer(&self, arguments: &RunArguments, labels: Option<&Labels>, out: &mut impl Write) -> Result<(), Failure> {
+        let outputs = &self.warm.outputs;
+        let ranking = match arguments.top {
+            None => None,
+            Some(count) => {
+                let scores = outputs.get(ranking::score_output(&self.file.model)?);
+                scores.map(|scores| Ranking::new(scores, labels.map(|(labels, _)| labels.as_slice()), count as usize))
+            }
+        };
+        if arguments.json {
+            serde_json::to_writer(&mut *out, &self.to_json(ranking.as_ref()))?;
+            writeln!(out)?;
+        } else if let Some(ranking) = ranking {
+            ranking.write(out)?;
+        } else if arguments.output.is_none() {
+            for (name, tensor) in outputs.iter() {
+                values::write_readable(out, name, tensor)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn to_json(&self, ranking: Option<&Ranking<'_>>) -> Value {
+        let model = &self.file.model;
+        let mut object = Map::new();
+        object.insert("schema".into(), 1.into());
+        object.insert("model".into(), model.name().into());
+        object.insert("device".into(), self.session.device().into());
+        object.insert("input".into(), self.origin.to_string().into());
+        object.insert("batch".into(), batch(self.warm).into());
+        match ranking {
+            Some(ranking) => object.insert("top".into(), ranking.to_json()),
+            None => object.insert("outputs".into(), self.outputs_json()),
+        };
+        object.insert("bad_ids".into(), self.warm.bad_ids.iter().map(bad_id_json).collect());
+        object.insert("differences_between_tfjs_and_keras".into(), skew_lines(model).into());
+        object.insert("warnings".into(), model.warnings().into());
+        let predict_ns = |prediction: &Prediction| prediction.timeline.counter("predict_ns");
+        let times = json!({
+            "load": self.load_ns(),
+            "open": self.open_ns(),
+            "first_predict": predict_ns(self.first),
+            "warm_predict": predict_ns(self.warm),
+        });
+        object.insert("times_ns".into(), times);
+        for counter in ["dispatches", "submits"] {
+            object.insert(counter.into(), self.warm.timeline.counter(counter).into());
+        }
+        object.into()
+    }
+
+    fn outputs_json(&self) -> Value {
+        let output = |(name, tensor): (&str, &tfjs_wgpu::Tensor)| {
+            let value = json!({
+                "dtype": tensor.dtype().to_string(),
+                "shape": tensor.shape(),
+                "values": values::nested_json(tensor),
+            });
+            (name.to_string(), value)
+        };
+        Value::Object(self.warm.outputs.iter().map(output).collect())
+    }
+}
+
+fn bad_id_json(bad: &BadIdCount) -> Value {
+    json!({
+        "input": bad.input,
+        "layer": bad.layer,
+        "table_rows": bad.table_rows,
+        "count": bad.count,
+        "first": bad.first,
+    })
+}
+
+fn counted(count: u64, noun: &str, plural: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { plural })
+}
+
+/// A time with three digits.
+fn milliseconds(ns: u64) -> String {
+    let ms = ns as f64 / 1e6;
+    let decimals = if ms >= 100.0 {
+        0
+    } else if ms >= 10.0 {
+        1
+    } else if ms >= 1.0 {
+        2
+    } else {
+        3
+    };
+    format!("{ms:.decimals$} ms")
+}

@@ -1,0 +1,69 @@
+//! What the device is asked for: everything the adapter has, or no more than a class of phones has.
+
+/// Limits and features a device is opened with. All but [`LimitsPreset::Full`] stand for phones, so that a desktop
+/// driver refuses what such a phone would refuse. Subgroup sizes, memory and driver faults are not imitated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum LimitsPreset {
+    /// Everything the adapter has.
+    #[default]
+    Full,
+    /// The Android baseline profile of 2022: 128 invocations, 16 KiB of workgroup memory, 4 storage buffers.
+    Floor,
+    /// Qualcomm Adreno 6xx to 8xx: 128 MiB bindings, 32 KiB of workgroup memory, offsets in steps of 256.
+    Adreno,
+    /// Arm Mali of the Valhall generation: 512 invocations, 32 KiB of workgroup memory.
+    Mali,
+}
+
+impl LimitsPreset {
+    /// All presets.
+    pub const ALL: [LimitsPreset; 4] =
+        [LimitsPreset::Full, LimitsPreset::Floor, LimitsPreset::Adreno, LimitsPreset::Mali];
+
+    /// The name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            LimitsPreset::Full => "full",
+            LimitsPreset::Floor => "floor",
+            LimitsPreset::Adreno => "adreno",
+            LimitsPreset::Mali => "mali",
+        }
+    }
+
+    /// The limits to ask a device for on an adapter with `adapter` limits; never more than those.
+    pub(super) fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
+        let mut limits = adapter.clone();
+        let (invocations, workgroup_bytes, storage_buffers, binding_bytes, buffer_bytes) = match self {
+            LimitsPreset::Full => return limits,
+            LimitsPreset::Floor => (128, 16_352, 4, 128 << 20, 256 << 20),
+            LimitsPreset::Adreno => (1024, 32_768, 8, 128 << 20, 1 << 30),
+            LimitsPreset::Mali => (512, 32_768, 8, 256 << 20, 1 << 30),
+        };
+        let lower = |limit: &mut u32, to: u32| *limit = (*limit).min(to);
+        lower(&mut limits.max_compute_invocations_per_workgroup, invocations);
+        lower(&mut limits.max_compute_workgroup_size_x, invocations);
+        lower(&mut limits.max_compute_workgroup_size_y, invocations);
+        lower(&mut limits.max_compute_workgroup_size_z, 64);
+        lower(&mut limits.max_compute_workgroup_storage_size, workgroup_bytes);
+        lower(&mut limits.max_storage_buffers_per_shader_stage, storage_buffers);
+        lower(&mut limits.max_compute_workgroups_per_dimension, 65_535);
+        lower(&mut limits.max_bind_groups, 4);
+        lower(&mut limits.max_immediate_size, 128);
+        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding_bytes);
+        limits.max_uniform_buffer_binding_size = limits.max_uniform_buffer_binding_size.min(16_384);
+        limits.max_buffer_size = limits.max_buffer_size.min(buffer_bytes);
+        // Alignments are limits from below.
+        limits.min_storage_buffer_offset_alignment = limits.min_storage_buffer_offset_alignment.max(256);
+        limits.min_uniform_buffer_offset_alignment = limits.min_uniform_buffer_offset_alignment.max(256);
+        limits
+    }
+
+    /// The optional features to use where the adapter has them.
+    pub(super) fn features(self, adapter: wgpu::Features) -> wgpu::Features {
+        let wanted = match self {
+            LimitsPreset::Floor => wgpu::Features::empty(),
+            _ => wgpu::Features::TIMESTAMP_QUERY,
+        };
+        wanted & adapter
+    }
+}

@@ -1,0 +1,127 @@
+//! Adds nodes one by one, inferring types, and drops what no output needs.
+
+use super::{Graph, Node, NodeId, Source};
+use crate::error::{Error, Place, Result};
+use crate::ops::Op;
+use crate::tensor::{Shape, Tensor, TensorType};
+use std::sync::Arc;
+
+/// Builds a [`Graph`].
+///
+/// ```
+/// use tfjs_wgpu::graph::Builder;
+/// use tfjs_wgpu::ops::Reshape;
+/// use tfjs_wgpu::tensor::{Shape, TensorType};
+/// let mut builder = Builder::new();
+/// let x = builder.input("x", TensorType::f32(Shape::batched(&[2, 3])))?;
+/// let flat = builder.op("flat", Reshape { sample: vec![6] }, &[x])?;
+/// let graph = builder.finish(vec![("y".into(), flat)])?;
+/// assert_eq!(graph.node(flat).ty.shape.to_string(), "[N, 6]");
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Builder {
+    nodes: Vec<Node>,
+}
+
+impl Builder {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an input; its name must be new.
+    pub fn input(&mut self, name: &str, ty: TensorType) -> Result<NodeId> {
+        if self.nodes.iter().any(|node| node.source == Source::Input && node.name == name) {
+            return Err(Error::format(format!("two inputs are called `{name}`")));
+        }
+        self.push(Node { name: name.into(), source: Source::Input, inputs: Vec::new(), ty })
+    }
+
+    /// Adds a constant.
+    pub fn constant(&mut self, name: &str, value: Arc<Tensor>) -> Result<NodeId> {
+        let ty = TensorType::new(Shape::fixed(value.shape()), value.dtype());
+        self.push(Node { name: name.into(), source: Source::Constant(value), inputs: Vec::new(), ty })
+    }
+
+    /// Adds an operator over values that are already there.
+    pub fn op(&mut self, name: &str, op: impl Into<Op>, inputs: &[NodeId]) -> Result<NodeId> {
+        let op = op.into();
+        let types: Vec<&TensorType> = inputs.iter().map(|id| self.ty(*id)).collect();
+        let ty = op.operator().infer(&types).at(|| format!("`{name}`: {}", op.operator().name()))?;
+        self.push(Node { name: name.into(), source: Source::Op(op), inputs: inputs.to_vec(), ty })
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, id: NodeId) -> &TensorType {
+        &self.nodes[id.index()].ty
+    }
+
+    fn push(&mut self, node: Node) -> Result<NodeId> {
+        crate::tensor::element_count(&node.ty.shape.resolve(1)).at(|| format!("`{}`", node.name))?;
+        let id = u32::try_from(self.nodes.len()).map_err(|_| Error::limit("the graph has too many nodes"))?;
+        self.nodes.push(node);
+        Ok(NodeId(id))
+    }
+
+    /// The graph of what `outputs` need. Inputs stay even where nothing needs them: the caller still names them.
+    pub fn finish(self, outputs: Vec<(String, NodeId)>) -> Result<Graph> {
+        let mut needed = vec![false; self.nodes.len()];
+        for (_, id) in &outputs {
+            needed[id.index()] = true;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if needed[index] {
+                for input in &self.nodes[index].inputs {
+                    needed[input.index()] = true;
+                }
+            } else {
+                needed[index] = self.nodes[index].source == Source::Input;
+            }
+        }
+        // The new position of every node that stays.
+        let mut renumbered = Vec::with_capacity(self.nodes.len());
+        let mut kept = 0;
+        for &stays in &needed {
+            renumbered.push(NodeId(kept));
+            kept += u32::from(stays);
+        }
+        let mut nodes = Vec::with_capacity(kept as usize);
+        for (mut node, _) in self.nodes.into_iter().zip(needed).filter(|(_, stays)| *stays) {
+            for input in &mut node.inputs {
+                *input = renumbered[input.index()];
+            }
+            nodes.push(node);
+        }
+        let outputs = outputs.into_iter().map(|(name, id)| (name, renumbered[id.index()])).collect();
+        Ok(Graph { nodes, outputs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{Activation, Function, Reshape};
+
+    #[test]
+    fn what_no_output_needs_is_dropped_and_inputs_stay() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[4]))).expect("input");
+        let unused = builder.input("unused", TensorType::f32(Shape::batched(&[4]))).expect("input");
+        builder.op("dead", Activation { function: Function::Tanh }, &[unused]).expect("op");
+        let live = builder.op("live", Activation { function: Function::RELU }, &[x]).expect("op");
+        let graph = builder.finish(vec![("y".into(), live)]).expect("graph");
+        let names: Vec<_> = graph.nodes().iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["x", "unused", "live"]);
+        assert_eq!(graph.outputs()[0].1.index(), 2);
+    }
+
+    #[test]
+    fn a_node_that_does_not_fit_is_named() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[4]))).expect("input");
+        let error = builder.op("wrong", Reshape { sample: vec![5] }, &[x]).expect_err("does not fit");
+        assert_eq!(error.to_string(), "`wrong`: reshape: [N, 4] has 4 elements a sample, [N, 5] has 5");
+        assert!(builder.input("x", TensorType::f32(Shape::batched(&[1]))).is_err());
+    }
+}

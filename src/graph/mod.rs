@@ -1,0 +1,89 @@
+//! A model as operators and values.
+//!
+//! A [`Graph`] is a list of nodes in an order in which they can run: inputs, constants and operators, each with one
+//! output value of a known type. It is made by a [`Builder`], which infers every type as nodes are added, so that a
+//! graph that exists is well typed. It knows neither files nor devices.
+
+mod builder;
+mod text;
+
+pub use builder::Builder;
+
+use crate::ops::Op;
+use crate::tensor::{Tensor, TensorType};
+use std::sync::Arc;
+
+/// The position of a node in its graph; also names the node's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// The position as an index into [`Graph::nodes`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for NodeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+/// Where a node's value comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// The caller, under the node's name.
+    Input,
+    /// The model's weights.
+    Constant(Arc<Tensor>),
+    /// An operator over other values.
+    Op(Op),
+}
+
+/// A value of the model and how it is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The layer or weight it stands for; unique for inputs.
+    pub name: String,
+    /// Where the value comes from.
+    pub source: Source,
+    /// The operator's inputs; empty for inputs and constants.
+    pub inputs: Vec<NodeId>,
+    /// The type of the value.
+    pub ty: TensorType,
+}
+
+/// Operators and values in running order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    outputs: Vec<(String, NodeId)>,
+}
+
+impl Graph {
+    /// All nodes; every node stands after its inputs.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node at `id`.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// All positions in order.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
+    /// The inputs in the model's order.
+    pub fn inputs(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.ids().zip(&self.nodes).filter(|(_, node)| node.source == Source::Input)
+    }
+
+    /// The outputs in the model's order, by name.
+    pub fn outputs(&self) -> &[(String, NodeId)] {
+        &self.outputs
+    }
+}

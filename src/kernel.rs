@@ -1,0 +1,227 @@
+//! One GPU dispatch as plain data: which shader, entry point, constants, parameters, bindings and grid.
+//!
+//! Operators write kernels, plans place them, and only the GPU runner turns them into commands; no GPU API is named
+//! here. A kernel is made for one concrete batch size; batches differ in parameters and grid, never in the pipeline.
+
+use std::fmt;
+
+/// Invocations in a workgroup. 64 runs on every Vulkan phone (the guaranteed maximum is 128).
+pub const WORKGROUP_SIZE: u32 = 64;
+
+/// Workgroups in one dimension of a grid that every device takes.
+pub const MAX_WORKGROUPS_PER_DIMENSION: u32 = 65_535;
+
+/// A WGSL file and the layout of the parameter struct it declares at binding 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Shader {
+    /// The file's stem in `shaders/`.
+    pub name: &'static str,
+    /// The WGSL text of the file.
+    pub source: &'static str,
+    /// The fragments of `shaders/lib/` it builds on.
+    pub fragments: &'static [Fragment],
+    /// The fields of its `Params` struct on the host side.
+    pub params: ParamsLayout,
+}
+
+/// A file of `shaders/lib/`: declarations that several shaders share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment {
+    /// The file's stem in `shaders/lib/`.
+    pub name: &'static str,
+    /// The WGSL text of the file.
+    pub source: &'static str,
+}
+
+/// Names, offsets and sizes of a parameter struct's fields, and its size; in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParamsLayout {
+    /// `(name, offset, size)` of each field.
+    pub fields: &'static [(&'static str, usize, usize)],
+    /// Size of the whole struct.
+    pub size: usize,
+}
+
+impl Shader {
+    /// The text a device compiles: the fragments, then the file itself.
+    pub fn text(&self) -> String {
+        self.fragments.iter().map(|fragment| fragment.source).chain([self.source]).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Declares the host twin of a shader's `Params` struct, whose fields are 32-bit words or arrays of them.
+macro_rules! params {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type),+ }
+
+        impl $name {
+            /// What the shader side must agree with.
+            pub(crate) const LAYOUT: $crate::kernel::ParamsLayout = $crate::kernel::ParamsLayout {
+                fields: &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$type>())),+],
+                size: size_of::<$name>(),
+            };
+        }
+    };
+}
+pub(crate) use params;
+
+/// Names a WGSL file for an operator page.
+macro_rules! shader {
+    ($name:literal, $params:ty, fragments: [$($fragment:expr),*]) => {
+        $crate::kernel::Shader {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            fragments: &[$($fragment),*],
+            params: <$params>::LAYOUT,
+        }
+    };
+}
+pub(crate) use shader;
+
+/// `shaders/lib/grid.wgsl`: the linear index of an invocation or workgroup in a folded grid.
+pub const GRID: Fragment = Fragment { name: "grid", source: include_str!("../shaders/lib/grid.wgsl") };
+
+/// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
+pub const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
+
+/// `shaders/lib/special.wgsl`: functions WGSL lacks or leaves imprecise.
+pub const SPECIAL: Fragment = Fragment { name: "special", source: include_str!("../shaders/lib/special.wgsl") };
+
+/// Which of an operator's values a binding shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// The operator's input with this position.
+    Input(usize),
+    /// The operator's output.
+    Output,
+}
+
+/// One storage binding of a kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The value.
+    pub operand: Operand,
+    /// The window of the value in bytes; `None` for all of it.
+    pub window_bytes: Option<std::ops::Range<u64>>,
+}
+
+impl Binding {
+    /// All of an input.
+    pub fn input(index: usize) -> Self {
+        Binding { operand: Operand::Input(index), window_bytes: None }
+    }
+
+    /// All of the output.
+    pub fn output() -> Self {
+        Binding { operand: Operand::Output, window_bytes: None }
+    }
+}
+
+/// Plain facts about a device from which operators choose kernels: always the device's limits, never the adapter's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// Largest storage binding in bytes.
+    pub max_binding_bytes: u64,
+    /// Largest buffer in bytes.
+    pub max_buffer_bytes: u64,
+    /// Offsets of storage bindings are multiples of this many bytes.
+    pub binding_alignment_bytes: u64,
+}
+
+impl DeviceFacts {
+    /// What every Vulkan phone has.
+    pub const FLOOR: DeviceFacts =
+        DeviceFacts { max_binding_bytes: 128 << 20, max_buffer_bytes: 256 << 20, binding_alignment_bytes: 256 };
+}
+
+/// One dispatch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernel {
+    /// The shader's name.
+    pub shader: &'static str,
+    /// The entry point in it.
+    pub entry_point: &'static str,
+    /// Pipeline-overridable constants.
+    pub constants: Vec<(&'static str, f64)>,
+    /// The bytes of the parameter struct.
+    pub params: Vec<u8>,
+    /// Storage bindings from binding 1 on: inputs in operator order, the output last.
+    pub bindings: Vec<Binding>,
+    /// Workgroups in x, y, z.
+    pub workgroups: [u32; 3],
+}
+
+impl Kernel {
+    /// A kernel of `shader` with its `main` entry point that reads all of `inputs` inputs and writes the output.
+    pub fn new<P: bytemuck::Pod>(shader: &'static str, params: &P, inputs: usize, workgroups: [u32; 3]) -> Self {
+        let bindings = (0..inputs).map(Binding::input).chain([Binding::output()]).collect();
+        Kernel {
+            shader,
+            entry_point: "main",
+            constants: Vec::new(),
+            params: bytemuck::bytes_of(params).to_vec(),
+            bindings,
+            workgroups,
+        }
+    }
+
+    /// The same kernel through another entry point.
+    #[must_use]
+    pub fn entry_point(mut self, entry_point: &'static str) -> Self {
+        self.entry_point = entry_point;
+        self
+    }
+
+    /// The same kernel with an overridden constant.
+    #[must_use]
+    pub fn constant(mut self, name: &'static str, value: f64) -> Self {
+        self.constants.push((name, value));
+        self
+    }
+}
+
+/// The grid for `count` workgroups, folded into two dimensions where one is not enough. `shaders/lib/grid.wgsl`
+/// unfolds it; surplus workgroups of the last row find their index out of range.
+pub fn workgroups(count: usize) -> [u32; 3] {
+    let max = MAX_WORKGROUPS_PER_DIMENSION as usize;
+    let rows = count.div_ceil(max).max(1);
+    let columns = count.div_ceil(rows);
+    [u32::try_from(columns).unwrap_or(u32::MAX), u32::try_from(rows).unwrap_or(u32::MAX), 1]
+}
+
+/// The grid with one invocation for each of `count` elements.
+pub fn invocations(count: usize) -> [u32; 3] {
+    workgroups(count.div_ceil(WORKGROUP_SIZE as usize))
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.shader, self.entry_point)?;
+        for (name, value) in &self.constants {
+            write!(f, " {name}={value}")?;
+        }
+        let [x, y, z] = self.workgroups;
+        write!(f, " grid {x}x{y}x{z}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_fold_without_losing_workgroups() {
+        assert_eq!(workgroups(0), [0, 1, 1]);
+        assert_eq!(workgroups(1), [1, 1, 1]);
+        assert_eq!(workgroups(65_535), [65_535, 1, 1]);
+        assert_eq!(workgroups(65_536), [32_768, 2, 1]);
+        for count in [65_537, 131_071, 1_000_003, 4_294_000] {
+            let [x, y, _] = workgroups(count);
+            assert!(x <= MAX_WORKGROUPS_PER_DIMENSION && x as usize * y as usize >= count, "{count}: {x}x{y}");
+        }
+        assert_eq!(invocations(65), [2, 1, 1]);
+    }
+}

@@ -1,0 +1,167 @@
+//! A loaded model: its graph, and what the file said that the graph no longer shows.
+//!
+//! Front ends make a [`Model`]; sessions run it. It is a plain value.
+
+use crate::graph::Graph;
+use crate::ops::BadId;
+use crate::tensor::Shape;
+use std::fmt;
+use std::sync::Arc;
+
+/// Whose behaviour is reproduced where TF.js and Keras differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Semantics {
+    /// What TensorFlow.js computes; what it refuses follows Keras.
+    #[default]
+    TfJs,
+    /// What Keras computes.
+    Keras,
+}
+
+impl fmt::Display for Semantics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Semantics::TfJs => "tfjs",
+            Semantics::Keras => "keras",
+        })
+    }
+}
+
+/// What happens when an id is outside its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnBadId {
+    /// It looks up a row of zeros, as TF.js does on the GPU.
+    #[default]
+    Zero,
+    /// The prediction is refused.
+    Error,
+    /// It looks up the nearest row.
+    Clamp,
+}
+
+impl OnBadId {
+    /// What the lookup itself does.
+    pub fn bad_id(self) -> BadId {
+        match self {
+            OnBadId::Clamp => BadId::Clamp,
+            OnBadId::Zero | OnBadId::Error => BadId::Zero,
+        }
+    }
+}
+
+/// How a model is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadOptions {
+    /// Whose behaviour is reproduced where TF.js and Keras differ.
+    pub semantics: Semantics,
+    /// What happens when an id is outside its table.
+    pub on_bad_id: OnBadId,
+}
+
+/// One layer as a model summary shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerSummary {
+    /// The layer's name.
+    pub name: String,
+    /// The layer's class.
+    pub class: String,
+    /// How many models it is nested in.
+    pub depth: usize,
+    /// The shape of its last output.
+    pub output_shape: Shape,
+    /// Numbers in its weights, those of layers inside it included.
+    pub parameters: u64,
+    /// The layers its calls take their inputs from.
+    pub connected_to: Vec<String>,
+}
+
+/// One weight as the file holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightSummary {
+    /// The name in the weights manifest.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// How it is stored: `float32`, `float16`, `uint8 (scale 0.02, min -1.3)`, …
+    pub stored: String,
+    /// Bytes in the file.
+    pub stored_bytes: u64,
+}
+
+/// A place where TF.js and Keras give this model different answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skew {
+    /// The layer.
+    pub layer: String,
+    /// What each of them does, as `averages over padding in TF.js, not in Keras`.
+    pub difference: &'static str,
+}
+
+/// A loaded model.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) name: String,
+    pub(crate) format: String,
+    pub(crate) options: LoadOptions,
+    pub(crate) layers: Vec<LayerSummary>,
+    pub(crate) weights: Vec<WeightSummary>,
+    pub(crate) skews: Vec<Skew>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Model {
+    /// A model that is only a graph, made by hand.
+    pub fn from_graph(name: &str, graph: Graph) -> Model {
+        Model {
+            graph: Arc::new(graph),
+            name: name.into(),
+            format: "made by hand".into(),
+            options: LoadOptions::default(),
+            layers: Vec::new(),
+            weights: Vec::new(),
+            skews: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The operators and values.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// The model's own name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Format and origin, as `layers-model, keras v2.17.0`.
+    pub fn format(&self) -> &str {
+        &self.format
+    }
+
+    /// How it was read.
+    pub fn options(&self) -> LoadOptions {
+        self.options
+    }
+
+    /// Its layers, nested ones after the model they are nested in.
+    pub fn layers(&self) -> &[LayerSummary] {
+        &self.layers
+    }
+
+    /// Its weights in file order.
+    pub fn weights(&self) -> &[WeightSummary] {
+        &self.weights
+    }
+
+    /// Where TF.js and Keras differ for this model.
+    pub fn skews(&self) -> &[Skew] {
+        &self.skews
+    }
+
+    /// What the reader should know about the file: weights that are not finite, for example.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}

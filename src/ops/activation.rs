@@ -1,0 +1,196 @@
+//! A function of one element: every activation of Keras 2 and TF.js but softmax, which needs a whole row.
+//!
+//! | function | formula | Keras / TF.js name |
+//! |---|---|---|
+//! | `Relu` | `x` for `x > threshold`, clipped to `0..=max`; else `slope · (x − threshold)` | `relu`, `relu6`, `ReLU`, `LeakyReLU`, `ThresholdedReLU` |
+//! | `Elu` | `x` for `x > 0`, else `alpha · (e^x − 1)` | `elu`, `ELU` |
+//! | `Selu` | `1.0507… ·` elu with alpha 1.6732… | `selu` |
+//! | `Sigmoid` | `1 / (1 + e^−x)` | `sigmoid` |
+//! | `HardSigmoid` | `clip(0.2·x + 0.5, 0, 1)` | `hard_sigmoid` of Keras 2 and TF.js (Keras 3 has slope 1/6) |
+//! | `Softplus` | `log(1 + e^x)` | `softplus` |
+//! | `Softsign` | `x / (1 + abs(x))` | `softsign` |
+//! | `Tanh` | `tanh(x)` | `tanh` |
+//! | `Gelu` | `x/2 · (1 + erf(x/√2))` | `gelu`; TF.js computes erf to 1.5e-7 only |
+//! | `GeluTanh` | `x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))` | `gelu_new` |
+//! | `Mish` | `x · tanh(softplus(x))` | `mish` |
+//! | `Swish` | `x · sigmoid(x)` | `swish` |
+//! | `Exponential` | `e^x` | `exponential` of Keras |
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use crate::error::Result;
+use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Applies one function to every element.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activation {
+    /// The function.
+    pub function: Function,
+}
+
+/// A function of one float.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// The rectifier in Keras' general form.
+    Relu {
+        /// Largest output, if any.
+        max_value: Option<f32>,
+        /// Slope below the threshold.
+        negative_slope: f32,
+        /// Where the slope changes; belongs to the lower part, as Keras has it (`backend.relu`).
+        threshold: f32,
+    },
+    /// Exponential linear unit.
+    Elu {
+        /// Its limit at −∞ is −alpha.
+        alpha: f32,
+    },
+    /// Scaled exponential linear unit.
+    Selu,
+    /// Logistic function.
+    Sigmoid,
+    /// Piecewise linear sigmoid of slope 0.2.
+    HardSigmoid,
+    /// Smooth rectifier.
+    Softplus,
+    /// Rational sigmoid.
+    Softsign,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Gaussian error linear unit.
+    Gelu,
+    /// Gaussian error linear unit through tanh.
+    GeluTanh,
+    /// Self-regularised rectifier.
+    Mish,
+    /// Sigmoid-weighted linear unit.
+    Swish,
+    /// Exponential.
+    Exponential,
+}
+
+params! {
+    /// `Params` of `shaders/activation.wgsl`.
+    ActivationParams { count: u32, a: f32, b: f32, c: f32 }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("activation", ActivationParams, fragments: [GRID, SPECIAL])];
+
+/// The constants of SELU as Keras gives them (`keras/activations.py`).
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
+impl Function {
+    /// Plain ReLU.
+    pub const RELU: Function = Function::relu(None, 0.0, 0.0);
+
+    /// ReLU with Keras' options.
+    pub const fn relu(max_value: Option<f32>, negative_slope: f32, threshold: f32) -> Self {
+        Function::Relu { max_value, negative_slope, threshold }
+    }
+
+    /// The value at `x`.
+    fn at(self, x: f64) -> f64 {
+        match self {
+            Function::Relu { max_value, negative_slope, threshold } => {
+                let threshold = f64::from(threshold);
+                if x.is_nan() {
+                    x
+                } else if x > threshold {
+                    max_value.map_or(x, |max| x.clamp(0.0, f64::from(max).max(0.0)))
+                } else if negative_slope == 0.0 {
+                    // Not the product, which is NaN at −∞.
+                    0.0
+                } else {
+                    f64::from(negative_slope) * (x - threshold)
+                }
+            }
+            Function::Elu { alpha } => elu(x, f64::from(alpha)),
+            Function::Selu => SELU_SCALE * elu(x, SELU_ALPHA),
+            Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Function::HardSigmoid => (0.2 * x + 0.5).clamp(0.0, 1.0),
+            Function::Softplus => softplus(x),
+            Function::Softsign => x / (1.0 + x.abs()),
+            Function::Tanh => x.tanh(),
+            Function::Gelu => 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)),
+            Function::GeluTanh => {
+                let scale = (2.0 / std::f64::consts::PI).sqrt();
+                0.5 * x * (1.0 + (scale * (x + 0.044715 * x * x * x)).tanh())
+            }
+            Function::Mish => x * softplus(x).tanh(),
+            Function::Swish => x / (1.0 + (-x).exp()),
+            Function::Exponential => x.exp(),
+        }
+    }
+
+    /// The selector and the three parameters of the shader.
+    fn encode(self) -> (u32, [f32; 3]) {
+        match self {
+            Function::Relu { max_value: Some(max), negative_slope, threshold } => {
+                (0, [max.max(0.0), negative_slope, threshold])
+            }
+            Function::Relu { max_value: None, negative_slope, threshold } => (1, [0.0, negative_slope, threshold]),
+            Function::Elu { alpha } => (2, [alpha, 1.0, 0.0]),
+            Function::Selu => (2, [SELU_ALPHA as f32, SELU_SCALE as f32, 0.0]),
+            Function::Sigmoid => (3, [0.0; 3]),
+            Function::HardSigmoid => (4, [0.2, 0.5, 0.0]),
+            Function::Softplus => (5, [0.0; 3]),
+            Function::Softsign => (6, [0.0; 3]),
+            Function::Tanh => (7, [0.0; 3]),
+            Function::Gelu => (8, [0.0; 3]),
+            Function::GeluTanh => (9, [0.0; 3]),
+            Function::Mish => (10, [0.0; 3]),
+            Function::Swish => (11, [0.0; 3]),
+            Function::Exponential => (12, [0.0; 3]),
+        }
+    }
+}
+
+fn elu(x: f64, alpha: f64) -> f64 {
+    if x > 0.0 { x } else { alpha * x.exp_m1() }
+}
+
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+impl Operator for Activation {
+    fn name(&self) -> &'static str {
+        "activation"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        Ok(x.clone())
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let values = inputs[0].as_f32()?;
+        Tensor::f32(inputs[0].shape(), values.iter().map(|&x| self.function.at(f64::from(x)) as f32).collect())
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output.len();
+        let (selector, [a, b, c]) = self.function.encode();
+        let params = ActivationParams { count: word(count)?, a, b, c };
+        Ok(vec![Kernel::new("activation", &params, 1, invocations(count)).constant("function", f64::from(selector))])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        match self.function {
+            Function::Relu { negative_slope: 0.0, .. } => Tolerance::Exact,
+            Function::Relu { .. } | Function::HardSigmoid | Function::Softsign => {
+                Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
+            }
+            // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
+            Function::Exponential => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
+            _ => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
+        }
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        output.len() as u64
+    }
+}

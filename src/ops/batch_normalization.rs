@@ -1,0 +1,91 @@
+//! Normalisation with recorded statistics: Keras BatchNormalization at inference.
+//!
+//! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, per index of one axis. The four vectors come as one
+//! tensor `statistics: [4, C]` with the rows gamma (ones if the layer has none), beta (zeros), moving mean and moving
+//! variance, so that the kernel stays within four storage bindings. TF.js takes ranks 2 to 4; any rank is fine here.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::view::AxisView;
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
+
+/// Normalises with recorded statistics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchNormalization {
+    /// The axis of the channels, N counted as 0.
+    pub axis: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+params! {
+    /// `Params` of `shaders/batch_normalization.wgsl`.
+    BatchNormalizationParams { count: u32, channels: u32, inner: u32, epsilon: f32 }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("batch_normalization", BatchNormalizationParams, fragments: [GRID])];
+
+impl BatchNormalization {
+    /// Applies `normalize(x, gamma, beta, mean, variance)` to every element.
+    fn map(&self, inputs: &[&Tensor], normalize: impl Fn(f64, [f64; 4]) -> f64) -> Result<Tensor> {
+        let view = AxisView::new(inputs[0].shape(), self.axis);
+        let statistics = inputs[1].as_f32()?;
+        let values = inputs[0].as_f32()?.iter().enumerate().map(|(index, &x)| {
+            let channel = index / view.inner % view.axis;
+            let row = |row: usize| f64::from(statistics[row * view.axis + channel]);
+            normalize(f64::from(x), [row(0), row(1), row(2), row(3)]) as f32
+        });
+        Tensor::f32(inputs[0].shape(), values.collect())
+    }
+}
+
+impl Operator for BatchNormalization {
+    fn name(&self) -> &'static str {
+        "batch_normalization"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x, statistics] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        expect_dtype(statistics, &[DType::F32])?;
+        expect_sample_axis(&x.shape, self.axis)?;
+        if statistics.shape.dims() != [Dim::Fixed(4), x.shape.dims()[self.axis]] {
+            return Err(Error::shape(format!("statistics {statistics} do not fit axis {} of {x}", self.axis)));
+        }
+        Ok(x.clone())
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let epsilon = f64::from(self.epsilon);
+        self.map(inputs, |x, [gamma, beta, mean, variance]| gamma * (x - mean) / (variance + epsilon).sqrt() + beta)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output.len();
+        let view = AxisView::new(&request.output.shape, self.axis);
+        let params = BatchNormalizationParams {
+            count: word(count)?,
+            channels: word(view.axis)?,
+            inner: word(view.inner)?,
+            epsilon: self.epsilon,
+        };
+        Ok(vec![Kernel::new("batch_normalization", &params, 2, invocations(count))])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: 3 }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let epsilon = f64::from(self.epsilon);
+        self.map(inputs, |x, [gamma, beta, mean, variance]| {
+            (gamma * (x.abs() + mean.abs())).abs() / (variance + epsilon).sqrt() + beta.abs()
+        })
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        2 * output.len() as u64
+    }
+}

@@ -1,0 +1,129 @@
+//! Looks up rows of a table by id: Keras Embedding.
+//!
+//! `output[…, :] = table[ids[…], :]`; `ids: [N, …]` int32, `table: [V, D]`, output `[N, …, D]`. An id outside
+//! `0..V` gives a row of zeros (TF.js and Keras on the GPU) or the nearest row ([`BadId::Clamp`]); refusing such ids
+//! is the session's work, which sees the inputs. A table larger than one binding of the device is looked up window
+//! by window, a dispatch each, every window writing the rows it holds.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use crate::error::{Error, Result};
+use crate::kernel::{Binding, GRID, Kernel, Operand, Shader, invocations, params, shader};
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+
+/// Looks up rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedding {
+    /// What an id outside the table gives.
+    pub bad_id: BadId,
+}
+
+/// What an id outside its table gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BadId {
+    /// A row of zeros.
+    #[default]
+    Zero,
+    /// The nearest row.
+    Clamp,
+}
+
+params! {
+    /// `Params` of `shaders/embedding.wgsl`.
+    EmbeddingParams {
+        count: u32,
+        dim: u32,
+        first_row: u32,
+        window_rows: u32,
+        table_rows: u32,
+        clamp_ids: u32,
+        padding0: u32,
+        padding1: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("embedding", EmbeddingParams, fragments: [GRID])];
+
+impl Operator for Embedding {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [ids, table] = expect_inputs(inputs)?;
+        expect_dtype(ids, &[DType::I32])?;
+        expect_dtype(table, &[DType::F32])?;
+        let &[Dim::Fixed(rows), dim] = table.shape.dims() else {
+            return Err(Error::shape(format!("table {table} is not a matrix")));
+        };
+        if rows == 0 || rows > i32::MAX as usize {
+            return Err(Error::shape(format!("table {table} cannot be looked up by int32 ids")));
+        }
+        Ok(TensorType::f32(Shape::new([ids.shape.dims(), &[dim]].concat())))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let (ids, table) = (inputs[0].as_i32()?, inputs[1].as_f32()?);
+        let (rows, dim) = (inputs[1].shape()[0], inputs[1].shape()[1]);
+        let mut output = Vec::with_capacity(ids.len() * dim);
+        for &id in ids {
+            let row = match (usize::try_from(id), self.bad_id) {
+                (Ok(row), _) if row < rows => Some(row),
+                (_, BadId::Zero) => None,
+                (Ok(_), BadId::Clamp) => Some(rows - 1),
+                (Err(_), BadId::Clamp) => Some(0),
+            };
+            match row {
+                Some(row) => output.extend_from_slice(&table[row * dim..(row + 1) * dim]),
+                None => output.extend(std::iter::repeat_n(0.0, dim)),
+            }
+        }
+        Tensor::f32(&[inputs[0].shape(), &[dim]].concat(), output)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output.len();
+        let (rows, dim) = (request.inputs[1].shape[0], request.inputs[1].shape[1]);
+        let row_bytes = 4 * dim as u64;
+        // A window starts at a multiple of the binding alignment, whatever the width of a row.
+        let alignment_rows = request.device.binding_alignment_bytes.max(4) / 4;
+        let most_rows = request.device.max_binding_bytes / row_bytes.max(1);
+        let fits = rows as u64 <= most_rows;
+        let window_rows = if fits { most_rows } else { most_rows / alignment_rows * alignment_rows };
+        if window_rows == 0 {
+            return Err(Error::limit(format!("a row of {row_bytes} bytes is too wide for the device")));
+        }
+        let window_rows = rows.min(usize::try_from(window_rows).unwrap_or(usize::MAX));
+        let mut kernels = Vec::new();
+        for first_row in (0..rows).step_by(window_rows) {
+            let end_row = (first_row + window_rows).min(rows);
+            let params = EmbeddingParams {
+                count: word(count)?,
+                dim: word(dim)?,
+                first_row: word(first_row)?,
+                window_rows: word(end_row - first_row)?,
+                table_rows: word(rows)?,
+                clamp_ids: u32::from(self.bad_id == BadId::Clamp),
+                padding0: 0,
+                padding1: 0,
+            };
+            let mut kernel = Kernel::new("embedding", &params, 2, invocations(count));
+            let window = first_row as u64 * row_bytes..end_row as u64 * row_bytes;
+            kernel.bindings[1] = Binding { operand: Operand::Input(1), window_bytes: Some(window) };
+            kernels.push(kernel);
+        }
+        Ok(kernels)
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+        0
+    }
+
+    /// Only the rows that are looked up are read.
+    fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> super::Cost {
+        super::Cost { flops: 0, bytes: 4 * (inputs[0].len() + 2 * output.len()) as u64 }
+    }
+}

@@ -1,0 +1,79 @@
+//! Scales lines to length one: the `normalize` option of Keras Dot.
+//!
+//! `output = x / √(max(Σ x², floor))` along one axis. The floor is 1e-12 in Keras (`l2_normalize`) and 1e-7 in TF.js
+//! (its float32 epsilon), so the two differ for vectors shorter than 3.2e-4.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::view::AxisView;
+use crate::error::Result;
+use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Scales lines to length one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct L2Normalize {
+    /// The axis, N counted as 0.
+    pub axis: usize,
+    /// The least squared length that is divided by.
+    pub floor: f32,
+}
+
+params! {
+    /// `Params` of `shaders/l2_normalize.wgsl`.
+    L2NormalizeParams { lines: u32, length: u32, inner: u32, floor_squared: f32 }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("l2_normalize", L2NormalizeParams, fragments: [GRID, SPECIAL, REDUCE])];
+
+impl Operator for L2Normalize {
+    fn name(&self) -> &'static str {
+        "l2_normalize"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        expect_sample_axis(&x.shape, self.axis)?;
+        Ok(x.clone())
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let x = inputs[0].as_f32()?;
+        let view = AxisView::new(inputs[0].shape(), self.axis);
+        let mut output = vec![0.0; x.len()];
+        for line in 0..view.lines() {
+            let at = |k: usize| view.start(line) + k * view.inner;
+            let squared: f64 = (0..view.axis).map(|k| f64::from(x[at(k)]).powi(2)).sum();
+            // NaN stays NaN: max() would drop it.
+            let floor = f64::from(self.floor);
+            let length = if squared < floor { floor.sqrt() } else { squared.sqrt() };
+            for k in 0..view.axis {
+                output[at(k)] = (f64::from(x[at(k)]) / length) as f32;
+            }
+        }
+        Tensor::f32(inputs[0].shape(), output)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let view = AxisView::new(&request.output.shape, self.axis);
+        word(request.output.len())?;
+        let params = L2NormalizeParams {
+            lines: word(view.lines())?,
+            length: word(view.axis)?,
+            inner: word(view.inner)?,
+            floor_squared: self.floor,
+        };
+        Ok(vec![Kernel::new("l2_normalize", &params, 1, workgroups(view.lines()))])
+    }
+
+    /// All terms of the sum are positive, so it keeps its relative precision.
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        let terms = inputs[0].shape()[self.axis] as f32;
+        Tolerance::Pointwise { ulps: 6.0 + terms.sqrt(), absolute: f32::MIN_POSITIVE }
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        3 * output.len() as u64
+    }
+}

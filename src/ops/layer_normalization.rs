@@ -1,0 +1,99 @@
+//! Normalisation by each sample's own statistics: Keras LayerNormalization over trailing dimensions.
+//!
+//! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, mean and biased variance over the last `axes`
+//! dimensions; `gamma` and `beta` have the shape of those dimensions (ones and zeros where the layer has none).
+//! Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
+//! variance from the differences, because E(x²) − E(x)² cancels.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Normalises over the last dimensions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerNormalization {
+    /// How many trailing dimensions are normalised together.
+    pub axes: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+params! {
+    /// `Params` of `shaders/layer_normalization.wgsl`.
+    LayerNormalizationParams { rows: u32, width: u32, epsilon: f32, padding: u32 }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("layer_normalization", LayerNormalizationParams, fragments: [GRID, SPECIAL, REDUCE])];
+
+/// The mean and the root of variance + epsilon of a row.
+fn statistics(row: &[f32], epsilon: f32) -> (f64, f64) {
+    let count = row.len() as f64;
+    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+    let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
+    (mean, (variance + f64::from(epsilon)).sqrt())
+}
+
+impl LayerNormalization {
+    /// Applies `normalize(x, gamma, beta, mean, deviation)` to every element.
+    fn map(&self, inputs: &[&Tensor], normalize: impl Fn(f64, f64, f64, f64, f64) -> f64) -> Result<Tensor> {
+        let (x, gamma, beta) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
+        let mut output = Vec::with_capacity(x.len());
+        for row in x.chunks(gamma.len().max(1)) {
+            let (mean, deviation) = statistics(row, self.epsilon);
+            for (&x, (&gamma, &beta)) in row.iter().zip(gamma.iter().zip(beta)) {
+                output.push(normalize(f64::from(x), f64::from(gamma), f64::from(beta), mean, deviation) as f32);
+            }
+        }
+        Tensor::f32(inputs[0].shape(), output)
+    }
+}
+
+impl Operator for LayerNormalization {
+    fn name(&self) -> &'static str {
+        "layer_normalization"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x, gamma, beta] = expect_inputs(inputs)?;
+        for input in [x, gamma, beta] {
+            expect_dtype(input, &[DType::F32])?;
+        }
+        let sample = x.shape.sample();
+        let fits = (1..=sample.len()).contains(&self.axes)
+            && gamma.shape == beta.shape
+            && gamma.shape.sample() == sample[sample.len() - self.axes..];
+        if !fits {
+            return Err(Error::shape(format!("input {x}, gamma {gamma} and beta {beta} do not fit")));
+        }
+        Ok(x.clone())
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.map(inputs, |x, gamma, beta, mean, deviation| gamma * (x - mean) / deviation + beta)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let width = request.inputs[1].len();
+        let rows = request.output.len() / width.max(1);
+        word(request.output.len())?;
+        let params =
+            LayerNormalizationParams { rows: word(rows)?, width: word(width)?, epsilon: self.epsilon, padding: 0 };
+        Ok(vec![Kernel::new("layer_normalization", &params, 3, workgroups(rows))])
+    }
+
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: inputs[1].len() }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.map(inputs, |x, gamma, beta, mean, deviation| {
+            (gamma * (x.abs() + mean.abs())).abs() / deviation + beta.abs()
+        })
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        8 * output.len() as u64
+    }
+}

@@ -1,0 +1,74 @@
+//! The mean over the steps that a mask keeps: Keras GlobalAveragePooling1D on a masked sequence.
+//!
+//! `output[n, …] = Σₜ mask[n, t] · x[n, t, …] / Σₜ mask[n, t]`; `x: [N, T, …]`, `mask: [N, T]` boolean, output
+//! `[N, …]`. A row without any kept step gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages over
+//! padding: see `--semantics`.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance};
+
+/// Averages the steps that a mask keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskedMean;
+
+params! {
+    /// `Params` of `shaders/masked_mean.wgsl`.
+    MaskedMeanParams { count: u32, steps: u32, width: u32, padding: u32 }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("masked_mean", MaskedMeanParams, fragments: [GRID])];
+
+impl Operator for MaskedMean {
+    fn name(&self) -> &'static str {
+        "masked_mean"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x, mask] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        expect_dtype(mask, &[DType::Bool])?;
+        let sample = x.shape.sample();
+        if !x.shape.is_batched() || sample.len() < 2 || mask.shape != Shape::batched(&sample[..1]) {
+            return Err(Error::shape(format!("mask {mask} does not cover the steps of {x}")));
+        }
+        Ok(TensorType::f32(Shape::batched(&sample[1..])))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let (x, mask) = (inputs[0].as_f32()?, inputs[1].as_bool()?);
+        let (rows, steps) = (inputs[0].shape()[0], inputs[0].shape()[1]);
+        let width: usize = inputs[0].shape()[2..].iter().product();
+        let mut output = Vec::with_capacity(rows * width);
+        for row in 0..rows {
+            let kept: Vec<usize> = (0..steps).filter(|step| mask[row * steps + step]).collect();
+            for column in 0..width {
+                let value = |step: &usize| f64::from(x[(row * steps + step) * width + column]);
+                output.push((kept.iter().map(value).sum::<f64>() / kept.len() as f64) as f32);
+            }
+        }
+        Tensor::f32(&[&[rows], &inputs[0].shape()[2..]].concat(), output)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output.len();
+        let shape = &request.inputs[0].shape;
+        word(request.inputs[0].len())?;
+        let params = MaskedMeanParams {
+            count: word(count)?,
+            steps: word(shape[1])?,
+            width: word(shape[2..].iter().product())?,
+            padding: 0,
+        };
+        Ok(vec![Kernel::new("masked_mean", &params, 2, invocations(count))])
+    }
+
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: inputs[0].shape()[1] }
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], _: &ConcreteType) -> u64 {
+        2 * inputs[0].len() as u64
+    }
+}

@@ -1,0 +1,90 @@
+//! What each operator means: one page each, and the catalogue that lists them.
+//!
+//! A page gives the formula, the shape rule, the plain answer, the kernels, the cost and the tolerance of one
+//! operator. Everything that must know all operators (the enum, the conversions, the list of shaders) is generated
+//! from the catalogue below. Operators know nothing of graphs, files or devices.
+
+mod operator;
+mod strided_copy;
+mod view;
+
+pub use operator::{ConcreteType, Cost, KernelRequest, Operator};
+
+use crate::kernel::Shader;
+use std::fmt;
+
+macro_rules! catalogue {
+    ($($module:ident :: $name:ident),+ $(,)?) => {
+        $(mod $module;)+
+        $(pub use $module::$name;)+
+
+        /// Any operator.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Op { $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")] $name($name)),+ }
+
+        $(impl From<$name> for Op {
+            fn from(operator: $name) -> Self {
+                Op::$name(operator)
+            }
+        })+
+
+        impl Op {
+            /// The operator's page.
+            pub fn operator(&self) -> &dyn Operator {
+                match self { $(Op::$name(operator) => operator),+ }
+            }
+        }
+
+        /// Every shader of every operator, page by page in catalogue order.
+        const PAGES: &[&[Shader]] = &[strided_copy::SHADERS, $($module::SHADERS),+];
+    };
+}
+
+// Adding an operator is a line here, its page, its shader, a front-end arm and a case table.
+catalogue! {
+    activation::Activation,
+    batch_dot::BatchDot,
+    batch_normalization::BatchNormalization,
+    binary::Binary,
+    cast::Cast,
+    concatenate::Concatenate,
+    dense::Dense,
+    embedding::Embedding,
+    l2_normalize::L2Normalize,
+    layer_normalization::LayerNormalization,
+    masked_mean::MaskedMean,
+    not_equal::NotEqual,
+    permute::Permute,
+    reduce::Reduce,
+    repeat::Repeat,
+    reshape::Reshape,
+    softmax::Softmax,
+}
+
+pub use activation::Function;
+pub use binary::BinaryFunction;
+pub use embedding::BadId;
+pub use reduce::Reduction;
+
+/// All shaders of all operators.
+pub fn shaders() -> impl Iterator<Item = &'static Shader> {
+    PAGES.iter().copied().flatten()
+}
+
+/// The shader called `name`.
+pub fn shader(name: &str) -> Option<&'static Shader> {
+    shaders().find(|shader| shader.name == name)
+}
+
+/// The operator's name and attributes, as in `softmax { axis: 1 }`.
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = self.operator();
+        let attributes = format!("{operator:?}");
+        f.write_str(operator.name())?;
+        match attributes.split_once(' ') {
+            Some((_, attributes)) => write!(f, " {attributes}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Whether each element differs from a number: where masks begin.
+//!
+//! `output = (input ≠ value)`, as booleans. Keras: Embedding with `mask_zero` (value 0, on ids), Masking (its
+//! `mask_value`, on features). NaN differs from everything.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use crate::error::Result;
+use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Compares every element with one number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotEqual {
+    /// The number; on int32 inputs it is compared after conversion to float64.
+    pub value: f32,
+}
+
+params! {
+    /// `Params` of `shaders/not_equal.wgsl`.
+    NotEqualParams { count: u32, value: f32, integer: i32, whole: u32 }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("not_equal", NotEqualParams, fragments: [GRID, SPECIAL])];
+
+impl Operator for NotEqual {
+    fn name(&self) -> &'static str {
+        "not_equal"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32, DType::I32])?;
+        Ok(TensorType::new(x.shape.clone(), DType::Bool))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let different = inputs[0].to_f64().iter().map(|&x| x != f64::from(self.value)).collect();
+        Tensor::bool(inputs[0].shape(), different)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output.len();
+        // An id can only equal a number that is an int32.
+        let integer = self.value as i32;
+        let whole = u32::from(f64::from(integer) == f64::from(self.value));
+        let params = NotEqualParams { count: word(count)?, value: self.value, integer, whole };
+        let entry_point = if request.inputs[0].dtype == DType::I32 { "integers" } else { "floats" };
+        Ok(vec![Kernel::new("not_equal", &params, 1, invocations(count)).entry_point(entry_point)])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        output.len() as u64
+    }
+}

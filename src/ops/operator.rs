@@ -1,0 +1,129 @@
+//! The questions every operator answers.
+
+use crate::error::{Error, Result};
+use crate::kernel::{DeviceFacts, Kernel};
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType, Tolerance};
+use std::fmt;
+
+/// The type of a value at one batch size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConcreteType {
+    /// The dimensions.
+    pub shape: Vec<usize>,
+    /// The element type.
+    pub dtype: DType,
+}
+
+impl ConcreteType {
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What an operator needs to know to choose its kernels.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelRequest<'a> {
+    /// The types of the inputs.
+    pub inputs: &'a [ConcreteType],
+    /// The type of the output.
+    pub output: &'a ConcreteType,
+    /// The device.
+    pub device: &'a DeviceFacts,
+}
+
+/// The least work an operator can do at one batch size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations.
+    pub flops: u64,
+    /// Bytes read and written, each once.
+    pub bytes: u64,
+}
+
+/// One operator: its meaning and everything that follows from it.
+pub trait Operator: fmt::Debug {
+    /// The stem of the page, of its shader and of its test, and the label in profiles.
+    fn name(&self) -> &'static str;
+
+    /// The type of the output, or why the inputs do not fit.
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType>;
+
+    /// The plain answer: obvious loops, accumulating in f64, never optimised. `inputs` fit [`Operator::infer`].
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor>;
+
+    /// The dispatches that compute the output on a GPU. None means that the output is the first input's bytes.
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>>;
+
+    /// The tolerance class for inputs of these types.
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance;
+
+    /// The operations on floats; zero for operators that move data.
+    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64;
+
+    /// The sums of the magnitudes of the terms, for operators of the class [`Tolerance::Sum`]. By default the answer
+    /// for the inputs' absolute values.
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
+        self.eval(&absolute.iter().collect::<Vec<_>>())
+    }
+
+    /// Work and traffic at one batch size.
+    fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
+        let words: usize = inputs.iter().map(ConcreteType::len).sum::<usize>() + output.len();
+        Cost { flops: self.flops(inputs, output), bytes: 4 * words as u64 }
+    }
+
+    /// How far each element of a computed output may be from `expected`, the plain answer for `inputs`.
+    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+        let class = self.tolerance(inputs);
+        let magnitude = match class {
+            Tolerance::Sum { .. } => self.magnitude(inputs)?.to_f64(),
+            _ => Vec::new(),
+        };
+        Ok(class.allowance(&expected.to_f64(), &magnitude))
+    }
+}
+
+/// The same tensor without signs.
+pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
+    match tensor.data() {
+        Data::F32(values) => Tensor::f32(tensor.shape(), values.iter().map(|value| value.abs()).collect()),
+        _ => Ok(tensor.clone()),
+    }
+}
+
+/// A count as a 32-bit word of a parameter struct.
+pub(super) fn word(count: usize) -> Result<u32> {
+    u32::try_from(count).map_err(|_| {
+        Error::limit(format!("{count} elements are more than a GPU kernel can index"))
+            .hint("use a smaller batch, or run on the CPU")
+    })
+}
+
+/// The inputs as an array, or how many were expected.
+pub(super) fn expect_inputs<'t, const COUNT: usize>(inputs: &[&'t TensorType]) -> Result<[&'t TensorType; COUNT]> {
+    inputs.try_into().map_err(|_| Error::shape(format!("takes {COUNT} inputs, not {}", inputs.len())))
+}
+
+/// An error unless `ty` has one of the `allowed` dtypes.
+pub(super) fn expect_dtype(ty: &TensorType, allowed: &[DType]) -> Result<()> {
+    if allowed.contains(&ty.dtype) {
+        return Ok(());
+    }
+    let names: Vec<String> = allowed.iter().map(DType::to_string).collect();
+    Err(Error::shape(format!("takes {} and not {ty}", names.join(" or "))))
+}
+
+/// An error unless `axis` is a dimension of `shape` other than N.
+pub(super) fn expect_sample_axis(shape: &Shape, axis: usize) -> Result<()> {
+    if axis < shape.rank() && !(axis == 0 && shape.is_batched()) {
+        return Ok(());
+    }
+    Err(Error::shape(format!("axis {axis} is not a dimension of a sample in {shape}")))
+}

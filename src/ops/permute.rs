@@ -1,0 +1,78 @@
+//! Reorders the dimensions of a sample: Keras Permute (whose `dims` count from 1).
+//!
+//! `output[n, i₁, …] = input[n, …]` with output dimension `d` taken from input dimension `order[d]`; N stays in front.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided_copy::{self, Block};
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Shader};
+use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance, row_major_strides};
+
+/// Reorders dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permute {
+    /// For each dimension of the output (N included, as 0) the dimension of the input it comes from.
+    pub order: Vec<usize>,
+}
+
+pub(super) const SHADERS: &[Shader] = &[];
+
+impl Permute {
+    /// The input's strides in the order of the output's dimensions.
+    fn strides(&self, shape: &[usize]) -> Vec<usize> {
+        let strides = row_major_strides(shape);
+        self.order.iter().map(|&from| strides[from]).collect()
+    }
+}
+
+impl Operator for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        let mut sorted = self.order.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..x.shape.rank()) || (x.shape.is_batched() && self.order[0] != 0) {
+            let order = &self.order;
+            return Err(Error::shape(format!("{order:?} does not reorder the dimensions of a sample in {}", x.shape)));
+        }
+        let dims: Vec<Dim> = self.order.iter().map(|&from| x.shape.dims()[from]).collect();
+        Ok(TensorType::new(Shape::new(dims), x.dtype))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let input = inputs[0];
+        let shape: Vec<usize> = self.order.iter().map(|&from| input.shape()[from]).collect();
+        let strides = self.strides(input.shape());
+        let words = input.to_words();
+        let moved = (0..input.len()).map(|index| {
+            let (mut rest, mut from) = (index, 0);
+            for (dim, &size) in shape.iter().enumerate().rev() {
+                from += (rest % size) * strides[dim];
+                rest /= size;
+            }
+            words[from]
+        });
+        Tensor::from_words(&shape, input.dtype(), &moved.collect::<Vec<_>>())
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let block = Block {
+            size: &request.output.shape,
+            input_strides: &self.strides(&request.inputs[0].shape),
+            output_strides: &row_major_strides(&request.output.shape),
+            output_offset: 0,
+        };
+        Ok(vec![strided_copy::kernel(&block)?])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+        0
+    }
+}

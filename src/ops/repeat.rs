@@ -1,0 +1,68 @@
+//! Repeats each sample along a new leading dimension: Keras RepeatVector.
+//!
+//! `output[n, r, …] = input[n, …]` for `r < count`; `[N, D] → [N, count, D]`.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided_copy::{self, Block};
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Shader};
+use crate::tensor::{Shape, Tensor, TensorType, Tolerance, row_major_strides};
+
+/// Repeats each sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// How often.
+    pub count: usize,
+}
+
+pub(super) const SHADERS: &[Shader] = &[];
+
+impl Operator for Repeat {
+    fn name(&self) -> &'static str {
+        "repeat"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        if !x.shape.is_batched() {
+            return Err(Error::shape(format!("repeats samples of a batch, not {x}")));
+        }
+        let sample = [vec![self.count], x.shape.sample()].concat();
+        Ok(TensorType::new(Shape::batched(&sample), x.dtype))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let input = inputs[0];
+        let (rows, sample) = (input.shape()[0], &input.shape()[1..]);
+        let shape = [&[rows, self.count], sample].concat();
+        let length: usize = sample.iter().product();
+        let words = input.to_words();
+        let mut repeated = Vec::with_capacity(words.len() * self.count);
+        for row in words.chunks(length.max(1)) {
+            for _ in 0..self.count {
+                repeated.extend_from_slice(row);
+            }
+        }
+        Tensor::from_words(&shape, input.dtype(), &repeated)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let mut input_strides = row_major_strides(&request.inputs[0].shape);
+        input_strides.insert(1, 0);
+        let block = Block {
+            size: &request.output.shape,
+            input_strides: &input_strides,
+            output_strides: &row_major_strides(&request.output.shape),
+            output_offset: 0,
+        };
+        Ok(vec![strided_copy::kernel(&block)?])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,58 @@
+//! The same elements in the same order under another shape: Keras Flatten, Reshape and every expanded dimension.
+//!
+//! `output = input`, `[N, a…] → [N, b…]` with equal products. No kernel runs: the output is the
+//! input's memory.
+
+use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_inputs};
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Shader};
+use crate::tensor::{Shape, Tensor, TensorType, Tolerance, element_count};
+
+/// Gives each sample another shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reshape {
+    /// The dimensions of a sample afterwards.
+    pub sample: Vec<usize>,
+}
+
+pub(super) const SHADERS: &[Shader] = &[];
+
+impl Operator for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        if !x.shape.is_batched() {
+            return Err(Error::shape(format!("reshapes samples of a batch, not {x}")));
+        }
+        let shape = Shape::batched(&self.sample);
+        let (from, to) = (x.shape.sample_len(), element_count(&self.sample)?);
+        if from != to {
+            return Err(Error::shape(format!("{} has {from} elements a sample, {shape} has {to}", x.shape)));
+        }
+        Ok(TensorType::new(shape, x.dtype))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let shape = [&inputs[0].shape()[..1], &self.sample].concat();
+        inputs[0].clone().reshaped(&shape)
+    }
+
+    fn kernels(&self, _: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        Ok(Vec::new())
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+        0
+    }
+
+    fn cost(&self, _: &[ConcreteType], _: &ConcreteType) -> Cost {
+        Cost::default()
+    }
+}

@@ -1,0 +1,61 @@
+//! The kernel under every operator that only moves elements; not an operator itself.
+//!
+//! Copies an N-d block whose input and output are addressed by strides: permuted dimensions, repeated ones (stride
+//! 0), or a block of columns inside a wider row.
+
+use super::operator::word;
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::tensor::format_dims;
+
+/// Most dimensions a strided kernel takes.
+pub(super) const MAX_RANK: usize = 8;
+
+params! {
+    /// `Params` of `shaders/strided_copy.wgsl`. Dimensions are aligned to the back; unused ones have size 1.
+    StridedCopyParams {
+        size: [u32; MAX_RANK],
+        input_strides: [u32; MAX_RANK],
+        output_strides: [u32; MAX_RANK],
+        count: u32,
+        output_offset: u32,
+        padding: [u32; 2],
+    }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("strided_copy", StridedCopyParams, fragments: [GRID])];
+
+/// A block to copy, in elements.
+pub(super) struct Block<'a> {
+    pub(super) size: &'a [usize],
+    pub(super) input_strides: &'a [usize],
+    pub(super) output_strides: &'a [usize],
+    pub(super) output_offset: usize,
+}
+
+/// The kernel that copies `block` of the input into the output.
+pub(super) fn kernel(block: &Block<'_>) -> Result<Kernel> {
+    let count = block.size.iter().product();
+    let params = StridedCopyParams {
+        size: aligned(block.size, 1)?,
+        input_strides: aligned(block.input_strides, 0)?,
+        output_strides: aligned(block.output_strides, 0)?,
+        count: word(count)?,
+        output_offset: word(block.output_offset)?,
+        padding: [0; 2],
+    };
+    Ok(Kernel::new("strided_copy", &params, 1, invocations(count)))
+}
+
+/// Dimensions as parameter words, aligned to the back and filled with `fill`.
+pub(super) fn aligned(dims: &[usize], fill: u32) -> Result<[u32; MAX_RANK]> {
+    let Some(missing) = MAX_RANK.checked_sub(dims.len()) else {
+        let dims = format_dims(dims);
+        return Err(Error::unsupported(format!("a tensor of shape {dims} has more than {MAX_RANK} dimensions")));
+    };
+    let mut words = [fill; MAX_RANK];
+    for (slot, &dim) in words[missing..].iter_mut().zip(dims) {
+        *slot = word(dim)?;
+    }
+    Ok(words)
+}

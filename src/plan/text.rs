@@ -1,0 +1,39 @@
+//! The stable text form of a plan at one batch size.
+
+use super::{BufferId, Plan, Region};
+use crate::error::Result;
+use std::fmt::Write;
+
+impl Plan {
+    /// One line a dispatch, then the totals.
+    pub fn text(&self, batch: usize) -> Result<String> {
+        let mut text = String::new();
+        for (index, dispatch) in self.dispatches(batch)?.iter().enumerate() {
+            let name = &self.graph.node(dispatch.node).name;
+            let regions: Vec<String> = dispatch.regions.iter().map(region).collect();
+            let _ = writeln!(text, "{index:>3}  {}  {}  \"{name}\"", dispatch.kernel, regions.join(" "));
+        }
+        let counts = self.counts(batch)?;
+        let _ = writeln!(
+            text,
+            "N = {batch}: {} dispatches, 1 submit, {} slots of {} bytes, weights {} bytes, up {} bytes, down {} bytes, \
+             {} flop",
+            counts.dispatches,
+            self.slots.len(),
+            counts.slot_bytes,
+            counts.weight_bytes,
+            counts.upload_bytes,
+            counts.download_bytes,
+            counts.work.flops
+        );
+        Ok(text)
+    }
+}
+
+fn region(region: &Region) -> String {
+    let (start, end) = (region.offset_bytes, region.offset_bytes + region.length_bytes);
+    match region.buffer {
+        BufferId::Weights => format!("w[{start}..{end}]"),
+        BufferId::Slot(slot) => format!("s{slot}[{start}..{end}]"),
+    }
+}

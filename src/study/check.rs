@@ -1,0 +1,218 @@
+//! Whether a device computes what the reference computes, operator by operator and end to end.
+//!
+//! Each operator's result on the device is compared with the plain answer *for the device's own inputs* to that
+//! operator, within the operator's tolerance class: so an error is blamed on the operator that made it, and on no
+//! other. The outputs are then compared with the reference run from end to end. How far they may be apart is
+//! measured: the reference is run again with every operator's answer moved at random within its tolerance, and the
+//! spread of the outputs is what rounding may do to this model on these inputs.
+
+use crate::error::{Error, Place, Result};
+use crate::gpu::LimitsPreset;
+use crate::graph::{Graph, NodeId, Source};
+use crate::model::Model;
+use crate::plan::Retain;
+use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
+use crate::timeline::Timeline;
+use crate::{cpu, reference, session};
+use std::sync::Arc;
+
+/// Runs of the reference with moved answers, whose widest spread is taken.
+const PERTURBED_RUNS: u64 = 4;
+
+/// Allowance over the widest spread, because four runs do not meet the worst case.
+const SPREAD_FACTOR: f64 = 2.0;
+
+/// What is checked against the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckDevice {
+    /// The GPU, opened with these limits.
+    Gpu(LimitsPreset),
+    /// The CPU engine.
+    Cpu,
+}
+
+/// One operator's result on the device against its plain answer for the same inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeCheck {
+    /// The node.
+    pub name: String,
+    /// The operator with its attributes.
+    pub operator: String,
+    /// The tolerance class.
+    pub tolerance: String,
+    /// How far apart they are.
+    pub difference: Difference,
+}
+
+/// One output against an expectation, end to end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputCheck {
+    /// The output.
+    pub name: String,
+    /// What it is compared with: `reference` or `expected`.
+    pub against: &'static str,
+    /// How far apart they are.
+    pub difference: Difference,
+}
+
+/// The outcome of a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckReport {
+    /// The device that was checked.
+    pub device: String,
+    /// Rows in the batch.
+    pub batch: usize,
+    /// Every operator in running order.
+    pub nodes: Vec<NodeCheck>,
+    /// Every output against the reference, then against the expected tensors.
+    pub outputs: Vec<OutputCheck>,
+}
+
+impl CheckReport {
+    /// Whether everything is within its allowance.
+    pub fn is_right(&self) -> bool {
+        self.first_wrong_node().is_none() && self.outputs.iter().all(|output| output.difference.is_within())
+    }
+
+    /// The first operator whose result is outside its allowance.
+    pub fn first_wrong_node(&self) -> Option<&NodeCheck> {
+        self.nodes.iter().find(|node| !node.difference.is_within())
+    }
+}
+
+/// Compares `device` with the reference for `inputs`, and its outputs with `expected` where given.
+pub fn check(
+    model: &Model,
+    inputs: &NamedTensors,
+    expected: Option<&NamedTensors>,
+    device: CheckDevice,
+) -> Result<CheckReport> {
+    let (inputs, batch) = session::fit_inputs(model, inputs)?;
+    if batch == 0 {
+        return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
+    }
+    let graph = model.graph();
+    let (values, device) = computed_values(model, &inputs, batch, device)?;
+    let nodes = check_nodes(graph, &values)?;
+    let right = reference::run(graph, &inputs)?;
+    let allowances = output_allowances(graph, &inputs)?;
+    let mut outputs = Vec::new();
+    for ((name, id), allowance) in graph.outputs().iter().zip(&allowances) {
+        let Some(right) = right.get(name) else { continue };
+        let difference = compare(right, &values[id.index()], allowance)?;
+        outputs.push(OutputCheck { name: name.clone(), against: "reference", difference });
+    }
+    if let Some(expected) = expected {
+        outputs.extend(check_expected(graph, &values, expected, &allowances)?);
+    }
+    Ok(CheckReport { device, batch, nodes, outputs })
+}
+
+/// Every value as the device computes it.
+fn computed_values(
+    model: &Model,
+    inputs: &NamedTensors,
+    batch: usize,
+    device: CheckDevice,
+) -> Result<(Vec<Arc<Tensor>>, String)> {
+    let graph = model.graph();
+    let missing = || Error::device("a value was not kept");
+    match device {
+        CheckDevice::Cpu => {
+            let values = cpu::run_all(graph, inputs, Retain::All)?;
+            let values = values.into_iter().map(|value| value.ok_or_else(missing)).collect::<Result<_>>()?;
+            Ok((values, "cpu".into()))
+        }
+        CheckDevice::Gpu(limits) => {
+            let (mut runner, name) = session::open_inspector(model, limits)?;
+            let mut computed = runner.inspect(inputs, batch, &mut Timeline::start())?.into_iter();
+            let mut values = Vec::with_capacity(graph.nodes().len());
+            for node in graph.nodes() {
+                values.push(match &node.source {
+                    Source::Input => Arc::new(reference::input(inputs, &node.name)?.clone()),
+                    Source::Constant(value) => Arc::clone(value),
+                    Source::Op(_) => Arc::new(computed.next().ok_or_else(missing)?.1),
+                });
+            }
+            Ok((values, name))
+        }
+    }
+}
+
+fn check_nodes(graph: &Graph, values: &[Arc<Tensor>]) -> Result<Vec<NodeCheck>> {
+    let mut nodes = Vec::new();
+    for (node, value) in graph.nodes().iter().zip(values) {
+        let Source::Op(op) = &node.source else { continue };
+        let operands: Vec<&Tensor> = node.inputs.iter().map(|id| &*values[id.index()]).collect();
+        let expected = reference::evaluate(op, &node.name, &operands)?;
+        let allowance = op.operator().allowance(&operands, &expected)?;
+        nodes.push(NodeCheck {
+            name: node.name.clone(),
+            operator: op.to_string(),
+            tolerance: op.operator().tolerance(&operands).to_string(),
+            difference: compare(&expected, value, &allowance).at(|| format!("`{}`", node.name))?,
+        });
+    }
+    Ok(nodes)
+}
+
+fn check_expected(
+    graph: &Graph,
+    values: &[Arc<Tensor>],
+    expected: &NamedTensors,
+    allowances: &[Vec<f64>],
+) -> Result<Vec<OutputCheck>> {
+    let mut outputs = Vec::new();
+    for (name, tensor) in expected.iter() {
+        let Some(index) = graph.outputs().iter().position(|(output, _)| output == name) else {
+            let outputs: Vec<&str> = graph.outputs().iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Error::input(format!("the model has no output called `{name}`"))
+                .hint(format!("the model's outputs are: {}", outputs.join(", "))));
+        };
+        let value = &values[graph.outputs()[index].1.index()];
+        // Both sides round, each within the allowance.
+        let allowance: Vec<f64> = allowances[index].iter().map(|allowed| 2.0 * allowed).collect();
+        let difference = compare(tensor, value, &allowance).at(|| format!("output `{name}`"))?;
+        outputs.push(OutputCheck { name: name.into(), against: "expected", difference });
+    }
+    Ok(outputs)
+}
+
+/// For each output of `graph`, how far each element may be from the reference's for `inputs`, by rounding alone.
+pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec<f64>>> {
+    let mut own: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes().len()];
+    let right = reference::run_all(graph, inputs, |id, operands, value| {
+        if let Source::Op(op) = &graph.node(id).source {
+            own[id.index()] = op.operator().allowance(operands, &value)?;
+        }
+        Ok(value)
+    })?;
+    let mut spread = vec![0.0f64; graph.outputs().len()];
+    for run in 0..PERTURBED_RUNS {
+        let moved = reference::run_all(graph, inputs, |id, _, value| perturb(value, &own[id.index()], run, id))?;
+        for (spread, (_, id)) in spread.iter_mut().zip(graph.outputs()) {
+            let pairs = right[id.index()].to_f64().into_iter().zip(moved[id.index()].to_f64());
+            let widest = pairs.map(|(right, moved)| (right - moved).abs()).filter(|distance| distance.is_finite());
+            *spread = widest.fold(*spread, f64::max);
+        }
+    }
+    let allowance = |(spread, (_, id)): (f64, &(String, NodeId))| {
+        let length = right[id.index()].len();
+        let own = &own[id.index()];
+        (0..length).map(|index| SPREAD_FACTOR * spread + own.get(index).copied().unwrap_or(0.0)).collect()
+    };
+    Ok(spread.into_iter().zip(graph.outputs()).map(allowance).collect())
+}
+
+/// Moves each float by up to its allowance, up or down as a hash of run, node and element says.
+fn perturb(value: Tensor, allowance: &[f64], run: u64, id: NodeId) -> Result<Tensor> {
+    let Data::F32(values) = value.data() else { return Ok(value) };
+    let moved = values.iter().zip(allowance).enumerate().map(|(index, (&value, &allowed))| {
+        let seed = (run << 56) ^ ((id.index() as u64) << 32) ^ index as u64;
+        let hash = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let unit = ((hash >> 32) as f64 / f64::from(u32::MAX)).mul_add(2.0, -1.0);
+        if allowed.is_finite() { (f64::from(value) + unit * allowed) as f32 } else { value }
+    });
+    Tensor::f32(value.shape(), moved.collect())
+}

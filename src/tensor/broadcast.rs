@@ -1,0 +1,71 @@
+//! NumPy broadcasting: trailing dimensions are aligned, and a dimension of 1 stretches.
+
+use super::{Dim, Shape};
+use crate::error::{Error, Result};
+
+/// The shape both shapes broadcast to. N goes with N or with 1.
+pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
+    let rank = left.rank().max(right.rank());
+    let aligned = |shape: &Shape, index: usize| match (index + shape.rank()).checked_sub(rank) {
+        Some(own) => shape.dims()[own],
+        None => Dim::Fixed(1),
+    };
+    let dims = (0..rank).map(|index| match (aligned(left, index), aligned(right, index)) {
+        (a, b) if a == b => Ok(a),
+        (Dim::Fixed(1), other) | (other, Dim::Fixed(1)) => Ok(other),
+        _ => Err(Error::shape(format!("{left} and {right} do not broadcast"))),
+    });
+    let dims: Vec<Dim> = dims.collect::<Result<_>>()?;
+    if dims.iter().skip(1).any(|dim| *dim == Dim::Batch) {
+        return Err(Error::shape(format!("{left} and {right} do not broadcast: N would not stand in front")));
+    }
+    Ok(Shape::new(dims))
+}
+
+/// Row-major strides in elements.
+pub fn row_major_strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for index in (1..shape.len()).rev() {
+        strides[index - 1] = strides[index] * shape[index];
+    }
+    strides
+}
+
+/// The strides with which an array of shape `from` is read as if it had shape `to`: 0 where it stretches.
+pub fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
+    let strides = row_major_strides(from);
+    let missing = to.len() - from.len();
+    (0..to.len())
+        .map(|index| match index.checked_sub(missing) {
+            Some(own) if from[own] == to[index] => strides[own],
+            _ => 0,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_broadcast_from_the_back() {
+        let cases = [
+            (Shape::batched(&[5, 8]), Shape::fixed(&[8]), Some("[N, 5, 8]")),
+            (Shape::batched(&[1, 8]), Shape::batched(&[5, 1]), Some("[N, 5, 8]")),
+            (Shape::fixed(&[1, 8]), Shape::batched(&[8]), Some("[N, 8]")),
+            (Shape::batched(&[3]), Shape::batched(&[4]), None),
+            (Shape::batched(&[3]), Shape::fixed(&[2, 1, 3]), None),
+        ];
+        for (left, right, expected) in cases {
+            let shape = broadcast(&left, &right).ok().map(|shape| shape.to_string());
+            assert_eq!(shape.as_deref(), expected, "{left} with {right}");
+        }
+    }
+
+    #[test]
+    fn stretched_dimensions_have_stride_zero() {
+        assert_eq!(broadcast_strides(&[3, 1], &[2, 3, 4]), [0, 1, 0]);
+        assert_eq!(broadcast_strides(&[2, 3, 4], &[2, 3, 4]), [12, 4, 1]);
+        assert_eq!(broadcast_strides(&[], &[2]), [0]);
+    }
+}

@@ -1,0 +1,212 @@
+//! How far two tensors are apart, and how far they may be.
+//!
+//! The allowance for an operator is set by its [`Tolerance`] class and the magnitudes at hand, never by a test.
+
+use super::{Data, Tensor, format_dims};
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// The rounding that an operator may show against its plain answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tolerance {
+    /// Moves data or decides: every value equal (any NaN equals any NaN, −0 equals 0).
+    Exact,
+    /// A function of one element at a time: so many units in the last place, and an absolute floor for results that
+    /// are small because terms cancel.
+    Pointwise {
+        /// Units in the last place of the expected value.
+        ulps: f32,
+        /// Absolute floor.
+        absolute: f32,
+    },
+    /// A sum of so many terms, in any order: grows with the root of the count and with the sum of their magnitudes.
+    Sum {
+        /// The number of terms in one sum.
+        terms: usize,
+    },
+}
+
+impl Tolerance {
+    /// The allowed absolute difference at each element. `magnitude` holds the sums of the magnitudes of the terms and
+    /// is read for [`Tolerance::Sum`] alone.
+    pub fn allowance(&self, expected: &[f64], magnitude: &[f64]) -> Vec<f64> {
+        let unit = f64::from(f32::EPSILON) / 2.0;
+        match *self {
+            Tolerance::Exact => vec![0.0; expected.len()],
+            Tolerance::Pointwise { ulps, absolute } => {
+                let absolute = f64::from(absolute);
+                expected.iter().map(|value| absolute + 2.0 * f64::from(ulps) * unit * value.abs()).collect()
+            }
+            // The error of a sum in f32 behaves like a random walk of the terms' roundings: unit × √K × Σ|term|.
+            // The factor 4 covers unlucky walks, the added 4 the products, bias and final rounding.
+            Tolerance::Sum { terms } => {
+                let factor = (4.0 + 4.0 * (terms as f64).sqrt()) * unit;
+                magnitude.iter().map(|value| factor * value.abs() + f64::from(f32::MIN_POSITIVE)).collect()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tolerance::Exact => f.write_str("exact"),
+            Tolerance::Pointwise { ulps, absolute } => write!(f, "{ulps} ulp + {absolute:e}"),
+            Tolerance::Sum { terms } => write!(f, "sum({terms})"),
+        }
+    }
+}
+
+/// The distance between two tensors of one shape, and the verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The largest absolute difference.
+    pub max_absolute: f64,
+    /// The largest difference relative to the expected value's magnitude, over elements whose expected value is not 0.
+    pub max_relative: f64,
+    /// The largest distance in units in the last place of float32.
+    pub max_ulps: u64,
+    /// The largest difference as a share of what is allowed there; more than 1 is wrong.
+    pub worst_share: f64,
+    /// The element with the largest share.
+    pub worst_index: Vec<usize>,
+    /// Expected and actual value there.
+    pub worst_values: (f64, f64),
+    /// The allowed absolute difference there.
+    pub allowed: f64,
+    /// How many elements are outside their allowance.
+    pub wrong_elements: usize,
+}
+
+impl Difference {
+    /// Whether every element is within its allowance.
+    pub fn is_within(&self) -> bool {
+        self.wrong_elements == 0
+    }
+}
+
+/// Compares `actual` with `expected`, element by element, against the absolute `allowance`.
+///
+/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same.
+pub fn compare(expected: &Tensor, actual: &Tensor, allowance: &[f64]) -> Result<Difference> {
+    if expected.shape() != actual.shape() {
+        let (expected, actual) = (format_dims(expected.shape()), format_dims(actual.shape()));
+        return Err(Error::shape(format!("expected shape {expected}, found {actual}")));
+    }
+    if expected.dtype() != actual.dtype() {
+        return Err(Error::shape(format!("expected {}, found {}", expected.dtype(), actual.dtype())));
+    }
+    let ulps = match (expected.data(), actual.data()) {
+        (Data::F32(left), Data::F32(right)) => left.iter().zip(right).map(|(l, r)| ulp_distance(*l, *r)).max(),
+        _ => None,
+    };
+    let mut difference = Difference {
+        max_absolute: 0.0,
+        max_relative: 0.0,
+        max_ulps: ulps.unwrap_or(0),
+        worst_share: 0.0,
+        worst_index: Vec::new(),
+        worst_values: (0.0, 0.0),
+        allowed: allowance.first().copied().unwrap_or(0.0),
+        wrong_elements: 0,
+    };
+    let elements = expected.to_f64().into_iter().zip(actual.to_f64());
+    for (index, ((expected_value, actual_value), &allowed)) in elements.zip(allowance).enumerate() {
+        let absolute = distance(expected_value, actual_value);
+        difference.max_absolute = difference.max_absolute.max(absolute);
+        if expected_value != 0.0 && absolute > 0.0 {
+            difference.max_relative = difference.max_relative.max(absolute / expected_value.abs());
+        }
+        // An allowance that is not a number comes from a magnitude that is not finite: only equality will do.
+        let allowed = if allowed.is_finite() { allowed } else { 0.0 };
+        let wrong = absolute > allowed;
+        difference.wrong_elements += usize::from(wrong);
+        let share = if absolute == 0.0 { 0.0 } else { absolute / allowed };
+        if share > difference.worst_share || index == 0 {
+            difference.worst_share = share;
+            difference.worst_index = unravel(index, expected.shape());
+            difference.worst_values = (expected_value, actual_value);
+            difference.allowed = allowed;
+        }
+    }
+    Ok(difference)
+}
+
+fn distance(expected: f64, actual: f64) -> f64 {
+    if expected == actual || (expected.is_nan() && actual.is_nan()) {
+        0.0
+    } else if expected.is_finite() && actual.is_finite() {
+        (expected - actual).abs()
+    } else {
+        f64::INFINITY
+    }
+}
+
+/// The number of float32 values between the two; 0 for two NaN, `u64::MAX` for one NaN.
+pub fn ulp_distance(left: f32, right: f32) -> u64 {
+    if left.is_nan() || right.is_nan() {
+        return if left.is_nan() && right.is_nan() { 0 } else { u64::MAX };
+    }
+    // Maps the bit patterns to a line on which neighbours differ by one and both zeros are 0.
+    let line = |value: f32| {
+        let bits = i64::from(value.to_bits() & 0x7fff_ffff);
+        if value.is_sign_negative() { -bits } else { bits }
+    };
+    line(left).abs_diff(line(right))
+}
+
+fn unravel(mut index: usize, shape: &[usize]) -> Vec<usize> {
+    let mut position = vec![0; shape.len()];
+    for (slot, &size) in position.iter_mut().zip(shape).rev() {
+        *slot = index % size.max(1);
+        index /= size.max(1);
+    }
+    position
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(values: &[f32]) -> Tensor {
+        Tensor::f32(&[values.len()], values.to_vec()).expect("tensor")
+    }
+
+    #[test]
+    fn ulps_count_representable_steps() {
+        assert_eq!(ulp_distance(1.0, 1.0 + f32::EPSILON), 1);
+        assert_eq!(ulp_distance(0.0, -0.0), 0);
+        assert_eq!(ulp_distance(f32::MIN_POSITIVE, -f32::MIN_POSITIVE), 2 * 0x0080_0000);
+        assert_eq!(ulp_distance(f32::NAN, 0.0), u64::MAX);
+    }
+
+    #[test]
+    fn exact_takes_nan_for_nan_and_nothing_else() {
+        let expected = tensor(&[f32::NAN, f32::INFINITY, -0.0]);
+        let same = compare(&expected, &tensor(&[f32::NAN, f32::INFINITY, 0.0]), &[0.0; 3]).expect("compare");
+        assert!(same.is_within());
+        let other = compare(&expected, &tensor(&[0.0, f32::NEG_INFINITY, 0.0]), &[1e30; 3]).expect("compare");
+        assert_eq!(other.wrong_elements, 2);
+        assert_eq!(other.max_absolute, f64::INFINITY);
+    }
+
+    #[test]
+    fn a_sum_may_err_by_its_magnitude_not_its_value() {
+        let class = Tolerance::Sum { terms: 100 };
+        let allowed = class.allowance(&[0.0], &[50.0]);
+        assert!(allowed[0] > 1e-5 && allowed[0] < 2e-4, "{}", allowed[0]);
+        let pointwise = Tolerance::Pointwise { ulps: 2.0, absolute: 0.0 }.allowance(&[1.0], &[]);
+        assert_eq!(pointwise[0], 2.0 * f64::from(f32::EPSILON));
+    }
+
+    #[test]
+    fn the_worst_element_is_named() {
+        let expected = Tensor::f32(&[2, 2], vec![1.0, 2.0, 3.0, 4.0]).expect("tensor");
+        let actual = Tensor::f32(&[2, 2], vec![1.0, 2.0, 3.5, 4.0]).expect("tensor");
+        let difference = compare(&expected, &actual, &[0.1; 4]).expect("compare");
+        assert_eq!(difference.worst_index, [1, 0]);
+        assert_eq!(difference.worst_values, (3.0, 3.5));
+        assert_eq!(difference.wrong_elements, 1);
+        assert!(compare(&expected, &tensor(&[1.0]), &[0.0]).is_err());
+    }
+}

@@ -1,0 +1,299 @@
+//! Values on the host: tensors, shapes, dtypes, and how two tensors are compared.
+//!
+//! A [`Tensor`] is concrete (every dimension a number) and row-major. A [`Shape`] is symbolic: its leading dimension
+//! may be the batch N. Nothing here computes a layer.
+
+mod broadcast;
+mod compare;
+mod named;
+mod shape;
+
+pub use broadcast::{broadcast, broadcast_strides, row_major_strides};
+pub use compare::{Difference, Tolerance, compare, ulp_distance};
+pub use named::NamedTensors;
+pub use shape::{Dim, Shape, TensorType, format_dims};
+
+use crate::error::{Error, Result};
+
+/// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean
+/// is the float 0 or 1, so that a mask multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// 32-bit IEEE float.
+    F32,
+    /// 32-bit signed integer: ids.
+    I32,
+    /// Boolean: masks.
+    Bool,
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "float32",
+            DType::I32 => "int32",
+            DType::Bool => "bool",
+        })
+    }
+}
+
+/// The elements of a [`Tensor`] in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Floats.
+    F32(Vec<f32>),
+    /// Integers.
+    I32(Vec<i32>),
+    /// Booleans.
+    Bool(Vec<bool>),
+}
+
+/// A concrete, dense, row-major array.
+///
+/// ```
+/// use tfjs_wgpu::Tensor;
+/// let ids = Tensor::i32(&[2, 1], vec![3, 7])?;
+/// assert_eq!(ids.shape(), [2, 1]);
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    data: Data,
+}
+
+impl Tensor {
+    /// A tensor of `shape` over `data`; an error if the product of the shape is not the number of elements.
+    pub fn new(shape: &[usize], data: Data) -> Result<Self> {
+        let expected = element_count(shape)?;
+        let actual = match &data {
+            Data::F32(values) => values.len(),
+            Data::I32(values) => values.len(),
+            Data::Bool(values) => values.len(),
+        };
+        if expected != actual {
+            let dims = format_dims(shape);
+            return Err(Error::shape(format!("shape {dims} holds {expected} elements, but {actual} were given")));
+        }
+        Ok(Tensor { shape: shape.to_vec(), data })
+    }
+
+    /// A float tensor.
+    pub fn f32(shape: &[usize], values: Vec<f32>) -> Result<Self> {
+        Self::new(shape, Data::F32(values))
+    }
+
+    /// An integer tensor.
+    pub fn i32(shape: &[usize], values: Vec<i32>) -> Result<Self> {
+        Self::new(shape, Data::I32(values))
+    }
+
+    /// A boolean tensor.
+    pub fn bool(shape: &[usize], values: Vec<bool>) -> Result<Self> {
+        Self::new(shape, Data::Bool(values))
+    }
+
+    /// The dimensions, outermost first; empty for a scalar.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match &self.data {
+            Data::F32(_) => DType::F32,
+            Data::I32(_) => DType::I32,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
+
+    /// The elements.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The floats; an error for any other dtype.
+    pub fn as_f32(&self) -> Result<&[f32]> {
+        match &self.data {
+            Data::F32(values) => Ok(values),
+            _ => Err(Error::shape(format!("expected a float32 tensor, found {}", self.dtype()))),
+        }
+    }
+
+    /// The integers; an error for any other dtype.
+    pub fn as_i32(&self) -> Result<&[i32]> {
+        match &self.data {
+            Data::I32(values) => Ok(values),
+            _ => Err(Error::shape(format!("expected an int32 tensor, found {}", self.dtype()))),
+        }
+    }
+
+    /// The booleans; an error for any other dtype.
+    pub fn as_bool(&self) -> Result<&[bool]> {
+        match &self.data {
+            Data::Bool(values) => Ok(values),
+            _ => Err(Error::shape(format!("expected a bool tensor, found {}", self.dtype()))),
+        }
+    }
+
+    /// The same elements under another shape of the same size.
+    pub fn reshaped(mut self, shape: &[usize]) -> Result<Self> {
+        if element_count(shape)? != self.len() {
+            let (from, to) = (format_dims(&self.shape), format_dims(shape));
+            return Err(Error::shape(format!("{from} cannot be reshaped to {to}")));
+        }
+        self.shape = shape.to_vec();
+        Ok(self)
+    }
+
+    /// Every element converted to f64; booleans become 0 and 1.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match &self.data {
+            Data::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Data::I32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Data::Bool(values) => values.iter().map(|&value| f64::from(u8::from(value))).collect(),
+        }
+    }
+
+    /// Converts to another dtype as TF.js casts: floats truncate toward zero to integers (saturating, NaN to 0),
+    /// anything but zero is true.
+    pub fn cast(&self, dtype: DType) -> Tensor {
+        let data = match (&self.data, dtype) {
+            (Data::F32(values), DType::I32) => Data::I32(values.iter().map(|&value| value as i32).collect()),
+            (Data::F32(values), DType::Bool) => Data::Bool(values.iter().map(|&value| value != 0.0).collect()),
+            (Data::I32(values), DType::F32) => Data::F32(values.iter().map(|&value| value as f32).collect()),
+            (Data::I32(values), DType::Bool) => Data::Bool(values.iter().map(|&value| value != 0).collect()),
+            (Data::Bool(values), DType::F32) => Data::F32(values.iter().map(|&value| f32::from(value)).collect()),
+            (Data::Bool(values), DType::I32) => Data::I32(values.iter().map(|&value| i32::from(value)).collect()),
+            (same, _) => same.clone(),
+        };
+        Tensor { shape: self.shape.clone(), data }
+    }
+
+    /// The elements as the GPU stores them: one 32-bit word each.
+    pub fn to_words(&self) -> Vec<u32> {
+        match &self.data {
+            Data::F32(values) => values.iter().map(|value| value.to_bits()).collect(),
+            Data::I32(values) => values.iter().map(|&value| value as u32).collect(),
+            Data::Bool(values) => values.iter().map(|&value| f32::from(value).to_bits()).collect(),
+        }
+    }
+
+    /// The inverse of [`Tensor::to_words`].
+    pub fn from_words(shape: &[usize], dtype: DType, words: &[u32]) -> Result<Self> {
+        let data = match dtype {
+            DType::F32 => Data::F32(words.iter().map(|&word| f32::from_bits(word)).collect()),
+            DType::I32 => Data::I32(words.iter().map(|&word| word as i32).collect()),
+            DType::Bool => Data::Bool(words.iter().map(|&word| word != 0).collect()),
+        };
+        Self::new(shape, data)
+    }
+
+    /// Rows `start..end` of the leading dimension.
+    pub fn rows(&self, start: usize, end: usize) -> Result<Tensor> {
+        let Some((&rows, rest)) = self.shape.split_first() else {
+            return Err(Error::shape("a scalar has no rows"));
+        };
+        if start > end || end > rows {
+            return Err(Error::shape(format!("rows {start}..{end} are outside a tensor of {rows} rows")));
+        }
+        let row: usize = rest.iter().product();
+        let range = start * row..end * row;
+        let data = match &self.data {
+            Data::F32(values) => Data::F32(values[range].to_vec()),
+            Data::I32(values) => Data::I32(values[range].to_vec()),
+            Data::Bool(values) => Data::Bool(values[range].to_vec()),
+        };
+        let mut shape = self.shape.clone();
+        shape[0] = end - start;
+        Tensor::new(&shape, data)
+    }
+
+    /// A tensor of batch 1 repeated to batch `rows`.
+    pub fn repeat_rows(&self, rows: usize) -> Result<Tensor> {
+        if self.shape.first() != Some(&1) {
+            return Err(Error::shape(format!("only a batch of 1 can be repeated, not {}", format_dims(&self.shape))));
+        }
+        let data = match &self.data {
+            Data::F32(values) => Data::F32(values.repeat(rows)),
+            Data::I32(values) => Data::I32(values.repeat(rows)),
+            Data::Bool(values) => Data::Bool(values.repeat(rows)),
+        };
+        let mut shape = self.shape.clone();
+        shape[0] = rows;
+        Tensor::new(&shape, data)
+    }
+
+    /// Tensors that differ only in their number of rows, one after the other.
+    pub fn join_rows(parts: &[&Tensor]) -> Result<Tensor> {
+        let Some(first) = parts.first() else {
+            return Err(Error::shape("there is nothing to join"));
+        };
+        let mut shape = first.shape.clone();
+        let Some(rows) = shape.first_mut() else {
+            return Err(Error::shape("a scalar has no rows"));
+        };
+        *rows = parts.iter().map(|part| part.shape.first().copied().unwrap_or(0)).sum();
+        let words: Vec<u32> = parts.iter().flat_map(|part| part.to_words()).collect();
+        Tensor::from_words(&shape, first.dtype(), &words)
+    }
+}
+
+/// The product of `shape`; an error if it does not fit.
+pub fn element_count(shape: &[usize]) -> Result<usize> {
+    shape
+        .iter()
+        .try_fold(1usize, |count, &dim| count.checked_mul(dim))
+        .filter(|&count| count <= isize::MAX as usize / 4)
+        .ok_or_else(|| Error::limit(format!("shape {} has more elements than memory can hold", format_dims(shape))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_that_overflows_is_an_error() {
+        let error = Tensor::f32(&[usize::MAX, 3], Vec::new()).expect_err("overflow");
+        assert_eq!(error.kind(), crate::ErrorKind::Limit);
+    }
+
+    #[test]
+    fn casts_truncate_saturate_and_take_nan_to_zero() {
+        let floats = Tensor::f32(&[5], vec![2.7, -2.7, f32::NAN, 1e20, -0.0]).expect("tensor");
+        assert_eq!(floats.cast(DType::I32).as_i32().expect("ints"), [2, -2, 0, i32::MAX, 0]);
+        assert_eq!(floats.cast(DType::Bool).as_bool().expect("bools"), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn words_round_trip() {
+        for tensor in [
+            Tensor::f32(&[2], vec![-0.0, f32::INFINITY]).expect("tensor"),
+            Tensor::i32(&[2], vec![-1, i32::MIN]).expect("tensor"),
+            Tensor::bool(&[2], vec![true, false]).expect("tensor"),
+        ] {
+            let words = tensor.to_words();
+            assert_eq!(Tensor::from_words(tensor.shape(), tensor.dtype(), &words).expect("tensor"), tensor);
+        }
+    }
+
+    #[test]
+    fn rows_and_repeats() {
+        let tensor = Tensor::i32(&[3, 2], vec![1, 2, 3, 4, 5, 6]).expect("tensor");
+        assert_eq!(tensor.rows(1, 3).expect("rows").as_i32().expect("ints"), [3, 4, 5, 6]);
+        assert!(tensor.rows(2, 4).is_err());
+        let row = tensor.rows(0, 1).expect("row");
+        assert_eq!(row.repeat_rows(2).expect("repeat").as_i32().expect("ints"), [1, 2, 1, 2]);
+        assert!(tensor.repeat_rows(2).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! Activations that are layers of their own.
+
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::model::Semantics;
+use crate::ops::{Activation, Binary, BinaryFunction, Function, Permute, Softmax};
+use crate::tensor::DType;
+use crate::tfjs::lowering::LayerCall;
+use crate::tfjs::masks::{Masks, Value};
+
+/// TF.js reads `max_value` alone; Keras also `negative_slope` and `threshold`.
+pub(super) fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let max_value = call.config.number("max_value")?.map(|max| max as f32);
+    let mut slope = call.config.number_or("negative_slope", 0.0)? as f32;
+    let mut threshold = call.config.number_or("threshold", 0.0)? as f32;
+    if slope != 0.0 || threshold != 0.0 {
+        call.differ("ignores negative_slope and threshold in TF.js, not in Keras");
+        if call.semantics() == Semantics::TfJs {
+            (slope, threshold) = (0.0, 0.0);
+        }
+    }
+    let masks = call.one(inputs)?.masks;
+    apply(call, inputs, Function::relu(max_value, slope, threshold), masks)
+}
+
+pub(super) fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let alpha = call.config.number_or("alpha", 0.3)? as f32;
+    let masks = call.one(inputs)?.masks.keras_only();
+    apply(call, inputs, Function::relu(None, alpha, 0.0), masks)
+}
+
+/// TF.js refuses any alpha but 1.
+pub(super) fn elu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let alpha = call.config.number_or("alpha", 1.0)? as f32;
+    let masks = call.one(inputs)?.masks.keras_only();
+    apply(call, inputs, Function::Elu { alpha }, masks)
+}
+
+pub(super) fn thresholded_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let threshold = call.config.number_or("theta", 1.0)? as f32;
+    let masks = call.one(inputs)?.masks.keras_only();
+    apply(call, inputs, Function::relu(None, 0.0, threshold), masks)
+}
+
+fn apply(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: Function, masks: Masks) -> Result<Vec<Value>> {
+    let x = call.one(inputs)?.id;
+    let x = call.float(x)?;
+    Ok(vec![Value::with(call.op(Activation { function }, &[x])?, masks)])
+}
+
+/// `alpha` has the shape of a sample, 1 along `shared_axes`.
+pub(super) fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let input = call.one(inputs)?;
+    let x = call.float(input.id)?;
+    let mut shape = call.shape(x).sample();
+    for axis in call.config.integers("shared_axes")?.unwrap_or_default() {
+        let axis = call.sample_axis(x, axis)?;
+        shape[axis - 1] = 1;
+    }
+    let alpha = call.weight("alpha", &shape)?;
+    let id = call.op(Binary { function: BinaryFunction::PRelu }, &[x, alpha])?;
+    Ok(vec![Value::with(id, input.masks)])
+}
+
+/// The axis is −1 by default in Keras and 1 in TF.js; it may be a list, whose dimensions are normalised together.
+/// A mask adds −1e9 where it is off.
+pub(super) fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let input = call.one(inputs)?;
+    let mut x = call.float(input.id)?;
+    let axes = match call.config.integers("axis")? {
+        Some(axes) => axes,
+        None => {
+            if call.rank(x) > 2 {
+                call.differ("normalises axis 1 in TF.js and the last axis in Keras, as none is given");
+            }
+            vec![if call.semantics() == Semantics::TfJs { 1 } else { -1 }]
+        }
+    };
+    // TF.js takes whatever mask the calls before this one left behind.
+    let masks = Masks { tfjs: call.lowering.lingering_mask.flatten(), keras: input.masks.keras };
+    if masks.tfjs != masks.keras {
+        call.differ("is masked differently in TF.js and in Keras");
+    }
+    if let Some(mask) = masks.of(call.semantics()) {
+        x = mask_out(call, x, mask)?;
+    }
+    let axes: Vec<usize> = axes.iter().map(|&axis| call.sample_axis(x, axis)).collect::<Result<_>>()?;
+    let id = match axes.as_slice() {
+        [axis] => call.op(Softmax { axis: *axis, log: false }, &[x])?,
+        [] => return Err(Error::format("`axis` names no dimension")),
+        axes => softmax_together(call, x, axes)?,
+    };
+    Ok(vec![Value::with(id, input.masks.keras_only())])
+}
+
+/// `x + (1 − mask) · −1e9`.
+fn mask_out(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
+    let mask = call.cast(mask, DType::F32)?;
+    let one = call.filled("one", &[1], 1.0)?;
+    let far = call.filled("far", &[1], -1e9)?;
+    let off = call.op(Binary { function: BinaryFunction::Subtract }, &[one, mask])?;
+    let adder = call.op(Binary { function: BinaryFunction::Multiply }, &[off, far])?;
+    call.op(Binary { function: BinaryFunction::Add }, &[x, adder])
+}
+
+/// Softmax over several dimensions at once: moved to the back, seen as one, and put back.
+fn softmax_together(call: &mut LayerCall<'_, '_>, x: NodeId, axes: &[usize]) -> Result<NodeId> {
+    let rank = call.rank(x);
+    let kept = (0..rank).filter(|axis| !axes.contains(axis));
+    let order: Vec<usize> = kept.chain((0..rank).filter(|axis| axes.contains(axis))).collect();
+    let moved = call.op(Permute { order: order.clone() }, &[x])?;
+    let sample = call.shape(moved).sample();
+    let split = sample.len() - axes.len();
+    let merged = [&sample[..split], &[sample[split..].iter().product()]].concat();
+    let line = call.reshape(moved, &merged)?;
+    let line = call.op(Softmax { axis: merged.len(), log: false }, &[line])?;
+    let apart = call.reshape(line, &sample)?;
+    let mut back = vec![0; rank];
+    for (position, &axis) in order.iter().enumerate() {
+        back[axis] = position;
+    }
+    call.op(Permute { order: back }, &[apart])
+}

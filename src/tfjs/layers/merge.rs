@@ -1,0 +1,136 @@
+//! Layers that join several tensors.
+
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::model::Semantics;
+use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize};
+use crate::tfjs::lowering::LayerCall;
+use crate::tfjs::masks::{Masks, Value};
+
+pub(super) fn add(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    merge(call, inputs, BinaryFunction::Add)
+}
+
+pub(super) fn multiply(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    merge(call, inputs, BinaryFunction::Multiply)
+}
+
+pub(super) fn maximum(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    merge(call, inputs, BinaryFunction::Maximum)
+}
+
+pub(super) fn minimum(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    merge(call, inputs, BinaryFunction::Minimum)
+}
+
+/// Not a layer of TF.js.
+pub(super) fn subtract(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    if inputs.len() != 2 {
+        return Err(Error::format(format!("takes 2 inputs, not {}", inputs.len())));
+    }
+    merge(call, inputs, BinaryFunction::Subtract)
+}
+
+pub(super) fn average(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let sum = merge(call, inputs, BinaryFunction::Add)?[0];
+    let count = call.filled(&format!("count_{}", inputs.len()), &[1], inputs.len() as f32)?;
+    let id = call.op(Binary { function: BinaryFunction::Divide }, &[sum.id, count])?;
+    Ok(vec![Value::with(id, sum.masks)])
+}
+
+/// Combines the inputs one after the other, those of lower rank with dimensions of 1 after N.
+fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunction) -> Result<Vec<Value>> {
+    if inputs.len() < 2 {
+        return Err(Error::format(format!("takes 2 inputs or more, not {}", inputs.len())));
+    }
+    let rank = inputs.iter().map(|input| call.rank(input.id)).max().unwrap_or_default();
+    let mut merged: Option<NodeId> = None;
+    for input in inputs {
+        let mut x = call.float(input.id)?;
+        while call.rank(x) < rank {
+            x = call.expand(x, 1)?;
+        }
+        merged = Some(match merged {
+            None => x,
+            Some(before) => call.op(Binary { function }, &[before, x])?,
+        });
+    }
+    let id = merged.ok_or_else(|| Error::format("has no inputs"))?;
+    // TF.js gives the mask an extra dimension here, which nothing after it can use.
+    let keras: Vec<NodeId> = inputs.iter().filter_map(|input| input.masks.keras).collect();
+    let keras = all_of(call, &keras)?;
+    Ok(vec![Value::with(id, Masks { tfjs: None, keras })])
+}
+
+/// The steps that every mask keeps; none without masks.
+fn all_of(call: &mut LayerCall<'_, '_>, masks: &[NodeId]) -> Result<Option<NodeId>> {
+    let mut all: Option<NodeId> = None;
+    for &mask in masks {
+        all = Some(match all {
+            None => mask,
+            Some(before) if before == mask => mask,
+            Some(before) => call.op(Binary { function: BinaryFunction::Minimum }, &[before, mask])?,
+        });
+    }
+    Ok(all)
+}
+
+pub(super) fn concatenate(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let Some(first) = inputs.first() else { return Err(Error::format("has no inputs")) };
+    let axis = call.config.integers("axis")?.unwrap_or_else(|| vec![-1]);
+    let [axis] = axis.as_slice() else { return Err(Error::format("`axis` should be one number")) };
+    let axis = call.sample_axis(first.id, *axis)?;
+    let same = inputs.iter().all(|input| call.dtype(input.id) == call.dtype(first.id));
+    let mut parts = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        parts.push(if same { input.id } else { call.float(input.id)? });
+    }
+    let id = call.op(Concatenate { axis }, &parts)?;
+    let masks = Masks {
+        tfjs: concatenated_mask(call, inputs, axis, |masks| masks.tfjs)?,
+        keras: concatenated_mask(call, inputs, axis, |masks| masks.keras)?,
+    };
+    Ok(vec![Value::with(id, masks)])
+}
+
+/// Along the features, a step counts where all masks keep it; along the steps, masks follow each other.
+fn concatenated_mask(
+    call: &mut LayerCall<'_, '_>,
+    inputs: &[Value],
+    axis: usize,
+    of: impl Fn(&Masks) -> Option<NodeId>,
+) -> Result<Option<NodeId>> {
+    let masks: Vec<NodeId> = inputs.iter().filter_map(|input| of(&input.masks)).collect();
+    if masks.is_empty() {
+        return Ok(None);
+    }
+    let rank = call.rank(inputs[0].id);
+    if axis + 1 == rank {
+        return all_of(call, &masks);
+    }
+    if masks.len() == inputs.len() && axis < call.rank(masks[0]) {
+        return call.op(Concatenate { axis }, &masks).map(Some);
+    }
+    Err(Error::unsupported("joins masked and unmasked inputs along their steps")
+        .cause("Keras refuses this too, unless the last axis is 1 wide"))
+}
+
+/// Drops masks in TF.js and in Keras.
+pub(super) fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let [left, right] = inputs else {
+        return Err(Error::format(format!("takes 2 inputs, not {}", inputs.len())));
+    };
+    let (mut x, mut y) = (call.float(left.id)?, call.float(right.id)?);
+    let axes = match call.config.integers("axes")?.as_deref() {
+        Some(&[axis]) => [call.sample_axis(x, axis)?, call.sample_axis(y, axis)?],
+        Some(&[left, right]) => [call.sample_axis(x, left)?, call.sample_axis(y, right)?],
+        _ => return Err(Error::format("`axes` should be one number or two")),
+    };
+    if call.config.boolean_or("normalize", false)? {
+        // Differs for vectors shorter than 3.2e-4 only, so it is no skew worth a note on every model.
+        let floor = if call.semantics() == Semantics::TfJs { 1e-7 } else { 1e-12 };
+        x = call.op(L2Normalize { axis: axes[0], floor }, &[x])?;
+        y = call.op(L2Normalize { axis: axes[1], floor }, &[y])?;
+    }
+    Ok(vec![Value::unmasked(call.op(BatchDot { axes }, &[x, y])?)])
+}

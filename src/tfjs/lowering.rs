@@ -1,0 +1,191 @@
+//! What all layers share while a topology becomes a graph: the builder, the weights, the notes for the reader.
+
+use super::config::Config;
+use super::masks::Value;
+use super::topology::Layer;
+use super::weights::{LayerIdentity, WeightStore};
+use crate::error::{Error, Result};
+use crate::graph::{Builder, Graph, NodeId};
+use crate::model::{LoadOptions, Semantics, Skew};
+use crate::ops::{Cast, Op, Reshape};
+use crate::tensor::{DType, Shape, Tensor};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The outputs of a model by name.
+pub(super) type Outputs = Vec<(String, NodeId)>;
+
+/// The graph under construction.
+#[derive(Debug)]
+pub(super) struct Lowering {
+    pub(super) builder: Builder,
+    weights: WeightStore,
+    pub(super) options: LoadOptions,
+    skews: Vec<Skew>,
+    warnings: Vec<String>,
+    /// Constants by layer and name, so that the calls of a shared layer share them.
+    constants: HashMap<(LayerIdentity, String), NodeId>,
+    /// Numbers in the weights of each layer.
+    parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
+    /// What TF.js would pass as `kwargs['mask']`: set by any call with a masked input to the mask of its first input,
+    /// and never cleared (`executor.ts`). None before the first such call.
+    pub(super) lingering_mask: Option<Option<NodeId>>,
+    /// The shape of the last output of each layer.
+    pub(super) shapes: HashMap<LayerIdentity, Shape>,
+}
+
+/// A graph with what is to be told about it.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) graph: Graph,
+    pub(super) skews: Vec<Skew>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Lowering {
+    pub(super) fn new(weights: WeightStore, options: LoadOptions) -> Self {
+        Lowering {
+            builder: Builder::new(),
+            weights,
+            options,
+            skews: Vec::new(),
+            warnings: Vec::new(),
+            constants: HashMap::new(),
+            parameters: HashMap::new(),
+            lingering_mask: None,
+            shapes: HashMap::new(),
+        }
+    }
+
+    pub(super) fn finish(self, outputs: Outputs) -> Result<Finished> {
+        self.weights.finish()?;
+        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings })
+    }
+
+    /// Numbers in the weights that `layer` took.
+    pub(super) fn parameters_of(&self, layer: LayerIdentity) -> u64 {
+        self.parameters.get(&layer).map_or(0, |weights| weights.values().sum())
+    }
+
+    fn differ(&mut self, layer: &str, difference: &'static str) {
+        let skew = Skew { layer: layer.into(), difference };
+        if !self.skews.contains(&skew) {
+            self.skews.push(skew);
+        }
+    }
+}
+
+/// One call of one layer.
+#[derive(Debug)]
+pub(super) struct LayerCall<'l, 'm> {
+    pub(super) lowering: &'l mut Lowering,
+    pub(super) config: &'l Config<'m>,
+    /// The layer's name: the scope of its weights and the name of its nodes.
+    pub(super) name: &'m str,
+    pub(super) identity: LayerIdentity,
+}
+
+/// Tells `layer` from others by where it stands in memory; topologies do not move while they are lowered.
+pub(super) fn identity(layer: &Layer) -> LayerIdentity {
+    LayerIdentity(std::ptr::from_ref(layer).addr())
+}
+
+impl LayerCall<'_, '_> {
+    pub(super) fn semantics(&self) -> Semantics {
+        self.lowering.options.semantics
+    }
+
+    /// Notes that TF.js and Keras differ at this layer.
+    pub(super) fn differ(&mut self, difference: &'static str) {
+        self.lowering.differ(self.name, difference);
+    }
+
+    pub(super) fn shape(&self, id: NodeId) -> Shape {
+        self.lowering.builder.ty(id).shape.clone()
+    }
+
+    pub(super) fn rank(&self, id: NodeId) -> usize {
+        self.lowering.builder.ty(id).shape.rank()
+    }
+
+    pub(super) fn dtype(&self, id: NodeId) -> DType {
+        self.lowering.builder.ty(id).dtype
+    }
+
+    /// Adds an operator under the layer's name.
+    pub(super) fn op(&mut self, op: impl Into<Op>, inputs: &[NodeId]) -> Result<NodeId> {
+        self.lowering.builder.op(self.name, op, inputs)
+    }
+
+    /// `x` as float32.
+    pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
+        self.cast(x, DType::F32)
+    }
+
+    pub(super) fn cast(&mut self, x: NodeId, to: DType) -> Result<NodeId> {
+        if self.dtype(x) == to { Ok(x) } else { self.op(Cast { to }, &[x]) }
+    }
+
+    pub(super) fn reshape(&mut self, x: NodeId, sample: &[usize]) -> Result<NodeId> {
+        if self.shape(x).sample() == sample {
+            return Ok(x);
+        }
+        self.op(Reshape { sample: sample.to_vec() }, &[x])
+    }
+
+    /// `x` with a dimension of 1 before its dimension `axis`.
+    pub(super) fn expand(&mut self, x: NodeId, axis: usize) -> Result<NodeId> {
+        let mut sample = self.shape(x).sample();
+        sample.insert(axis - 1, 1);
+        self.reshape(x, &sample)
+    }
+
+    /// The only input.
+    pub(super) fn one(&self, inputs: &[Value]) -> Result<Value> {
+        match inputs {
+            [input] => Ok(*input),
+            _ => Err(Error::format(format!("takes one input, not {}", inputs.len()))),
+        }
+    }
+
+    /// The weight tensor `weight` of this layer.
+    pub(super) fn weight_tensor(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
+        let name = format!("{}/{weight}", self.name);
+        let tensor = self.lowering.weights.take(self.identity, &name, shape)?;
+        let counted = self.lowering.parameters.entry(self.identity).or_default();
+        counted.insert(name, tensor.len() as u64);
+        Ok(tensor)
+    }
+
+    /// The weight `weight` of this layer as a constant of the graph.
+    pub(super) fn weight(&mut self, weight: &str, shape: &[usize]) -> Result<NodeId> {
+        let tensor = self.weight_tensor(weight, shape)?;
+        self.constant(weight, tensor)
+    }
+
+    /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
+    pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
+        let key = (self.identity, suffix.to_string());
+        if let Some(&id) = self.lowering.constants.get(&key) {
+            return Ok(id);
+        }
+        let id = self.lowering.builder.constant(&format!("{}/{suffix}", self.name), value)?;
+        self.lowering.constants.insert(key, id);
+        Ok(id)
+    }
+
+    /// A constant of `shape` filled with `value`, for weights that the layer does without.
+    pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<NodeId> {
+        let count = crate::tensor::element_count(shape)?;
+        self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
+    }
+
+    /// Dimension `axis` of `x`, counted from the end if negative, which must be one of a sample.
+    pub(super) fn sample_axis(&self, x: NodeId, axis: i64) -> Result<usize> {
+        let shape = self.shape(x);
+        shape
+            .axis(axis)
+            .filter(|&axis| axis > 0)
+            .ok_or_else(|| Error::format(format!("axis {axis} is not a dimension of a sample in {shape}")))
+    }
+}

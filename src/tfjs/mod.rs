@@ -1,0 +1,136 @@
+//! Reads TF.js layers models: `model.json` and weight shards become a [`Model`].
+//!
+//! The artifact is read as `tf.loadLayersModel` reads it: the same topology forms, the same weight manifest, the same
+//! rules by which weights find their layers. [`json`] reads values, [`manifest`] and [`shards`] the weights,
+//! [`topology`] the layers as the file lists them; [`network`] walks the calls and [`layers`] turns each into
+//! operators. It runs nothing.
+
+mod activations;
+mod config;
+mod json;
+mod layers;
+mod lowering;
+mod manifest;
+mod masks;
+mod network;
+mod order;
+mod quantization;
+mod shards;
+mod summary;
+mod topology;
+mod weights;
+
+use crate::error::{Error, ErrorKind, Place, Result};
+use crate::model::{LoadOptions, Model};
+use lowering::Lowering;
+use manifest::Manifest;
+use serde_json::{Map, Value};
+use shards::{Folder, InMemory, ShardSource};
+use std::path::Path;
+use topology::Network;
+use weights::WeightStore;
+
+/// A `model.json` larger than this is not one: topologies take kilobytes.
+const MAX_JSON_BYTES: u64 = 256 << 20;
+
+impl Model {
+    /// Loads a TF.js layers model from a `model.json`, or from a folder that holds one.
+    ///
+    /// Errors name the file, the layer or weight, what is wrong and what to do. Nothing in the files can make it
+    /// panic, and memory is claimed only after the sizes in the manifest were found to be those of the files.
+    pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Model> {
+        let path = path.as_ref();
+        let file = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
+        let place = || file.display().to_string();
+        let json = read_json(&file)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        load(&json, &Folder::new(folder), options).at(place)
+    }
+
+    /// Loads a TF.js layers model from memory: the text of `model.json`, and each shard under the path that the
+    /// weights manifest gives it.
+    pub fn from_bytes(model_json: &[u8], shards: &[(&str, &[u8])], options: LoadOptions) -> Result<Model> {
+        load(model_json, &InMemory::new(shards), options).at(|| "model.json".into())
+    }
+}
+
+fn read_json(file: &Path) -> Result<Vec<u8>> {
+    let missing = |cause: std::io::Error| {
+        Error::io(file, &cause).hint("give a model.json, or the folder that holds it and its weight files")
+    };
+    let length = std::fs::metadata(file).map_err(missing)?.len();
+    if length > MAX_JSON_BYTES {
+        let place = file.display().to_string();
+        return Err(Error::format(format!("{length} bytes are too many for a model.json")).at(place));
+    }
+    std::fs::read(file).map_err(missing)
+}
+
+fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Result<Model> {
+    parse(model_json, source, options).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::Unsupported => "see the list of what is supported in the README",
+            _ => "the file is damaged or was edited by hand: convert or download the model again",
+        };
+        error.or_hint(hint)
+    })
+}
+
+fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Result<Model> {
+    let json: Value = serde_json::from_slice(model_json)
+        .map_err(|cause| Error::format("is not the JSON of a model").cause(cause.to_string()).hint(FORMAT_HINT))?;
+    let Value::Object(json) = json else {
+        return Err(Error::format("is not the JSON of a model").cause("it is not an object").hint(FORMAT_HINT));
+    };
+    expect_layers_model(&json)?;
+    let (root, keras_version) = topology_root(&json)?;
+    let network = Network::parse(root).at(|| "modelTopology".into())?;
+    let manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
+    let tensors = shards::read(&manifest, source)?;
+    let mut lowering = Lowering::new(WeightStore::new(&manifest, tensors)?, options);
+    let (outputs, layers) = network::lower_model(&network, &mut lowering)?;
+    let finished = lowering.finish(outputs)?;
+    Ok(Model {
+        graph: std::sync::Arc::new(finished.graph),
+        name: network.name.clone(),
+        format: format_line(&json, keras_version),
+        options,
+        layers,
+        weights: manifest.summaries(),
+        skews: finished.skews,
+        warnings: finished.warnings,
+    })
+}
+
+const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \
+    --output_format=tfjs_layers_model, or by model.save() in TF.js";
+
+/// An error that says what the file is, if it is something else.
+fn expect_layers_model(json: &Map<String, Value>) -> Result<()> {
+    let graph_def = json.get("modelTopology").and_then(|topology| topology.get("node")).is_some();
+    if json.get("format").and_then(Value::as_str) == Some("graph-model") || graph_def {
+        return Err(Error::new(ErrorKind::Unsupported, "is a TF.js graph model, not a layers model")
+            .cause("its topology is a TensorFlow graph (tf.loadGraphModel), without layers")
+            .hint("convert the Keras model again with --output_format=tfjs_layers_model"));
+    }
+    if !json.contains_key("modelTopology") {
+        return Err(Error::format("is not the JSON of a model").cause("it has no `modelTopology`").hint(FORMAT_HINT));
+    }
+    Ok(())
+}
+
+/// The object with `class_name` and `config`, and the Keras version beside it.
+fn topology_root(json: &Map<String, Value>) -> Result<(&Value, Option<&str>)> {
+    let topology = json.get("modelTopology").unwrap_or(&Value::Null);
+    let version = topology.get("keras_version").and_then(Value::as_str);
+    Ok((topology.get("model_config").unwrap_or(topology), version))
+}
+
+fn format_line(json: &Map<String, Value>, keras_version: Option<&str>) -> String {
+    let text = |key: &str| json.get(key).and_then(Value::as_str);
+    let generated = text("generatedBy").map(str::to_string);
+    let generated = generated.or_else(|| keras_version.map(|version| format!("keras {version}")));
+    let converted = text("convertedBy").map(|by| format!("converted by {by}"));
+    let parts = [Some(text("format").unwrap_or("layers-model").to_string()), generated, converted];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

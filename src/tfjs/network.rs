@@ -1,0 +1,186 @@
+//! Walks the calls of a model and of the models inside it, in TF.js's order, turning each into operators.
+
+use super::config::Config;
+use super::json;
+use super::layers;
+use super::lowering::{LayerCall, Lowering, Outputs, identity};
+use super::masks::{Masks, Value};
+use super::order::{CallId, Directory};
+use super::summary;
+use super::topology::{Call, Layer, Network, TensorRef};
+use crate::error::{Error, Place, Result};
+use crate::graph::NodeId;
+use crate::model::LayerSummary;
+use crate::ops::NotEqual;
+use crate::tensor::{DType, Shape, TensorType};
+use serde_json::Map;
+use std::collections::HashMap;
+
+/// The outputs of the model by name, and its layers for a summary.
+pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<(Outputs, Vec<LayerSummary>)> {
+    let mut inputs = Vec::with_capacity(network.inputs.len());
+    for tensor in &network.inputs {
+        inputs.push(Value::unmasked(model_input(network, tensor, lowering)?));
+    }
+    let values = lower_network(network, &inputs, lowering)?;
+    let mut outputs: Outputs = Vec::with_capacity(values.len());
+    for (tensor, value) in network.outputs.iter().zip(values) {
+        let taken = |name: &str| outputs.iter().any(|(known, _)| known == name);
+        let numbered = (1..).map(|number| format!("{}_{number}", tensor.layer));
+        let name = std::iter::once(tensor.layer.clone()).chain(numbered).find(|name| !taken(name));
+        outputs.push((name.unwrap_or_default(), value.id));
+    }
+    Ok((outputs, summary::layers(network, lowering)))
+}
+
+/// Adds the input that an InputLayer stands for.
+fn model_input(network: &Network, tensor: &TensorRef, lowering: &mut Lowering) -> Result<NodeId> {
+    let layer = network.layers.iter().find(|layer| layer.name == tensor.layer && layer.class == "InputLayer");
+    let Some(layer) = layer else {
+        return Err(Error::format(format!("input `{}` of the model is not an InputLayer", tensor.layer)));
+    };
+    let place = || format!("layer `{}` (InputLayer)", layer.name);
+    let ty = input_type(layer).at(place)?;
+    lowering.builder.input(&layer.name, ty).at(place)
+}
+
+fn input_type(layer: &Layer) -> Result<TensorType> {
+    let config = Config::new(&layer.config);
+    if config.get("batch_shape").is_some() {
+        return Err(super::topology::keras_3());
+    }
+    config.refuse_unless_off("sparse")?;
+    config.refuse_unless_off("ragged")?;
+    let mut dims = match (config.get("batch_input_shape"), config.get("input_shape"), config.get("input_dim")) {
+        (Some(shape), _, _) => json::array("batch_input_shape", shape)?.iter().skip(1).collect::<Vec<_>>(),
+        (None, Some(shape), _) => json::array("input_shape", shape)?.iter().collect(),
+        (None, None, Some(size)) if layer.class == "InputLayer" => vec![size],
+        _ => {
+            return Err(Error::format("the model does not say the shape of its input")
+                .cause("its first layer has neither `batch_input_shape` nor `input_shape`"));
+        }
+    };
+    let mut sample = Vec::with_capacity(dims.len());
+    for (axis, dim) in dims.drain(..).enumerate() {
+        if dim.is_null() {
+            return Err(Error::unsupported(format!("dimension {} of the input has no fixed size", axis + 1))
+                .cause("only the batch may be open")
+                .hint("give the Input layer a fixed shape, for example a fixed history length, and convert again"));
+        }
+        sample.push(json::size("batch_input_shape", dim)?);
+    }
+    let dtype = match config.string("dtype")? {
+        None | Some("float32" | "float16" | "float64") => DType::F32,
+        Some("int32" | "int64" | "int16" | "int8" | "uint8") => DType::I32,
+        Some("bool") => DType::Bool,
+        Some(other) => return Err(Error::unsupported(format!("inputs of dtype {other} are not supported"))),
+    };
+    Ok(TensorType::new(Shape::batched(&sample), dtype))
+}
+
+/// The outputs of `network` for `inputs`.
+fn lower_network(network: &Network, inputs: &[Value], lowering: &mut Lowering) -> Result<Vec<Value>> {
+    if inputs.len() != network.inputs.len() {
+        let (wanted, given) = (network.inputs.len(), inputs.len());
+        return Err(Error::format(format!("model `{}` takes {wanted} inputs, not {given}", network.name)));
+    }
+    let directory = Directory::new(network)?;
+    let mut values: HashMap<CallId, Vec<Value>> = HashMap::new();
+    for (tensor, &value) in network.inputs.iter().zip(inputs) {
+        let id = directory.resolve(tensor)?;
+        record_shape(&network.layers[id.layer], &[value], lowering);
+        values.insert(id, vec![value]);
+    }
+    for id in directory.execution_order()? {
+        if values.contains_key(&id) {
+            continue;
+        }
+        let layer = &network.layers[id.layer];
+        let place = || format!("layer `{}` ({})", layer.name, layer.class);
+        let Some(call) = layer.calls.get(id.call) else {
+            return Err(Error::format("is used, but it is neither an input of the model nor called").at(place()));
+        };
+        let outputs = lower_call(layer, call, &directory, &values, lowering).at(place)?;
+        record_shape(layer, &outputs, lowering);
+        values.insert(id, outputs);
+    }
+    network.outputs.iter().map(|tensor| find(tensor, &directory, &values)).collect()
+}
+
+fn record_shape(layer: &Layer, outputs: &[Value], lowering: &mut Lowering) {
+    if let Some(first) = outputs.first() {
+        lowering.shapes.insert(identity(layer), lowering.builder.ty(first.id).shape.clone());
+    }
+}
+
+fn find(tensor: &TensorRef, directory: &Directory<'_>, values: &HashMap<CallId, Vec<Value>>) -> Result<Value> {
+    let outputs = values.get(&directory.resolve(tensor)?).map_or(&[][..], Vec::as_slice);
+    outputs.get(tensor.output).copied().ok_or_else(|| {
+        let (layer, output, count) = (&tensor.layer, tensor.output, outputs.len());
+        Error::format(format!("refers to output {output} of layer `{layer}`, which has {count}"))
+    })
+}
+
+fn lower_call(
+    layer: &Layer,
+    call: &Call,
+    directory: &Directory<'_>,
+    values: &HashMap<CallId, Vec<Value>>,
+    lowering: &mut Lowering,
+) -> Result<Vec<Value>> {
+    let mut inputs: Vec<Value> =
+        call.arguments.iter().map(|tensor| find(tensor, directory, values)).collect::<Result<_>>()?;
+    if inputs.is_empty() {
+        return Err(Error::format("is called without an input"));
+    }
+    if let Some(mask) = mask_argument(&call.keywords)? {
+        let mask = find(&mask, directory, values)?.id;
+        // TF.js does not look at keyword arguments that are tensors.
+        inputs[0].masks.keras = Some(match lowering.builder.ty(mask).dtype {
+            DType::Bool => mask,
+            _ => lowering.builder.op(&layer.name, NotEqual { value: 0.0 }, &[mask])?,
+        });
+    }
+    if inputs.iter().any(|input| input.masks.tfjs.is_some()) {
+        lowering.lingering_mask = Some(inputs[0].masks.tfjs);
+    }
+    match &layer.network {
+        Some(network) => lower_nested(network, &inputs, lowering),
+        None => {
+            let config = Config::new(&layer.config);
+            let mut call = LayerCall { lowering, config: &config, name: &layer.name, identity: identity(layer) };
+            let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
+            config.finish()?;
+            Ok(outputs)
+        }
+    }
+}
+
+/// TF.js runs a model inside a model without incoming masks and drops the masks of its outputs; Keras does neither.
+fn lower_nested(network: &Network, inputs: &[Value], lowering: &mut Lowering) -> Result<Vec<Value>> {
+    let inputs: Vec<Value> = inputs.iter().map(|value| Value::with(value.id, value.masks.keras_only())).collect();
+    let outer_arguments = lowering.lingering_mask.is_some();
+    let outputs = lower_network(network, &inputs, lowering)?;
+    if !outer_arguments {
+        // The inner model had arguments of its own, which are gone.
+        lowering.lingering_mask = None;
+    }
+    let drop = |value: Value| Value::with(value.id, Masks { tfjs: None, ..value.masks });
+    Ok(outputs.into_iter().map(drop).collect())
+}
+
+/// The tensor given as `mask`; an error for any other keyword argument that asks for something.
+pub(super) fn mask_argument(keywords: &Map<String, serde_json::Value>) -> Result<Option<TensorRef>> {
+    let mut mask = None;
+    for (key, value) in keywords {
+        match (key.as_str(), value) {
+            (_, serde_json::Value::Null) | ("training", serde_json::Value::Bool(false)) => {}
+            ("mask", tensor) => mask = Some(TensorRef::parse("mask", tensor)?),
+            _ => {
+                let value = json::show(value);
+                return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
+            }
+        }
+    }
+    Ok(mask)
+}

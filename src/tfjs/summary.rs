@@ -1,0 +1,41 @@
+//! The layers of a model as rows of a summary.
+
+use super::lowering::{Lowering, identity};
+use super::topology::{Layer, Network};
+use crate::model::LayerSummary;
+use crate::tensor::Shape;
+
+/// All layers in file order, those of a nested model after the model.
+pub(super) fn layers(network: &Network, lowering: &Lowering) -> Vec<LayerSummary> {
+    let mut rows = Vec::new();
+    push(network, 0, lowering, &mut rows);
+    rows
+}
+
+fn push(network: &Network, depth: usize, lowering: &Lowering, rows: &mut Vec<LayerSummary>) {
+    for layer in &network.layers {
+        let mut connected_to: Vec<String> = Vec::new();
+        for tensor in layer.calls.iter().flat_map(|call| &call.arguments) {
+            if !connected_to.contains(&tensor.layer) {
+                connected_to.push(tensor.layer.clone());
+            }
+        }
+        rows.push(LayerSummary {
+            name: layer.name.clone(),
+            class: layer.class.clone(),
+            depth,
+            // A layer that no output needs is not lowered.
+            output_shape: lowering.shapes.get(&identity(layer)).cloned().unwrap_or_else(|| Shape::fixed(&[])),
+            parameters: parameters(layer, lowering),
+            connected_to,
+        });
+        if let Some(network) = &layer.network {
+            push(network, depth + 1, lowering, rows);
+        }
+    }
+}
+
+fn parameters(layer: &Layer, lowering: &Lowering) -> u64 {
+    let inner = layer.network.iter().flat_map(|network| &network.layers);
+    lowering.parameters_of(identity(layer)) + inner.map(|layer| parameters(layer, lowering)).sum::<u64>()
+}

@@ -1,0 +1,122 @@
+//! Which weight belongs to which layer: the name rules and strict errors of TF.js (`container.ts`, `loadWeights`).
+//!
+//! A layer's weight is called `layer/weight`. Where no weight of the file has that name, one with a component more
+//! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Every weight must find its layer, and every
+//! layer its weights.
+
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::tensor::{DType, Tensor, format_dims};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// All weights of the file, and which layer took which.
+#[derive(Debug)]
+pub(super) struct WeightStore {
+    tensors: HashMap<String, Arc<Tensor>>,
+    /// Names in file order, for errors and fallbacks that do not depend on hashing.
+    order: Vec<String>,
+    /// File names by the name without the component before the last.
+    shortened: HashMap<String, String>,
+    /// What each wanted name was resolved to, and for which layer.
+    taken: HashMap<String, Taken>,
+    /// Wanted names that the file does not have, in the order of the layers.
+    missing: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    layer: LayerIdentity,
+    file_name: String,
+}
+
+/// Tells one layer object from another with the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct LayerIdentity(pub(super) usize);
+
+impl WeightStore {
+    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>) -> Result<WeightStore> {
+        let order: Vec<String> = manifest.weights().map(|spec| spec.name.clone()).collect();
+        let mut shared = HashMap::new();
+        for name in &order {
+            let Some(tensor) = tensors.remove(name) else { continue };
+            expect_no_nan(name, &tensor)?;
+            shared.insert(name.clone(), Arc::new(tensor));
+        }
+        let shortened = order.iter().filter_map(|name| Some((shorten(name)?, name.clone()))).collect();
+        Ok(WeightStore { tensors: shared, order, shortened, taken: HashMap::new(), missing: Vec::new() })
+    }
+
+    /// The weight called `name` of `layer`, of shape `shape`. A weight that is missing is stood in for by zeros
+    /// until [`WeightStore::finish`] reports all that are.
+    pub(super) fn take(&mut self, layer: LayerIdentity, name: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
+        if self.taken.get(name).is_some_and(|taken| taken.layer != layer) {
+            return Err(Error::weights(format!("two layers want a weight called `{name}`"))
+                .cause("weights find their layers by name")
+                .hint("give the layers different names and convert the model again"));
+        }
+        let exact = self.tensors.contains_key(name).then(|| name.to_string());
+        let Some(file_name) = exact.or_else(|| self.shortened.get(name).cloned()) else {
+            if !self.missing.iter().any(|missing| missing == name) {
+                self.missing.push(name.into());
+            }
+            let zeros = vec![0.0; crate::tensor::element_count(shape)?];
+            return Ok(Arc::new(Tensor::f32(shape, zeros)?));
+        };
+        let tensor = Arc::clone(&self.tensors[&file_name]);
+        if tensor.shape() != shape {
+            let (wanted, found) = (format_dims(shape), format_dims(tensor.shape()));
+            return Err(Error::weights(format!("weight `{file_name}` has shape {found}, the layer needs {wanted}"))
+                .hint("topology and weights must be of one conversion"));
+        }
+        self.taken.insert(name.into(), Taken { layer, file_name });
+        Ok(if tensor.dtype() == DType::F32 { tensor } else { Arc::new(tensor.cast(DType::F32)) })
+    }
+
+    /// An error if a layer lacks a weight, or a weight a layer.
+    pub(super) fn finish(&self) -> Result<()> {
+        if !self.missing.is_empty() {
+            let wanted = self.missing.len() + self.taken.len();
+            return Err(Error::weights(format!(
+                "{} of {wanted} weights are missing: {}",
+                self.missing.len(),
+                list(&self.missing)
+            ))
+            .hint("topology and weights must be of one conversion"));
+        }
+        let used: HashSet<&str> = self.taken.values().map(|taken| taken.file_name.as_str()).collect();
+        let unused: Vec<String> = self.order.iter().filter(|name| !used.contains(name.as_str())).cloned().collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        Err(Error::weights(format!("no layer of the model takes the weight {}", list(&unused)))
+            .hint("topology and weights must be of one conversion"))
+    }
+}
+
+/// The name without the component before its last.
+fn shorten(name: &str) -> Option<String> {
+    let (scope, last) = name.rsplit_once('/')?;
+    let (scope, _) = scope.rsplit_once('/')?;
+    Some(format!("{scope}/{last}"))
+}
+
+/// The first names, and how many more there are.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+fn expect_no_nan(name: &str, tensor: &Tensor) -> Result<()> {
+    let Ok(values) = tensor.as_f32() else { return Ok(()) };
+    match values.iter().filter(|value| value.is_nan()).count() {
+        0 => Ok(()),
+        count => Err(Error::weights(format!("weight `{name}` holds {count} NaN"))
+            .cause("the training diverged, or the file is damaged")
+            .hint("export the model again from a good checkpoint")),
+    }
+}

@@ -1,0 +1,77 @@
+//! `inspect`: every view of a model.
+
+use crate::{command, model, transcript};
+use insta::assert_snapshot;
+
+#[test]
+fn summary_of_nested_models() {
+    assert_snapshot!(transcript(&["inspect", &model("two_tower")]));
+}
+
+#[test]
+fn summary_with_a_skew() {
+    assert_snapshot!(transcript(&["inspect", &model("youtube_dnn")]));
+}
+
+#[test]
+fn graph() {
+    assert_snapshot!(transcript(&["inspect", &model("youtube_dnn"), "--graph"]));
+}
+
+#[test]
+fn graph_by_keras() {
+    assert_snapshot!(transcript(&["inspect", &model("youtube_dnn"), "--graph", "--semantics", "keras"]));
+}
+
+#[test]
+fn plan() {
+    let one = transcript(&["inspect", &model("ncf"), "--plan"]);
+    let many = transcript(&["inspect", &model("ncf"), "--plan", "--batch", "1000"]);
+    assert_snapshot!([one, many].join("\n\n"));
+}
+
+#[test]
+fn weights() {
+    assert_snapshot!(transcript(&["inspect", &model("wide_deep_mixed"), "--weights"]));
+}
+
+#[test]
+fn shader_that_is_not_known() {
+    assert_snapshot!(transcript(&["inspect", &model("ncf"), "--shader", "dens"]));
+}
+
+#[test]
+fn shader() {
+    let output = command(&["inspect", &model("ncf"), "--shader", "dense"]).output().expect("starts");
+    assert_eq!(output.status.code(), Some(0));
+    let own = include_str!("../../shaders/dense.wgsl");
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with(own));
+}
+
+#[test]
+fn json() {
+    let output = command(&["inspect", &model("youtube_dnn"), "--json"]).output().expect("starts");
+    assert_eq!(output.status.code(), Some(0));
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let fields: Vec<&str> = object.as_object().expect("object").keys().map(String::as_str).collect();
+    assert_eq!(
+        fields,
+        [
+            "schema",
+            "name",
+            "format",
+            "semantics",
+            "inputs",
+            "outputs",
+            "layers",
+            "weights",
+            "operators",
+            "plan",
+            "totals",
+            "differences_between_tfjs_and_keras",
+            "warnings"
+        ]
+    );
+    assert_eq!(object["inputs"][0]["shape"], serde_json::json!([null, 9]));
+    assert_eq!(object["totals"]["operators"].as_u64(), Some(11));
+}

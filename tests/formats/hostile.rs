@@ -1,0 +1,138 @@
+//! Model files that are wrong: each is refused with a message that says where, what, why and what to do.
+
+use crate::artifact::{Artifact, dense_model, functional, input_layer};
+use serde_json::json;
+use tfjs_wgpu::LoadOptions;
+
+/// A way to break a good artifact.
+type Damage = fn(&mut Artifact);
+
+const DAMAGES: &[(&str, Damage)] = &[
+    ("not JSON", |artifact| artifact.raw_json = Some(b"\x89PNG\r\n".to_vec())),
+    ("not an object", |artifact| artifact.json = json!([1, 2, 3])),
+    ("some other JSON", |artifact| artifact.json = json!({"name": "package", "version": "1.0.0"})),
+    ("nested 100 000 deep", |artifact| {
+        artifact.raw_json = Some([vec![b'['; 100_000], vec![b']'; 100_000]].concat());
+    }),
+    ("a graph model", |artifact| {
+        artifact.json = json!({"format": "graph-model", "modelTopology": {"node": []}, "weightsManifest": []});
+    }),
+    ("no weights manifest", |artifact| {
+        artifact.json.as_object_mut().expect("an object").remove("weightsManifest");
+    }),
+    ("shard missing", |artifact| artifact.shards.clear()),
+    ("shard truncated", |artifact| artifact.shards[0].1.truncate(10)),
+    ("shard too long", |artifact| artifact.shards[0].1.push(0)),
+    ("a surplus shard", |artifact| {
+        artifact.json["weightsManifest"][0]["paths"] = json!(["weights.bin", "more.bin"]);
+        artifact.shards.push(("more.bin".into(), vec![0; 4]));
+    }),
+    ("absolute shard path", |artifact| artifact.json["weightsManifest"][0]["paths"][0] = json!("/etc/passwd")),
+    ("shard path with ..", |artifact| artifact.json["weightsManifest"][0]["paths"][0] = json!("a/../../b.bin")),
+    ("shard at a URL", |artifact| artifact.json["weightsManifest"][0]["paths"][0] = json!("https://x.test/w.bin")),
+    ("weight of the wrong shape", |artifact| artifact.spec(0)["shape"] = json!([3, 2])),
+    ("weight missing", |artifact| {
+        artifact.specs().pop();
+        let shard = &mut artifact.shards[0].1;
+        shard.truncate(shard.len() - 12);
+    }),
+    ("weight unknown", |artifact| {
+        artifact.specs().push(json!({"name": "ghost/kernel", "shape": [1], "dtype": "float32"}));
+        artifact.shards[0].1.extend([0; 4]);
+    }),
+    ("weight listed twice", |artifact| {
+        let spec = artifact.spec(0).clone();
+        artifact.specs().push(spec);
+    }),
+    ("sizes that overflow", |artifact| artifact.spec(0)["shape"] = json!([4_294_967_295u64, 4_294_967_295u64, 16])),
+    ("negative size", |artifact| artifact.spec(0)["shape"] = json!([-2, 3])),
+    ("unknown dtype", |artifact| artifact.spec(0)["dtype"] = json!("float8")),
+    ("string weights", |artifact| artifact.spec(0)["dtype"] = json!("string")),
+    ("quantization without min", |artifact| artifact.spec(0)["quantization"] = json!({"dtype": "uint8", "scale": 1})),
+    ("unknown quantization", |artifact| artifact.spec(0)["quantization"] = json!({"dtype": "int4", "scale": 1})),
+    ("NaN weight", |artifact| artifact.shards[0].1[..4].copy_from_slice(&f32::NAN.to_le_bytes())),
+    ("unknown model class", |artifact| artifact.json["modelTopology"]["model_config"]["class_name"] = json!("Magic")),
+    ("no layers", |artifact| artifact.config()["layers"] = json!([])),
+    ("unknown layer class", |artifact| artifact.layer(1)["class_name"] = json!("TextVectorization")),
+    ("layer without a name", |artifact| {
+        artifact.layer(1).as_object_mut().expect("an object").remove("name");
+        artifact.layer_config(1).remove("name");
+    }),
+    ("two layers of one name", |artifact| {
+        let layer = artifact.layer(1).clone();
+        artifact.config()["layers"].as_array_mut().expect("layers").push(layer);
+    }),
+    ("option missing", |artifact| {
+        artifact.layer_config(1).remove("units");
+    }),
+    ("option of the wrong type", |artifact| artifact.layer(1)["config"]["units"] = json!("three")),
+    ("option that is not supported", |artifact| artifact.layer(1)["config"]["lora_rank"] = json!(4)),
+    ("unknown activation", |artifact| artifact.layer(1)["config"]["activation"] = json!("snake")),
+    ("input of open length", |artifact| artifact.layer(0)["config"]["batch_input_shape"] = json!([null, null])),
+    ("input without a shape", |artifact| {
+        artifact.layer_config(0).remove("batch_input_shape");
+    }),
+    ("input of strings", |artifact| artifact.layer(0)["config"]["dtype"] = json!("string")),
+    ("a Keras 3 input", |artifact| {
+        artifact.layer_config(0).remove("batch_input_shape");
+        artifact.layer(0)["config"]["batch_shape"] = json!([null, 2]);
+    }),
+    ("dangling layer", |artifact| artifact.layer(1)["inbound_nodes"] = json!([[["ghost", 0, 0, {}]]])),
+    ("dangling call", |artifact| artifact.layer(1)["inbound_nodes"] = json!([[["x", 7, 0, {}]]])),
+    ("dangling output", |artifact| artifact.layer(1)["inbound_nodes"] = json!([[["x", 0, 3, {}]]])),
+    ("a circle", |artifact| artifact.layer(1)["inbound_nodes"] = json!([[["y", 0, 0, {}]]])),
+    ("a tensor that is none", |artifact| artifact.layer(1)["inbound_nodes"] = json!([[["x"]]])),
+    ("a call without arguments", |artifact| artifact.layer(1)["inbound_nodes"] = json!([[]])),
+    ("a call argument that is not supported", |artifact| {
+        artifact.layer(1)["inbound_nodes"] = json!([[["x", 0, 0, {"initial_state": ["x", 0, 0]}]]]);
+    }),
+    ("shapes that do not fit", |artifact| artifact.layer(0)["config"]["batch_input_shape"] = json!([null, 5])),
+];
+
+#[test]
+fn every_damage_is_refused_in_words() {
+    let mut text = String::new();
+    for (name, damage) in DAMAGES {
+        let mut artifact = dense_model();
+        damage(&mut artifact);
+        let error = artifact.load(LoadOptions::default()).map(|_| ()).expect_err(name);
+        assert!(error.hint_text().is_some(), "{name}: {error} gives no hint");
+        text.push_str(&format!("# {name}\nerror: {error}\n"));
+        for (label, part) in [("cause", error.cause_text()), ("hint", error.hint_text())] {
+            if let Some(part) = part {
+                text.push_str(&format!("  {label}: {part}\n"));
+            }
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn files_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = tfjs_wgpu::Model::load(folder.path(), LoadOptions::default()).map(|_| ()).expect_err("no model.json");
+    assert!(error.to_string().contains("model.json"), "{error}");
+    assert!(error.hint_text().is_some());
+    let artifact = dense_model();
+    std::fs::write(folder.path().join("model.json"), artifact.json.to_string()).expect("written");
+    let error = tfjs_wgpu::Model::load(folder.path(), LoadOptions::default()).map(|_| ()).expect_err("no shard");
+    assert!(error.to_string().contains("`weights.bin`"), "{error}");
+}
+
+/// A long chain given in reverse, and a wide one, load in reasonable time and without recursion.
+#[test]
+fn long_and_wide_models_load() {
+    const LENGTH: usize = 5_000;
+    let mut layers = vec![input_layer("x", &[2])];
+    for index in (0..LENGTH).rev() {
+        let before = if index == 0 { "x".to_string() } else { format!("a{}", index - 1) };
+        layers.push(json!({
+            "class_name": "Activation", "name": format!("a{index}"),
+            "config": {"name": format!("a{index}"), "activation": "tanh"},
+            "inbound_nodes": [[[before, 0, 0, {}]]],
+        }));
+    }
+    let artifact = functional(layers, &["x"], &[&format!("a{}", LENGTH - 1)], &[]);
+    let model = artifact.load(LoadOptions::default()).expect("a long chain");
+    assert_eq!(model.graph().nodes().len(), LENGTH + 1);
+}

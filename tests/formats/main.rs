@@ -1,0 +1,6 @@
+//! Good and hostile files: what is wrong is refused in words, and nothing panics.
+
+mod artifact;
+mod hostile;
+mod mutated;
+mod tensor_file;

@@ -1,0 +1,87 @@
+//! Single layers with every option give the answers that Keras and TF.js recorded.
+//!
+//! Each file of tests/data/cases is one layer class; each case in it a tiny model with its weights, inputs and recorded
+//! answers.
+
+mod cases;
+
+use cases::{Case, all};
+use tfjs_wgpu::study::{CheckDevice, check};
+use tfjs_wgpu::{Semantics, gpu::LimitsPreset};
+
+/// Why a recorded case is refused here, if it is.
+fn refused(case: &Case) -> Option<&'static str> {
+    const STEPWISE: &[&str] = &[
+        "flatten",
+        "reshape",
+        "batch_normalization",
+        "layer_normalization",
+        "prelu",
+        "pooling",
+        "nested_sequential",
+        "twice",
+    ];
+    match (case.class.as_str(), case.name.as_str()) {
+        // Keras itself fails on any other batch, and N cannot stand behind another dimension here.
+        ("MaskPropagation", name) if name.contains("batch_1") => Some("a mask [1, T] meets a tensor [1, A, T]"),
+        ("Concatenate", "axis_0") => Some("joins along the batch"),
+        ("MaskMerge", "Concatenate_time_first" | "Concatenate_time_second" | "Concatenate_time_three") => {
+            Some("joins masked and unmasked inputs along their steps")
+        }
+        ("TimeDistributed", name) if STEPWISE.contains(&name) => Some("TimeDistributed of that layer"),
+        ("MaskPropagation", name) if name.ends_with("time_distributed_layer_normalization") => {
+            Some("TimeDistributed of that layer")
+        }
+        _ => None,
+    }
+}
+
+/// What is refused is refused with an error, not answered wrongly.
+#[test]
+fn what_is_not_supported_is_refused() {
+    for case in all().iter().filter(|case| refused(case).is_some()) {
+        let error = case.load(Semantics::Keras).map(|_| ()).expect_err(&case.name);
+        assert!(error.to_string().contains("layer `"), "{}: {error}", case.name);
+    }
+}
+
+fn check_all(semantics: Semantics, device: CheckDevice) {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for case in all().iter().filter(|case| refused(case).is_none()) {
+        let Some(expected) = case.expected(semantics) else { continue };
+        let outcome = case.load(semantics).and_then(|model| check(&model, &case.inputs, Some(&expected), device));
+        match outcome {
+            Ok(report) if report.is_right() => checked += 1,
+            Ok(report) => {
+                let node = report.first_wrong_node().map(|node| format!("{}: {:?}", node.operator, node.difference));
+                let output = report.outputs.iter().find(|output| !output.difference.is_within());
+                wrong.push(format!("{}/{}: {node:?} {output:?}", case.class, case.name));
+            }
+            Err(error) => wrong.push(format!("{}/{}: {error} {:?}", case.class, case.name, error.cause_text())),
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), wrong.len() + checked, wrong.join("\n"));
+    assert!(checked > 400, "only {checked} cases were checked");
+}
+
+#[test]
+fn layers_answer_as_tfjs_recorded() {
+    check_all(Semantics::TfJs, CheckDevice::Cpu);
+}
+
+#[test]
+fn layers_answer_as_keras_recorded() {
+    check_all(Semantics::Keras, CheckDevice::Cpu);
+}
+
+/// One device opens per case, so the GPU sees the cases of one semantics.
+#[test]
+fn layers_answer_on_the_gpu() {
+    if tfjs_wgpu::gpu::adapters().is_empty() {
+        assert_ne!(std::env::var("REQUIRE_GPU").as_deref(), Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
+        eprintln!("skipped: no GPU adapter");
+        return;
+    }
+    check_all(Semantics::Keras, CheckDevice::Gpu(LimitsPreset::Full));
+}

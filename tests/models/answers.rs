@@ -1,0 +1,114 @@
+//! Recorded answers: each model against TF.js's with tfjs semantics and against Keras' with keras semantics.
+
+use crate::goldens::{Golden, all, golden};
+use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
+use tfjs_wgpu::{Device, Semantics, Session};
+
+/// Checks every model that can be checked, and collects what is wrong rather than stopping at the first.
+fn check_all(semantics: Semantics, file: &str, device: CheckDevice) {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for golden in all().into_iter().filter(|golden| !golden.is_later_format()) {
+        if semantics == Semantics::TfJs && golden.is_backend_fault() {
+            continue;
+        }
+        let Some(expected) = golden.tensors(file) else {
+            assert!(semantics == Semantics::TfJs && golden.tfjs != "ok", "{}: no {file}", golden.name);
+            continue;
+        };
+        let model = golden.load(semantics).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
+        let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
+        let report = check(&model, &inputs, Some(&expected), device)
+            .unwrap_or_else(|error| panic!("{}: {error} {:?}", golden.name, error.cause_text()));
+        checked += 1;
+        if !report.is_right() {
+            wrong.push(describe(&golden, &report));
+        }
+        assert!(report.outputs.iter().any(|output| output.against == "expected"), "{}", golden.name);
+    }
+    assert!(wrong.is_empty(), "{semantics}: {} models are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(checked >= 20, "only {checked} models were checked");
+}
+
+fn describe(golden: &Golden, report: &CheckReport) -> String {
+    let node = report.first_wrong_node().map(|node| format!("{} {}: {:?}", node.name, node.operator, node.difference));
+    let outputs: Vec<String> = report
+        .outputs
+        .iter()
+        .filter(|output| !output.difference.is_within())
+        .map(|output| format!("{} against {}: {:?}", output.name, output.against, output.difference))
+        .collect();
+    format!("{}: {} {}", golden.name, node.unwrap_or_default(), outputs.join("; "))
+}
+
+/// Whether the GPU can be tested; with REQUIRE_GPU=1 it must be.
+fn gpu() -> bool {
+    let found = !tfjs_wgpu::gpu::adapters().is_empty();
+    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
+    if !found {
+        eprintln!("skipped: no GPU adapter");
+    }
+    found
+}
+
+#[test]
+fn cpu_answers_as_tfjs_recorded() {
+    check_all(Semantics::TfJs, "tfjs.safetensors", CheckDevice::Cpu);
+}
+
+#[test]
+fn cpu_answers_as_keras_recorded() {
+    check_all(Semantics::Keras, "keras.safetensors", CheckDevice::Cpu);
+}
+
+#[test]
+fn gpu_answers_as_tfjs_recorded() {
+    if gpu() {
+        check_all(Semantics::TfJs, "tfjs.safetensors", CheckDevice::Gpu(LimitsPreset::Full));
+    }
+}
+
+#[test]
+fn gpu_answers_as_keras_recorded() {
+    if gpu() {
+        check_all(Semantics::Keras, "keras.safetensors", CheckDevice::Gpu(LimitsPreset::Floor));
+    }
+}
+
+#[test]
+fn sessions_of_every_device_agree_with_the_record() {
+    let devices: &[Device] =
+        if gpu() { &[Device::Reference, Device::Cpu, Device::Gpu] } else { &[Device::Reference, Device::Cpu] };
+    let golden = golden("wide_deep");
+    let model = golden.load(Semantics::TfJs).expect("wide_deep loads");
+    let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
+    let expected = golden.tensors("tfjs.safetensors").expect("answers are recorded");
+    for &device in devices {
+        let session = Session::open(&model, device).expect("the device opens");
+        let outputs = session.predict(&inputs).expect("a prediction").outputs;
+        for (name, expected) in expected.iter() {
+            let actual = outputs.get(name).expect("the output is there").as_f32().expect("floats");
+            for (expected, actual) in expected.as_f32().expect("floats").iter().zip(actual) {
+                approx::assert_relative_eq!(*expected, *actual, max_relative = 1e-5);
+            }
+        }
+    }
+}
+
+/// Where the recorded answers of TF.js and Keras differ, loading says so, and only there.
+#[test]
+fn a_model_is_said_to_differ_exactly_when_its_recorded_answers_do() {
+    for golden in all().into_iter().filter(|golden| !golden.is_later_format() && !golden.is_backend_fault()) {
+        let (Some(tfjs), Some(keras)) = (golden.tensors("tfjs.safetensors"), golden.tensors("keras.safetensors"))
+        else {
+            continue;
+        };
+        let apart = tfjs.iter().any(|(name, tfjs)| {
+            let keras = keras.get(name).expect("both have the output").to_f64();
+            tfjs.to_f64().iter().zip(keras).any(|(tfjs, keras)| (tfjs - keras).abs() > 1e-4 * keras.abs().max(1e-2))
+        });
+        let model = golden.load(Semantics::TfJs).expect("the model loads");
+        assert_eq!(apart, !model.skews().is_empty(), "{}: {:?}", golden.name, model.skews());
+    }
+}

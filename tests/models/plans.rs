@@ -1,0 +1,52 @@
+//! Golden plans: how many dispatches, submits, bytes and pipelines a prediction takes, and what the second one saves.
+
+use crate::goldens::golden;
+use std::sync::Arc;
+use tfjs_wgpu::kernel::DeviceFacts;
+use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::{Device, Semantics, Session, session};
+
+#[test]
+fn the_plain_plan_of_wide_deep_is_as_recorded() {
+    let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
+    let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
+    insta::assert_snapshot!(plan.text(7).expect("text"));
+}
+
+#[test]
+fn memory_is_shared_where_lifetimes_allow() {
+    let model = golden("dlrm").load(Semantics::TfJs).expect("dlrm loads");
+    let plan = |retain| Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, retain).expect("a plan");
+    let (shared, apart) = (plan(Retain::Outputs), plan(Retain::All));
+    assert!(shared.slots().len() < apart.slots().len());
+    let (shared, apart) = (shared.counts(64).expect("counts"), apart.counts(64).expect("counts"));
+    assert!(shared.slot_bytes < apart.slot_bytes);
+    assert_eq!(shared.dispatches, apart.dispatches);
+}
+
+#[test]
+fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
+    if tfjs_wgpu::gpu::adapters().is_empty() {
+        assert_ne!(std::env::var("REQUIRE_GPU").as_deref(), Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
+        eprintln!("skipped: no GPU adapter");
+        return;
+    }
+    let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
+    let session = Session::open(&model, Device::Gpu).expect("the GPU opens");
+    let pipelines = session.timeline().counter("pipelines");
+    assert!(pipelines > 0);
+    let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
+    for batch in [1, 7, 256, 7] {
+        let inputs = session::random_inputs(&model, batch, 1).expect("inputs");
+        session.predict(&inputs).expect("a prediction");
+        let second = session.predict(&inputs).expect("a prediction").timeline;
+        let counts = plan.counts(batch).expect("counts");
+        assert_eq!(second.counter("submits"), 1);
+        assert_eq!(second.counter("waits"), 1);
+        assert_eq!(second.counter("allocations"), 0);
+        assert_eq!(second.counter("bind_groups"), 0);
+        assert_eq!(second.counter("pipelines"), 0, "a batch size must not need a new pipeline");
+        assert_eq!(second.counter("dispatches"), counts.dispatches as u64);
+        assert_eq!(second.counter("upload_bytes"), counts.upload_bytes);
+    }
+}

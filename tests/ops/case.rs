@@ -1,0 +1,261 @@
+//! One operator with its operands, and the ways its answers are checked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::graph::Builder;
+use tfjs_wgpu::kernel::DeviceFacts;
+use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
+use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
+use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
+use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
+
+/// One operator over concrete operands, and its answer where it is known.
+pub(crate) struct Case {
+    name: String,
+    op: Op,
+    operands: Vec<Operand>,
+    expected: Option<Tensor>,
+}
+
+enum Operand {
+    /// A value with a batch in front.
+    Input(Tensor),
+    /// A weight.
+    Constant(Arc<Tensor>),
+}
+
+impl Operand {
+    fn tensor(&self) -> &Tensor {
+        match self {
+            Operand::Input(tensor) => tensor,
+            Operand::Constant(tensor) => tensor,
+        }
+    }
+
+    fn ty(&self) -> TensorType {
+        let shape = match self {
+            Operand::Input(tensor) => Shape::batched(&tensor.shape()[1..]),
+            Operand::Constant(tensor) => Shape::fixed(tensor.shape()),
+        };
+        TensorType::new(shape, self.tensor().dtype())
+    }
+}
+
+impl Case {
+    pub(crate) fn new(name: impl Into<String>, op: impl Into<Op>) -> Self {
+        Case { name: name.into(), op: op.into(), operands: Vec::new(), expected: None }
+    }
+
+    pub(crate) fn input(mut self, tensor: Tensor) -> Self {
+        self.operands.push(Operand::Input(tensor));
+        self
+    }
+
+    pub(crate) fn constant(mut self, tensor: Tensor) -> Self {
+        self.operands.push(Operand::Constant(Arc::new(tensor)));
+        self
+    }
+
+    /// The answer, found without the operator.
+    pub(crate) fn gives(mut self, expected: Tensor) -> Self {
+        self.expected = Some(expected);
+        self
+    }
+
+    fn batch(&self) -> usize {
+        let rows = |operand: &Operand| match operand {
+            Operand::Input(tensor) => Some(tensor.shape()[0]),
+            Operand::Constant(_) => None,
+        };
+        self.operands.iter().find_map(rows).unwrap_or(1)
+    }
+
+    fn output_type(&self) -> TensorType {
+        let types: Vec<TensorType> = self.operands.iter().map(Operand::ty).collect();
+        let inferred = self.op.operator().infer(&types.iter().collect::<Vec<_>>());
+        inferred.unwrap_or_else(|error| panic!("{}: {}: {error}", self.op, self.name))
+    }
+
+    fn eval(&self) -> Tensor {
+        let tensors: Vec<&Tensor> = self.operands.iter().map(Operand::tensor).collect();
+        let answer = self.op.operator().eval(&tensors);
+        answer.unwrap_or_else(|error| panic!("{}: {}: {error}", self.op, self.name))
+    }
+
+    /// The plain answer has the inferred type, and the expected values where they are known.
+    fn check_plain(&self) {
+        let (ty, answer) = (self.output_type(), self.eval());
+        let place = format!("{}: {}", self.op, self.name);
+        assert_eq!(answer.shape(), ty.shape.resolve(self.batch()), "{place}");
+        assert_eq!(answer.dtype(), ty.dtype, "{place}");
+        let Some(expected) = &self.expected else { return };
+        let class = match expected.dtype() {
+            DType::F32 => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
+            _ => Tolerance::Exact,
+        };
+        let allowance = class.allowance(&expected.to_f64(), &[]);
+        let difference = compare(expected, &answer, &allowance).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(difference.is_within(), "{place}: expected {expected:?}\nfound {answer:?}\n{difference:?}");
+    }
+
+    /// A batch of no rows gives no rows, and kernels that do nothing.
+    fn check_empty_batch(&self) {
+        let empty = |operand: &Operand| match operand {
+            Operand::Input(tensor) => Operand::Input(tensor.rows(0, 0).expect("no rows")),
+            Operand::Constant(tensor) => Operand::Constant(Arc::clone(tensor)),
+        };
+        let operands: Vec<Operand> = self.operands.iter().map(empty).collect();
+        let empty = Case { name: format!("{} (empty)", self.name), op: self.op.clone(), operands, expected: None };
+        empty.check_plain();
+        if !empty.output_type().shape.is_batched() {
+            return;
+        }
+        let concrete = |shape: Vec<usize>, dtype| ConcreteType { shape, dtype };
+        let operands = empty.operands.iter().map(Operand::tensor);
+        let inputs: Vec<_> = operands.map(|tensor| concrete(tensor.shape().to_vec(), tensor.dtype())).collect();
+        let ty = empty.output_type();
+        let output = concrete(ty.shape.resolve(0), ty.dtype);
+        let request = KernelRequest { inputs: &inputs, output: &output, device: &DeviceFacts::FLOOR };
+        for kernel in self.op.operator().kernels(&request).expect("kernels") {
+            assert_eq!(kernel.workgroups[0], 0, "{}: {}: {kernel}", self.op, self.name);
+        }
+    }
+}
+
+/// Every plain answer has the inferred type and, where known, the expected values.
+pub(crate) fn check_plain(cases: &[Case]) {
+    for case in cases {
+        case.check_plain();
+        case.check_empty_batch();
+    }
+}
+
+/// The CPU engine gives the plain answers.
+pub(crate) fn check_cpu(cases: &[Case]) {
+    check_on(cases, CheckDevice::Cpu);
+}
+
+/// The GPU gives the plain answers under the limits of every preset, and writes nothing past its outputs.
+pub(crate) fn check_gpu(cases: &[Case]) {
+    for preset in LimitsPreset::ALL {
+        check_gpu_with(cases, preset);
+    }
+}
+
+/// The same under the limits of one preset.
+pub(crate) fn check_gpu_with(cases: &[Case], preset: LimitsPreset) {
+    if gpu_is_present() {
+        check_on(cases, CheckDevice::Gpu(preset));
+    }
+}
+
+/// Says so where there is none, and fails if there must be one.
+fn gpu_is_present() -> bool {
+    static PRESENT: LazyLock<bool> = LazyLock::new(|| !adapters().is_empty());
+    if !*PRESENT {
+        assert!(std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no GPU adapter");
+        println!("skipped: no GPU adapter");
+    }
+    *PRESENT
+}
+
+/// Checks all cases of one batch size as one model, because opening a device takes longer than a case.
+fn check_on(cases: &[Case], device: CheckDevice) {
+    let mut batches: BTreeMap<usize, Vec<&Case>> = BTreeMap::new();
+    for case in cases {
+        batches.entry(case.batch()).or_default().push(case);
+    }
+    for (batch, cases) in batches {
+        let (model, inputs) = model(&cases);
+        let report = check(&model, &inputs, None, device)
+            .unwrap_or_else(|error| panic!("{device:?}, batch {batch}: {error} ({:?})", error.cause_text()));
+        assert_eq!(report.nodes.len(), cases.len());
+        assert!(report.is_right(), "{device:?}, batch {batch}: {}", complaint(&report));
+    }
+}
+
+/// One graph with an output for each case.
+fn model(cases: &[&Case]) -> (Model, NamedTensors) {
+    let mut builder = Builder::new();
+    let (mut inputs, mut outputs) = (NamedTensors::new(), Vec::new());
+    for (index, case) in cases.iter().enumerate() {
+        let mut operands = Vec::new();
+        for (position, operand) in case.operands.iter().enumerate() {
+            let name = format!("{index}.{position}");
+            operands.push(match operand {
+                Operand::Input(tensor) => {
+                    inputs.insert(&name, tensor.clone());
+                    builder.input(&name, operand.ty()).expect("a new name")
+                }
+                Operand::Constant(tensor) => builder.constant(&name, Arc::clone(tensor)).expect("a constant"),
+            });
+        }
+        let name = format!("{index}: {}", case.name);
+        let node = builder.op(&name, case.op.clone(), &operands);
+        outputs.push((name, node.unwrap_or_else(|error| panic!("{error}"))));
+    }
+    (Model::from_graph("cases", builder.finish(outputs).expect("a graph")), inputs)
+}
+
+/// What the first wrong node or output is, and by how much.
+fn complaint(report: &CheckReport) -> String {
+    if let Some(node) = report.first_wrong_node() {
+        let wrong = report.nodes.iter().filter(|node| !node.difference.is_within()).count();
+        let (name, operator, tolerance) = (&node.name, &node.operator, &node.tolerance);
+        return format!(
+            "{}: {wrong} wrong, first `{name}` {operator} ({tolerance}): {:?}",
+            report.device, node.difference
+        );
+    }
+    let wrong = report.outputs.iter().find(|output| !output.difference.is_within());
+    format!("{}: {wrong:?}", report.device)
+}
+
+/// The operator refuses inputs of these types with a message that holds `fragment`.
+pub(crate) fn refuses(op: impl Into<Op>, inputs: &[&str], fragment: &str) {
+    let op = op.into();
+    let types: Vec<TensorType> = inputs.iter().map(|text| ty(text)).collect();
+    match op.operator().infer(&types.iter().collect::<Vec<_>>()) {
+        Ok(ty) => panic!("{op} takes {inputs:?} and gives {ty}"),
+        Err(error) => assert!(error.to_string().contains(fragment), "{op} of {inputs:?}: `{error}` lacks `{fragment}`"),
+    }
+}
+
+/// The type written as `float32[N, 3]`.
+fn ty(text: &str) -> TensorType {
+    let (dtype, dims) = text.trim_end_matches(']').split_once('[').expect("a type has a bracket");
+    let dtype = match dtype {
+        "float32" => DType::F32,
+        "int32" => DType::I32,
+        _ => DType::Bool,
+    };
+    let dims: Vec<&str> = dims.split(", ").filter(|dim| !dim.is_empty()).collect();
+    let numbers = |dims: &[&str]| dims.iter().map(|dim| dim.parse().expect("a number")).collect::<Vec<usize>>();
+    let shape = match dims.split_first() {
+        Some((&"N", sample)) => Shape::batched(&numbers(sample)),
+        _ => Shape::fixed(&numbers(&dims)),
+    };
+    TensorType::new(shape, dtype)
+}
+
+/// The three tests that every table of cases goes through.
+macro_rules! checks {
+    ($cases:ident) => {
+        #[test]
+        fn plain_answers_are_right() {
+            crate::case::check_plain(&$cases());
+        }
+
+        #[test]
+        fn cpu_gives_the_plain_answers() {
+            crate::case::check_cpu(&$cases());
+        }
+
+        #[test]
+        fn gpu_gives_the_plain_answers() {
+            crate::case::check_gpu(&$cases());
+        }
+    };
+}
+pub(crate) use checks;

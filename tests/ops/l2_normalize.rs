@@ -1,0 +1,57 @@
+use crate::case::{Case, checks, refuses};
+use crate::values::{SIZES, floats, random};
+use tfjs_wgpu::ops::L2Normalize;
+
+/// The floor of TF.js.
+const FLOOR: f32 = 1e-7;
+
+fn normalize(axis: usize) -> L2Normalize {
+    L2Normalize { axis, floor: FLOOR }
+}
+
+/// Elements stay below 1e19, whose square overflows: TF.js and Keras overflow there too, the plain answer does not.
+fn cases() -> Vec<Case> {
+    let mut cases = by_hand();
+    for size in SIZES.into_iter().chain([10_007]) {
+        let batch = if size > 129 { 3 } else { 67 };
+        cases.push(Case::new(format!("{size} wide"), normalize(1)).input(random(&[batch, size], 1)));
+    }
+    for axis in 1..5 {
+        cases.push(Case::new(format!("rank 5, axis {axis}"), normalize(axis)).input(random(&[3, 2, 65, 3, 5], 2)));
+    }
+    cases.push(Case::new("large", normalize(1)).input(floats(&[1, 3], &[1e18, -1e18, 1e-3])));
+    cases.push(Case::new("no elements", normalize(1)).input(floats(&[3, 0], &[])));
+    cases
+}
+
+fn by_hand() -> Vec<Case> {
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    vec![
+        Case::new("3, 4, 5", normalize(1))
+            .input(floats(&[3, 2], &[3.0, 4.0, -3.0, 4.0, 0.0, -7.0]))
+            .gives(floats(&[3, 2], &[0.6, 0.8, -0.6, 0.8, 0.0, -1.0])),
+        Case::new("columns", normalize(1))
+            .input(floats(&[1, 2, 2], &[3.0, 0.0, 4.0, -2.0]))
+            .gives(floats(&[1, 2, 2], &[0.6, 0.0, 0.8, -1.0])),
+        // √1e-7 = 3.162 277 7e-4: below it the floor divides, above it the length.
+        Case::new("the floor", normalize(1))
+            .input(floats(&[3, 2], &[0.0, -0.0, 1e-4, 0.0, 0.0, 1e-3]))
+            .gives(floats(&[3, 2], &[0.0, 0.0, 0.316_227_76, 0.0, 0.0, 1.0])),
+        Case::new("the floor of Keras", L2Normalize { axis: 1, floor: 1e-12 })
+            .input(floats(&[3, 1], &[1e-4, 1e-7, 0.0]))
+            .gives(floats(&[3, 1], &[1.0, 0.1, 0.0])),
+        Case::new("infinities and NaN", normalize(1))
+            .input(floats(&[3, 2], &[inf, 1.0, nan, 1.0, -inf, inf]))
+            .gives(floats(&[3, 2], &[nan, 0.0, nan, nan, nan, nan])),
+    ]
+}
+
+checks!(cases);
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    refuses(normalize(0), &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
+    refuses(normalize(2), &["float32[N, 3]"], "axis 2 is not a dimension of a sample in [N, 3]");
+    refuses(normalize(1), &["int32[N, 3]"], "takes float32 and not int32[N, 3]");
+    refuses(normalize(1), &[], "takes 1 inputs, not 0");
+}

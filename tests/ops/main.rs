@@ -1,0 +1,22 @@
+//! Every operator computes what its page says: the plain answer against hand-written ones, CPU and GPU against it.
+
+mod case;
+mod values;
+
+mod activation;
+mod batch_dot;
+mod batch_normalization;
+mod binary;
+mod cast;
+mod concatenate;
+mod dense;
+mod embedding;
+mod l2_normalize;
+mod layer_normalization;
+mod masked_mean;
+mod not_equal;
+mod permute;
+mod reduce;
+mod repeat;
+mod reshape;
+mod softmax;

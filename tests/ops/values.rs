@@ -1,0 +1,46 @@
+//! Tensors to compute with: written out, counted, or spread at random by a seed.
+
+use tfjs_wgpu::Tensor;
+
+/// Floats that are easily mishandled. Subnormals are not among them: Vulkan lets a device flush them to zero.
+pub(crate) const AWKWARD: [f32; 10] =
+    [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN, f32::MIN_POSITIVE];
+
+/// Sizes around those of a workgroup, and primes.
+pub(crate) const SIZES: [usize; 10] = [1, 2, 7, 31, 63, 64, 65, 127, 128, 129];
+
+pub(crate) fn floats(shape: &[usize], values: &[f32]) -> Tensor {
+    Tensor::f32(shape, values.to_vec()).expect("shape and values agree")
+}
+
+pub(crate) fn ints(shape: &[usize], values: &[i32]) -> Tensor {
+    Tensor::i32(shape, values.to_vec()).expect("shape and values agree")
+}
+
+pub(crate) fn bools(shape: &[usize], values: &[bool]) -> Tensor {
+    Tensor::bool(shape, values.to_vec()).expect("shape and values agree")
+}
+
+/// The float that `value` gives for each index.
+pub(crate) fn floats_by(shape: &[usize], value: impl Fn(usize) -> f32) -> Tensor {
+    floats(shape, &(0..shape.iter().product()).map(value).collect::<Vec<_>>())
+}
+
+/// The integer that `value` gives for each index.
+pub(crate) fn ints_by(shape: &[usize], value: impl Fn(usize) -> i32) -> Tensor {
+    ints(shape, &(0..shape.iter().product()).map(value).collect::<Vec<_>>())
+}
+
+/// The boolean that `value` gives for each index.
+pub(crate) fn bools_by(shape: &[usize], value: impl Fn(usize) -> bool) -> Tensor {
+    bools(shape, &(0..shape.iter().product()).map(value).collect::<Vec<_>>())
+}
+
+/// Floats between −2 and 2, the same on every run and every machine.
+pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
+    floats_by(shape, |index| {
+        let hash = (seed.wrapping_mul(0x1_0000_0001) ^ index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (hash ^ (hash >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (hash >> 40) as f32 / (1u32 << 22) as f32 - 2.0
+    })
+}

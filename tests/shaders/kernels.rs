@@ -1,0 +1,65 @@
+//! Every kernel that an operator asks for in a recorded model exists, and gets what it expects.
+
+use crate::module::{Module, modules};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
+use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::{LoadOptions, Model, Semantics};
+
+/// Every kernel of every recorded model that loads, by either semantics, at a batch of 1 and one of 300.
+fn kernels() -> Vec<Kernel> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
+    let mut kernels = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the recorded models are there") {
+        let path = entry.expect("an entry").path();
+        for semantics in [Semantics::TfJs, Semantics::Keras] {
+            let Ok(model) = Model::load(&path, LoadOptions { semantics, ..LoadOptions::default() }) else { continue };
+            let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::All).expect("a plan");
+            for batch in [1, 300] {
+                kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
+            }
+        }
+    }
+    kernels
+}
+
+fn modules_by_name() -> BTreeMap<&'static str, Module> {
+    modules().into_iter().map(|module| (module.shader.name, module)).collect()
+}
+
+#[test]
+fn every_kernel_exists_and_gets_what_it_expects() {
+    let modules = modules_by_name();
+    for kernel in kernels() {
+        let module = modules.get(kernel.shader).unwrap_or_else(|| panic!("{kernel}: no such shader"));
+        let entry_point =
+            module.entry_point(kernel.entry_point).unwrap_or_else(|| panic!("{kernel}: no such entry point"));
+        let storage = module.buffers(entry_point).iter().filter(|buffer| buffer.is_storage).count();
+        assert_eq!(kernel.bindings.len(), storage, "{kernel}: bindings");
+        assert!(storage <= 4, "{kernel}: {storage} storage buffers");
+        assert_eq!(kernel.params.len(), module.shader.params.size, "{kernel}: bytes of parameters");
+        let within = |&count: &u32| (1..=MAX_WORKGROUPS_PER_DIMENSION).contains(&count);
+        assert!(kernel.workgroups.iter().all(within), "{kernel}");
+        let given: BTreeSet<&str> = kernel.constants.iter().map(|(name, _)| *name).collect();
+        let declared: Vec<_> = module.naga.overrides.iter().map(|(_, constant)| constant).collect();
+        let name = |constant: &naga::Override| constant.name.clone().expect("a named constant");
+        let known = |given: &&str| declared.iter().any(|constant| name(constant) == **given);
+        assert!(given.iter().all(known), "{kernel}: the shader declares {declared:?}");
+        let missing =
+            declared.iter().find(|constant| constant.init.is_none() && !given.contains(name(constant).as_str()));
+        assert!(missing.is_none(), "{kernel}: the shader needs {missing:?}");
+    }
+}
+
+/// So that the test above sees all there is.
+#[test]
+fn every_entry_point_is_asked_for() {
+    let asked: BTreeSet<_> = kernels().iter().map(|kernel| (kernel.shader, kernel.entry_point.to_string())).collect();
+    let modules = modules();
+    let entry_points = modules.iter().flat_map(|module| {
+        module.naga.entry_points.iter().map(|entry_point| (module.shader.name, entry_point.name.clone()))
+    });
+    assert_eq!(asked, entry_points.collect());
+}

@@ -1,0 +1,6 @@
+//! The source keeps its own rules: imports point down, one folder names wgpu, one prints, and the lists agree.
+
+mod floors;
+mod rules;
+mod sources;
+mod stems;
