@@ -122,6 +122,10 @@ impl Operator for Embedding {
         0
     }
 
+    fn id_count(&self, inputs: &[&TensorType]) -> Option<usize> {
+        inputs[1].shape.sample().first().copied()
+    }
+
     /// Only the rows that are looked up are read.
     fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> super::Cost {
         super::Cost { flops: 0, bytes: 4 * (inputs[0].len() + 2 * output.len()) as u64 }

@@ -73,6 +73,11 @@ pub trait Operator: fmt::Debug {
         self.eval(&absolute.iter().collect::<Vec<_>>())
     }
 
+    /// For an operator whose first input is ids: how many there are, so that ids outside `0..` that can be found.
+    fn id_count(&self, _inputs: &[&TensorType]) -> Option<usize> {
+        None
+    }
+
     /// Work and traffic at one batch size.
     fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
         let words: usize = inputs.iter().map(ConcreteType::len).sum::<usize>() + output.len();

@@ -5,7 +5,7 @@ use crate::graph::{Graph, NodeId, Source};
 use crate::model::Model;
 use crate::ops::Op;
 use crate::reference::input;
-use crate::tensor::{DType, Dim, NamedTensors};
+use crate::tensor::{DType, NamedTensors, TensorType};
 
 /// How many ids of one input are outside the table of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +46,9 @@ struct Watched<'g> {
 /// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of one whose ids are computed.
 fn lookups(graph: &Graph) -> impl Iterator<Item = std::result::Result<Watched<'_>, &str>> {
     graph.nodes().iter().filter_map(|node| {
-        let Source::Op(Op::Embedding(_)) = &node.source else { return None };
-        let Some(Dim::Fixed(table_rows)) = graph.node(node.inputs[1]).ty.shape.dims().first().copied() else {
-            return None;
-        };
+        let Source::Op(op) = &node.source else { return None };
+        let types: Vec<&TensorType> = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
+        let table_rows = op.operator().id_count(&types)?;
         let layer = node.name.as_str();
         Some(match origin(graph, node.inputs[0]) {
             Some(input) => Ok(Watched { input, layer, table_rows }),

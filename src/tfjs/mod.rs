@@ -7,6 +7,7 @@
 
 mod activations;
 mod config;
+mod decoder;
 mod json;
 mod layers;
 mod lowering;

@@ -13,7 +13,6 @@ use crate::graph::NodeId;
 use crate::model::LayerSummary;
 use crate::ops::NotEqual;
 use crate::tensor::{DType, Shape, TensorType};
-use serde_json::Map;
 use std::collections::HashMap;
 
 /// The outputs of the model by name, and its layers for a summary.
@@ -133,7 +132,7 @@ fn lower_call(
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
-    if let Some(mask) = mask_argument(&call.keywords)? {
+    if let Some(mask) = call.mask()? {
         let mask = find(&mask, directory, values)?.id;
         // TF.js does not look at keyword arguments that are tensors.
         inputs[0].masks.keras = Some(match lowering.builder.ty(mask).dtype {
@@ -167,20 +166,4 @@ fn lower_nested(network: &Network, inputs: &[Value], lowering: &mut Lowering) ->
     }
     let drop = |value: Value| Value::with(value.id, Masks { tfjs: None, ..value.masks });
     Ok(outputs.into_iter().map(drop).collect())
-}
-
-/// The tensor given as `mask`; an error for any other keyword argument that asks for something.
-pub(super) fn mask_argument(keywords: &Map<String, serde_json::Value>) -> Result<Option<TensorRef>> {
-    let mut mask = None;
-    for (key, value) in keywords {
-        match (key.as_str(), value) {
-            (_, serde_json::Value::Null) | ("training", serde_json::Value::Bool(false)) => {}
-            ("mask", tensor) => mask = Some(TensorRef::parse("mask", tensor)?),
-            _ => {
-                let value = json::show(value);
-                return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
-            }
-        }
-    }
-    Ok(mask)
 }

@@ -5,7 +5,6 @@
 //! a mask lingers from one call to the next. Here it also finds calls that depend on themselves and tensors that
 //! nothing makes.
 
-use super::network::mask_argument;
 use super::topology::{Layer, Network, TensorRef};
 use crate::error::{Error, Place, Result};
 use std::collections::HashMap;
@@ -73,7 +72,7 @@ impl<'m> Directory<'m> {
         let Some(call) = layer.calls.get(id.call) else { return Ok(Vec::new()) };
         // A tensor given as mask must exist before the call, but TF.js does not know it: it is sorted after the others.
         let place = || format!("layer `{}` ({})", layer.name, layer.class);
-        let mask = mask_argument(&call.keywords).at(place)?;
+        let mask = call.mask().at(place)?;
         let arguments = mask.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
         arguments.collect::<Result<_>>().at(place)
     }

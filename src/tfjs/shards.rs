@@ -3,8 +3,8 @@
 //! The sizes of all files of a group are checked against the manifest before a weight is allocated, and at most one
 //! piece of a file is held beside the decoded weights.
 
+use super::decoder::Decoder;
 use super::manifest::{Group, Manifest};
-use super::quantization::Decoder;
 use crate::error::{Error, Place, Result};
 use crate::tensor::Tensor;
 use std::collections::HashMap;

@@ -176,6 +176,24 @@ fn parse_call(json: &Value) -> Result<Call> {
     Ok(call)
 }
 
+impl Call {
+    /// The tensor given as `mask`; an error for any other keyword argument that asks for something.
+    pub(super) fn mask(&self) -> Result<Option<TensorRef>> {
+        let mut mask = None;
+        for (key, value) in &self.keywords {
+            match (key.as_str(), value) {
+                (_, Value::Null) | ("training", Value::Bool(false)) => {}
+                ("mask", tensor) => mask = Some(TensorRef::parse("mask", tensor)?),
+                _ => {
+                    let value = show(value);
+                    return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
+                }
+            }
+        }
+        Ok(mask)
+    }
+}
+
 impl TensorRef {
     /// The first output of the first call of a layer of a Sequential model.
     fn first_of(layer: &Layer) -> TensorRef {

@@ -1,0 +1,135 @@
+//! Decoding of stored weights, by the rules of TF.js (`io_utils.ts`, `decodeWeights`).
+//!
+//! uint8 and uint16: `code · scale + min` computed in f64 and rounded to f32, or to the nearest integer for int32
+//! weights. float16: exact. All numbers are little-endian.
+
+use super::manifest::{StoredDType, WeightSpec};
+use super::quantization::Quantization;
+use crate::error::Result;
+use crate::tensor::{Data, Tensor};
+use half::f16;
+
+/// The elements of one weight, growing as its bytes arrive in pieces.
+#[derive(Debug)]
+pub(super) struct Decoder<'m> {
+    spec: &'m WeightSpec,
+    data: Data,
+    /// The start of an element whose other bytes are in the next piece.
+    rest: Vec<u8>,
+}
+
+impl<'m> Decoder<'m> {
+    pub(super) fn new(spec: &'m WeightSpec) -> Self {
+        let data = match spec.dtype {
+            StoredDType::F32 => Data::F32(Vec::with_capacity(spec.elements)),
+            StoredDType::I32 | StoredDType::U8 => Data::I32(Vec::with_capacity(spec.elements)),
+            StoredDType::Bool => Data::Bool(Vec::with_capacity(spec.elements)),
+        };
+        Decoder { spec, data, rest: Vec::new() }
+    }
+
+    /// Decodes the next bytes of the weight.
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        let width = self.width();
+        if !self.rest.is_empty() {
+            let missing = (width - self.rest.len()).min(bytes.len());
+            self.rest.extend_from_slice(&bytes[..missing]);
+            bytes = &bytes[missing..];
+            if self.rest.len() < width {
+                return;
+            }
+            let element = std::mem::take(&mut self.rest);
+            self.decode(&element);
+        }
+        let whole = bytes.len() / width * width;
+        self.decode(&bytes[..whole]);
+        self.rest.extend_from_slice(&bytes[whole..]);
+    }
+
+    fn width(&self) -> usize {
+        match (&self.spec.quantization, self.spec.dtype) {
+            (Some(quantization), _) => quantization.bytes() as usize,
+            (None, StoredDType::F32 | StoredDType::I32) => 4,
+            (None, StoredDType::U8 | StoredDType::Bool) => 1,
+        }
+    }
+
+    fn decode(&mut self, bytes: &[u8]) {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        let (words, _) = bytes.as_chunks::<4>();
+        match (&mut self.data, &self.spec.quantization) {
+            (Data::F32(values), None) => values.extend(words.iter().map(|word| f32::from_le_bytes(*word))),
+            (Data::F32(values), Some(Quantization::F16)) => {
+                values.extend(pairs.iter().map(|pair| f16::from_le_bytes(*pair).to_f32()));
+            }
+            (Data::F32(values), Some(Quantization::U8 { scale, min })) => {
+                values.extend(bytes.iter().map(|&code| (f64::from(code) * scale + min) as f32));
+            }
+            (Data::F32(values), Some(Quantization::U16 { scale, min })) => {
+                values.extend(pairs.iter().map(|pair| (f64::from(u16::from_le_bytes(*pair)) * scale + min) as f32));
+            }
+            (Data::I32(values), Some(Quantization::U8 { scale, min })) => {
+                values.extend(bytes.iter().map(|&code| round(f64::from(code) * scale + min)));
+            }
+            (Data::I32(values), Some(Quantization::U16 { scale, min })) => {
+                values.extend(pairs.iter().map(|pair| round(f64::from(u16::from_le_bytes(*pair)) * scale + min)));
+            }
+            (Data::I32(values), _) if self.spec.dtype == StoredDType::U8 => {
+                values.extend(bytes.iter().map(|&byte| i32::from(byte)));
+            }
+            (Data::I32(values), _) => values.extend(words.iter().map(|word| i32::from_le_bytes(*word))),
+            (Data::Bool(values), _) => values.extend(bytes.iter().map(|&byte| byte != 0)),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Tensor> {
+        Tensor::new(&self.spec.shape, self.data)
+    }
+}
+
+/// JavaScript's `Math.round`: halves go up.
+fn round(value: f64) -> i32 {
+    (value + 0.5).floor() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(dtype: StoredDType, quantization: Option<Quantization>, bytes: &[u8], piece: usize) -> Data {
+        let width = quantization.as_ref().map_or(if dtype == StoredDType::U8 { 1 } else { 4 }, |q| q.bytes() as usize);
+        let elements = bytes.len() / width;
+        let spec = WeightSpec {
+            name: "w".into(),
+            shape: vec![elements],
+            dtype,
+            quantization,
+            optimizer: false,
+            elements,
+            bytes: bytes.len() as u64,
+        };
+        let mut decoder = Decoder::new(&spec);
+        bytes.chunks(piece).for_each(|piece| decoder.push(piece));
+        decoder.finish().expect("all bytes came").data().clone()
+    }
+
+    #[test]
+    fn elements_straddle_pieces() {
+        let bytes: Vec<u8> = [1.5f32, -2.25, f32::MIN_POSITIVE].iter().flat_map(|v| v.to_le_bytes()).collect();
+        for piece in 1..=bytes.len() {
+            let data = decode(StoredDType::F32, None, &bytes, piece);
+            assert_eq!(data, Data::F32(vec![1.5, -2.25, f32::MIN_POSITIVE]), "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn quantized_codes_decode_in_f64() {
+        let scaled = Quantization::U8 { scale: 0.1, min: -1.0 };
+        let expected = Data::F32(vec![-1.0, (10.0f64 * 0.1 - 1.0) as f32, (255.0f64 * 0.1 - 1.0) as f32]);
+        assert_eq!(decode(StoredDType::F32, Some(scaled), &[0, 10, 255], 2), expected);
+        let halves = Quantization::U16 { scale: 0.5, min: -1.5 };
+        assert_eq!(decode(StoredDType::I32, Some(halves), &[0, 0, 1, 0, 2, 0], 1), Data::I32(vec![-1, -1, 0]));
+        let half = decode(StoredDType::F32, Some(Quantization::F16), &[0x01, 0x00, 0x00, 0xfc], 3);
+        assert_eq!(half, Data::F32(vec![5.960_464_5e-8, f32::NEG_INFINITY]));
+    }
+}
