@@ -1,5 +1,6 @@
-//! Every kernel that an operator asks for in a recorded model exists, and gets what it expects.
+//! Every kernel that an operator asks for in a recorded model or layer exists, and gets what it expects.
 
+use crate::cases;
 use crate::module::{Module, modules};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,18 +9,25 @@ use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::{LoadOptions, Model, Semantics};
 
-/// Every kernel of every recorded model that loads, by either semantics, at a batch of 1 and one of 300.
-fn kernels() -> Vec<Kernel> {
+/// Every recorded model and layer that loads, by either semantics.
+fn models() -> impl Iterator<Item = Model> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
+    let folders: Vec<_> = std::fs::read_dir(folder).expect("the recorded models are there").collect();
+    let load = |semantics| {
+        let options = LoadOptions { semantics, ..LoadOptions::default() };
+        let models = folders.iter().map(move |entry| Model::load(entry.as_ref().expect("an entry").path(), options));
+        models.chain(cases::all().into_iter().map(move |case| case.load(semantics))).collect::<Vec<_>>()
+    };
+    [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
+}
+
+/// Every kernel of every recorded model and layer, at a batch of 1 and one of 300.
+fn kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the recorded models are there") {
-        let path = entry.expect("an entry").path();
-        for semantics in [Semantics::TfJs, Semantics::Keras] {
-            let Ok(model) = Model::load(&path, LoadOptions { semantics, ..LoadOptions::default() }) else { continue };
-            let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::All).expect("a plan");
-            for batch in [1, 300] {
-                kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
-            }
+    for model in models() {
+        let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::All).expect("a plan");
+        for batch in [1, 300] {
+            kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
         }
     }
     kernels
