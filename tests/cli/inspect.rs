@@ -37,7 +37,13 @@ fn weights() {
 
 #[test]
 fn shader_that_is_not_known() {
-    assert_snapshot!(transcript(&["inspect", &model("ncf"), "--shader", "dens"]));
+    let output = command(&["inspect", &model("ncf"), "--shader", "dens"]).output().expect("starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.starts_with("error: no shader is called `dens`\n  hint: the shaders are: "), "{stderr}");
+    let named = |shader: &tfjs_wgpu::kernel::Shader| stderr.contains(shader.name);
+    assert!(tfjs_wgpu::ops::shaders().all(named), "{stderr}");
 }
 
 #[test]
