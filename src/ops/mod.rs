@@ -47,6 +47,7 @@ catalogue! {
     batch_normalization::BatchNormalization,
     binary::Binary,
     cast::Cast,
+    category_encoding::CategoryEncoding,
     concatenate::Concatenate,
     dense::Dense,
     embedding::Embedding,

@@ -535,6 +535,20 @@ pooling("GlobalMaxPooling1D")
 
 
 @file
+def CategoryEncoding(c):
+    for mode, shape, batch in itertools.product(["multi_hot", "count"], [(1,), (4,), (7,)], [1, 3]):
+        x = c.ids(tag(mode, *shape, batch), 9, batch, *shape)
+        c.one(tag(mode, *shape, f"batch_{batch}"), L.CategoryEncoding(9, output_mode=mode, name="y"), x=x)
+    for tokens, batch in [(1, 3), (5, 1), (67, 3)]:
+        x = c.ids(tag("one_hot", tokens), tokens, batch, 1)
+        c.one(tag("one_hot", tokens, f"batch_{batch}"), L.CategoryEncoding(tokens, output_mode="one_hot", name="y"), x=x)
+    x = c.ids("float_ids", 6, 3, 4).astype(np.float32) + np.float32(0.5)
+    c.one("float_ids", L.CategoryEncoding(6, name="y"), x=x)
+    x = c.ids("before_dense", 6, 3, 4)
+    c.one("before_dense", lambda t: L.Dense(2, name="y")(L.CategoryEncoding(6, name="l")(t)), x=x)
+
+
+@file
 def TimeDistributed(c):
     T = L.TimeDistributed
     for b, s in batches((3, 4), (1, 4), (5, 1)):

@@ -8,6 +8,7 @@ mod batch_dot;
 mod batch_normalization;
 mod binary;
 mod cast;
+mod category_encoding;
 mod concatenate;
 mod dense;
 mod embedding;

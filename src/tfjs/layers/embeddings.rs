@@ -1,7 +1,7 @@
-//! Embedding.
+//! Layers that take ids: Embedding and CategoryEncoding.
 
-use crate::error::Result;
-use crate::ops::{Embedding, NotEqual};
+use crate::error::{Error, Result};
+use crate::ops::{CategoryEncoding, Embedding, NotEqual};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
@@ -22,4 +22,21 @@ pub(super) fn embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
         Masks::NONE
     };
     Ok(vec![Value::with(id, masks)])
+}
+
+/// Drops the mask in Keras; TF.js cannot run it.
+pub(super) fn category_encoding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let input = call.one(inputs)?;
+    let tokens = call.config.positive_size("num_tokens")?;
+    call.config.refuse_unless_off("sparse")?;
+    let shape = call.shape(input.id);
+    let count = match call.config.string("output_mode")? {
+        None | Some("multi_hot") => false,
+        Some("one_hot") if shape.sample() == [1] => false,
+        Some("one_hot") => return Err(Error::unsupported(format!("one_hot takes ids of shape [N, 1], not {shape}"))),
+        Some("count") => true,
+        Some(other) => return Err(Error::unsupported(format!("its output_mode `{other}` is not supported"))),
+    };
+    let ids = call.cast(input.id, DType::I32)?;
+    Ok(vec![Value::unmasked(call.op(CategoryEncoding { tokens, count }, &[ids])?)])
 }

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, Lower)] = &[
     ("Average", merge::average),
     ("BatchNormalization", normalization::batch_normalization),
     ("BatchNormalizationV1", normalization::batch_normalization),
+    ("CategoryEncoding", embeddings::category_encoding),
     ("Concatenate", merge::concatenate),
     ("Dense", core::dense),
     ("Dot", merge::dot),
