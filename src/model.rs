@@ -56,6 +56,9 @@ pub struct LoadOptions {
     pub semantics: Semantics,
     /// What happens when an id is outside its table.
     pub on_bad_id: OnBadId,
+    /// The size of dimensions that the file leaves open besides the batch: the length of a history, for example. All
+    /// open dimensions get this size; without it a model with any is refused.
+    pub open_size: Option<usize>,
 }
 
 /// One layer as a model summary shows it.

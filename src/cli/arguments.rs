@@ -1,11 +1,11 @@
 //! Options that several verbs share, in the words of the command line.
 
 use clap::ValueEnum;
-use tfjs_wgpu::{Device, OnBadId, Semantics};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics};
 
 /// `--semantics`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SemanticsArgument {
+enum SemanticsArgument {
     /// What TensorFlow.js computes; what it refuses follows Keras
     Tfjs,
     /// What Keras computes
@@ -18,6 +18,24 @@ impl From<SemanticsArgument> for Semantics {
             SemanticsArgument::Tfjs => Semantics::TfJs,
             SemanticsArgument::Keras => Semantics::Keras,
         }
+    }
+}
+
+/// How a model is read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReadArguments {
+    /// Whose behaviour to reproduce where TF.js and Keras differ
+    #[arg(long, value_enum, default_value = "tfjs")]
+    semantics: SemanticsArgument,
+    /// The size of dimensions that the model leaves open besides the batch, such as the length of a history
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    open_size: Option<u32>,
+}
+
+impl ReadArguments {
+    pub(crate) fn options(&self) -> LoadOptions {
+        let open_size = self.open_size.map(|size| size as usize);
+        LoadOptions { semantics: self.semantics.into(), open_size, ..LoadOptions::default() }
     }
 }
 

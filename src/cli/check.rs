@@ -1,6 +1,6 @@
 //! `check`: whether a device computes what the reference computes.
 
-use crate::arguments::SemanticsArgument;
+use crate::arguments::ReadArguments;
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::study::{self, CheckDevice, CheckReport, NodeCheck};
 use tfjs_wgpu::tensor::Difference;
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, tensor_file};
+use tfjs_wgpu::{Error, ErrorKind, Model, NamedTensors, Result, tensor_file};
 
 /// Rows of random input: enough for a kernel's edges to lie inside.
 const RANDOM_BATCH: usize = 3;
@@ -33,9 +33,8 @@ pub(crate) struct CheckArguments {
     /// What to check
     #[arg(long, value_enum, default_value = "gpu")]
     device: CheckDeviceArgument,
-    /// Whose answer is right where TF.js and Keras differ
-    #[arg(long, value_enum, default_value = "tfjs")]
-    semantics: SemanticsArgument,
+    #[command(flatten)]
+    read: ReadArguments,
 }
 
 /// `--device`
@@ -49,8 +48,7 @@ enum CheckDeviceArgument {
 
 /// Runs the verb.
 pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = LoadOptions { semantics: arguments.semantics.into(), ..LoadOptions::default() };
-    let file = ModelFile::load(&arguments.model, options)?;
+    let file = ModelFile::load(&arguments.model, arguments.read.options())?;
     let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, RANDOM_BATCH)?;
     if let (Some(_), Origin::Random { .. }) = (&arguments.expected, &origin) {
         let error = Error::new(ErrorKind::Input, "expected outputs do not belong to random inputs");

@@ -1,6 +1,6 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{DeviceArgument, OnBadIdArgument, SemanticsArgument};
+use crate::arguments::{DeviceArgument, OnBadIdArgument, ReadArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -38,9 +38,8 @@ pub(crate) struct RunArguments {
     /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceArgument,
-    /// Whose answer to give where TF.js and Keras differ
-    #[arg(long, value_enum, default_value = "tfjs")]
-    semantics: SemanticsArgument,
+    #[command(flatten)]
+    read: ReadArguments,
     /// What to do about an id that is outside its table
     #[arg(long, value_enum, default_value = "zero")]
     on_bad_id: OnBadIdArgument,
@@ -70,7 +69,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     if let Some(path) = &arguments.output {
         tensor_file::expect_known_extension(path)?;
     }
-    let options = LoadOptions { semantics: arguments.semantics.into(), on_bad_id: arguments.on_bad_id.into() };
+    let options = LoadOptions { on_bad_id: arguments.on_bad_id.into(), ..arguments.read.options() };
     let file = ModelFile::load(&arguments.model, options)?;
     if arguments.top.is_some() {
         ranking::score_output(&file.model)?;

@@ -89,6 +89,11 @@ impl<'m> Config<'m> {
         self.required(key, json::array)
     }
 
+    /// Whether the layer's dtype or dtype policy asks for 16-bit floats anywhere.
+    pub(super) fn is_reduced_precision(&self) -> bool {
+        self.values.get("dtype").is_some_and(|dtype| dtype.to_string().contains("float16"))
+    }
+
     /// `data_format`: whether channels come first.
     pub(super) fn channels_first(&self) -> Result<bool> {
         match self.string("data_format")? {

@@ -23,6 +23,8 @@ pub(super) struct Lowering {
     pub(super) options: LoadOptions,
     skews: Vec<Skew>,
     warnings: Vec<String>,
+    /// Whether an open dimension was given the size of the options.
+    pub(super) open_size_used: bool,
     /// Constants by layer and name, so that the calls of a shared layer share them.
     constants: HashMap<(LayerIdentity, String), NodeId>,
     /// Numbers in the weights of each layer.
@@ -44,12 +46,14 @@ pub(super) struct Finished {
 
 impl Lowering {
     pub(super) fn new(weights: WeightStore, options: LoadOptions) -> Self {
+        let weights_warnings = weights.warnings();
         Lowering {
             builder: Builder::new(),
             weights,
             options,
             skews: Vec::new(),
-            warnings: Vec::new(),
+            warnings: weights_warnings,
+            open_size_used: false,
             constants: HashMap::new(),
             parameters: HashMap::new(),
             lingering_mask: None,
@@ -59,7 +63,20 @@ impl Lowering {
 
     pub(super) fn finish(self, outputs: Outputs) -> Result<Finished> {
         self.weights.finish()?;
+        if self.options.open_size.is_some() && !self.open_size_used {
+            return Err(Error::input(
+                "an open size was given, but the model leaves no dimension open besides the batch",
+            )
+            .hint("load it without"));
+        }
         Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings })
+    }
+
+    /// Notes what the reader should know, once.
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// Numbers in the weights that `layer` took.

@@ -39,11 +39,11 @@ fn model_input(network: &Network, tensor: &TensorRef, lowering: &mut Lowering) -
         return Err(Error::format(format!("input `{}` of the model is not an InputLayer", tensor.layer)));
     };
     let place = || format!("layer `{}` (InputLayer)", layer.name);
-    let ty = input_type(layer).at(place)?;
+    let ty = input_type(layer, lowering).at(place)?;
     lowering.builder.input(&layer.name, ty).at(place)
 }
 
-fn input_type(layer: &Layer) -> Result<TensorType> {
+fn input_type(layer: &Layer, lowering: &mut Lowering) -> Result<TensorType> {
     let config = Config::new(&layer.config);
     if config.get("batch_shape").is_some() {
         return Err(super::topology::keras_3());
@@ -62,9 +62,14 @@ fn input_type(layer: &Layer) -> Result<TensorType> {
     let mut sample = Vec::with_capacity(dims.len());
     for (axis, dim) in dims.drain(..).enumerate() {
         if dim.is_null() {
-            return Err(Error::unsupported(format!("dimension {} of the input has no fixed size", axis + 1))
-                .cause("only the batch may be open")
-                .hint("give the Input layer a fixed shape, for example a fixed history length, and convert again"));
+            let size = lowering.options.open_size.ok_or_else(|| {
+                Error::unsupported(format!("dimension {} of the input has no fixed size", axis + 1))
+                    .cause("only the batch may stay open")
+                    .hint("say its size with --open-size N (LoadOptions::open_size), and give inputs of that size")
+            })?;
+            lowering.open_size_used = true;
+            sample.push(size);
+            continue;
         }
         sample.push(json::size("batch_input_shape", dim)?);
     }
@@ -147,6 +152,9 @@ fn lower_call(
         Some(network) => lower_nested(network, &inputs, lowering),
         None => {
             let config = Config::new(&layer.config);
+            if config.is_reduced_precision() {
+                lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
+            }
             let mut call = LayerCall { lowering, config: &config, name: &layer.name, identity: identity(layer) };
             let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
             config.finish()?;

@@ -47,6 +47,16 @@ impl WeightStore {
         Ok(WeightStore { tensors: shared, order, shortened, taken: HashMap::new(), missing: Vec::new() })
     }
 
+    /// Weights that hold infinities: they may be meant, as in a mask.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let warning = |name: &String| {
+            let values = self.tensors.get(name)?.as_f32().ok()?;
+            let count = values.iter().filter(|value| value.is_infinite()).count();
+            (count > 0).then(|| format!("weight `{name}` holds {count} infinities"))
+        };
+        self.order.iter().filter_map(warning).collect()
+    }
+
     /// The weight called `name` of `layer`, of shape `shape`. A weight that is missing is stood in for by zeros
     /// until [`WeightStore::finish`] reports all that are.
     pub(super) fn take(&mut self, layer: LayerIdentity, name: &str, shape: &[usize]) -> Result<Arc<Tensor>> {

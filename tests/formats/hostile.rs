@@ -119,6 +119,33 @@ fn files_that_are_not_there_are_named() {
     assert!(error.to_string().contains("`weights.bin`"), "{error}");
 }
 
+/// A dimension that the file leaves open takes the size it is given; a size without such a dimension is refused.
+#[test]
+fn an_open_dimension_takes_the_size_it_is_given() {
+    let open = |size| LoadOptions { open_size: size, ..LoadOptions::default() };
+    let mut artifact = dense_model();
+    assert!(artifact.load(open(Some(2))).is_err());
+    let fixed = artifact.load(open(None)).expect("the model loads");
+    artifact.layer(0)["config"]["batch_input_shape"] = json!([null, null]);
+    let opened = artifact.load(open(Some(2))).expect("the model loads at that size");
+    assert_eq!(opened.graph().to_string(), fixed.graph().to_string());
+    assert!(artifact.load(open(Some(3))).is_err(), "the weights are for 2");
+}
+
+/// What the reader should know and can live with is a warning.
+#[test]
+fn infinities_and_reduced_precision_are_warned_of() {
+    let mut artifact = dense_model();
+    artifact.shards[0].1[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    artifact.layer(1)["config"]["dtype"] = json!({"class_name": "Policy", "config": {"name": "mixed_float16"}});
+    let model = artifact.load(LoadOptions::default()).expect("the model loads");
+    let expected = [
+        "weight `y/kernel` holds 1 infinities",
+        "the model asks for reduced precision; all is computed in float32, as in TF.js",
+    ];
+    assert_eq!(model.warnings(), expected);
+}
+
 /// A long chain given in reverse, and a wide one, load in reasonable time and without recursion.
 #[test]
 fn long_and_wide_models_load() {

@@ -2,7 +2,7 @@
 
 mod object;
 
-use crate::arguments::SemanticsArgument;
+use crate::arguments::ReadArguments;
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
 use crate::table::{Align, Table};
@@ -14,7 +14,7 @@ use tfjs_wgpu::graph::Source;
 use tfjs_wgpu::kernel::{DeviceFacts, Shader};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::TensorType;
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result, ops};
+use tfjs_wgpu::{Error, ErrorKind, Model, Result, ops};
 
 /// Show a model: its layers, or one of the views below
 #[derive(Debug, clap::Args)]
@@ -27,9 +27,8 @@ pub(crate) struct InspectArguments {
     /// The batch size of the plan [default: 1]
     #[arg(long, value_name = "N", requires = "plan", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// Whose behaviour to show where TF.js and Keras differ
-    #[arg(long, value_enum, default_value = "tfjs")]
-    semantics: SemanticsArgument,
+    #[command(flatten)]
+    read: ReadArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,8 +55,7 @@ struct View {
 pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let view = &arguments.view;
     let shader = view.shader.as_deref().map(shader).transpose()?;
-    let options = LoadOptions { semantics: arguments.semantics.into(), ..LoadOptions::default() };
-    let model = ModelFile::load(&arguments.model, options)?.model;
+    let model = ModelFile::load(&arguments.model, arguments.read.options())?.model;
     if let Some(shader) = shader {
         write!(out, "{}", shader.text())?;
     } else if view.graph {
