@@ -163,7 +163,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn open_ns(&self) -> u64 {
-        self.session.timeline().counter("open_ns")
+        self.session.timeline().total_ns("open")
     }
 
     fn load_ns(&self) -> u64 {
@@ -171,7 +171,7 @@ impl Run<'_> {
     }
 
     fn times_line(&self) -> String {
-        let predict = |prediction: &Prediction| milliseconds(prediction.timeline.counter("predict_ns"));
+        let predict = |prediction: &Prediction| milliseconds(prediction.timeline.total_ns("predict"));
         let mut line = format!(
             "load {}, open {}, first predict {}, warm predict {}",
             milliseconds(self.load_ns()),
@@ -228,7 +228,7 @@ impl Run<'_> {
         object.insert("bad_ids".into(), self.warm.bad_ids.iter().map(bad_id_json).collect());
         object.insert("differences_between_tfjs_and_keras".into(), skew_lines(model).into());
         object.insert("warnings".into(), model.warnings().into());
-        let predict_ns = |prediction: &Prediction| prediction.timeline.counter("predict_ns");
+        let predict_ns = |prediction: &Prediction| prediction.timeline.total_ns("predict");
         let times = json!({
             "load": self.load_ns(),
             "open": self.open_ns(),

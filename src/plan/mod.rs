@@ -179,6 +179,9 @@ impl Plan {
 
     /// The kernels in running order for one batch size.
     pub fn dispatches(&self, batch: usize) -> Result<Vec<Dispatch>> {
+        for node in self.graph.nodes() {
+            crate::tensor::element_count(&node.ty.shape.resolve(batch)).at(|| format!("`{}`", node.name))?;
+        }
         let mut dispatches = Vec::new();
         for (id, node) in self.graph.ids().zip(self.graph.nodes()) {
             let Source::Op(op) = &node.source else { continue };

@@ -1,7 +1,7 @@
 //! Whether the given tensors fit the model's inputs, and the batch they make.
 
 use crate::error::{Error, Result};
-use crate::graph::Node;
+use crate::graph::{Graph, Node};
 use crate::model::Model;
 use crate::tensor::{DType, NamedTensors, Tensor, format_dims};
 
@@ -21,12 +21,27 @@ pub(super) fn fit(model: &Model, given: &NamedTensors) -> Result<(NamedTensors, 
         fitted.push((&node.name, fit_one(node, tensor)?));
     }
     let batch = common_batch(&fitted)?;
+    expect_computable(graph, batch)?;
     let mut inputs = NamedTensors::new();
     for (name, tensor) in fitted {
         let tensor = if tensor.shape()[0] == batch { tensor } else { tensor.repeat_rows(batch)? };
         inputs.insert(name, tensor);
     }
     Ok((inputs, batch))
+}
+
+/// Elements of one value beyond which nothing is tried: 8 GiB. A file may ask for any size in a few bytes.
+const MAX_ELEMENTS: usize = 1 << 31;
+
+pub(super) fn expect_computable(graph: &Graph, batch: usize) -> Result<()> {
+    for node in graph.nodes().iter().filter(|node| node.ty.shape.is_batched()) {
+        if node.ty.shape.sample_len().checked_mul(batch).is_none_or(|elements| elements > MAX_ELEMENTS) {
+            return Err(Error::limit(format!("a value of shape {} is too large at a batch of {batch}", node.ty.shape))
+                .at(format!("`{}`", node.name))
+                .hint("use a smaller batch"));
+        }
+    }
+    Ok(())
 }
 
 fn expected(model: &Model) -> String {

@@ -82,16 +82,14 @@ impl Session {
             ids::expect_all_watched(model)?;
         }
         let mut timeline = Timeline::start();
-        let (engine, chosen) = match options.device {
-            Device::Reference => (Engine::Reference, "reference".to_string()),
-            Device::Cpu => (Engine::Cpu, "cpu".to_string()),
-            Device::Gpu => open_gpu(model, options.limits, &mut timeline)?,
-            Device::Auto => match open_gpu(model, options.limits, &mut timeline) {
-                Ok(opened) => opened,
-                Err(error) => (Engine::Cpu, fallback(&error)),
-            },
-        };
-        timeline.count("open_ns", timeline.elapsed_ns());
+        let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
+            Device::Reference => Ok((Engine::Reference, "reference".to_string())),
+            Device::Cpu => Ok((Engine::Cpu, "cpu".to_string())),
+            Device::Gpu => open_gpu(model, options.limits, timeline),
+            Device::Auto => {
+                open_gpu(model, options.limits, timeline).or_else(|error| Ok((Engine::Cpu, fallback(&error))))
+            }
+        })?;
         Ok(Session { model: model.clone(), engine, chosen, timeline })
     }
 
@@ -119,25 +117,27 @@ impl Session {
     /// shared by the whole batch of the others.
     pub fn predict(&self, inputs: &NamedTensors) -> Result<Prediction> {
         let mut timeline = Timeline::start();
+        let (outputs, bad_ids) = timeline.span_with("predict", |timeline| self.answer(inputs, timeline))?;
+        Ok(Prediction { outputs, bad_ids, timeline })
+    }
+
+    fn answer(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<(NamedTensors, Vec<BadIdCount>)> {
         let (inputs, batch) = timeline.span("check inputs", || inputs::fit(&self.model, inputs))?;
         let bad_ids = timeline.span("check ids", || ids::count(&self.model, &inputs))?;
         if let (OnBadId::Error, Some(bad)) = (self.model.options().on_bad_id, bad_ids.first()) {
             return Err(bad.refuse());
         }
-        let outputs = if batch == 0 {
-            self.empty_outputs()?
-        } else {
-            match &self.engine {
-                Engine::Reference => timeline.span("compute", || reference::run(self.model.graph(), &inputs))?,
-                Engine::Cpu => timeline.span("compute", || cpu::run(self.model.graph(), &inputs))?,
-                Engine::Gpu(runner) => {
-                    let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
-                    predict_in_pieces(&mut runner, &inputs, batch, &mut timeline)?
-                }
+        let graph = self.model.graph();
+        let outputs = match &self.engine {
+            _ if batch == 0 => self.empty_outputs()?,
+            Engine::Reference => timeline.span("compute", || reference::run(graph, &inputs))?,
+            Engine::Cpu => timeline.span("compute", || cpu::run(graph, &inputs))?,
+            Engine::Gpu(runner) => {
+                let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
+                predict_in_pieces(&mut runner, &inputs, batch, timeline)?
             }
         };
-        timeline.count("predict_ns", timeline.elapsed_ns());
-        Ok(Prediction { outputs, bad_ids, timeline })
+        Ok((outputs, bad_ids))
     }
 
     fn empty_outputs(&self) -> Result<NamedTensors> {

@@ -1,6 +1,7 @@
 //! Seeded inputs for a model, where the caller has none.
 
 use super::ids::table_rows;
+use super::inputs::expect_computable;
 use crate::error::Result;
 use crate::model::Model;
 use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
@@ -9,6 +10,7 @@ use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 /// seed gives the same inputs on every machine.
 pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTensors> {
     let graph = model.graph();
+    expect_computable(graph, batch)?;
     let mut generator = SplitMix64(seed);
     let mut inputs = NamedTensors::new();
     for (_, node) in graph.inputs() {

@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::masks::Value;
 use super::topology::Layer;
-use super::weights::{LayerIdentity, WeightStore};
+use super::weights::{LayerIdentity, WeightStore, expect_stand_in};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
 use crate::model::{LoadOptions, Semantics, Skew};
@@ -11,6 +11,10 @@ use crate::ops::{Cast, Op, Reshape};
 use crate::tensor::{DType, Shape, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Calls of layers in a model, those inside nested models counted each time. Models nested and shared many times over
+/// grow beyond all measure.
+const MAX_CALLS: usize = 1 << 18;
 
 /// The outputs of a model by name.
 pub(super) type Outputs = Vec<(String, NodeId)>;
@@ -23,6 +27,8 @@ pub(super) struct Lowering {
     pub(super) options: LoadOptions,
     skews: Vec<Skew>,
     warnings: Vec<String>,
+    /// Calls of layers so far.
+    calls: usize,
     /// Whether an open dimension was given the size of the options.
     pub(super) open_size_used: bool,
     /// Constants by layer and name, so that the calls of a shared layer share them.
@@ -53,6 +59,7 @@ impl Lowering {
             options,
             skews: Vec::new(),
             warnings: weights_warnings,
+            calls: 0,
             open_size_used: false,
             constants: HashMap::new(),
             parameters: HashMap::new(),
@@ -70,6 +77,16 @@ impl Lowering {
             .hint("load it without"));
         }
         Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings })
+    }
+
+    /// Counts a call of a layer; an error if there are more than any model has.
+    pub(super) fn count_call(&mut self) -> Result<()> {
+        self.calls += 1;
+        if self.calls > MAX_CALLS {
+            return Err(Error::limit(format!("the model makes more than {MAX_CALLS} calls of layers"))
+                .cause("models inside models multiply"));
+        }
+        Ok(())
     }
 
     /// Notes what the reader should know, once.
@@ -193,7 +210,7 @@ impl LayerCall<'_, '_> {
 
     /// A constant of `shape` filled with `value`, for weights that the layer does without.
     pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<NodeId> {
-        let count = crate::tensor::element_count(shape)?;
+        let count = expect_stand_in(shape)?;
         self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
     }
 

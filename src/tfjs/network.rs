@@ -132,6 +132,7 @@ fn lower_call(
     values: &HashMap<CallId, Vec<Value>>,
     lowering: &mut Lowering,
 ) -> Result<Vec<Value>> {
+    lowering.count_call()?;
     let mut inputs: Vec<Value> =
         call.arguments.iter().map(|tensor| find(tensor, directory, values)).collect::<Result<_>>()?;
     if inputs.is_empty() {

@@ -5,10 +5,14 @@
 //! layer its weights.
 
 use super::manifest::Manifest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::tensor::{DType, Tensor, format_dims};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Elements of a constant that stands in for a weight that a layer does without, at most. A file may ask for any size
+/// in a few bytes; a weight that it holds is as large as the file at most.
+const MAX_STAND_IN: usize = 1 << 24;
 
 /// All weights of the file, and which layer took which.
 #[derive(Debug)]
@@ -70,7 +74,7 @@ impl WeightStore {
             if !self.missing.iter().any(|missing| missing == name) {
                 self.missing.push(name.into());
             }
-            let zeros = vec![0.0; crate::tensor::element_count(shape)?];
+            let zeros = vec![0.0; expect_stand_in(shape).at(|| format!("weight `{name}` is missing"))?];
             return Ok(Arc::new(Tensor::f32(shape, zeros)?));
         };
         let tensor = Arc::clone(&self.tensors[&file_name]);
@@ -102,6 +106,16 @@ impl WeightStore {
         Err(Error::weights(format!("no layer of the model takes the weight {}", list(&unused)))
             .hint("topology and weights must be of one conversion"))
     }
+}
+
+/// An error if a stand-in of this shape is beyond reason.
+pub(super) fn expect_stand_in(shape: &[usize]) -> Result<usize> {
+    let count = crate::tensor::element_count(shape)?;
+    if count > MAX_STAND_IN {
+        let dims = crate::tensor::format_dims(shape);
+        return Err(Error::limit(format!("a layer without a weight of shape {dims} is beyond reason")));
+    }
+    Ok(count)
 }
 
 /// The name without the component before its last.

@@ -86,6 +86,15 @@ const DAMAGES: &[(&str, Damage)] = &[
     ("a call argument that is not supported", |artifact| {
         artifact.layer(1)["inbound_nodes"] = json!([[["x", 0, 0, {"initial_state": ["x", 0, 0]}]]]);
     }),
+    ("units beyond reason", |artifact| artifact.layer(1)["config"]["units"] = json!(1_000_000_000_000_000u64)),
+    ("an input beyond reason", |artifact| {
+        artifact.layer(0)["config"]["batch_input_shape"] = json!([null, 1_000_000_000_000_000u64, 1_000_000]);
+    }),
+    ("a normalisation beyond reason", |artifact| {
+        artifact.layer(0)["config"]["batch_input_shape"] = json!([null, 1_000_000_000_000u64]);
+        artifact.layer(1)["class_name"] = json!("LayerNormalization");
+        artifact.layer(1)["config"] = json!({"name": "y", "center": false, "scale": false});
+    }),
     ("shapes that do not fit", |artifact| artifact.layer(0)["config"]["batch_input_shape"] = json!([null, 5])),
 ];
 
@@ -117,6 +126,43 @@ fn files_that_are_not_there_are_named() {
     std::fs::write(folder.path().join("model.json"), artifact.json.to_string()).expect("written");
     let error = tfjs_wgpu::Model::load(folder.path(), LoadOptions::default()).map(|_| ()).expect_err("no shard");
     assert!(error.to_string().contains("`weights.bin`"), "{error}");
+}
+
+/// Thirty models, each calling the next twice, are a billion calls in a few kilobytes.
+#[test]
+fn models_that_multiply_are_refused() {
+    let identity = json!({"class_name": "Dropout", "name": "d", "config": {"name": "d", "rate": 0.5}});
+    let mut inner = identity;
+    for depth in 0..20 {
+        let name = format!("m{depth}");
+        inner["inbound_nodes"] = json!([[["x", 0, 0, {}]], [[inner["name"], 1, 0, {}]]]);
+        let first_call = usize::from(inner["config"].get("layers").is_some());
+        inner["inbound_nodes"][1][0][1] = json!(first_call);
+        let config = json!({
+            "name": name, "layers": [input_layer("x", &[2]), inner],
+            "input_layers": [["x", 0, 0]], "output_layers": [[inner["name"], first_call + 1, 0]],
+        });
+        inner = json!({"class_name": "Functional", "name": name, "config": config});
+    }
+    let json = json!({"modelTopology": inner, "weightsManifest": []});
+    let artifact = crate::artifact::Artifact { json, raw_json: None, shards: Vec::new() };
+    let error = artifact.load(LoadOptions::default()).map(|_| ()).expect_err("2^20 calls");
+    assert!(error.to_string().contains("calls of layers"), "{error}");
+}
+
+/// What loads may still be too large to compute.
+#[test]
+fn values_beyond_reason_are_refused_before_they_are_computed() {
+    let repeat = json!({
+        "class_name": "RepeatVector", "name": "y", "inbound_nodes": [[["x", 0, 0, {}]]],
+        "config": {"name": "y", "n": 1_000_000_000_000u64},
+    });
+    let artifact = functional(vec![input_layer("x", &[2]), repeat], &["x"], &["y"], &[]);
+    let model = artifact.load(LoadOptions::default()).expect("it is well formed");
+    let session = tfjs_wgpu::Session::open(&model, tfjs_wgpu::Device::Cpu).expect("the CPU opens");
+    let inputs = [("x", tfjs_wgpu::Tensor::f32(&[1, 2], vec![0.0; 2]).expect("a tensor"))].into_iter().collect();
+    let error = session.predict(&inputs).map(|_| ()).expect_err("8 TB");
+    assert_eq!(error.kind(), tfjs_wgpu::ErrorKind::Limit);
 }
 
 /// A dimension that the file leaves open takes the size it is given; a size without such a dimension is refused.

@@ -6,6 +6,7 @@ use crate::ops::{BatchNormalization, LayerNormalization, Permute};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
+use crate::tfjs::weights::expect_stand_in;
 use std::sync::Arc;
 
 /// Keras' default for both layers.
@@ -34,6 +35,7 @@ pub(super) fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]
 
 /// Gamma, beta, moving mean and moving variance as the rows of one constant.
 fn statistics(call: &mut LayerCall<'_, '_>, channels: usize) -> Result<NodeId> {
+    expect_stand_in(&[4, channels])?;
     let mut rows = Vec::with_capacity(4 * channels);
     let mut row = |call: &mut LayerCall<'_, '_>, weight: &str, present: bool, absent: f32| -> Result<()> {
         if present {
