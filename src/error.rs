@@ -32,11 +32,12 @@ pub enum ErrorKind {
 }
 
 /// What went wrong, where, why, and what to do.
-#[derive(Debug, thiserror::Error)]
+///
+/// `{}` shows place and what; `{:?}`, which is what `main` and `expect` show, adds cause and hint on lines of their own.
+#[derive(thiserror::Error)]
 #[error("{0}")]
 pub struct Error(Box<Parts>);
 
-#[derive(Debug)]
 struct Parts {
     kind: ErrorKind,
     what: String,
@@ -52,6 +53,18 @@ impl fmt::Display for Parts {
             write!(f, "{place}: ")?;
         }
         f.write_str(&self.what)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        for (label, text) in [("cause", self.cause_text()), ("hint", self.hint_text())] {
+            if let Some(text) = text {
+                write!(f, "\n  {label}: {text}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -158,7 +171,7 @@ mod tests {
     fn places_read_from_the_outside_in() {
         let error = Error::format("is not a number").at("units").at("layer `score`").hint("write a number");
         assert_eq!(error.to_string(), "layer `score`: units: is not a number");
-        assert_eq!(error.hint_text(), Some("write a number"));
+        assert_eq!(format!("{error:?}"), "layer `score`: units: is not a number\n  hint: write a number");
         assert_eq!(error.kind(), ErrorKind::Format);
     }
 }

@@ -82,13 +82,13 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// `shaders/lib/grid.wgsl`: the linear index of an invocation or workgroup in a folded grid.
-pub const GRID: Fragment = Fragment { name: "grid", source: include_str!("../shaders/lib/grid.wgsl") };
+pub(crate) const GRID: Fragment = Fragment { name: "grid", source: include_str!("../shaders/lib/grid.wgsl") };
 
 /// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
-pub const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
+pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
 
 /// `shaders/lib/special.wgsl`: functions WGSL lacks or leaves imprecise.
-pub const SPECIAL: Fragment = Fragment { name: "special", source: include_str!("../shaders/lib/special.wgsl") };
+pub(crate) const SPECIAL: Fragment = Fragment { name: "special", source: include_str!("../shaders/lib/special.wgsl") };
 
 /// Which of an operator's values a binding shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,14 +127,20 @@ pub struct DeviceFacts {
     pub max_binding_bytes: u64,
     /// Largest buffer in bytes.
     pub max_buffer_bytes: u64,
+    /// Loop steps in one invocation, all its loops together, after which the driver silently stops looping.
+    pub max_loop_steps: usize,
     /// Offsets of storage bindings are multiples of this many bytes.
     pub binding_alignment_bytes: u64,
 }
 
 impl DeviceFacts {
     /// What every Vulkan phone has.
-    pub const FLOOR: DeviceFacts =
-        DeviceFacts { max_binding_bytes: 128 << 20, max_buffer_bytes: 256 << 20, binding_alignment_bytes: 256 };
+    pub const FLOOR: DeviceFacts = DeviceFacts {
+        max_binding_bytes: 128 << 20,
+        max_buffer_bytes: 256 << 20,
+        max_loop_steps: usize::MAX,
+        binding_alignment_bytes: 256,
+    };
 }
 
 /// One dispatch.
@@ -185,7 +191,7 @@ impl Kernel {
 
 /// The grid for `count` workgroups, folded into two dimensions where one is not enough. `shaders/lib/grid.wgsl`
 /// unfolds it; surplus workgroups of the last row find their index out of range.
-pub fn workgroups(count: usize) -> [u32; 3] {
+pub(crate) fn workgroups(count: usize) -> [u32; 3] {
     let max = MAX_WORKGROUPS_PER_DIMENSION as usize;
     let rows = count.div_ceil(max).max(1);
     let columns = count.div_ceil(rows);
@@ -193,7 +199,7 @@ pub fn workgroups(count: usize) -> [u32; 3] {
 }
 
 /// The grid with one invocation for each of `count` elements.
-pub fn invocations(count: usize) -> [u32; 3] {
+pub(crate) fn invocations(count: usize) -> [u32; 3] {
     workgroups(count.div_ceil(WORKGROUP_SIZE as usize))
 }
 

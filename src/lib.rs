@@ -52,7 +52,7 @@ pub mod session;
 pub mod study;
 pub mod tensor;
 pub mod tensor_file;
-mod tfjs;
+pub mod tfjs;
 pub mod timeline;
 
 pub use error::{Error, ErrorKind, Result};

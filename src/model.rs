@@ -41,7 +41,7 @@ pub enum OnBadId {
 
 impl OnBadId {
     /// What the lookup itself does.
-    pub fn bad_id(self) -> BadId {
+    pub(crate) fn bad_id(self) -> BadId {
         match self {
             OnBadId::Clamp => BadId::Clamp,
             OnBadId::Zero | OnBadId::Error => BadId::Zero,

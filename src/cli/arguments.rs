@@ -39,9 +39,23 @@ impl ReadArguments {
     }
 }
 
+/// What becomes of ids outside their tables.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BadIdArguments {
+    /// What to do about an id that is outside its table
+    #[arg(long, value_enum, default_value = "zero")]
+    on_bad_id: OnBadIdArgument,
+}
+
+impl BadIdArguments {
+    pub(crate) fn policy(&self) -> OnBadId {
+        self.on_bad_id.into()
+    }
+}
+
 /// `--on-bad-id`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnBadIdArgument {
+enum OnBadIdArgument {
     /// Look up a row of zeros, as TF.js does on the GPU
     Zero,
     /// Refuse to predict

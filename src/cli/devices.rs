@@ -10,6 +10,7 @@ use tfjs_wgpu::gpu::{self, AdapterSummary, Gpu, LimitsPreset};
 
 /// List the GPU adapters of this machine, the one that would be taken first
 #[derive(Debug, clap::Args)]
+#[command(after_help = "The environment variable TFJS_WGPU_ADAPTER chooses another by part of its name.")]
 pub(crate) struct DevicesArguments {
     /// Print one JSON object: {"schema": 1, "adapters": [{name, backend, kind, driver, driver_version, limits,
     /// features}]}
@@ -20,12 +21,7 @@ pub(crate) struct DevicesArguments {
 /// Runs the verb.
 pub(crate) fn devices(arguments: &DevicesArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let adapters = gpu::adapters();
-    if adapters.is_empty()
-        && let Err(error) = Gpu::open(LimitsPreset::Full)
-    {
-        message::note(&error.to_string());
-        message::explain(&error);
-    }
+    say_which(&adapters);
     if arguments.json {
         let adapters: Value = adapters.iter().map(to_json).collect();
         serde_json::to_writer(&mut *out, &json!({ "schema": 1, "adapters": adapters }))?;
@@ -39,6 +35,20 @@ pub(crate) fn devices(arguments: &DevicesArguments, out: &mut impl Write) -> Res
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is not to be seen from the list: that none can be used, or that it is not the first that is.
+fn say_which(adapters: &[AdapterSummary]) {
+    match Gpu::open(LimitsPreset::Full) {
+        Ok(gpu) if adapters.first().is_some_and(|first| first.name != gpu.adapter().name) => {
+            message::note(&format!("TFJS_WGPU_ADAPTER chooses {}", gpu.adapter().name));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            message::note(&error.to_string());
+            message::explain(&error);
+        }
+    }
 }
 
 fn write_adapter(adapter: &AdapterSummary, out: &mut impl Write) -> io::Result<()> {

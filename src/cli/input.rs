@@ -33,12 +33,18 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
+    /// The file, if there is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Origin::Named(path) | Origin::Beside(path) => Some(path),
+            Origin::Random { .. } => None,
+        }
+    }
+
     /// `error` with the file, if it is the inputs' fault.
     pub(crate) fn blame(&self, error: Error) -> Error {
-        match self {
-            Origin::Named(path) | Origin::Beside(path) if error.kind() == ErrorKind::Input => {
-                error.at(path.display().to_string())
-            }
+        match self.path() {
+            Some(path) if error.kind() == ErrorKind::Input => error.at(path.display().to_string()),
             _ => error,
         }
     }
@@ -52,10 +58,10 @@ pub(crate) fn inputs(named: Option<&Path>, file: &ModelFile, random_batch: usize
         (None, None) => Origin::Random { batch: random_batch },
     };
     let inputs = match &origin {
-        Origin::Named(path) => tensor_file::read(path)?,
+        Origin::Named(path) => tensor_file::read(path).map_err(|error| path_hint(error, "--input"))?,
         Origin::Beside(path) => {
             message::note(&format!("input: {origin}"));
-            tensor_file::read(path)?
+            tensor_file::read(path).map_err(|error| path_hint(error, "--input"))?
         }
         Origin::Random { batch } => {
             message::note(&format!("input: {origin} (--input FILE for your own)"));
@@ -63,6 +69,14 @@ pub(crate) fn inputs(named: Option<&Path>, file: &ModelFile, random_batch: usize
         }
     };
     Ok((inputs, origin))
+}
+
+/// `error` with what to do if it is that the file which `option` names cannot be read.
+pub(crate) fn path_hint(error: Error, option: &str) -> Error {
+    if error.kind() == ErrorKind::Io && error.hint_text().is_none() {
+        return error.hint(format!("give {option} the path of a file that you may read"));
+    }
+    error
 }
 
 /// The first of `names` that is a file beside the model.

@@ -10,10 +10,12 @@ mod input;
 mod inspect;
 mod message;
 mod model_file;
+mod output_file;
 mod ranking;
 mod run;
 mod table;
 mod values;
+mod warnings;
 
 use clap::{ColorChoice, Parser, Subcommand};
 use message::Failure;

@@ -66,6 +66,11 @@ pub(crate) fn warning(text: &str) {
     say("warning: ", text);
 }
 
+/// Says what the user may want to do.
+pub(crate) fn hint(text: &str) {
+    say("hint: ", text);
+}
+
 fn say(label: &str, text: &str) {
     let lines: Vec<Cow<'_, str>> = text.trim_end().lines().map(printable).collect();
     let _ = writeln!(io::stderr().lock(), "{label}{}", lines.join("\n    "));

@@ -8,6 +8,8 @@ use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
 /// A loaded model and where it came from.
 pub(crate) struct ModelFile {
     pub(crate) model: Model,
+    /// The model.json.
+    pub(crate) path: PathBuf,
     /// The folder of its files.
     pub(crate) folder: PathBuf,
     pub(crate) load_time: Duration,
@@ -19,11 +21,12 @@ impl ModelFile {
         let start = Instant::now();
         let model = Model::load(path, options)?;
         let load_time = start.elapsed();
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+        let path = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         for warning in model.warnings() {
             message::warning(warning);
         }
-        Ok(ModelFile { model, folder: folder.to_path_buf(), load_time })
+        Ok(ModelFile { model, path, folder, load_time })
     }
 }
 

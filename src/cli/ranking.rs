@@ -1,5 +1,6 @@
 //! The best rows of a batch by the first output, with their labels.
 
+use crate::input;
 use crate::table::{Align, Table};
 use crate::values;
 use serde_json::{Value, json};
@@ -32,10 +33,22 @@ pub(crate) fn score_output(model: &Model) -> Result<&str> {
 
 /// The lines of a file of labels.
 pub(crate) fn read_labels(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|cause| {
-        Error::new(ErrorKind::Io, "cannot be read").at(path.display().to_string()).cause(cause.to_string())
+    let labels = std::fs::read(path)
+        .map_err(|cause| Error::new(ErrorKind::Io, "cannot be read").cause(cause.to_string()))
+        .and_then(|bytes| lines(&bytes));
+    labels.map_err(|error| input::path_hint(error.at(path.display().to_string()), "--labels"))
+}
+
+/// The lines of a text, without a byte order mark before and blank lines after them.
+fn lines(bytes: &[u8]) -> Result<Vec<String>> {
+    let text = std::str::from_utf8(bytes).map_err(|cause| {
+        let line = bytes[..cause.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        let encoding = if is_utf16 { "utf-16" } else { "latin1" };
+        Error::new(ErrorKind::Format, format!("line {line} is not UTF-8"))
+            .hint(format!("convert the file: iconv -f {encoding} -t utf-8"))
     })?;
-    Ok(text.lines().map(str::to_string).collect())
+    Ok(text.trim_start_matches('\u{feff}').trim_end().lines().map(str::to_string).collect())
 }
 
 /// An error unless there is a label for each of `batch` rows.
@@ -98,6 +111,17 @@ mod tests {
     fn ranked(scores: &[f32], count: usize) -> Vec<usize> {
         let scores = Tensor::f32(&[scores.len(), 1], scores.to_vec()).expect("tensor");
         Ranking::new(&scores, None, count).rows
+    }
+
+    #[test]
+    fn labels_are_the_lines_of_a_text() {
+        assert_eq!(lines(b"\xef\xbb\xbftea\r\n\nrain jacket\n\n \n").expect("lines"), ["tea", "", "rain jacket"]);
+        assert_eq!(lines(b"\n\n").expect("lines"), [""; 0]);
+        let error = lines(b"tea\ncaf\xe9\n").expect_err("latin1");
+        assert_eq!(error.to_string(), "line 2 is not UTF-8");
+        assert_eq!(error.hint_text(), Some("convert the file: iconv -f latin1 -t utf-8"));
+        let error = lines(b"\xff\xfet\0").expect_err("utf-16");
+        assert_eq!(error.hint_text(), Some("convert the file: iconv -f utf-16 -t utf-8"));
     }
 
     #[test]

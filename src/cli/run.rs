@@ -1,17 +1,18 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{DeviceArgument, OnBadIdArgument, ReadArguments};
+use crate::arguments::{BadIdArguments, DeviceArgument, ReadArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
+use crate::output_file;
 use crate::ranking::{self, Ranking};
 use crate::values;
+use crate::warnings;
 use serde_json::{Map, Value, json};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::session::BadIdCount;
-use tfjs_wgpu::{LoadOptions, OnBadId, Prediction, Result, Session, tensor_file};
+use tfjs_wgpu::{LoadOptions, Prediction, Result, Session, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -29,20 +30,20 @@ pub(crate) struct RunArguments {
     /// Write all outputs to a file: .safetensors, .npz or .json
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the K rows of the batch with the highest first output
+    /// Print the K rows of the batch with the highest first output: rank, label and score. Without labels the row
+    /// number from 0 stands for the label; NaN rank last
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
     /// The names of the rows for --top, one a line [default: `labels.txt` beside the model, if the input is from there]
     #[arg(long, value_name = "FILE", requires = "top")]
     labels: Option<PathBuf>,
-    /// Where to compute
+    /// Where to compute. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceArgument,
     #[command(flatten)]
     read: ReadArguments,
-    /// What to do about an id that is outside its table
-    #[arg(long, value_enum, default_value = "zero")]
-    on_bad_id: OnBadIdArgument,
+    #[command(flatten)]
+    bad_ids: BadIdArguments,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -67,9 +68,9 @@ Floats that JSON lacks are the strings \"NaN\", \"Infinity\" and \"-Infinity\"."
 /// Runs the verb.
 pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.output {
-        tensor_file::expect_known_extension(path)?;
+        tensor_file::expect_writable(path)?;
     }
-    let options = LoadOptions { on_bad_id: arguments.on_bad_id.into(), ..arguments.read.options() };
+    let options = LoadOptions { on_bad_id: arguments.bad_ids.policy(), ..arguments.read.options() };
     let file = ModelFile::load(&arguments.model, options)?;
     if arguments.top.is_some() {
         ranking::score_output(&file.model)?;
@@ -77,20 +78,27 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     let random_batch = if arguments.top.is_some() { RANDOM_BATCH.1 } else { RANDOM_BATCH.0 };
     let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, random_batch)?;
     let labels = labels(arguments, &file, &origin)?;
+    if let Some(path) = &arguments.output {
+        expect_not_read(path, &file, &origin, labels.as_ref())?;
+    }
     for line in skew_lines(&file.model) {
         message::note(&line);
     }
     let session = Session::open(&file.model, arguments.device.into())?;
     message::note(&format!("device: {}", session.device()));
     let first = session.predict(&inputs).map_err(|error| origin.blame(error))?;
-    for bad in &first.bad_ids {
-        message::warning(&bad_id_line(bad, options.on_bad_id));
+    for line in warnings::bad_ids(&first.bad_ids, options.on_bad_id) {
+        message::warning(&line);
     }
     if let Some(count) = arguments.top {
         expect_rows(&first, count as usize, labels.as_ref())?;
     }
     let warm = session.predict(&inputs)?;
-    let run = Run { file: &file, session: &session, origin, first: &first, warm: &warm };
+    let not_finite = warnings::not_finite_outputs(&warm.outputs, &inputs);
+    for line in &not_finite {
+        message::warning(line);
+    }
+    let run = Run { file: &file, session: &session, origin, first: &first, warm: &warm, not_finite };
     message::note(&run.times_line());
     if let Some(path) = &arguments.output {
         tensor_file::write(path, &warm.outputs)?;
@@ -104,19 +112,28 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
 type Labels = (Vec<String>, PathBuf);
 
 fn labels(arguments: &RunArguments, file: &ModelFile, origin: &Origin) -> Result<Option<Labels>> {
-    let path = match (&arguments.labels, arguments.top, origin) {
-        (Some(path), ..) => path.clone(),
-        // They name the rows of the input beside them, and of no other.
-        (None, Some(_), Origin::Beside(_)) => match input::beside(file, &["labels.txt"]) {
-            Some(path) => {
-                message::note(&format!("labels: {}", path.display()));
-                path
-            }
-            None => return Ok(None),
-        },
-        _ => return Ok(None),
+    if arguments.top.is_none() {
+        return Ok(None);
+    }
+    if let Some(path) = &arguments.labels {
+        return Ok(Some((ranking::read_labels(path)?, path.clone())));
+    }
+    // They name the rows of the input beside them, and of no other.
+    let beside = matches!(origin, Origin::Beside(_)).then(|| input::beside(file, &["labels.txt"])).flatten();
+    let Some(path) = beside else {
+        message::note("labels: none (--labels FILE names the rows)");
+        return Ok(None);
     };
+    message::note(&format!("labels: {}", path.display()));
     Ok(Some((ranking::read_labels(&path)?, path)))
+}
+
+/// An error if `output` is a file that this run reads.
+fn expect_not_read(output: &Path, file: &ModelFile, origin: &Origin, labels: Option<&Labels>) -> Result<()> {
+    let input = origin.path().map(|path| (path, "the input"));
+    let labels = labels.map(|(_, path)| (path.as_path(), "the file of labels"));
+    let others: Vec<(&Path, &str)> = input.into_iter().chain(labels).collect();
+    output_file::expect_not_read(output, file, &others)
 }
 
 /// An error unless every row has its label; a note if there are fewer rows than were asked for.
@@ -125,7 +142,9 @@ fn expect_rows(prediction: &Prediction, count: usize, labels: Option<&Labels>) -
     if let Some((labels, path)) = labels {
         ranking::expect_one_label_a_row(labels, path, batch)?;
     }
-    if count > batch {
+    if batch == 0 {
+        message::note("the batch is empty: nothing to rank");
+    } else if count > batch {
         message::note(&format!("the batch has only {batch} rows; all of them are ranked"));
     }
     Ok(())
@@ -135,23 +154,6 @@ fn batch(prediction: &Prediction) -> usize {
     prediction.outputs.iter().next().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(0)
 }
 
-fn bad_id_line(bad: &BadIdCount, on_bad_id: OnBadId) -> String {
-    let ids = if bad.count == 1 { "id" } else { "ids" };
-    let are = if bad.count == 1 { "is" } else { "are" };
-    let done = match on_bad_id {
-        OnBadId::Clamp => "looked up as the nearest row",
-        OnBadId::Zero | OnBadId::Error => "looked up as zeros",
-    };
-    format!(
-        "{} {ids} of input `{}` {are} outside the table of layer `{}` (0..{}), first {}: {done}",
-        bad.count,
-        bad.input,
-        bad.layer,
-        bad.table_rows.saturating_sub(1),
-        bad.first
-    )
-}
-
 /// A run that has answered.
 struct Run<'a> {
     file: &'a ModelFile,
@@ -159,6 +161,8 @@ struct Run<'a> {
     origin: Origin,
     first: &'a Prediction,
     warm: &'a Prediction,
+    /// What there is to say of outputs that are NaN or infinite.
+    not_finite: Vec<String>,
 }
 
 impl Run<'_> {
@@ -225,9 +229,9 @@ impl Run<'_> {
             Some(ranking) => object.insert("top".into(), ranking.to_json()),
             None => object.insert("outputs".into(), self.outputs_json()),
         };
-        object.insert("bad_ids".into(), self.warm.bad_ids.iter().map(bad_id_json).collect());
+        object.insert("bad_ids".into(), warnings::bad_ids_json(&self.warm.bad_ids));
         object.insert("differences_between_tfjs_and_keras".into(), skew_lines(model).into());
-        object.insert("warnings".into(), model.warnings().into());
+        object.insert("warnings".into(), [model.warnings(), &self.not_finite].concat().into());
         let predict_ns = |prediction: &Prediction| prediction.timeline.total_ns("predict");
         let times = json!({
             "load": self.load_ns(),
@@ -253,16 +257,6 @@ impl Run<'_> {
         };
         Value::Object(self.warm.outputs.iter().map(output).collect())
     }
-}
-
-fn bad_id_json(bad: &BadIdCount) -> Value {
-    json!({
-        "input": bad.input,
-        "layer": bad.layer,
-        "table_rows": bad.table_rows,
-        "count": bad.count,
-        "first": bad.first,
-    })
 }
 
 fn counted(count: u64, noun: &str, plural: &str) -> String {

@@ -29,15 +29,19 @@ pub(crate) fn json(tensor: &Tensor, index: usize) -> Value {
     }
 }
 
-fn float_json(value: f32) -> Value {
+pub(crate) fn float_json(value: f32) -> Value {
+    // Through the shortest decimal: converted directly, 0.1 would be 0.10000000149011612.
+    format!("{value:?}").parse().map_or(Value::Null, double_json)
+}
+
+pub(crate) fn double_json(value: f64) -> Value {
     if value.is_nan() {
         return "NaN".into();
     }
     if value.is_infinite() {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
     }
-    // Through the shortest decimal: converted directly, 0.1 would be 0.10000000149011612.
-    format!("{value:?}").parse().map_or(Value::Null, |value: f64| value.into())
+    value.into()
 }
 
 /// All elements as nested arrays.

@@ -83,8 +83,8 @@ pub(super) fn choose() -> Result<wgpu::Adapter> {
 }
 
 /// How to get a GPU where there is none.
-pub(super) const SOFTWARE_GPU_HINT: &str = "a software GPU will do: on Debian and Ubuntu `apt install \
-    mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`";
+const SOFTWARE_GPU_HINT: &str = "install the GPU's driver; a software GPU will do: on Debian and Ubuntu `apt install \
+    mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (--device cpu)";
 
 fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     match device_type {

@@ -32,7 +32,7 @@ impl Gpu {
             Error::device("the GPU device could not be opened")
                 .at(summary.name.clone())
                 .cause(cause.to_string())
-                .hint("update the driver, or run with --device cpu")
+                .hint("update the driver, or run on the CPU (--device cpu, Device::Cpu)")
         })?;
         let failure = Arc::new(Mutex::new(None));
         let (uncaught, lost) = (Arc::clone(&failure), Arc::clone(&failure));
@@ -46,6 +46,7 @@ impl Gpu {
         let facts = DeviceFacts {
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_buffer_bytes: limits.max_buffer_size,
+            max_loop_steps: max_loop_steps(&summary),
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
         };
         Ok(Gpu { device, queue, facts, adapter: Arc::new(summary), failure })
@@ -61,17 +62,22 @@ impl Gpu {
         &self.adapter
     }
 
-    /// The first error the device reported since it was opened, if any.
+    /// The first error the device reported since the last check, if any.
     pub(super) fn check(&self) -> Result<()> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*failure {
+        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             None => Ok(()),
             Some(cause) => Err(Error::device("the GPU reported an error")
                 .at(self.adapter.name.clone())
-                .cause(cause.clone())
-                .hint("run with --device cpu; if the model is small, this is a fault of the driver or of tfjs-wgpu")),
+                .cause(cause)
+                .hint("use a smaller batch, or run on the CPU (--device cpu, Device::Cpu)")),
         }
     }
+}
+
+/// llvmpipe gives an invocation 65 535 loop steps in all and then leaves its loops without a word (Mesa,
+/// `LP_MAX_TGSI_LOOP_ITERATIONS`). Other drivers run loops to their end.
+fn max_loop_steps(adapter: &AdapterSummary) -> usize {
+    if adapter.driver == "llvmpipe" { 65_535 } else { usize::MAX }
 }
 
 fn record(failure: &Mutex<Option<String>>, message: String) {

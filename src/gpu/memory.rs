@@ -63,6 +63,13 @@ impl Memory {
         Memory { weights, slots, staging, guard_bytes: if guarded { GUARD_BYTES } else { 0 } }
     }
 
+    /// Gives the memory of all batches back.
+    pub(super) fn release(&mut self, gpu: &Gpu, timeline: &mut Timeline) {
+        for growing in self.slots.iter_mut().chain([&mut self.staging]) {
+            *growing = Growing::new(gpu, growing.label, growing.usage, 0, timeline);
+        }
+    }
+
     /// Makes room for a batch; true if any buffer that is bound is a new one.
     pub(super) fn reserve(
         &mut self,

@@ -99,6 +99,21 @@ impl Runner {
     }
 
     fn run(&mut self, inputs: &NamedTensors, batch: usize, timeline: &mut Timeline) -> Result<Vec<(NodeId, Tensor)>> {
+        let values = self.try_run(inputs, batch, timeline);
+        if values.is_err() {
+            // A buffer that could not be made must not be used by the next prediction.
+            self.prepared.clear();
+            self.memory.release(&self.gpu, timeline);
+        }
+        values
+    }
+
+    fn try_run(
+        &mut self,
+        inputs: &NamedTensors,
+        batch: usize,
+        timeline: &mut Timeline,
+    ) -> Result<Vec<(NodeId, Tensor)>> {
         timeline.span_with("prepare", |timeline| self.prepare(batch, timeline))?;
         let Runner { gpu, plan, memory, prepared, retain, .. } = self;
         let Some(prepared) = prepared.last() else {

@@ -6,6 +6,9 @@ use crate::ops::Op;
 use crate::tensor::{Shape, Tensor, TensorType};
 use std::sync::Arc;
 
+/// Nodes in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
+const MAX_NODES: usize = 1 << 18;
+
 /// Builds a [`Graph`].
 ///
 /// ```
@@ -59,7 +62,10 @@ impl Builder {
 
     fn push(&mut self, node: Node) -> Result<NodeId> {
         crate::tensor::element_count(&node.ty.shape.resolve(1)).at(|| format!("`{}`", node.name))?;
-        let id = u32::try_from(self.nodes.len()).map_err(|_| Error::limit("the graph has too many nodes"))?;
+        if self.nodes.len() >= MAX_NODES {
+            return Err(Error::limit(format!("the model has more than {MAX_NODES} operators and weights")));
+        }
+        let id = self.nodes.len() as u32;
         self.nodes.push(node);
         Ok(NodeId(id))
     }

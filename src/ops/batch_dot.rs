@@ -4,7 +4,7 @@
 //! those of `right` without its. Two vectors give `[N, 1]`. Keras' `normalize` is a separate
 //! [`L2Normalize`](super::L2Normalize) on each side. TF.js takes ranks up to 3; any rank is fine here.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
@@ -94,6 +94,7 @@ impl Operator for BatchDot {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, request.inputs[0].shape[self.axes[0]])?;
         let [left, right] = self.views(&request.inputs[0].shape, &request.inputs[1].shape);
         let count = request.output.len();
         word(request.inputs[0].len().max(request.inputs[1].len()))?;

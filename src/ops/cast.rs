@@ -55,6 +55,10 @@ impl Operator for Cast {
         Tolerance::Exact
     }
 
+    fn passes_values(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
         0
     }

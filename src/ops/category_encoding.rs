@@ -5,7 +5,7 @@
 //! refuses them, and so can the session. TF.js takes an input of `tokens` columns only, because it mistakes the output
 //! shape for the input's.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance};
@@ -59,6 +59,7 @@ impl Operator for CategoryEncoding {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, request.inputs[0].shape[1])?;
         let count = request.output.len();
         word(request.inputs[0].len())?;
         let params = CategoryEncodingParams {

@@ -89,6 +89,10 @@ impl Operator for Concatenate {
         Tolerance::Exact
     }
 
+    fn passes_values(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
         0
     }

@@ -4,7 +4,7 @@
 //! `bias: [U]` (zeros where the layer has none). TF.js fuses some activations into its kernel; here the plain plan
 //! keeps them apart.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -63,6 +63,7 @@ impl Operator for Dense {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, request.inputs[1].shape[0])?;
         let count = request.output.len();
         let kernel = &request.inputs[1].shape;
         let params = DenseParams { count: word(count)?, depth: word(kernel[0])?, units: word(kernel[1])?, padding: 0 };

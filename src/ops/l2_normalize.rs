@@ -3,7 +3,7 @@
 //! `output = x / √(max(Σ x², floor))` along one axis. The floor is 1e-12 in Keras (`l2_normalize`) and 1e-7 in TF.js
 //! (its float32 epsilon), so the two differ for vectors shorter than 3.2e-4.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
 use super::view::AxisView;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
@@ -56,6 +56,7 @@ impl Operator for L2Normalize {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, 2 * request.output.shape[self.axis].div_ceil(64) + 7)?;
         let view = AxisView::new(&request.output.shape, self.axis);
         word(request.output.len())?;
         let params = L2NormalizeParams {

@@ -5,7 +5,7 @@
 //! Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
 //! variance from the differences, because E(x²) − E(x)² cancels.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -75,6 +75,7 @@ impl Operator for LayerNormalization {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, 3 * request.inputs[1].len().div_ceil(64) + 14)?;
         let width = request.inputs[1].len();
         let rows = request.output.len() / width.max(1);
         word(request.output.len())?;

@@ -4,7 +4,7 @@
 //! `[N, …]`. A row without any kept step gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages over
 //! padding: see `--semantics`.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance};
@@ -52,6 +52,7 @@ impl Operator for MaskedMean {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, request.inputs[0].shape[1])?;
         let count = request.output.len();
         let shape = &request.inputs[0].shape;
         word(request.inputs[0].len())?;

@@ -15,7 +15,7 @@ use std::fmt;
 
 macro_rules! catalogue {
     ($($module:ident :: $name:ident),+ $(,)?) => {
-        $(mod $module;)+
+        $(pub mod $module;)+
         $(pub use $module::$name;)+
 
         /// Any operator.

@@ -78,6 +78,12 @@ pub trait Operator: fmt::Debug {
         None
     }
 
+    /// Whether the output holds the values of the inputs and no others, moved or cast: so that ids are known to be a
+    /// model input's on their way to a table.
+    fn passes_values(&self) -> bool {
+        false
+    }
+
     /// Work and traffic at one batch size.
     fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
         let words: usize = inputs.iter().map(ConcreteType::len).sum::<usize>() + output.len();
@@ -109,6 +115,16 @@ pub(super) fn word(count: usize) -> Result<u32> {
         Error::limit(format!("{count} elements are more than a GPU kernel can index"))
             .hint("use a smaller batch, or run on the CPU")
     })
+}
+
+/// An error if a kernel with loops of `steps` steps in an invocation is more than the device runs to its end.
+pub(super) fn expect_loops(request: &KernelRequest<'_>, steps: usize) -> Result<()> {
+    let most = request.device.max_loop_steps;
+    if steps <= most {
+        return Ok(());
+    }
+    Err(Error::limit(format!("loops of {steps} steps are too long for the device, which stops after {most}"))
+        .hint("run on the CPU (--device cpu, Device::Cpu)"))
 }
 
 /// The inputs as an array, or how many were expected.

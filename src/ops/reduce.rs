@@ -4,7 +4,7 @@
 //! TF.js averages over padding too; where Keras honours a mask, see [`MaskedMean`](super::MaskedMean). NaN wins a
 //! maximum.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
@@ -76,6 +76,7 @@ impl Operator for Reduce {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, request.inputs[0].shape[self.axis])?;
         let view = AxisView::new(&request.inputs[0].shape, self.axis);
         let count = view.lines();
         word(request.inputs[0].len())?;

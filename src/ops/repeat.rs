@@ -62,6 +62,10 @@ impl Operator for Repeat {
         Tolerance::Exact
     }
 
+    fn passes_values(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
         0
     }

@@ -4,7 +4,7 @@
 //! line. The Softmax layer's axis defaults to −1 in Keras and to 1 in TF.js. A line of equal values gives 1/K; NaN
 //! spreads over its line; a line of −∞ gives NaN, as in both.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
 use super::view::AxisView;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
@@ -57,6 +57,7 @@ impl Operator for Softmax {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, 3 * request.output.shape[self.axis].div_ceil(64) + 14)?;
         let view = AxisView::new(&request.output.shape, self.axis);
         word(request.output.len())?;
         let params = SoftmaxParams {

@@ -139,7 +139,7 @@ impl Plan {
             let limit = self.facts.max_buffer_bytes;
             return Err(Error::limit(format!("the weights do not fit the device's largest buffer of {limit} bytes"))
                 .at(format!("`{}`", node.name))
-                .hint("run with --device cpu"));
+                .hint("run on the CPU (--device cpu, Device::Cpu)"));
         }
         Ok(offset)
     }
@@ -259,5 +259,5 @@ fn too_large(node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {
     let limit = facts.max_binding_bytes;
     Error::limit(format!("a value of {bytes} bytes is larger than the device's largest binding of {limit} bytes"))
         .at(format!("`{}`", node.name))
-        .hint("use a smaller batch, or run with --device cpu")
+        .hint("use a smaller batch, or run on the CPU (--device cpu, Device::Cpu)")
 }

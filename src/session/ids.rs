@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source};
 use crate::model::Model;
-use crate::ops::Op;
 use crate::reference::input;
 use crate::tensor::{DType, NamedTensors, TensorType};
+use std::collections::HashSet;
 
 /// How many ids of one input are outside the table of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl BadIdCount {
         Error::input(format!("{} outside the table of layer `{}`", ids(self.count), self.layer))
             .at(format!("input `{}`", self.input))
             .cause(format!("the first is {}; the table has rows 0 to {}", self.first, self.table_rows - 1))
-            .hint("correct the ids, or choose --on-bad-id zero or clamp")
+            .hint("correct the ids, or choose zero or clamp (--on-bad-id, LoadOptions::on_bad_id)")
     }
 }
 
@@ -44,44 +44,55 @@ struct Watched<'g> {
 }
 
 /// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of one whose ids are computed.
-fn lookups(graph: &Graph) -> impl Iterator<Item = std::result::Result<Watched<'_>, &str>> {
-    graph.nodes().iter().filter_map(|node| {
-        let Source::Op(op) = &node.source else { return None };
+fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched<'_>, &str>> {
+    let mut lookups = Vec::new();
+    for node in graph.nodes() {
+        let Source::Op(op) = &node.source else { continue };
         let types: Vec<&TensorType> = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
-        let table_rows = op.operator().id_count(&types)?;
+        let Some(table_rows) = op.operator().id_count(&types) else { continue };
         let layer = node.name.as_str();
-        Some(match origin(graph, node.inputs[0]) {
-            Some(input) => Ok(Watched { input, layer, table_rows }),
-            None => Err(layer),
-        })
-    })
+        match origins(graph, node.inputs[0]) {
+            Some(inputs) => lookups.extend(inputs.into_iter().map(|input| Ok(Watched { input, layer, table_rows }))),
+            None => lookups.push(Err(layer)),
+        }
+    }
+    lookups
 }
 
-/// The input whose values `id` holds, if it only moves or casts them.
-pub(super) fn origin(graph: &Graph, id: NodeId) -> Option<&str> {
-    let node = graph.node(id);
-    match &node.source {
-        Source::Input => Some(&node.name),
-        Source::Op(Op::Reshape(_) | Op::Cast(_) | Op::Permute(_) | Op::Repeat(_)) => origin(graph, node.inputs[0]),
-        _ => None,
+/// The inputs whose values `id` holds, if it only moves or casts them.
+fn origins(graph: &Graph, id: NodeId) -> Option<Vec<&str>> {
+    let mut inputs = Vec::new();
+    let mut open = vec![id];
+    let mut seen = HashSet::new();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = graph.node(id);
+        match &node.source {
+            Source::Input => inputs.push(node.name.as_str()),
+            Source::Op(op) if op.operator().passes_values() => open.extend(&node.inputs),
+            _ => return None,
+        }
     }
+    Some(inputs)
 }
 
 /// An error unless every lookup's ids come straight from an input.
 pub(super) fn expect_all_watched(model: &Model) -> Result<()> {
-    match lookups(model.graph()).find_map(std::result::Result::err) {
+    match lookups(model.graph()).into_iter().find_map(std::result::Result::err) {
         None => Ok(()),
         Some(layer) => Err(Error::unsupported("ids that the model computes itself cannot be refused")
             .at(format!("layer `{layer}`"))
-            .cause("they exist only on the device")
-            .hint("choose --on-bad-id zero or clamp")),
+            .cause("only ids given as inputs are looked at before the lookup")
+            .hint("choose zero or clamp (--on-bad-id, LoadOptions::on_bad_id)")),
     }
 }
 
 /// Counts the ids that are outside their tables.
 pub(super) fn count(model: &Model, inputs: &NamedTensors) -> Result<Vec<BadIdCount>> {
     let mut counts: Vec<BadIdCount> = Vec::new();
-    for watched in lookups(model.graph()).flatten() {
+    for watched in lookups(model.graph()).into_iter().flatten() {
         let ids = input(inputs, watched.input)?.cast(DType::I32);
         let inside = |id: i32| usize::try_from(id).is_ok_and(|row| row < watched.table_rows);
         let mut outside = ids.as_i32()?.iter().copied().filter(|id| !inside(*id));
@@ -103,5 +114,5 @@ pub(super) fn count(model: &Model, inputs: &NamedTensors) -> Result<Vec<BadIdCou
 
 /// For an input that is looked up: the rows of its smallest table.
 pub(super) fn table_rows(graph: &Graph, name: &str) -> Option<usize> {
-    lookups(graph).flatten().filter(|watched| watched.input == name).map(|watched| watched.table_rows).min()
+    lookups(graph).into_iter().flatten().filter(|watched| watched.input == name).map(|watched| watched.table_rows).min()
 }

@@ -50,10 +50,7 @@ fn expected(model: &Model) -> String {
 }
 
 fn fit_one(node: &Node, tensor: &Tensor) -> Result<Tensor> {
-    let error = |what: String| {
-        let hint = "give it the shape and dtype that `inspect` shows, N being the batch";
-        Err(Error::input(what).at(format!("input `{}`", node.name)).hint(hint))
-    };
+    let error = |what: String, hint: &str| Err(Error::input(what).at(format!("input `{}`", node.name)).hint(hint));
     let wanted = &node.ty;
     let tensor = match (tensor.dtype(), wanted.dtype) {
         (given, wanted) if given == wanted => tensor.clone(),
@@ -62,14 +59,23 @@ fn fit_one(node: &Node, tensor: &Tensor) -> Result<Tensor> {
             tensor.cast(DType::F32)
         }
         (DType::Bool, DType::F32) => tensor.cast(DType::F32),
-        (given, wanted) => return error(format!("expects {wanted} and was given {given}")),
+        (given, wanted) => {
+            let hint = match (given, wanted) {
+                (DType::F32, DType::I32) => "ids are whole numbers: in JSON 245, not 245.0",
+                (DType::I32, DType::F32) => "these integers are not exact in float32: round them, or write floats",
+                _ => "give the tensor that dtype",
+            };
+            return error(format!("expects {wanted} and was given {given}"), hint);
+        }
     };
     let sample = wanted.shape.sample();
     let given = tensor.shape().to_vec();
     // Keras and TF.js take [N] for [N, 1].
     let shape = if given.len() == 1 && sample == [1] { vec![given[0], 1] } else { given.clone() };
     if shape.is_empty() || shape[1..] != sample[..] {
-        return error(format!("expects shape {} and was given {}", wanted.shape, format_dims(&given)));
+        let hint =
+            if given == sample { "the batch comes first: one row is [[…]]" } else { "N is the batch, any number" };
+        return error(format!("expects shape {} and was given {}", wanted.shape, format_dims(&given)), hint);
     }
     tensor.reshaped(&shape)
 }

@@ -78,6 +78,10 @@ impl Session {
 
     /// Opens `model` with options.
     pub fn open_with(model: &Model, options: SessionOptions) -> Result<Session> {
+        let graph = model.graph();
+        if let Some((name, _)) = graph.outputs().iter().find(|(_, id)| !graph.node(*id).ty.shape.is_batched()) {
+            return Err(Error::shape(format!("output `{name}` does not depend on the inputs, so it has no batch")));
+        }
         if model.options().on_bad_id == OnBadId::Error {
             ids::expect_all_watched(model)?;
         }
@@ -123,10 +127,7 @@ impl Session {
 
     fn answer(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<(NamedTensors, Vec<BadIdCount>)> {
         let (inputs, batch) = timeline.span("check inputs", || inputs::fit(&self.model, inputs))?;
-        let bad_ids = timeline.span("check ids", || ids::count(&self.model, &inputs))?;
-        if let (OnBadId::Error, Some(bad)) = (self.model.options().on_bad_id, bad_ids.first()) {
-            return Err(bad.refuse());
-        }
+        let bad_ids = timeline.span("check ids", || check_ids(&self.model, &inputs))?;
         let graph = self.model.graph();
         let outputs = match &self.engine {
             _ if batch == 0 => self.empty_outputs()?,
@@ -153,6 +154,15 @@ impl Session {
 /// The inputs as a session takes them: of the model's dtypes, all with the same batch; and that batch.
 pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<(NamedTensors, usize)> {
     inputs::fit(model, inputs)
+}
+
+/// Counts ids outside their tables; an error if the model was loaded to refuse them.
+pub(crate) fn check_ids(model: &Model, inputs: &NamedTensors) -> Result<Vec<BadIdCount>> {
+    let bad_ids = ids::count(model, inputs)?;
+    match (model.options().on_bad_id, bad_ids.first()) {
+        (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
+        _ => Ok(bad_ids),
+    }
 }
 
 /// A runner that keeps every value, for looking into a model.
@@ -199,9 +209,8 @@ fn predict_in_pieces(
         return runner.predict(inputs, batch, timeline);
     }
     if most == 0 {
-        return Err(
-            Error::limit("one sample alone is larger than the device's largest binding").hint("run with --device cpu")
-        );
+        return Err(Error::limit("one sample alone is larger than the device's largest binding")
+            .hint("run on the CPU (--device cpu, Device::Cpu)"));
     }
     let mut pieces: Vec<NamedTensors> = Vec::new();
     for start in (0..batch).step_by(most) {

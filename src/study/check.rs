@@ -4,13 +4,15 @@
 //! operator, within the operator's tolerance class: so an error is blamed on the operator that made it, and on no
 //! other. The outputs are then compared with the reference run from end to end. How far they may be apart is
 //! measured: the reference is run again with every operator's answer moved at random within its tolerance, and the
-//! spread of the outputs is what rounding may do to this model on these inputs.
+//! spread of the outputs is what rounding may do to this model on these inputs. Decisions (masks, ids) stay as they are,
+//! because a decision that rounding could turn would excuse any answer.
 
 use crate::error::{Error, Place, Result};
 use crate::gpu::LimitsPreset;
 use crate::graph::{Graph, NodeId, Source};
 use crate::model::Model;
 use crate::plan::Retain;
+use crate::session::BadIdCount;
 use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
 use crate::timeline::Timeline;
 use crate::{cpu, reference, session};
@@ -21,6 +23,9 @@ const PERTURBED_RUNS: u64 = 4;
 
 /// Allowance over the widest spread, because four runs do not meet the worst case.
 const SPREAD_FACTOR: f64 = 2.0;
+
+/// No output may be further off than this share of its largest magnitude, however much it shakes.
+const MOST_ALLOWED_SHARE: f64 = 1e-3;
 
 /// What is checked against the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +67,8 @@ pub struct CheckReport {
     pub device: String,
     /// Rows in the batch.
     pub batch: usize,
+    /// Ids that were outside their tables.
+    pub bad_ids: Vec<BadIdCount>,
     /// Every operator in running order.
     pub nodes: Vec<NodeCheck>,
     /// Every output against the reference, then against the expected tensors.
@@ -91,6 +98,7 @@ pub fn check(
     if batch == 0 {
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
     }
+    let bad_ids = session::check_ids(model, &inputs)?;
     let graph = model.graph();
     let (values, device) = computed_values(model, &inputs, batch, device)?;
     let nodes = check_nodes(graph, &values)?;
@@ -105,7 +113,7 @@ pub fn check(
     if let Some(expected) = expected {
         outputs.extend(check_expected(graph, &values, expected, &allowances)?);
     }
-    Ok(CheckReport { device, batch, nodes, outputs })
+    Ok(CheckReport { device, batch, bad_ids, nodes, outputs })
 }
 
 /// Every value as the device computes it.
@@ -189,7 +197,10 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
     })?;
     let mut spread = vec![0.0f64; graph.outputs().len()];
     for run in 0..PERTURBED_RUNS {
-        let moved = reference::run_all(graph, inputs, |id, _, value| perturb(value, &own[id.index()], run, id))?;
+        let moved = reference::run_all(graph, inputs, |id, _, value| match value.data() {
+            Data::F32(values) => perturb(values, value.shape(), &own[id.index()], run, id),
+            Data::I32(_) | Data::Bool(_) => Ok((*right[id.index()]).clone()),
+        })?;
         for (spread, (_, id)) in spread.iter_mut().zip(graph.outputs()) {
             let pairs = right[id.index()].to_f64().into_iter().zip(moved[id.index()].to_f64());
             let widest = pairs.map(|(right, moved)| (right - moved).abs()).filter(|distance| distance.is_finite());
@@ -197,16 +208,17 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
         }
     }
     let allowance = |(spread, (_, id)): (f64, &(String, NodeId))| {
-        let length = right[id.index()].len();
+        let magnitudes = right[id.index()].to_f64().into_iter().map(f64::abs).filter(|value| value.is_finite());
+        let most = MOST_ALLOWED_SHARE * magnitudes.fold(0.0, f64::max);
         let own = &own[id.index()];
-        (0..length).map(|index| SPREAD_FACTOR * spread + own.get(index).copied().unwrap_or(0.0)).collect()
+        let own = (0..right[id.index()].len()).map(|index| own.get(index).copied().unwrap_or(0.0));
+        own.map(|own| (SPREAD_FACTOR * spread + own).min(most.max(f64::from(f32::MIN_POSITIVE)))).collect()
     };
     Ok(spread.into_iter().zip(graph.outputs()).map(allowance).collect())
 }
 
 /// Moves each float by up to its allowance, up or down as a hash of run, node and element says.
-fn perturb(value: Tensor, allowance: &[f64], run: u64, id: NodeId) -> Result<Tensor> {
-    let Data::F32(values) = value.data() else { return Ok(value) };
+fn perturb(values: &[f32], shape: &[usize], allowance: &[f64], run: u64, id: NodeId) -> Result<Tensor> {
     let moved = values.iter().zip(allowance).enumerate().map(|(index, (&value, &allowed))| {
         let seed = (run << 56) ^ ((id.index() as u64) << 32) ^ index as u64;
         let hash = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -214,5 +226,5 @@ fn perturb(value: Tensor, allowance: &[f64], run: u64, id: NodeId) -> Result<Ten
         let unit = ((hash >> 32) as f64 / f64::from(u32::MAX)).mul_add(2.0, -1.0);
         if allowed.is_finite() { (f64::from(value) + unit * allowed) as f32 } else { value }
     });
-    Tensor::f32(value.shape(), moved.collect())
+    Tensor::f32(shape, moved.collect())
 }

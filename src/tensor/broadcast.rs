@@ -23,16 +23,17 @@ pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
 }
 
 /// Row-major strides in elements.
-pub fn row_major_strides(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
+pub(crate) fn row_major_strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1usize; shape.len()];
     for index in (1..shape.len()).rev() {
-        strides[index - 1] = strides[index] * shape[index];
+        // Saturates only in an array without elements, which has no use for strides.
+        strides[index - 1] = strides[index].saturating_mul(shape[index]);
     }
     strides
 }
 
 /// The strides with which an array of shape `from` is read as if it had shape `to`: 0 where it stretches.
-pub fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
+pub(crate) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
     let strides = row_major_strides(from);
     let missing = to.len() - from.len();
     (0..to.len())

@@ -8,10 +8,12 @@ mod compare;
 mod named;
 mod shape;
 
-pub use broadcast::{broadcast, broadcast_strides, row_major_strides};
+pub use broadcast::broadcast;
+pub(crate) use broadcast::{broadcast_strides, row_major_strides};
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub use named::NamedTensors;
-pub use shape::{Dim, Shape, TensorType, format_dims};
+pub(crate) use shape::format_dims;
+pub use shape::{Dim, Shape, TensorType};
 
 use crate::error::{Error, Result};
 
@@ -190,7 +192,7 @@ impl Tensor {
     }
 
     /// The inverse of [`Tensor::to_words`].
-    pub fn from_words(shape: &[usize], dtype: DType, words: &[u32]) -> Result<Self> {
+    pub(crate) fn from_words(shape: &[usize], dtype: DType, words: &[u32]) -> Result<Self> {
         let data = match dtype {
             DType::F32 => Data::F32(words.iter().map(|&word| f32::from_bits(word)).collect()),
             DType::I32 => Data::I32(words.iter().map(|&word| word as i32).collect()),
@@ -220,7 +222,7 @@ impl Tensor {
     }
 
     /// A tensor of batch 1 repeated to batch `rows`.
-    pub fn repeat_rows(&self, rows: usize) -> Result<Tensor> {
+    pub(crate) fn repeat_rows(&self, rows: usize) -> Result<Tensor> {
         if self.shape.first() != Some(&1) {
             return Err(Error::shape(format!("only a batch of 1 can be repeated, not {}", format_dims(&self.shape))));
         }
@@ -235,7 +237,7 @@ impl Tensor {
     }
 
     /// Tensors that differ only in their number of rows, one after the other.
-    pub fn join_rows(parts: &[&Tensor]) -> Result<Tensor> {
+    pub(crate) fn join_rows(parts: &[&Tensor]) -> Result<Tensor> {
         let Some(first) = parts.first() else {
             return Err(Error::shape("there is nothing to join"));
         };
@@ -250,7 +252,7 @@ impl Tensor {
 }
 
 /// The product of `shape`; an error if it does not fit.
-pub fn element_count(shape: &[usize]) -> Result<usize> {
+pub(crate) fn element_count(shape: &[usize]) -> Result<usize> {
     shape
         .iter()
         .try_fold(1usize, |count, &dim| count.checked_mul(dim))

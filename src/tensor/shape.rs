@@ -122,7 +122,7 @@ impl fmt::Display for TensorType {
 }
 
 /// Concrete dimensions as `[2, 3]`.
-pub fn format_dims(dims: &[usize]) -> String {
+pub(crate) fn format_dims(dims: &[usize]) -> String {
     format!("{dims:?}")
 }
 

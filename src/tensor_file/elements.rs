@@ -83,7 +83,8 @@ fn narrowed(values: impl Iterator<Item = f64>) -> Result<Data> {
     let float = |(index, value): (usize, f64)| {
         let narrow = value as f32;
         if narrow.is_infinite() && value.is_finite() {
-            return Err(Error::format(format!("element {index} is {value:e}, which does not fit float32")));
+            return Err(Error::format(format!("element {index} is {value:e}, which does not fit float32"))
+                .hint("models compute in float32, which ends at 3.4e38"));
         }
         Ok(narrow)
     };

@@ -17,21 +17,30 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The formats, by extension.
-#[derive(Debug, Clone, Copy)]
-enum FileFormat {
+/// What to do about a binary file that makes no sense.
+const WRITE_AGAIN: &str = "write the file again with safetensors or numpy.savez";
+
+/// A format of files of tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// safetensors.
     Safetensors,
+    /// A NumPy archive.
     Npz,
+    /// `{"name": nested arrays}`.
     Json,
 }
 
-impl FileFormat {
-    fn of(path: &Path) -> Result<FileFormat> {
+impl Format {
+    /// The format of the file at `path`, by its extension.
+    pub fn of(path: impl AsRef<Path>) -> Result<Format> {
+        let path = path.as_ref();
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         match extension.as_str() {
-            "safetensors" => Ok(FileFormat::Safetensors),
-            "npz" => Ok(FileFormat::Npz),
-            "json" => Ok(FileFormat::Json),
+            "safetensors" => Ok(Format::Safetensors),
+            "npz" => Ok(Format::Npz),
+            "json" => Ok(Format::Json),
             _ => Err(Error::unsupported("files of tensors of this kind are not known")
                 .at(path.display().to_string())
                 .hint("the name must end in .safetensors, .npz or .json")),
@@ -39,25 +48,50 @@ impl FileFormat {
     }
 }
 
-/// Reads the tensors of the file at `path`, in the file's order.
+/// Reads the tensors of the file at `path`, in the file's order. Its extension says the [`Format`].
 ///
 /// float16 and float64 become float32; int64, uint32 and smaller integers become int32. In JSON, `{"x": [[1], [2]]}`,
 /// numbers that are all written without point and exponent are int32, other numbers float32.
 pub fn read(path: impl AsRef<Path>) -> Result<NamedTensors> {
     let path = path.as_ref();
-    let format = FileFormat::of(path)?;
+    let format = Format::of(path)?;
     let bytes = std::fs::read(path).map_err(|cause| Error::io(path, &cause))?;
-    let tensors = match format {
-        FileFormat::Safetensors => safetensors::read(&bytes),
-        FileFormat::Npz => npz::read(&bytes),
-        FileFormat::Json => json::read(&bytes),
-    };
-    tensors.at(|| path.display().to_string())
+    from_bytes(&bytes, format).at(|| path.display().to_string())
 }
 
-/// An error unless a file with the name of `path` can be read and written: says so before there is anything to write.
-pub fn expect_known_extension(path: impl AsRef<Path>) -> Result<()> {
-    FileFormat::of(path.as_ref()).map(drop)
+/// Reads the tensors of a file that is in memory, an Android asset for example, as [`read`] does.
+pub fn from_bytes(bytes: &[u8], format: Format) -> Result<NamedTensors> {
+    let tensors = match format {
+        Format::Safetensors => safetensors::read(bytes),
+        Format::Npz => npz::read(bytes),
+        Format::Json => return json::read(bytes),
+    };
+    tensors.map_err(|error| error.or_hint(WRITE_AGAIN))
+}
+
+/// An error unless [`write()`] can make a file at `path`: says so before there is anything to write.
+pub fn expect_writable(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    Format::of(path)?;
+    if path.is_dir() {
+        return Err(unwritable(path, "it is a folder"));
+    }
+    // Only an attempt knows all of owners, read-only disks and their like.
+    let attempt = temporary_beside(path).and_then(|temporary| {
+        File::create_new(&temporary)?;
+        std::fs::remove_file(&temporary)
+    });
+    attempt.map_err(|cause| unwritable(path, &cause.to_string()))
+}
+
+fn unwritable(path: &Path, cause: &str) -> Error {
+    let error = Error::new(ErrorKind::Io, "cannot be written").at(path.display().to_string()).cause(cause);
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => {
+            error.hint(format!("make the folder {} first", folder.display()))
+        }
+        _ => error.hint("choose another name, in a folder that you may write to"),
+    }
 }
 
 /// Writes `tensors` to the file at `path`, which is replaced only once the new one is complete.
@@ -65,15 +99,13 @@ pub fn expect_known_extension(path: impl AsRef<Path>) -> Result<()> {
 /// JSON cannot say what is not finite, nor the shape of what has no elements: both are errors there.
 pub fn write(path: impl AsRef<Path>, tensors: &NamedTensors) -> Result<()> {
     let path = path.as_ref();
-    let bytes = match FileFormat::of(path)? {
-        FileFormat::Safetensors => safetensors::write(tensors),
-        FileFormat::Npz => npz::write(tensors),
-        FileFormat::Json => json::write(tensors),
+    let bytes = match Format::of(path)? {
+        Format::Safetensors => safetensors::write(tensors),
+        Format::Npz => npz::write(tensors),
+        Format::Json => json::write(tensors),
     };
     let bytes = bytes.at(|| path.display().to_string())?;
-    replace(path, &bytes).map_err(|cause| {
-        Error::new(ErrorKind::Io, "cannot be written").at(path.display().to_string()).cause(cause.to_string())
-    })
+    replace(path, &bytes).map_err(|cause| unwritable(path, &cause.to_string()))
 }
 
 /// Writes a new file beside the one at `path` and puts it in its place.
@@ -129,8 +161,22 @@ mod tests {
     fn what_cannot_be_written_names_the_file() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("missing").join("x.npz");
-        let error = write(&path, &NamedTensors::new()).expect_err("no folder");
-        assert!(error.to_string().ends_with("x.npz: cannot be written"), "{error}");
-        assert!(error.cause_text().is_some());
+        for error in
+            [write(&path, &NamedTensors::new()), expect_writable(&path)].map(|done| done.expect_err("no folder"))
+        {
+            assert!(error.to_string().ends_with("x.npz: cannot be written"), "{error}");
+            assert!(error.cause_text().is_some());
+            assert!(error.hint_text().is_some_and(|hint| hint.contains("missing first")), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn asking_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("folder");
+        expect_writable(folder.path().join("x.npz")).expect("writable");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 0);
+        std::fs::create_dir(folder.path().join("y.npz")).expect("folder");
+        let error = expect_writable(folder.path().join("y.npz")).expect_err("a folder");
+        assert_eq!(error.cause_text(), Some("it is a folder"));
     }
 }

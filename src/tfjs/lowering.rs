@@ -29,6 +29,8 @@ pub(super) struct Lowering {
     warnings: Vec<String>,
     /// Calls of layers so far.
     calls: usize,
+    /// Elements of constants that stand in for weights, so far.
+    stand_in_elements: usize,
     /// Whether an open dimension was given the size of the options.
     pub(super) open_size_used: bool,
     /// Constants by layer and name, so that the calls of a shared layer share them.
@@ -60,6 +62,7 @@ impl Lowering {
             skews: Vec::new(),
             warnings: weights_warnings,
             calls: 0,
+            stand_in_elements: 0,
             open_size_used: false,
             constants: HashMap::new(),
             parameters: HashMap::new(),
@@ -156,6 +159,16 @@ impl LayerCall<'_, '_> {
         self.cast(x, DType::F32)
     }
 
+    /// `x` as the operand of float arithmetic. On integers Keras and TF.js compute in integers, which is not done here.
+    pub(super) fn float_operand(&mut self, x: NodeId) -> Result<NodeId> {
+        match self.dtype(x) {
+            DType::I32 => Err(Error::unsupported("computes with int32 tensors, which is not supported")
+                .cause("the answer in float32 would not be the same")
+                .hint("make the input float32, or embed the ids first")),
+            _ => self.float(x),
+        }
+    }
+
     pub(super) fn cast(&mut self, x: NodeId, to: DType) -> Result<NodeId> {
         if self.dtype(x) == to { Ok(x) } else { self.op(Cast { to }, &[x]) }
     }
@@ -210,7 +223,8 @@ impl LayerCall<'_, '_> {
 
     /// A constant of `shape` filled with `value`, for weights that the layer does without.
     pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<NodeId> {
-        let count = expect_stand_in(shape)?;
+        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
+        self.lowering.stand_in_elements += count;
         self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
     }
 

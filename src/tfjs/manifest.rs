@@ -91,7 +91,9 @@ impl Manifest {
         let mut names = HashSet::new();
         for spec in manifest.weights() {
             if !names.insert(spec.name.as_str()) {
-                return Err(Error::weights(format!("weight `{}` is listed twice", spec.name)));
+                return Err(Error::weights(format!("weight `{}` is listed twice", spec.name))
+                    .cause("a model that is used in two places is written twice, or two layers have one name")
+                    .hint("give the layers different names, or use the nested model in one place, and convert again"));
             }
         }
         Ok(manifest)

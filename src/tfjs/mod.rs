@@ -1,9 +1,12 @@
 //! Reads TF.js layers models: `model.json` and weight shards become a [`Model`].
 //!
 //! The artifact is read as `tf.loadLayersModel` reads it: the same topology forms, the same weight manifest, the same
-//! rules by which weights find their layers. [`json`] reads values, [`manifest`] and [`shards`] the weights,
-//! [`topology`] the layers as the file lists them; [`network`] walks the calls and [`layers`] turns each into
-//! operators. It runs nothing.
+//! rules by which weights find their layers. The entry points are [`Model::load`] and [`Model::from_bytes`]. It runs
+//! nothing.
+//!
+//! Inside, `json` reads values, `manifest`, `shards` and `decoder` the weights, `topology` the layers as the file lists
+//! them; `network` walks their calls in the order of `order`, `layers` turns each into operators with the help of
+//! `lowering`, and `weights` knows which weight belongs to which layer.
 
 mod activations;
 mod config;
@@ -71,6 +74,10 @@ fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Re
     parse(model_json, source, options).map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::Unsupported => "see the list of what is supported in the README",
+            ErrorKind::Shape => {
+                "the layers do not fit each other; if Keras runs this model, tfjs-wgpu reads it wrongly"
+            }
+            ErrorKind::Limit => "make the model smaller; if it is not large, the file is damaged",
             _ => "the file is damaged or was edited by hand: convert or download the model again",
         };
         error.or_hint(hint)

@@ -11,7 +11,7 @@ use super::topology::{Call, Layer, Network, TensorRef};
 use crate::error::{Error, Place, Result};
 use crate::graph::NodeId;
 use crate::model::LayerSummary;
-use crate::ops::NotEqual;
+use crate::ops::{Cast, NotEqual};
 use crate::tensor::{DType, Shape, TensorType};
 use std::collections::HashMap;
 
@@ -23,11 +23,12 @@ pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<
     }
     let values = lower_network(network, &inputs, lowering)?;
     let mut outputs: Outputs = Vec::with_capacity(values.len());
+    let mut times_named: HashMap<&str, usize> = HashMap::new();
     for (tensor, value) in network.outputs.iter().zip(values) {
-        let taken = |name: &str| outputs.iter().any(|(known, _)| known == name);
-        let numbered = (1..).map(|number| format!("{}_{number}", tensor.layer));
-        let name = std::iter::once(tensor.layer.clone()).chain(numbered).find(|name| !taken(name));
-        outputs.push((name.unwrap_or_default(), value.id));
+        let times = times_named.entry(&tensor.layer).or_default();
+        let name = if *times == 0 { tensor.layer.clone() } else { format!("{}_{times}", tensor.layer) };
+        *times += 1;
+        outputs.push((name, value.id));
     }
     Ok((outputs, summary::layers(network, lowering)))
 }
@@ -164,11 +165,30 @@ fn lower_call(
     }
 }
 
+/// The tensor given to a model inside a model, in the dtype of the InputLayer that takes it: TF.js and Keras cast.
+fn conform(network: &Network, tensor: &TensorRef, given: NodeId, lowering: &mut Lowering) -> Result<NodeId> {
+    let layer = network.layers.iter().find(|layer| layer.name == tensor.layer);
+    // A Sequential model built by its first call says no shape.
+    let Some(Ok(wanted)) = layer.map(|layer| input_type(layer, lowering)) else { return Ok(given) };
+    let found = lowering.builder.ty(given).clone();
+    if found.shape != wanted.shape {
+        return Err(Error::unsupported(format!("its input `{}` takes {wanted} and is given {found}", tensor.layer))
+            .hint("call the model with a tensor of its input's shape"));
+    }
+    if found.dtype == wanted.dtype || wanted.dtype == DType::Bool {
+        return Ok(given);
+    }
+    lowering.builder.op(&network.name, Cast { to: wanted.dtype }, &[given])
+}
+
 /// TF.js runs a model inside a model without incoming masks and drops the masks of its outputs; Keras does neither.
 fn lower_nested(network: &Network, inputs: &[Value], lowering: &mut Lowering) -> Result<Vec<Value>> {
-    let inputs: Vec<Value> = inputs.iter().map(|value| Value::with(value.id, value.masks.keras_only())).collect();
+    let mut conformed = Vec::with_capacity(inputs.len());
+    for (tensor, value) in network.inputs.iter().zip(inputs) {
+        conformed.push(Value::with(conform(network, tensor, value.id, lowering)?, value.masks.keras_only()));
+    }
     let outer_arguments = lowering.lingering_mask.is_some();
-    let outputs = lower_network(network, &inputs, lowering)?;
+    let outputs = lower_network(network, &conformed, lowering)?;
     if !outer_arguments {
         // The inner model had arguments of its own, which are gone.
         lowering.lingering_mask = None;

@@ -59,10 +59,11 @@ impl<'m> Directory<'m> {
         let calls = self.network.layers[layer].calls.len().max(1);
         match tensor.call.checked_sub(self.first_calls[layer]).filter(|&call| call < calls) {
             Some(call) => Ok(CallId { layer, call }),
-            None => Err(Error::format(format!(
-                "refers to call {} of layer `{}`, which is called {calls} times",
-                tensor.call, tensor.layer
-            ))),
+            None => {
+                let TensorRef { layer, call, .. } = tensor;
+                let times = if calls == 1 { "once".to_string() } else { format!("{calls} times") };
+                Err(Error::format(format!("refers to call {call} of layer `{layer}`, which is called {times}")))
+            }
         }
     }
 

@@ -99,7 +99,12 @@ impl Network {
         let layers = array("layers", member(config, "layers")?)?.iter().enumerate();
         let layers = layers.map(|(index, layer)| Layer::parse(layer, index)).collect::<Result<_>>()?;
         let tensors = |key: &str| -> Result<Vec<TensorRef>> {
-            let list = array(key, member(config, key)?)?;
+            let list = member(config, key)?;
+            if list.is_object() {
+                return Err(Error::unsupported(format!("`{key}` is a dict, which TF.js cannot load either"))
+                    .hint("build the model with lists of inputs and outputs, and convert it again"));
+            }
+            let list = array(key, list)?;
             // Keras 3 writes a single tensor without the list around it.
             if list.first().is_some_and(Value::is_string) {
                 return Err(keras_3());
@@ -132,7 +137,8 @@ impl Layer {
         let name = name.map(str::to_string).or_else(|| network.as_ref().map(|network| network.name.clone()));
         let name = name.ok_or_else(|| Error::format("has no name").at(format!("layer {index} ({class})")))?;
         let place = || format!("layer `{name}` ({class})");
-        let config = config.as_object().cloned().unwrap_or_default();
+        // A nested model's config is its layers, which are parsed already.
+        let config = if network.is_some() { Map::new() } else { config.as_object().cloned().unwrap_or_default() };
         let calls = match layer.get("inbound_nodes") {
             None => Vec::new(),
             Some(calls) => parse_calls(calls).at(place)?,

@@ -10,8 +10,8 @@ use crate::tensor::{DType, Tensor, format_dims};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Elements of a constant that stands in for a weight that a layer does without, at most. A file may ask for any size
-/// in a few bytes; a weight that it holds is as large as the file at most.
+/// Elements of all constants that stand in for weights that layers do without, at most. A file may ask for any size in
+/// a few bytes; a weight that it holds is as large as the file at most.
 const MAX_STAND_IN: usize = 1 << 24;
 
 /// All weights of the file, and which layer took which.
@@ -74,7 +74,7 @@ impl WeightStore {
             if !self.missing.iter().any(|missing| missing == name) {
                 self.missing.push(name.into());
             }
-            let zeros = vec![0.0; expect_stand_in(shape).at(|| format!("weight `{name}` is missing"))?];
+            let zeros = vec![0.0; expect_stand_in(shape, 0).at(|| format!("weight `{name}` is missing"))?];
             return Ok(Arc::new(Tensor::f32(shape, zeros)?));
         };
         let tensor = Arc::clone(&self.tensors[&file_name]);
@@ -89,29 +89,43 @@ impl WeightStore {
 
     /// An error if a layer lacks a weight, or a weight a layer.
     pub(super) fn finish(&self) -> Result<()> {
-        if !self.missing.is_empty() {
-            let wanted = self.missing.len() + self.taken.len();
-            return Err(Error::weights(format!(
-                "{} of {wanted} weights are missing: {}",
-                self.missing.len(),
-                list(&self.missing)
-            ))
-            .hint("topology and weights must be of one conversion"));
-        }
         let used: HashSet<&str> = self.taken.values().map(|taken| taken.file_name.as_str()).collect();
         let unused: Vec<String> = self.order.iter().filter(|name| !used.contains(name.as_str())).cloned().collect();
+        if !self.missing.is_empty() {
+            return Err(self.missing_weights(&unused));
+        }
+        if used.len() < self.taken.len() {
+            let twice = |name: &&String| self.taken.values().filter(|taken| taken.file_name == **name).count() > 1;
+            let name = self.order.iter().find(twice).cloned().unwrap_or_default();
+            return Err(Error::weights(format!("two layers would take the weight `{name}`"))
+                .cause("one wants it by its name, the other by its name without the part before the last")
+                .hint("topology and weights must be of one conversion"));
+        }
         if unused.is_empty() {
             return Ok(());
         }
         Err(Error::weights(format!("no layer of the model takes the weight {}", list(&unused)))
             .hint("topology and weights must be of one conversion"))
     }
+
+    fn missing_weights(&self, unused: &[String]) -> Error {
+        let (count, wanted) = (self.missing.len(), self.missing.len() + self.taken.len());
+        let error = Error::weights(format!("{count} of {wanted} weights are missing: {}", list(&self.missing)));
+        let positional = |name: &String| name.starts_with("layers/") && name.contains("/vars/");
+        if unused.iter().any(positional) {
+            return error
+                .cause("the file names weights by position (layers/…/vars/0), as .keras archives do once converted")
+                .hint("save the model as .h5 or SavedModel and convert that; TF.js cannot load this file either");
+        }
+        let error = error.hint("topology and weights must be of one conversion");
+        if unused.is_empty() { error } else { error.cause(format!("no layer takes {} of the file", list(unused))) }
+    }
 }
 
-/// An error if a stand-in of this shape is beyond reason.
-pub(super) fn expect_stand_in(shape: &[usize]) -> Result<usize> {
+/// The elements of a stand-in of this shape; an error if with those `before` it they are beyond reason.
+pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
     let count = crate::tensor::element_count(shape)?;
-    if count > MAX_STAND_IN {
+    if count.saturating_add(before) > MAX_STAND_IN {
         let dims = crate::tensor::format_dims(shape);
         return Err(Error::limit(format!("a layer without a weight of shape {dims} is beyond reason")));
     }

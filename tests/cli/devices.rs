@@ -32,3 +32,13 @@ fn no_adapter_and_a_model() {
         [run(&["run", &ncf, "--top", "1"]), run(&["run", &ncf, "--device", "gpu"]), run(&["check", &ncf])];
     assert_snapshot!(transcripts.join("\n\n"));
 }
+
+/// Its cause lists the adapters of this machine, where it has any.
+#[test]
+fn an_adapter_that_is_not_there_is_a_note() {
+    let output = command(&["devices"]).env("TFJS_WGPU_ADAPTER", "abacus").output().expect("starts");
+    assert_eq!(output.status.code(), Some(0));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.starts_with("note: no GPU adapter is called `abacus`\n  cause: this machine has: "), "{stderr}");
+    assert!(stderr.contains("hint: unset TFJS_WGPU_ADAPTER"), "{stderr}");
+}

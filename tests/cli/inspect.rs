@@ -81,3 +81,17 @@ fn json() {
     assert_eq!(object["inputs"][0]["shape"], serde_json::json!([null, 9]));
     assert_eq!(object["totals"]["operators"].as_u64(), Some(11));
 }
+
+#[test]
+fn json_for_a_batch() {
+    let plan = |more: &[&str]| {
+        let ncf = model("ncf");
+        let output = command(&[&["inspect", &ncf, "--json"], more].concat()).output().expect("starts");
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        object["plan"].clone()
+    };
+    let (one, many) = (plan(&[]), plan(&["--batch", "1000"]));
+    assert_eq!((one["batch"].as_u64(), many["batch"].as_u64()), (Some(1), Some(1000)));
+    let bytes = |plan: &serde_json::Value| plan["upload_bytes"].as_u64().expect("bytes");
+    assert!(bytes(&many) > bytes(&one));
+}

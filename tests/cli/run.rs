@@ -2,7 +2,7 @@
 
 use crate::{Folder, command, model, transcript, transcript_in};
 use insta::assert_snapshot;
-use tfjs_wgpu::tensor_file;
+use tfjs_wgpu::{Tensor, tensor_file};
 
 /// Inputs of ncf for three rows.
 const NCF_INPUT: &str = r#"{"user_id": [[1], [2], [3]], "item_id": [[4], [5], [6]]}"#;
@@ -38,7 +38,7 @@ fn shop_rank() {
 fn ranking() {
     let folder = Folder::new();
     let input = folder.write("input.json", NCF_INPUT);
-    let labels = folder.write("names.txt", "tea\ncöffee\r\nrain jacket\n");
+    let labels = folder.write("names.txt", "\u{feff}tea\ncöffee\r\nrain jacket\n\n");
     let ncf = model("ncf");
     let call =
         |more: &[&str]| transcript_in(&folder, &[&["run", &ncf, "--device", "cpu", "--input", &input], more].concat());
@@ -55,11 +55,14 @@ fn ranking() {
 fn rankings_that_cannot_be() {
     let folder = Folder::new();
     let labels = folder.write("labels.txt", "tea\ncoffee\n");
+    let latin1 = folder.argument("latin1.txt");
+    std::fs::write(&latin1, b"tea\ncaf\xe9\n").expect("write");
     let missing = folder.argument("missing.txt");
     let (ncf, youtube) = (model("ncf"), model("youtube_dnn"));
     let transcripts = [
         transcript_in(&folder, &["run", &ncf, "--device", "cpu", "--top", "2", "--labels", &labels]),
         transcript_in(&folder, &["run", &ncf, "--device", "cpu", "--top", "2", "--labels", &missing]),
+        transcript_in(&folder, &["run", &ncf, "--device", "cpu", "--top", "2", "--labels", &latin1]),
         transcript(&["run", &youtube, "--device", "cpu", "--top", "2"]),
     ];
     assert_snapshot!(transcripts.join("\n\n"));
@@ -76,6 +79,10 @@ fn inputs_that_do_not_fit() {
         ("shape.json", r#"{"user_id": [[1, 2]], "item_id": [[4, 5]]}"#),
         ("batches.json", r#"{"user_id": [[1], [2], [3]], "item_id": [[4], [5]]}"#),
         ("ragged.json", r#"{"user_id": [[1], [2, 3]], "item_id": [[4]]}"#),
+        ("wrapped.json", r#"{"inputs": {"user_id": [[1]], "item_id": [[4]]}}"#),
+        ("list.json", r#"[{"user_id": [1], "item_id": [4]}]"#),
+        ("empty.json", r#"{"user_id": [], "item_id": []}"#),
+        ("nan.json", r#"{"user_id": [[1]], "item_id": [[NaN]]}"#),
         ("cut.json", r#"{"user_id": [[1], "#),
         ("cut.safetensors", "short"),
         ("cut.npz", "short"),
@@ -140,9 +147,83 @@ fn outputs_in_files() {
     }
     let (ncf, nowhere) = (model("ncf"), folder.argument("missing/y.npz"));
     let csv = folder.argument("y.csv");
+    let file = folder.argument("y.npz/z.npz");
     let transcripts =
-        [&nowhere, &csv].map(|path| transcript_in(&folder, &["run", &ncf, "--device", "cpu", "--output", path]));
+        [&nowhere, &csv, &file].map(|path| transcript_in(&folder, &["run", &ncf, "--device", "cpu", "--output", path]));
     assert_snapshot!(transcripts.join("\n\n"));
+}
+
+/// Under every name that leads to it, what is read stays as it is.
+#[test]
+fn what_is_read_is_not_written() {
+    let folder = Folder::with_model("ncf");
+    let input = folder.write("input.json", NCF_INPUT);
+    folder.write("labels.json", "a\nb\nc\n");
+    std::fs::create_dir(folder.join("sub")).expect("folder");
+    std::fs::copy(folder.join("model.json"), folder.join("other.json")).expect("copy");
+    let bytes = |name: &str| std::fs::read(folder.join(name)).expect("read");
+    let kept = ["model.json", "input.json", "labels.json", "other.json"];
+    let before = kept.map(bytes);
+    let whole = folder.path().to_str().expect("UTF-8").to_string();
+    let (other, labels) = (folder.argument("other.json"), folder.argument("labels.json"));
+    let call = |model: &str, output: &str| {
+        let output = folder.argument(output);
+        let arguments = ["run", model, "--device", "cpu", "--input", &input, "--top", "1", "--labels", &labels];
+        transcript_in(&folder, &[&arguments[..], &["--output", &output]].concat())
+    };
+    let transcripts = [
+        call(&whole, "model.json"),
+        call(&whole, "sub/../model.json"),
+        call(&other, "other.json"),
+        call(&other, "model.json"),
+        call(&whole, "input.json"),
+        call(&whole, "labels.json"),
+    ];
+    assert_snapshot!(transcripts.join("\n\n"));
+    assert_eq!(kept.map(bytes), before);
+    let names = std::fs::read_dir(folder.path()).expect("folder").count();
+    assert!(call(&whole, "answers.json").contains("exit code 0"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), names + 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_weight_file_is_not_written() {
+    let folder = Folder::with_model("ncf");
+    let weights = std::fs::read_dir(folder.path()).expect("folder").map(|entry| entry.expect("entry").path());
+    let weights = weights.into_iter().find(|path| path.extension().is_some_and(|it| it == "bin")).expect("weights");
+    std::os::unix::fs::symlink(weights, folder.join("link.npz")).expect("link");
+    let (path, link) = (folder.argument("model.json"), folder.argument("link.npz"));
+    let call = transcript_in(&folder, &["run", &path, "--device", "cpu", "--output", &link]);
+    assert!(call.contains("error: <folder>/link.npz: is a file of the model\n"), "{call}");
+}
+
+#[test]
+fn outputs_that_are_not_finite() {
+    let folder = Folder::new();
+    let youtube = model("youtube_dnn");
+    let mut inputs = tensor_file::read(format!("{youtube}/input.safetensors")).expect("inputs");
+    let mut numeric = vec![0.5; 28];
+    (numeric[4], numeric[5]) = (f32::NAN, f32::INFINITY);
+    inputs.insert("numeric", Tensor::f32(&[7, 4], numeric).expect("tensor"));
+    tensor_file::write(folder.join("input.npz"), &inputs).expect("write");
+    let input = folder.argument("input.npz");
+    let call = |more: &[&str]| {
+        transcript_in(&folder, &[&["run", &youtube, "--device", "cpu", "--input", &input], more].concat())
+    };
+    assert_snapshot!(call(&[]));
+    let object = call(&["--json"]);
+    assert!(object.contains(r#""warnings":["output `next_video`: 53 of 371 values are NaN"#), "{object}");
+}
+
+#[test]
+fn an_empty_batch() {
+    let folder = Folder::new();
+    let empty = Tensor::i32(&[0, 1], Vec::new()).expect("tensor");
+    let inputs = [("user_id", empty.clone()), ("item_id", empty)].into_iter().collect();
+    tensor_file::write(folder.join("input.npz"), &inputs).expect("write");
+    let (ncf, input) = (model("ncf"), folder.argument("input.npz"));
+    assert_snapshot!(transcript_in(&folder, &["run", &ncf, "--device", "cpu", "--input", &input, "--top", "2"]));
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn help_devices() {
 #[test]
 fn wrong_calls() {
     let ncf = model("ncf");
-    let calls: [&[&str]; 9] = [
+    let calls: [&[&str]; 11] = [
         &["dance"],
         &["run"],
         &["run", &ncf, "--fast"],
@@ -41,6 +41,8 @@ fn wrong_calls() {
         &["run", &ncf, "--device", "tpu"],
         &["check", &ncf, "--device", "reference"],
         &["inspect", &ncf, "--batch", "7"],
+        &["inspect", &ncf, "--batch", "7", "--graph"],
+        &["inspect", &ncf, "--batch", "0", "--plan"],
         &["inspect", &ncf, "--graph", "--plan"],
     ];
     assert_snapshot!(calls.map(transcript).join("\n\n"));

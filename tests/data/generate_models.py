@@ -484,6 +484,53 @@ def lingering_mask_reversed(rng, batch):
     return attention_with_padding(rng, batch, True)
 
 
+@model("models inside a model whose InputLayers have another dtype than the tensors they are given")
+def nested_casts(rng, batch):
+    to_int = L.Input((3,), dtype="int32", name="to_int_in")
+    table = L.Embedding(9, 4, mask_zero=True, name="to_int_emb")(to_int)
+    to_int = K.Model(to_int, L.GlobalMaxPooling1D(name="to_int_max")(table), name="to_int")
+    to_float = L.Input((3,), name="to_float_in")
+    to_float = K.Model(to_float, L.Dropout(0.5, name="to_float_drop")(to_float), name="to_float")
+    counted = L.Input((3,), dtype="int32", name="counted_in")
+    counted = K.Model(counted, L.Dense(2, name="counted_fc")(counted), name="counted")
+    x = L.Input((3,), name="x")
+    n = L.Input((3,), dtype="int32", name="n")
+    y = L.Concatenate(name="y")([to_int(x), to_float(n), counted(x)])
+    return K.Model([x, n], y, name="nested_casts"), {
+        "x": (8 * rng.random((batch, 3))).astype(np.float32), "n": ids(rng, batch, 50, (3,))}
+
+
+@model("ids of two inputs joined before one Embedding; a LayerNormalization without weights shared by two widths")
+def joined_ids(rng, batch):
+    a, b = id_input("a", (3,)), id_input("b", (2,))
+    norm = L.LayerNormalization(scale=False, center=False, name="norm")
+    e = L.Embedding(9, 4, name="e")(L.Concatenate(name="ids")([a, b]))
+    wide = norm(L.Flatten(name="wide")(e))
+    narrow = norm(L.Flatten(name="narrow")(L.Embedding(7, 3, name="f")(a)))
+    return K.Model([a, b], L.Dense(2, name="y")(L.Concatenate(name="all")([wide, narrow])), name="joined_ids"), {
+        "a": ids(rng, batch, 7, (3,)), "b": ids(rng, batch, 9, (2,))}
+
+
+@model("a Softmax over another length than the history that was masked before it",
+       "in TF.js the mask lingers and does not fit: it throws")
+def lingering_mask_misfit(rng, batch):
+    hist = id_input("history", (5,))
+    h = L.Embedding(31, 3, mask_zero=True, name="goods_emb")(hist)
+    h = L.Dense(10, name="fc")(L.Flatten(name="flat")(L.Dense(1, name="score_fc")(h)))
+    return K.Model(hist, L.Softmax(name="y")(h), name="lingering_mask_misfit"), {"history": history(rng, batch, 31, 5)}
+
+
+@model("a mask made from computed values: Masking after a Dense without bias")
+def computed_mask(rng, batch):
+    x = L.Input((4, 3), name="x")
+    h = L.TimeDistributed(L.Dense(3, use_bias=False, name="fc"), name="td")(x)
+    y = L.GlobalMaxPooling1D(name="y")(L.Masking(0.0, name="masking")(h))
+    data = floats(rng, batch, 4, 3)
+    data[:, 2] = 0
+    data[1, 0] = 0
+    return K.Model(x, y, name="computed_mask"), {"x": data}
+
+
 @model("an int32 InputLayer straight into Dense, and a float32 InputLayer into Embedding")
 def rank_int_dense(rng, batch):
     counts = L.Input((4,), dtype="int32", name="counts")

@@ -95,6 +95,29 @@ const DAMAGES: &[(&str, Damage)] = &[
         artifact.layer(1)["class_name"] = json!("LayerNormalization");
         artifact.layer(1)["config"] = json!({"name": "y", "center": false, "scale": false});
     }),
+    ("an axis named twice", |artifact| {
+        artifact.layer(1)["class_name"] = json!("Softmax");
+        artifact.layer(1)["config"] = json!({"name": "y", "axis": [1, 1]});
+    }),
+    ("inputs as a dict", |artifact| artifact.config()["input_layers"] = json!({"x": ["x", 0, 0]})),
+    ("arithmetic on integers", |artifact| {
+        artifact.layer(0)["config"]["dtype"] = json!("int32");
+        artifact.layer(1)["class_name"] = json!("Activation");
+        artifact.layer(1)["config"] = json!({"name": "y", "activation": "relu"});
+    }),
+    ("one weight for two layers", |artifact| {
+        let mut second = artifact.layer(1).clone();
+        second["name"] = json!("y/x");
+        second["config"]["name"] = json!("y/x");
+        artifact.config()["layers"].as_array_mut().expect("layers").push(second);
+        artifact.config()["output_layers"] = json!([["y", 0, 0], ["y/x", 0, 0]]);
+        artifact.spec(0)["name"] = json!("y/x/kernel");
+        artifact.spec(1)["name"] = json!("y/x/bias");
+    }),
+    ("weights of a .keras archive", |artifact| {
+        artifact.spec(0)["name"] = json!("layers/dense/vars/0");
+        artifact.spec(1)["name"] = json!("layers/dense/vars/1");
+    }),
     ("shapes that do not fit", |artifact| artifact.layer(0)["config"]["batch_input_shape"] = json!([null, 5])),
 ];
 
@@ -148,6 +171,32 @@ fn models_that_multiply_are_refused() {
     let artifact = crate::artifact::Artifact { json, raw_json: None, shards: Vec::new() };
     let error = artifact.load(LoadOptions::default()).map(|_| ()).expect_err("2^20 calls");
     assert!(error.to_string().contains("calls of layers"), "{error}");
+}
+
+/// So are operators without number, and constants that layers make up for weights they do without.
+#[test]
+fn what_multiplies_in_few_bytes_is_refused() {
+    let output = |index: usize| format!("n{index}");
+    let normalisation = |index: usize| {
+        json!({
+            "class_name": "LayerNormalization", "name": output(index), "inbound_nodes": [[["x", 0, 0, {}]]],
+            "config": {"name": output(index), "center": false, "scale": false},
+        })
+    };
+    let layers = std::iter::once(input_layer("x", &[1 << 23])).chain((0..3).map(normalisation)).collect();
+    let names: Vec<String> = (0..3).map(output).collect();
+    let outputs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let error =
+        functional(layers, &["x"], &outputs, &[]).load(LoadOptions::default()).map(|_| ()).expect_err("6 × 32 MiB");
+    assert_eq!(error.kind(), tfjs_wgpu::ErrorKind::Limit);
+
+    let calls: Vec<_> = (0..200).map(|_| json!(vec![json!(["x", 0, 0, {}]); 2_000])).collect();
+    let add = json!({"class_name": "Add", "name": "y", "config": {"name": "y"}, "inbound_nodes": calls});
+    let every = (0..200).map(|call| json!(["y", call, 0])).collect::<Vec<_>>();
+    let mut artifact = functional(vec![input_layer("x", &[2]), add], &["x"], &["y"], &[]);
+    artifact.config()["output_layers"] = json!(every);
+    let error = artifact.load(LoadOptions::default()).map(|_| ()).expect_err("400 000 additions");
+    assert_eq!(error.kind(), tfjs_wgpu::ErrorKind::Limit);
 }
 
 /// What loads may still be too large to compute.

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use std::path::Path;
 use tempfile::tempdir;
 use tfjs_wgpu::tensor::Data;
-use tfjs_wgpu::{NamedTensors, Tensor, tensor_file};
+use tfjs_wgpu::tensor_file::{self, Format, from_bytes};
+use tfjs_wgpu::{NamedTensors, Tensor};
 
 const FILES: [&str; 3] = ["x.safetensors", "x.npz", "x.json"];
 
@@ -44,6 +45,7 @@ fn assert_same(left: &NamedTensors, right: &NamedTensors) {
 fn survives(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
     std::fs::write(&path, bytes).expect("write");
+    assert_eq!(from_bytes(bytes, Format::of(name).expect(name)).is_ok(), tensor_file::read(&path).is_ok());
     if let Err(error) = tensor_file::read(&path) {
         assert!(error.to_string().contains(name), "{error} should name the file");
     }
@@ -57,6 +59,8 @@ proptest! {
             let path = folder.path().join(name);
             tensor_file::write(&path, &tensors).expect(name);
             assert_same(&tensors, &tensor_file::read(&path).expect(name));
+            let bytes = std::fs::read(&path).expect("bytes");
+            assert_same(&tensors, &from_bytes(&bytes, Format::of(name).expect(name)).expect(name));
         }
     }
 
@@ -130,4 +134,12 @@ fn a_missing_file_is_an_error_with_its_path() {
     let error = tensor_file::read("nowhere/x.npz").expect_err("missing");
     assert_eq!(error.to_string(), "nowhere/x.npz: cannot be read");
     assert!(error.cause_text().is_some());
+}
+
+#[test]
+fn damaged_bytes_are_errors_with_a_hint() {
+    for (format, bytes) in [(Format::Safetensors, &b"short"[..]), (Format::Npz, b"PK"), (Format::Json, b"{")] {
+        let error = from_bytes(bytes, format).expect_err("damaged");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("write the file again")), "{error:?}");
+    }
 }

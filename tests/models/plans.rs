@@ -13,6 +13,20 @@ fn the_plain_plan_of_wide_deep_is_as_recorded() {
     insta::assert_snapshot!(plan.text(7).expect("text"));
 }
 
+/// llvmpipe leaves loops early without a word, so what it would not finish is refused.
+#[test]
+fn loops_longer_than_the_device_runs_are_refused() {
+    let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
+    let plan = |steps| {
+        let facts = DeviceFacts { max_loop_steps: steps, ..DeviceFacts::FLOOR };
+        Plan::new(Arc::clone(model.graph()), &facts, Retain::Outputs).map(|_| ())
+    };
+    assert!(plan(25).is_ok(), "the longest loop goes over the 25 inputs of fc1");
+    let error = plan(24).expect_err("one step is missing");
+    assert_eq!(error.kind(), tfjs_wgpu::ErrorKind::Limit);
+    assert!(error.to_string().contains("`fc1`"), "{error}");
+}
+
 #[test]
 fn memory_is_shared_where_lifetimes_allow() {
     let model = golden("dlrm").load(Semantics::TfJs).expect("dlrm loads");

@@ -24,8 +24,8 @@ pub(crate) struct InspectArguments {
     model: PathBuf,
     #[command(flatten)]
     view: View,
-    /// The batch size of the plan [default: 1]
-    #[arg(long, value_name = "N", requires = "plan", value_parser = clap::value_parser!(u32).range(1..))]
+    /// The batch size of the plan, for --plan and --json [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     #[command(flatten)]
     read: ReadArguments,
@@ -54,6 +54,12 @@ struct View {
 /// Runs the verb.
 pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let view = &arguments.view;
+    // Not by clap: to its `requires`, any view of the group would do.
+    if arguments.batch.is_some() && !view.plan && !view.json {
+        let error = Error::new(ErrorKind::Input, "--batch belongs to --plan and --json");
+        return Err(error.hint("add one of them, or leave out --batch").into());
+    }
+    let batch = arguments.batch.unwrap_or(1) as usize;
     let shader = view.shader.as_deref().map(shader).transpose()?;
     let model = ModelFile::load(&arguments.model, arguments.read.options())?.model;
     if let Some(shader) = shader {
@@ -61,11 +67,11 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     } else if view.graph {
         write!(out, "{}", model.graph())?;
     } else if view.plan {
-        write!(out, "{}", plan(&model)?.text(arguments.batch.unwrap_or(1) as usize)?)?;
+        write!(out, "{}", plan(&model)?.text(batch)?)?;
     } else if view.weights {
         write_weights(&model, out)?;
     } else if view.json {
-        serde_json::to_writer(&mut *out, &object::object(&model)?)?;
+        serde_json::to_writer(&mut *out, &object::object(&model, batch)?)?;
         writeln!(out)?;
     } else {
         write_summary(&model, out)?;

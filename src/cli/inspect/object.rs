@@ -17,15 +17,15 @@ The object that --json prints:
   layers    [{name, class, depth, output_shape, parameters, connected_to}]
   weights   [{name, shape, stored, stored_bytes}]
   operators [{id, name, operator, inputs, dtype, shape}]
-  plan      for a batch of 1: {text, dispatches, upload_bytes, download_bytes, slot_bytes,
-            weight_bytes, flops}
+  plan      for the batch of --batch: {batch, text, dispatches, upload_bytes, download_bytes,
+            slot_bytes, weight_bytes, flops}
   totals    {layers, parameters, weight_bytes, operators}
   differences_between_tfjs_and_keras, warnings
             lines of text
 The batch stands in shapes as null.";
 
-/// Everything about the model.
-pub(crate) fn object(model: &Model) -> Result<Value> {
+/// Everything about the model, with its plan for one size of the batch.
+pub(crate) fn object(model: &Model, batch: usize) -> Result<Value> {
     let ends = |wanted: &str| -> Value {
         let ends = super::ends(model).into_iter().filter(|(end, ..)| *end == wanted);
         ends.map(|(_, name, ty)| typed(name, ty)).collect()
@@ -40,7 +40,7 @@ pub(crate) fn object(model: &Model) -> Result<Value> {
         "layers": model.layers().iter().map(layer).collect::<Value>(),
         "weights": model.weights().iter().map(weight).collect::<Value>(),
         "operators": operators(model),
-        "plan": plan(model)?,
+        "plan": plan(model, batch)?,
         "totals": {
             "layers": model.layers().len(),
             "parameters": super::parameters(model),
@@ -104,11 +104,12 @@ fn operators(model: &Model) -> Value {
     graph.ids().zip(graph.nodes()).map(operator).collect()
 }
 
-fn plan(model: &Model) -> Result<Value> {
+fn plan(model: &Model, batch: usize) -> Result<Value> {
     let plan = super::plan(model)?;
-    let counts = plan.counts(1)?;
+    let counts = plan.counts(batch)?;
     Ok(json!({
-        "text": plan.text(1)?,
+        "batch": batch,
+        "text": plan.text(batch)?,
         "dispatches": counts.dispatches,
         "upload_bytes": counts.upload_bytes,
         "download_bytes": counts.download_bytes,

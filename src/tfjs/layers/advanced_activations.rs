@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
 use crate::ops::{Activation, Binary, BinaryFunction, Function, Permute, Softmax};
-use crate::tensor::DType;
+use crate::tensor::{DType, broadcast};
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
@@ -44,14 +44,14 @@ pub(super) fn thresholded_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -
 
 fn apply(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: Function, masks: Masks) -> Result<Vec<Value>> {
     let x = call.one(inputs)?.id;
-    let x = call.float(x)?;
+    let x = call.float_operand(x)?;
     Ok(vec![Value::with(call.op(Activation { function }, &[x])?, masks)])
 }
 
 /// `alpha` has the shape of a sample, 1 along `shared_axes`.
 pub(super) fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    let x = call.float(input.id)?;
+    let x = call.float_operand(input.id)?;
     let mut shape = call.shape(x).sample();
     for axis in call.config.integers("shared_axes")?.unwrap_or_default() {
         let axis = call.sample_axis(x, axis)?;
@@ -66,7 +66,7 @@ pub(super) fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
 /// A mask adds −1e9 where it is off.
 pub(super) fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    let mut x = call.float(input.id)?;
+    let mut x = call.float_operand(input.id)?;
     let axes = match call.config.integers("axis")? {
         Some(axes) => axes,
         None => {
@@ -76,11 +76,7 @@ pub(super) fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
             vec![if call.semantics() == Semantics::TfJs { 1 } else { -1 }]
         }
     };
-    // TF.js takes whatever mask the calls before this one left behind.
-    let masks = Masks { tfjs: call.lowering.lingering_mask.flatten(), keras: input.masks.keras };
-    if masks.tfjs != masks.keras {
-        call.differ("is masked differently in TF.js and in Keras");
-    }
+    let masks = softmax_masks(call, x, input.masks.keras);
     if let Some(mask) = masks.of(call.semantics()) {
         x = mask_out(call, x, mask)?;
     }
@@ -88,9 +84,27 @@ pub(super) fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
     let id = match axes.as_slice() {
         [axis] => call.op(Softmax { axis: *axis, log: false }, &[x])?,
         [] => return Err(Error::format("`axis` names no dimension")),
+        axes if (1..axes.len()).any(|index| axes[..index].contains(&axes[index])) => {
+            return Err(Error::format(format!("`axis` names a dimension twice: {axes:?}")));
+        }
         axes => softmax_together(call, x, axes)?,
     };
     Ok(vec![Value::with(id, input.masks.keras_only())])
+}
+
+/// The masks that TF.js and Keras would add. TF.js takes whatever mask the calls before this one left behind; where that
+/// does not fit, it fails or mixes the rows of the batch, and Keras is followed.
+fn softmax_masks(call: &mut LayerCall<'_, '_>, x: NodeId, keras: Option<NodeId>) -> Masks {
+    let lingering = call.lowering.lingering_mask.flatten();
+    let fits = |mask: NodeId| broadcast(&call.shape(x), &call.shape(mask)).is_ok_and(|shape| shape == call.shape(x));
+    let misfits = lingering.is_some_and(|mask| !fits(mask));
+    let masks = Masks { tfjs: if misfits { keras } else { lingering }, keras };
+    if misfits {
+        call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
+    } else if masks.tfjs != masks.keras {
+        call.differ("is masked differently in TF.js and in Keras");
+    }
+    masks
 }
 
 /// `x + (1 − mask) · −1e9`.

@@ -31,7 +31,7 @@ pub(super) fn dense(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
 
 pub(super) fn activation(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    let x = call.float(input.id)?;
+    let x = call.float_operand(input.id)?;
     Ok(vec![Value::with(activations::apply(call, x)?, input.masks)])
 }
 
@@ -93,7 +93,7 @@ pub(super) fn repeat_vector(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> R
 /// A step counts if any of its features differs from `mask_value`; others become zeros.
 pub(super) fn masking(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let x = call.one(inputs)?.id;
-    let x = call.float(x)?;
+    let x = call.float_operand(x)?;
     let mask = step_mask(call, x)?;
     let kept = call.cast(mask, DType::F32)?;
     let last = call.rank(x) - 1;

@@ -46,7 +46,7 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
     let rank = inputs.iter().map(|input| call.rank(input.id)).max().unwrap_or_default();
     let mut merged: Option<NodeId> = None;
     for input in inputs {
-        let mut x = call.float(input.id)?;
+        let mut x = call.float_operand(input.id)?;
         while call.rank(x) < rank {
             x = call.expand(x, 1)?;
         }
@@ -56,7 +56,8 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
         });
     }
     let id = merged.ok_or_else(|| Error::format("has no inputs"))?;
-    // TF.js gives the mask an extra dimension here, which nothing after it can use.
+    // TF.js gives the mask an extra leading dimension here. Of what follows only a Softmax would take it, and answer
+    // with another rank; that is not reproduced.
     let keras: Vec<NodeId> = inputs.iter().filter_map(|input| input.masks.keras).collect();
     let keras = all_of(call, &keras)?;
     Ok(vec![Value::with(id, Masks { tfjs: None, keras })])
@@ -120,7 +121,7 @@ pub(super) fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
     let [left, right] = inputs else {
         return Err(Error::format(format!("takes 2 inputs, not {}", inputs.len())));
     };
-    let (mut x, mut y) = (call.float(left.id)?, call.float(right.id)?);
+    let (mut x, mut y) = (call.float_operand(left.id)?, call.float_operand(right.id)?);
     let axes = match call.config.integers("axes")?.as_deref() {
         Some(&[axis]) => [call.sample_axis(x, axis)?, call.sample_axis(y, axis)?],
         Some(&[left, right]) => [call.sample_axis(x, left)?, call.sample_axis(y, right)?],

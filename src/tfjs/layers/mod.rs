@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 type Lower = fn(&mut LayerCall<'_, '_>, &[Value]) -> Result<Vec<Value>>;
 
 /// Every layer class and the function that lowers it.
-const LAYERS: &[(&str, Lower)] = &[
+const LAYERS: [(&str, Lower); 36] = [
     ("Activation", core::activation),
     ("Add", merge::add),
     ("AlphaDropout", noise::identity),
@@ -62,6 +62,6 @@ pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value])
     match LAYERS.iter().find(|(name, _)| *name == class) {
         Some((_, lower)) => lower(call, inputs),
         None => Err(Error::unsupported(format!("layers of class `{class}` are not supported"))
-            .hint("see the list of layers in the README")),
+            .hint(format!("supported are {}", LAYERS.map(|(name, _)| name).join(", ")))),
     }
 }

@@ -16,7 +16,7 @@ const EPSILON: f64 = 1e-3;
 /// backends and Keras do not, and neither does this.
 pub(super) fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    let x = call.float(input.id)?;
+    let x = call.float_operand(input.id)?;
     call.config.ignore(&["momentum", "fused", "synchronized"]);
     for key in ["renorm", "virtual_batch_size"] {
         call.config.refuse_unless_off(key)?;
@@ -35,7 +35,7 @@ pub(super) fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]
 
 /// Gamma, beta, moving mean and moving variance as the rows of one constant.
 fn statistics(call: &mut LayerCall<'_, '_>, channels: usize) -> Result<NodeId> {
-    expect_stand_in(&[4, channels])?;
+    expect_stand_in(&[4, channels], 0)?;
     let mut rows = Vec::with_capacity(4 * channels);
     let mut row = |call: &mut LayerCall<'_, '_>, weight: &str, present: bool, absent: f32| -> Result<()> {
         if present {
@@ -56,7 +56,7 @@ fn statistics(call: &mut LayerCall<'_, '_>, channels: usize) -> Result<NodeId> {
 
 pub(super) fn layer_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    let x = call.float(input.id)?;
+    let x = call.float_operand(input.id)?;
     call.config.refuse_unless_off("rms_scaling")?;
     let mut axes = Vec::new();
     for axis in call.config.integers("axis")?.unwrap_or_else(|| vec![-1]) {
@@ -90,7 +90,7 @@ fn axes_weight(
     ascending.sort_unstable();
     let read: Vec<usize> = ascending.iter().map(|&axis| dims[axis]).collect();
     if !call.config.boolean_or(option, true)? {
-        return call.filled(&format!("no_{weight}"), &read, absent);
+        return call.filled(&format!("no_{weight}_{read:?}"), &read, absent);
     }
     let tensor = call.weight_tensor(weight, &stored)?;
     let tensor = if stored == read { tensor } else { Arc::new((*tensor).clone().reshaped(&read)?) };

@@ -32,7 +32,7 @@ fn pool(
     x: NodeId,
     reduce: impl FnOnce(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
 ) -> Result<Vec<Value>> {
-    let mut x = call.float(x)?;
+    let mut x = call.float_operand(x)?;
     if call.rank(x) != 3 {
         return Err(Error::format(format!("takes inputs of rank 3, not {}", call.shape(x))));
     }

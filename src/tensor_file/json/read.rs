@@ -1,49 +1,79 @@
-//! JSON: `{"name": nested arrays}`, the form to write by hand.
-//!
-//! The nesting must be a dense array of one kind of value. Text becomes tensors without a tree between: an error can
-//! say at which element it happened.
+//! Reading JSON. Text becomes tensors without a tree between: an error can say at which element it happened.
 
 use crate::error::{Error, Result};
 use crate::tensor::{Data, NamedTensors, Tensor};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
-use std::fmt::{self, Write};
+use std::cell::Cell;
+use std::fmt;
 
 /// The tensors in `bytes`, in their order.
-pub(super) fn read(bytes: &[u8]) -> Result<NamedTensors> {
+pub(in crate::tensor_file) fn read(bytes: &[u8]) -> Result<NamedTensors> {
+    // Some editors begin a file with this mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let tensors = deserializer.deserialize_map(Tensors);
-    tensors.and_then(|tensors| deserializer.end().map(|()| tensors)).map_err(|error| refused(&error))
+    let hint = Cell::new(NAMES_ON_TOP);
+    let tensors = deserializer.deserialize_any(Tensors { hint: &hint });
+    tensors.and_then(|tensors| deserializer.end().map(|()| tensors)).map_err(|error| refused(&error, bytes, hint.get()))
 }
 
-fn refused(error: &serde_json::Error) -> Error {
-    if error.classify() != Category::Data {
-        return Error::format("is not JSON").cause(error.to_string());
-    }
+const FORM: &str = r#"the form is {"input": [[1, 2], [3, 4]]}"#;
+const NAMES_ON_TOP: &str = r#"the input names stand at the top level: {"user_id": [[245]], …}"#;
+const NOT_A_NUMBER: &str = "JSON has no NaN; use .safetensors or .npz";
+const NULL: &str = "JSON has no NaN, and JavaScript writes it as null; use .safetensors or .npz";
+const EMPTY: &str = "JSON cannot say the shape of an empty batch; use .safetensors or .npz";
+
+fn refused(error: &serde_json::Error, bytes: &[u8], hint: &str) -> Error {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();
-    let error = Error::format(text.strip_suffix(&place).unwrap_or(&text));
-    error.cause(format!("found{place}")).hint(r#"the form is {"input": [[1, 2], [3, 4]]}"#)
+    match error.classify() {
+        Category::Data => {
+            Error::format(text.strip_suffix(&place).unwrap_or(&text)).cause(format!("found{place}")).hint(hint)
+        }
+        Category::Eof => Error::format("is not JSON").cause(text).hint("it is cut short: write the file again"),
+        Category::Syntax | Category::Io => {
+            let says_nan = ["nan", "inf"].iter().any(|start| word_at(bytes, error).starts_with(start));
+            Error::format("is not JSON").cause(text).hint(if says_nan { NOT_A_NUMBER } else { FORM })
+        }
+    }
+}
+
+/// The word in which an error happened, in lower case.
+fn word_at(bytes: &[u8], error: &serde_json::Error) -> String {
+    let line = bytes.split(|&byte| byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let (before, after) = line.split_at(error.column().saturating_sub(1).min(line.len()));
+    let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
+    let start = before.len() - before.iter().rev().take_while(is_letter).count();
+    let end = before.len() + after.iter().take_while(is_letter).count();
+    String::from_utf8_lossy(&line[start..end]).to_lowercase()
 }
 
 /// The whole file.
-struct Tensors;
+struct Tensors<'h> {
+    /// What to do about the error, if there is one.
+    hint: &'h Cell<&'static str>,
+}
 
-impl<'de> Visitor<'de> for Tensors {
+impl<'de> Visitor<'de> for Tensors<'_> {
     type Value = NamedTensors;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an object of tensors by name")
     }
 
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<NamedTensors, A::Error> {
+        Err(de::Error::custom("is an array, not an object of tensors by name"))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NamedTensors, A::Error> {
+        self.hint.set(FORM);
         let mut tensors = NamedTensors::new();
         while let Some(name) = map.next_key::<String>()? {
             if tensors.get(&name).is_some() {
                 return Err(de::Error::custom(format!("`{name}` is given twice")));
             }
-            let mut gathered = Gathered { name, ..Gathered::default() };
-            map.next_value_seed(Element(&mut gathered))?;
+            let mut gathered = Gathered { name, hint: FORM, ..Gathered::default() };
+            map.next_value_seed(Element(&mut gathered)).inspect_err(|_| self.hint.set(gathered.hint))?;
             let name = gathered.name.clone();
             tensors.insert(name, gathered.into_tensor().map_err(de::Error::custom)?);
         }
@@ -67,6 +97,8 @@ struct Gathered {
     has_float: bool,
     /// The first whole number outside int32, as the message about it.
     outside_int32: Option<String>,
+    /// What to do about the error, if there is one.
+    hint: &'static str,
 }
 
 impl Gathered {
@@ -125,7 +157,10 @@ impl Gathered {
 
     fn end_array(&mut self, length: usize) -> Result<(), String> {
         match self.lengths[self.place.len()].replace(length) {
-            _ if length == 0 => Err(self.here("is an empty array")),
+            _ if length == 0 => {
+                self.hint = EMPTY;
+                Err(self.here("is an empty array"))
+            }
             Some(other) if other != length => {
                 Err(self.here(format!("has {length} elements, but the arrays before it have {other}")))
             }
@@ -184,14 +219,19 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        self.0.hint = NULL;
         Err(E::custom(self.0.here("is null, not a number")))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        if value.parse::<f64>().is_ok_and(|value| !value.is_finite()) {
+            self.0.hint = NOT_A_NUMBER;
+        }
         Err(E::custom(self.0.here(format!("is the text {value:?}, not a number"))))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        self.0.hint = NAMES_ON_TOP;
         Err(de::Error::custom(self.0.here("is an object, not a number")))
     }
 
@@ -210,53 +250,6 @@ impl<'de> Visitor<'de> for Element<'_> {
         }
         gathered.end_array(length).map_err(de::Error::custom)
     }
-}
-
-/// The file that holds `tensors`, one row of the leading dimension a line.
-pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
-    let mut text = String::from("{");
-    for (index, (name, tensor)) in tensors.iter().enumerate() {
-        expect_sayable(tensor).map_err(|error| error.at(format!("tensor `{name}`")))?;
-        let values: Vec<String> = match tensor.data() {
-            // The shortest decimals that read back as the same float; they always have a point or an exponent.
-            Data::F32(values) => values.iter().map(|value| format!("{value:?}")).collect(),
-            Data::I32(values) => values.iter().map(i32::to_string).collect(),
-            Data::Bool(values) => values.iter().map(bool::to_string).collect(),
-        };
-        let separator = if index == 0 { "" } else { "," };
-        let _ = write!(text, "{separator}\n{}: ", serde_json::Value::from(name));
-        write_array(&mut text, tensor.shape(), &values, ",\n  ");
-    }
-    text.push_str("\n}\n");
-    Ok(text.into_bytes())
-}
-
-fn expect_sayable(tensor: &Tensor) -> Result<()> {
-    let hint = "choose a name that ends in .safetensors or .npz";
-    if tensor.is_empty() {
-        return Err(Error::format("has no elements, and JSON cannot say its shape").hint(hint));
-    }
-    if let Data::F32(values) = tensor.data()
-        && let Some(value) = values.iter().find(|value| !value.is_finite())
-    {
-        return Err(Error::format(format!("holds {value}, which JSON cannot say")).hint(hint));
-    }
-    Ok(())
-}
-
-fn write_array(text: &mut String, shape: &[usize], values: &[String], separator: &str) {
-    let Some((&length, inner)) = shape.split_first() else {
-        text.extend(values.iter().map(String::as_str));
-        return;
-    };
-    text.push('[');
-    for (index, part) in values.chunks(values.len() / length).enumerate() {
-        if index > 0 {
-            text.push_str(separator);
-        }
-        write_array(text, inner, part, ", ");
-    }
-    text.push(']');
 }
 
 #[cfg(test)]
@@ -303,6 +296,39 @@ mod tests {
     }
 
     #[test]
+    fn hints_fit_what_was_written() {
+        let cases = [
+            (r#"{"inputs": {"x": [[1]]}}"#, NAMES_ON_TOP),
+            (r#"{"instances": [{"x": 1}]}"#, NAMES_ON_TOP),
+            ("[[1, 2]]", NAMES_ON_TOP),
+            ("7", NAMES_ON_TOP),
+            (r#"{"x": []}"#, EMPTY),
+            (r#"{"x": [null]}"#, NULL),
+            (r#"{"x": ["NaN"]}"#, NOT_A_NUMBER),
+            (r#"{"x": ["-Infinity"]}"#, NOT_A_NUMBER),
+            (r#"{"x": ["shoes"]}"#, FORM),
+            ("{\"x\": [1,\n  NaN]}", NOT_A_NUMBER),
+            (r#"{"x": [nan, 1]}"#, NOT_A_NUMBER),
+            (r#"{"x": [1, -Infinity]}"#, NOT_A_NUMBER),
+            (r#"{"x": [1, Infinity]}"#, NOT_A_NUMBER),
+            (r#"{"x": [1, inf]}"#, NOT_A_NUMBER),
+            (r#"{"x": [1,]}"#, FORM),
+            (r#"{"x": [1] "y": [2]}"#, FORM),
+            (r#"{"x": [[1], "#, "it is cut short: write the file again"),
+            ("", "it is cut short: write the file again"),
+        ];
+        for (text, expected) in cases {
+            let error = read(text.as_bytes()).expect_err(text);
+            assert_eq!(error.hint_text(), Some(expected), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_text() {
+        assert_eq!(read("\u{feff}{\"x\": [1]}".as_bytes()).expect("read").len(), 1);
+    }
+
+    #[test]
     fn what_is_not_json_is_an_error() {
         let deep = "[".repeat(100_000);
         for text in ["", "{", "[1]", "{\"x\": NaN}", "{\"x\": 1e999}", "{} 1", "{\"x\": [1,]}", &deep] {
@@ -310,25 +336,5 @@ mod tests {
         }
         assert!(read_x(&deep).is_err());
         assert!(read(b"{\"x\xff\": 1}").is_err());
-    }
-
-    #[test]
-    fn rows_stand_on_lines() {
-        let tensors = [
-            ("x", Tensor::i32(&[2, 2], vec![1, 2, 3, 4]).expect("tensor")),
-            ("y \"quoted\"", Tensor::f32(&[1], vec![1e-9]).expect("tensor")),
-        ];
-        let text = write(&tensors.into_iter().collect()).expect("write");
-        let expected = "{\n\"x\": [[1, 2],\n  [3, 4]],\n\"y \\\"quoted\\\"\": [1e-9]\n}\n";
-        assert_eq!(String::from_utf8(text).expect("text"), expected);
-    }
-
-    #[test]
-    fn what_json_cannot_say_is_an_error() {
-        let write_one = |tensor: Tensor| write(&[("x", tensor)].into_iter().collect()).expect_err("cannot be said");
-        let error = write_one(Tensor::f32(&[2], vec![1.0, f32::NAN]).expect("tensor"));
-        assert_eq!(error.to_string(), "tensor `x`: holds NaN, which JSON cannot say");
-        let error = write_one(Tensor::f32(&[0, 4], vec![]).expect("tensor"));
-        assert!(error.to_string().contains("no elements"), "{error}");
     }
 }

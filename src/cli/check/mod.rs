@@ -1,0 +1,149 @@
+//! `check`: whether a device computes what the reference computes.
+
+mod object;
+mod report;
+
+use crate::arguments::{BadIdArguments, ReadArguments};
+use crate::input::{self, Origin};
+use crate::message::{self, Failure};
+use crate::model_file::{ModelFile, skew_lines};
+use crate::warnings;
+use clap::ValueEnum;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::study::{self, CheckDevice, CheckReport, OutputCheck};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Semantics, tensor_file};
+
+/// Rows of random input: enough for a kernel's edges to lie inside.
+const RANDOM_BATCH: usize = 3;
+
+const EXIT_CODES: &str = "Exit codes: 0 all within tolerance; 1 not so; 2 it could not be checked.";
+
+/// Compare a device with the plain reference, operator by operator and end to end
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES, after_long_help = object::help(EXIT_CODES))]
+pub(crate) struct CheckArguments {
+    /// A model.json, or the folder that holds it
+    model: PathBuf,
+    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
+    /// the model, else random numbers]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Outputs recorded elsewhere to compare with too, for example by TF.js
+    #[arg(long, value_name = "FILE")]
+    expected: Option<PathBuf>,
+    /// What to check. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
+    #[arg(long, value_enum, default_value = "gpu")]
+    device: CheckDeviceArgument,
+    #[command(flatten)]
+    read: ReadArguments,
+    #[command(flatten)]
+    bad_ids: BadIdArguments,
+    /// Print the report as one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--device`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CheckDeviceArgument {
+    /// The GPU
+    Gpu,
+    /// The CPU. It computes the reference's own answers today: --expected is what makes it a check
+    Cpu,
+}
+
+/// Runs the verb.
+pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let options = LoadOptions { on_bad_id: arguments.bad_ids.policy(), ..arguments.read.options() };
+    let file = ModelFile::load(&arguments.model, options)?;
+    let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, RANDOM_BATCH)?;
+    if let (Some(_), Origin::Random { .. }) = (&arguments.expected, &origin) {
+        let error = Error::new(ErrorKind::Input, "expected outputs do not belong to random inputs");
+        return Err(error.hint("give the inputs they were recorded for with --input").into());
+    }
+    let expected = arguments.expected.as_deref().map(|path| expected(path, &file.model)).transpose()?;
+    for line in skew_lines(&file.model) {
+        message::note(&line);
+    }
+    let report = compare(arguments, &file.model, &inputs, expected.as_ref(), &origin)?;
+    let not_finite = warnings::not_finite_inputs(&inputs);
+    for line in warnings::bad_ids(&report.bad_ids, options.on_bad_id).iter().chain(&not_finite) {
+        message::warning(line);
+    }
+    if arguments.json {
+        let object = object::object(&report, &file.model, &origin, &not_finite);
+        serde_json::to_writer(&mut *out, &object)?;
+        writeln!(out)?;
+    } else {
+        report::write(&report, out)?;
+    }
+    // What there is to do comes after what there is.
+    out.flush()?;
+    if let Some(hint) = semantics_hint(arguments, &file.model, &report) {
+        message::hint(&hint);
+    }
+    Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks the device, and says which it is.
+fn compare(
+    arguments: &CheckArguments,
+    model: &Model,
+    inputs: &NamedTensors,
+    expected: Option<&NamedTensors>,
+    origin: &Origin,
+) -> Result<CheckReport> {
+    let device = match arguments.device {
+        CheckDeviceArgument::Gpu => CheckDevice::Gpu(LimitsPreset::Full),
+        CheckDeviceArgument::Cpu => CheckDevice::Cpu,
+    };
+    let report = study::check(model, inputs, expected, device).map_err(|error| {
+        match (&arguments.expected, error.kind()) {
+            // The model's own shapes fit: they were inferred when it was loaded.
+            (Some(path), ErrorKind::Shape) => {
+                error.at(path.display().to_string()).hint("give the outputs that were recorded for these inputs")
+            }
+            _ => origin.blame(error),
+        }
+    })?;
+    message::note(&format!("device: {}", report.device));
+    if device == CheckDevice::Cpu && expected.is_none() {
+        message::note("the CPU computes the reference's own answers today; --expected FILE is what makes this a check");
+    }
+    Ok(report)
+}
+
+/// What may be wrong where every operator is right and only the expectation is not met.
+fn semantics_hint(arguments: &CheckArguments, model: &Model, report: &CheckReport) -> Option<String> {
+    let path = arguments.expected.as_ref()?;
+    let is_met = |output: &OutputCheck| output.difference.is_within();
+    if model.skews().is_empty() || report.first_wrong_node().is_some() || report.outputs.iter().all(is_met) {
+        return None;
+    }
+    let (other, option) = match model.options().semantics {
+        Semantics::TfJs => ("Keras", Semantics::Keras),
+        Semantics::Keras => ("TF.js", Semantics::TfJs),
+    };
+    Some(format!(
+        "TF.js and Keras differ for this model; was {} recorded from {other}? try --semantics {option}",
+        path.display()
+    ))
+}
+
+/// The expected outputs; an error if one of them is none of the model's, or if there are none.
+fn expected(path: &Path, model: &Model) -> Result<NamedTensors> {
+    let expected = tensor_file::read(path).map_err(|error| input::path_hint(error, "--expected"))?;
+    let outputs: Vec<&str> = model.graph().outputs().iter().map(|(name, _)| name.as_str()).collect();
+    let unknown = expected.names().find(|name| !outputs.contains(name)).map(str::to_string);
+    let what = match unknown {
+        Some(name) => format!("the model has no output called `{name}`"),
+        None if expected.is_empty() => "there are no tensors in it".to_string(),
+        None => return Ok(expected),
+    };
+    Err(Error::new(ErrorKind::Input, what)
+        .at(path.display().to_string())
+        .hint(format!("the model's outputs are: {}", outputs.join(", "))))
+}

@@ -1,0 +1,9 @@
+//! JSON: `{"name": nested arrays}`, the form to write by hand.
+//!
+//! The nesting must be a dense array of one kind of value.
+
+mod read;
+mod write;
+
+pub(super) use read::read;
+pub(super) use write::write;
