@@ -13,9 +13,8 @@
 //! let inputs = tensor_file::read("examples/shop_rank/input.safetensors")?;
 //!
 //! let prediction = session.predict(&inputs)?;
-//! let score = prediction.outputs.get("score").expect("the model's output");
-//! assert_eq!(score.shape(), [200, 1]);
-//! let best = (0..200).max_by(|&a, &b| score.as_f32().unwrap()[a].total_cmp(&score.as_f32().unwrap()[b]));
+//! let scores = prediction.outputs.get("score").expect("the model's output").as_f32()?;
+//! let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
 //! assert_eq!(best, Some(141));
 //! # Ok::<(), tfjs_wgpu::Error>(())
 //! ```

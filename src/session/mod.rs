@@ -226,3 +226,15 @@ fn predict_in_pieces(
     };
     names.into_iter().map(join).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_and_models_are_shared_by_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Session>();
+        shared::<Model>();
+    }
+}
