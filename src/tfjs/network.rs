@@ -13,7 +13,7 @@ use crate::graph::NodeId;
 use crate::model::LayerSummary;
 use crate::ops::{Cast, NotEqual};
 use crate::tensor::{DType, Shape, TensorType};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The outputs of the model by name, and its layers for a summary.
 pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<(Outputs, Vec<LayerSummary>)> {
@@ -22,15 +22,27 @@ pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<
         inputs.push(Value::unmasked(model_input(network, tensor, lowering)?));
     }
     let values = lower_network(network, &inputs, lowering)?;
-    let mut outputs: Outputs = Vec::with_capacity(values.len());
-    let mut times_named: HashMap<&str, usize> = HashMap::new();
-    for (tensor, value) in network.outputs.iter().zip(values) {
-        let times = times_named.entry(&tensor.layer).or_default();
-        let name = if *times == 0 { tensor.layer.clone() } else { format!("{}_{times}", tensor.layer) };
-        *times += 1;
-        outputs.push((name, value.id));
-    }
+    let names = output_names(network);
+    let outputs = names.into_iter().zip(values).map(|(name, value)| (name, value.id)).collect();
     Ok((outputs, summary::layers(network, lowering)))
+}
+
+/// The layers' names, numbered from the second output of a layer on; no name twice, whatever layers are called.
+fn output_names(network: &Network) -> Vec<String> {
+    let mut taken: HashSet<String> = network.outputs.iter().map(|tensor| tensor.layer.clone()).collect();
+    let mut next_numbers: HashMap<&str, usize> = HashMap::new();
+    let mut names = Vec::with_capacity(network.outputs.len());
+    for tensor in &network.outputs {
+        let number = next_numbers.entry(&tensor.layer).or_default();
+        let mut name = tensor.layer.clone();
+        while *number > 0 && !taken.insert(name.clone()) {
+            name = format!("{}_{number}", tensor.layer);
+            *number += 1;
+        }
+        *number = (*number).max(1);
+        names.push(name);
+    }
+    names
 }
 
 /// Adds the input that an InputLayer stands for.
@@ -46,41 +58,55 @@ fn model_input(network: &Network, tensor: &TensorRef, lowering: &mut Lowering) -
 
 fn input_type(layer: &Layer, lowering: &mut Lowering) -> Result<TensorType> {
     let config = Config::new(&layer.config);
+    config.refuse_unless_off("sparse")?;
+    config.refuse_unless_off("ragged")?;
+    let mut sample = Vec::new();
+    for (axis, dim) in declared_sample(layer)?.into_iter().enumerate() {
+        sample.push(match dim.or(lowering.options.open_size) {
+            Some(size) => size,
+            None => {
+                return Err(Error::unsupported(format!("dimension {} of the input has no fixed size", axis + 1))
+                    .cause("only the batch may stay open")
+                    .hint("say its size with --open-size N (LoadOptions::open_size), and give inputs of that size"));
+            }
+        });
+        lowering.open_size_used |= dim.is_none();
+    }
+    Ok(TensorType::new(Shape::batched(&sample), declared_dtype(layer)?))
+}
+
+/// The dimensions of a sample as an InputLayer declares them; none where it leaves one open.
+fn declared_sample(layer: &Layer) -> Result<Vec<Option<usize>>> {
+    let config = Config::new(&layer.config);
     if config.get("batch_shape").is_some() {
         return Err(super::topology::keras_3());
     }
-    config.refuse_unless_off("sparse")?;
-    config.refuse_unless_off("ragged")?;
-    let mut dims = match (config.get("batch_input_shape"), config.get("input_shape"), config.get("input_dim")) {
-        (Some(shape), _, _) => json::array("batch_input_shape", shape)?.iter().skip(1).collect::<Vec<_>>(),
-        (None, Some(shape), _) => json::array("input_shape", shape)?.iter().collect(),
-        (None, None, Some(size)) if layer.class == "InputLayer" => vec![size],
-        _ => {
+    let dims = match (config.get("batch_input_shape"), config.get("input_shape")) {
+        (Some(shape), _) => json::array("batch_input_shape", shape)?.get(1..).unwrap_or_default(),
+        (None, Some(shape)) => json::array("input_shape", shape)?,
+        (None, None) => {
             return Err(Error::format("the model does not say the shape of its input")
                 .cause("its first layer has neither `batch_input_shape` nor `input_shape`"));
         }
     };
-    let mut sample = Vec::with_capacity(dims.len());
-    for (axis, dim) in dims.drain(..).enumerate() {
-        if dim.is_null() {
-            let size = lowering.options.open_size.ok_or_else(|| {
-                Error::unsupported(format!("dimension {} of the input has no fixed size", axis + 1))
-                    .cause("only the batch may stay open")
-                    .hint("say its size with --open-size N (LoadOptions::open_size), and give inputs of that size")
-            })?;
-            lowering.open_size_used = true;
-            sample.push(size);
-            continue;
-        }
-        sample.push(json::size("batch_input_shape", dim)?);
-    }
-    let dtype = match config.string("dtype")? {
-        None | Some("float32" | "float16" | "float64") => DType::F32,
-        Some("int32" | "int64" | "int16" | "int8" | "uint8") => DType::I32,
-        Some("bool") => DType::Bool,
-        Some(other) => return Err(Error::unsupported(format!("inputs of dtype {other} are not supported"))),
+    let size = |dim: &serde_json::Value| {
+        if dim.is_null() { Ok(None) } else { json::size("batch_input_shape", dim).map(Some) }
     };
-    Ok(TensorType::new(Shape::batched(&sample), dtype))
+    dims.iter().map(size).collect()
+}
+
+fn declared_dtype(layer: &Layer) -> Result<DType> {
+    let config = Config::new(&layer.config);
+    // A dtype policy is an object, and always one of floats.
+    if config.get("dtype").is_some_and(serde_json::Value::is_object) {
+        return Ok(DType::F32);
+    }
+    match config.string("dtype")? {
+        None | Some("float32" | "float16" | "float64") => Ok(DType::F32),
+        Some("int32" | "int64" | "int16" | "int8" | "uint8") => Ok(DType::I32),
+        Some("bool") => Ok(DType::Bool),
+        Some(other) => Err(Error::unsupported(format!("inputs of dtype {other} are not supported"))),
+    }
 }
 
 /// The outputs of `network` for `inputs`.
@@ -168,17 +194,20 @@ fn lower_call(
 /// The tensor given to a model inside a model, in the dtype of the InputLayer that takes it: TF.js and Keras cast.
 fn conform(network: &Network, tensor: &TensorRef, given: NodeId, lowering: &mut Lowering) -> Result<NodeId> {
     let layer = network.layers.iter().find(|layer| layer.name == tensor.layer);
-    // A Sequential model built by its first call says no shape.
-    let Some(Ok(wanted)) = layer.map(|layer| input_type(layer, lowering)) else { return Ok(given) };
+    // A Sequential model built by its first call declares nothing.
+    let Some((layer, Ok(wanted))) = layer.map(|layer| (layer, declared_sample(layer))) else { return Ok(given) };
     let found = lowering.builder.ty(given).clone();
-    if found.shape != wanted.shape {
-        return Err(Error::unsupported(format!("its input `{}` takes {wanted} and is given {found}", tensor.layer))
+    let sample = found.shape.sample();
+    let fits = |(wanted, found): (&Option<usize>, &usize)| wanted.is_none_or(|size| size == *found);
+    if sample.len() != wanted.len() || !wanted.iter().zip(&sample).all(fits) {
+        return Err(Error::unsupported(format!("its input `{}` has another shape than {found}", tensor.layer))
             .hint("call the model with a tensor of its input's shape"));
     }
-    if found.dtype == wanted.dtype || wanted.dtype == DType::Bool {
-        return Ok(given);
+    match declared_dtype(layer)? {
+        dtype if dtype == found.dtype => Ok(given),
+        DType::Bool => Err(Error::unsupported(format!("its input `{}` takes booleans, not {found}", tensor.layer))),
+        dtype => lowering.builder.op(&network.name, Cast { to: dtype }, &[given]),
     }
-    lowering.builder.op(&network.name, Cast { to: wanted.dtype }, &[given])
 }
 
 /// TF.js runs a model inside a model without incoming masks and drops the masks of its outputs; Keras does neither.

@@ -4,3 +4,4 @@ mod artifact;
 mod hostile;
 mod mutated;
 mod tensor_file;
+mod topologies;

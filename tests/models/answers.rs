@@ -1,6 +1,6 @@
 //! Recorded answers: each model against TF.js's with tfjs semantics and against Keras' with keras semantics.
 
-use crate::goldens::{Golden, all, golden};
+use crate::goldens::{Golden, all, golden, gpu};
 use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::{Device, NamedTensors, Semantics, Session, Tensor};
@@ -40,16 +40,6 @@ fn describe(golden: &Golden, report: &CheckReport) -> String {
         .map(|output| format!("{} against {}: {:?}", output.name, output.against, output.difference))
         .collect();
     format!("{}: {} {}", golden.name, node.unwrap_or_default(), outputs.join("; "))
-}
-
-/// Whether the GPU can be tested; with REQUIRE_GPU=1 it must be.
-fn gpu() -> bool {
-    let found = !tfjs_wgpu::gpu::adapters().is_empty();
-    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-    if !found {
-        eprintln!("skipped: no GPU adapter");
-    }
-    found
 }
 
 #[test]

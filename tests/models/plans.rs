@@ -1,6 +1,6 @@
 //! Golden plans: how many dispatches, submits, bytes and pipelines a prediction takes, and what the second one saves.
 
-use crate::goldens::golden;
+use crate::goldens::{golden, gpu};
 use std::sync::Arc;
 use tfjs_wgpu::kernel::DeviceFacts;
 use tfjs_wgpu::plan::{Plan, Retain};
@@ -40,9 +40,7 @@ fn memory_is_shared_where_lifetimes_allow() {
 
 #[test]
 fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
-    if tfjs_wgpu::gpu::adapters().is_empty() {
-        assert_ne!(std::env::var("REQUIRE_GPU").as_deref(), Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-        eprintln!("skipped: no GPU adapter");
+    if !gpu() {
         return;
     }
     let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
