@@ -90,6 +90,28 @@ pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_s
 /// `shaders/lib/special.wgsl`: functions WGSL lacks or leaves imprecise.
 pub(crate) const SPECIAL: Fragment = Fragment { name: "special", source: include_str!("../shaders/lib/special.wgsl") };
 
+/// A buffer of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BufferId {
+    /// All inputs of the model, one after the other.
+    ModelInputs,
+    /// All constants.
+    Weights,
+    /// A slot of activations.
+    Slot(usize),
+}
+
+/// A stretch of device memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// Offset in bytes.
+    pub offset_bytes: u64,
+    /// Length in bytes.
+    pub length_bytes: u64,
+}
+
 /// Which of an operator's values a binding shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
@@ -97,6 +119,11 @@ pub enum Operand {
     Input(usize),
     /// The operator's output.
     Output,
+    /// All inputs of the model at once, for a kernel that reads many of them; where each stands is in
+    /// its parameters.
+    ModelInputs,
+    /// All constants at once, for a kernel that reads many of them; where each stands is in its parameters.
+    Weights,
 }
 
 /// One storage binding of a kernel.
@@ -104,7 +131,8 @@ pub enum Operand {
 pub struct Binding {
     /// The value.
     pub operand: Operand,
-    /// The window of the value in bytes; `None` for all of it.
+    /// The window of the value (of the whole buffer for [`Operand::ModelInputs`] and [`Operand::Weights`]) in bytes;
+    /// `None` for all of it.
     pub window_bytes: Option<std::ops::Range<u64>>,
 }
 
@@ -117,6 +145,16 @@ impl Binding {
     /// All of the output.
     pub fn output() -> Self {
         Binding { operand: Operand::Output, window_bytes: None }
+    }
+
+    /// All inputs of the model.
+    pub fn model_inputs() -> Self {
+        Binding { operand: Operand::ModelInputs, window_bytes: None }
+    }
+
+    /// A window of all constants.
+    pub fn weights(window_bytes: std::ops::Range<u64>) -> Self {
+        Binding { operand: Operand::Weights, window_bytes: Some(window_bytes) }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::device::Gpu;
 use crate::graph::Source;
-use crate::plan::{BufferId, Plan};
+use crate::kernel::BufferId;
+use crate::plan::Plan;
 use crate::timeline::Timeline;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
@@ -46,6 +47,7 @@ impl Growing {
 #[derive(Debug)]
 pub(super) struct Memory {
     weights: wgpu::Buffer,
+    pub(super) inputs: Growing,
     slots: Vec<Growing>,
     pub(super) staging: Growing,
     guard_bytes: u64,
@@ -58,14 +60,15 @@ impl Memory {
         let weights = Growing::new(gpu, "weights", usage, plan.weight_bytes(), timeline).buffer;
         upload_weights(gpu, plan, &weights, timeline);
         let slots = plan.slots().iter().map(|_| Growing::new(gpu, "slot", usage, 0, timeline)).collect();
+        let inputs = Growing::new(gpu, "inputs", usage, 0, timeline);
         let staging_usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = Growing::new(gpu, "staging", staging_usage, 0, timeline);
-        Memory { weights, slots, staging, guard_bytes: if guarded { GUARD_BYTES } else { 0 } }
+        Memory { weights, inputs, slots, staging, guard_bytes: if guarded { GUARD_BYTES } else { 0 } }
     }
 
     /// Gives the memory of all batches back.
     pub(super) fn release(&mut self, gpu: &Gpu, timeline: &mut Timeline) {
-        for growing in self.slots.iter_mut().chain([&mut self.staging]) {
+        for growing in self.slots.iter_mut().chain([&mut self.inputs, &mut self.staging]) {
             *growing = Growing::new(gpu, growing.label, growing.usage, 0, timeline);
         }
     }
@@ -79,7 +82,7 @@ impl Memory {
         download_bytes: u64,
         timeline: &mut Timeline,
     ) -> bool {
-        let mut grown = false;
+        let mut grown = self.inputs.grow(gpu, plan.model_input_bytes(batch), timeline);
         for (growing, slot) in self.slots.iter_mut().zip(plan.slots()) {
             grown |= growing.grow(gpu, slot.bytes(batch) + self.guard_bytes, timeline);
         }
@@ -89,6 +92,7 @@ impl Memory {
 
     pub(super) fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
         match id {
+            BufferId::ModelInputs => &self.inputs.buffer,
             BufferId::Weights => &self.weights,
             BufferId::Slot(slot) => &self.slots[slot].buffer,
         }
@@ -96,7 +100,7 @@ impl Memory {
 
     /// The length to bind for a value of `bytes` in `buffer`: with its guard, if it has one.
     pub(super) fn bound_bytes(&self, buffer: BufferId, bytes: u64) -> u64 {
-        let guard = if buffer == BufferId::Weights { 0 } else { self.guard_bytes };
+        let guard = if matches!(buffer, BufferId::Slot(_)) { self.guard_bytes } else { 0 };
         (bytes + guard).max(4)
     }
 

@@ -5,7 +5,8 @@ use super::memory::{GUARD_BYTES, GUARD_WORD, Memory};
 use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::plan::{Dispatch, Plan, Region, Retain};
+use crate::kernel::{BufferId, Region};
+use crate::plan::{Dispatch, Plan, Retain};
 use crate::reference::input;
 use crate::tensor::{NamedTensors, Tensor};
 use crate::timeline::Timeline;
@@ -258,12 +259,14 @@ fn write_inputs(
     if retain == Retain::All {
         memory.write_guards(gpu);
     }
+    let mut words: Vec<u32> = Vec::new();
     for (id, node) in plan.graph().inputs() {
-        let words = input(inputs, &node.name)?.to_words();
-        let region = plan.region(id, batch);
-        gpu.queue.write_buffer(memory.buffer(region.buffer), region.offset_bytes, bytemuck::cast_slice(&words));
-        timeline.count("upload_bytes", 4 * words.len() as u64);
+        words.resize((plan.region(id, batch).offset_bytes / 4) as usize, 0);
+        let given = input(inputs, &node.name)?.to_words();
+        timeline.count("upload_bytes", 4 * given.len() as u64);
+        words.extend_from_slice(&given);
     }
+    gpu.queue.write_buffer(&memory.inputs.buffer, 0, bytemuck::cast_slice(&words));
     Ok(())
 }
 
@@ -318,8 +321,7 @@ fn read_back(
         let start = (download.staging_offset_bytes / 4) as usize;
         values.push((download.node, Tensor::from_words(&shape, node.ty.dtype, &words[start..start + length])?));
         let guard = &words[start + length..start + (download.region.length_bytes / 4) as usize];
-        let guarded =
-            retain == Retain::All && length > 0 && !matches!(download.region.buffer, crate::plan::BufferId::Weights);
+        let guarded = retain == Retain::All && length > 0 && matches!(download.region.buffer, BufferId::Slot(_));
         if guarded && guard.iter().any(|&word| word != GUARD_WORD) {
             overrun.get_or_insert(download.node);
         }

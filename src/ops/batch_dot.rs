@@ -8,7 +8,7 @@ use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expec
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
-use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Multiplies two batches of tensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +64,16 @@ impl Operator for BatchDot {
                 return Err(Error::shape(format!("{input} has no batch")));
             }
         }
+        if left.shape.is_shared() != right.shape.is_shared() {
+            return Err(Error::shape(format!("{left} and {right} have different batches")));
+        }
         if left.shape.dims()[self.axes[0]] != right.shape.dims()[self.axes[1]] {
             return Err(Error::shape(format!(
                 "axis {} of {left} and axis {} of {right} differ",
                 self.axes[0], self.axes[1]
             )));
         }
-        Ok(TensorType::f32(Shape::batched(&self.sample(&left.shape.sample(), &right.shape.sample()))))
+        Ok(TensorType::f32(left.shape.with_sample(&self.sample(&left.shape.sample(), &right.shape.sample()))))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {

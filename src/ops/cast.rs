@@ -40,11 +40,12 @@ impl Operator for Cast {
         Ok(inputs[0].cast(self.to))
     }
 
+    /// A boolean is a float on the GPU.
+    fn is_view(&self, inputs: &[&TensorType]) -> bool {
+        inputs[0].dtype == self.to || (inputs[0].dtype == DType::Bool && self.to == DType::F32)
+    }
+
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let from = request.inputs[0].dtype;
-        if from == self.to || (from == DType::Bool && self.to == DType::F32) {
-            return Ok(Vec::new());
-        }
         let count = request.output.len();
         let params = CastParams { count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
         let entry_point = if self.to == DType::I32 { "to_int32" } else { "to_float32" };

@@ -8,7 +8,7 @@
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
-use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Marks or counts ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Operator for CategoryEncoding {
         if self.tokens == 0 || self.tokens > i32::MAX as usize {
             return Err(Error::shape(format!("{} tokens cannot be told apart by int32 ids", self.tokens)));
         }
-        Ok(TensorType::f32(Shape::batched(&[self.tokens])))
+        Ok(TensorType::f32(ids.shape.with_sample(&[self.tokens])))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {

@@ -36,7 +36,7 @@ impl Operator for Dense {
         let Some((&last, leading)) = x.shape.dims().split_last() else {
             return Err(Error::shape("a scalar has no last dimension"));
         };
-        if last != depth || bias_units != units || last == Dim::Batch {
+        if last != depth || bias_units != units || !matches!(last, Dim::Fixed(_)) {
             return Err(Error::shape(format!("input {x}, kernel {kernel} and bias {bias} do not fit")));
         }
         Ok(TensorType::f32(Shape::new([leading, &[units]].concat())))

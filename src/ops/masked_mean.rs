@@ -7,7 +7,7 @@
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
-use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Averages the steps that a mask keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,10 @@ impl Operator for MaskedMean {
         expect_dtype(x, &[DType::F32])?;
         expect_dtype(mask, &[DType::Bool])?;
         let sample = x.shape.sample();
-        if !x.shape.is_batched() || sample.len() < 2 || mask.shape != Shape::batched(&sample[..1]) {
+        if !x.shape.is_batched() || sample.len() < 2 || mask.shape != x.shape.with_sample(&sample[..1]) {
             return Err(Error::shape(format!("mask {mask} does not cover the steps of {x}")));
         }
-        Ok(TensorType::f32(Shape::batched(&sample[1..])))
+        Ok(TensorType::f32(x.shape.with_sample(&sample[1..])))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {

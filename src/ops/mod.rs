@@ -51,6 +51,7 @@ catalogue! {
     concatenate::Concatenate,
     dense::Dense,
     embedding::Embedding,
+    expand::Expand,
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,

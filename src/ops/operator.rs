@@ -1,7 +1,7 @@
 //! The questions every operator answers.
 
 use crate::error::{Error, Result};
-use crate::kernel::{DeviceFacts, Kernel};
+use crate::kernel::{DeviceFacts, Kernel, Region};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType, Tolerance};
 use std::fmt;
 
@@ -33,6 +33,8 @@ pub struct KernelRequest<'a> {
     pub inputs: &'a [ConcreteType],
     /// The type of the output.
     pub output: &'a ConcreteType,
+    /// Where each input stands, for kernels that bind all of a buffer.
+    pub places: &'a [Region],
     /// The device.
     pub device: &'a DeviceFacts,
 }
@@ -57,7 +59,12 @@ pub trait Operator: fmt::Debug {
     /// The plain answer: obvious loops, accumulating in f64, never optimised. `inputs` fit [`Operator::infer`].
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor>;
 
-    /// The dispatches that compute the output on a GPU. None means that the output is the first input's bytes.
+    /// Whether the output is the first input's words as they are, so that nothing needs to run.
+    fn is_view(&self, _inputs: &[&TensorType]) -> bool {
+        false
+    }
+
+    /// The dispatches that compute the output on a GPU; not asked of a view.
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>>;
 
     /// The tolerance class for inputs of these types.

@@ -6,7 +6,7 @@ use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
-use crate::tensor::{Shape, Tensor, TensorType, Tolerance, row_major_strides};
+use crate::tensor::{Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Repeats each sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Operator for Repeat {
             return Err(Error::shape(format!("repeats samples of a batch, not {x}")));
         }
         let sample = [vec![self.count], x.shape.sample()].concat();
-        Ok(TensorType::new(Shape::batched(&sample), x.dtype))
+        Ok(TensorType::new(x.shape.with_sample(&sample), x.dtype))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {

@@ -6,7 +6,7 @@
 use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_inputs};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
-use crate::tensor::{Shape, Tensor, TensorType, Tolerance, element_count};
+use crate::tensor::{Tensor, TensorType, Tolerance, element_count};
 
 /// Gives each sample another shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Operator for Reshape {
         if !x.shape.is_batched() {
             return Err(Error::shape(format!("reshapes samples of a batch, not {x}")));
         }
-        let shape = Shape::batched(&self.sample);
+        let shape = x.shape.with_sample(&self.sample);
         let (from, to) = (x.shape.sample_len(), element_count(&self.sample)?);
         if from != to {
             return Err(Error::shape(format!("{} has {from} elements a sample, {shape} has {to}", x.shape)));
@@ -38,6 +38,10 @@ impl Operator for Reshape {
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         let shape = [&inputs[0].shape()[..1], &self.sample].concat();
         inputs[0].clone().reshaped(&shape)
+    }
+
+    fn is_view(&self, _: &[&TensorType]) -> bool {
+        true
     }
 
     fn kernels(&self, _: &KernelRequest<'_>) -> Result<Vec<Kernel>> {

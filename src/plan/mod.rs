@@ -11,8 +11,9 @@ pub use slots::Slot;
 
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
-use crate::kernel::{DeviceFacts, Kernel, Operand};
+use crate::kernel::{Binding, BufferId, DeviceFacts, Kernel, Operand, Region};
 use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
+use crate::tensor::TensorType;
 use slots::SlotPool;
 use std::sync::Arc;
 
@@ -24,26 +25,6 @@ pub enum Retain {
     Outputs,
     /// Every value, each in its own memory, to be looked at.
     All,
-}
-
-/// A buffer of the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BufferId {
-    /// All constants.
-    Weights,
-    /// A slot of activations.
-    Slot(usize),
-}
-
-/// A stretch of device memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Region {
-    /// The buffer.
-    pub buffer: BufferId,
-    /// Offset in bytes.
-    pub offset_bytes: u64,
-    /// Length in bytes.
-    pub length_bytes: u64,
 }
 
 /// One kernel with its memory.
@@ -74,13 +55,26 @@ pub struct Counts {
     pub work: Cost,
 }
 
+/// Where a value is, for any batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// The model's input with this position.
+    Input(usize),
+    /// This many bytes into the weights.
+    Weight(u64),
+    /// At the start of a slot.
+    Slot(usize),
+}
+
 /// How a graph runs on a device.
 #[derive(Debug, Clone)]
 pub struct Plan {
     graph: Arc<Graph>,
     facts: DeviceFacts,
-    /// Per node: the buffer of its value and the offset in it.
-    places: Vec<(BufferId, u64)>,
+    /// Per node: where its value is.
+    homes: Vec<Home>,
+    /// The types of the model's inputs in order.
+    input_types: Vec<TensorType>,
     slots: Vec<Slot>,
     weight_bytes: u64,
 }
@@ -88,48 +82,55 @@ pub struct Plan {
 impl Plan {
     /// Plans `graph` for a device: one kernel group per operator, values in slots by lifetime.
     pub fn new(graph: Arc<Graph>, facts: &DeviceFacts, retain: Retain) -> Result<Plan> {
-        let mut plan = Plan { graph, facts: facts.clone(), places: Vec::new(), slots: Vec::new(), weight_bytes: 0 };
+        let input_types: Vec<TensorType> = graph.inputs().map(|(_, node)| node.ty.clone()).collect();
+        let (homes, slots) = (Vec::new(), Vec::new());
+        let mut plan = Plan { graph, facts: facts.clone(), homes, input_types, slots, weight_bytes: 0 };
         let graph = Arc::clone(&plan.graph);
-        let owners = plan.owners()?;
+        let owners = plan.owners();
         let last_use = last_use(&graph, &owners, retain);
         let mut pool = SlotPool::default();
-        // Inputs are written before anything runs, so none may share memory with a value made before its last use.
-        let mut input_slots =
-            graph.inputs().map(|(_, node)| pool.take(Slot::for_type(&node.ty))).collect::<Vec<_>>().into_iter();
+        let mut inputs = 0..plan.input_types.len();
         for (index, node) in graph.nodes().iter().enumerate() {
-            let place = match &node.source {
-                Source::Constant(value) => (BufferId::Weights, plan.place_weight(node, 4 * value.len() as u64)?),
-                Source::Input => (BufferId::Slot(input_slots.next().unwrap_or_default()), 0),
-                Source::Op(_) if owners[index] != index => plan.places[owners[index]],
-                Source::Op(_) => (BufferId::Slot(pool.take(Slot::for_type(&node.ty))), 0),
+            let home = match &node.source {
+                Source::Constant(value) => Home::Weight(plan.place_weight(node, 4 * value.len() as u64)?),
+                Source::Input => Home::Input(inputs.next().unwrap_or_default()),
+                Source::Op(_) if owners[index] != index => plan.homes[owners[index]],
+                Source::Op(_) => Home::Slot(pool.take(Slot::for_type(&node.ty))),
             };
-            plan.places.push(place);
+            plan.homes.push(home);
             // Given back only after the output has its place: no kernel may read the buffer that it writes.
             let mut owners_seen: Vec<usize> = node.inputs.iter().map(|input| owners[input.index()]).collect();
             owners_seen.push(owners[index]);
             owners_seen.sort_unstable();
             owners_seen.dedup();
             for owner in owners_seen {
-                if let (BufferId::Slot(slot), true) = (plan.places[owner].0, last_use[owner] == index) {
+                if let (Home::Slot(slot), true) = (plan.homes[owner], last_use[owner] == index) {
                     pool.give_back(slot);
                 }
             }
         }
         plan.slots = pool.into_slots();
+        // What the device cannot run is refused here, not at the first prediction.
+        plan.dispatches(1)?;
         Ok(plan)
     }
 
     /// For each node the node whose memory holds its value: its own, or its first input's where no kernel runs.
-    fn owners(&self) -> Result<Vec<usize>> {
+    fn owners(&self) -> Vec<usize> {
         let mut owners = Vec::with_capacity(self.graph.nodes().len());
         for (index, node) in self.graph.nodes().iter().enumerate() {
             let owner = match &node.source {
-                Source::Op(op) if self.kernels(node, op, 1)?.is_empty() => owners[node.inputs[0].index()],
+                Source::Op(op) if self.is_view(node, op) => owners[node.inputs[0].index()],
                 _ => index,
             };
             owners.push(owner);
         }
-        Ok(owners)
+        owners
+    }
+
+    fn is_view(&self, node: &Node, op: &Op) -> bool {
+        let types: Vec<&TensorType> = node.inputs.iter().map(|id| &self.graph.node(*id).ty).collect();
+        op.operator().is_view(&types)
     }
 
     fn place_weight(&mut self, node: &Node, bytes: u64) -> Result<u64> {
@@ -145,9 +146,13 @@ impl Plan {
     }
 
     fn kernels(&self, node: &Node, op: &Op, batch: usize) -> Result<Vec<Kernel>> {
+        if self.is_view(node, op) {
+            return Ok(Vec::new());
+        }
         let inputs: Vec<ConcreteType> = node.inputs.iter().map(|id| self.concrete(*id, batch)).collect();
         let output = ConcreteType { shape: node.ty.shape.resolve(batch), dtype: node.ty.dtype };
-        let request = KernelRequest { inputs: &inputs, output: &output, device: &self.facts };
+        let places: Vec<Region> = node.inputs.iter().map(|id| self.region(*id, batch)).collect();
+        let request = KernelRequest { inputs: &inputs, output: &output, places: &places, device: &self.facts };
         op.operator().kernels(&request).at(|| format!("`{}`", node.name))
     }
 
@@ -173,8 +178,27 @@ impl Plan {
 
     /// Where a node's value is at one batch size.
     pub fn region(&self, id: NodeId, batch: usize) -> Region {
-        let (buffer, offset_bytes) = self.places[id.index()];
-        Region { buffer, offset_bytes, length_bytes: 4 * self.concrete(id, batch).len() as u64 }
+        let length_bytes = 4 * self.concrete(id, batch).len() as u64;
+        let (buffer, offset_bytes) = match self.homes[id.index()] {
+            Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
+            Home::Weight(offset_bytes) => (BufferId::Weights, offset_bytes),
+            Home::Slot(slot) => (BufferId::Slot(slot), 0),
+        };
+        Region { buffer, offset_bytes, length_bytes }
+    }
+
+    /// The bytes of the first `count` inputs of the model, each at an offset that can be bound.
+    fn input_bytes(&self, count: usize, batch: usize) -> u64 {
+        let aligned = |ty: &TensorType| {
+            let elements: usize = ty.shape.resolve(batch).iter().product();
+            (4 * elements as u64).next_multiple_of(self.facts.binding_alignment_bytes)
+        };
+        self.input_types[..count].iter().map(aligned).sum()
+    }
+
+    /// The size of the buffer of all inputs at one batch size.
+    pub fn model_input_bytes(&self, batch: usize) -> u64 {
+        self.input_bytes(self.input_types.len(), batch)
     }
 
     /// The kernels in running order for one batch size.
@@ -186,12 +210,13 @@ impl Plan {
         for (id, node) in self.graph.ids().zip(self.graph.nodes()) {
             let Source::Op(op) = &node.source else { continue };
             for kernel in self.kernels(node, op, batch)? {
-                let region = |binding: &crate::kernel::Binding| {
-                    let value = match binding.operand {
-                        Operand::Input(index) => node.inputs[index],
-                        Operand::Output => id,
+                let region = |binding: &Binding| {
+                    let mut region = match binding.operand {
+                        Operand::Input(index) => self.region(node.inputs[index], batch),
+                        Operand::Output => self.region(id, batch),
+                        Operand::ModelInputs => whole(BufferId::ModelInputs, self.model_input_bytes(batch)),
+                        Operand::Weights => whole(BufferId::Weights, self.weight_bytes),
                     };
-                    let mut region = self.region(value, batch);
                     if let Some(window) = &binding.window_bytes {
                         region.offset_bytes += window.start;
                         region.length_bytes = window.end - window.start;
@@ -211,8 +236,13 @@ impl Plan {
     /// The largest batch whose every slot fits one binding of the device.
     pub fn max_batch(&self) -> usize {
         let limit = self.facts.max_binding_bytes.min(self.facts.max_buffer_bytes);
-        let per_sample = self.slots.iter().map(|slot| slot.bytes_per_sample).max().unwrap_or(0);
-        limit.checked_div(per_sample).map_or(usize::MAX, |batch| usize::try_from(batch).unwrap_or(usize::MAX))
+        let slots = self.slots.iter().map(|slot| slot.bytes_per_sample).max().unwrap_or(0);
+        // An input takes up to an alignment more than its elements.
+        let samples: usize = self.input_types.iter().map(|ty| ty.shape.sample_len()).sum();
+        let paddings = self.facts.binding_alignment_bytes * self.input_types.len() as u64;
+        let most = |limit: u64, per_sample: u64| limit.checked_div(per_sample).unwrap_or(u64::MAX);
+        let batch = most(limit, slots).min(most(limit.saturating_sub(paddings), 4 * samples as u64));
+        usize::try_from(batch).unwrap_or(usize::MAX)
     }
 
     /// What one prediction costs.
@@ -253,6 +283,10 @@ fn last_use(graph: &Graph, owners: &[usize], retain: Retain) -> Vec<usize> {
         last_use[owners[id.index()]] = usize::MAX;
     }
     last_use
+}
+
+fn whole(buffer: BufferId, length_bytes: u64) -> Region {
+    Region { buffer, offset_bytes: 0, length_bytes }
 }
 
 fn too_large(node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {

@@ -15,7 +15,7 @@ impl Slot {
     /// The slot a value of this type needs.
     pub(super) fn for_type(ty: &TensorType) -> Self {
         let bytes = 4 * ty.shape.sample_len() as u64;
-        if ty.shape.is_batched() {
+        if ty.shape.is_batched() && !ty.shape.is_shared() {
             Slot { bytes_per_sample: bytes, fixed_bytes: 0 }
         } else {
             Slot { bytes_per_sample: 0, fixed_bytes: bytes }

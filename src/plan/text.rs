@@ -1,7 +1,8 @@
 //! The stable text form of a plan at one batch size.
 
-use super::{BufferId, Plan, Region};
+use super::Plan;
 use crate::error::Result;
+use crate::kernel::{BufferId, Region};
 use std::fmt::Write;
 
 impl Plan {
@@ -33,6 +34,7 @@ impl Plan {
 fn region(region: &Region) -> String {
     let (start, end) = (region.offset_bytes, region.offset_bytes + region.length_bytes);
     match region.buffer {
+        BufferId::ModelInputs => format!("i[{start}..{end}]"),
         BufferId::Weights => format!("w[{start}..{end}]"),
         BufferId::Slot(slot) => format!("s{slot}[{start}..{end}]"),
     }

@@ -24,8 +24,16 @@ pub(super) fn fit(model: &Model, given: &NamedTensors) -> Result<(NamedTensors, 
     expect_computable(graph, batch)?;
     let mut inputs = NamedTensors::new();
     for (name, tensor) in fitted {
-        let tensor = if tensor.shape()[0] == batch { tensor } else { tensor.repeat_rows(batch)? };
-        inputs.insert(name, tensor);
+        let shared = graph.inputs().any(|(_, node)| node.name == name && node.ty.shape.is_shared());
+        match (tensor.shape()[0], shared) {
+            (1, true) => inputs.insert(name, tensor),
+            (rows, true) => {
+                return Err(Error::input(format!("all samples share input `{name}`, which has {rows} rows"))
+                    .hint("give it one row"));
+            }
+            (rows, false) if rows == batch => inputs.insert(name, tensor),
+            _ => inputs.insert(name, tensor.repeat_rows(batch)?),
+        }
     }
     Ok((inputs, batch))
 }

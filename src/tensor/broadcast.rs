@@ -3,7 +3,7 @@
 use super::{Dim, Shape};
 use crate::error::{Error, Result};
 
-/// The shape both shapes broadcast to. N goes with N or with 1.
+/// The shape both shapes broadcast to. N goes with N, S or 1, S with 1.
 pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
     let rank = left.rank().max(right.rank());
     let aligned = |shape: &Shape, index: usize| match (index + shape.rank()).checked_sub(rank) {
@@ -12,11 +12,12 @@ pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
     };
     let dims = (0..rank).map(|index| match (aligned(left, index), aligned(right, index)) {
         (a, b) if a == b => Ok(a),
+        (Dim::Shared, Dim::Batch) | (Dim::Batch, Dim::Shared) => Ok(Dim::Batch),
         (Dim::Fixed(1), other) | (other, Dim::Fixed(1)) => Ok(other),
         _ => Err(Error::shape(format!("{left} and {right} do not broadcast"))),
     });
     let dims: Vec<Dim> = dims.collect::<Result<_>>()?;
-    if dims.iter().skip(1).any(|dim| *dim == Dim::Batch) {
+    if dims.iter().skip(1).any(|dim| !matches!(dim, Dim::Fixed(_))) {
         return Err(Error::shape(format!("{left} and {right} do not broadcast: N would not stand in front")));
     }
     Ok(Shape::new(dims))
@@ -55,6 +56,9 @@ mod tests {
             (Shape::batched(&[1, 8]), Shape::batched(&[5, 1]), Some("[N, 5, 8]")),
             (Shape::fixed(&[1, 8]), Shape::batched(&[8]), Some("[N, 8]")),
             (Shape::batched(&[3]), Shape::batched(&[4]), None),
+            (Shape::batched(&[3]), Shape::shared(&[1]), Some("[N, 3]")),
+            (Shape::fixed(&[1, 3]), Shape::shared(&[1]), Some("[S, 3]")),
+            (Shape::fixed(&[2, 3]), Shape::shared(&[3]), None),
             (Shape::batched(&[3]), Shape::fixed(&[2, 1, 3]), None),
         ];
         for (left, right, expected) in cases {

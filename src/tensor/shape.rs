@@ -1,4 +1,4 @@
-//! Symbolic shapes: a dimension is a number or the batch N.
+//! Symbolic shapes: a dimension is a number, the batch N, or the one row S that all samples of a batch share.
 
 use super::DType;
 use std::fmt;
@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Dim {
     /// The batch size, known only when a prediction is made.
     Batch,
+    /// One row that all samples of the batch share: what depends on nothing but the one user of many candidates.
+    Shared,
     /// A number known when the model is loaded.
     Fixed(usize),
 }
@@ -16,26 +18,38 @@ impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Dim::Batch => f.write_str("N"),
+            Dim::Shared => f.write_str("S"),
             Dim::Fixed(size) => write!(f, "{size}"),
         }
     }
 }
 
-/// The dimensions of a value inside a model. Values that depend on an input have N as their first dimension;
-/// weights have none.
+/// The dimensions of a value inside a model. Values that depend on an input have N as their first dimension, or S if
+/// they depend on shared inputs alone; weights have neither.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Shape(Vec<Dim>);
 
 impl Shape {
-    /// A shape of the given dimensions. N may stand only in front: layers never touch the batch dimension.
+    /// A shape of the given dimensions. N and S may stand only in front: layers never touch the batch dimension.
     pub fn new(dims: Vec<Dim>) -> Self {
-        debug_assert!(dims.iter().skip(1).all(|dim| *dim != Dim::Batch), "N stands in front");
+        debug_assert!(dims.iter().skip(1).all(|dim| matches!(dim, Dim::Fixed(_))), "N and S stand in front");
         Shape(dims)
     }
 
     /// The shape `[N, sample…]`.
     pub fn batched(sample: &[usize]) -> Self {
         Shape(std::iter::once(Dim::Batch).chain(sample.iter().map(|&size| Dim::Fixed(size))).collect())
+    }
+
+    /// The shape `[S, sample…]`.
+    pub fn shared(sample: &[usize]) -> Self {
+        Shape(std::iter::once(Dim::Shared).chain(sample.iter().map(|&size| Dim::Fixed(size))).collect())
+    }
+
+    /// The shape with the batch dimension of this one, if it has any, and another sample.
+    pub fn with_sample(&self, sample: &[usize]) -> Self {
+        let batch = self.0.first().filter(|dim| !matches!(dim, Dim::Fixed(_))).copied();
+        Shape(batch.into_iter().chain(sample.iter().map(|&size| Dim::Fixed(size))).collect())
     }
 
     /// A shape without N.
@@ -53,24 +67,34 @@ impl Shape {
         self.0.len()
     }
 
-    /// Whether the first dimension is N.
+    /// Whether the first dimension is N or S.
     pub fn is_batched(&self) -> bool {
-        self.0.first() == Some(&Dim::Batch)
+        matches!(self.0.first(), Some(Dim::Batch | Dim::Shared))
     }
 
-    /// The numbers after N; all of them for a shape without N.
+    /// Whether the first dimension is S.
+    pub fn is_shared(&self) -> bool {
+        self.0.first() == Some(&Dim::Shared)
+    }
+
+    /// The numbers after N or S; all of them for a shape without.
     pub fn sample(&self) -> Vec<usize> {
         self.0.iter().filter_map(|dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None }).collect()
     }
 
-    /// The number of elements in one sample (all of them for a shape without N).
+    /// The number of elements in one sample (all of them for a shape without N or S).
     pub fn sample_len(&self) -> usize {
         self.sample().iter().product()
     }
 
     /// The concrete dimensions at a batch of `batch`.
     pub fn resolve(&self, batch: usize) -> Vec<usize> {
-        self.0.iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { batch }).collect()
+        let resolve = |dim: &Dim| match dim {
+            Dim::Batch => batch,
+            Dim::Shared => 1,
+            Dim::Fixed(size) => *size,
+        };
+        self.0.iter().map(resolve).collect()
     }
 
     /// A negative `axis` counted from the end; `None` when it is outside the rank.
@@ -139,5 +163,9 @@ mod tests {
         assert_eq!(shape.axis(-1), Some(2));
         assert_eq!(shape.axis(3), None);
         assert_eq!(TensorType::f32(Shape::fixed(&[])).to_string(), "float32[]");
+        let shared = Shape::shared(&[8]);
+        assert_eq!((shared.to_string().as_str(), shared.resolve(3)), ("[S, 8]", vec![1, 8]));
+        assert_eq!(shared.with_sample(&[2, 2]), Shape::shared(&[2, 2]));
+        assert_eq!(Shape::fixed(&[8]).with_sample(&[3]), Shape::fixed(&[3]));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use tfjs_wgpu::gpu::{LimitsPreset, adapters};
 use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::kernel::DeviceFacts;
+use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Region};
 use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
@@ -21,6 +21,8 @@ pub(crate) struct Case {
 enum Operand {
     /// A value with a batch in front.
     Input(Tensor),
+    /// A value of one row that the batch shares.
+    Shared(Tensor),
     /// A weight.
     Constant(Arc<Tensor>),
 }
@@ -28,7 +30,7 @@ enum Operand {
 impl Operand {
     fn tensor(&self) -> &Tensor {
         match self {
-            Operand::Input(tensor) => tensor,
+            Operand::Input(tensor) | Operand::Shared(tensor) => tensor,
             Operand::Constant(tensor) => tensor,
         }
     }
@@ -36,6 +38,7 @@ impl Operand {
     fn ty(&self) -> TensorType {
         let shape = match self {
             Operand::Input(tensor) => Shape::batched(&tensor.shape()[1..]),
+            Operand::Shared(tensor) => Shape::shared(&tensor.shape()[1..]),
             Operand::Constant(tensor) => Shape::fixed(tensor.shape()),
         };
         TensorType::new(shape, self.tensor().dtype())
@@ -49,6 +52,12 @@ impl Case {
 
     pub(crate) fn input(mut self, tensor: Tensor) -> Self {
         self.operands.push(Operand::Input(tensor));
+        self
+    }
+
+    /// A value of one row that the batch shares.
+    pub(crate) fn shared(mut self, tensor: Tensor) -> Self {
+        self.operands.push(Operand::Shared(tensor));
         self
     }
 
@@ -66,7 +75,7 @@ impl Case {
     fn batch(&self) -> usize {
         let rows = |operand: &Operand| match operand {
             Operand::Input(tensor) => Some(tensor.shape()[0]),
-            Operand::Constant(_) => None,
+            Operand::Shared(_) | Operand::Constant(_) => None,
         };
         self.operands.iter().find_map(rows).unwrap_or(1)
     }
@@ -103,6 +112,7 @@ impl Case {
     fn check_empty_batch(&self) {
         let empty = |operand: &Operand| match operand {
             Operand::Input(tensor) => Operand::Input(tensor.rows(0, 0).expect("no rows")),
+            Operand::Shared(tensor) => Operand::Shared(tensor.clone()),
             Operand::Constant(tensor) => Operand::Constant(Arc::clone(tensor)),
         };
         let operands: Vec<Operand> = self.operands.iter().map(empty).collect();
@@ -116,7 +126,8 @@ impl Case {
         let inputs: Vec<_> = operands.map(|tensor| concrete(tensor.shape().to_vec(), tensor.dtype())).collect();
         let ty = empty.output_type();
         let output = concrete(ty.shape.resolve(0), ty.dtype);
-        let request = KernelRequest { inputs: &inputs, output: &output, device: &DeviceFacts::FLOOR };
+        let places = vec![Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 0 }; inputs.len()];
+        let request = KernelRequest { inputs: &inputs, output: &output, places: &places, device: &DeviceFacts::FLOOR };
         for kernel in self.op.operator().kernels(&request).expect("kernels") {
             assert_eq!(kernel.workgroups[0], 0, "{}: {}: {kernel}", self.op, self.name);
         }
@@ -184,7 +195,7 @@ fn model(cases: &[&Case]) -> (Model, NamedTensors) {
         for (position, operand) in case.operands.iter().enumerate() {
             let name = format!("{index}.{position}");
             operands.push(match operand {
-                Operand::Input(tensor) => {
+                Operand::Input(tensor) | Operand::Shared(tensor) => {
                     inputs.insert(&name, tensor.clone());
                     builder.input(&name, operand.ty()).expect("a new name")
                 }
@@ -234,6 +245,7 @@ fn ty(text: &str) -> TensorType {
     let numbers = |dims: &[&str]| dims.iter().map(|dim| dim.parse().expect("a number")).collect::<Vec<usize>>();
     let shape = match dims.split_first() {
         Some((&"N", sample)) => Shape::batched(&numbers(sample)),
+        Some((&"S", sample)) => Shape::shared(&numbers(sample)),
         _ => Shape::fixed(&numbers(&dims)),
     };
     TensorType::new(shape, dtype)

@@ -12,6 +12,7 @@ mod category_encoding;
 mod concatenate;
 mod dense;
 mod embedding;
+mod expand;
 mod l2_normalize;
 mod layer_normalization;
 mod masked_mean;

@@ -54,7 +54,7 @@ pub(crate) fn object(model: &Model, batch: usize) -> Result<Value> {
 
 fn shape(shape: &Shape) -> Value {
     let dim = |dim: &Dim| match dim {
-        Dim::Batch => Value::Null,
+        Dim::Batch | Dim::Shared => Value::Null,
         Dim::Fixed(size) => (*size).into(),
     };
     shape.dims().iter().map(dim).collect()

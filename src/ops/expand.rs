@@ -1,0 +1,54 @@
+//! One row for every sample of a batch: what the samples of a batch share, where an operator needs it for each of them.
+//!
+//! `output[n, …] = x[0, …]`; `x: [S, …]`, output `[N, …]`, with the N of the second input, whose values are not read.
+//! No layer of Keras or TF.js: made where one user meets many candidates.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided_copy::{self, Block};
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Shader};
+use crate::tensor::{Tensor, TensorType, Tolerance, row_major_strides};
+
+/// Gives every sample the shared row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expand;
+
+pub(super) const SHADERS: &[Shader] = &[];
+
+impl Operator for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x, like] = expect_inputs(inputs)?;
+        if !x.shape.is_shared() || !like.shape.is_batched() || like.shape.is_shared() {
+            return Err(Error::shape(format!("gives {x} the batch of {like}, which takes a shared and a batched value")));
+        }
+        Ok(TensorType::new(like.shape.with_sample(&x.shape.sample()), x.dtype))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        inputs[0].repeat_rows(inputs[1].shape()[0])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let mut input_strides = row_major_strides(&request.inputs[0].shape);
+        input_strides[0] = 0;
+        let block = Block {
+            size: &request.output.shape,
+            input_strides: &input_strides,
+            output_strides: &row_major_strides(&request.output.shape),
+            output_offset: 0,
+        };
+        Ok(vec![strided_copy::kernel(&block)?])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+        0
+    }
+}

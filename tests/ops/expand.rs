@@ -1,0 +1,33 @@
+use crate::case::{Case, checks, refuses};
+use crate::values::{AWKWARD, bools, floats, ints, random};
+use tfjs_wgpu::ops::Expand;
+
+fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::new("by hand", Expand)
+            .shared(floats(&[1, 2], &[1.0, 2.0]))
+            .input(random(&[3, 1], 1))
+            .gives(floats(&[3, 2], &[1.0, 2.0, 1.0, 2.0, 1.0, 2.0])),
+        Case::new("ids", Expand).shared(ints(&[1, 1], &[i32::MIN])).input(random(&[2, 1], 1)),
+        Case::new("bools", Expand).shared(bools(&[1, 2], &[true, false])).input(random(&[2, 3], 1)),
+        Case::new("awkward values", Expand).shared(floats(&[1, 10], &AWKWARD)).input(random(&[7, 2], 1)),
+        Case::new("rank 4", Expand).shared(random(&[1, 2, 3, 5], 2)).input(random(&[3, 1], 1)),
+        Case::new("nothing", Expand).shared(floats(&[1, 0], &[])).input(random(&[3, 1], 1)),
+    ];
+    for width in [1, 63, 64, 65, 129] {
+        for batch in [1, 3, 67] {
+            let case = Case::new(format!("[{batch}, {width}]"), Expand);
+            cases.push(case.shared(random(&[1, width], 3)).input(random(&[batch, 1], 4)));
+        }
+    }
+    cases
+}
+
+checks!(cases);
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    refuses(Expand, &["float32[S, 2]", "float32[S, 1]"], "which takes a shared and a batched value");
+    refuses(Expand, &["float32[N, 2]", "float32[N, 1]"], "which takes a shared and a batched value");
+    refuses(Expand, &["float32[S, 2]"], "takes 2 inputs, not 1");
+}
