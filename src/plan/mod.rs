@@ -191,7 +191,8 @@ impl Plan {
     fn input_bytes(&self, count: usize, batch: usize) -> u64 {
         let aligned = |ty: &TensorType| {
             let elements: usize = ty.shape.resolve(batch).iter().product();
-            (4 * elements as u64).next_multiple_of(self.facts.binding_alignment_bytes)
+            // Nothing cannot be bound, so an input without elements has room for one.
+            (4 * elements.max(1) as u64).next_multiple_of(self.facts.binding_alignment_bytes)
         };
         self.input_types[..count].iter().map(aligned).sum()
     }
