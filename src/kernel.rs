@@ -95,7 +95,10 @@ pub(crate) const SPECIAL: Fragment = Fragment { name: "special", source: include
 pub enum BufferId {
     /// All inputs of the model, one after the other.
     ModelInputs,
-    /// All constants.
+    /// Constants that rows are looked up in. They are apart from the others because they are the large ones, and
+    /// several plans of one model share them.
+    Tables,
+    /// All other constants.
     Weights,
     /// A slot of activations.
     Slot(usize),
@@ -119,10 +122,12 @@ pub enum Operand {
     Input(usize),
     /// The operator's output.
     Output,
-    /// All inputs of the model at once, for a kernel that reads many of them; where each stands is in
-    /// its parameters.
+    /// All of [`BufferId::ModelInputs`], for a kernel that reads many of them; where each stands is in its
+    /// parameters.
     ModelInputs,
-    /// All constants at once, for a kernel that reads many of them; where each stands is in its parameters.
+    /// All of [`BufferId::Tables`] that one kernel may bind, likewise.
+    Tables,
+    /// All of [`BufferId::Weights`], likewise.
     Weights,
 }
 
@@ -131,8 +136,7 @@ pub enum Operand {
 pub struct Binding {
     /// The value.
     pub operand: Operand,
-    /// The window of the value (of the whole buffer for [`Operand::ModelInputs`] and [`Operand::Weights`]) in bytes;
-    /// `None` for all of it.
+    /// The window of the value in bytes; `None` for all of it.
     pub window_bytes: Option<std::ops::Range<u64>>,
 }
 
@@ -152,9 +156,14 @@ impl Binding {
         Binding { operand: Operand::ModelInputs, window_bytes: None }
     }
 
-    /// A window of all constants.
-    pub fn weights(window_bytes: std::ops::Range<u64>) -> Self {
-        Binding { operand: Operand::Weights, window_bytes: Some(window_bytes) }
+    /// All tables.
+    pub fn tables() -> Self {
+        Binding { operand: Operand::Tables, window_bytes: None }
+    }
+
+    /// All constants that are not tables.
+    pub fn weights() -> Self {
+        Binding { operand: Operand::Weights, window_bytes: None }
     }
 }
 

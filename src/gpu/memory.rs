@@ -4,6 +4,7 @@ use super::device::Gpu;
 use crate::graph::Source;
 use crate::kernel::BufferId;
 use crate::plan::Plan;
+use crate::tensor::Tensor;
 use crate::timeline::Timeline;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
@@ -47,6 +48,7 @@ impl Growing {
 #[derive(Debug)]
 pub(super) struct Memory {
     weights: wgpu::Buffer,
+    tables: wgpu::Buffer,
     pub(super) inputs: Growing,
     slots: Vec<Growing>,
     pub(super) staging: Growing,
@@ -58,12 +60,13 @@ impl Memory {
     pub(super) fn new(gpu: &Gpu, plan: &Plan, guarded: bool, timeline: &mut Timeline) -> Self {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let weights = Growing::new(gpu, "weights", usage, plan.weight_bytes(), timeline).buffer;
-        upload_weights(gpu, plan, &weights, timeline);
+        let tables = Growing::new(gpu, "tables", usage, plan.table_bytes(), timeline).buffer;
+        upload_weights(gpu, plan, &weights, &tables, timeline);
         let slots = plan.slots().iter().map(|_| Growing::new(gpu, "slot", usage, 0, timeline)).collect();
         let inputs = Growing::new(gpu, "inputs", usage, 0, timeline);
         let staging_usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = Growing::new(gpu, "staging", staging_usage, 0, timeline);
-        Memory { weights, inputs, slots, staging, guard_bytes: if guarded { GUARD_BYTES } else { 0 } }
+        Memory { weights, tables, inputs, slots, staging, guard_bytes: if guarded { GUARD_BYTES } else { 0 } }
     }
 
     /// Gives the memory of all batches back.
@@ -93,6 +96,7 @@ impl Memory {
     pub(super) fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
         match id {
             BufferId::ModelInputs => &self.inputs.buffer,
+            BufferId::Tables => &self.tables,
             BufferId::Weights => &self.weights,
             BufferId::Slot(slot) => &self.slots[slot].buffer,
         }
@@ -113,21 +117,29 @@ impl Memory {
     }
 }
 
-fn upload_weights(gpu: &Gpu, plan: &Plan, weights: &wgpu::Buffer, timeline: &mut Timeline) {
+fn upload_weights(gpu: &Gpu, plan: &Plan, weights: &wgpu::Buffer, tables: &wgpu::Buffer, timeline: &mut Timeline) {
+    for (offset, table) in plan.tables() {
+        upload(gpu, tables, *offset, table, timeline);
+    }
     let graph = plan.graph();
     for (id, node) in graph.ids().zip(graph.nodes()) {
         let Source::Constant(value) = &node.source else { continue };
-        let words = value.to_words();
-        let start = plan.region(id, 1).offset_bytes;
-        for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
-            let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
-            gpu.queue.write_buffer(weights, offset, bytemuck::cast_slice(words));
-            timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
-            if words.len() == UPLOAD_PIECE_WORDS {
-                gpu.queue.submit([]);
-                // Lets the device give the staging memory of earlier pieces back.
-                let _ = gpu.device.poll(wgpu::PollType::Poll);
-            }
+        let region = plan.region(id, 1);
+        if region.buffer == BufferId::Weights {
+            upload(gpu, weights, region.offset_bytes, value, timeline);
+        }
+    }
+}
+
+fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, value: &Tensor, timeline: &mut Timeline) {
+    for (piece, words) in value.to_words().chunks(UPLOAD_PIECE_WORDS).enumerate() {
+        let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
+        gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
+        timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
+        if words.len() == UPLOAD_PIECE_WORDS {
+            gpu.queue.submit([]);
+            // Lets the device give the staging memory of earlier pieces back.
+            let _ = gpu.device.poll(wgpu::PollType::Poll);
         }
     }
 }

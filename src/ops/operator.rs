@@ -85,6 +85,11 @@ pub trait Operator: fmt::Debug {
         None
     }
 
+    /// Whether the kernels read the input with this position as one of many tables ([`crate::kernel::Operand::Tables`]).
+    fn is_table(&self, _position: usize) -> bool {
+        false
+    }
+
     /// Whether the output holds the values of the inputs and no others, moved or cast: so that ids are known to be a
     /// model input's on their way to a table.
     fn passes_values(&self) -> bool {

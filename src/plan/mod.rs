@@ -4,6 +4,7 @@
 //! a slot grows with the batch. [`Plan::dispatches`] gives the kernels for one batch size: batches differ in
 //! parameters and grids, not in pipelines. A plan is plain data and needs no GPU.
 
+mod constants;
 mod slots;
 mod text;
 
@@ -13,7 +14,9 @@ use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::kernel::{Binding, BufferId, DeviceFacts, Kernel, Operand, Region};
 use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
+use crate::tensor::Tensor;
 use crate::tensor::TensorType;
+use constants::Constants;
 use slots::SlotPool;
 use std::sync::Arc;
 
@@ -60,8 +63,8 @@ pub struct Counts {
 enum Home {
     /// The model's input with this position.
     Input(usize),
-    /// This many bytes into the weights.
-    Weight(u64),
+    /// In the tables or the weights.
+    Constant,
     /// At the start of a slot.
     Slot(usize),
 }
@@ -76,7 +79,7 @@ pub struct Plan {
     /// The types of the model's inputs in order.
     input_types: Vec<TensorType>,
     slots: Vec<Slot>,
-    weight_bytes: u64,
+    constants: Constants,
 }
 
 impl Plan {
@@ -84,7 +87,8 @@ impl Plan {
     pub fn new(graph: Arc<Graph>, facts: &DeviceFacts, retain: Retain) -> Result<Plan> {
         let input_types: Vec<TensorType> = graph.inputs().map(|(_, node)| node.ty.clone()).collect();
         let (homes, slots) = (Vec::new(), Vec::new());
-        let mut plan = Plan { graph, facts: facts.clone(), homes, input_types, slots, weight_bytes: 0 };
+        let constants = Constants::place(&graph, facts)?;
+        let mut plan = Plan { graph, facts: facts.clone(), homes, input_types, slots, constants };
         let graph = Arc::clone(&plan.graph);
         let owners = plan.owners();
         let last_use = last_use(&graph, &owners, retain);
@@ -92,7 +96,7 @@ impl Plan {
         let mut inputs = 0..plan.input_types.len();
         for (index, node) in graph.nodes().iter().enumerate() {
             let home = match &node.source {
-                Source::Constant(value) => Home::Weight(plan.place_weight(node, 4 * value.len() as u64)?),
+                Source::Constant(_) => Home::Constant,
                 Source::Input => Home::Input(inputs.next().unwrap_or_default()),
                 Source::Op(_) if owners[index] != index => plan.homes[owners[index]],
                 Source::Op(_) => Home::Slot(pool.take(Slot::for_type(&node.ty))),
@@ -133,18 +137,6 @@ impl Plan {
         op.operator().is_view(&types)
     }
 
-    fn place_weight(&mut self, node: &Node, bytes: u64) -> Result<u64> {
-        let offset = self.weight_bytes.next_multiple_of(self.facts.binding_alignment_bytes);
-        self.weight_bytes = offset + bytes.max(4);
-        if self.weight_bytes > self.facts.max_buffer_bytes {
-            let limit = self.facts.max_buffer_bytes;
-            return Err(Error::limit(format!("the weights do not fit the device's largest buffer of {limit} bytes"))
-                .at(format!("`{}`", node.name))
-                .hint("run on the CPU (--device cpu, Device::Cpu)"));
-        }
-        Ok(offset)
-    }
-
     fn kernels(&self, node: &Node, op: &Op, batch: usize) -> Result<Vec<Kernel>> {
         if self.is_view(node, op) {
             return Ok(Vec::new());
@@ -171,9 +163,19 @@ impl Plan {
         &self.slots
     }
 
-    /// The size of the buffer of all constants.
+    /// The size of the buffer of the constants that are not tables.
     pub fn weight_bytes(&self) -> u64 {
-        self.weight_bytes
+        self.constants.weight_bytes
+    }
+
+    /// The size of the buffer of all tables.
+    pub fn table_bytes(&self) -> u64 {
+        self.constants.table_bytes
+    }
+
+    /// The tables in memory order, each with its offset in bytes.
+    pub fn tables(&self) -> &[(u64, Arc<Tensor>)] {
+        &self.constants.tables
     }
 
     /// Where a node's value is at one batch size.
@@ -181,7 +183,7 @@ impl Plan {
         let length_bytes = 4 * self.concrete(id, batch).len() as u64;
         let (buffer, offset_bytes) = match self.homes[id.index()] {
             Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
-            Home::Weight(offset_bytes) => (BufferId::Weights, offset_bytes),
+            Home::Constant => self.constants.place_of(id),
             Home::Slot(slot) => (BufferId::Slot(slot), 0),
         };
         Region { buffer, offset_bytes, length_bytes }
@@ -216,7 +218,8 @@ impl Plan {
                         Operand::Input(index) => self.region(node.inputs[index], batch),
                         Operand::Output => self.region(id, batch),
                         Operand::ModelInputs => whole(BufferId::ModelInputs, self.model_input_bytes(batch)),
-                        Operand::Weights => whole(BufferId::Weights, self.weight_bytes),
+                        Operand::Tables => whole(BufferId::Tables, self.constants.table_bytes),
+                        Operand::Weights => whole(BufferId::Weights, self.constants.weight_bytes),
                     };
                     if let Some(window) = &binding.window_bytes {
                         region.offset_bytes += window.start;
@@ -256,7 +259,7 @@ impl Plan {
             counts.download_bytes += self.region(*id, batch).length_bytes;
         }
         counts.slot_bytes = self.slots.iter().map(|slot| slot.bytes(batch)).sum();
-        counts.weight_bytes = self.weight_bytes;
+        counts.weight_bytes = self.constants.weight_bytes + self.constants.table_bytes;
         for node in self.graph.nodes() {
             let Source::Op(op) = &node.source else { continue };
             let inputs: Vec<ConcreteType> = node.inputs.iter().map(|id| self.concrete(*id, batch)).collect();
@@ -284,6 +287,13 @@ fn last_use(graph: &Graph, owners: &[usize], retain: Retain) -> Vec<usize> {
         last_use[owners[id.index()]] = usize::MAX;
     }
     last_use
+}
+
+fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
+    let limit = facts.max_buffer_bytes;
+    Error::limit(format!("the weights do not fit the device's largest buffer of {limit} bytes"))
+        .at(format!("`{}`", node.name))
+        .hint("run on the CPU (--device cpu, Device::Cpu)")
 }
 
 fn whole(buffer: BufferId, length_bytes: u64) -> Region {

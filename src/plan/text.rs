@@ -35,6 +35,7 @@ fn region(region: &Region) -> String {
     let (start, end) = (region.offset_bytes, region.offset_bytes + region.length_bytes);
     match region.buffer {
         BufferId::ModelInputs => format!("i[{start}..{end}]"),
+        BufferId::Tables => format!("t[{start}..{end}]"),
         BufferId::Weights => format!("w[{start}..{end}]"),
         BufferId::Slot(slot) => format!("s{slot}[{start}..{end}]"),
     }
