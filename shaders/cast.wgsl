@@ -13,20 +13,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> integers: array<i32>;
 @group(0) @binding(2) var<storage, read_write> rounded: array<f32>;
 
-// Toward zero; saturating, NaN to 0. The limits are written out because drivers differ on what is out of range.
-fn truncate(x: f32) -> i32 {
-    if is_nan(x) {
-        return 0;
-    }
-    if x >= 2147483648.0 {
-        return 2147483647;
-    }
-    if x <= -2147483648.0 {
-        return -2147483647 - 1;
-    }
-    return i32(x);
-}
-
 @compute @workgroup_size(64)
 fn to_int32(
     @builtin(workgroup_id) workgroup: vec3<u32>,

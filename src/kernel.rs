@@ -73,7 +73,7 @@ macro_rules! shader {
     ($name:literal, $params:ty, fragments: [$($fragment:expr),*]) => {
         $crate::kernel::Shader {
             name: $name,
-            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
             fragments: &[$($fragment),*],
             params: <$params>::LAYOUT,
         }

@@ -20,6 +20,20 @@ fn minimum(left: f32, right: f32) -> f32 {
     return -maximum(-left, -right);
 }
 
+// Toward zero; saturating, NaN to 0. The limits are written out because drivers differ on what is out of range.
+fn truncate(x: f32) -> i32 {
+    if is_nan(x) {
+        return 0;
+    }
+    if x >= 2147483648.0 {
+        return 2147483647;
+    }
+    if x <= -2147483648.0 {
+        return -2147483647 - 1;
+    }
+    return i32(x);
+}
+
 // exp() and log() may turn NaN into a number; these keep it.
 fn exponential(x: f32) -> f32 {
     if is_nan(x) {

@@ -52,6 +52,7 @@ catalogue! {
     dense::Dense,
     embedding::Embedding,
     expand::Expand,
+    gather::Gather,
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
@@ -66,6 +67,7 @@ catalogue! {
 pub use activation::Function;
 pub use binary::BinaryFunction;
 pub use embedding::BadId;
+pub use gather::{Block, Combine, Feature, Lookup, Pooling};
 pub use reduce::Reduction;
 
 /// All shaders of all operators.

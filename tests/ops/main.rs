@@ -13,6 +13,7 @@ mod concatenate;
 mod dense;
 mod embedding;
 mod expand;
+mod gather;
 mod l2_normalize;
 mod layer_normalization;
 mod masked_mean;

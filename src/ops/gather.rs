@@ -1,0 +1,210 @@
+//! Assembles rows from many sources at once: all embedding lookups of a model, their pooling, their products and sums,
+//! and the numeric columns beside them, written straight into the input of the next layer.
+//!
+//! The output `[N, width]` is divided into [`Block`]s of columns. A block combines the values of its [`Feature`]s
+//! element by element: the sum (Keras Add over lookups, the wide part of a model), the product (Multiply, the
+//! generalised matrix factorisation of NCF), or the factorisation machine `(Σ e)² − Σ e²`. Mostly it has a single
+//! feature. A feature is read from one source `[N, …]`:
+//!
+//! - without a table: `steps` of its elements as they are (integers become floats);
+//! - with a table `[V, D]`: its elements are ids (floats are truncated toward zero), and the rows they name stand side
+//!   by side, or are pooled over the steps: sum, mean, largest, or the mean over the steps whose id is not 0 (Keras'
+//!   GlobalAveragePooling1D behind `mask_zero`; without any such step NaN, as 0 / 0).
+//!
+//! Sources are inputs of the model (float32, int32 or bool) or computed float32 values; a source of one shared row is
+//! read for every sample. This is the only operator that reads several tables, and the reason why they stand in one
+//! buffer. One dispatch reads all inputs of the model and at most one computed source.
+
+mod kernels;
+mod plain;
+
+use super::embedding::BadId;
+use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_dtype};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+
+pub(super) use kernels::SHADERS;
+
+/// Assembles rows from many sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gather {
+    /// The number of columns.
+    pub width: usize,
+    /// Which columns hold what; every column is in exactly one block.
+    pub blocks: Vec<Block>,
+}
+
+/// Neighbouring columns of the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The first column.
+    pub column: usize,
+    /// The number of columns.
+    pub width: usize,
+    /// How the features become one value.
+    pub combine: Combine,
+    /// What is combined.
+    pub features: Vec<Feature>,
+}
+
+/// How the features of a block become one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Combine {
+    /// `Σ e`
+    Sum,
+    /// `Π e`
+    Product,
+    /// `(Σ e)² − Σ e²`
+    FactorizationMachine,
+}
+
+/// Columns read from one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feature {
+    /// The source, as a position among the operator's inputs.
+    pub source: usize,
+    /// The first element of the source's sample.
+    pub first: usize,
+    /// The number of elements of the source's sample.
+    pub steps: usize,
+    /// The table the elements are looked up in.
+    pub lookup: Option<Lookup>,
+}
+
+/// Rows of a table by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The table, as a position among the operator's inputs.
+    pub table: usize,
+    /// What becomes of the rows of several steps.
+    pub pooling: Pooling,
+    /// What an id outside the table gives.
+    pub bad_id: BadId,
+}
+
+/// What becomes of the rows of several steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// They stand side by side.
+    Flatten,
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+    /// The largest of each column; NaN wins.
+    Maximum,
+    /// The mean over the steps whose id is not 0.
+    MaskedMean,
+}
+
+impl Gather {
+    /// All features, in the order of the blocks.
+    pub fn features(&self) -> impl Iterator<Item = &Feature> {
+        self.blocks.iter().flat_map(|block| &block.features)
+    }
+
+    fn is_lookup_table(&self, position: usize) -> bool {
+        self.features().filter_map(|feature| feature.lookup.as_ref()).any(|lookup| lookup.table == position)
+    }
+
+    fn expect_feature(&self, feature: &Feature, width: usize, inputs: &[&TensorType]) -> Result<()> {
+        let Some(source) = inputs.get(feature.source) else {
+            return Err(Error::shape(format!("there is no source {}", feature.source)));
+        };
+        if !source.shape.is_batched() {
+            return Err(Error::shape(format!("source {source} has no batch")));
+        }
+        let end = feature.first.checked_add(feature.steps);
+        if end.is_none_or(|end| end > source.shape.sample_len()) {
+            return Err(Error::shape(format!("{source} has no {} elements from {}", feature.steps, feature.first)));
+        }
+        let columns = match &feature.lookup {
+            None => feature.steps,
+            Some(lookup) => {
+                let table = inputs.get(lookup.table).ok_or_else(|| Error::shape("there is no such table"))?;
+                expect_dtype(source, &[DType::F32, DType::I32])?;
+                expect_dtype(table, &[DType::F32])?;
+                let &[Dim::Fixed(rows), Dim::Fixed(dim)] = table.shape.dims() else {
+                    return Err(Error::shape(format!("table {table} is not a matrix")));
+                };
+                if rows == 0 || rows > i32::MAX as usize {
+                    return Err(Error::shape(format!("table {table} cannot be looked up by int32 ids")));
+                }
+                if lookup.pooling == Pooling::Maximum && feature.steps == 0 {
+                    return Err(Error::shape("no steps have no largest row"));
+                }
+                if lookup.pooling == Pooling::Flatten { feature.steps.saturating_mul(dim) } else { dim }
+            }
+        };
+        if columns != width {
+            return Err(Error::shape(format!("a feature of {columns} columns in a block of {width}")));
+        }
+        Ok(())
+    }
+}
+
+impl Operator for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let mut next = 0;
+        for block in &self.blocks {
+            if block.column != next || block.features.is_empty() {
+                return Err(Error::shape(format!("the block at column {} has a gap before it, or is empty", block.column)));
+            }
+            next += block.width;
+            for feature in &block.features {
+                self.expect_feature(feature, block.width, inputs)?;
+            }
+        }
+        if next != self.width {
+            return Err(Error::shape(format!("blocks of {next} columns do not make {}", self.width)));
+        }
+        let batched = self.features().any(|feature| !inputs[feature.source].shape.is_shared());
+        let shape = if batched { Shape::batched(&[self.width]) } else { Shape::shared(&[self.width]) };
+        Ok(TensorType::f32(shape))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        plain::eval(self, inputs)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        kernels::kernels(self, request)
+    }
+
+    fn is_table(&self, position: usize) -> bool {
+        self.is_lookup_table(position)
+    }
+
+    /// Of the widest sum in it; columns that are copied must be equal ([`Operator::allowance`]).
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        let most = self.blocks.iter().map(plain::rounded_terms).max().unwrap_or(0);
+        if most == 0 { Tolerance::Exact } else { Tolerance::Sum { terms: most } }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        plain::magnitude(self, inputs)
+    }
+
+    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
+        plain::allowance(self, inputs)
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        let rows = output.shape[0];
+        self.blocks.iter().map(|block| (rows * block.width * plain::rounded_terms(block)) as u64).sum()
+    }
+
+    /// Only the rows that are looked up are read.
+    fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
+        let rows = output.shape[0];
+        let dim = |lookup: &Lookup| inputs[lookup.table].shape[1];
+        let read = |feature: &Feature| feature.steps * (1 + feature.lookup.as_ref().map_or(0, dim));
+        let words = rows * self.features().map(read).sum::<usize>() + output.len();
+        Cost { flops: self.flops(inputs, output), bytes: 4 * words as u64 }
+    }
+}

@@ -1,0 +1,142 @@
+//! The dispatches of [`Gather`](super::Gather): as few as there are computed sources, and one at least.
+
+use super::super::embedding::BadId;
+use super::super::operator::{KernelRequest, expect_loops, word};
+use super::{Block, Combine, Feature, Gather, Pooling};
+use crate::error::{Error, Result};
+use crate::kernel::{
+    Binding, BufferId, Kernel, MAX_WORKGROUPS_PER_DIMENSION, Region, SPECIAL, Shader, WORKGROUP_SIZE, params, shader,
+};
+use crate::tensor::DType;
+
+/// Blocks, and records of all blocks together, in one dispatch.
+const MAX_BLOCKS: usize = 64;
+
+/// Words of a `Record` in `shaders/gather.wgsl`.
+const RECORD_WORDS: usize = 8;
+
+params! {
+    /// `Params` of `shaders/gather.wgsl`.
+    GatherParams {
+        rows: u32,
+        width: u32,
+        padding0: u32,
+        padding1: u32,
+        combine: [u32; MAX_BLOCKS],
+        blocks: [[u32; 4]; MAX_BLOCKS],
+        records: [[u32; RECORD_WORDS]; MAX_BLOCKS],
+    }
+}
+
+pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [SPECIAL])];
+
+/// Blocks that one dispatch writes.
+#[derive(Default)]
+struct Group<'g> {
+    /// The computed source, as a position among the inputs.
+    computed: Option<usize>,
+    blocks: Vec<&'g Block>,
+    records: usize,
+}
+
+pub(super) fn kernels(gather: &Gather, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+    word(request.output.len())?;
+    for input in request.inputs {
+        word(input.len())?;
+    }
+    groups(gather, request)?.iter().map(|group| kernel(gather, group, request)).collect()
+}
+
+fn groups<'g>(gather: &'g Gather, request: &KernelRequest<'_>) -> Result<Vec<Group<'g>>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for block in gather.blocks.iter().filter(|block| block.width > 0) {
+        let computed = computed_source(block, request)?;
+        let records = block.features.len();
+        if records > MAX_BLOCKS {
+            return Err(Error::limit(format!("combines {records} features, more than {MAX_BLOCKS}")));
+        }
+        let takes = |group: &&mut Group<'_>| {
+            let room = group.blocks.len() < MAX_BLOCKS && group.records + records <= MAX_BLOCKS;
+            room && (computed.is_none() || group.computed.is_none() || computed == group.computed)
+        };
+        let position = groups.iter_mut().position(|mut group| takes(&&mut group));
+        let position = position.unwrap_or_else(|| {
+            groups.push(Group::default());
+            groups.len() - 1
+        });
+        let group = &mut groups[position];
+        group.computed = group.computed.or(computed);
+        group.blocks.push(block);
+        group.records += records;
+    }
+    Ok(groups)
+}
+
+fn is_computed(place: &Region) -> bool {
+    matches!(place.buffer, BufferId::Slot(_))
+}
+
+fn computed_source(block: &Block, request: &KernelRequest<'_>) -> Result<Option<usize>> {
+    let mut computed =
+        block.features.iter().map(|feature| feature.source).filter(|&source| is_computed(&request.places[source]));
+    let first = computed.next();
+    if computed.any(|source| Some(source) != first) {
+        return Err(Error::unsupported("combines several computed values in one block"));
+    }
+    Ok(first)
+}
+
+fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Result<Kernel> {
+    let rows = request.output.shape[0];
+    let mut params = GatherParams { rows: word(rows)?, width: word(gather.width)?, ..bytemuck::Zeroable::zeroed() };
+    let mut next = 0;
+    for (index, block) in group.blocks.iter().enumerate() {
+        expect_loops(request, block.features.iter().map(|feature| feature.steps).sum())?;
+        params.combine[index] = match block.combine {
+            Combine::Sum => 0,
+            Combine::Product => 1,
+            Combine::FactorizationMachine => 2,
+        };
+        params.blocks[index] = [word(block.column)?, word(block.width)?, word(next)?, word(block.features.len())?];
+        for feature in &block.features {
+            params.records[next] = record(feature, request)?;
+            next += 1;
+        }
+    }
+    let widest = group.blocks.iter().map(|block| block.width).max().unwrap_or(0);
+    let chunks = (rows * widest).div_ceil(WORKGROUP_SIZE as usize);
+    let layers = chunks.div_ceil(MAX_WORKGROUPS_PER_DIMENSION as usize).max(1);
+    let workgroups = [word(chunks.div_ceil(layers))?, word(group.blocks.len())?, word(layers)?];
+    let mut kernel = Kernel::new("gather", &params, 0, workgroups);
+    let computed = group.computed.map_or_else(Binding::model_inputs, Binding::input);
+    kernel.bindings = vec![Binding::model_inputs(), computed, Binding::tables(), Binding::output()];
+    Ok(kernel)
+}
+
+fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD_WORDS]> {
+    let (source, place) = (&request.inputs[feature.source], &request.places[feature.source]);
+    let computed = is_computed(place);
+    // A computed source is bound by itself, from its start.
+    let start = if computed { 0 } else { (place.offset_bytes / 4) as usize };
+    let shared = source.shape[0] == 1;
+    let stride = if shared { 0 } else { source.shape[1..].iter().product() };
+    let mut flags = u32::from(computed);
+    // A boolean is a float on the GPU.
+    flags |= 2 * u32::from(source.dtype != DType::I32);
+    let mut record = [word(start + feature.first)?, word(stride)?, word(feature.steps)?, flags, 0, 0, 0, 0];
+    if let Some(lookup) = &feature.lookup {
+        let table = &request.inputs[lookup.table].shape;
+        record[3] |= 4 * u32::from(lookup.bad_id == BadId::Clamp);
+        record[4] = word((request.places[lookup.table].offset_bytes / 4) as usize)?;
+        record[5] = word(table[0])?;
+        record[6] = word(table[1])?;
+        record[7] = match lookup.pooling {
+            Pooling::Flatten => 0,
+            Pooling::Sum => 1,
+            Pooling::Mean => 2,
+            Pooling::Maximum => 3,
+            Pooling::MaskedMean => 4,
+        };
+    }
+    Ok(record)
+}
