@@ -65,6 +65,7 @@ catalogue! {
 
 pub use activation::Function;
 pub use binary::BinaryFunction;
+pub use dense::DenseKernel;
 pub use embedding::BadId;
 pub use reduce::Reduction;
 
