@@ -66,6 +66,7 @@ catalogue! {
 
 pub use activation::Function;
 pub use binary::BinaryFunction;
+pub use dense::DenseKernel;
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
 pub use reduce::Reduction;

@@ -21,12 +21,12 @@ fn models() -> impl Iterator<Item = Model> {
     [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
 }
 
-/// Every kernel of every recorded model and layer, at a batch of 1 and one of 300.
+/// Every kernel of every recorded model and layer, at batches of 1, of some and of many.
 fn kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
     for model in models() {
         let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::All).expect("a plan");
-        for batch in [1, 300] {
+        for batch in [1, 300, 10_000] {
             kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
         }
     }
