@@ -57,6 +57,7 @@ catalogue! {
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
     not_equal::NotEqual,
+    pairwise_dot::PairwiseDot,
     permute::Permute,
     reduce::Reduce,
     repeat::Repeat,

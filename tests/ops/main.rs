@@ -18,6 +18,7 @@ mod l2_normalize;
 mod layer_normalization;
 mod masked_mean;
 mod not_equal;
+mod pairwise_dot;
 mod permute;
 mod reduce;
 mod repeat;
