@@ -14,6 +14,11 @@ use std::sync::Arc;
 
 /// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
+    if let Some(unknown) = shared.iter().find(|name| !graph.inputs().any(|(_, node)| node.name == **name)) {
+        let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
+        return Err(Error::input(format!("the model has no input called `{unknown}`"))
+            .hint(format!("the model's inputs are: {}", names.join(", "))));
+    }
     let Some((like, _)) = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str())) else {
         return Err(Error::input("all inputs are shared, so there is no batch"));
     };
