@@ -88,6 +88,9 @@ pub(crate) const GRID: Fragment = Fragment { name: "grid", source: include_str!(
 pub(crate) const ACTIVATE: Fragment =
     Fragment { name: "activate", source: include_str!("../shaders/lib/activate.wgsl") };
 
+/// `shaders/lib/combine.wgsl`: functions of two elements by number; builds on [`SPECIAL`].
+pub(crate) const COMBINE: Fragment = Fragment { name: "combine", source: include_str!("../shaders/lib/combine.wgsl") };
+
 /// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
 pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
 

@@ -50,6 +50,7 @@ catalogue! {
     category_encoding::CategoryEncoding,
     concatenate::Concatenate,
     dense::Dense,
+    elementwise::Elementwise,
     embedding::Embedding,
     expand::Expand,
     gather::Gather,
@@ -57,6 +58,7 @@ catalogue! {
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
     not_equal::NotEqual,
+    pair_dense::PairDense,
     pairwise_dot::PairwiseDot,
     permute::Permute,
     reduce::Reduce,
@@ -68,6 +70,7 @@ catalogue! {
 pub use activation::Function;
 pub use binary::BinaryFunction;
 pub use dense::DenseKernel;
+pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
 pub use reduce::Reduction;

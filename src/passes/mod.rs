@@ -7,9 +7,11 @@
 mod activation;
 mod batch_normalization;
 mod constants;
+mod elementwise;
 mod equals;
 mod gather;
 mod identities;
+mod pair_dense;
 mod pairwise_dot;
 mod rewrite;
 mod shared;
@@ -72,6 +74,8 @@ const FUSED: &[Pass] = &[
     |graph, _| batch_normalization::fold(graph),
     |graph, _| activation::fuse(graph),
     |graph, _| shared::split_dense(graph),
+    |graph, _| pair_dense::split(graph),
     |graph, _| pairwise_dot::fuse(graph),
     gather::gather,
+    |graph, _| elementwise::fuse(graph),
 ];
