@@ -40,17 +40,20 @@ struct Flights {
 }
 
 impl Flights {
-    /// Counts a flight that starts, and the bytes of those that nobody needed for long.
-    fn start(&mut self) -> u64 {
+    /// Starts a prediction: in an idle flight, if there is one. Returns also the bytes of flights that nobody needed
+    /// for long and that are given up.
+    fn start(&mut self) -> (Option<Flight>, u64) {
+        let flight = self.idle.pop();
         self.under_way += 1;
         self.most_under_way = self.most_under_way.max(self.under_way);
         self.predictions += 1;
         if self.predictions < PREDICTIONS_BEFORE_GIVING_UP {
-            return 0;
+            return (flight, 0);
         }
-        let surplus = (self.idle.len() + self.under_way).saturating_sub(self.most_under_way).min(self.idle.len());
+        let needed = self.most_under_way - self.under_way;
+        let surplus = self.idle.len().saturating_sub(needed);
         (self.predictions, self.most_under_way) = (0, self.under_way);
-        self.idle.drain(..surplus).map(|flight| flight.bytes()).sum()
+        (flight, self.idle.drain(..surplus).map(|flight| flight.bytes()).sum())
     }
 }
 
@@ -120,11 +123,11 @@ impl Runner {
         let full = |flights: &mut Flights| flights.under_way >= MAX_FLIGHTS;
         let flights = self.landed.wait_while(self.flights(), full);
         let mut flights = flights.unwrap_or_else(PoisonError::into_inner);
-        let released = flights.start();
+        let (flight, released) = flights.start();
         if released > 0 {
             timeline.count("released_bytes", released);
         }
-        (UnderWay(self), flights.idle.pop())
+        (UnderWay(self), flight)
     }
 
     fn flights(&self) -> MutexGuard<'_, Flights> {

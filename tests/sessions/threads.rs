@@ -52,6 +52,11 @@ fn at_most_three_predictions_hold_memory() {
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
     assert!(more <= 2 * first, "{more} bytes were allocated after {first}");
+    // One thread alone needs one flight, and what others left is given up.
+    let alone: Vec<_> = (0..200).map(|_| session.predict(&inputs).expect("a prediction").timeline).collect();
+    let sum = |counter| alone.iter().map(|timeline| timeline.counter(counter)).sum::<u64>();
+    assert_eq!(sum("allocated_bytes"), 0);
+    assert_eq!(sum("released_bytes") > 0, more > 0);
 }
 
 #[test]
