@@ -10,13 +10,16 @@ pub use ids::BadIdCount;
 pub use random::random_inputs;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, LimitsPreset, Runner};
+use crate::gpu::{Gpu, LimitsPreset, Runner, cache_folder};
 use crate::model::{Model, OnBadId};
 use crate::plan::{Plan, Retain};
 use crate::tensor::{NamedTensors, Tensor};
 use crate::timeline::Timeline;
 use crate::{cpu, reference};
-use std::sync::{Arc, Mutex, PoisonError};
+use ids::Watched;
+use inputs::{Expected, Fitted};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where predictions are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -33,12 +36,16 @@ pub enum Device {
 }
 
 /// How a session is opened.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SessionOptions {
     /// Where predictions are computed.
     pub device: Device,
     /// Limits the GPU device is opened with.
     pub limits: LimitsPreset,
+    /// The folder where compiled pipelines are kept for the next process, if the driver can (Vulkan). `None` for what
+    /// the environment variable `TFJS_WGPU_CACHE_DIR` says, else the user's folder for caches; an empty path for none.
+    /// On Android there is no such folder: an app gives its data directory, because the system empties the other one.
+    pub cache_folder: Option<PathBuf>,
 }
 
 /// The answer to a prediction and how it came about.
@@ -54,10 +61,12 @@ pub struct Prediction {
 
 /// A model on a device, ready to answer.
 ///
-/// A session may be shared by threads; predictions on a GPU take turns.
+/// A session may be shared by threads. A GPU works on a few of their predictions at once; others wait their turn.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
+    expected: Expected,
+    watched: Vec<Watched>,
     engine: Engine,
     chosen: String,
     timeline: Timeline,
@@ -67,7 +76,7 @@ pub struct Session {
 enum Engine {
     Reference,
     Cpu,
-    Gpu(Box<Mutex<Runner>>),
+    Gpu(Box<Runner>),
 }
 
 impl Session {
@@ -89,12 +98,11 @@ impl Session {
         let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
             Device::Reference => Ok((Engine::Reference, "reference".to_string())),
             Device::Cpu => Ok((Engine::Cpu, "cpu".to_string())),
-            Device::Gpu => open_gpu(model, options.limits, timeline),
-            Device::Auto => {
-                open_gpu(model, options.limits, timeline).or_else(|error| Ok((Engine::Cpu, fallback(&error))))
-            }
+            Device::Gpu => open_gpu(model, &options, timeline),
+            Device::Auto => open_gpu(model, &options, timeline).or_else(|error| Ok((Engine::Cpu, fallback(&error)))),
         })?;
-        Ok(Session { model: model.clone(), engine, chosen, timeline })
+        let (expected, watched) = (Expected::of(graph), ids::watched(graph));
+        Ok(Session { model: model.clone(), expected, watched, engine, chosen, timeline })
     }
 
     /// The model.
@@ -126,17 +134,20 @@ impl Session {
     }
 
     fn answer(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<(NamedTensors, Vec<BadIdCount>)> {
-        let (inputs, batch) = timeline.span("check inputs", || inputs::fit(&self.model, inputs))?;
-        let bad_ids = timeline.span("check ids", || check_ids(&self.model, &inputs))?;
-        let graph = self.model.graph();
+        let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
+        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
+        let (graph, batch) = (self.model.graph(), inputs.batch);
         let outputs = match &self.engine {
             _ if batch == 0 => self.empty_outputs()?,
-            Engine::Reference => timeline.span("compute", || reference::run(graph, &inputs))?,
-            Engine::Cpu => timeline.span("compute", || cpu::run(graph, &inputs))?,
-            Engine::Gpu(runner) => {
-                let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
-                predict_in_pieces(&mut runner, &inputs, batch, timeline)?
+            Engine::Reference => {
+                let inputs = inputs.into_named(&self.expected);
+                timeline.span("compute", || reference::run(graph, &inputs))?
             }
+            Engine::Cpu => {
+                let inputs = inputs.into_named(&self.expected);
+                timeline.span("compute", || cpu::run(graph, &inputs))?
+            }
+            Engine::Gpu(runner) => predict_in_pieces(runner, &inputs, timeline)?,
         };
         Ok((outputs, bad_ids))
     }
@@ -151,18 +162,14 @@ impl Session {
     }
 }
 
-/// The inputs as a session takes them: of the model's dtypes, all with the same batch; and that batch.
-pub fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<(NamedTensors, usize)> {
-    inputs::fit(model, inputs)
-}
-
-/// Counts ids outside their tables; an error if the model was loaded to refuse them.
-pub(crate) fn check_ids(model: &Model, inputs: &NamedTensors) -> Result<Vec<BadIdCount>> {
-    let bad_ids = ids::count(model, inputs)?;
-    match (model.options().on_bad_id, bad_ids.first()) {
-        (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
-        _ => Ok(bad_ids),
-    }
+/// The inputs as a session takes them: of the model's dtypes, all with the same batch; that batch; and the ids outside
+/// their tables, an error if the model was loaded to refuse them.
+pub fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<(NamedTensors, usize, Vec<BadIdCount>)> {
+    let expected = Expected::of(model.graph());
+    let inputs = expected.fit(model, inputs)?;
+    let bad_ids = ids::check(model, &ids::watched(model.graph()), &inputs.tensors)?;
+    let batch = inputs.batch;
+    Ok((inputs.into_named(&expected), batch, bad_ids))
 }
 
 /// A runner that keeps every value, for looking into a model.
@@ -170,15 +177,16 @@ pub(crate) fn open_inspector(model: &Model, limits: LimitsPreset) -> Result<(Run
     let gpu = Gpu::open(limits)?;
     let name = describe(&gpu);
     let plan = Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::All)?;
-    Ok((Runner::new(gpu, plan, Retain::All, &mut Timeline::start())?, name))
+    Ok((Runner::new(gpu, plan, Retain::All, cache_folder(None), &mut Timeline::start())?, name))
 }
 
-fn open_gpu(model: &Model, limits: LimitsPreset, timeline: &mut Timeline) -> Result<(Engine, String)> {
-    let gpu = timeline.span("open device", || Gpu::open(limits))?;
+fn open_gpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<(Engine, String)> {
+    let gpu = timeline.span("open device", || Gpu::open(options.limits))?;
     let chosen = describe(&gpu);
     let plan = timeline.span("plan", || Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::Outputs))?;
-    let runner = Runner::new(gpu, plan, Retain::Outputs, timeline)?;
-    Ok((Engine::Gpu(Box::new(Mutex::new(runner))), chosen))
+    let cache_folder = cache_folder(options.cache_folder.as_deref());
+    let runner = Runner::new(gpu, plan, Retain::Outputs, cache_folder, timeline)?;
+    Ok((Engine::Gpu(Box::new(runner)), chosen))
 }
 
 fn describe(gpu: &Gpu) -> String {
@@ -198,15 +206,11 @@ fn fallback(error: &Error) -> String {
 }
 
 /// Predicts at once, or in the largest pieces whose values fit the device's bindings.
-fn predict_in_pieces(
-    runner: &mut Runner,
-    inputs: &NamedTensors,
-    batch: usize,
-    timeline: &mut Timeline,
-) -> Result<NamedTensors> {
-    let most = runner.plan().max_batch();
+fn predict_in_pieces(runner: &Runner, inputs: &Fitted<'_>, timeline: &mut Timeline) -> Result<NamedTensors> {
+    let (batch, most) = (inputs.batch, runner.plan().max_batch());
     if batch <= most {
-        return runner.predict(inputs, batch, timeline);
+        let inputs: Vec<&Tensor> = inputs.tensors.iter().map(AsRef::as_ref).collect();
+        return runner.predict(&inputs, batch, timeline);
     }
     if most == 0 {
         return Err(Error::limit("one sample alone is larger than the device's largest binding")
@@ -215,8 +219,8 @@ fn predict_in_pieces(
     let mut pieces: Vec<NamedTensors> = Vec::new();
     for start in (0..batch).step_by(most) {
         let end = (start + most).min(batch);
-        let rows = |(name, tensor): (&str, &Tensor)| Ok((name.to_string(), tensor.rows(start, end)?));
-        let piece = inputs.iter().map(rows).collect::<Result<Vec<_>>>()?.into_iter().collect();
+        let piece = inputs.rows(start, end)?;
+        let piece: Vec<&Tensor> = piece.iter().map(AsRef::as_ref).collect();
         pieces.push(runner.predict(&piece, end - start, timeline)?);
     }
     let names: Vec<String> = pieces[0].names().map(str::to_string).collect();

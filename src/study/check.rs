@@ -94,11 +94,10 @@ pub fn check(
     expected: Option<&NamedTensors>,
     device: CheckDevice,
 ) -> Result<CheckReport> {
-    let (inputs, batch) = session::fit_inputs(model, inputs)?;
+    let (inputs, batch, bad_ids) = session::fit_inputs(model, inputs)?;
     if batch == 0 {
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
     }
-    let bad_ids = session::check_ids(model, &inputs)?;
     let graph = model.graph();
     let (values, device) = computed_values(model, &inputs, batch, device)?;
     let nodes = check_nodes(graph, &values)?;
@@ -132,7 +131,7 @@ fn computed_values(
             Ok((values, "cpu".into()))
         }
         CheckDevice::Gpu(limits) => {
-            let (mut runner, name) = session::open_inspector(model, limits)?;
+            let (runner, name) = session::open_inspector(model, limits)?;
             let mut computed = runner.inspect(inputs, batch, &mut Timeline::start())?.into_iter();
             let mut values = Vec::with_capacity(graph.nodes().len());
             for node in graph.nodes() {
