@@ -73,6 +73,7 @@ fn tables(graph: &Graph) -> Vec<NodeId> {
 
 fn append(size: &mut u64, value: &Tensor, facts: &DeviceFacts) -> u64 {
     let offset = size.next_multiple_of(facts.binding_alignment_bytes);
-    *size = offset + (4 * value.len() as u64).max(4);
+    // Kernels that bind all constants read them by quads, so the last quad of the buffer must be a whole one.
+    *size = offset + (4 * value.len() as u64).max(4).next_multiple_of(16);
     offset
 }
