@@ -65,6 +65,7 @@ catalogue! {
     repeat::Repeat,
     reshape::Reshape,
     softmax::Softmax,
+    tower::Tower,
 }
 
 pub use activation::Function;
