@@ -39,6 +39,8 @@ pub struct SessionOptions {
     pub device: Device,
     /// Limits the GPU device is opened with.
     pub limits: LimitsPreset,
+    /// Threads of the CPU: all cores if `None`. An error where the CPU is not asked for.
+    pub cpu_threads: Option<usize>,
 }
 
 /// The answer to a prediction and how it came about.
@@ -66,7 +68,7 @@ pub struct Session {
 #[derive(Debug)]
 enum Engine {
     Reference,
-    Cpu,
+    Cpu(Box<cpu::Engine>),
     Gpu(Box<Mutex<Runner>>),
 }
 
@@ -85,14 +87,14 @@ impl Session {
         if model.options().on_bad_id == OnBadId::Error {
             ids::expect_all_watched(model)?;
         }
+        expect_threads(&options)?;
         let mut timeline = Timeline::start();
         let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
             Device::Reference => Ok((Engine::Reference, "reference".to_string())),
-            Device::Cpu => Ok((Engine::Cpu, "cpu".to_string())),
+            Device::Cpu => Ok((open_cpu(model, options.cpu_threads, timeline)?, "cpu".to_string())),
             Device::Gpu => open_gpu(model, options.limits, timeline),
-            Device::Auto => {
-                open_gpu(model, options.limits, timeline).or_else(|error| Ok((Engine::Cpu, fallback(&error))))
-            }
+            Device::Auto => open_gpu(model, options.limits, timeline)
+                .or_else(|error| Ok((open_cpu(model, None, timeline)?, fallback(&error)))),
         })?;
         Ok(Session { model: model.clone(), engine, chosen, timeline })
     }
@@ -132,7 +134,7 @@ impl Session {
         let outputs = match &self.engine {
             _ if batch == 0 => self.empty_outputs()?,
             Engine::Reference => timeline.span("compute", || reference::run(graph, &inputs))?,
-            Engine::Cpu => timeline.span("compute", || cpu::run(graph, &inputs))?,
+            Engine::Cpu(engine) => timeline.span("compute", || engine.predict(&inputs, batch))?,
             Engine::Gpu(runner) => {
                 let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
                 predict_in_pieces(&mut runner, &inputs, batch, timeline)?
@@ -171,6 +173,24 @@ pub(crate) fn open_inspector(model: &Model, limits: LimitsPreset) -> Result<(Run
     let name = describe(&gpu);
     let plan = Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::All)?;
     Ok((Runner::new(gpu, plan, Retain::All, &mut Timeline::start())?, name))
+}
+
+/// An error for a number of threads that would have no effect.
+fn expect_threads(options: &SessionOptions) -> Result<()> {
+    match options.cpu_threads {
+        Some(0) => {
+            Err(Error::input("no thread can compute nothing").hint("give at least one, or leave the number out"))
+        }
+        Some(_) if options.device != Device::Cpu => {
+            Err(Error::input("a number of threads has an effect on the CPU alone").hint("choose the device cpu"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open_cpu(model: &Model, threads: Option<usize>, timeline: &mut Timeline) -> Result<Engine> {
+    let engine = timeline.span("prepare", || cpu::Engine::new(model.graph(), threads, Retain::Outputs))?;
+    Ok(Engine::Cpu(Box::new(engine)))
 }
 
 fn open_gpu(model: &Model, limits: LimitsPreset, timeline: &mut Timeline) -> Result<(Engine, String)> {

@@ -127,9 +127,8 @@ fn computed_values(
     let missing = || Error::device("a value was not kept");
     match device {
         CheckDevice::Cpu => {
-            let values = cpu::run_all(graph, inputs, Retain::All)?;
-            let values = values.into_iter().map(|value| value.ok_or_else(missing)).collect::<Result<_>>()?;
-            Ok((values, "cpu".into()))
+            let engine = cpu::Engine::new(graph, None, Retain::All)?;
+            Ok((engine.inspect(inputs, batch)?.into_iter().map(Arc::new).collect(), "cpu".into()))
         }
         CheckDevice::Gpu(limits) => {
             let (mut runner, name) = session::open_inspector(model, limits)?;
