@@ -18,18 +18,6 @@ override function: u32;
 @group(0) @binding(2) var<storage, read> right: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
-fn combine(x: f32, y: f32) -> f32 {
-    switch function {
-        case 0u: { return x + y; }
-        case 1u: { return x - y; }
-        case 2u: { return x * y; }
-        case 3u: { return x / y; }
-        case 4u: { return maximum(x, y); }
-        case 5u: { return minimum(x, y); }
-        default: { return select(x, x * y, x < 0.0); }
-    }
-}
-
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -51,5 +39,5 @@ fn main(
         l += position * params.left_strides[dim / 4u][dim % 4u];
         r += position * params.right_strides[dim / 4u][dim % 4u];
     }
-    output[index] = combine(left[l], right[r]);
+    output[index] = combine(function, left[l], right[r]);
 }

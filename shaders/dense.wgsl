@@ -1,12 +1,19 @@
-// output[row, unit] = bias[unit] + sum over k of input[row, k] * kernel[k, unit]: one invocation an output element.
-// Neighbouring invocations take neighbouring units, so they read neighbouring words of the kernel.
+// output[row, unit] = activate(bias[unit] + sum over k of input[row, k] * kernel[k, unit]), by three kernels: an output
+// element an invocation, a block of 4 by 4 an invocation, or a tile of 64 by 64 a workgroup with 8 by 8 an invocation.
+// src/ops/dense.rs chooses. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
 
 struct Params {
-    count: u32,
+    rows: u32,
     depth: u32,
     units: u32,
-    padding: u32,
+    a: f32,
+    b: f32,
+    c: f32,
+    padding0: u32,
+    padding1: u32,
 }
+
+override function: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
@@ -14,21 +21,273 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
+// The same, for `blocks`: the loads are what it spends its time on.
+@group(0) @binding(1) var<storage, read> input_quads: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> kernel_quads: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias_quads: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> output_quads: array<vec4<f32>>;
+
+fn finish(sum: f32) -> f32 {
+    return activate(function, sum, vec3(params.a, params.b, params.c));
+}
+
+fn finish_quad(sum: vec4<f32>) -> vec4<f32> {
+    return activate_quad(function, sum, vec3(params.a, params.b, params.c));
+}
+
+// Neighbouring invocations take neighbouring units, so they read neighbouring words of the kernel.
 @compute @workgroup_size(64)
-fn main(
+fn elements(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = invocation_index(workgroup, workgroups, lane);
-    if index >= params.count {
+    if index >= params.rows * params.units {
         return;
     }
-    let unit = index % params.units;
-    let row = (index / params.units) * params.depth;
+    let units = params.units;
+    let unit = index % units;
+    let row = index / units * params.depth;
+    let whole = params.depth - params.depth % 4u;
     var sum = bias[unit];
-    for (var k = 0u; k < params.depth; k++) {
-        sum += input[row + k] * kernel[k * params.units + unit];
+    var at = unit;
+    var k = 0u;
+    for (; k < whole; k += 4u) {
+        sum += input[row + k] * kernel[at];
+        sum += input[row + k + 1u] * kernel[at + units];
+        sum += input[row + k + 2u] * kernel[at + 2u * units];
+        sum += input[row + k + 3u] * kernel[at + 3u * units];
+        at += 4u * units;
     }
-    output[index] = sum;
+    for (; k < params.depth; k++) {
+        sum += input[row + k] * kernel[at];
+        at += units;
+    }
+    output[index] = finish(sum);
+}
+
+// Depth and units are multiples of 4. Rows past the last are the last again, and are not stored.
+@compute @workgroup_size(64)
+fn blocks(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let block = invocation_index(workgroup, workgroups, lane);
+    let units = params.units / 4u;
+    let depth = params.depth / 4u;
+    let row = block / units * 4u;
+    if row >= params.rows {
+        return;
+    }
+    let unit = block % units;
+    let last = params.rows - 1u;
+    let row0 = row * depth;
+    let row1 = min(row + 1u, last) * depth;
+    let row2 = min(row + 2u, last) * depth;
+    let row3 = min(row + 3u, last) * depth;
+    var sum0 = bias_quads[unit];
+    var sum1 = sum0;
+    var sum2 = sum0;
+    var sum3 = sum0;
+    var at = unit;
+    for (var k = 0u; k < depth; k++) {
+        let weights = mat4x4(
+            kernel_quads[at],
+            kernel_quads[at + units],
+            kernel_quads[at + 2u * units],
+            kernel_quads[at + 3u * units],
+        );
+        sum0 += weights * input_quads[row0 + k];
+        sum1 += weights * input_quads[row1 + k];
+        sum2 += weights * input_quads[row2 + k];
+        sum3 += weights * input_quads[row3 + k];
+        at += 4u * units;
+    }
+    let first = row * units + unit;
+    output_quads[first] = finish_quad(sum0);
+    if row + 1u <= last {
+        output_quads[first + units] = finish_quad(sum1);
+    }
+    if row + 2u <= last {
+        output_quads[first + 2u * units] = finish_quad(sum2);
+    }
+    if row + 3u <= last {
+        output_quads[first + 3u * units] = finish_quad(sum3);
+    }
+}
+
+// Four words of the kernel from `at` on, where the row of the kernel has them; its last word again where it has not.
+fn kernel_words(at: u32, units: vec4<u32>) -> vec4<f32> {
+    return vec4(kernel[at + units.x], kernel[at + units.y], kernel[at + units.z], kernel[at + units.w]);
+}
+
+fn input_words(at: u32) -> vec4<f32> {
+    return vec4(input[at], input[at + 1u], input[at + 2u], input[at + 3u]);
+}
+
+fn store_words(row: u32, unit: u32, sums: vec4<f32>) {
+    if row >= params.rows {
+        return;
+    }
+    let results = finish_quad(sums);
+    let first = row * params.units + unit;
+    output[first] = results.x;
+    if unit + 1u < params.units {
+        output[first + 1u] = results.y;
+    }
+    if unit + 2u < params.units {
+        output[first + 2u] = results.z;
+    }
+    if unit + 3u < params.units {
+        output[first + 3u] = results.w;
+    }
+}
+
+// `blocks` for any depth and units: rows and units past the last are the last again, and are not stored.
+@compute @workgroup_size(64)
+fn ragged_blocks(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let block = invocation_index(workgroup, workgroups, lane);
+    let units = params.units;
+    let across = (units - 1u) / 4u + 1u;
+    let row = block / across * 4u;
+    if row >= params.rows {
+        return;
+    }
+    let unit = block % across * 4u;
+    let columns = min(unit + vec4(0u, 1u, 2u, 3u), vec4(units - 1u));
+    let last = params.rows - 1u;
+    let row0 = row * params.depth;
+    let row1 = min(row + 1u, last) * params.depth;
+    let row2 = min(row + 2u, last) * params.depth;
+    let row3 = min(row + 3u, last) * params.depth;
+    var sum0 = vec4(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
+    var sum1 = sum0;
+    var sum2 = sum0;
+    var sum3 = sum0;
+    let whole = params.depth - params.depth % 4u;
+    var at = 0u;
+    var k = 0u;
+    for (; k < whole; k += 4u) {
+        let weights = mat4x4(
+            kernel_words(at, columns),
+            kernel_words(at + units, columns),
+            kernel_words(at + 2u * units, columns),
+            kernel_words(at + 3u * units, columns),
+        );
+        sum0 += weights * input_words(row0 + k);
+        sum1 += weights * input_words(row1 + k);
+        sum2 += weights * input_words(row2 + k);
+        sum3 += weights * input_words(row3 + k);
+        at += 4u * units;
+    }
+    for (; k < params.depth; k++) {
+        let weights = kernel_words(at, columns);
+        sum0 += weights * input[row0 + k];
+        sum1 += weights * input[row1 + k];
+        sum2 += weights * input[row2 + k];
+        sum3 += weights * input[row3 + k];
+        at += units;
+    }
+    store_words(row, unit, sum0);
+    store_words(row + 1u, unit, sum1);
+    store_words(row + 2u, unit, sum2);
+    store_words(row + 3u, unit, sum3);
+}
+
+// A tile's share of the input and the kernel: 16 steps of k, each of 16 quads of rows and of units.
+var<workgroup> input_tile: array<vec4<f32>, 256>;
+var<workgroup> kernel_tile: array<vec4<f32>, 256>;
+
+fn input_word(row: u32, k: u32) -> f32 {
+    if row < params.rows && k < params.depth {
+        return input[row * params.depth + k];
+    }
+    return 0.0;
+}
+
+fn kernel_word(k: u32, unit: u32) -> f32 {
+    if k < params.depth && unit < params.units {
+        return kernel[k * params.units + unit];
+    }
+    return 0.0;
+}
+
+// What row i and unit j of a 4 by 4 block gain in one step of k, in row i of the result.
+fn outer(rows: vec4<f32>, units: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4(rows.x * units, rows.y * units, rows.z * units, rows.w * units);
+}
+
+fn bias_words(unit: u32) -> vec4<f32> {
+    let units = min(unit + vec4(0u, 1u, 2u, 3u), vec4(params.units - 1u));
+    return vec4(bias[units.x], bias[units.y], bias[units.z], bias[units.w]);
+}
+
+fn store_block(row: u32, unit: u32, sums: mat4x4<f32>) {
+    if unit >= params.units {
+        return;
+    }
+    let start = bias_words(unit);
+    store_words(row, unit, sums[0] + start);
+    store_words(row + 1u, unit, sums[1] + start);
+    store_words(row + 2u, unit, sums[2] + start);
+    store_words(row + 3u, unit, sums[3] + start);
+}
+
+// An invocation has 8 rows and 8 units of the tile: two quads of each, 32 apart, so that the invocations of a row read
+// neighbouring quads. Beyond the matrices the tiles hold zeros.
+@compute @workgroup_size(64)
+fn tiles(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let tile = workgroup_index(workgroup, workgroups);
+    let across = (params.units - 1u) / 64u + 1u;
+    let row = tile / across * 64u;
+    // The same for the whole workgroup, as the barriers below need it.
+    if row >= params.rows {
+        return;
+    }
+    let unit = tile % across * 64u;
+    let y = lane / 8u;
+    let x = lane % 8u;
+    var sums00 = mat4x4<f32>();
+    var sums01 = mat4x4<f32>();
+    var sums10 = mat4x4<f32>();
+    var sums11 = mat4x4<f32>();
+    for (var start = 0u; start < params.depth; start += 16u) {
+        for (var quad = lane; quad < 256u; quad += 64u) {
+            // Of the input neighbours take neighbouring k, of the kernel neighbouring units.
+            let k = start + quad % 16u;
+            let r = row + quad / 16u * 4u;
+            input_tile[quad % 16u * 16u + quad / 16u] =
+                vec4(input_word(r, k), input_word(r + 1u, k), input_word(r + 2u, k), input_word(r + 3u, k));
+            let l = start + quad / 16u;
+            let u = unit + quad % 16u * 4u;
+            kernel_tile[quad] =
+                vec4(kernel_word(l, u), kernel_word(l, u + 1u), kernel_word(l, u + 2u), kernel_word(l, u + 3u));
+        }
+        workgroupBarrier();
+        for (var k = 0u; k < 256u; k += 16u) {
+            let rows0 = input_tile[k + y];
+            let rows1 = input_tile[k + y + 8u];
+            let units0 = kernel_tile[k + x];
+            let units1 = kernel_tile[k + x + 8u];
+            sums00 += outer(rows0, units0);
+            sums01 += outer(rows0, units1);
+            sums10 += outer(rows1, units0);
+            sums11 += outer(rows1, units1);
+        }
+        workgroupBarrier();
+    }
+    store_block(row + y * 4u, unit + x * 4u, sums00);
+    store_block(row + y * 4u, unit + x * 4u + 32u, sums01);
+    store_block(row + y * 4u + 32u, unit + x * 4u, sums10);
+    store_block(row + y * 4u + 32u, unit + x * 4u + 32u, sums11);
 }

@@ -84,6 +84,13 @@ pub(crate) use shader;
 /// `shaders/lib/grid.wgsl`: the linear index of an invocation or workgroup in a folded grid.
 pub(crate) const GRID: Fragment = Fragment { name: "grid", source: include_str!("../shaders/lib/grid.wgsl") };
 
+/// `shaders/lib/activate.wgsl`: functions of one element by number; builds on [`SPECIAL`].
+pub(crate) const ACTIVATE: Fragment =
+    Fragment { name: "activate", source: include_str!("../shaders/lib/activate.wgsl") };
+
+/// `shaders/lib/combine.wgsl`: functions of two elements by number; builds on [`SPECIAL`].
+pub(crate) const COMBINE: Fragment = Fragment { name: "combine", source: include_str!("../shaders/lib/combine.wgsl") };
+
 /// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
 pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
 
@@ -178,6 +185,8 @@ pub struct DeviceFacts {
     pub max_loop_steps: usize,
     /// Offsets of storage bindings are multiples of this many bytes.
     pub binding_alignment_bytes: u64,
+    /// Whether a CPU plays the GPU: barriers and loads from workgroup memory cost more there than they save.
+    pub software: bool,
 }
 
 impl DeviceFacts {
@@ -187,6 +196,7 @@ impl DeviceFacts {
         max_buffer_bytes: 256 << 20,
         max_loop_steps: usize::MAX,
         binding_alignment_bytes: 256,
+        software: false,
     };
 }
 

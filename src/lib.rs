@@ -45,6 +45,7 @@ pub mod graph;
 pub mod kernel;
 pub mod model;
 pub mod ops;
+pub mod passes;
 pub mod plan;
 pub mod reference;
 pub mod session;

@@ -1,6 +1,7 @@
 //! Options that several verbs share, in the words of the command line.
 
 use clap::ValueEnum;
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics};
 
 /// `--semantics`
@@ -94,6 +95,24 @@ impl From<DeviceArgument> for Device {
             DeviceArgument::Gpu => Device::Gpu,
             DeviceArgument::Cpu => Device::Cpu,
             DeviceArgument::Reference => Device::Reference,
+        }
+    }
+}
+
+/// `--pipeline`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PipelineArgument {
+    /// An operator for each step of a layer, as the model was read
+    Plain,
+    /// The same answers by as few dispatches as can be
+    Fused,
+}
+
+impl From<PipelineArgument> for Pipeline {
+    fn from(argument: PipelineArgument) -> Self {
+        match argument {
+            PipelineArgument::Plain => Pipeline::Plain,
+            PipelineArgument::Fused => Pipeline::Fused,
         }
     }
 }

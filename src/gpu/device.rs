@@ -1,6 +1,6 @@
 //! An opened device, and its errors as values.
 
-use super::adapter::{self, AdapterSummary};
+use super::adapter::{self, AdapterKind, AdapterSummary};
 use super::limits::LimitsPreset;
 use crate::error::{Error, Result};
 use crate::kernel::DeviceFacts;
@@ -48,6 +48,7 @@ impl Gpu {
             max_buffer_bytes: limits.max_buffer_size,
             max_loop_steps: max_loop_steps(&summary),
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
+            software: summary.kind == AdapterKind::Software,
         };
         Ok(Gpu { device, queue, facts, adapter: Arc::new(summary), failure })
     }

@@ -18,7 +18,7 @@
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
-use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Applies one function to every element.
@@ -75,7 +75,7 @@ params! {
 }
 
 pub(super) const SHADERS: &[Shader] =
-    &[shader!("activation", ActivationParams, fragments: [GRID, SPECIAL])];
+    &[shader!("activation", ActivationParams, fragments: [GRID, SPECIAL, ACTIVATE])];
 
 /// The constants of SELU as Keras gives them (`keras/activations.py`).
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
@@ -124,9 +124,41 @@ impl Function {
         }
     }
 
-    /// The selector and the three parameters of the shader.
-    fn encode(self) -> (u32, [f32; 3]) {
+    /// How far the value may be from that at `x` for an argument that is at most `distance` away.
+    ///
+    /// A function that never falls is farthest at the ends. The smooth ones that do are nowhere steeper than 1.2, and
+    /// a rectifier not than its steeper slope, besides the jump at its threshold, which the ends show.
+    pub(super) fn change(self, x: f64, distance: f64) -> f64 {
+        let ends = [x - distance, x + distance].map(|end| (self.at(end) - self.at(x)).abs());
+        // Not by f64::max, which drops NaN: where the function has no finite value, nothing is known.
+        let ends = if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] };
         match self {
+            Function::Relu { negative_slope: slope, threshold, .. } if slope < 0.0 || threshold < 0.0 => {
+                ends + f64::from(slope.abs()).max(1.0) * distance
+            }
+            Function::Elu { alpha } if alpha < 0.0 => ends + f64::from(-alpha).max(1.0) * distance,
+            Function::Gelu | Function::GeluTanh | Function::Mish | Function::Swish => 1.2 * distance,
+            _ => ends,
+        }
+    }
+
+    /// The tolerance class of the value at a given argument.
+    pub(super) fn tolerance(self) -> Tolerance {
+        match self {
+            Function::Relu { negative_slope: 0.0, .. } => Tolerance::Exact,
+            Function::Relu { .. } | Function::HardSigmoid | Function::Softsign => {
+                Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
+            }
+            // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
+            Function::Exponential => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
+            _ => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
+        }
+    }
+
+    /// The number and the three parameters of `shaders/lib/activate.wgsl`; without a function, of the identity.
+    pub(super) fn encode(function: Option<Function>) -> (u32, [f32; 3]) {
+        let Some(function) = function else { return (13, [0.0; 3]) };
+        match function {
             Function::Relu { max_value: Some(max), negative_slope, threshold } => {
                 (0, [max.max(0.0), negative_slope, threshold])
             }
@@ -173,21 +205,13 @@ impl Operator for Activation {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output.len();
-        let (selector, [a, b, c]) = self.function.encode();
+        let (selector, [a, b, c]) = Function::encode(Some(self.function));
         let params = ActivationParams { count: word(count)?, a, b, c };
         Ok(vec![Kernel::new("activation", &params, 1, invocations(count)).constant("function", f64::from(selector))])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
-        match self.function {
-            Function::Relu { negative_slope: 0.0, .. } => Tolerance::Exact,
-            Function::Relu { .. } | Function::HardSigmoid | Function::Softsign => {
-                Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
-            }
-            // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
-            Function::Exponential => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
-            _ => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
-        }
+        self.function.tolerance()
     }
 
     fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {

@@ -7,7 +7,7 @@
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use super::strided_copy::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::kernel::{COMBINE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_strides};
 
 /// Applies one function to pairs of elements.
@@ -49,10 +49,11 @@ params! {
     }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("binary", BinaryParams, fragments: [GRID, SPECIAL])];
+pub(super) const SHADERS: &[Shader] = &[shader!("binary", BinaryParams, fragments: [GRID, SPECIAL, COMBINE])];
 
 impl BinaryFunction {
-    fn at(self, left: f64, right: f64) -> f64 {
+    /// The value for two numbers.
+    pub(super) fn at(self, left: f64, right: f64) -> f64 {
         match self {
             BinaryFunction::Add => left + right,
             BinaryFunction::Subtract => left - right,
@@ -67,12 +68,22 @@ impl BinaryFunction {
         }
     }
 
+    /// The tolerance class of the value for two given numbers.
+    pub(super) fn tolerance(self) -> Tolerance {
+        match self {
+            function if function.decides() => Tolerance::Exact,
+            // WGSL gives division 2.5 units, the others are rounded correctly.
+            BinaryFunction::Divide => Tolerance::Pointwise { ulps: 3.0, absolute: 0.0 },
+            _ => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
+        }
+    }
+
     fn decides(self) -> bool {
         matches!(self, BinaryFunction::Maximum | BinaryFunction::Minimum)
     }
 
-    /// The selector of the shader.
-    fn code(self) -> u32 {
+    /// The number of `shaders/lib/combine.wgsl`.
+    pub(super) fn code(self) -> u32 {
         match self {
             BinaryFunction::Add => 0,
             BinaryFunction::Subtract => 1,
@@ -139,12 +150,7 @@ impl Operator for Binary {
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
-        match self.function {
-            function if function.decides() => Tolerance::Exact,
-            // WGSL gives division 2.5 units, the others are rounded correctly.
-            BinaryFunction::Divide => Tolerance::Pointwise { ulps: 3.0, absolute: 0.0 },
-            _ => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
-        }
+        self.function.tolerance()
     }
 
     fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {

@@ -1,24 +1,154 @@
-//! The fully connected layer without its activation: Keras Dense, also under TimeDistributed.
+//! The fully connected layer: Keras Dense, also under TimeDistributed.
 //!
-//! `output[…, u] = bias[u] + Σₖ x[…, k] · kernel[k, u]`; `x: [N, …, K]`, `kernel: [K, U]` in Keras' layout,
-//! `bias: [U]` (zeros where the layer has none). TF.js fuses some activations into its kernel; here the plain plan
-//! keeps them apart.
+//! `output[…, u] = f(bias[u] + Σₖ x[…, k] · kernel[k, u])`; `x: [N, …, K]`, `kernel: [K, U]` in Keras' layout,
+//! `bias: [U]` (zeros where the layer has none), or `[S, U]` where it is computed from what the batch shares. `f` is an
+//! activation of one element or none.
+//!
+//! Three kernels compute it, and [`DenseKernel::choose`] is the one place that chooses:
+//!
+//! | kernel | an invocation computes | for |
+//! |---|---|---|
+//! | `Elements` | one element | few rows or units, where there is nothing to share |
+//! | `Blocks` | 4 rows × 4 units, straight from storage | everything else on software, and what does not fill a GPU |
+//! | `Tiles` | 8 rows × 8 units of a tile of 64 × 64 in workgroup memory | large products on hardware |
+//!
+//! On software GPUs loads and barriers cost, arithmetic does not: a block has 32 products to 8 loads of four words and
+//! no barrier. `Blocks` has a form for a depth and units that are multiples of 4, which loads four words at once, and
+//! one for all others, which loads them one by one.
 
+use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::kernel::{ACTIVATE, DeviceFacts, GRID, Kernel, SPECIAL, Shader, invocations, params, shader, workgroups};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+use std::fmt;
 
-/// A matrix product over the last dimension, and a bias.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dense;
+/// A matrix product over the last dimension, a bias, and an activation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Dense {
+    /// Applied to the sum; `None` for linear.
+    pub activation: Option<Function>,
+    /// The kernel to use whatever the shapes are, for studies and tests; `None` to let the rule choose.
+    pub kernel: Option<DenseKernel>,
+}
+
+/// One of the kernels of [`Dense`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DenseKernel {
+    /// An element an invocation.
+    Elements,
+    /// A block of 4 × 4 an invocation.
+    Blocks,
+    /// A tile of 64 × 64 a workgroup.
+    Tiles,
+}
 
 params! {
     /// `Params` of `shaders/dense.wgsl`.
-    DenseParams { count: u32, depth: u32, units: u32, padding: u32 }
+    DenseParams { rows: u32, depth: u32, units: u32, a: f32, b: f32, c: f32, padding0: u32, padding1: u32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments: [GRID])];
+pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+
+/// Rows, or units, from which a block is faster than its elements: a block reads every weight once for 4 rows.
+const BLOCK: usize = 4;
+
+/// Rows and units of a tile.
+const TILE: usize = 64;
+
+/// Steps of k that a tile takes between barriers.
+const TILE_DEPTH: usize = 16;
+
+/// Tiles from which a GPU has enough workgroups to hide its latency.
+const MIN_TILES: usize = 64;
+
+impl DenseKernel {
+    /// All kernels.
+    pub const ALL: [DenseKernel; 3] = [DenseKernel::Elements, DenseKernel::Blocks, DenseKernel::Tiles];
+
+    /// The kernel for `[rows, depth] × [depth, units]` on a device.
+    ///
+    /// Software GPUs never take tiles: their barriers cost more than the loads they save.
+    pub fn choose(rows: usize, depth: usize, units: usize, facts: &DeviceFacts) -> DenseKernel {
+        let fills_tiles = rows.div_ceil(TILE) * units.div_ceil(TILE) >= MIN_TILES && depth >= TILE_DEPTH;
+        if rows < BLOCK || units < BLOCK {
+            DenseKernel::Elements
+        } else if fills_tiles && !facts.software {
+            DenseKernel::Tiles
+        } else {
+            DenseKernel::Blocks
+        }
+    }
+
+    /// The loop steps of one invocation, all its loops together.
+    fn loop_steps(self, depth: usize) -> usize {
+        match self {
+            DenseKernel::Elements | DenseKernel::Blocks => depth / BLOCK + depth % BLOCK,
+            // Each of the steps over k has 4 steps of loading and 16 of summing inside.
+            DenseKernel::Tiles => depth.div_ceil(TILE_DEPTH) * (1 + 4 + TILE_DEPTH),
+        }
+    }
+
+    fn grid(self, rows: usize, units: usize) -> [u32; 3] {
+        match self {
+            DenseKernel::Elements => invocations(rows * units),
+            DenseKernel::Blocks => invocations(rows.div_ceil(BLOCK) * units.div_ceil(BLOCK)),
+            DenseKernel::Tiles => workgroups(rows.div_ceil(TILE) * units.div_ceil(TILE)),
+        }
+    }
+
+    fn entry_point(self, depth: usize, units: usize) -> &'static str {
+        match self {
+            DenseKernel::Elements => "elements",
+            // Without a depth nothing is loaded by fours, and what is bound may be shorter than that.
+            DenseKernel::Blocks if depth > 0 && depth.is_multiple_of(BLOCK) && units.is_multiple_of(BLOCK) => "blocks",
+            DenseKernel::Blocks => "ragged_blocks",
+            DenseKernel::Tiles => "tiles",
+        }
+    }
+}
+
+/// As in the table above.
+impl fmt::Display for DenseKernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DenseKernel::Elements => "elements",
+            DenseKernel::Blocks => "blocks",
+            DenseKernel::Tiles => "tiles",
+        })
+    }
+}
+
+impl Dense {
+    /// The layer with an activation, by the kernel that the rule chooses.
+    pub fn with(activation: Option<Function>) -> Self {
+        Dense { activation, kernel: None }
+    }
+
+    /// The sums before the activation, not rounded.
+    fn sums(inputs: &[&Tensor]) -> Result<Vec<f64>> {
+        let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
+        let (depth, units) = (inputs[1].shape()[0], inputs[1].shape()[1]);
+        let leading = inputs[0].shape().len() - 1;
+        let rows: usize = inputs[0].shape()[..leading].iter().product();
+        let mut sums = Vec::with_capacity(rows * units);
+        for row in 0..rows {
+            for unit in 0..units {
+                let mut sum = f64::from(bias[unit]);
+                for k in 0..depth {
+                    sum += f64::from(x[row * depth + k]) * f64::from(kernel[k * units + unit]);
+                }
+                sums.push(sum);
+            }
+        }
+        Ok(sums)
+    }
+
+    fn output_shape(inputs: &[&Tensor]) -> Vec<usize> {
+        let leading = inputs[0].shape().len() - 1;
+        [&inputs[0].shape()[..leading], &inputs[1].shape()[1..]].concat()
+    }
+}
 
 impl Operator for Dense {
     fn name(&self) -> &'static str {
@@ -30,52 +160,68 @@ impl Operator for Dense {
         for input in [x, kernel, bias] {
             expect_dtype(input, &[DType::F32])?;
         }
-        let (&[depth, units], &[bias_units]) = (kernel.shape.dims(), bias.shape.dims()) else {
+        let (&[depth, units], &([bias_units] | [Dim::Shared, bias_units])) = (kernel.shape.dims(), bias.shape.dims())
+        else {
             return Err(Error::shape(format!("kernel {kernel} and bias {bias} are not a matrix and a vector")));
         };
         let Some((&last, leading)) = x.shape.dims().split_last() else {
             return Err(Error::shape("a scalar has no last dimension"));
         };
-        if last != depth || bias_units != units || !matches!(last, Dim::Fixed(_)) {
+        let batched = x.shape.is_batched() || !bias.shape.is_batched();
+        if last != depth || bias_units != units || !matches!(last, Dim::Fixed(_)) || !batched {
             return Err(Error::shape(format!("input {x}, kernel {kernel} and bias {bias} do not fit")));
         }
         Ok(TensorType::f32(Shape::new([leading, &[units]].concat())))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
-        let (depth, units) = (inputs[1].shape()[0], inputs[1].shape()[1]);
-        let mut shape = inputs[0].shape().to_vec();
-        shape.pop();
-        shape.push(units);
-        let rows: usize = shape[..shape.len() - 1].iter().product();
-        let mut output = Vec::with_capacity(rows * units);
-        for row in 0..rows {
-            for unit in 0..units {
-                let mut sum = f64::from(bias[unit]);
-                for k in 0..depth {
-                    sum += f64::from(x[row * depth + k]) * f64::from(kernel[k * units + unit]);
-                }
-                output.push(sum as f32);
-            }
-        }
-        Tensor::f32(&shape, output)
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
+        Tensor::f32(&Dense::output_shape(inputs), Dense::sums(inputs)?.into_iter().map(finish).collect())
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, request.inputs[1].shape[0])?;
-        let count = request.output.len();
-        let kernel = &request.inputs[1].shape;
-        let params = DenseParams { count: word(count)?, depth: word(kernel[0])?, units: word(kernel[1])?, padding: 0 };
-        word(request.inputs[0].len())?;
-        Ok(vec![Kernel::new("dense", &params, 3, invocations(count))])
+        let (depth, units) = (request.inputs[1].shape[0], request.inputs[1].shape[1]);
+        let leading = request.output.shape.len() - 1;
+        let rows: usize = request.output.shape[..leading].iter().product();
+        let kernel = self.kernel.unwrap_or_else(|| DenseKernel::choose(rows, depth, units, request.device));
+        expect_loops(request, kernel.loop_steps(depth))?;
+        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output.len()] {
+            word(count)?;
+        }
+        let (function, [a, b, c]) = Function::encode(self.activation);
+        let (rows_word, depth_word, units_word) = (word(rows)?, word(depth)?, word(units)?);
+        let params =
+            DenseParams { rows: rows_word, depth: depth_word, units: units_word, a, b, c, padding0: 0, padding1: 0 };
+        let kernel = Kernel::new("dense", &params, 3, kernel.grid(rows, units))
+            .entry_point(kernel.entry_point(depth, units))
+            .constant("function", f64::from(function));
+        Ok(vec![kernel])
     }
 
+    /// Of the sum; the activation's comes on top.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[1].shape()[0] }
     }
 
+    /// Of the sum.
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let absolute = |tensor: &&Tensor| super::operator::absolute(tensor);
+        let absolute: Vec<Tensor> = inputs.iter().map(absolute).collect::<Result<_>>()?;
+        Dense::default().eval(&absolute.iter().collect::<Vec<_>>())
+    }
+
+    /// What the activation makes of the allowance of the sum, and its own.
+    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+        let sums = Dense::sums(inputs)?;
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
+        let Some(function) = self.activation else { return Ok(allowed) };
+        let own = function.tolerance().allowance(&expected.to_f64(), &[]);
+        let carried = sums.into_iter().zip(allowed).map(|(sum, distance)| function.change(sum, distance));
+        Ok(carried.zip(own).map(|(carried, own)| carried + own).collect())
+    }
+
     fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
-        2 * (output.len() * inputs[1].shape[0]) as u64
+        let activation = usize::from(self.activation.is_some());
+        (output.len() * (2 * inputs[1].shape[0] + activation)) as u64
     }
 }

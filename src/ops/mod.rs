@@ -50,6 +50,7 @@ catalogue! {
     category_encoding::CategoryEncoding,
     concatenate::Concatenate,
     dense::Dense,
+    elementwise::Elementwise,
     embedding::Embedding,
     expand::Expand,
     gather::Gather,
@@ -57,6 +58,8 @@ catalogue! {
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
     not_equal::NotEqual,
+    pair_dense::PairDense,
+    pairwise_dot::PairwiseDot,
     permute::Permute,
     reduce::Reduce,
     repeat::Repeat,
@@ -66,6 +69,8 @@ catalogue! {
 
 pub use activation::Function;
 pub use binary::BinaryFunction;
+pub use dense::DenseKernel;
+pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
 pub use reduce::Reduction;

@@ -154,7 +154,7 @@ impl Session {
 }
 
 /// The inputs as a session takes them: of the model's dtypes, all with the same batch; and that batch.
-pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<(NamedTensors, usize)> {
+pub fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<(NamedTensors, usize)> {
     inputs::fit(model, inputs)
 }
 

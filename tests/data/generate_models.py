@@ -16,9 +16,9 @@ BATCH = 7
 MODELS = {}
 
 
-def model(about, note="", batch=BATCH):
+def model(about, note="", batch=BATCH, flags=()):
     def register(f):
-        MODELS[f.__name__] = {"build": f, "about": about, "note": note, "batch": batch}
+        MODELS[f.__name__] = {"build": f, "about": about, "note": note, "batch": batch, "flags": flags}
         return f
 
     return register
@@ -142,16 +142,15 @@ def ncf(rng, batch):
         "user_id": ids(rng, batch, 41), "item_id": ids(rng, batch, 59)}
 
 
-@model("DLRM: bottom MLP, 5 embeddings stacked by Reshape and Concatenate(axis=1), "
-       "Dot(axes=(2,2)) of the stack with itself, top MLP",
-       "one tensor is given twice to the same layer, and to nothing else")
-def dlrm(rng, batch):
-    d = 6
-    numeric = L.Input((9,), name="numeric")
-    vocabularies = {f"c{k}": v for k, v in enumerate((13, 47, 5, 22, 31))}
+def dlrm_model(rng, batch, name, numerics, sizes, bottom_widths, top_widths):
+    """The embeddings are as wide as the last layer of the bottom MLP."""
+    d = bottom_widths[-1]
+    numeric = L.Input((numerics,), name="numeric")
+    vocabularies = {f"c{k}": v for k, v in enumerate(sizes)}
     xs = {n: id_input(n) for n in vocabularies}
-    bottom = L.Dense(12, activation="relu", name="bot1")(numeric)
-    bottom = L.Dense(d, activation="relu", name="bot2")(bottom)
+    bottom = numeric
+    for k, width in enumerate(bottom_widths):
+        bottom = L.Dense(width, activation="relu", name=f"bot{k + 1}")(bottom)
     rows = [L.Reshape((1, d), name="bottom_row")(bottom)]
     for n, x in xs.items():
         e = embed(x, vocabularies[n], d, n + "_emb")
@@ -159,11 +158,26 @@ def dlrm(rng, batch):
     stack = L.Concatenate(axis=1, name="stack")(rows)
     pairs = L.Flatten(name="pairs_flat")(L.Dot(axes=(2, 2), name="pairs")([stack, stack]))
     h = L.Concatenate(name="top_in")([bottom, pairs])
-    h = L.Dense(16, activation="relu", name="top1")(h)
+    for k, width in enumerate(top_widths):
+        h = L.Dense(width, activation="relu", name=f"top{k + 1}")(h)
     y = L.Dense(1, activation="sigmoid", name="click")(h)
-    inputs = {"numeric": floats(rng, batch, 9)}
+    inputs = {"numeric": floats(rng, batch, numerics)}
     inputs.update({n: ids(rng, batch, v) for n, v in vocabularies.items()})
-    return K.Model([numeric] + list(xs.values()), y, name="dlrm"), inputs
+    return K.Model([numeric] + list(xs.values()), y, name=name), inputs
+
+
+@model("DLRM: bottom MLP, 5 embeddings stacked by Reshape and Concatenate(axis=1), "
+       "Dot(axes=(2,2)) of the stack with itself, top MLP",
+       "one tensor is given twice to the same layer, and to nothing else")
+def dlrm(rng, batch):
+    return dlrm_model(rng, batch, "dlrm", 9, (13, 47, 5, 22, 31), (12, 6), (16,))
+
+
+@model("DLRM of the shape used for Criteo: 13 numerics, 26 embeddings of width 16 (vocabularies cut to 3..500)")
+def dlrm_26(rng, batch):
+    sizes = (144, 55, 397, 210, 30, 12, 243, 63, 3, 205, 187, 310, 165, 26, 221,
+             279, 10, 197, 92, 4, 301, 18, 15, 230, 57, 500)
+    return dlrm_model(rng, batch, "dlrm_26", 13, sizes, (64, 32, 16), (64, 32))
 
 
 @model("deep & cross: cross layers through Dense(1), Multiply by a (batch, 1) tensor and Add; "
@@ -220,21 +234,31 @@ def two_tower_reshape_minus_one(rng, batch):
     return towers(rng, batch, True)
 
 
+def youtube_dnn_model(rng, batch, name, videos, d, steps, numerics, region_table, widths):
+    watched = id_input("watched", (steps,))
+    numeric = L.Input((numerics,), name="numeric")
+    region = id_input("region")
+    h = L.GlobalAveragePooling1D(name="watched_avg")(
+        L.Embedding(videos, d, mask_zero=True, name="video_emb")(watched))
+    h = L.Concatenate(name="user")([h, numeric, embed(region, *region_table, "region_emb")])
+    for k, width in enumerate(widths):
+        h = L.Dense(width, activation="relu", name=f"fc{k + 1}")(h)
+    y = L.Dense(videos, activation="softmax", name="next_video")(h)
+    return K.Model([watched, numeric, region], y, name=name), {
+        "watched": history(rng, batch, videos, steps), "numeric": floats(rng, batch, numerics),
+        "region": ids(rng, batch, region_table[0])}
+
+
 @model("YouTube DNN: mask_zero history, GlobalAveragePooling1D, softmax over 53 videos",
        "TF.js GlobalAveragePooling1D ignores the mask, Keras does not")
 def youtube_dnn(rng, batch):
-    watched = id_input("watched", (9,))
-    numeric = L.Input((4,), name="numeric")
-    region = id_input("region")
-    h = L.GlobalAveragePooling1D(name="watched_avg")(
-        L.Embedding(53, 8, mask_zero=True, name="video_emb")(watched))
-    h = L.Concatenate(name="user")([h, numeric, embed(region, 6, 3, "region_emb")])
-    h = L.Dense(24, activation="relu", name="fc1")(h)
-    h = L.Dense(16, activation="relu", name="fc2")(h)
-    y = L.Dense(53, activation="softmax", name="next_video")(h)
-    return K.Model([watched, numeric, region], y, name="youtube_dnn"), {
-        "watched": history(rng, batch, 53, 9), "numeric": floats(rng, batch, 4),
-        "region": ids(rng, batch, 6)}
+    return youtube_dnn_model(rng, batch, "youtube_dnn", 53, 8, 9, 4, (6, 3), (24, 16))
+
+
+@model("youtube_dnn over 10000 videos with a history of 20, all weights as uint8",
+       "TF.js GlobalAveragePooling1D ignores the mask, Keras does not", batch=3, flags=("--quantize_uint8=*",))
+def youtube_dnn_10k(rng, batch):
+    return youtube_dnn_model(rng, batch, "youtube_dnn_10k", 10000, 16, 20, 8, (50, 8), (64, 32))
 
 
 def din_model(rng, batch, masked):
@@ -641,6 +665,11 @@ def decode_weights(folder):
     return out
 
 
+def set_decoded_weights(m, folder):
+    decoded = decode_weights(folder)
+    m.set_weights([decoded[w.name.removesuffix(":0")] for w in m.weights])
+
+
 def finish(folder, m, inputs, topology_folder=None):
     topology = json.loads(((topology_folder or folder) / "model.json").read_text())["modelTopology"]
     sequential = topology.get("model_config", topology)
@@ -683,10 +712,12 @@ def main(only):
         with tempfile.TemporaryDirectory() as tmp:
             h5 = os.path.join(tmp, "m.h5")
             m.save(h5)
-            convert(h5, folder)
+            convert(h5, folder, MODELS[name]["flags"])
             edit_topology(name, folder)
-            finish(folder, m, inputs)
-            entry(name, MODELS[name]["about"], MODELS[name]["note"])
+        if MODELS[name]["flags"]:
+            set_decoded_weights(m, folder)
+        finish(folder, m, inputs)
+        entry(name, MODELS[name]["about"], MODELS[name]["note"])
 
     def variant(name):
         m, inputs = build("wide_deep")
@@ -696,8 +727,7 @@ def main(only):
             h5 = os.path.join(tmp, "m.h5")
             m.save(h5)
             convert(h5, folder, flags)
-        decoded = decode_weights(folder)
-        m.set_weights([decoded[w.name.removesuffix(":0")] for w in m.weights])
+        set_decoded_weights(m, folder)
         finish(folder, m, inputs)
         entry(name, "wide_deep, " + about, "converter flags: " + " ".join(flags))
 

@@ -1,27 +1,91 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::ops::Dense;
+use tfjs_wgpu::Tensor;
+use tfjs_wgpu::kernel::DeviceFacts;
+use tfjs_wgpu::ops::{Dense, DenseKernel, Function, Op};
 
 fn case(name: impl Into<String>) -> Case {
-    Case::new(name, Dense)
+    Case::new(name, Dense::default())
 }
+
+/// The same case by the kernel of the rule and by each of the others.
+fn by_every_kernel(name: &str, activation: Option<Function>, operands: impl Fn(Case) -> Case) -> Vec<Case> {
+    let kernels = [None].into_iter().chain(DenseKernel::ALL.map(Some));
+    let case = |kernel: Option<DenseKernel>| {
+        let by = kernel.map_or("the rule".into(), |kernel| kernel.to_string());
+        operands(Case::new(format!("{name}, by {by}"), Dense { activation, kernel }))
+    };
+    kernels.map(case).collect()
+}
+
+/// Rows, depths and units around the blocks of 4 and tiles of 64 × 16 × 64, and primes.
+const DEPTH_AND_UNITS: [(usize, usize); 13] = [
+    (1, 1),
+    (1, 65),
+    (63, 64),
+    (64, 63),
+    (65, 1),
+    (129, 31),
+    (7, 129),
+    (1009, 3),
+    (4, 4),
+    (15, 5),
+    (16, 60),
+    (17, 68),
+    (20, 128),
+];
 
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
-    for (depth, units) in [(1, 1), (1, 65), (63, 64), (64, 63), (65, 1), (129, 31), (7, 129), (1009, 3)] {
-        for batch in [1, 3, 67] {
-            let case = case(format!("[{batch}, {depth}] x [{depth}, {units}]"));
-            let case = case.input(random(&[batch, depth], 1)).constant(random(&[depth, units], 2));
-            cases.push(case.constant(random(&[units], 3)));
+    for (depth, units) in DEPTH_AND_UNITS {
+        for batch in [1, 3, 4, 67, 129] {
+            cases.extend(by_every_kernel(&format!("[{batch}, {depth}] x [{depth}, {units}]"), None, |case| {
+                let case = case.input(random(&[batch, depth], 1)).constant(random(&[depth, units], 2));
+                case.constant(random(&[units], 3))
+            }));
         }
     }
-    let x = random(&[3, 5, 2, 3, 7], 4);
-    cases.push(case("rank 5").input(x).constant(random(&[7, 5], 5)).constant(random(&[5], 6)));
+    for (index, function) in FUNCTIONS.into_iter().enumerate() {
+        let case = Case::new(format!("{function:?}"), Dense::with(Some(function)));
+        let case = case.input(random(&[3, 31], 10 + index as u64)).constant(random(&[31, 65], 7));
+        cases.push(case.constant(random(&[65], 8)));
+    }
+    cases.extend(by_every_kernel("rank 5", Some(Function::RELU), |case| {
+        let x = random(&[3, 5, 2, 3, 7], 4);
+        case.input(x).constant(random(&[7, 5], 5)).constant(random(&[5], 6))
+    }));
+    cases.extend(by_every_kernel("a bias that the batch shares", Some(Function::Tanh), |case| {
+        case.input(random(&[67, 12], 4)).constant(random(&[12, 8], 5)).shared(random(&[1, 8], 6))
+    }));
     // Terms of 1e6 that cancel: the error may be large against the sum, but not against the terms.
     let large = floats_by(&[3, 64], |index| if index % 2 == 0 { 1e6 } else { -1e6 } + index as f32);
-    cases.push(case("cancelling").input(large).constant(floats(&[64, 1], &[1.0; 64])).constant(floats(&[1], &[0.5])));
+    for activation in [None, Some(Function::RELU), Some(Function::Sigmoid)] {
+        cases.extend(by_every_kernel(&format!("cancelling, {activation:?}"), activation, |case| {
+            case.input(large.clone()).constant(floats(&[64, 1], &[1.0; 64])).constant(floats(&[1], &[0.5]))
+        }));
+    }
     cases
 }
+
+/// Every number of the shader's switch.
+const FUNCTIONS: [Function; 16] = [
+    Function::RELU,
+    Function::relu(Some(1.0), 0.25, 0.5),
+    Function::relu(None, -0.5, 0.0),
+    Function::Elu { alpha: 0.5 },
+    Function::Elu { alpha: -0.5 },
+    Function::Selu,
+    Function::Sigmoid,
+    Function::HardSigmoid,
+    Function::Softplus,
+    Function::Softsign,
+    Function::Tanh,
+    Function::Gelu,
+    Function::GeluTanh,
+    Function::Mish,
+    Function::Swish,
+    Function::Exponential,
+];
 
 fn by_hand() -> Vec<Case> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
@@ -38,6 +102,11 @@ fn by_hand() -> Vec<Case> {
         closed(1, 1),
         closed(64, 65),
         closed(101, 7),
+        Case::new("relu by hand", Dense::with(Some(Function::RELU)))
+            .input(floats(&[1, 2], &[1.0, 2.0]))
+            .constant(floats(&[2, 3], &[1.0, 0.0, -1.0, 0.0, 1.0, 0.5]))
+            .constant(floats(&[3], &[-3.0, 20.0, 0.0]))
+            .gives(floats(&[1, 3], &[0.0, 22.0, 0.0])),
         case("by hand")
             .input(floats(&[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]))
             .constant(floats(&[2, 3], &[1.0, 0.0, -1.0, 0.0, 1.0, 0.5]))
@@ -66,17 +135,66 @@ checks!(cases);
 #[test]
 fn what_does_not_fit_is_refused() {
     let fit = |x: &str, kernel: &str, bias: &str| {
-        refuses(Dense, &[x, kernel, bias], &format!("input {x}, kernel {kernel} and bias {bias} do not fit"));
+        refuses(
+            Dense::default(),
+            &[x, kernel, bias],
+            &format!("input {x}, kernel {kernel} and bias {bias} do not fit"),
+        );
     };
     fit("float32[N, 3]", "float32[4, 2]", "float32[2]");
     fit("float32[N, 3]", "float32[3, 2]", "float32[3]");
     fit("float32[N]", "float32[3, 2]", "float32[2]");
     refuses(
-        Dense,
+        Dense::default(),
         &["float32[N, 3]", "float32[3]", "float32[2]"],
         "kernel float32[3] and bias float32[2] are not a matrix",
     );
-    refuses(Dense, &["float32[]", "float32[3, 2]", "float32[2]"], "a scalar has no last dimension");
-    refuses(Dense, &["int32[N, 3]", "float32[3, 2]", "float32[2]"], "takes float32 and not int32[N, 3]");
-    refuses(Dense, &["float32[N, 3]", "float32[3, 2]"], "takes 3 inputs, not 2");
+    fit("float32[3]", "float32[3, 2]", "float32[S, 2]");
+    refuses(Dense::default(), &["float32[]", "float32[3, 2]", "float32[2]"], "a scalar has no last dimension");
+    refuses(Dense::default(), &["int32[N, 3]", "float32[3, 2]", "float32[2]"], "takes float32 and not int32[N, 3]");
+    refuses(Dense::default(), &["float32[N, 3]", "float32[3, 2]"], "takes 3 inputs, not 2");
+}
+
+/// The rule, without a GPU.
+#[test]
+fn the_kernel_follows_from_shapes_and_device() {
+    let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
+    let table = [
+        // rows, depth, units, on hardware, on software
+        (0, 8, 8, "elements", "elements"),
+        (1, 240, 256, "elements", "elements"),
+        (3, 240, 256, "elements", "elements"),
+        (4, 240, 256, "blocks", "blocks"),
+        (256, 64, 1, "elements", "elements"),
+        (256, 240, 256, "blocks", "blocks"),
+        (1024, 240, 256, "tiles", "blocks"),
+        (1024, 15, 256, "blocks", "blocks"),
+        (4096, 4096, 4096, "tiles", "blocks"),
+    ];
+    for (rows, depth, units, on_hardware, on_software) in table {
+        for (facts, expected) in [(&DeviceFacts::FLOOR, on_hardware), (&software, on_software)] {
+            let kernel = DenseKernel::choose(rows, depth, units, facts);
+            assert_eq!(kernel.to_string(), expected, "[{rows}, {depth}] x [{depth}, {units}], {facts:?}");
+        }
+    }
+}
+
+/// A fused activation may err by what it makes of the error of the sum, and no more.
+#[test]
+fn a_steep_activation_passes_more_of_the_error_on_than_a_flat_one() {
+    let operands = [floats(&[1, 1], &[5.0]), floats(&[1, 1], &[1.0]), floats(&[1], &[0.0])];
+    let operands: Vec<&Tensor> = operands.iter().collect();
+    let allowed = |activation| {
+        let op: Op = Dense::with(activation).into();
+        let expected = op.operator().eval(&operands).expect("an answer");
+        op.operator().allowance(&operands, &expected).expect("an allowance")[0]
+    };
+    let linear = allowed(None);
+    assert_eq!(allowed(Some(Function::RELU)), linear);
+    assert_eq!(allowed(Some(Function::relu(Some(1.0), 0.0, 0.0))), 0.0);
+    // At 5 the slope of the sigmoid is 0.0066, and its own tolerance is 8 units of a number below 1 and 3e-7.
+    assert!(allowed(Some(Function::Sigmoid)) < 0.007 * linear + 1.3e-6);
+    // And e^5 is 148, with a tolerance of 211 units.
+    let exponential = allowed(Some(Function::Exponential));
+    assert!((148.0 * linear..150.0 * linear + 4e-3).contains(&exponential), "{exponential}");
 }

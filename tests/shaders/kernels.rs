@@ -4,8 +4,8 @@ use crate::cases;
 use crate::module::{Module, modules};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::{LoadOptions, Model, Semantics};
 
@@ -21,12 +21,14 @@ fn models() -> impl Iterator<Item = Model> {
     [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
 }
 
-/// Every kernel of every recorded model and layer, at a batch of 1 and one of 300.
+/// Every kernel of every recorded model and layer by every pipeline, at batches of 1, of some and of many.
 fn kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
-    for model in models() {
-        let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::All).expect("a plan");
-        for batch in [1, 300] {
+    let pipelines =
+        |model: Model| Pipeline::ALL.map(|pipeline| pipeline.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph"));
+    for graph in models().flat_map(pipelines) {
+        let plan = Plan::new(graph, &DeviceFacts::FLOOR, Retain::All).expect("a plan");
+        for batch in [1, 300, 10_000] {
             kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
         }
     }

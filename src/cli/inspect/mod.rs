@@ -2,7 +2,7 @@
 
 mod object;
 
-use crate::arguments::ReadArguments;
+use crate::arguments::{PipelineArgument, ReadArguments};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
 use crate::table::{Align, Table};
@@ -10,8 +10,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tfjs_wgpu::graph::Source;
+use tfjs_wgpu::graph::{Graph, Source};
 use tfjs_wgpu::kernel::{DeviceFacts, Shader};
+use tfjs_wgpu::passes::{self, Pipeline};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::TensorType;
 use tfjs_wgpu::{Error, ErrorKind, Model, Result, ops};
@@ -27,6 +28,12 @@ pub(crate) struct InspectArguments {
     /// The batch size of the plan, for --plan and --json [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
+    /// The rewrites that the graph or the plan has gone through [default: plain for --graph, else fused]
+    #[arg(long, value_enum)]
+    pipeline: Option<PipelineArgument>,
+    /// Inputs that have one row for the whole batch, for --graph and --plan: one user, many candidates
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    shared: Vec<String>,
     #[command(flatten)]
     read: ReadArguments,
 }
@@ -59,15 +66,20 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
         let error = Error::new(ErrorKind::Input, "--batch belongs to --plan and --json");
         return Err(error.hint("add one of them, or leave out --batch").into());
     }
+    if (arguments.pipeline.is_some() || !arguments.shared.is_empty()) && !view.plan && !view.graph {
+        let error = Error::new(ErrorKind::Input, "--pipeline and --shared belong to --graph and --plan");
+        return Err(error.hint("add one of them, or leave them out").into());
+    }
     let batch = arguments.batch.unwrap_or(1) as usize;
     let shader = view.shader.as_deref().map(shader).transpose()?;
     let model = ModelFile::load(&arguments.model, arguments.read.options())?.model;
     if let Some(shader) = shader {
         write!(out, "{}", shader.text())?;
     } else if view.graph {
-        write!(out, "{}", model.graph())?;
+        write!(out, "{}", graph(&model, arguments, PipelineArgument::Plain)?)?;
     } else if view.plan {
-        write!(out, "{}", plan(&model)?.text(batch)?)?;
+        let graph = graph(&model, arguments, PipelineArgument::Fused)?;
+        write!(out, "{}", Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs)?.text(batch)?)?;
     } else if view.weights {
         write_weights(&model, out)?;
     } else if view.json {
@@ -87,9 +99,19 @@ fn shader(name: &str) -> Result<&'static Shader> {
     })
 }
 
-/// The plan for the lowest class of devices: the same on every machine.
+/// The graph as it is asked for.
+fn graph(model: &Model, arguments: &InspectArguments, usual: PipelineArgument) -> Result<Arc<Graph>> {
+    let pipeline: Pipeline = arguments.pipeline.unwrap_or(usual).into();
+    let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
+    if shared.is_empty() {
+        return pipeline.run(model.graph(), &DeviceFacts::FLOOR);
+    }
+    pipeline.run(&Arc::new(passes::share(model.graph(), &shared)?), &DeviceFacts::FLOOR)
+}
+
+/// The fused plan for the lowest class of devices: the same on every machine.
 fn plan(model: &Model) -> Result<Plan> {
-    Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::Outputs)
+    Plan::new(Pipeline::Fused.run(model.graph(), &DeviceFacts::FLOOR)?, &DeviceFacts::FLOOR, Retain::Outputs)
 }
 
 fn operators(model: &Model) -> usize {

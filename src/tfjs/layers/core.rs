@@ -24,7 +24,7 @@ pub(super) fn dense(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
     } else {
         call.filled("no_bias", &[units], 0.0)?
     };
-    let id = call.op(Dense, &[x, kernel, bias])?;
+    let id = call.op(Dense::default(), &[x, kernel, bias])?;
     let id = activations::apply(call, id)?;
     Ok(vec![Value::with(id, input.masks)])
 }

@@ -1,0 +1,14 @@
+// The functions of two elements, chosen by a number: see src/ops/binary.rs for the formulas and the numbers.
+// Builds on special.wgsl.
+
+fn combine(function: u32, x: f32, y: f32) -> f32 {
+    switch function {
+        case 0u: { return x + y; }
+        case 1u: { return x - y; }
+        case 2u: { return x * y; }
+        case 3u: { return x / y; }
+        case 4u: { return maximum(x, y); }
+        case 5u: { return minimum(x, y); }
+        default: { return select(x, x * y, x < 0.0); }
+    }
+}

@@ -1,0 +1,209 @@
+//! A chain of functions of one and two elements in one kernel.
+//!
+//! The value starts as `inputs[0]`; each [`Step`] applies a function to it, or combines it with another input. All
+//! inputs stretch to the shape of the output as NumPy broadcasts; each step rounds to float32 as the operators
+//! [`Activation`](super::Activation) and [`Binary`](super::Binary) would by themselves.
+
+use super::activation::Function;
+use super::binary::BinaryFunction;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, word};
+use super::strided_copy::aligned;
+use crate::error::{Error, Result};
+use crate::kernel::{ACTIVATE, COMBINE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides};
+
+/// Applies a chain of functions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Elementwise {
+    /// What is done to the value, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One function of a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// `f(value)`
+    Apply(Function),
+    /// `f(value, other)`, or `f(other, value)`.
+    Combine {
+        /// The function.
+        function: BinaryFunction,
+        /// The other operand, as a position among the inputs.
+        input: usize,
+        /// Whether the value is the right operand.
+        is_right: bool,
+    },
+}
+
+/// Inputs of one chain: with the output they are the storage buffers that every phone binds.
+pub const MOST_INPUTS: usize = 3;
+
+/// Steps of one chain.
+pub const MOST_STEPS: usize = 16;
+
+const MAX_RANK: usize = super::strided_copy::MAX_RANK;
+
+params! {
+    /// `Params` of `shaders/elementwise.wgsl`.
+    ElementwiseParams {
+        size: [u32; MAX_RANK],
+        strides: [[u32; MAX_RANK]; MOST_INPUTS],
+        /// Function, input (or `APPLY`), whether the value is the right operand, nothing.
+        steps: [[u32; 4]; MOST_STEPS],
+        /// Parameters of functions of one element.
+        parameters: [[f32; 4]; MOST_STEPS],
+        count: u32,
+        step_count: u32,
+        padding0: u32,
+        padding1: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("elementwise", ElementwiseParams, fragments: [GRID, SPECIAL, ACTIVATE, COMBINE])];
+
+impl Elementwise {
+    /// Follows the value of each output element, `(value, state)`, through the chain.
+    fn follow<S: Copy>(
+        &self,
+        inputs: &[&Tensor],
+        start: S,
+        mut step: impl FnMut(&Step, (f64, S), f64) -> (f64, S),
+    ) -> Result<(Vec<usize>, Vec<(f64, S)>)> {
+        let shapes: Vec<Shape> = inputs.iter().map(|input| Shape::fixed(input.shape())).collect();
+        let mut shape = shapes[0].clone();
+        for other in &shapes[1..] {
+            shape = broadcast(&shape, other)?;
+        }
+        let shape = shape.sample();
+        let values: Vec<&[f32]> = inputs.iter().map(|input| input.as_f32()).collect::<Result<_>>()?;
+        let strides: Vec<Vec<usize>> = inputs.iter().map(|input| broadcast_strides(input.shape(), &shape)).collect();
+        let at = |input: usize, index: usize| {
+            let (mut rest, mut offset) = (index, 0);
+            for (size, stride) in shape.iter().zip(&strides[input]).rev() {
+                offset += rest % size * stride;
+                rest /= size;
+            }
+            f64::from(values[input][offset])
+        };
+        let count = shape.iter().product();
+        let element = |index: usize| {
+            self.steps.iter().fold((at(0, index), start), |state, next| match next {
+                Step::Apply(_) => step(next, state, 0.0),
+                Step::Combine { input, .. } => step(next, state, at(*input, index)),
+            })
+        };
+        Ok((shape.clone(), (0..count).map(element).collect()))
+    }
+}
+
+impl Step {
+    fn at(&self, value: f64, other: f64) -> f64 {
+        match *self {
+            Step::Apply(function) => function.at(value),
+            Step::Combine { function, is_right: false, .. } => function.at(value, other),
+            Step::Combine { function, is_right: true, .. } => function.at(other, value),
+        }
+    }
+
+    /// How far a computed value may be from the plain one if it was `distance` off before the step.
+    fn carry(&self, value: f64, other: f64, distance: f64) -> f64 {
+        let answer = self.at(value, other);
+        let own = match self {
+            Step::Apply(function) => function.tolerance(),
+            Step::Combine { function, .. } => function.tolerance(),
+        };
+        let carried = match self {
+            Step::Apply(function) => function.change(value, distance),
+            // Monotonic in either operand between the ends, but for a divisor that may be zero.
+            _ => {
+                let ends = [value - distance, value + distance].map(|end| (self.at(end, other) - answer).abs());
+                if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] }
+            }
+        };
+        carried + own.allowance(&[answer], &[])[0]
+    }
+}
+
+impl Operator for Elementwise {
+    fn name(&self) -> &'static str {
+        "elementwise"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let Some(first) = inputs.first() else { return Err(Error::shape("takes at least one input")) };
+        if inputs.len() > MOST_INPUTS || self.steps.len() > MOST_STEPS {
+            return Err(Error::shape(format!("takes {MOST_INPUTS} inputs and {MOST_STEPS} steps at most")));
+        }
+        let mut shape = first.shape.clone();
+        for input in inputs {
+            expect_dtype(input, &[DType::F32])?;
+            shape = broadcast(&shape, &input.shape)?;
+        }
+        let known = |step: &Step| !matches!(step, Step::Combine { input, .. } if *input >= inputs.len());
+        if !self.steps.iter().all(known) {
+            return Err(Error::shape("a step combines an input that there is not"));
+        }
+        Ok(TensorType::f32(shape))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let round = |step: &Step, (value, ()), other| (f64::from(step.at(value, other) as f32), ());
+        let (shape, values) = self.follow(inputs, (), round)?;
+        Tensor::f32(&shape, values.into_iter().map(|(value, ())| value as f32).collect())
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let shape = &request.output.shape;
+        let count = request.output.len();
+        let mut params = ElementwiseParams {
+            size: aligned(shape, 1)?,
+            count: word(count)?,
+            step_count: word(self.steps.len())?,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        for (strides, input) in params.strides.iter_mut().zip(request.inputs) {
+            word(input.len())?;
+            *strides = aligned(&broadcast_strides(&input.shape, shape), 0)?;
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            (params.steps[index], params.parameters[index]) = match *step {
+                Step::Apply(function) => {
+                    let (code, [a, b, c]) = Function::encode(Some(function));
+                    ([code, MOST_INPUTS as u32, 0, 0], [a, b, c, 0.0])
+                }
+                Step::Combine { function, input, is_right } => {
+                    ([function.code(), word(input)?, u32::from(is_right), 0], [0.0; 4])
+                }
+            };
+        }
+        let mut kernel = Kernel::new("elementwise", &params, MOST_INPUTS, invocations(count));
+        for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
+            // What is not there is never read, but something must be bound.
+            if position >= request.inputs.len() {
+                *binding = crate::kernel::Binding::input(0);
+            }
+        }
+        Ok(vec![kernel])
+    }
+
+    /// Of the last step; those of the others come on top ([`Operator::allowance`]).
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        match self.steps.last() {
+            None => Tolerance::Exact,
+            Some(Step::Apply(function)) => function.tolerance(),
+            Some(Step::Combine { function, .. }) => function.tolerance(),
+        }
+    }
+
+    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
+        let carry = |step: &Step, (value, distance), other| {
+            (f64::from(step.at(value, other) as f32), step.carry(value, other, distance))
+        };
+        Ok(self.follow(inputs, 0.0, carry)?.1.into_iter().map(|(_, distance)| distance).collect())
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        (output.len() * self.steps.len()) as u64
+    }
+}

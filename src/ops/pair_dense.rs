@@ -1,0 +1,182 @@
+//! The fully connected layer over the pairs of a query with each of its keys: the first layer of target attention (DIN),
+//! without the pairs.
+//!
+//! Keras models join `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That is
+//!
+//! `output[n, t, u] = f(b[u] + Σ_d k[n, t, d] · (Wk[d, u] + q[n, d] · Wp[d, u]) + Σ_d q[n, d] · Wq[d, u])`
+//!
+//! with the rows of the kernel summed by what they multiply: `Wk` for keys, `Wq` for the query, `Wp` for their product.
+//! `k: [N, T, D]`, `q: [N, D]`, either of which may be one shared row; `weights: [3 · D + 1, U]` holds the rows of `Wk`,
+//! of `Wq`, of `Wp` and the bias, because a phone binds four storage buffers.
+
+use super::activation::Function;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use crate::error::{Error, Result};
+use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+
+/// Multiplies pairs by a kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairDense {
+    /// Applied to the sum; `None` for linear.
+    pub activation: Option<Function>,
+}
+
+/// Steps that one invocation computes, so that it reads each weight once for all of them.
+const BLOCK_STEPS: usize = 4;
+
+params! {
+    /// `Params` of `shaders/pair_dense.wgsl`.
+    PairDenseParams {
+        count: u32,
+        steps: u32,
+        dim: u32,
+        units: u32,
+        key_stride: u32,
+        query_stride: u32,
+        blocks: u32,
+        function: u32,
+        parameters: [f32; 4],
+    }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("pair_dense", PairDenseParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+
+/// The operands at one batch size.
+struct Operands<'t> {
+    keys: &'t [f32],
+    query: &'t [f32],
+    weights: &'t [f32],
+    rows: usize,
+    steps: usize,
+    dim: usize,
+    units: usize,
+}
+
+impl<'t> Operands<'t> {
+    fn of(inputs: &[&'t Tensor]) -> Result<Self> {
+        let [keys, query, weights] = [inputs[0], inputs[1], inputs[2]];
+        let rows = if keys.shape()[0] == 1 { query.shape()[0] } else { keys.shape()[0] };
+        Ok(Operands {
+            keys: keys.as_f32()?,
+            query: query.as_f32()?,
+            weights: weights.as_f32()?,
+            rows,
+            steps: keys.shape()[1],
+            dim: keys.shape()[2],
+            units: weights.shape()[1],
+        })
+    }
+
+    /// Each sum, of the terms as `see` sees them.
+    fn sums(&self, see: impl Fn(f64) -> f64) -> Vec<f64> {
+        let (dim, units) = (self.dim, self.units);
+        let weight = |row: usize, unit: usize| f64::from(self.weights[row * units + unit]);
+        let (keys_rows, query_rows) = (self.keys.len() / (self.steps * dim).max(1), self.query.len() / dim.max(1));
+        let mut sums = Vec::with_capacity(self.rows * self.steps * units);
+        for row in 0..self.rows {
+            let query = |d: usize| f64::from(self.query[if query_rows == 1 { 0 } else { row * dim } + d]);
+            for step in 0..self.steps {
+                let start = (if keys_rows == 1 { 0 } else { row * self.steps } + step) * dim;
+                for unit in 0..units {
+                    let mut sum = see(weight(3 * dim, unit));
+                    for d in 0..dim {
+                        let key = f64::from(self.keys[start + d]);
+                        sum += see(key * weight(d, unit)) + see(query(d) * weight(dim + d, unit));
+                        sum += see(key * query(d) * weight(2 * dim + d, unit));
+                    }
+                    sums.push(sum);
+                }
+            }
+        }
+        sums
+    }
+
+    fn tensor(&self, values: Vec<f32>) -> Result<Tensor> {
+        Tensor::f32(&[self.rows, self.steps, self.units], values)
+    }
+}
+
+impl Operator for PairDense {
+    fn name(&self) -> &'static str {
+        "pair_dense"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [keys, query, weights] = expect_inputs(inputs)?;
+        for input in [keys, query, weights] {
+            expect_dtype(input, &[DType::F32])?;
+        }
+        let (key_sample, query_sample) = (keys.shape.sample(), query.shape.sample());
+        let fits = match (key_sample.as_slice(), query_sample.as_slice(), weights.shape.dims()) {
+            (&[steps, dim], &[query_dim], &[Dim::Fixed(rows), Dim::Fixed(units)]) => {
+                let fits = dim == query_dim && Some(rows) == dim.checked_mul(3).map(|rows| rows + 1);
+                (fits && keys.shape.is_batched() && query.shape.is_batched()).then_some((steps, units))
+            }
+            _ => None,
+        };
+        let Some((steps, units)) = fits else {
+            return Err(Error::shape(format!("keys {keys}, query {query} and weights {weights} do not fit")));
+        };
+        let shared = keys.shape.is_shared() && query.shape.is_shared();
+        let shape = if shared { Shape::shared(&[steps, units]) } else { Shape::batched(&[steps, units]) };
+        Ok(TensorType::f32(shape))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let operands = Operands::of(inputs)?;
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
+        operands.tensor(operands.sums(|term| term).into_iter().map(finish).collect())
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let (keys, query) = (&request.inputs[0].shape, &request.inputs[1].shape);
+        let &[rows, steps, units] = request.output.shape.as_slice() else {
+            return Err(Error::shape("the output is not a batch of steps"));
+        };
+        expect_loops(request, keys[2])?;
+        word(request.inputs[0].len().max(request.output.len()))?;
+        let stride = |shape: &[usize]| word(if shape[0] == 1 { 0 } else { shape[1..].iter().product() });
+        let blocks = steps.div_ceil(BLOCK_STEPS);
+        let count = rows * blocks * units;
+        let (function, [a, b, c]) = Function::encode(self.activation);
+        let params = PairDenseParams {
+            count: word(count)?,
+            steps: word(steps)?,
+            dim: word(keys[2])?,
+            units: word(units)?,
+            key_stride: stride(keys)?,
+            query_stride: stride(query)?,
+            blocks: word(blocks)?,
+            function,
+            parameters: [a, b, c, 0.0],
+        };
+        Ok(vec![Kernel::new("pair_dense", &params, 3, invocations(count))])
+    }
+
+    /// Of the sum; the activation's comes on top ([`Operator::allowance`]).
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: inputs[2].shape()[0] }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let operands = Operands::of(inputs)?;
+        operands.tensor(operands.sums(f64::abs).into_iter().map(|sum| sum as f32).collect())
+    }
+
+    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+        let sums = Operands::of(inputs)?.sums(|term| term);
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
+        let Some(function) = self.activation else { return Ok(allowed) };
+        let own = function.tolerance().allowance(&expected.to_f64(), &[]);
+        let carried = sums.into_iter().zip(allowed).map(|(sum, distance)| function.change(sum, distance));
+        Ok(carried.zip(own).map(|(carried, own)| carried + own).collect())
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+        // The key's weights are made once for a query, and multiply every step.
+        let dim = inputs[0].shape[2];
+        (2 * output.len() * dim + 4 * output.shape[0] * output.shape[2] * dim) as u64
+    }
+}

@@ -1,0 +1,109 @@
+//! The products of all pairs of vectors, behind some of the vectors themselves: the interaction of DLRM.
+//!
+//! `output[n, :] = [x[n, 0..keep, :] …, Σ_d x[n, i, d] · x[n, j, d] …]` for all `i`, `j` in row-major order; `x: [N, F,
+//! D]`, output `[N, keep · D + F · F]`. In Keras: Concatenate of the first vectors and the flattened Dot of a stack with
+//! itself over its last axis.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Multiplies all pairs of vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairwiseDot {
+    /// How many of the vectors stand before the products.
+    pub keep: usize,
+}
+
+params! {
+    /// `Params` of `shaders/pairwise_dot.wgsl`.
+    PairwiseDotParams { count: u32, vectors: u32, dim: u32, kept: u32 }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("pairwise_dot", PairwiseDotParams, fragments: [GRID])];
+
+impl PairwiseDot {
+    /// The elements of one row that are copied, and those of the whole row.
+    fn widths(&self, vectors: usize, dim: usize) -> Result<(usize, usize)> {
+        let products = vectors.checked_mul(vectors);
+        let kept = self.keep.checked_mul(dim);
+        kept.zip(products.and_then(|products| products.checked_add(kept?)))
+            .ok_or_else(|| Error::limit(format!("{vectors} vectors have too many pairs")))
+    }
+
+    /// Each element of the output, from whether it is copied, and the terms of its sum.
+    fn rows(&self, x: &Tensor, term: impl Fn(f64) -> f64) -> Result<Tensor> {
+        let &[rows, vectors, dim] = x.shape() else { return Err(Error::shape("takes vectors of a batch")) };
+        let (kept, width) = self.widths(vectors, dim)?;
+        let values = x.as_f32()?;
+        let mut output = Vec::with_capacity(rows * width);
+        for row in values.chunks(vectors * dim).take(rows) {
+            output.extend_from_slice(&row[..kept]);
+            for left in row.chunks(dim) {
+                for right in row.chunks(dim) {
+                    let products = left.iter().zip(right).map(|(&l, &r)| term(f64::from(l) * f64::from(r)));
+                    output.push(products.sum::<f64>() as f32);
+                }
+            }
+        }
+        Tensor::f32(&[rows, width], output)
+    }
+}
+
+impl Operator for PairwiseDot {
+    fn name(&self) -> &'static str {
+        "pairwise_dot"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        let sample = x.shape.sample();
+        let (&[vectors, dim], true) = (sample.as_slice(), x.shape.is_batched()) else {
+            return Err(Error::shape(format!("takes vectors [N, F, D], not {x}")));
+        };
+        if self.keep > vectors || dim == 0 || vectors == 0 {
+            return Err(Error::shape(format!("{x} has not {} vectors of a dimension", self.keep.max(1))));
+        }
+        Ok(TensorType::f32(x.shape.with_sample(&[self.widths(vectors, dim)?.1])))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.rows(inputs[0], |product| product)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let (vectors, dim) = (request.inputs[0].shape[1], request.inputs[0].shape[2]);
+        expect_loops(request, dim)?;
+        word(request.inputs[0].len())?;
+        let count = request.output.len();
+        let kept = word(self.keep * dim)?;
+        let params = PairwiseDotParams { count: word(count)?, vectors: word(vectors)?, dim: word(dim)?, kept };
+        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(count))])
+    }
+
+    /// Of the products; the vectors themselves are copied ([`Operator::allowance`]).
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: inputs[0].shape()[2] }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.rows(inputs[0], f64::abs)
+    }
+
+    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
+        let magnitude = self.magnitude(inputs)?;
+        let kept = self.keep * inputs[0].shape()[2];
+        let mut allowance = self.tolerance(inputs).allowance(&[], &magnitude.to_f64());
+        for row in allowance.chunks_mut(magnitude.shape()[1]) {
+            row[..kept].fill(0.0);
+        }
+        Ok(allowance)
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+        let (vectors, dim) = (inputs[0].shape[1], inputs[0].shape[2]);
+        2 * (output.shape[0] * vectors * vectors * dim) as u64
+    }
+}

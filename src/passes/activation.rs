@@ -1,0 +1,51 @@
+//! Lets a Dense apply the activation that follows it.
+
+use super::rewrite::rewrite;
+use crate::error::Result;
+use crate::graph::{Graph, Source};
+use crate::ops::{Dense, Op};
+
+/// `graph` with activations in the Dense operators whose only reader they are.
+pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
+    rewrite(graph, |rewrite, _, node| {
+        let Source::Op(Op::Activation(activation)) = &node.source else { return Ok(None) };
+        let x = node.inputs[0];
+        match rewrite.operator(x) {
+            Some((Op::Dense(Dense { activation: None, kernel }), inputs)) if rewrite.is_used_once(x) => {
+                let (dense, inputs) =
+                    (Dense { activation: Some(activation.function), kernel: *kernel }, inputs.to_vec());
+                rewrite.op(node, dense, &inputs).map(Some)
+            }
+            _ => Ok(None),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::ops::{Activation, Function};
+    use crate::tensor::{Shape, Tensor, TensorType};
+    use std::sync::Arc;
+
+    #[test]
+    fn an_activation_is_fused_where_nothing_else_reads_the_sum() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let kernel = Tensor::f32(&[2, 2], vec![1.0; 4]).expect("tensor");
+        let kernel = builder.constant("kernel", Arc::new(kernel)).expect("constant");
+        let bias = builder.constant("bias", Arc::new(Tensor::f32(&[2], vec![0.0; 2]).expect("tensor")));
+        let bias = bias.expect("constant");
+        let one = builder.op("one", Dense::with(None), &[x, kernel, bias]).expect("op");
+        let tanh = builder.op("one", Activation { function: Function::Tanh }, &[one]).expect("op");
+        let two = builder.op("two", Dense::with(None), &[tanh, kernel, bias]).expect("op");
+        let sigmoid = builder.op("two", Activation { function: Function::Sigmoid }, &[two]).expect("op");
+        let outputs = vec![("raw".to_string(), two), ("y".to_string(), sigmoid)];
+        let graph = fuse(&builder.finish(outputs).expect("graph")).expect("fused");
+        let text = graph.to_string();
+        assert!(text.contains("activation: Some(Tanh)"), "{text}");
+        assert!(text.contains("activation { function: Sigmoid }"), "the sum of `two` is an output: {text}");
+        assert_eq!(graph.nodes().len(), 6, "{text}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Folds BatchNormalization into the Dense next to it.
+//!
+//! At inference the layer is an affine function of each channel, `scale · x + shift`. After a Dense it scales the
+//! columns of the kernel and the bias; before one, also in part of a concatenation, it scales rows of the kernel and
+//! adds `shift · kernel` to the bias. Computed in f64, rounded once.
+
+use super::rewrite::{Rewrite, rewrite};
+use crate::error::Result;
+use crate::graph::{Graph, Node, NodeId, Source};
+use crate::ops::{BatchNormalization, Concatenate, Dense, Op};
+use crate::tensor::Tensor;
+use std::sync::Arc;
+
+/// `graph` with the BatchNormalizations that can be folded in the weights of Dense operators.
+pub(super) fn fold(graph: &Graph) -> Result<Graph> {
+    // One at a time: a Dense between two takes both, in two rounds.
+    let after = rewrite(graph, |rewrite, _, node| match &node.source {
+        Source::Op(Op::BatchNormalization(norm)) => after_dense(rewrite, graph, node, norm),
+        _ => Ok(None),
+    })?;
+    rewrite(&after, |rewrite, _, node| match &node.source {
+        Source::Op(Op::Dense(dense)) => before_dense(rewrite, &after, node, dense),
+        _ => Ok(None),
+    })
+}
+
+/// `scale · x + shift` for each channel.
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+impl Affine {
+    fn identity(channels: usize) -> Self {
+        Affine { scale: vec![1.0; channels], shift: vec![0.0; channels] }
+    }
+
+    /// The function of a BatchNormalization; `None` if it is not finite, which only the operator itself gets right.
+    fn of(norm: &BatchNormalization, statistics: &Tensor) -> Option<Self> {
+        let (rows, channels) = (statistics.as_f32().ok()?, statistics.shape()[1]);
+        let row = |row: usize, channel: usize| f64::from(rows[row * channels + channel]);
+        let mut affine = Affine::identity(channels);
+        for channel in 0..channels {
+            let scale = row(0, channel) / (row(3, channel) + f64::from(norm.epsilon)).sqrt();
+            affine.scale[channel] = scale;
+            affine.shift[channel] = row(1, channel) - scale * row(2, channel);
+        }
+        affine.scale.iter().chain(&affine.shift).all(|value| value.is_finite()).then_some(affine)
+    }
+}
+
+/// A Dense followed by a BatchNormalization of its units.
+fn after_dense(
+    rewrite: &mut Rewrite<'_>,
+    graph: &Graph,
+    node: &Node,
+    norm: &BatchNormalization,
+) -> Result<Option<NodeId>> {
+    let x = node.inputs[0];
+    let Some((Op::Dense(Dense { activation: None, .. }), inputs)) = rewrite.operator(x) else { return Ok(None) };
+    let (Some(kernel), Some(bias)) = (rewrite.value(inputs[1]), rewrite.value(inputs[2])) else { return Ok(None) };
+    let last = graph.node(x).ty.shape.rank() - 1;
+    let affine = rewrite.value(node.inputs[1]).and_then(|statistics| Affine::of(norm, statistics));
+    let Some(affine) = affine.filter(|_| norm.axis == last && rewrite.is_used_once(x)) else { return Ok(None) };
+    let units = affine.scale.len();
+    let scaled = kernel.as_f32()?.iter().enumerate();
+    let scaled = scaled.map(|(index, &weight)| (f64::from(weight) * affine.scale[index % units]) as f32).collect();
+    let biases = bias.as_f32()?.iter().zip(&affine.scale).zip(&affine.shift);
+    let shifted = biases.map(|((&bias, scale), shift)| (f64::from(bias) * scale + shift) as f32).collect();
+    let kernel = Tensor::f32(kernel.shape(), scaled)?;
+    let bias = Tensor::f32(bias.shape(), shifted)?;
+    let input = rewrite.new(inputs[0]);
+    dense(rewrite, node, Dense::with(None), input, kernel, bias).map(Some)
+}
+
+/// A Dense whose input is, in whole or in part, a BatchNormalization.
+fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dense) -> Result<Option<NodeId>> {
+    let (x, last) = (node.inputs[0], graph.node(node.inputs[0]).ty.shape.rank() - 1);
+    let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
+        return Ok(None);
+    };
+    let (kernel, bias) = (Arc::clone(kernel), Arc::clone(bias));
+    let parts: Vec<NodeId> = match rewrite.operator(x) {
+        Some((Op::Concatenate(concatenate), parts)) if concatenate.axis == last && rewrite.is_used_once(x) => {
+            parts.to_vec()
+        }
+        _ => vec![x],
+    };
+    let mut affine = Affine { scale: Vec::new(), shift: Vec::new() };
+    let mut raw = Vec::with_capacity(parts.len());
+    for &part in &parts {
+        let folded = normalized(rewrite, part, last);
+        let channels = graph.node(part).ty.shape.sample().last().copied().unwrap_or(0);
+        let (source, own) = folded.unwrap_or_else(|| (part, Affine::identity(channels)));
+        affine.scale.extend(own.scale);
+        affine.shift.extend(own.shift);
+        raw.push(source);
+    }
+    if raw == parts {
+        return Ok(None);
+    }
+    let input = match raw.as_slice() {
+        [one] => rewrite.new(*one),
+        _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
+    };
+    let units = kernel.shape()[1];
+    let weights = kernel.as_f32()?;
+    let scaled = weights.iter().enumerate();
+    let scaled = scaled.map(|(index, &weight)| (f64::from(weight) * affine.scale[index / units]) as f32).collect();
+    let shifted = bias.as_f32()?.iter().enumerate().map(|(unit, &bias)| {
+        let column = affine.shift.iter().enumerate().map(|(k, shift)| shift * f64::from(weights[k * units + unit]));
+        (f64::from(bias) + column.sum::<f64>()) as f32
+    });
+    let (kernel, bias) = (Tensor::f32(kernel.shape(), scaled)?, Tensor::f32(bias.shape(), shifted.collect())?);
+    dense(rewrite, node, op.clone(), input, kernel, bias).map(Some)
+}
+
+/// What a BatchNormalization of the last dimension reads, and its function.
+fn normalized(rewrite: &Rewrite<'_>, part: NodeId, last: usize) -> Option<(NodeId, Affine)> {
+    let Some((Op::BatchNormalization(norm), inputs)) = rewrite.operator(part) else { return None };
+    if norm.axis != last || !rewrite.is_used_once(part) {
+        return None;
+    }
+    Some((inputs[0], Affine::of(norm, rewrite.value(inputs[1])?)?))
+}
+
+fn dense(
+    rewrite: &mut Rewrite<'_>,
+    node: &Node,
+    op: Dense,
+    input: NodeId,
+    kernel: Tensor,
+    bias: Tensor,
+) -> Result<NodeId> {
+    let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), Arc::new(kernel))?;
+    let bias = rewrite.builder.constant(&format!("{}/folded_bias", node.name), Arc::new(bias))?;
+    rewrite.builder.op(&node.name, op, &[input, kernel, bias])
+}

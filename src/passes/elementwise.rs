@@ -1,0 +1,118 @@
+//! Chains functions of one and two elements that follow each other into one kernel.
+
+use super::rewrite::{Rewrite, rewrite};
+use crate::error::Result;
+use crate::graph::{Graph, Node, NodeId, Source};
+use crate::ops::{Elementwise, MOST_INPUTS, MOST_STEPS, Op, Step};
+use crate::tensor::DType;
+
+/// `graph` with an [`Elementwise`] for each chain of two or more activations and merges.
+pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
+    rewrite(graph, |rewrite, id, node| {
+        let Source::Op(_) = &node.source else { return Ok(None) };
+        // Only the end of a chain is replaced; nothing needs the rest then.
+        let Some(chain) = chain(rewrite, graph, id).filter(|chain| chain.steps.len() > 1) else { return Ok(None) };
+        build(rewrite, node, chain).map(Some)
+    })
+}
+
+/// A chain that ends in some node, over old nodes.
+struct Chain {
+    start: NodeId,
+    steps: Vec<Step>,
+    /// Other operands; a step names them by position, behind the start.
+    others: Vec<NodeId>,
+}
+
+/// The longest chain that ends in `id`, whose inner values nothing else reads.
+fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<Chain> {
+    // From the end to the start: the value a step reads, and its other operand.
+    let mut links: Vec<(Step, Option<NodeId>)> = Vec::new();
+    let (mut at, mut operands) = (id, 1);
+    loop {
+        let Some(link) = link(rewrite, graph, at).filter(|_| links.len() < MOST_STEPS) else { break };
+        let (next, step, other) = link;
+        operands += usize::from(other.is_some());
+        if operands > MOST_INPUTS {
+            break;
+        }
+        links.push((step, other));
+        at = next;
+        // A stretched value has fewer elements, so that the chain before it is better computed on its own.
+        if !rewrite.is_used_once(at) || graph.node(at).ty.shape != graph.node(id).ty.shape {
+            break;
+        }
+    }
+    if links.is_empty() {
+        return None;
+    }
+    let (mut steps, mut others) = (Vec::new(), Vec::new());
+    for (step, other) in links.into_iter().rev() {
+        steps.push(match (step, other) {
+            (Step::Combine { function, is_right, .. }, Some(other)) => {
+                others.push(other);
+                Step::Combine { function, is_right, input: others.len() }
+            }
+            (step, _) => step,
+        });
+    }
+    Some(Chain { start: at, steps, others })
+}
+
+/// One step back: the value that `id` is a function of, the step, and the other operand.
+fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<(NodeId, Step, Option<NodeId>)> {
+    if graph.node(id).ty.dtype != DType::F32 {
+        return None;
+    }
+    match rewrite.operator(id)? {
+        (Op::Activation(activation), inputs) => Some((inputs[0], Step::Apply(activation.function), None)),
+        (Op::Binary(binary), inputs) => {
+            let function = binary.function;
+            // Follow the side that is itself a step, else the left one.
+            let continues = |side: NodeId| {
+                let step = matches!(rewrite.operator(side), Some((Op::Activation(_) | Op::Binary(_), _)));
+                step && rewrite.is_used_once(side) && graph.node(side).ty.shape == graph.node(id).ty.shape
+            };
+            let is_right = continues(inputs[1]) && !continues(inputs[0]);
+            let (value, other) = if is_right { (inputs[1], inputs[0]) } else { (inputs[0], inputs[1]) };
+            Some((value, Step::Combine { function, input: 0, is_right }, Some(other)))
+        }
+        _ => None,
+    }
+}
+
+fn build(rewrite: &mut Rewrite<'_>, node: &Node, chain: Chain) -> Result<NodeId> {
+    let inputs: Vec<NodeId> = std::iter::once(chain.start).chain(chain.others).collect();
+    rewrite.op(node, Elementwise { steps: chain.steps }, &inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::ops::{Activation, Binary, BinaryFunction, Function};
+    use crate::tensor::{Shape, TensorType};
+
+    #[test]
+    fn a_chain_becomes_one_operator_up_to_a_value_that_is_read_twice() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let z = builder.input("z", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let mut binary =
+            |name: &str, function, left, right| builder.op(name, Binary { function }, &[left, right]).expect("op");
+        let sum = binary("sum", BinaryFunction::Add, x, z);
+        let difference = binary("difference", BinaryFunction::Subtract, z, sum);
+        let twice = binary("twice", BinaryFunction::Multiply, difference, x);
+        let y = builder.op("y", Activation { function: Function::Sigmoid }, &[twice]).expect("op");
+        let graph = builder.finish(vec![("y".into(), y), ("sum".into(), sum)]).expect("graph");
+        let text = fuse(&graph).expect("fused").to_string();
+        assert_eq!(
+            text.lines().nth(3),
+            Some(
+                "%3 = elementwise { steps: [Combine { function: Subtract, input: 1, is_right: false }, Combine { function: \
+                 Multiply, input: 2, is_right: false }, Apply(Sigmoid)] } (%1, %2, %0) -> float32[N, 2] \"y\""
+            ),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! Merges operators that compute the same from the same: a layer that is called twice on one input, for example.
+
+use super::rewrite::rewrite;
+use crate::error::Result;
+use crate::graph::{Graph, NodeId, Source};
+use std::collections::HashMap;
+
+/// `graph` with one operator where several were equal.
+pub(super) fn merge(graph: &Graph) -> Result<Graph> {
+    let mut known: HashMap<(String, Vec<NodeId>), NodeId> = HashMap::new();
+    rewrite(graph, |rewrite, _, node| {
+        let Source::Op(op) = &node.source else { return Ok(None) };
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.new(*id)).collect();
+        // The text form of an operator has all its attributes.
+        let key = (op.to_string(), inputs);
+        if let Some(&same) = known.get(&key) {
+            return Ok(Some(same));
+        }
+        let new = rewrite.op(node, op.clone(), &node.inputs)?;
+        known.insert(key, new);
+        Ok(Some(new))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::ops::{Activation, Binary, BinaryFunction, Function};
+    use crate::tensor::{Shape, TensorType};
+
+    #[test]
+    fn equal_operators_become_one_and_unequal_ones_stay() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let a = builder.op("a", Activation { function: Function::Tanh }, &[x]).expect("op");
+        let b = builder.op("b", Activation { function: Function::Tanh }, &[x]).expect("op");
+        let c = builder.op("c", Activation { function: Function::Sigmoid }, &[x]).expect("op");
+        let sum = builder.op("sum", Binary { function: BinaryFunction::Add }, &[a, b]).expect("op");
+        let y = builder.op("y", Binary { function: BinaryFunction::Add }, &[sum, c]).expect("op");
+        let graph = merge(&builder.finish(vec![("y".into(), y)]).expect("graph")).expect("merged");
+        assert_eq!(graph.nodes().len(), 5);
+        assert!(graph.to_string().contains("binary { function: Add } (%1, %1)"), "{graph}");
+    }
+}

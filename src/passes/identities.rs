@@ -1,0 +1,92 @@
+//! Removes operators that change nothing, and turns those that only relabel dimensions into reshapes, which are free.
+
+use super::rewrite::rewrite;
+use crate::error::Result;
+use crate::graph::{Graph, Node, NodeId, Source};
+use crate::ops::{Op, Reshape};
+
+/// `graph` without identities, and with one reshape where several follow each other.
+pub(super) fn remove(graph: &Graph) -> Result<Graph> {
+    rewrite(graph, |rewrite, _, node| {
+        let Source::Op(op) = &node.source else { return Ok(None) };
+        let Some(&x) = node.inputs.first() else { return Ok(None) };
+        if !relabels(op, node, graph) {
+            return Ok(None);
+        }
+        let root = root(graph, x);
+        if graph.node(root).ty == node.ty {
+            return Ok(Some(rewrite.new(root)));
+        }
+        if graph.node(root).ty.dtype != node.ty.dtype || !node.ty.shape.is_batched() {
+            return Ok(None);
+        }
+        rewrite.op(node, Reshape { sample: node.ty.shape.sample() }, &[root]).map(Some)
+    })
+}
+
+/// The value whose elements, in the same order, `id` holds.
+fn root(graph: &Graph, mut id: NodeId) -> NodeId {
+    while let Source::Op(op) = &graph.node(id).source {
+        let node = graph.node(id);
+        if !relabels(op, node, graph) || graph.node(node.inputs[0]).ty.dtype != node.ty.dtype {
+            break;
+        }
+        id = node.inputs[0];
+    }
+    id
+}
+
+/// Whether the output has the elements of the first input in the same order.
+fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
+    let Some(x) = node.inputs.first().map(|id| &graph.node(*id).ty) else { return false };
+    match op {
+        Op::Reshape(_) => true,
+        Op::Cast(cast) => x.dtype == cast.to,
+        Op::Concatenate(_) => node.inputs.len() == 1,
+        Op::Repeat(repeat) => repeat.count == 1,
+        Op::Reduce(reduce) => x.shape.resolve(2)[reduce.axis] == 1,
+        Op::Permute(permute) => {
+            // Dimensions of 1 may go anywhere.
+            let dims = x.shape.resolve(2);
+            let moved: Vec<usize> = permute.order.iter().copied().filter(|&dim| dim == 0 || dims[dim] != 1).collect();
+            x.shape.is_batched() && moved.is_sorted()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::ops::{Concatenate, Permute, Reduce, Reduction, Repeat};
+    use crate::tensor::{Shape, TensorType};
+
+    #[test]
+    fn what_changes_nothing_goes_and_reshapes_become_one() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[3, 1]))).expect("input");
+        let a = builder.op("a", Permute { order: vec![0, 2, 1] }, &[x]).expect("op");
+        let b = builder.op("b", Concatenate { axis: 1 }, &[a]).expect("op");
+        let c = builder.op("c", Reduce { reduction: Reduction::Mean, axis: 1 }, &[b]).expect("op");
+        let d = builder.op("d", Repeat { count: 1 }, &[c]).expect("op");
+        let e = builder.op("e", Reshape { sample: vec![3, 1] }, &[d]).expect("op");
+        let graph = builder.finish(vec![("same".into(), e), ("row".into(), d)]).expect("graph");
+        let text = remove(&graph).expect("graph").to_string();
+        assert_eq!(
+            text,
+            "%0 = input -> float32[N, 3, 1] \"x\"\n\
+             %1 = reshape { sample: [1, 3] } (%0) -> float32[N, 1, 3] \"d\"\n\
+             output \"same\" = %0\noutput \"row\" = %1\n"
+        );
+    }
+
+    #[test]
+    fn a_permutation_that_moves_elements_stays() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[3, 2]))).expect("input");
+        let y = builder.op("y", Permute { order: vec![0, 2, 1] }, &[x]).expect("op");
+        let graph = builder.finish(vec![("y".into(), y)]).expect("graph");
+        assert_eq!(remove(&graph).expect("graph"), graph);
+    }
+}

@@ -1,0 +1,81 @@
+//! Rewrites of graphs: the same answers by fewer operators.
+//!
+//! A pass is a function from graph to graph, one rewrite a file. A [`Pipeline`] is a named list of passes. Passes look
+//! at graphs and at plain facts about the device; they know neither plans nor files, and they keep what a model
+//! answers within the tolerances of its operators.
+
+mod activation;
+mod batch_normalization;
+mod constants;
+mod elementwise;
+mod equals;
+mod gather;
+mod identities;
+mod pair_dense;
+mod pairwise_dot;
+mod rewrite;
+mod shared;
+
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::kernel::DeviceFacts;
+use std::fmt;
+use std::sync::Arc;
+
+pub use shared::share;
+
+/// A named list of passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pipeline {
+    /// None: an operator of the graph for each step of a layer.
+    Plain,
+    /// All that save dispatches and memory traffic.
+    #[default]
+    Fused,
+}
+
+impl Pipeline {
+    /// All pipelines.
+    pub const ALL: [Pipeline; 2] = [Pipeline::Plain, Pipeline::Fused];
+
+    /// The name in options and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pipeline::Plain => "plain",
+            Pipeline::Fused => "fused",
+        }
+    }
+
+    /// Applies the passes for a device.
+    pub fn run(self, graph: &Arc<Graph>, facts: &DeviceFacts) -> Result<Arc<Graph>> {
+        if self == Pipeline::Plain {
+            return Ok(Arc::clone(graph));
+        }
+        let mut fused = identities::remove(graph)?;
+        for pass in FUSED {
+            fused = pass(&fused, facts)?;
+        }
+        Ok(Arc::new(fused))
+    }
+}
+
+impl fmt::Display for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+type Pass = fn(&Graph, &DeviceFacts) -> Result<Graph>;
+
+/// The passes of [`Pipeline::Fused`] behind the removal of identities. What prepares comes before what it prepares.
+const FUSED: &[Pass] = &[
+    |graph, _| constants::fold(graph),
+    |graph, _| equals::merge(graph),
+    |graph, _| batch_normalization::fold(graph),
+    |graph, _| activation::fuse(graph),
+    |graph, _| shared::split_dense(graph),
+    |graph, _| pair_dense::split(graph),
+    |graph, _| pairwise_dot::fuse(graph),
+    gather::gather,
+    |graph, _| elementwise::fuse(graph),
+];

@@ -1,0 +1,103 @@
+//! Splits the first Dense of target attention (DIN), so that pairs are never made.
+//!
+//! `[key, query, key − query, key ∘ query] · W` is `key · Wk + query · Wq + (key ∘ query) · Wp` with the rows of `W`
+//! summed by what they multiply. Any of the parts may be missing, repeated, or in another order.
+
+use super::rewrite::{Rewrite, operator, rewrite};
+use crate::error::Result;
+use crate::graph::{Graph, Node, NodeId, Source};
+use crate::ops::{BinaryFunction, Dense, Op, PairDense};
+use crate::tensor::Tensor;
+use std::sync::Arc;
+
+/// `graph` with a [`PairDense`] for each Dense over joined pairs.
+pub(super) fn split(graph: &Graph) -> Result<Graph> {
+    rewrite(graph, |rewrite, _, node| match &node.source {
+        Source::Op(Op::Dense(dense)) => pair_dense(rewrite, graph, node, dense),
+        _ => Ok(None),
+    })
+}
+
+/// How often a part of the pair holds the key, the query and their product.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Part([f64; 3]);
+
+fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<NodeId>> {
+    let Some((Op::Concatenate(join), parts)) = operator(graph, node.inputs[0]) else { return Ok(None) };
+    let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
+        return Ok(None);
+    };
+    if join.axis != 2 || node.ty.shape.rank() != 3 || parts.len() < 2 {
+        return Ok(None);
+    }
+    let Some((keys, repeated)) = pair(graph, parts) else { return Ok(None) };
+    let roles: Option<Vec<Part>> = parts.iter().map(|part| role(graph, *part, keys, repeated)).collect();
+    let Some(roles) = roles else { return Ok(None) };
+    let Some((Op::Repeat(_), query)) = operator(graph, repeated) else { return Ok(None) };
+    let weights = Arc::new(weights(kernel, bias, &roles)?);
+    let weights = rewrite.builder.constant(&format!("{}/pair_weights", node.name), weights)?;
+    let inputs = [rewrite.new(keys), rewrite.new(unexpanded(graph, query[0])), weights];
+    rewrite.builder.op(&node.name, PairDense { activation: dense.activation }, &inputs).map(Some)
+}
+
+/// The keys and the repeated query, both `[N, T, D]`, of which all parts seem to be made.
+fn pair(graph: &Graph, parts: &[NodeId]) -> Option<(NodeId, NodeId)> {
+    let mut leaves: Vec<NodeId> = Vec::new();
+    for &part in parts {
+        match operator(graph, unexpanded(graph, part)) {
+            Some((Op::Binary(_), inputs)) => leaves.extend(inputs.iter().map(|input| unexpanded(graph, *input))),
+            _ => leaves.push(unexpanded(graph, part)),
+        }
+    }
+    let is_repeated = |id: &NodeId| matches!(operator(graph, *id), Some((Op::Repeat(_), inputs)) if graph.node(inputs[0]).ty.shape.rank() == 2);
+    let repeated = *leaves.iter().find(|id| is_repeated(id))?;
+    let keys = *leaves.iter().find(|id| !is_repeated(id))?;
+    let sample = |id: NodeId| graph.node(id).ty.shape.sample();
+    (sample(keys).len() == 2 && sample(keys) == sample(repeated)).then_some((keys, repeated))
+}
+
+/// What a part holds; `None` for anything but the key, the query, a difference or the product.
+fn role(graph: &Graph, part: NodeId, keys: NodeId, repeated: NodeId) -> Option<Part> {
+    let part = unexpanded(graph, part);
+    if part == keys || part == repeated {
+        return Some(Part(if part == keys { [1.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0] }));
+    }
+    let (Op::Binary(binary), inputs) = operator(graph, part)? else { return None };
+    let sides = [unexpanded(graph, inputs[0]), unexpanded(graph, inputs[1])];
+    let key_first = sides == [keys, repeated];
+    if !key_first && sides != [repeated, keys] {
+        return None;
+    }
+    match binary.function {
+        BinaryFunction::Multiply => Some(Part([0.0, 0.0, 1.0])),
+        BinaryFunction::Add => Some(Part([1.0, 1.0, 0.0])),
+        BinaryFunction::Subtract if key_first => Some(Part([1.0, -1.0, 0.0])),
+        BinaryFunction::Subtract => Some(Part([-1.0, 1.0, 0.0])),
+        _ => None,
+    }
+}
+
+/// The value that an Expand repeats for every sample, if `id` is one.
+fn unexpanded(graph: &Graph, id: NodeId) -> NodeId {
+    match operator(graph, id) {
+        Some((Op::Expand(_), inputs)) => inputs[0],
+        _ => id,
+    }
+}
+
+/// The rows for keys, query and product, each summed over the parts that hold it, and the bias.
+fn weights(kernel: &Tensor, bias: &Tensor, roles: &[Part]) -> Result<Tensor> {
+    let (units, dim) = (kernel.shape()[1], kernel.shape()[0] / roles.len());
+    let rows = kernel.as_f32()?;
+    let mut weights = Vec::with_capacity((3 * dim + 1) * units);
+    for kind in 0..3 {
+        for element in 0..dim * units {
+            // Not by a factor of zero: a weight may be infinite.
+            let terms = roles.iter().enumerate().filter(|(_, role)| role.0[kind] != 0.0);
+            let terms = terms.map(|(part, role)| role.0[kind] * f64::from(rows[part * dim * units + element]));
+            weights.push(terms.sum::<f64>() as f32);
+        }
+    }
+    weights.extend_from_slice(bias.as_f32()?);
+    Tensor::f32(&[3 * dim + 1, units], weights)
+}

@@ -1,0 +1,117 @@
+//! One user, many candidates: what depends on shared inputs alone is computed for one row.
+//!
+//! [`share`] gives some inputs one row (S) for the whole batch. Whatever follows from them alone then has one row too;
+//! where a shared value meets one of N rows, an [`Expand`] repeats it. [`split_dense`] moves that meeting behind the
+//! multiplication: `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`, whose second half is
+//! computed once.
+
+use super::rewrite::{Rewrite, operator, rewrite};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, NodeId, Source};
+use crate::ops::{Concatenate, Dense, Expand, Op};
+use crate::tensor::{Shape, Tensor, TensorType};
+use std::sync::Arc;
+
+/// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
+pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
+    if let Some(unknown) = shared.iter().find(|name| !graph.inputs().any(|(_, node)| node.name == **name)) {
+        let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
+        return Err(Error::input(format!("the model has no input called `{unknown}`"))
+            .hint(format!("the model's inputs are: {}", names.join(", "))));
+    }
+    let Some((like, _)) = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str())) else {
+        return Err(Error::input("all inputs are shared, so there is no batch"));
+    };
+    let outputs: Vec<NodeId> = graph.outputs().iter().map(|(_, id)| *id).collect();
+    rewrite(graph, |rewrite, id, node| {
+        let new = match &node.source {
+            Source::Input if shared.contains(&node.name.as_str()) => {
+                let ty = TensorType::new(Shape::shared(&node.ty.shape.sample()), node.ty.dtype);
+                rewrite.builder.input(&node.name, ty)?
+            }
+            Source::Op(op) => {
+                let mut inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.new(*id)).collect();
+                let is_shared = |id: &NodeId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_shared();
+                let batched = |id: &NodeId, rewrite: &Rewrite<'_>| {
+                    let shape = &rewrite.builder.ty(*id).shape;
+                    shape.is_batched() && !shape.is_shared()
+                };
+                let meets = inputs.iter().any(|id| batched(id, rewrite));
+                // Broadcasting stretches one row by itself.
+                if meets && !matches!(op, Op::Binary(_)) {
+                    for input in &mut inputs {
+                        if is_shared(input, rewrite) {
+                            *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.new(like)])?;
+                        }
+                    }
+                }
+                rewrite.builder.op(&node.name, op.clone(), &inputs)?
+            }
+            _ => return Ok(None),
+        };
+        // What is read back has a row for each sample. Other operators look through it.
+        if outputs.contains(&id) && rewrite.builder.ty(new).shape.is_shared() {
+            return rewrite.builder.op(&node.name, Expand, &[new, rewrite.new(like)]).map(Some);
+        }
+        Ok(Some(new))
+    })
+}
+
+/// `graph` with each Dense over a shared and a batched part of a concatenation split in two.
+pub(super) fn split_dense(graph: &Graph) -> Result<Graph> {
+    rewrite(graph, |rewrite, _, node| match &node.source {
+        Source::Op(Op::Dense(dense)) => split(rewrite, graph, node, dense),
+        _ => Ok(None),
+    })
+}
+
+fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<NodeId>> {
+    let x = node.inputs[0];
+    let Some((Op::Concatenate(concatenate), parts)) = operator(graph, x) else { return Ok(None) };
+    let last = graph.node(x).ty.shape.rank() - 1;
+    let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
+        return Ok(None);
+    };
+    // A bias of a shared row has rank 2, so only matrices are split.
+    if concatenate.axis != last || last != 1 {
+        return Ok(None);
+    }
+    let (kernel, bias) = (Arc::clone(kernel), Arc::clone(bias));
+    // The parts of either side with their first row in the kernel.
+    let (mut shared, mut batched, mut row) = (Vec::new(), Vec::new(), 0);
+    for &part in parts {
+        let width = graph.node(part).ty.shape.sample_len();
+        match operator(graph, part) {
+            Some((Op::Expand(_), inputs)) => shared.push((inputs[0], row, width)),
+            _ => batched.push((part, row, width)),
+        }
+        row += width;
+    }
+    if shared.is_empty() || batched.is_empty() {
+        return Ok(None);
+    }
+    let side = |rewrite: &mut Rewrite<'_>, parts: &[(NodeId, usize, usize)], name: &str| {
+        let sources: Vec<NodeId> = parts.iter().map(|(id, _, _)| *id).collect();
+        let input = match sources.as_slice() {
+            [one] => rewrite.new(*one),
+            _ => rewrite.op(graph.node(x), Concatenate { axis: 1 }, &sources)?,
+        };
+        let rows: Vec<(usize, usize)> = parts.iter().map(|&(_, row, width)| (row, width)).collect();
+        let name = format!("{}/{name}_kernel", node.name);
+        Ok::<_, Error>((input, rewrite.builder.constant(&name, Arc::new(kernel_rows(&kernel, &rows)?))?))
+    };
+    let (input, weights) = side(rewrite, &shared, "shared")?;
+    let bias = rewrite.builder.constant(&format!("{}/bias", node.name), bias)?;
+    let once = rewrite.builder.op(&node.name, Dense::with(None), &[input, weights, bias])?;
+    let (input, weights) = side(rewrite, &batched, "batched")?;
+    rewrite.builder.op(&node.name, dense.clone(), &[input, weights, once]).map(Some)
+}
+
+/// Some rows of a kernel, given as (first, count), one after the other.
+fn kernel_rows(kernel: &Tensor, rows: &[(usize, usize)]) -> Result<Tensor> {
+    let units = kernel.shape()[1];
+    let values = kernel.as_f32()?;
+    let parts = rows.iter().flat_map(|&(first, count)| &values[first * units..(first + count) * units]);
+    let count = rows.iter().map(|(_, count)| count).sum();
+    Tensor::f32(&[count, units], parts.copied().collect())
+}
