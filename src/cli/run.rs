@@ -1,6 +1,6 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{BadIdArguments, DeviceArgument, ReadArguments};
+use crate::arguments::{BadIdArguments, DeviceArgument, ReadArguments, StorageArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -44,6 +44,8 @@ pub(crate) struct RunArguments {
     read: ReadArguments,
     #[command(flatten)]
     bad_ids: BadIdArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -70,7 +72,8 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     if let Some(path) = &arguments.output {
         tensor_file::expect_writable(path)?;
     }
-    let options = LoadOptions { on_bad_id: arguments.bad_ids.policy(), ..arguments.read.options() };
+    let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
+    let options = LoadOptions { on_bad_id, weights, ..arguments.read.options() };
     let file = ModelFile::load(&arguments.model, options)?;
     if arguments.top.is_some() {
         ranking::score_output(&file.model)?;

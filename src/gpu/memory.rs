@@ -4,7 +4,7 @@ use super::device::Gpu;
 use crate::graph::Source;
 use crate::kernel::BufferId;
 use crate::plan::Plan;
-use crate::tensor::Tensor;
+use crate::tensor::Packed;
 use crate::timeline::Timeline;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
@@ -119,20 +119,21 @@ impl Memory {
 
 fn upload_weights(gpu: &Gpu, plan: &Plan, weights: &wgpu::Buffer, tables: &wgpu::Buffer, timeline: &mut Timeline) {
     for (offset, table) in plan.tables() {
-        upload(gpu, tables, *offset, table, timeline);
+        let words = table.as_packed().map_or_else(|| table.to_words(), Packed::words);
+        upload(gpu, tables, *offset, &words, timeline);
     }
     let graph = plan.graph();
     for (id, node) in graph.ids().zip(graph.nodes()) {
         let Source::Constant(value) = &node.source else { continue };
         let region = plan.region(id, 1);
         if region.buffer == BufferId::Weights {
-            upload(gpu, weights, region.offset_bytes, value, timeline);
+            upload(gpu, weights, region.offset_bytes, &value.to_words(), timeline);
         }
     }
 }
 
-fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, value: &Tensor, timeline: &mut Timeline) {
-    for (piece, words) in value.to_words().chunks(UPLOAD_PIECE_WORDS).enumerate() {
+fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, words: &[u32], timeline: &mut Timeline) {
+    for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
         let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
         gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
         timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);

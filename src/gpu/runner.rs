@@ -285,7 +285,7 @@ fn encode(gpu: &Gpu, memory: &Memory, prepared: &Prepared, mapped: mpsc::Sender<
     }
     let staging = &memory.staging.buffer;
     for download in &prepared.downloads {
-        let Region { buffer, offset_bytes, length_bytes } = download.region;
+        let Region { buffer, offset_bytes, length_bytes, .. } = download.region;
         let to = download.staging_offset_bytes;
         encoder.copy_buffer_to_buffer(memory.buffer(buffer), offset_bytes, staging, to, Some(length_bytes));
     }

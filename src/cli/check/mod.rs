@@ -3,7 +3,7 @@
 mod object;
 mod report;
 
-use crate::arguments::{BadIdArguments, ReadArguments};
+use crate::arguments::{BadIdArguments, ReadArguments, StorageArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -41,6 +41,8 @@ pub(crate) struct CheckArguments {
     read: ReadArguments,
     #[command(flatten)]
     bad_ids: BadIdArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
     /// Print the report as one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -57,7 +59,8 @@ enum CheckDeviceArgument {
 
 /// Runs the verb.
 pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = LoadOptions { on_bad_id: arguments.bad_ids.policy(), ..arguments.read.options() };
+    let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
+    let options = LoadOptions { on_bad_id, weights, ..arguments.read.options() };
     let file = ModelFile::load(&arguments.model, options)?;
     let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, RANDOM_BATCH)?;
     if let (Some(_), Origin::Random { .. }) = (&arguments.expected, &origin) {
