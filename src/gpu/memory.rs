@@ -62,18 +62,21 @@ impl Growing {
 #[derive(Debug)]
 pub(super) struct Constants {
     weights: wgpu::Buffer,
-    tables: wgpu::Buffer,
+    pub(super) tables: wgpu::Buffer,
 }
 
 impl Constants {
-    /// Uploads the constants of `plan`.
-    pub(super) fn upload(gpu: &Gpu, plan: &Plan, timeline: &mut Timeline) -> Self {
+    /// Uploads the constants of `plan`; its tables only if they are not there already.
+    pub(super) fn upload(gpu: &Gpu, plan: &Plan, tables: Option<wgpu::Buffer>, timeline: &mut Timeline) -> Self {
         let weights = make_buffer(gpu, "weights", WORKING, plan.weight_bytes(), timeline);
-        let tables = make_buffer(gpu, "tables", WORKING, plan.table_bytes(), timeline);
-        for (offset, table) in plan.tables() {
-            let words = table.as_packed().map_or_else(|| table.words(), |packed| Cow::Owned(packed.words()));
-            upload(gpu, &tables, *offset, &words, timeline);
-        }
+        let tables = tables.unwrap_or_else(|| {
+            let tables = make_buffer(gpu, "tables", WORKING, plan.table_bytes(), timeline);
+            for (offset, table) in plan.tables() {
+                let words = table.as_packed().map_or_else(|| table.words(), |packed| Cow::Owned(packed.words()));
+                upload(gpu, &tables, *offset, &words, timeline);
+            }
+            tables
+        });
         let graph = plan.graph();
         for (id, node) in graph.ids().zip(graph.nodes()) {
             let Source::Constant(value) = &node.source else { continue };

@@ -4,13 +4,14 @@ use super::device::Gpu;
 use super::flight::Flight;
 use super::loaded::Loaded;
 use crate::error::Result;
-use crate::graph::NodeId;
+use crate::graph::{Graph, NodeId};
+use crate::kernel::DeviceFacts;
 use crate::plan::{Plan, Retain};
 use crate::reference::input;
 use crate::tensor::{NamedTensors, Tensor};
 use crate::timeline::Timeline;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Predictions under way at once. While one waits for the device, a second is encoded and a third is read back; more
 /// would only hold memory.
@@ -79,6 +80,17 @@ impl Runner {
     ) -> Result<Runner> {
         let loaded = Loaded::new(gpu, plan, retain, cache_folder, timeline)?;
         Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
+    }
+
+    /// A runner of another graph of the same model: on the same device, and with the same tables.
+    pub(crate) fn share(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Runner> {
+        let loaded = self.loaded.share(graph, timeline)?;
+        Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
+    }
+
+    /// The limits of the device.
+    pub(crate) fn facts(&self) -> &DeviceFacts {
+        self.loaded.gpu.facts()
     }
 
     pub(crate) fn plan(&self) -> &Plan {

@@ -15,15 +15,25 @@ pub(super) struct Expected {
     max_batch: usize,
 }
 
-/// Inputs in the model's order, of its dtypes and shapes, those of batch 1 repeated. What fits as it is, is not copied.
+/// Inputs in the model's order, of its dtypes and shapes. What fits as it is, is not copied.
 #[derive(Debug)]
 pub(super) struct Fitted<'t> {
     pub(super) tensors: Vec<Cow<'t, Tensor>>,
     /// The rows of every input that is not shared by all samples.
     pub(super) batch: usize,
+    /// The positions of inputs with one row for all samples, which the model does not have so.
+    pub(super) shared: Vec<usize>,
 }
 
 impl Fitted<'_> {
+    /// The same with the row of each shared input repeated for every sample.
+    pub(super) fn repeated(mut self) -> Result<Self> {
+        for position in std::mem::take(&mut self.shared) {
+            self.tensors[position] = Cow::Owned(self.tensors[position].repeat_rows(self.batch)?);
+        }
+        Ok(self)
+    }
+
     /// Some rows of every input, and the inputs that all samples share.
     pub(super) fn rows(&self, start: usize, end: usize) -> Result<Vec<Cow<'_, Tensor>>> {
         fn rows(tensor: &Tensor, batch: usize, start: usize, end: usize) -> Result<Cow<'_, Tensor>> {
@@ -33,6 +43,11 @@ impl Fitted<'_> {
             }
         }
         self.tensors.iter().map(|tensor| rows(tensor, self.batch, start, end)).collect()
+    }
+
+    /// The same by reference.
+    pub(super) fn references(&self) -> Vec<&Tensor> {
+        self.tensors.iter().map(AsRef::as_ref).collect()
     }
 
     /// The same by name.
@@ -48,6 +63,11 @@ impl Expected {
         let largest = batched.map(|node| node.ty.shape.sample_len()).max().unwrap_or(0);
         let inputs = graph.inputs().map(|(_, node)| (node.clone(), node.ty.shape.sample())).collect();
         Expected { inputs, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
+    }
+
+    /// The names of the inputs at some positions.
+    pub(super) fn names(&self, positions: &[usize]) -> Vec<&str> {
+        positions.iter().map(|&position| self.inputs[position].0.name.as_str()).collect()
     }
 
     /// The given tensors as the model takes them.
@@ -68,7 +88,8 @@ impl Expected {
         if batch > self.max_batch {
             expect_computable(model.graph(), batch)?;
         }
-        for ((node, _), tensor) in self.inputs.iter().zip(&mut tensors) {
+        let mut shared = Vec::new();
+        for (position, ((node, _), tensor)) in self.inputs.iter().zip(&tensors).enumerate() {
             match (tensor.shape()[0], node.ty.shape.is_shared()) {
                 (1, true) => {}
                 (rows, true) => {
@@ -77,10 +98,10 @@ impl Expected {
                         .hint("give it one row"));
                 }
                 (rows, false) if rows == batch => {}
-                _ => *tensor = Cow::Owned(tensor.repeat_rows(batch)?),
+                _ => shared.push(position),
             }
         }
-        Ok(Fitted { tensors, batch })
+        Ok(Fitted { tensors, batch, shared })
     }
 
     fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {

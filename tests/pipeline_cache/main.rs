@@ -9,7 +9,8 @@ use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions, session};
 fn open(limits: LimitsPreset, folder: &Path) -> Timeline {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/wide_deep");
     let model = Model::load(path, LoadOptions::default()).expect("the model loads");
-    let options = SessionOptions { device: Device::Gpu, limits, cache_folder: Some(folder.into()) };
+    let options =
+        SessionOptions { device: Device::Gpu, limits, cache_folder: Some(folder.into()), ..SessionOptions::default() };
     let session = Session::open_with(&model, options).expect("the GPU opens");
     session.predict(&session::random_inputs(&model, 1, 1).expect("inputs")).expect("a prediction");
     assert!(session.timeline().counter("pipelines") > 0, "each preset is a device without pipelines");

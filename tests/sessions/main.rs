@@ -22,6 +22,7 @@ fn model(name: &str) -> Option<Model> {
 
 /// A session on the GPU. Tests that count pipelines take a preset each, because each is a device of its own.
 fn open(model: &Model, limits: LimitsPreset) -> Session {
-    let options = SessionOptions { device: Device::Gpu, limits, cache_folder: Some(PathBuf::new()) };
+    let options =
+        SessionOptions { device: Device::Gpu, limits, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
     Session::open_with(model, options).expect("the GPU opens")
 }
