@@ -1,19 +1,21 @@
-// Several dense layers, one after the other, for a few rows a workgroup: layers[l + 1] = activate(bias + layers[l] *
-// kernel). What a layer makes stays in workgroup memory, where every second layer writes behind the others, so that
-// one barrier a layer is enough. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
+// Several dense layers, one after the other: layers[l + 1] = activate(bias + layers[l] * kernel). What a layer makes stays
+// in workgroup memory. Either a workgroup takes a few rows through the layers together, with a barrier for each, or
+// each of its invocations takes rows of its own, without. Products of 4 x 4 matrices and vectors do 4 steps of k for 4
+// units at once.
 
 struct Params {
     rows: u32,
     layers: u32,
-    // Of a workgroup.
-    group_rows: u32,
-    // Where the odd layers' results are in `values`, in quads.
+    // Of a workgroup, or of an invocation alone.
+    own_rows: u32,
+    // Where the odd layers' inputs are among the values of these rows, in quads.
     odd: u32,
     // The layers, by their bits, that have the second function.
     seconds: u32,
-    padding0: u32,
-    padding1: u32,
-    padding2: u32,
+    // Invocations of a workgroup that work alone, and the quads of values that each has.
+    lanes: u32,
+    lane_quads: u32,
+    padding: u32,
     // Of each layer: depth, units, and where kernel and bias are in `weights`, in quads; not the first layer's bias.
     shapes: array<vec4<u32>, 8>,
     // Of each layer: the parameters of its function.
@@ -29,8 +31,10 @@ override second_function: u32;
 @group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-// Rows of quads: the input and the results of even layers first, those of odd layers from `odd` on.
+// Rows of quads: the input and the results that even layers read first, from `odd` on those that odd layers read, so
+// that no layer writes where it reads. An invocation alone has a slice of its own, from `slice` on.
 var<workgroup> values: array<vec4<f32>, 1022>;
+var<private> slice: u32;
 
 fn finish(layer: u32, sum: f32) -> f32 {
     let p = params.functions[layer].xyz;
@@ -42,7 +46,7 @@ fn finish(layer: u32, sum: f32) -> f32 {
 
 // Where the rows stand that a layer reads; the next layer's are what it writes.
 fn rows_of(layer: u32) -> u32 {
-    return select(0u, params.odd, (layer & 1u) == 1u);
+    return slice + select(0u, params.odd, (layer & 1u) == 1u);
 }
 
 // Word `k` of row `row` of the input, zeros behind its last. Rows past the last are the last again.
@@ -54,12 +58,13 @@ fn input_word(row: u32, k: u32) -> f32 {
     return 0.0;
 }
 
-fn load_input(first_row: u32, lane: u32) {
+// An invocation's share of work begins at `start` and goes on by `step`: its lane and 64, or alone 0 and 1.
+fn load_input(first_row: u32, start: u32, step: u32) {
     let across = (params.shapes[0].x + 3u) / 4u;
-    for (var quad = lane; quad < params.group_rows * across; quad += 64u) {
+    for (var quad = start; quad < params.own_rows * across; quad += step) {
         let row = first_row + quad / across;
         let k = quad % across * 4u;
-        values[quad] =
+        values[slice + quad] =
             vec4(input_word(row, k), input_word(row, k + 1u), input_word(row, k + 2u), input_word(row, k + 3u));
     }
 }
@@ -182,14 +187,14 @@ fn store(layer: u32, first_row: u32, row: u32, unit: u32, rows: u32, units: u32,
 
 // Computes a layer by pieces of so many rows, 4 or 1, and 4 units; of 1 row and 1 unit if the units are not a multiple
 // of 4, as may be in the last layer. Neighbours take neighbouring pieces of the same rows.
-fn compute(layer: u32, first_row: u32, height: u32, lane: u32) {
+fn compute(layer: u32, first_row: u32, height: u32, start: u32, step: u32) {
     let shape = params.shapes[layer];
     let across = (shape.x + 3u) / 4u;
     let quads = shape.y % 4u == 0u;
     let rows = select(1u, height, quads);
     let units = select(1u, 4u, quads);
-    let pieces = params.group_rows / rows * (shape.y / units);
-    for (var piece = lane; piece < pieces; piece += 64u) {
+    let pieces = params.own_rows / rows * (shape.y / units);
+    for (var piece = start; piece < pieces; piece += step) {
         let row = piece / (shape.y / units) * rows;
         let unit = piece % (shape.y / units) * units;
         let row0 = rows_of(layer) + row * across;
@@ -205,39 +210,67 @@ fn compute(layer: u32, first_row: u32, height: u32, lane: u32) {
     }
 }
 
-// For groups of a multiple of 4 rows.
-@compute @workgroup_size(64)
-fn blocks(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first_row = workgroup_index(workgroup, workgroups) * params.group_rows;
+fn together(workgroup: u32, height: u32, lane: u32) {
+    let first_row = workgroup * params.own_rows;
     // The same for the whole workgroup, as are the layers and their shapes, so all reach the barriers.
     if first_row >= params.rows {
         return;
     }
-    load_input(first_row, lane);
+    load_input(first_row, lane, 64u);
     for (var layer = 0u; layer < params.layers; layer++) {
         workgroupBarrier();
-        compute(layer, first_row, 4u, lane);
+        compute(layer, first_row, height, lane, 64u);
     }
 }
 
-// For groups of any number of rows.
+fn alone(workgroup: u32, height: u32, lane: u32) {
+    let first_row = (workgroup * params.lanes + lane) * params.own_rows;
+    if lane >= params.lanes || first_row >= params.rows {
+        return;
+    }
+    slice = lane * params.lane_quads;
+    load_input(first_row, 0u, 1u);
+    for (var layer = 0u; layer < params.layers; layer++) {
+        compute(layer, first_row, height, 0u, 1u);
+    }
+}
+
+// For a multiple of 4 rows together.
 @compute @workgroup_size(64)
-fn quads(
+fn blocks_together(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let first_row = workgroup_index(workgroup, workgroups) * params.group_rows;
-    if first_row >= params.rows {
-        return;
-    }
-    load_input(first_row, lane);
-    for (var layer = 0u; layer < params.layers; layer++) {
-        workgroupBarrier();
-        compute(layer, first_row, 1u, lane);
-    }
+    together(workgroup_index(workgroup, workgroups), 4u, lane);
+}
+
+// For any number of rows together.
+@compute @workgroup_size(64)
+fn quads_together(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    together(workgroup_index(workgroup, workgroups), 1u, lane);
+}
+
+// For 4 rows an invocation.
+@compute @workgroup_size(64)
+fn blocks_alone(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    alone(workgroup_index(workgroup, workgroups), 4u, lane);
+}
+
+// For 1 row an invocation.
+@compute @workgroup_size(64)
+fn quads_alone(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    alone(workgroup_index(workgroup, workgroups), 1u, lane);
 }

@@ -5,20 +5,22 @@
 //! of each layer; all but x and the first bias are constants. No layer of Keras or TF.js: what a chain of
 //! [`Dense`](super::dense) becomes where [`Tower::fits`].
 //!
-//! A workgroup takes 4 rows (8 on software), or 1 if there are fewer than 4, through all layers and keeps them in
-//! workgroup memory between. Within a layer it works as Dense does by blocks.
+//! Values stay in workgroup memory between the layers. Within a layer it works as Dense does by blocks of 4 × 4, or of
+//! 1 × 4 where there are fewer than 4 rows. On hardware a workgroup takes its rows through the layers together
+//! ([`TowerKernel::Together`]). On software each invocation takes its rows alone ([`TowerKernel::Alone`]), as many as
+//! memory has room for: a barrier costs such a driver more than a small layer, and what lives across one is kept in
+//! memory, sums too.
 //!
-//! What it saves is a dispatch for each layer but one; what it costs depends on the device. Measured for
-//! 240 → 256 → 128 → 64 → 1 against four Dense dispatches (time ratios, minima of interleaved rounds, two cores):
-//! with llvmpipe (Mesa 22.3.6) 0.8 at 1 row, 1.5 at 32 and 2.4 at 256; with SwiftShader 1.0, 1.2 and 1.7.
-//! Both keep what lives across a barrier in memory, sums too, so a tower pays there only if it is small.
+//! What a tower saves is a dispatch for each layer but one, which is most of a small layer's time where there are few
+//! rows. What it costs on software is idle lanes, so only small towers fit there.
+//! `cargo bench --bench towers` measures it.
 
 use super::activation::Function;
 use super::dense::Dense;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    ACTIVATE, Binding, BufferId, DeviceFacts, GRID, Kernel, SPECIAL, Shader, params, shader, workgroups,
+    ACTIVATE, Binding, BufferId, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, params, shader, workgroups,
 };
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
@@ -27,6 +29,17 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 pub struct Tower {
     /// Of each layer, in order; `None` for linear.
     pub activations: Vec<Option<Function>>,
+    /// The kernel to use whatever the device is, for studies and tests; `None` to choose by the device.
+    pub kernel: Option<TowerKernel>,
+}
+
+/// One of the kernels of [`Tower`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TowerKernel {
+    /// A few rows a workgroup, with a barrier for each layer.
+    Together,
+    /// A few rows an invocation, without barriers.
+    Alone,
 }
 
 /// Layers that the parameters have room for.
@@ -35,8 +48,8 @@ const MAX_LAYERS: usize = 8;
 /// Quads of values that a workgroup keeps: what fits the 16 352 bytes that every phone has.
 const QUADS: usize = 1022;
 
-/// Products for each row, and for each dispatch saved, up to which a software GPU is not slower than by Dense: at some
-/// 30 rows the two are even there.
+/// Products for each row, and for each dispatch saved, up to which a software GPU loses no more at many rows than it
+/// wins at few.
 const SOFTWARE_PRODUCTS: usize = 10_000;
 
 /// Products for each row up to which the kernels, which every group of rows reads again, stay in a phone's cache. Not
@@ -48,12 +61,12 @@ params! {
     TowerParams {
         rows: u32,
         layers: u32,
-        group_rows: u32,
+        own_rows: u32,
         odd: u32,
         seconds: u32,
-        padding0: u32,
-        padding1: u32,
-        padding2: u32,
+        lanes: u32,
+        lane_quads: u32,
+        padding: u32,
         shapes: [[u32; 4]; MAX_LAYERS],
         functions: [[f32; 4]; MAX_LAYERS],
     }
@@ -62,6 +75,11 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("tower", TowerParams, fragments: [GRID, SPECIAL, ACTIVATE])];
 
 impl Tower {
+    /// Layers with these activations, by the kernel for the device.
+    pub fn new(activations: Vec<Option<Function>>) -> Self {
+        Tower { activations, kernel: None }
+    }
+
     /// Whether a tower of this depth and these units can be computed in one dispatch on a device, and is no slower
     /// than its layers one by one.
     ///
@@ -83,7 +101,7 @@ impl Tower {
             && self.activations.len() == layers
             && units[..layers - 1].iter().all(|units| units.is_multiple_of(4))
             && self.functions().len() <= 2
-            && group_rows(4, depth, units, true).is_some()
+            && 4 * widths(depth, units).iter().sum::<usize>() <= QUADS
     }
 
     /// The numbers of the functions that occur, in order.
@@ -105,14 +123,51 @@ impl Tower {
     }
 
     /// The loop steps of the busiest invocation, all its loops together.
-    fn loop_steps(depth: usize, units: &[usize], group: usize) -> usize {
+    fn loop_steps(depth: usize, units: &[usize], share: &Share) -> usize {
+        let step = if share.lanes == 0 { WORKGROUP_SIZE as usize } else { 1 };
         let steps = depths(depth, units).zip(units).map(|(depth, &units)| {
-            let height = if group.is_multiple_of(4) { 4 } else { 1 };
-            let (rows, width) = if units.is_multiple_of(4) { (height, 4) } else { (1, 1) };
-            let pieces = (group / rows * (units / width)).div_ceil(64);
+            let (rows, width) = if units.is_multiple_of(4) { (share.height(), 4) } else { (1, 1) };
+            let pieces = (share.rows / rows * (units / width)).div_ceil(step);
             1 + pieces * (1 + depth / 4 + depth % 4 + rows * (1 + width))
         });
-        (group * depth.div_ceil(4)).div_ceil(64) + steps.sum::<usize>()
+        (share.rows * depth.div_ceil(4)).div_ceil(step) + steps.sum::<usize>()
+    }
+}
+
+/// How a workgroup shares its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    /// Rows of the workgroup, or of each invocation that works alone.
+    rows: usize,
+    /// Invocations that work alone; 0 if all work together.
+    lanes: usize,
+}
+
+impl Share {
+    /// For so many rows in all. Of invocations alone as many as have room, up to a whole vector of the widest software
+    /// GPU; rows together by four, because hardware needs workgroups to be busy.
+    fn choose(kernel: TowerKernel, rows: usize, row_quads: usize) -> Option<Share> {
+        let own = if rows < 4 { 1 } else { 4 };
+        let lanes = match kernel {
+            TowerKernel::Together => [0].as_slice(),
+            TowerKernel::Alone => &[8, 4, 2, 1],
+        };
+        let fits = |lanes: &usize| own * row_quads * (*lanes).max(1) <= QUADS;
+        lanes.iter().copied().find(fits).map(|lanes| Share { rows: own, lanes })
+    }
+
+    /// The rows of a block.
+    fn height(&self) -> usize {
+        if self.rows.is_multiple_of(4) { 4 } else { 1 }
+    }
+
+    fn entry_point(&self) -> &'static str {
+        match (self.height(), self.lanes) {
+            (4, 0) => "blocks_together",
+            (4, _) => "blocks_alone",
+            (_, 0) => "quads_together",
+            (_, _) => "quads_alone",
+        }
     }
 }
 
@@ -128,18 +183,6 @@ fn widths(depth: usize, units: &[usize]) -> [usize; 2] {
         widths[layer % 2] = depth.div_ceil(4).max(widths[layer % 2]);
     }
     widths
-}
-
-/// The rows of a workgroup, if they fit its memory. Software GPUs lose by barriers, so they take as many as they can;
-/// hardware needs workgroups to be busy.
-fn group_rows(rows: usize, depth: usize, units: &[usize], software: bool) -> Option<usize> {
-    let choices: &[usize] = match software {
-        _ if rows < 4 => &[1],
-        true => &[8, 4],
-        false => &[4],
-    };
-    let [even, odd] = widths(depth, units);
-    choices.iter().copied().find(|group| group * (even + odd) <= QUADS)
 }
 
 impl Operator for Tower {
@@ -175,11 +218,13 @@ impl Operator for Tower {
         let depth = request.inputs[1].shape[0];
         let leading = request.output.shape.len() - 1;
         let rows: usize = request.output.shape[..leading].iter().product();
-        let group = group_rows(rows, depth, &units, request.device.software).filter(|_| self.is_computable(depth, &units));
-        let Some(group) = group else {
+        let for_device = if request.device.software { TowerKernel::Alone } else { TowerKernel::Together };
+        let [even, odd] = widths(depth, &units);
+        let share = Share::choose(self.kernel.unwrap_or(for_device), rows, even + odd);
+        let Some(share) = share.filter(|_| self.is_computable(depth, &units)) else {
             return Err(Error::limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
         };
-        expect_loops(request, Tower::loop_steps(depth, &units, group))?;
+        expect_loops(request, Tower::loop_steps(depth, &units, &share))?;
         for operand in request.inputs.iter().chain([request.output]) {
             word(operand.len())?;
         }
@@ -187,12 +232,12 @@ impl Operator for Tower {
         let mut params = TowerParams {
             rows: word(rows)?,
             layers: word(units.len())?,
-            group_rows: word(group)?,
-            odd: word(group * widths(depth, &units)[0])?,
+            own_rows: word(share.rows)?,
+            odd: word(share.rows * even)?,
             seconds: 0,
-            padding0: 0,
-            padding1: 0,
-            padding2: 0,
+            lanes: word(share.lanes)?,
+            lane_quads: word(share.rows * (even + odd))?,
+            padding: 0,
             shapes: [[0; 4]; MAX_LAYERS],
             functions: [[0.0; 4]; MAX_LAYERS],
         };
@@ -204,9 +249,9 @@ impl Operator for Tower {
             let bias = if layer == 0 { 0 } else { quads_before(request, 2 + 2 * layer)? };
             params.shapes[layer] = [word(request.inputs[1 + 2 * layer].shape[0])?, word(units[layer])?, kernel, bias];
         }
-        let grid = workgroups(if request.output.is_empty() { 0 } else { rows.div_ceil(group) });
+        let grid = workgroups(if request.output.is_empty() { 0 } else { rows.div_ceil(share.rows * share.lanes.max(1)) });
         let mut kernel = Kernel::new("tower", &params, 0, grid)
-            .entry_point(if group.is_multiple_of(4) { "blocks" } else { "quads" })
+            .entry_point(share.entry_point())
             .constant("first_function", f64::from(functions[0]))
             .constant("second_function", f64::from(*functions.last().unwrap_or(&0)));
         kernel.bindings = vec![Binding::input(0), Binding::input(2), Binding::weights(), Binding::output()];
@@ -287,13 +332,16 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_as_large_as_memory_and_device_allow() {
-        let units = [256, 128, 64, 1];
-        assert_eq!(widths(240, &units), [60, 64]);
-        assert_eq!(group_rows(256, 240, &units, true), Some(8));
-        assert_eq!(group_rows(256, 240, &units, false), Some(4));
-        assert_eq!(group_rows(3, 240, &units, true), Some(1));
-        assert_eq!(group_rows(4, 700, &[256, 4], true), Some(4));
-        assert_eq!(group_rows(4, 700, &[340, 4], true), None);
+    fn rows_are_shared_as_memory_allows() {
+        let choose = |kernel, rows, depth, units: &[usize]| {
+            Share::choose(kernel, rows, widths(depth, units).iter().sum()).map(|share| (share.rows, share.lanes))
+        };
+        assert_eq!(widths(240, &[256, 128, 64, 1]), [60, 64]);
+        assert_eq!(choose(TowerKernel::Together, 256, 240, &[256, 128, 64, 1]), Some((4, 0)));
+        assert_eq!(choose(TowerKernel::Together, 3, 240, &[256, 128, 64, 1]), Some((1, 0)));
+        assert_eq!(choose(TowerKernel::Alone, 256, 64, &[32, 16, 1]), Some((4, 8)));
+        assert_eq!(choose(TowerKernel::Alone, 256, 128, &[64, 1]), Some((4, 4)));
+        assert_eq!(choose(TowerKernel::Alone, 3, 128, &[64, 1]), Some((1, 8)));
+        assert_eq!(choose(TowerKernel::Alone, 256, 1020, &[4, 1]), None);
     }
 }

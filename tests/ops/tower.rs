@@ -1,27 +1,30 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, random};
 use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
-use tfjs_wgpu::ops::{ConcreteType, Dense, Function, KernelRequest, Op, Tower};
+use tfjs_wgpu::ops::{ConcreteType, Dense, Function, KernelRequest, Op, Tower, TowerKernel};
 use tfjs_wgpu::{DType, Tensor};
 
 const RELU: Option<Function> = Some(Function::RELU);
 
-/// A tower of random weights on a random input.
-fn tower(batch: usize, depth: usize, units: &[usize], activations: &[Option<Function>]) -> Case {
-    let name = format!("{batch} rows of {depth} -> {units:?}, {activations:?}");
-    let mut case = Case::new(name, Tower { activations: activations.to_vec() }).input(random(&[batch, depth], 1));
-    let mut depth = depth;
-    for (layer, &units) in units.iter().enumerate() {
-        case = case.constant(random(&[depth, units], 2 + layer as u64)).constant(random(&[units], 20 + layer as u64));
-        depth = units;
-    }
-    case
+/// A tower of random weights on a random input, by the kernel for the device and by each.
+fn tower(batch: usize, depth: usize, units: &[usize], activations: &[Option<Function>]) -> Vec<Case> {
+    let case = |kernel| {
+        let name = format!("{batch} rows of {depth} -> {units:?}, {activations:?}, {kernel:?}");
+        let operator = Tower { activations: activations.to_vec(), kernel };
+        let mut case = Case::new(name, operator).input(random(&[batch, depth], 1));
+        for (layer, (depth, units)) in [depth].iter().chain(units).zip(units).enumerate() {
+            let (kernel, bias) = (random(&[*depth, *units], 2 + layer as u64), random(&[*units], 20 + layer as u64));
+            case = case.constant(kernel).constant(bias);
+        }
+        case
+    };
+    [None, Some(TowerKernel::Together), Some(TowerKernel::Alone)].map(case).into_iter().collect()
 }
 
 fn cases() -> Vec<Case> {
     let sigmoid = Some(Function::Sigmoid);
     let mut cases = vec![
-        Case::new("by hand", Tower { activations: vec![RELU, None] })
+        Case::new("by hand", Tower::new(vec![RELU, None]))
             .input(floats(&[1, 2], &[1.0, 2.0]))
             .constant(floats(&[2, 4], &[1.0, 0.0, -1.0, 2.0, 0.0, 1.0, 0.5, 0.0]))
             .constant(floats(&[4], &[10.0, 20.0, -1.0, 0.5]))
@@ -29,16 +32,15 @@ fn cases() -> Vec<Case> {
             .constant(floats(&[1], &[-0.5]))
             .gives(floats(&[1, 1], &[64.5])),
     ];
-    // Around groups of 4 and 8 rows, quads of values and rounds of 64 pieces.
-    for batch in [1, 2, 3, 4, 5, 8, 9, 67] {
-        cases.extend([
-            tower(batch, 1, &[1], &[None]),
-            tower(batch, 7, &[4, 1], &[RELU, None]),
-            tower(batch, 63, &[256, 5], &[RELU, RELU]),
-            tower(batch, 65, &[260, 64], &[RELU, None]),
-            tower(batch, 240, &[256, 128, 64, 1], &[RELU, RELU, RELU, sigmoid]),
-            tower(batch, 2, &[4, 8, 4, 8, 4, 8, 12, 3], &[RELU, None, RELU, None, RELU, None, None, RELU]),
-        ]);
+    // Around 4 rows, 8 invocations alone, quads of values and rounds of 64 pieces.
+    for batch in [1, 2, 3, 4, 5, 31, 33, 67] {
+        cases.extend(tower(batch, 1, &[1], &[None]));
+        cases.extend(tower(batch, 7, &[4, 1], &[RELU, None]));
+        cases.extend(tower(batch, 63, &[256, 5], &[RELU, RELU]));
+        cases.extend(tower(batch, 65, &[260, 64], &[RELU, None]));
+        cases.extend(tower(batch, 240, &[256, 128, 64, 1], &[RELU, RELU, RELU, sigmoid]));
+        let activations = [RELU, None, RELU, None, RELU, None, None, RELU];
+        cases.extend(tower(batch, 2, &[4, 8, 4, 8, 4, 8, 12, 3], &activations));
     }
     for (first, second) in [
         (Some(Function::Tanh), sigmoid),
@@ -48,14 +50,14 @@ fn cases() -> Vec<Case> {
         (Some(Function::Mish), Some(Function::Softplus)),
         (Some(Function::HardSigmoid), Some(Function::Exponential)),
     ] {
-        cases.push(tower(3, 33, &[64, 32, 7], &[first, second, first]));
-        cases.push(tower(67, 33, &[64, 32, 8], &[first, first, second]));
+        cases.extend(tower(3, 33, &[64, 32, 7], &[first, second, first]));
+        cases.extend(tower(67, 33, &[64, 32, 8], &[first, first, second]));
     }
     let x = random(&[3, 5, 2, 6], 4);
-    let case = Case::new("rank 4, a bias that the batch shares", Tower { activations: vec![RELU, None] }).input(x);
+    let case = Case::new("rank 4, a bias that the batch shares", Tower::new(vec![RELU, None])).input(x);
     let case = case.constant(random(&[6, 8], 5)).shared(random(&[1, 8], 6));
     cases.push(case.constant(random(&[8, 2], 7)).constant(random(&[2], 8)));
-    let case = Case::new("depth 0", Tower { activations: vec![None, RELU] }).input(floats(&[3, 0], &[]));
+    let case = Case::new("depth 0", Tower::new(vec![None, RELU])).input(floats(&[3, 0], &[]));
     let case = case.constant(floats(&[0, 4], &[])).constant(random(&[4], 6));
     cases.push(case.constant(random(&[4, 4], 7)).constant(random(&[4], 8)));
     cases
@@ -70,7 +72,7 @@ fn a_tower_is_its_layers() {
     let operands = operands.map(|(shape, seed)| random(&shape, seed));
     let [x, kernel0, bias0, kernel1, bias1] = operands.each_ref();
     let eval = |op: Op, inputs: &[&Tensor]| op.operator().eval(inputs).expect("an answer");
-    let tower = Tower { activations: vec![Some(Function::Tanh), None] };
+    let tower = Tower::new(vec![Some(Function::Tanh), None]);
     let hidden = eval(Dense::with(Some(Function::Tanh)).into(), &[x, kernel0, bias0]);
     let expected = eval(Dense::default().into(), &[&hidden, kernel1, bias1]);
     assert_eq!(eval(tower.into(), &[x, kernel0, bias0, kernel1, bias1]), expected);
@@ -78,9 +80,9 @@ fn a_tower_is_its_layers() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let tower = || Tower { activations: vec![RELU, None] };
+    let tower = || Tower::new(vec![RELU, None]);
     refuses(tower(), &["float32[N, 3]"], "takes 5 inputs, not 1");
-    refuses(Tower { activations: vec![] }, &["float32[N, 3]"], "at least 1 layer");
+    refuses(Tower::new(vec![]), &["float32[N, 3]"], "at least 1 layer");
     let types = ["float32[N, 3]", "float32[3, 4]", "float32[4]", "float32[5, 1]", "float32[1]"];
     refuses(tower(), &types, "input float32[N, 4], kernel float32[5, 1] and bias float32[1] do not fit");
     let types = ["float32[N, 3]", "float32[3, 4]", "float32[4]", "float32[4, 1]", "float32[S, 1]"];
@@ -92,7 +94,7 @@ fn what_does_not_fit_is_refused() {
 fn what_fits_follows_from_widths_functions_and_device() {
     let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
     let fits = |depth, units: &[usize], activations: &[Option<Function>], facts| {
-        Tower { activations: activations.to_vec() }.fits(depth, units, facts)
+        Tower::new(activations.to_vec()).fits(depth, units, facts)
     };
     let on_both = |depth, units: &[usize], activations: &[Option<Function>]| {
         (fits(depth, units, activations, &DeviceFacts::FLOOR), fits(depth, units, activations, &software))
@@ -120,7 +122,7 @@ fn loops_are_counted_over_all_layers() {
         let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
         let request =
             KernelRequest { inputs: &inputs, output: &concrete(&[9, 1]), places: &[place; 5], device: &device };
-        let op: Op = Tower { activations: vec![RELU, None] }.into();
+        let op: Op = Tower::new(vec![RELU, None]).into();
         op.operator().kernels(&request)
     };
     // 4 rows of 60 quads to load, a block of 60 steps that stores 4 rows of 4, and an element of 16 steps.

@@ -25,15 +25,17 @@ fn models() -> impl Iterator<Item = Model> {
     [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
 }
 
-/// Every kernel of every recorded model and layer by every pipeline, at a batch of 1 and one of 300.
+/// Every kernel of every recorded model and layer, at a batch of 1 and one of 300, on hardware and on software.
 fn kernels() -> Vec<Kernel> {
+    let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
     let mut kernels = Vec::new();
-    let pipelines =
-        |model: Model| Pipeline::ALL.map(|pipeline| pipeline.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph"));
-    for graph in models().flat_map(pipelines).chain([tower()]) {
-        let plan = Plan::new(graph, &DeviceFacts::FLOOR, Retain::All).expect("a plan");
-        for batch in [1, 300] {
-            kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
+    for (model, facts) in models().flat_map(|model| [(model.clone(), &DeviceFacts::FLOOR), (model, &software)]) {
+        let graphs = Pipeline::ALL.map(|pipeline| pipeline.run(model.graph(), facts).expect("a graph"));
+        for graph in graphs.into_iter().chain([tower()]) {
+            let plan = Plan::new(graph, facts, Retain::All).expect("a plan");
+            for batch in [1, 300] {
+                kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
+            }
         }
     }
     kernels
@@ -51,7 +53,7 @@ fn tower() -> Arc<Graph> {
     for (name, shape) in [("k0", [3, 4].as_slice()), ("b0", &[4]), ("k1", &[4, 1]), ("b1", &[1])] {
         operands.push(weight(name, shape));
     }
-    let tower = Tower { activations: vec![Some(Function::RELU), None] };
+    let tower = Tower::new(vec![Some(Function::RELU), None]);
     let y = builder.op("y", tower, &operands).expect("a tower");
     Arc::new(builder.finish(vec![("y".into(), y)]).expect("a graph"))
 }
