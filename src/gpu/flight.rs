@@ -74,7 +74,7 @@ impl Flight {
             .map_err(|cause| Error::device("waiting for the GPU failed").cause(cause.to_string()))?;
         timeline.count("waits", 1);
         gpu.check()?;
-        await_mappings(loaded, prepared, &receiver)?;
+        await_mappings(memory, prepared, &receiver)?;
         timeline.span("read back", || read_back(loaded, memory, prepared))
     }
 
@@ -130,7 +130,7 @@ fn write_inputs(
     }
     let Some(bytes) = wgpu::BufferSize::new(prepared.input_bytes) else { return Ok(()) };
     let buffer = &memory.inputs.buffer;
-    if buffer.usage().contains(wgpu::BufferUsages::MAP_WRITE) {
+    if memory.inputs_are_mapped() {
         let mut view = buffer
             .get_mapped_range_mut(0..bytes.get())
             .map_err(|cause| Error::device("the inputs could not be written").cause(cause.to_string()))?;
@@ -191,16 +191,15 @@ fn encode(loaded: &Loaded, memory: &Memory, prepared: &Prepared, mapped: &Sender
         map(mapped_buffer(memory, *buffer), wgpu::MapMode::Read, *bytes);
     }
     let inputs = &memory.inputs.buffer;
-    if inputs.usage().contains(wgpu::BufferUsages::MAP_WRITE) {
+    if memory.inputs_are_mapped() {
         map(inputs, wgpu::MapMode::Write, inputs.size());
     }
     encoder.finish()
 }
 
 /// Until everything that was to be mapped is.
-fn await_mappings(loaded: &Loaded, prepared: &Prepared, reports: &Receiver<MapResult>) -> Result<()> {
-    let inputs = usize::from(loaded.gpu.maps_storage());
-    for _ in 0..prepared.read_back.mapped.len() + inputs {
+fn await_mappings(memory: &Memory, prepared: &Prepared, reports: &Receiver<MapResult>) -> Result<()> {
+    for _ in 0..prepared.read_back.mapped.len() + usize::from(memory.inputs_are_mapped()) {
         match reports.recv_timeout(REPORT_TIMEOUT) {
             Ok(Ok(())) => {}
             _ => return Err(Error::device("the GPU's results could not be mapped")),

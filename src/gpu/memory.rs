@@ -162,6 +162,11 @@ impl Memory {
         self.slots.iter().chain([&self.inputs, &self.staging]).map(|growing| growing.buffer.size()).sum()
     }
 
+    /// Whether the host writes the inputs where the kernels read them.
+    pub(super) fn inputs_are_mapped(&self) -> bool {
+        self.inputs.buffer.usage().contains(wgpu::BufferUsages::MAP_WRITE)
+    }
+
     pub(super) fn slot(&self, slot: usize) -> &wgpu::Buffer {
         &self.slots[slot].buffer
     }
