@@ -59,7 +59,7 @@ fn fits(graph: &Graph, layers: &[NodeId], facts: &DeviceFacts) -> bool {
     let activations = activations(graph, layers);
     let kernel = |layer: &NodeId| graph.node(graph.node(*layer).inputs[1]).ty.shape.sample();
     let units: Vec<usize> = layers.iter().map(|layer| kernel(layer)[1]).collect();
-    Tower { activations }.fits(kernel(&layers[0])[0], &units, facts)
+    Tower { activations, kernel: None }.fits(kernel(&layers[0])[0], &units, facts)
 }
 
 fn activations(graph: &Graph, layers: &[NodeId]) -> Vec<Option<Function>> {
@@ -74,5 +74,5 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, layers: &[NodeId]) -> Result<
     let mut inputs = vec![graph.node(layers[0]).inputs[0]];
     inputs.extend(layers.iter().flat_map(|layer| &graph.node(*layer).inputs[1..]));
     let last = graph.node(layers[layers.len() - 1]);
-    rewrite.op(last, Tower { activations: activations(graph, layers) }, &inputs)
+    rewrite.op(last, Tower { activations: activations(graph, layers), kernel: None }, &inputs)
 }
