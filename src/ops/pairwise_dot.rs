@@ -18,7 +18,7 @@ pub struct PairwiseDot {
 
 params! {
     /// `Params` of `shaders/pairwise_dot.wgsl`.
-    PairwiseDotParams { count: u32, vectors: u32, dim: u32, kept: u32 }
+    PairwiseDotParams { samples: u32, vectors: u32, dim: u32, kept: u32 }
 }
 
 pub(super) const SHADERS: &[Shader] = &[shader!("pairwise_dot", PairwiseDotParams, fragments: [GRID])];
@@ -75,12 +75,12 @@ impl Operator for PairwiseDot {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let (vectors, dim) = (request.inputs[0].shape[1], request.inputs[0].shape[2]);
-        expect_loops(request, dim)?;
-        word(request.inputs[0].len())?;
-        let count = request.output.len();
+        expect_loops(request, 2 * dim)?;
+        word(request.inputs[0].len().max(request.output.len()))?;
+        let samples = request.output.shape[0];
         let kept = word(self.keep * dim)?;
-        let params = PairwiseDotParams { count: word(count)?, vectors: word(vectors)?, dim: word(dim)?, kept };
-        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(count))])
+        let params = PairwiseDotParams { samples: word(samples)?, vectors: word(vectors)?, dim: word(dim)?, kept };
+        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(samples * vectors * vectors.div_ceil(4)))])
     }
 
     /// Of the products; the vectors themselves are copied ([`Operator::allowance`]).
