@@ -13,7 +13,7 @@
 //!
 //! What a tower saves is a dispatch for each layer but one, which is most of a small layer's time where there are few
 //! rows. What it costs on software is idle lanes, so only small towers fit there.
-//! `cargo bench --bench towers` measures it.
+//! `cargo bench --bench dense` measures it.
 
 use super::activation::Function;
 use super::dense::Dense;
