@@ -91,9 +91,8 @@ fn measure(arguments: &Arguments) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    say(
-        &json!({"engine": session.device(), "load_ns": load_ns, "open_ns": open_ns, "opening": counters(session.timeline())}),
-    );
+    let opening = counters(session.timeline());
+    say(&json!({"engine": session.device(), "load_ns": load_ns, "open_ns": open_ns, "opening": opening}));
     let mut rounds = Rounds { session: &session, arguments, inputs: HashMap::new() };
     if !arguments.rounds_from_stdin {
         for &batch in &arguments.batch {

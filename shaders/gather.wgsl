@@ -33,6 +33,8 @@ struct Params {
 const COMPUTED = 1u;
 const FLOATS = 2u;
 const CLAMP = 4u;
+const HALVES = 8u;
+const CODES = 16u;
 
 const FLATTEN = 0u;
 const MEAN = 2u;
@@ -78,7 +80,20 @@ fn looked_up(index: u32, row: u32, step: u32, column: u32) -> f32 {
     if at >= params.records[index].table_rows {
         return 0.0;
     }
-    return bitcast<f32>(tables[params.records[index].table + at * params.records[index].dim + column]);
+    return table_value(index, at * params.records[index].dim + column);
+}
+
+// An element of a table: a word, half a word, or a byte that names one of 256 words before the bytes.
+fn table_value(index: u32, element: u32) -> f32 {
+    let table = params.records[index].table;
+    if has(index, HALVES) {
+        return half_to_float(extractBits(tables[table + element / 2u], element % 2u * 16u, 16u));
+    }
+    if has(index, CODES) {
+        let bytes = tables[table + 256u + element / 4u];
+        return bitcast<f32>(tables[table + extractBits(bytes, element % 4u * 8u, 8u)]);
+    }
+    return bitcast<f32>(tables[table + element]);
 }
 
 fn pooled(index: u32, row: u32, column: u32) -> f32 {

@@ -91,6 +91,9 @@ pub(crate) const ACTIVATE: Fragment =
 /// `shaders/lib/combine.wgsl`: functions of two elements by number; builds on [`SPECIAL`].
 pub(crate) const COMBINE: Fragment = Fragment { name: "combine", source: include_str!("../shaders/lib/combine.wgsl") };
 
+/// `shaders/lib/half.wgsl`: half-precision floats from their bits.
+pub(crate) const HALF: Fragment = Fragment { name: "half", source: include_str!("../shaders/lib/half.wgsl") };
+
 /// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
 pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
 
@@ -111,6 +114,18 @@ pub enum BufferId {
     Slot(usize),
 }
 
+/// How the elements of a value stand in device memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Packing {
+    /// A 32-bit word each.
+    #[default]
+    Words,
+    /// Half-precision floats, two to a word.
+    Halves,
+    /// Codes of one byte, four to a word, behind a list of the 256 floats they stand for.
+    Codes,
+}
+
 /// A stretch of device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
@@ -120,6 +135,8 @@ pub struct Region {
     pub offset_bytes: u64,
     /// Length in bytes.
     pub length_bytes: u64,
+    /// How the elements stand in it.
+    pub packing: Packing,
 }
 
 /// Which of an operator's values a binding shows.
@@ -190,6 +207,15 @@ pub struct DeviceFacts {
 }
 
 impl DeviceFacts {
+    /// What the host has, where nothing is bound.
+    pub const HOST: DeviceFacts = DeviceFacts {
+        max_binding_bytes: u64::MAX,
+        max_buffer_bytes: u64::MAX,
+        max_loop_steps: usize::MAX,
+        binding_alignment_bytes: 4,
+        software: false,
+    };
+
     /// What every Vulkan phone has.
     pub const FLOOR: DeviceFacts = DeviceFacts {
         max_binding_bytes: 128 << 20,

@@ -49,6 +49,16 @@ impl OnBadId {
     }
 }
 
+/// In what form weights stay in memory, on the host and on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum WeightStorage {
+    /// As the file stores them where a kernel can decode them: float16 and uint8.
+    #[default]
+    Keep,
+    /// As float32.
+    F32,
+}
+
 /// How a model is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LoadOptions {
@@ -59,6 +69,8 @@ pub struct LoadOptions {
     /// The size of dimensions that the file leaves open besides the batch: the length of a history, for example. All
     /// open dimensions get this size; without it a model with any is refused.
     pub open_size: Option<usize>,
+    /// In what form weights stay in memory.
+    pub weights: WeightStorage,
 }
 
 /// One layer as a model summary shows it.

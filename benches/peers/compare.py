@@ -180,8 +180,9 @@ def cold(peers, batches, results):
                     except (Missing, OSError) as why:
                         peers.drop(name, why)
                         break
-                    steps = [each.get(step, 0) for each in [child.opened, line] for step in ["open_ns", "load_ns", "first_ns"]]
-                    record(results, measure, batch, name, number, sum(steps))
+                    steps = ["open_ns", "load_ns", "first_ns"]
+                    total_ns = sum(each.get(step, 0) for each in [child.opened, line] for step in steps)
+                    record(results, measure, batch, name, number, total_ns)
                 shutil.rmtree(caches, ignore_errors=True)
 
 
@@ -221,8 +222,9 @@ def table(all_results):
         for (measure, batch), times in results["times"].items():
             if measure != "empty call":
                 cells = [milliseconds(times.get(name)) for name in OURS]
-                cells += [ratio(times.get(peer, {}), times.get(ours, {})) + " (other answers!)" * bool(wrong & {peer, ours})
-                          for peer, ours in PAIRS]
+                for pair in PAIRS:
+                    peer, ours = (times.get(name, {}) for name in pair)
+                    cells.append(ratio(peer, ours) + " (other answers!)" * bool(wrong & set(pair)))
                 yield f"| {model} | {measure} | {batch} | {' | '.join(cells)} |"
 
 
@@ -234,7 +236,8 @@ def notes(all_results):
         for name, rounds in results["times"].get(("empty call", 1), {}).items():
             empty.setdefault(name, []).extend(rounds.values())
     for name, times in empty.items():
-        yield f"{name}: its times hold {statistics.median(times) / 1e3:.2g} µs that a call of an empty model from Python takes"
+        call_us = statistics.median(times) / 1e3
+        yield f"{name}: its times hold {call_us:.2g} µs that a call of an empty model from Python takes"
     for model, results in all_results.items():
         yield from (f"missing for {model}: {name}: {why}" for name, why in results["missing"].items())
 

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use tfjs_wgpu::passes::Pipeline;
-use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, WeightStorage};
 
 /// `--semantics`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,6 +31,38 @@ pub(crate) struct ReadArguments {
     /// The size of dimensions that the model leaves open besides the batch, such as the length of a history
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     open_size: Option<u32>,
+}
+
+/// In what form weights stay in memory.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StorageArguments {
+    /// In what form weights stay in memory
+    #[arg(long, value_enum, default_value = "keep")]
+    weights: WeightsArgument,
+}
+
+impl StorageArguments {
+    pub(crate) fn storage(&self) -> WeightStorage {
+        self.weights.into()
+    }
+}
+
+/// `--weights`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WeightsArgument {
+    /// As the file stores them where a kernel can decode them: float16 and uint8
+    Keep,
+    /// As float32
+    F32,
+}
+
+impl From<WeightsArgument> for WeightStorage {
+    fn from(argument: WeightsArgument) -> Self {
+        match argument {
+            WeightsArgument::Keep => WeightStorage::Keep,
+            WeightsArgument::F32 => WeightStorage::F32,
+        }
+    }
 }
 
 impl ReadArguments {
@@ -96,6 +128,20 @@ impl From<DeviceArgument> for Device {
             DeviceArgument::Cpu => Device::Cpu,
             DeviceArgument::Reference => Device::Reference,
         }
+    }
+}
+
+/// What a model goes through before it runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PipelineArguments {
+    /// The rewrites that the model goes through
+    #[arg(long, value_enum, default_value = "fused")]
+    pipeline: PipelineArgument,
+}
+
+impl PipelineArguments {
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        self.pipeline.into()
     }
 }
 

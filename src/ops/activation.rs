@@ -91,7 +91,7 @@ impl Function {
     }
 
     /// The value at `x`.
-    pub(super) fn at(self, x: f64) -> f64 {
+    pub(crate) fn at(self, x: f64) -> f64 {
         match self {
             Function::Relu { max_value, negative_slope, threshold } => {
                 let threshold = f64::from(threshold);

@@ -1,10 +1,12 @@
 //! Where constants are: tables in one buffer, everything else in another.
+//!
+//! Tables stay as small as the file stores them; other constants are words.
 
 use super::too_large_weights;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source};
-use crate::kernel::{BufferId, DeviceFacts};
-use crate::tensor::Tensor;
+use crate::kernel::{BufferId, DeviceFacts, Packing};
+use crate::tensor::{Encoding, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,7 +34,7 @@ impl Constants {
             let offset = match known {
                 Some(offset) => offset,
                 None => {
-                    let offset = append(&mut constants.table_bytes, value, facts);
+                    let offset = append(&mut constants.table_bytes, packed(value).0, facts);
                     constants.tables.push((offset, Arc::clone(value)));
                     offset
                 }
@@ -42,7 +44,7 @@ impl Constants {
         for (id, node) in graph.ids().zip(graph.nodes()) {
             let Source::Constant(value) = &node.source else { continue };
             if !constants.places.contains_key(&id) {
-                let offset = append(&mut constants.weight_bytes, value, facts);
+                let offset = append(&mut constants.weight_bytes, 4 * value.len() as u64, facts);
                 constants.places.insert(id, (BufferId::Weights, offset));
             }
             if constants.weight_bytes.max(constants.table_bytes) > facts.max_buffer_bytes {
@@ -71,9 +73,19 @@ fn tables(graph: &Graph) -> Vec<NodeId> {
     tables
 }
 
-fn append(size: &mut u64, value: &Tensor, facts: &DeviceFacts) -> u64 {
+/// The bytes of a table, and how its elements stand in them.
+pub(super) fn packed(value: &Tensor) -> (u64, Packing) {
+    let Some(packed) = value.as_packed() else { return (4 * value.len() as u64, Packing::Words) };
+    let packing = match packed.encoding() {
+        Encoding::F16 => Packing::Halves,
+        Encoding::Codes(_) => Packing::Codes,
+    };
+    (4 * packed.word_count() as u64, packing)
+}
+
+fn append(size: &mut u64, bytes: u64, facts: &DeviceFacts) -> u64 {
     let offset = size.next_multiple_of(facts.binding_alignment_bytes);
     // Kernels that bind all constants read them by quads, so the last quad of the buffer must be a whole one.
-    *size = offset + (4 * value.len() as u64).max(4).next_multiple_of(16);
+    *size = offset + bytes.max(4).next_multiple_of(16);
     offset
 }

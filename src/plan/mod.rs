@@ -12,7 +12,7 @@ pub use slots::Slot;
 
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
-use crate::kernel::{Binding, BufferId, DeviceFacts, Kernel, Operand, Region};
+use crate::kernel::{Binding, BufferId, DeviceFacts, Kernel, Operand, Packing, Region};
 use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
 use crate::tensor::Tensor;
 use crate::tensor::TensorType;
@@ -180,13 +180,20 @@ impl Plan {
 
     /// Where a node's value is at one batch size.
     pub fn region(&self, id: NodeId, batch: usize) -> Region {
-        let length_bytes = 4 * self.concrete(id, batch).len() as u64;
+        let mut length_bytes = 4 * self.concrete(id, batch).len() as u64;
+        let mut packing = Packing::Words;
         let (buffer, offset_bytes) = match self.homes[id.index()] {
             Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
-            Home::Constant => self.constants.place_of(id),
+            Home::Constant => {
+                let (buffer, offset_bytes) = self.constants.place_of(id);
+                if let (BufferId::Tables, Source::Constant(value)) = (buffer, &self.graph.node(id).source) {
+                    (length_bytes, packing) = constants::packed(value);
+                }
+                (buffer, offset_bytes)
+            }
             Home::Slot(slot) => (BufferId::Slot(slot), 0),
         };
-        Region { buffer, offset_bytes, length_bytes }
+        Region { buffer, offset_bytes, length_bytes, packing }
     }
 
     /// The bytes of the first `count` inputs of the model, each at an offset that can be bound.
@@ -297,7 +304,7 @@ fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
 }
 
 fn whole(buffer: BufferId, length_bytes: u64) -> Region {
-    Region { buffer, offset_bytes: 0, length_bytes }
+    Region { buffer, offset_bytes: 0, length_bytes, packing: Packing::Words }
 }
 
 fn too_large(node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {

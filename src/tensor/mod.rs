@@ -6,16 +6,19 @@
 mod broadcast;
 mod compare;
 mod named;
+mod packed;
 mod shape;
 
 pub use broadcast::broadcast;
 pub(crate) use broadcast::{broadcast_strides, row_major_strides};
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub use named::NamedTensors;
+pub use packed::{Encoding, Packed};
 pub(crate) use shape::format_dims;
 pub use shape::{Dim, Shape, TensorType};
 
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 
 /// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean
 /// is the float 0 or 1, so that a mask multiplies.
@@ -58,10 +61,23 @@ pub enum Data {
 /// assert_eq!(ids.shape(), [2, 1]);
 /// # Ok::<(), tfjs_wgpu::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Tensor {
     shape: Vec<usize>,
-    data: Data,
+    elements: Elements,
+}
+
+/// Elements as they are, or float32 elements in fewer bytes.
+#[derive(Debug, Clone)]
+enum Elements {
+    Plain(Data),
+    Packed(Packed),
+}
+
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.data() == other.data()
+    }
 }
 
 impl Tensor {
@@ -77,7 +93,19 @@ impl Tensor {
             let dims = format_dims(shape);
             return Err(Error::shape(format!("shape {dims} holds {expected} elements, but {actual} were given")));
         }
-        Ok(Tensor { shape: shape.to_vec(), data })
+        Ok(Tensor { shape: shape.to_vec(), elements: Elements::Plain(data) })
+    }
+
+    /// A float tensor that stays as it is stored; an error if the bytes are not those of as many floats.
+    pub fn packed(shape: &[usize], encoding: Encoding, bytes: Vec<u8>) -> Result<Self> {
+        let length = bytes.len();
+        let packed = Packed::new(encoding, bytes);
+        let whole = !matches!(packed.encoding(), Encoding::F16) || length.is_multiple_of(2);
+        if element_count(shape)? != packed.len() || !whole {
+            let dims = format_dims(shape);
+            return Err(Error::shape(format!("shape {dims} does not hold what {length} packed bytes do")));
+        }
+        Ok(Tensor { shape: shape.to_vec(), elements: Elements::Packed(packed) })
     }
 
     /// A float tensor.
@@ -102,16 +130,36 @@ impl Tensor {
 
     /// The element type.
     pub fn dtype(&self) -> DType {
-        match &self.data {
-            Data::F32(_) => DType::F32,
-            Data::I32(_) => DType::I32,
-            Data::Bool(_) => DType::Bool,
+        match &self.elements {
+            Elements::Packed(_) | Elements::Plain(Data::F32(_)) => DType::F32,
+            Elements::Plain(Data::I32(_)) => DType::I32,
+            Elements::Plain(Data::Bool(_)) => DType::Bool,
         }
     }
 
-    /// The elements.
+    /// The elements. Packed ones are decoded at the first call, and kept.
     pub fn data(&self) -> &Data {
-        &self.data
+        match &self.elements {
+            Elements::Plain(data) => data,
+            Elements::Packed(packed) => packed.data(),
+        }
+    }
+
+    /// The elements in the form in which they are stored, if they are packed.
+    pub fn as_packed(&self) -> Option<&Packed> {
+        match &self.elements {
+            Elements::Plain(_) => None,
+            Elements::Packed(packed) => Some(packed),
+        }
+    }
+
+    /// The floats one by one, without decoding packed ones for good; none for other dtypes.
+    pub(crate) fn floats(&self) -> Box<dyn Iterator<Item = f32> + '_> {
+        match &self.elements {
+            Elements::Plain(Data::F32(values)) => Box::new(values.iter().copied()),
+            Elements::Plain(_) => Box::new(std::iter::empty()),
+            Elements::Packed(packed) => packed.values(),
+        }
     }
 
     /// The number of elements.
@@ -126,7 +174,7 @@ impl Tensor {
 
     /// The floats; an error for any other dtype.
     pub fn as_f32(&self) -> Result<&[f32]> {
-        match &self.data {
+        match self.data() {
             Data::F32(values) => Ok(values),
             _ => Err(Error::shape(format!("expected a float32 tensor, found {}", self.dtype()))),
         }
@@ -134,7 +182,7 @@ impl Tensor {
 
     /// The integers; an error for any other dtype.
     pub fn as_i32(&self) -> Result<&[i32]> {
-        match &self.data {
+        match self.data() {
             Data::I32(values) => Ok(values),
             _ => Err(Error::shape(format!("expected an int32 tensor, found {}", self.dtype()))),
         }
@@ -142,7 +190,7 @@ impl Tensor {
 
     /// The booleans; an error for any other dtype.
     pub fn as_bool(&self) -> Result<&[bool]> {
-        match &self.data {
+        match self.data() {
             Data::Bool(values) => Ok(values),
             _ => Err(Error::shape(format!("expected a bool tensor, found {}", self.dtype()))),
         }
@@ -160,7 +208,7 @@ impl Tensor {
 
     /// Every element converted to f64; booleans become 0 and 1.
     pub fn to_f64(&self) -> Vec<f64> {
-        match &self.data {
+        match self.data() {
             Data::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
             Data::I32(values) => values.iter().map(|&value| f64::from(value)).collect(),
             Data::Bool(values) => values.iter().map(|&value| f64::from(u8::from(value))).collect(),
@@ -170,7 +218,7 @@ impl Tensor {
     /// Converts to another dtype as TF.js casts: floats truncate toward zero to integers (saturating, NaN to 0),
     /// anything but zero is true.
     pub fn cast(&self, dtype: DType) -> Tensor {
-        let data = match (&self.data, dtype) {
+        let data = match (self.data(), dtype) {
             (Data::F32(values), DType::I32) => Data::I32(values.iter().map(|&value| value as i32).collect()),
             (Data::F32(values), DType::Bool) => Data::Bool(values.iter().map(|&value| value != 0.0).collect()),
             (Data::I32(values), DType::F32) => Data::F32(values.iter().map(|&value| value as f32).collect()),
@@ -179,14 +227,19 @@ impl Tensor {
             (Data::Bool(values), DType::I32) => Data::I32(values.iter().map(|&value| i32::from(value)).collect()),
             (same, _) => same.clone(),
         };
-        Tensor { shape: self.shape.clone(), data }
+        Tensor { shape: self.shape.clone(), elements: Elements::Plain(data) }
     }
 
     /// The elements as the GPU stores them: one 32-bit word each.
     pub fn to_words(&self) -> Vec<u32> {
-        match &self.data {
-            Data::F32(values) => values.iter().map(|value| value.to_bits()).collect(),
-            Data::I32(values) => values.iter().map(|&value| value as u32).collect(),
+        self.words().into_owned()
+    }
+
+    /// Like [`Tensor::to_words`]; copied only where the words are not there already.
+    pub(crate) fn words(&self) -> Cow<'_, [u32]> {
+        match self.data() {
+            Data::F32(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Data::I32(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
             Data::Bool(values) => values.iter().map(|&value| f32::from(value).to_bits()).collect(),
         }
     }
@@ -211,7 +264,7 @@ impl Tensor {
         }
         let row: usize = rest.iter().product();
         let range = start * row..end * row;
-        let data = match &self.data {
+        let data = match self.data() {
             Data::F32(values) => Data::F32(values[range].to_vec()),
             Data::I32(values) => Data::I32(values[range].to_vec()),
             Data::Bool(values) => Data::Bool(values[range].to_vec()),
@@ -226,7 +279,7 @@ impl Tensor {
         if self.shape.first() != Some(&1) {
             return Err(Error::shape(format!("only a batch of 1 can be repeated, not {}", format_dims(&self.shape))));
         }
-        let data = match &self.data {
+        let data = match self.data() {
             Data::F32(values) => Data::F32(values.repeat(rows)),
             Data::I32(values) => Data::I32(values.repeat(rows)),
             Data::Bool(values) => Data::Bool(values.repeat(rows)),

@@ -1,12 +1,14 @@
 //! Decoding of stored weights, by the rules of TF.js (`io_utils.ts`, `decodeWeights`).
 //!
 //! uint8 and uint16: `code · scale + min` computed in f64 and rounded to f32, or to the nearest integer for int32
-//! weights. float16: exact. All numbers are little-endian.
+//! weights. float16: exact. All numbers are little-endian. Floats stored in one or two bytes by uint8 or float16 may
+//! also stay so, to be decoded where they are used.
 
 use super::manifest::{StoredDType, WeightSpec};
 use super::quantization::Quantization;
 use crate::error::Result;
-use crate::tensor::{Data, Tensor};
+use crate::model::WeightStorage;
+use crate::tensor::{Data, Encoding, Tensor};
 use half::f16;
 
 /// The elements of one weight, growing as its bytes arrive in pieces.
@@ -14,22 +16,43 @@ use half::f16;
 pub(super) struct Decoder<'m> {
     spec: &'m WeightSpec,
     data: Data,
+    /// The bytes as they are, with the encoding, of a weight that stays packed; `data` stays empty then.
+    packed: Option<(Encoding, Vec<u8>)>,
     /// The start of an element whose other bytes are in the next piece.
     rest: Vec<u8>,
 }
 
 impl<'m> Decoder<'m> {
-    pub(super) fn new(spec: &'m WeightSpec) -> Self {
+    pub(super) fn new(spec: &'m WeightSpec, storage: WeightStorage) -> Self {
+        let encoding = match (storage, spec.dtype, &spec.quantization) {
+            (WeightStorage::Keep, StoredDType::F32, Some(Quantization::F16)) => Some(Encoding::F16),
+            (WeightStorage::Keep, StoredDType::F32, Some(Quantization::U8 { scale, min })) => {
+                let mut values = Box::new([0.0; 256]);
+                for (code, value) in values.iter_mut().enumerate() {
+                    *value = scaled(code as u16, *scale, *min);
+                }
+                Some(Encoding::Codes(values))
+            }
+            _ => None,
+        };
+        if let Some(encoding) = encoding {
+            let bytes = Vec::with_capacity(spec.bytes as usize);
+            return Decoder { spec, data: Data::F32(Vec::new()), packed: Some((encoding, bytes)), rest: Vec::new() };
+        }
         let data = match spec.dtype {
             StoredDType::F32 => Data::F32(Vec::with_capacity(spec.elements)),
             StoredDType::I32 | StoredDType::U8 => Data::I32(Vec::with_capacity(spec.elements)),
             StoredDType::Bool => Data::Bool(Vec::with_capacity(spec.elements)),
         };
-        Decoder { spec, data, rest: Vec::new() }
+        Decoder { spec, data, packed: None, rest: Vec::new() }
     }
 
     /// Decodes the next bytes of the weight.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        if let Some((_, packed)) = &mut self.packed {
+            packed.extend_from_slice(bytes);
+            return;
+        }
         let width = self.width();
         if !self.rest.is_empty() {
             let missing = (width - self.rest.len()).min(bytes.len());
@@ -63,10 +86,10 @@ impl<'m> Decoder<'m> {
                 values.extend(pairs.iter().map(|pair| f16::from_le_bytes(*pair).to_f32()));
             }
             (Data::F32(values), Some(Quantization::U8 { scale, min })) => {
-                values.extend(bytes.iter().map(|&code| (f64::from(code) * scale + min) as f32));
+                values.extend(bytes.iter().map(|&code| scaled(code.into(), *scale, *min)));
             }
             (Data::F32(values), Some(Quantization::U16 { scale, min })) => {
-                values.extend(pairs.iter().map(|pair| (f64::from(u16::from_le_bytes(*pair)) * scale + min) as f32));
+                values.extend(pairs.iter().map(|pair| scaled(u16::from_le_bytes(*pair), *scale, *min)));
             }
             (Data::I32(values), Some(Quantization::U8 { scale, min })) => {
                 values.extend(bytes.iter().map(|&code| round(f64::from(code) * scale + min)));
@@ -83,8 +106,15 @@ impl<'m> Decoder<'m> {
     }
 
     pub(super) fn finish(self) -> Result<Tensor> {
-        Tensor::new(&self.spec.shape, self.data)
+        match self.packed {
+            Some((encoding, bytes)) => Tensor::packed(&self.spec.shape, encoding, bytes),
+            None => Tensor::new(&self.spec.shape, self.data),
+        }
     }
+}
+
+fn scaled(code: u16, scale: f64, min: f64) -> f32 {
+    (f64::from(code) * scale + min) as f32
 }
 
 /// JavaScript's `Math.round`: halves go up.
@@ -108,9 +138,13 @@ mod tests {
             elements,
             bytes: bytes.len() as u64,
         };
-        let mut decoder = Decoder::new(&spec);
-        bytes.chunks(piece).for_each(|piece| decoder.push(piece));
-        decoder.finish().expect("all bytes came").data().clone()
+        let [kept, decoded] = [WeightStorage::Keep, WeightStorage::F32].map(|storage| {
+            let mut decoder = Decoder::new(&spec, storage);
+            bytes.chunks(piece).for_each(|piece| decoder.push(piece));
+            decoder.finish().expect("all bytes came")
+        });
+        assert_eq!(kept, decoded);
+        decoded.data().clone()
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
     let (root, keras_version) = topology_root(&json)?;
     let network = Network::parse(root).at(|| "modelTopology".into())?;
     let manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
-    let tensors = shards::read(&manifest, source)?;
+    let tensors = shards::read(&manifest, source, options.weights)?;
     let mut lowering = Lowering::new(WeightStore::new(&manifest, tensors)?, options);
     let (outputs, layers) = network::lower_model(&network, &mut lowering)?;
     let finished = lowering.finish(outputs)?;

@@ -6,6 +6,7 @@
 use super::decoder::Decoder;
 use super::manifest::{Group, Manifest};
 use crate::error::{Error, Place, Result};
+use crate::model::WeightStorage;
 use crate::tensor::Tensor;
 use std::collections::HashMap;
 use std::io::Read;
@@ -71,13 +72,17 @@ impl ShardSource for InMemory<'_> {
 }
 
 /// All weights of the model by name.
-pub(super) fn read(manifest: &Manifest, source: &dyn ShardSource) -> Result<HashMap<String, Tensor>> {
+pub(super) fn read(
+    manifest: &Manifest,
+    source: &dyn ShardSource,
+    storage: WeightStorage,
+) -> Result<HashMap<String, Tensor>> {
     for group in &manifest.groups {
         check_lengths(group, source)?;
     }
     let mut tensors = HashMap::new();
     for group in &manifest.groups {
-        read_group(group, source, &mut tensors)?;
+        read_group(group, source, storage, &mut tensors)?;
     }
     Ok(tensors)
 }
@@ -102,12 +107,17 @@ fn check_lengths(group: &Group, source: &dyn ShardSource) -> Result<()> {
         .hint("copy or download the model again; all its files must be of one conversion"))
 }
 
-fn read_group(group: &Group, source: &dyn ShardSource, tensors: &mut HashMap<String, Tensor>) -> Result<()> {
+fn read_group(
+    group: &Group,
+    source: &dyn ShardSource,
+    storage: WeightStorage,
+    tensors: &mut HashMap<String, Tensor>,
+) -> Result<()> {
     let mut paths = group.paths.iter();
     let mut file: Option<(&String, Box<dyn Read + '_>)> = None;
     let mut piece = vec![0u8; PIECE_BYTES];
     for spec in &group.weights {
-        let mut decoder = (!spec.optimizer).then(|| Decoder::new(spec));
+        let mut decoder = (!spec.optimizer).then(|| Decoder::new(spec, storage));
         let mut left = spec.bytes;
         while left > 0 {
             let Some((path, open)) = &mut file else {

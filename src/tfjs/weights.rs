@@ -54,8 +54,7 @@ impl WeightStore {
     /// Weights that hold infinities: they may be meant, as in a mask.
     pub(super) fn warnings(&self) -> Vec<String> {
         let warning = |name: &String| {
-            let values = self.tensors.get(name)?.as_f32().ok()?;
-            let count = values.iter().filter(|value| value.is_infinite()).count();
+            let count = self.tensors.get(name)?.floats().filter(|value| value.is_infinite()).count();
             (count > 0).then(|| format!("weight `{name}` holds {count} infinities"))
         };
         self.order.iter().filter_map(warning).collect()
@@ -150,8 +149,7 @@ fn list(names: &[String]) -> String {
 }
 
 fn expect_no_nan(name: &str, tensor: &Tensor) -> Result<()> {
-    let Ok(values) = tensor.as_f32() else { return Ok(()) };
-    match values.iter().filter(|value| value.is_nan()).count() {
+    match tensor.floats().filter(|value| value.is_nan()).count() {
         0 => Ok(()),
         count => Err(Error::weights(format!("weight `{name}` holds {count} NaN"))
             .cause("the training diverged, or the file is damaged")

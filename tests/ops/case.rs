@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use tfjs_wgpu::gpu::{LimitsPreset, adapters};
 use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Region};
+use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
 use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
@@ -126,7 +127,11 @@ impl Case {
         let inputs: Vec<_> = operands.map(|tensor| concrete(tensor.shape().to_vec(), tensor.dtype())).collect();
         let ty = empty.output_type();
         let output = concrete(ty.shape.resolve(0), ty.dtype);
-        let places = vec![Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 0 }; inputs.len()];
+        let places =
+            vec![
+                Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 0, packing: Packing::Words };
+                inputs.len()
+            ];
         let request = KernelRequest { inputs: &inputs, output: &output, places: &places, device: &DeviceFacts::FLOOR };
         for kernel in self.op.operator().kernels(&request).expect("kernels") {
             assert_eq!(kernel.workgroups[0], 0, "{}: {}: {kernel}", self.op, self.name);
@@ -179,7 +184,7 @@ fn check_on(cases: &[Case], device: CheckDevice) {
     }
     for (batch, cases) in batches {
         let (model, inputs) = model(&cases);
-        let report = check(&model, &inputs, None, device)
+        let report = check(&model, &inputs, None, device, Pipeline::Plain)
             .unwrap_or_else(|error| panic!("{device:?}, batch {batch}: {error} ({:?})", error.cause_text()));
         assert_eq!(report.nodes.len(), cases.len());
         assert!(report.is_right(), "{device:?}, batch {batch}: {}", complaint(&report));

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, random};
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Region};
+use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
 use tfjs_wgpu::ops::{ConcreteType, Dense, Function, KernelRequest, Op, Tower, TowerKernel};
 use tfjs_wgpu::{DType, Tensor};
 
@@ -117,7 +117,7 @@ fn what_fits_follows_from_widths_functions_and_device() {
 fn loops_are_counted_over_all_layers() {
     let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
     let inputs = [[9, 240].as_slice(), &[240, 64], &[64], &[64, 1], &[1]].map(concrete);
-    let place = Region { buffer: BufferId::Weights, offset_bytes: 256, length_bytes: 4 };
+    let place = Region { buffer: BufferId::Weights, offset_bytes: 256, length_bytes: 4, packing: Packing::Words };
     let kernels = |max_loop_steps| {
         let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
         let request =

@@ -3,7 +3,7 @@
 mod object;
 mod report;
 
-use crate::arguments::{BadIdArguments, ReadArguments};
+use crate::arguments::{BadIdArguments, PipelineArguments, ReadArguments, StorageArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -41,6 +41,10 @@ pub(crate) struct CheckArguments {
     read: ReadArguments,
     #[command(flatten)]
     bad_ids: BadIdArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
+    #[command(flatten)]
+    passes: PipelineArguments,
     /// Print the report as one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -51,13 +55,14 @@ pub(crate) struct CheckArguments {
 enum CheckDeviceArgument {
     /// The GPU
     Gpu,
-    /// The CPU. It computes the reference's own answers today: --expected is what makes it a check
+    /// The CPU
     Cpu,
 }
 
 /// Runs the verb.
 pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = LoadOptions { on_bad_id: arguments.bad_ids.policy(), ..arguments.read.options() };
+    let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
+    let options = LoadOptions { on_bad_id, weights, ..arguments.read.options() };
     let file = ModelFile::load(&arguments.model, options)?;
     let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, RANDOM_BATCH)?;
     if let (Some(_), Origin::Random { .. }) = (&arguments.expected, &origin) {
@@ -100,7 +105,7 @@ fn compare(
         CheckDeviceArgument::Gpu => CheckDevice::Gpu(LimitsPreset::Full),
         CheckDeviceArgument::Cpu => CheckDevice::Cpu,
     };
-    let report = study::check(model, inputs, expected, device).map_err(|error| {
+    let report = study::check(model, inputs, expected, device, arguments.passes.pipeline()).map_err(|error| {
         match (&arguments.expected, error.kind()) {
             // The model's own shapes fit: they were inferred when it was loaded.
             (Some(path), ErrorKind::Shape) => {
@@ -110,9 +115,6 @@ fn compare(
         }
     })?;
     message::note(&format!("device: {}", report.device));
-    if device == CheckDevice::Cpu && expected.is_none() {
-        message::note("the CPU computes the reference's own answers today; --expected FILE is what makes this a check");
-    }
     Ok(report)
 }
 

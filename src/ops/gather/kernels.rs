@@ -5,7 +5,7 @@ use super::super::operator::{KernelRequest, expect_loops, word};
 use super::{Block, Combine, Feature, Gather, Pooling};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    Binding, BufferId, Kernel, MAX_WORKGROUPS_PER_DIMENSION, Region, SPECIAL, Shader, WORKGROUP_SIZE, params, shader,
+    Binding, BufferId, HALF, Kernel, MAX_WORKGROUPS_PER_DIMENSION, Packing, Region, SPECIAL, Shader, WORKGROUP_SIZE, params, shader,
 };
 use crate::tensor::DType;
 
@@ -28,7 +28,7 @@ params! {
     }
 }
 
-pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [SPECIAL])];
+pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [SPECIAL, HALF])];
 
 /// Blocks that one dispatch writes.
 #[derive(Default)]
@@ -126,7 +126,12 @@ fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD
     let mut record = [word(start + feature.first)?, word(stride)?, word(feature.steps)?, flags, 0, 0, 0, 0];
     if let Some(lookup) = &feature.lookup {
         let table = &request.inputs[lookup.table].shape;
-        record[3] |= 4 * u32::from(lookup.bad_id == BadId::Clamp);
+        let packing = match request.places[lookup.table].packing {
+            Packing::Words => 0,
+            Packing::Halves => 8,
+            Packing::Codes => 16,
+        };
+        record[3] |= packing | 4 * u32::from(lookup.bad_id == BadId::Clamp);
         record[4] = word((request.places[lookup.table].offset_bytes / 4) as usize)?;
         record[5] = word(table[0])?;
         record[6] = word(table[1])?;

@@ -1,0 +1,180 @@
+//! The memory a step sees: operands to read, one output to write, for one block of rows.
+
+use crate::error::{Error, Result};
+use crate::tensor::{DType, Data, Tensor};
+use std::sync::Arc;
+
+/// A type of elements that buffers hold.
+pub(super) trait Element: Copy + Default + Send + Sync + 'static {
+    /// The elements, if they are of this type.
+    fn of(data: &Data) -> Option<&[Self]>;
+    /// The vector that holds them.
+    fn vec(data: &mut Data) -> Option<&mut Vec<Self>>;
+}
+
+macro_rules! element {
+    ($($ty:ty => $variant:ident),+) => {$(
+        impl Element for $ty {
+            fn of(data: &Data) -> Option<&[Self]> {
+                if let Data::$variant(values) = data { Some(values) } else { None }
+            }
+
+            fn vec(data: &mut Data) -> Option<&mut Vec<Self>> {
+                if let Data::$variant(values) = data { Some(values) } else { None }
+            }
+        }
+    )+};
+}
+
+element!(f32 => F32, i32 => I32, bool => Bool);
+
+/// No elements of a dtype.
+pub(super) fn empty(dtype: DType) -> Data {
+    match dtype {
+        DType::F32 => Data::F32(Vec::new()),
+        DType::I32 => Data::I32(Vec::new()),
+        DType::Bool => Data::Bool(Vec::new()),
+    }
+}
+
+/// The buffers of one block of rows, or of what all rows share. They grow and are kept.
+#[derive(Debug)]
+pub(super) struct Arena {
+    pub(super) buffers: Vec<Data>,
+}
+
+/// Where an operand is read from.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// The model's input with this position and name.
+    Input(usize),
+    /// A weight, or what follows from weights alone.
+    Constant(Arc<Tensor>),
+    /// A buffer of the block.
+    Slot(usize),
+    /// A buffer of what all rows share.
+    Once(usize),
+}
+
+/// A value as steps read it: its rows stand one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Operand {
+    pub(super) place: Place,
+    pub(super) dtype: DType,
+    /// Elements in a row; all of them for a constant.
+    pub(super) width: usize,
+    /// Whether there is one row for the whole batch.
+    pub(super) once: bool,
+}
+
+/// Where a step writes: a column block of a buffer whose rows are `stride` elements apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Output {
+    pub(super) slot: usize,
+    pub(super) dtype: DType,
+    pub(super) once: bool,
+    pub(super) offset: usize,
+    pub(super) stride: usize,
+    pub(super) width: usize,
+}
+
+/// The rows that a step writes.
+pub(super) struct Rows<'v, T> {
+    /// From the first element of the first row on.
+    data: &'v mut [T],
+    stride: usize,
+    width: usize,
+    count: usize,
+}
+
+impl<T> Rows<'_, T> {
+    /// Row after row.
+    pub(super) fn iter(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let width = self.width;
+        // A row of no elements is still a row.
+        let stride = self.stride.max(1);
+        let missing = if self.width == 0 { self.count } else { 0 };
+        let rows = self.data.chunks_mut(stride).take(self.count - missing).map(move |row| &mut row[..width]);
+        rows.chain((0..missing).map(|_| Default::default()))
+    }
+
+    /// All elements, where rows follow each other without gaps.
+    pub(super) fn flat(&mut self) -> Option<&mut [T]> {
+        (self.stride == self.width).then(|| &mut self.data[..self.count * self.width])
+    }
+
+    /// The elements from the first row's first on, and the distance of rows.
+    pub(super) fn strided(&mut self) -> (&mut [T], usize) {
+        (self.data, self.stride)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The row with this position.
+    #[inline(always)]
+    pub(super) fn row(&mut self, index: usize) -> &mut [T] {
+        &mut self.data[index * self.stride..][..self.width]
+    }
+}
+
+impl Output {
+    /// The part of a taken buffer that belongs to this output.
+    fn rows<'v, T>(&self, buffer: &'v mut [T], count: usize) -> Rows<'v, T> {
+        let end = if count == 0 { 0 } else { (count - 1) * self.stride + self.offset + self.width };
+        let start = self.offset.min(end);
+        Rows { data: &mut buffer[start..end], stride: self.stride, width: self.width, count }
+    }
+}
+
+/// One run over one block of rows.
+pub(super) struct Frame<'f> {
+    /// In the order of the graph.
+    pub(super) inputs: &'f [&'f Tensor],
+    /// The first row of the block in the batch.
+    pub(super) first: usize,
+    /// Rows in the block.
+    pub(super) rows: usize,
+    pub(super) arena: &'f mut Arena,
+    /// What all rows share; `None` while that is computed.
+    pub(super) once: Option<&'f Arena>,
+}
+
+impl Frame<'_> {
+    /// The block's rows of `operand`.
+    pub(super) fn read<'r, T: Element>(&'r self, operand: &'r Operand) -> Result<&'r [T]> {
+        let rows = if operand.once { 1 } else { self.rows };
+        let first = if operand.once { 0 } else { self.first };
+        let (data, start, end) = match &operand.place {
+            Place::Constant(tensor) => (tensor.data(), 0, tensor.len()),
+            Place::Slot(slot) => (&self.arena.buffers[*slot], 0, rows * operand.width),
+            Place::Once(slot) => (&self.once.unwrap_or(self.arena).buffers[*slot], 0, operand.width),
+            Place::Input(position) => {
+                let tensor = self.inputs.get(*position).ok_or_else(misfit)?;
+                (tensor.data(), first * operand.width, (first + rows) * operand.width)
+            }
+        };
+        T::of(data).and_then(|values| values.get(start..end)).ok_or_else(misfit)
+    }
+
+    /// Has `compute` write the block's rows of `output`. It reads other values meanwhile, never this buffer.
+    pub(super) fn write<T: Element>(
+        &mut self,
+        output: &Output,
+        compute: impl FnOnce(&Frame<'_>, Rows<'_, T>) -> Result<()>,
+    ) -> Result<()> {
+        let rows = if output.once { 1 } else { self.rows };
+        let mut values = std::mem::take(T::vec(&mut self.arena.buffers[output.slot]).ok_or_else(misfit)?);
+        if values.len() < rows * output.stride {
+            values.resize(rows * output.stride, T::default());
+        }
+        let outcome = compute(self, output.rows(&mut values, rows));
+        *T::vec(&mut self.arena.buffers[output.slot]).ok_or_else(misfit)? = values;
+        outcome
+    }
+}
+
+fn misfit() -> Error {
+    Error::shape("a value is not of the type or size that the graph gives it")
+}

@@ -1,0 +1,156 @@
+//! Activations over vectors of floats, within the tolerance of their operator; the rest by their plain formula.
+//!
+//! Exponentials are `2ⁿ · eʳ` with `|r| ≤ ln 2 / 2`: n by rounding, eʳ by its series to the sixth power, whose first
+//! missing term is 1.2e-7 at most. NaN goes through all of them.
+
+use super::vector::map;
+use crate::ops::Function;
+use pulp::{Simd, WithSimd};
+
+/// Applies a function to every value.
+pub(super) struct Apply<'v> {
+    pub(super) function: Function,
+    pub(super) values: &'v mut [f32],
+}
+
+impl WithSimd for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Apply { function, values } = self;
+        let splat = |value: f32| simd.splat_f32s(value);
+        let (zero, one) = (splat(0.0), splat(1.0));
+        match function {
+            Function::Relu { max_value, negative_slope, threshold } => {
+                let (slope, threshold) = (splat(negative_slope), splat(threshold));
+                let max = splat(max_value.unwrap_or(0.0).max(0.0));
+                map(simd, values, |x| {
+                    let mut upper = x;
+                    if max_value.is_some() {
+                        // Comparisons, because the largest and smallest of NaN differ between machines.
+                        upper = simd.select_f32s(simd.less_than_f32s(max, upper), max, upper);
+                        upper = simd.select_f32s(simd.less_than_f32s(upper, zero), zero, upper);
+                    }
+                    // Not the product, which is NaN at −∞.
+                    let lower =
+                        if negative_slope == 0.0 { zero } else { simd.mul_f32s(slope, simd.sub_f32s(x, threshold)) };
+                    simd.select_f32s(simd.less_than_or_equal_f32s(x, threshold), lower, upper)
+                });
+            }
+            Function::Sigmoid => map(simd, values, |x| sigmoid(simd, x)),
+            Function::Swish => map(simd, values, |x| simd.mul_f32s(x, sigmoid(simd, x))),
+            Function::GeluTanh => {
+                // (1 + tanh u) / 2 = sigmoid(2u).
+                let scale = splat((8.0 / std::f64::consts::PI).sqrt() as f32);
+                let cubic = splat(0.044715);
+                map(simd, values, |x| {
+                    let inner = simd.mul_add_e_f32s(simd.mul_f32s(cubic, simd.mul_f32s(x, x)), x, x);
+                    simd.mul_f32s(x, sigmoid(simd, simd.mul_f32s(scale, inner)))
+                });
+            }
+            Function::Tanh => map(simd, values, |x| tanh(simd, x)),
+            Function::Elu { alpha } => {
+                let alpha = splat(alpha);
+                map(simd, values, |x| {
+                    let lower = simd.mul_f32s(alpha, exp_minus_one(simd, x));
+                    simd.select_f32s(simd.less_than_f32s(zero, x), x, lower)
+                });
+            }
+            Function::HardSigmoid => {
+                let (slope, half) = (splat(0.2), splat(0.5));
+                map(simd, values, |x| {
+                    let y = simd.mul_add_e_f32s(slope, x, half);
+                    let y = simd.select_f32s(simd.less_than_f32s(y, zero), zero, y);
+                    simd.select_f32s(simd.less_than_f32s(one, y), one, y)
+                });
+            }
+            Function::Softsign => {
+                map(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
+            }
+            Function::Selu | Function::Softplus | Function::Gelu | Function::Mish | Function::Exponential => {
+                for value in values {
+                    *value = function.at(f64::from(*value)) as f32;
+                }
+            }
+        }
+    }
+}
+
+/// The least and the largest argument of [`exp`]; beyond the least the result is taken for 0.
+const EXP_RANGE: (f32, f32) = (-87.0, 88.0);
+
+/// `n` and `r` with `x = n · ln 2 + r`; `n` as the power `2ⁿ`.
+#[inline(always)]
+fn split<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+    // Added and subtracted again, it leaves the nearest integer, which then stands in the lowest bits of the sum.
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts, of which the first has few bits, so that n times it is exact.
+    const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+    let round = simd.splat_f32s(ROUND);
+    let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), round);
+    let n = simd.sub_f32s(shifted, round);
+    let r = simd.mul_add_e_f32s(n, simd.splat_f32s(-LN_2[0]), x);
+    let r = simd.mul_add_e_f32s(n, simd.splat_f32s(-LN_2[1]), r);
+    let bits = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    let power = simd.add_u32s(bits, simd.splat_u32s(127 << 23));
+    (simd.transmute_f32s_u32s(power), r)
+}
+
+/// `eʳ − 1` for small r.
+#[inline(always)]
+fn series<S: Simd>(simd: S, r: S::f32s) -> S::f32s {
+    const TERMS: [f32; 5] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+    let sum = TERMS[1..]
+        .iter()
+        .fold(simd.splat_f32s(TERMS[0]), |sum, &term| simd.mul_add_e_f32s(sum, r, simd.splat_f32s(term)));
+    simd.mul_add_e_f32s(simd.mul_f32s(sum, r), r, r)
+}
+
+#[inline(always)]
+fn clamp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (least, most) = (simd.splat_f32s(EXP_RANGE.0), simd.splat_f32s(EXP_RANGE.1));
+    let x = simd.select_f32s(simd.less_than_f32s(x, least), least, x);
+    simd.select_f32s(simd.less_than_f32s(most, x), most, x)
+}
+
+/// `eˣ` for x up to 88; 0 below −87.
+#[inline(always)]
+pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (power, r) = split(simd, clamp(simd, x));
+    let y = simd.mul_add_e_f32s(power, series(simd, r), power);
+    let y = simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(EXP_RANGE.0)), simd.splat_f32s(0.0), y);
+    keep_nan(simd, x, y)
+}
+
+/// `eˣ − 1` for x up to 88, without cancellation.
+#[inline(always)]
+fn exp_minus_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (power, r) = split(simd, clamp(simd, x));
+    let y = simd.mul_add_e_f32s(power, series(simd, r), simd.sub_f32s(power, simd.splat_f32s(1.0)));
+    keep_nan(simd, x, y)
+}
+
+#[inline(always)]
+fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // By the exponential of what is negative, which cannot overflow, and 0 exactly at −∞, so that swish is NaN there.
+    let one = simd.splat_f32s(1.0);
+    let small = exp(simd, simd.neg_f32s(simd.abs_f32s(x)));
+    let upper = simd.less_than_f32s(simd.splat_f32s(0.0), x);
+    let numerator = simd.select_f32s(upper, one, small);
+    simd.div_f32s(numerator, simd.add_f32s(one, small))
+}
+
+#[inline(always)]
+fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // −(e^(−2|x|) − 1) / (e^(−2|x|) + 1), with the sign of x.
+    let magnitude = simd.abs_f32s(x);
+    let less = exp_minus_one(simd, simd.mul_f32s(simd.splat_f32s(-2.0), magnitude));
+    let y = simd.div_f32s(simd.neg_f32s(less), simd.add_f32s(less, simd.splat_f32s(2.0)));
+    simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(0.0)), simd.neg_f32s(y), y)
+}
+
+#[inline(always)]
+fn keep_nan<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
+    simd.select_f32s(simd.equal_f32s(x, x), y, x)
+}

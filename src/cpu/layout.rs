@@ -1,0 +1,260 @@
+//! From a graph to a list of steps: who writes where, and which buffers are free again when.
+//!
+//! What follows from weights alone is computed here, once. What follows from inputs that all rows share is computed
+//! once in each prediction (`once`), the rest for each block of rows. A reshape is its operand's buffer; a part of a
+//! concatenation that nobody else reads is written into its columns by the step that computes it.
+
+use super::frame::{Operand, Output, Place};
+use super::steps::{self, Step};
+use crate::error::Result;
+use crate::graph::{Graph, NodeId, Source};
+use crate::ops::Op;
+use crate::plan::Retain;
+use crate::reference::evaluate;
+use crate::tensor::{DType, Tensor, TensorType};
+use pulp::Arch;
+use std::sync::Arc;
+
+/// A buffer's elements: their type, and how many there are in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) dtype: DType,
+    pub(super) width: usize,
+}
+
+/// The steps of a graph and the buffers they need.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// What all rows share.
+    pub(super) once: Phase,
+    /// What is computed for each block of rows.
+    pub(super) block: Phase,
+    /// Per node: where its value is.
+    pub(super) values: Vec<Value>,
+}
+
+/// Steps and their buffers.
+#[derive(Debug, Default)]
+pub(super) struct Phase {
+    pub(super) steps: Vec<Box<dyn Step>>,
+    pub(super) slots: Vec<Slot>,
+    free: Vec<usize>,
+}
+
+/// Where a node's value is.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    pub(super) operand: Operand,
+    /// Its columns in a wider row.
+    pub(super) offset: usize,
+    pub(super) stride: usize,
+}
+
+/// The buffer that holds a node's value: whose it is, and the first column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Home {
+    owner: usize,
+    column: usize,
+}
+
+impl Phase {
+    /// A buffer for `wanted`: the smallest free one that is large enough, else the largest, grown, else a new one.
+    fn take(&mut self, wanted: Slot) -> usize {
+        let free = self.free.iter().copied().filter(|&slot| self.slots[slot].dtype == wanted.dtype);
+        let fitting = free.clone().filter(|&slot| self.slots[slot].width >= wanted.width);
+        let best = fitting.min_by_key(|&slot| self.slots[slot].width);
+        let Some(slot) = best.or_else(|| free.max_by_key(|&slot| self.slots[slot].width)) else {
+            self.slots.push(wanted);
+            return self.slots.len() - 1;
+        };
+        self.free.retain(|&free| free != slot);
+        self.slots[slot].width = self.slots[slot].width.max(wanted.width);
+        slot
+    }
+}
+
+impl Layout {
+    /// Lays out `graph`; with [`Retain::All`] no buffer is used twice.
+    pub(super) fn new(graph: &Graph, retain: Retain, arch: Arch) -> Result<Layout> {
+        let constants = constants(graph)?;
+        let homes = homes(graph, &constants);
+        let last_use = last_use(graph, &homes, retain);
+        let mut layout = Layout { once: Phase::default(), block: Phase::default(), values: Vec::new() };
+        let mut slots: Vec<Option<usize>> = vec![None; graph.nodes().len()];
+        let mut inputs = 0..;
+        for (index, node) in graph.nodes().iter().enumerate() {
+            let once = is_once(&node.ty);
+            let (width, dtype) = (node.ty.shape.sample_len(), node.ty.dtype);
+            let Home { owner, column } = homes[index];
+            let place = match (&node.source, &constants[index]) {
+                (_, Some(constant)) => Place::Constant(Arc::clone(constant)),
+                (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default()),
+                _ if graph.nodes()[owner].source == Source::Input => layout.values[owner].operand.place.clone(),
+                _ => {
+                    let phase = if once { &mut layout.once } else { &mut layout.block };
+                    let wanted = Slot { dtype, width: graph.nodes()[owner].ty.shape.sample_len() };
+                    let slot = *slots[owner].get_or_insert_with(|| phase.take(wanted));
+                    if once { Place::Once(slot) } else { Place::Slot(slot) }
+                }
+            };
+            let stride = if matches!(place, Place::Slot(_) | Place::Once(_)) {
+                graph.nodes()[owner].ty.shape.sample_len()
+            } else {
+                width
+            };
+            layout.values.push(Value { operand: Operand { place, dtype, width, once }, offset: column, stride });
+            if constants[index].is_none() {
+                layout.add_step(graph, index, &homes, arch)?;
+            }
+            layout.release(graph, index, &homes, &last_use, &slots);
+        }
+        Ok(layout)
+    }
+
+    /// Adds the step that computes a node, if there is anything to do.
+    fn add_step(&mut self, graph: &Graph, index: usize, homes: &[Home], arch: Arch) -> Result<()> {
+        let node = &graph.nodes()[index];
+        let Source::Op(op) = &node.source else { return Ok(()) };
+        if view_of(graph, index).is_some() {
+            return Ok(());
+        }
+        let value = &self.values[index];
+        let (Place::Slot(slot) | Place::Once(slot)) = value.operand.place else { return Ok(()) };
+        let Operand { dtype, once, width, .. } = value.operand;
+        let output = Output { slot, dtype, once, offset: value.offset, stride: value.stride, width };
+        let operands = node.inputs.iter().map(|id| self.values[id.index()].operand.clone()).collect();
+        let types = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
+        // A part that already stands in its columns is not copied.
+        let placed = node.inputs.iter().map(|id| homes[id.index()].owner == homes[index].owner).collect();
+        let request = steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch };
+        let phase = if once { &mut self.once } else { &mut self.block };
+        phase.steps.extend(steps::build(request)?);
+        Ok(())
+    }
+
+    /// Gives back the buffers that are not needed after a node.
+    fn release(&mut self, graph: &Graph, index: usize, homes: &[Home], last_use: &[usize], slots: &[Option<usize>]) {
+        let mut owners: Vec<usize> = graph.nodes()[index].inputs.iter().map(|id| homes[id.index()].owner).collect();
+        owners.push(homes[index].owner);
+        owners.sort_unstable();
+        owners.dedup();
+        for owner in owners {
+            // What all rows share is read by every block.
+            let reusable = last_use[owner] == index && !is_once(&graph.nodes()[owner].ty);
+            if let (Some(slot), true) = (slots[owner], reusable) {
+                self.block.free.push(slot);
+            }
+        }
+    }
+}
+
+/// Whether a value has one row for the whole batch.
+fn is_once(ty: &TensorType) -> bool {
+    !ty.shape.is_batched() || ty.shape.is_shared()
+}
+
+/// Per node: its value, where it follows from weights alone.
+fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
+    let mut constants: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.nodes().len());
+    for node in graph.nodes() {
+        let value = match &node.source {
+            Source::Input => None,
+            Source::Constant(value) => Some(Arc::clone(value)),
+            Source::Op(op) => {
+                let operands: Vec<&Tensor> =
+                    node.inputs.iter().filter_map(|id| constants[id.index()].as_deref()).collect();
+                let all = operands.len() == node.inputs.len() && !node.ty.shape.is_batched();
+                if all { Some(Arc::new(evaluate(op, &node.name, &operands)?)) } else { None }
+            }
+        };
+        constants.push(value);
+    }
+    Ok(constants)
+}
+
+/// The node that this one is another shape of.
+fn view_of(graph: &Graph, index: usize) -> Option<usize> {
+    let node = &graph.nodes()[index];
+    let Source::Op(op) = &node.source else { return None };
+    let input = *node.inputs.first()?;
+    let same = graph.node(input).ty.dtype == node.ty.dtype;
+    (same && matches!(op, Op::Reshape(_) | Op::Cast(_))).then(|| input.index())
+}
+
+/// Per node the buffer that holds its value.
+fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>]) -> Vec<Home> {
+    let columns = columns(graph, constants);
+    // Follows views to what they show, and parts to the concatenation they stand in.
+    let home = |index: usize| {
+        let mut home = Home { owner: index, column: 0 };
+        loop {
+            if let Some(input) = view_of(graph, home.owner) {
+                home.owner = input;
+            } else if let Some((whole, column)) = columns[home.owner] {
+                home = Home { owner: whole, column: home.column + column };
+            } else {
+                return home;
+            }
+        }
+    };
+    (0..graph.nodes().len()).map(home).collect()
+}
+
+/// For each node that writes into a concatenation: which, and at which column.
+fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>]) -> Vec<Option<(usize, usize)>> {
+    let count = graph.nodes().len();
+    let mut readers = vec![0usize; count];
+    let read = graph.nodes().iter().flat_map(|node| &node.inputs);
+    for id in read.chain(graph.outputs().iter().map(|(_, id)| id)) {
+        readers[id.index()] += 1;
+    }
+    let mut columns = vec![None; count];
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let Source::Op(Op::Concatenate(concatenate)) = &node.source else { continue };
+        let sample = node.ty.shape.sample();
+        let before = concatenate.axis.saturating_sub(usize::from(node.ty.shape.is_batched()));
+        if constants[index].is_some() || sample[..before].iter().product::<usize>() != 1 {
+            continue;
+        }
+        let mut column = 0;
+        for part in &node.inputs {
+            if let Some(writer) = only_writer(graph, *part, &readers)
+                && constants[writer].is_none()
+            {
+                columns[writer] = Some((index, column));
+            }
+            column += graph.node(*part).ty.shape.sample_len();
+        }
+    }
+    columns
+}
+
+/// The operator that computes a value which, under any shape, has one reader.
+fn only_writer(graph: &Graph, id: NodeId, readers: &[usize]) -> Option<usize> {
+    let mut index = id.index();
+    while readers[index] == 1 {
+        match view_of(graph, index) {
+            Some(input) => index = input,
+            None => return matches!(graph.nodes()[index].source, Source::Op(_)).then_some(index),
+        }
+    }
+    None
+}
+
+/// For each owner of a buffer the last node that needs it; `usize::MAX` for what is kept.
+fn last_use(graph: &Graph, homes: &[Home], retain: Retain) -> Vec<usize> {
+    let count = graph.nodes().len();
+    if retain == Retain::All {
+        return vec![usize::MAX; count];
+    }
+    let mut last_use = vec![0; count];
+    for (index, node) in graph.nodes().iter().enumerate() {
+        for owner in node.inputs.iter().map(|id| homes[id.index()].owner).chain([homes[index].owner]) {
+            last_use[owner] = last_use[owner].max(index);
+        }
+    }
+    for (_, id) in graph.outputs() {
+        last_use[homes[id.index()].owner] = usize::MAX;
+    }
+    last_use
+}

@@ -1,0 +1,106 @@
+//! Concatenate, Expand, Permute and Repeat: elements in other places.
+
+use super::{Fast, Request, Step};
+use crate::cpu::frame::{Element, Frame, Operand, Output};
+use crate::error::Result;
+use crate::ops;
+use crate::tensor::{DType, row_major_strides};
+
+/// Which elements of an operand's row go where in a row of the output.
+#[derive(Debug)]
+enum Pattern {
+    /// Pieces of `from` elements to every `to`th element from `first` on.
+    Pieces { from: usize, first: usize, to: usize },
+    /// The whole row, again and again.
+    Repeat,
+    /// For each element of the output the element it comes from.
+    Map(Vec<usize>),
+}
+
+#[derive(Debug)]
+struct Copy {
+    parts: Vec<(Operand, Pattern)>,
+    output: Output,
+}
+
+pub(super) fn concatenate(operator: &ops::Concatenate, request: &Request<'_>) -> Fast {
+    let axis = operator.axis - usize::from(request.ty.shape.is_batched());
+    let row: usize = request.ty.shape.sample()[axis..].iter().product();
+    let mut first = 0;
+    let mut parts = Vec::new();
+    for (position, operand) in request.operands.iter().enumerate() {
+        let [_, along, after] = request.around(position, operator.axis);
+        if !request.placed[position] {
+            parts.push((operand.clone(), Pattern::Pieces { from: along * after, first, to: row }));
+        }
+        first += along * after;
+    }
+    if parts.is_empty() { None } else { Some(Box::new(Copy { parts, output: request.output })) }
+}
+
+pub(super) fn expand(request: &Request<'_>) -> Box<dyn Step> {
+    one(request, Pattern::Repeat)
+}
+
+pub(super) fn repeat(_: &ops::Repeat, request: &Request<'_>) -> Box<dyn Step> {
+    one(request, Pattern::Repeat)
+}
+
+pub(super) fn permute(operator: &ops::Permute, request: &Request<'_>) -> Box<dyn Step> {
+    let batched = usize::from(request.types[0].shape.is_batched());
+    let strides = row_major_strides(&request.types[0].shape.sample());
+    let sample = request.ty.shape.sample();
+    let from = |index: usize| {
+        let mut rest = index;
+        let mut from = 0;
+        for (dim, &size) in sample.iter().enumerate().rev() {
+            from += rest % size * strides[operator.order[dim + batched] - batched];
+            rest /= size;
+        }
+        from
+    };
+    one(request, Pattern::Map((0..request.output.width).map(from).collect()))
+}
+
+fn one(request: &Request<'_>, pattern: Pattern) -> Box<dyn Step> {
+    Box::new(Copy { parts: vec![(request.operands[0].clone(), pattern)], output: request.output })
+}
+
+impl Copy {
+    fn copy<T: Element>(&self, frame: &mut Frame<'_>) -> Result<()> {
+        frame.write::<T>(&self.output, |frame, mut rows| {
+            for (operand, pattern) in &self.parts {
+                let x = frame.read::<T>(operand)?;
+                // A row that all share is read again for each.
+                let step = if operand.once { 0 } else { operand.width };
+                for (index, row) in rows.iter().enumerate() {
+                    pattern.copy(&x[index * step..index * step + operand.width], row);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Pattern {
+    fn copy<T: Element>(&self, x: &[T], row: &mut [T]) {
+        match self {
+            Pattern::Pieces { from, first, to } => {
+                let pieces = x.chunks((*from).max(1)).zip(row.chunks_mut((*to).max(1)));
+                pieces.for_each(|(x, row)| row[*first..*first + *from].copy_from_slice(x));
+            }
+            Pattern::Repeat => row.chunks_mut(x.len().max(1)).for_each(|row| row.copy_from_slice(x)),
+            Pattern::Map(map) => row.iter_mut().zip(map).for_each(|(to, from)| *to = x[*from]),
+        }
+    }
+}
+
+impl Step for Copy {
+    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+        match self.output.dtype {
+            DType::F32 => self.copy::<f32>(frame),
+            DType::I32 => self.copy::<i32>(frame),
+            DType::Bool => self.copy::<bool>(frame),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Gather and Embedding: rows of tables, as they are, pooled or combined, in the columns where they belong.
+
+use super::{Fast, Request, Step};
+use crate::cpu::frame::{Frame, Operand, Output, Rows};
+use crate::cpu::vector::vectorised;
+use crate::error::Result;
+use crate::ops::gather::{Block, Combine, Feature, Lookup, Pooling};
+use crate::ops::{self, BadId};
+use crate::tensor::{DType, Tensor};
+use pulp::Arch;
+use std::sync::Arc;
+
+/// Columns that are combined at a time.
+const CHUNK: usize = 32;
+
+#[derive(Debug)]
+struct Gather {
+    blocks: Vec<Block>,
+    operands: Vec<Operand>,
+    /// Per operand: its rows, if it is a table.
+    tables: Vec<Option<Arc<Tensor>>>,
+    output: Output,
+    arch: Arch,
+}
+
+pub(super) fn gather(operator: &ops::Gather, request: &Request<'_>) -> Fast {
+    build(operator.blocks.clone(), request)
+}
+
+/// An embedding is the gathering of one feature.
+pub(super) fn embedding(operator: &ops::Embedding, request: &Request<'_>) -> Fast {
+    let lookup = Lookup { table: 1, pooling: Pooling::Flatten, bad_id: operator.bad_id };
+    let feature = Feature { source: 0, first: 0, steps: request.operands[0].width, lookup: Some(lookup) };
+    let width = request.output.width;
+    build(vec![Block { column: 0, width, combine: Combine::Sum, features: vec![feature] }], request)
+}
+
+fn build(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
+    let lookups = blocks.iter().flat_map(|block| &block.features).filter_map(|feature| feature.lookup.as_ref());
+    let known = lookups.into_iter().all(|lookup| request.constant(lookup.table).is_some());
+    let tables = (0..request.operands.len()).map(|position| request.constant(position).cloned()).collect();
+    let (operands, output, arch) = (request.operands.clone(), request.output, request.arch);
+    known.then(|| Box::new(Gather { blocks, operands, tables, output, arch }) as Box<dyn Step>)
+}
+
+impl Step for Gather {
+    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+        frame.write(&self.output, |frame, mut rows| {
+            vectorised(self.arch, || self.blocks.iter().try_for_each(|block| self.block(block, frame, &mut rows)))
+        })
+    }
+}
+
+impl Gather {
+    #[inline(always)]
+    fn block(&self, block: &Block, frame: &Frame<'_>, rows: &mut Rows<'_, f32>) -> Result<()> {
+        if let ([feature], true) = (&block.features[..], block.combine != Combine::FactorizationMachine) {
+            let reader = self.reader(feature, frame)?;
+            for row in 0..rows.count() {
+                let out = &mut rows.row(row)[block.column..block.column + block.width];
+                reader.read(row, 0, out);
+            }
+            return Ok(());
+        }
+        for row in 0..rows.count() {
+            for start in (0..block.width).step_by(CHUNK) {
+                let width = (block.width - start).min(CHUNK);
+                let values = self.combined(block, frame, row, start, width)?;
+                rows.row(row)[block.column + start..][..width].copy_from_slice(&values[..width]);
+            }
+        }
+        Ok(())
+    }
+
+    /// A chunk of a block of several features.
+    #[inline(always)]
+    fn combined(
+        &self,
+        block: &Block,
+        frame: &Frame<'_>,
+        row: usize,
+        start: usize,
+        width: usize,
+    ) -> Result<[f32; CHUNK]> {
+        let mut total = [if block.combine == Combine::Product { 1.0 } else { 0.0f32 }; CHUNK];
+        let mut squares = [0.0f32; CHUNK];
+        for feature in &block.features {
+            let mut values = [0.0f32; CHUNK];
+            self.reader(feature, frame)?.read(row, start, &mut values[..width]);
+            for (column, value) in values.into_iter().enumerate() {
+                match block.combine {
+                    Combine::Product => total[column] *= value,
+                    Combine::Sum | Combine::FactorizationMachine => total[column] += value,
+                }
+                squares[column] += value * value;
+            }
+        }
+        if block.combine == Combine::FactorizationMachine {
+            total.iter_mut().zip(squares).for_each(|(total, squares)| *total = *total * *total - squares);
+        }
+        Ok(total)
+    }
+
+    #[inline(always)]
+    fn reader<'r>(&'r self, feature: &'r Feature, frame: &'r Frame<'_>) -> Result<Reader<'r>> {
+        let operand = &self.operands[feature.source];
+        let source = match operand.dtype {
+            DType::F32 => Source::F32(frame.read(operand)?),
+            DType::I32 => Source::I32(frame.read(operand)?),
+            DType::Bool => Source::Bool(frame.read(operand)?),
+        };
+        let table = match feature.lookup.as_ref().and_then(|lookup| self.tables[lookup.table].as_ref()) {
+            Some(table) => table.as_f32()?,
+            None => &[],
+        };
+        let dim = feature.lookup.as_ref().map_or(0, |lookup| self.operands[lookup.table].width);
+        let rows = feature.lookup.as_ref().and_then(|lookup| self.tables[lookup.table].as_ref());
+        let table_rows = rows.map_or(0, |table| table.shape()[0]);
+        // The width of a constant is all of its elements.
+        let dim = if table_rows == 0 { 0 } else { dim / table_rows };
+        Ok(Reader { feature, source, step: if operand.once { 0 } else { operand.width }, table, table_rows, dim })
+    }
+}
+
+/// The elements of a source.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    F32(&'a [f32]),
+    I32(&'a [i32]),
+    Bool(&'a [bool]),
+}
+
+/// A feature with its source and table.
+struct Reader<'a> {
+    feature: &'a Feature,
+    source: Source<'a>,
+    /// The distance of the source's rows; 0 if all share one.
+    step: usize,
+    table: &'a [f32],
+    table_rows: usize,
+    dim: usize,
+}
+
+impl Reader<'_> {
+    /// Columns of the feature from `start` on, for one row.
+    #[inline(always)]
+    fn read(&self, row: usize, start: usize, out: &mut [f32]) {
+        let first = row * self.step + self.feature.first;
+        let Some(lookup) = &self.feature.lookup else {
+            return match self.source {
+                Source::F32(values) => out.copy_from_slice(&values[first + start..][..out.len()]),
+                Source::I32(values) => {
+                    out.iter_mut().zip(&values[first + start..]).for_each(|(out, value)| *out = *value as f32);
+                }
+                Source::Bool(values) => {
+                    out.iter_mut().zip(&values[first + start..]).for_each(|(out, value)| *out = f32::from(*value));
+                }
+            };
+        };
+        let steps = first..first + self.feature.steps;
+        match self.source {
+            Source::F32(values) => self.look_up(lookup, &values[steps], |id| id as i32, |id| id != 0.0, start, out),
+            Source::I32(values) => self.look_up(lookup, &values[steps], |id| id, |id| id != 0, start, out),
+            // No operator takes booleans for ids.
+            Source::Bool(_) => {}
+        }
+    }
+
+    #[inline(always)]
+    fn look_up<T: Copy>(
+        &self,
+        lookup: &Lookup,
+        ids: &[T],
+        id: impl Fn(T) -> i32,
+        not_zero: impl Fn(T) -> bool,
+        start: usize,
+        out: &mut [f32],
+    ) {
+        let found = |step: T| match (usize::try_from(id(step)), lookup.bad_id) {
+            (Ok(row), _) if row < self.table_rows => Some(row),
+            (_, BadId::Zero) => None,
+            (Ok(_), BadId::Clamp) => Some(self.table_rows - 1),
+            (Err(_), BadId::Clamp) => Some(0),
+        };
+        let columns = start..start + out.len();
+        let line = |row: usize| &self.table[row * self.dim..][columns.clone()];
+        match lookup.pooling {
+            Pooling::Flatten => self.flatten(ids, found, start, out),
+            Pooling::Maximum => {
+                out.fill(f32::NEG_INFINITY);
+                for step in ids {
+                    match found(*step) {
+                        Some(row) => out.iter_mut().zip(line(row)).for_each(|(out, value)| *out = larger(*out, *value)),
+                        None => out.iter_mut().for_each(|out| *out = larger(*out, 0.0)),
+                    }
+                }
+            }
+            Pooling::Sum | Pooling::Mean | Pooling::MaskedMean => {
+                let masked = lookup.pooling == Pooling::MaskedMean;
+                let mut count = 0usize;
+                out.fill(0.0);
+                for step in ids.iter().filter(|step| !masked || not_zero(**step)) {
+                    count += 1;
+                    if let Some(row) = found(*step) {
+                        out.iter_mut().zip(line(row)).for_each(|(out, value)| *out += value);
+                    }
+                }
+                if lookup.pooling != Pooling::Sum {
+                    out.iter_mut().for_each(|out| *out /= count as f32);
+                }
+            }
+        }
+    }
+
+    /// The rows of all steps side by side.
+    #[inline(always)]
+    fn flatten<T: Copy>(&self, ids: &[T], found: impl Fn(T) -> Option<usize>, start: usize, out: &mut [f32]) {
+        let mut done = 0;
+        while done < out.len() && self.dim > 0 {
+            let (step, column) = ((start + done) / self.dim, (start + done) % self.dim);
+            let width = (self.dim - column).min(out.len() - done);
+            let out = &mut out[done..done + width];
+            match found(ids[step]) {
+                Some(row) => out.copy_from_slice(&self.table[row * self.dim + column..][..width]),
+                None => out.fill(0.0),
+            }
+            done += width;
+        }
+    }
+}
+
+/// The larger; NaN if either is.
+#[inline(always)]
+fn larger(left: f32, right: f32) -> f32 {
+    if left > right || left.is_nan() { left } else { right }
+}

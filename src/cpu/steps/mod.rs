@@ -1,0 +1,93 @@
+//! One step of a prediction for each operator: a file for each kind.
+//!
+//! A step has its operands resolved and its weights prepared. It reads rows that follow each other and writes rows that
+//! may stand in a wider one.
+
+mod activation;
+mod batch_dot;
+mod binary;
+mod copy;
+mod dense;
+mod elements;
+mod gather;
+mod normalization;
+mod plain;
+mod reduce;
+mod softmax;
+
+use super::frame::{Frame, Operand, Output, Place};
+use crate::error::Result;
+use crate::ops::Op;
+use crate::tensor::{Tensor, TensorType};
+use pulp::Arch;
+use std::fmt;
+use std::sync::Arc;
+
+/// Work on one block of rows.
+pub(super) trait Step: fmt::Debug + Send + Sync {
+    fn run(&self, frame: &mut Frame<'_>) -> Result<()>;
+}
+
+/// An operator in its graph.
+pub(super) struct Request<'a> {
+    pub(super) op: &'a Op,
+    pub(super) name: &'a str,
+    pub(super) operands: Vec<Operand>,
+    pub(super) types: Vec<&'a TensorType>,
+    /// Per operand: whether it stands in the output already.
+    pub(super) placed: Vec<bool>,
+    pub(super) output: Output,
+    pub(super) ty: &'a TensorType,
+    pub(super) arch: Arch,
+}
+
+impl Request<'_> {
+    /// The operand's value, if it is known when the model is opened.
+    fn constant(&self, position: usize) -> Option<&Arc<Tensor>> {
+        match &self.operands.get(position)?.place {
+            Place::Constant(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// The operand's dimensions around `axis` of its type: before it in a sample, the axis, after it.
+    fn around(&self, position: usize, axis: usize) -> [usize; 3] {
+        let sample = self.types[position].shape.sample();
+        let axis = axis - usize::from(self.types[position].shape.is_batched());
+        [sample[..axis].iter().product(), sample[axis], sample[axis + 1..].iter().product()]
+    }
+}
+
+/// A step, or why there is no fast one.
+type Fast = Option<Box<dyn Step>>;
+
+/// The step that computes an operator; none where its operands stand where they belong already.
+pub(super) fn build(request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
+    let fast: Fast = match request.op {
+        Op::Concatenate(operator) => return Ok(copy::concatenate(operator, &request)),
+        Op::Activation(operator) => activation::build(operator, &request),
+        Op::BatchDot(operator) => batch_dot::build(operator, &request),
+        Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
+        Op::Binary(operator) => binary::build(operator, &request),
+        Op::Cast(_) => Some(elements::cast(&request)),
+        Op::Dense(_) => dense::build(&request)?,
+        Op::Embedding(operator) => gather::embedding(operator, &request),
+        Op::Expand(_) => Some(copy::expand(&request)),
+        Op::Gather(operator) => gather::gather(operator, &request),
+        Op::L2Normalize(operator) => normalization::length(operator, &request),
+        Op::LayerNormalization(operator) => normalization::layer(operator, &request),
+        Op::MaskedMean(_) => reduce::masked_mean(&request),
+        Op::NotEqual(operator) => Some(elements::not_equal(operator, &request)),
+        Op::Permute(operator) => Some(copy::permute(operator, &request)),
+        Op::Reduce(operator) => reduce::build(operator, &request),
+        Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
+        Op::Softmax(operator) => softmax::build(operator, &request),
+        Op::CategoryEncoding(_)
+        | Op::Elementwise(_)
+        | Op::PairDense(_)
+        | Op::PairwiseDot(_)
+        | Op::Reshape(_)
+        | Op::Tower(_) => None,
+    };
+    Ok(Some(fast.unwrap_or_else(|| plain::build(request))))
+}

@@ -1,0 +1,113 @@
+//! Loops over floats in the widest registers of the machine, chosen when the program runs.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Replaces every value by `function(value)`.
+#[inline(always)]
+pub(super) fn map<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) {
+    let (vectors, rest) = S::as_mut_simd_f32s(values);
+    for vector in vectors {
+        *vector = function(*vector);
+    }
+    if !rest.is_empty() {
+        let vector = function(simd.partial_load_f32s(rest));
+        simd.partial_store_f32s(rest, vector);
+    }
+}
+
+/// The sum of products.
+#[inline(always)]
+pub(super) fn dot<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
+    let right = &right[..left.len()];
+    let (left, left_rest) = S::as_simd_f32s(left);
+    let (right, right_rest) = S::as_simd_f32s(right);
+    // Four sums, so that additions need not wait for each other.
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    let (left_four, left_one) = left.as_chunks::<4>();
+    let (right_four, right_one) = right.as_chunks::<4>();
+    for (left, right) in left_four.iter().zip(right_four) {
+        for lane in 0..4 {
+            sums[lane] = simd.mul_add_e_f32s(left[lane], right[lane], sums[lane]);
+        }
+    }
+    for (left, right) in left_one.iter().zip(right_one) {
+        sums[0] = simd.mul_add_e_f32s(*left, *right, sums[0]);
+    }
+    if !left_rest.is_empty() {
+        let (left, right) = (simd.partial_load_f32s(left_rest), simd.partial_load_f32s(right_rest));
+        sums[1] = simd.mul_add_e_f32s(left, right, sums[1]);
+    }
+    let low = simd.add_f32s(sums[0], sums[1]);
+    simd.reduce_sum_f32s(simd.add_f32s(low, simd.add_f32s(sums[2], sums[3])))
+}
+
+/// The sum of `function` of every value.
+#[inline(always)]
+pub(super) fn add_up<S: Simd>(simd: S, values: &[f32], function: impl Fn(S::f32s) -> S::f32s) -> f32 {
+    let (vectors, rest) = S::as_simd_f32s(values);
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    let (four, one) = vectors.as_chunks::<4>();
+    for vectors in four {
+        for lane in 0..4 {
+            sums[lane] = simd.add_f32s(sums[lane], function(vectors[lane]));
+        }
+    }
+    for vector in one {
+        sums[0] = simd.add_f32s(sums[0], function(*vector));
+    }
+    let low = simd.add_f32s(sums[0], sums[1]);
+    let sum = simd.reduce_sum_f32s(simd.add_f32s(low, simd.add_f32s(sums[2], sums[3])));
+    // One by one, because what stands beyond the end is not 0 for every function.
+    rest.iter().fold(sum, |sum, &value| sum + first(function(simd.splat_f32s(value))))
+}
+
+/// A vector's first element.
+#[inline(always)]
+fn first<V: bytemuck::Pod>(vector: V) -> f32 {
+    bytemuck::cast_slice::<V, f32>(&[vector])[0]
+}
+
+/// The sum of all values.
+pub(super) fn sum(arch: Arch, values: &[f32]) -> f32 {
+    arch.dispatch(Sum { values, squares: false })
+}
+
+/// The sum of all squares.
+pub(super) fn sum_of_squares(arch: Arch, values: &[f32]) -> f32 {
+    arch.dispatch(Sum { values, squares: true })
+}
+
+struct Sum<'v> {
+    values: &'v [f32],
+    squares: bool,
+}
+
+impl WithSimd for Sum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        match self.squares {
+            true => dot(simd, self.values, self.values),
+            false => add_up(simd, self.values, |x| x),
+        }
+    }
+}
+
+/// Loops that are written over plain floats and left to the compiler to vectorise.
+struct Plain<F>(F);
+
+impl<R, F: FnOnce() -> R> WithSimd for Plain<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> R {
+        (self.0)()
+    }
+}
+
+/// Runs `work`, whose loops are compiled for each kind of machine.
+#[inline(always)]
+pub(super) fn vectorised<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
+    arch.dispatch(Plain(work))
+}
