@@ -25,14 +25,22 @@ override function: u32;
 @group(0) @binding(1) var<storage, read> input_quads: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> kernel_quads: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias_quads: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> output_quads: array<vec4<f32>>;
 
 fn finish(sum: f32) -> f32 {
     return activate(function, sum, vec3(params.a, params.b, params.c));
 }
 
-fn finish_quad(sum: vec4<f32>) -> vec4<f32> {
-    return activate_quad(function, sum, vec3(params.a, params.b, params.c));
+// Stores what of a block of 4 rows by 4 units lies within the output. By loops, because drivers copy a function to
+// where it is called before they drop the branches that the constant excludes, and an activation has many.
+fn store_block(row: u32, unit: u32, sums: mat4x4<f32>) {
+    var block = sums;
+    let rows = min(params.rows - row, 4u);
+    let units = min(params.units - unit, 4u);
+    for (var i = 0u; i < rows; i++) {
+        for (var j = 0u; j < units; j++) {
+            output[(row + i) * params.units + unit + j] = finish(block[i][j]);
+        }
+    }
 }
 
 // Neighbouring invocations take neighbouring units, so they read neighbouring words of the kernel.
@@ -67,7 +75,7 @@ fn elements(
     output[index] = finish(sum);
 }
 
-// Depth and units are multiples of 4. Rows past the last are the last again, and are not stored.
+// Depth and units are multiples of 4. Rows past the last are the last again.
 @compute @workgroup_size(64)
 fn blocks(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -105,17 +113,7 @@ fn blocks(
         sum3 += weights * input_quads[row3 + k];
         at += 4u * units;
     }
-    let first = row * units + unit;
-    output_quads[first] = finish_quad(sum0);
-    if row + 1u <= last {
-        output_quads[first + units] = finish_quad(sum1);
-    }
-    if row + 2u <= last {
-        output_quads[first + 2u * units] = finish_quad(sum2);
-    }
-    if row + 3u <= last {
-        output_quads[first + 3u * units] = finish_quad(sum3);
-    }
+    store_block(row, unit * 4u, mat4x4(sum0, sum1, sum2, sum3));
 }
 
 // Four words of the kernel from `at` on, where the row of the kernel has them; its last word again where it has not.
@@ -127,25 +125,7 @@ fn input_words(at: u32) -> vec4<f32> {
     return vec4(input[at], input[at + 1u], input[at + 2u], input[at + 3u]);
 }
 
-fn store_words(row: u32, unit: u32, sums: vec4<f32>) {
-    if row >= params.rows {
-        return;
-    }
-    let results = finish_quad(sums);
-    let first = row * params.units + unit;
-    output[first] = results.x;
-    if unit + 1u < params.units {
-        output[first + 1u] = results.y;
-    }
-    if unit + 2u < params.units {
-        output[first + 2u] = results.z;
-    }
-    if unit + 3u < params.units {
-        output[first + 3u] = results.w;
-    }
-}
-
-// `blocks` for any depth and units: rows and units past the last are the last again, and are not stored.
+// `blocks` for any depth and units: rows and units past the last are the last again.
 @compute @workgroup_size(64)
 fn ragged_blocks(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -194,10 +174,7 @@ fn ragged_blocks(
         sum3 += weights * input[row3 + k];
         at += units;
     }
-    store_words(row, unit, sum0);
-    store_words(row + 1u, unit, sum1);
-    store_words(row + 2u, unit, sum2);
-    store_words(row + 3u, unit, sum3);
+    store_block(row, unit, mat4x4(sum0, sum1, sum2, sum3));
 }
 
 // A tile's share of the input and the kernel: 16 steps of k, each of 16 quads of rows and of units.
@@ -228,15 +205,12 @@ fn bias_words(unit: u32) -> vec4<f32> {
     return vec4(bias[units.x], bias[units.y], bias[units.z], bias[units.w]);
 }
 
-fn store_block(row: u32, unit: u32, sums: mat4x4<f32>) {
-    if unit >= params.units {
-        return;
+// Stores a block of a tile, if it begins within the output.
+fn store_sums(row: u32, unit: u32, sums: mat4x4<f32>) {
+    if row < params.rows && unit < params.units {
+        let start = bias_words(unit);
+        store_block(row, unit, sums + mat4x4(start, start, start, start));
     }
-    let start = bias_words(unit);
-    store_words(row, unit, sums[0] + start);
-    store_words(row + 1u, unit, sums[1] + start);
-    store_words(row + 2u, unit, sums[2] + start);
-    store_words(row + 3u, unit, sums[3] + start);
 }
 
 // An invocation has 8 rows and 8 units of the tile: two quads of each, 32 apart, so that the invocations of a row read
@@ -286,8 +260,8 @@ fn tiles(
         }
         workgroupBarrier();
     }
-    store_block(row + y * 4u, unit + x * 4u, sums00);
-    store_block(row + y * 4u, unit + x * 4u + 32u, sums01);
-    store_block(row + y * 4u + 32u, unit + x * 4u, sums10);
-    store_block(row + y * 4u + 32u, unit + x * 4u + 32u, sums11);
+    store_sums(row + y * 4u, unit + x * 4u, sums00);
+    store_sums(row + y * 4u, unit + x * 4u + 32u, sums01);
+    store_sums(row + y * 4u + 32u, unit + x * 4u, sums10);
+    store_sums(row + y * 4u + 32u, unit + x * 4u + 32u, sums11);
 }

@@ -207,6 +207,15 @@ pub struct DeviceFacts {
 }
 
 impl DeviceFacts {
+    /// What the host has, where nothing is bound.
+    pub const HOST: DeviceFacts = DeviceFacts {
+        max_binding_bytes: u64::MAX,
+        max_buffer_bytes: u64::MAX,
+        max_loop_steps: usize::MAX,
+        binding_alignment_bytes: 4,
+        software: false,
+    };
+
     /// What every Vulkan phone has.
     pub const FLOOR: DeviceFacts = DeviceFacts {
         max_binding_bytes: 128 << 20,

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-/// One named stretch of time on the recording thread.
+/// One named stretch of time. Spans nest, and overlap where threads work beside each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// What was being done, for example `upload weights`.
@@ -44,12 +44,17 @@ impl Timeline {
     pub fn span_with<T>(&mut self, name: &'static str, work: impl FnOnce(&mut Timeline) -> T) -> T {
         let start = Instant::now();
         let value = work(self);
+        self.record(name, start, Instant::now());
+        value
+    }
+
+    /// Records what other threads did from `start` to `end`.
+    pub fn record(&mut self, name: &'static str, start: Instant, end: Instant) {
         self.spans.push(Span {
             name,
             start_ns: nanoseconds(start.duration_since(self.origin)),
-            duration_ns: nanoseconds(start.elapsed()),
+            duration_ns: nanoseconds(end.duration_since(start)),
         });
-        value
     }
 
     /// Adds `amount` to the counter `name`.

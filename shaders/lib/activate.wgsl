@@ -48,12 +48,3 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
         default: { return x; }
     }
 }
-
-fn activate_quad(function: u32, x: vec4<f32>, p: vec3<f32>) -> vec4<f32> {
-    return vec4(
-        activate(function, x.x, p),
-        activate(function, x.y, p),
-        activate(function, x.z, p),
-        activate(function, x.w, p),
-    );
-}

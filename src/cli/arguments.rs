@@ -131,6 +131,20 @@ impl From<DeviceArgument> for Device {
     }
 }
 
+/// What a model goes through before it runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PipelineArguments {
+    /// The rewrites that the model goes through
+    #[arg(long, value_enum, default_value = "fused")]
+    pipeline: PipelineArgument,
+}
+
+impl PipelineArguments {
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        self.pipeline.into()
+    }
+}
+
 /// `--pipeline`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PipelineArgument {

@@ -1,6 +1,6 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{BadIdArguments, DeviceArgument, ReadArguments, StorageArguments};
+use crate::arguments::{BadIdArguments, DeviceArgument, PipelineArguments, ReadArguments, StorageArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::{LoadOptions, Prediction, Result, Session, tensor_file};
+use tfjs_wgpu::{LoadOptions, Prediction, Result, Session, SessionOptions, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -46,9 +46,21 @@ pub(crate) struct RunArguments {
     bad_ids: BadIdArguments,
     #[command(flatten)]
     storage: StorageArguments,
+    #[command(flatten)]
+    passes: PipelineArguments,
+    /// Threads of the CPU, with --device cpu [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
+}
+
+impl RunArguments {
+    fn session(&self) -> SessionOptions {
+        let (device, pipeline) = (self.device.into(), self.passes.pipeline());
+        SessionOptions { device, pipeline, cpu_threads: self.threads, ..SessionOptions::default() }
+    }
 }
 
 const JSON_HELP: &str = "\
@@ -87,7 +99,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     for line in skew_lines(&file.model) {
         message::note(&line);
     }
-    let session = Session::open(&file.model, arguments.device.into())?;
+    let session = Session::open_with(&file.model, arguments.session())?;
     message::note(&format!("device: {}", session.device()));
     let first = session.predict(&inputs).map_err(|error| origin.blame(error))?;
     for line in warnings::bad_ids(&first.bad_ids, options.on_bad_id) {

@@ -22,12 +22,12 @@ const OPERATIONS_PER_THREAD: u64 = 2_000_000;
 /// A graph, ready to answer. May be shared by threads.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    graph: Arc<Graph>,
+    pub(crate) graph: Arc<Graph>,
     layout: Layout,
     /// Of one row, without what is computed once.
     operations: u64,
     /// None where the calling thread does all work.
-    threads: Option<ThreadPool>,
+    threads: Option<Arc<ThreadPool>>,
     /// Memory between predictions: as many as there were at one time.
     memory: Mutex<Vec<Memory>>,
 }
@@ -50,16 +50,25 @@ impl Engine {
                 let failed = |cause: rayon::ThreadPoolBuildError| {
                     Error::device(format!("{count} threads could not be started")).cause(cause.to_string())
                 };
-                Some(pool.build().map_err(failed)?)
+                Some(Arc::new(pool.build().map_err(failed)?))
             }
         };
+        Engine::on(graph, threads, retain)
+    }
+
+    /// Another graph on the same threads.
+    pub(crate) fn share(&self, graph: &Arc<Graph>) -> Result<Engine> {
+        Engine::on(graph, self.threads.clone(), Retain::Outputs)
+    }
+
+    fn on(graph: &Arc<Graph>, threads: Option<Arc<ThreadPool>>, retain: Retain) -> Result<Engine> {
         let layout = Layout::new(graph, retain, Arch::new())?;
         let operations = operations(graph);
         Ok(Engine { graph: Arc::clone(graph), layout, operations, threads, memory: Mutex::default() })
     }
 
-    /// The outputs for `inputs`, which fit the graph and have `batch` rows each, at least one.
-    pub(crate) fn predict(&self, inputs: &NamedTensors, batch: usize) -> Result<NamedTensors> {
+    /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows, at least one.
+    pub(crate) fn predict(&self, inputs: &[&Tensor], batch: usize) -> Result<NamedTensors> {
         let nodes: Vec<usize> = self.graph.outputs().iter().map(|(_, id)| id.index()).collect();
         let tensors = self.values(inputs, batch, &nodes)?;
         let names = self.graph.outputs().iter().map(|(name, _)| name.clone());
@@ -67,12 +76,12 @@ impl Engine {
     }
 
     /// The values of all nodes, of an engine that retains them.
-    pub(crate) fn inspect(&self, inputs: &NamedTensors, batch: usize) -> Result<Vec<Tensor>> {
+    pub(crate) fn inspect(&self, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
         self.values(inputs, batch, &(0..self.graph.nodes().len()).collect::<Vec<_>>())
     }
 
     /// The values of `nodes` for the whole batch.
-    fn values(&self, inputs: &NamedTensors, batch: usize, nodes: &[usize]) -> Result<Vec<Tensor>> {
+    fn values(&self, inputs: &[&Tensor], batch: usize, nodes: &[usize]) -> Result<Vec<Tensor>> {
         let ty = |node: usize| &self.graph.nodes()[node].ty;
         let mut results: Vec<Data> = nodes.iter().map(|&node| zeros(ty(node), batch)).collect();
         let mut memory = self.take_memory();
@@ -107,7 +116,7 @@ impl Engine {
 
     /// Rows of a block: as many as caches like, or fewer so that all threads that pay have work.
     fn block_rows(&self, batch: usize) -> usize {
-        let threads = self.threads.as_ref().map_or(1, ThreadPool::current_num_threads);
+        let threads = self.threads.as_ref().map_or(1, |pool| pool.current_num_threads());
         let work = self.operations.saturating_mul(batch as u64) / OPERATIONS_PER_THREAD;
         let paying = usize::try_from(work).unwrap_or(usize::MAX).clamp(1, threads);
         batch.div_ceil(paying).clamp(1, BLOCK_ROWS)

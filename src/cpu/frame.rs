@@ -1,8 +1,7 @@
 //! The memory a step sees: operands to read, one output to write, for one block of rows.
 
 use crate::error::{Error, Result};
-use crate::reference::input;
-use crate::tensor::{DType, Data, NamedTensors, Tensor};
+use crate::tensor::{DType, Data, Tensor};
 use std::sync::Arc;
 
 /// A type of elements that buffers hold.
@@ -48,7 +47,7 @@ pub(super) struct Arena {
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// The model's input with this position and name.
-    Input(usize, Arc<str>),
+    Input(usize),
     /// A weight, or what follows from weights alone.
     Constant(Arc<Tensor>),
     /// A buffer of the block.
@@ -131,7 +130,8 @@ impl Output {
 
 /// One run over one block of rows.
 pub(super) struct Frame<'f> {
-    pub(super) inputs: &'f NamedTensors,
+    /// In the order of the graph.
+    pub(super) inputs: &'f [&'f Tensor],
     /// The first row of the block in the batch.
     pub(super) first: usize,
     /// Rows in the block.
@@ -150,11 +150,8 @@ impl Frame<'_> {
             Place::Constant(tensor) => (tensor.data(), 0, tensor.len()),
             Place::Slot(slot) => (&self.arena.buffers[*slot], 0, rows * operand.width),
             Place::Once(slot) => (&self.once.unwrap_or(self.arena).buffers[*slot], 0, operand.width),
-            Place::Input(position, name) => {
-                let tensor = match self.inputs.at(*position) {
-                    Some((known, tensor)) if known == &**name => tensor,
-                    _ => input(self.inputs, name)?,
-                };
+            Place::Input(position) => {
+                let tensor = self.inputs.get(*position).ok_or_else(misfit)?;
                 (tensor.data(), first * operand.width, (first + rows) * operand.width)
             }
         };

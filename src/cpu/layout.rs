@@ -88,7 +88,7 @@ impl Layout {
             let Home { owner, column } = homes[index];
             let place = match (&node.source, &constants[index]) {
                 (_, Some(constant)) => Place::Constant(Arc::clone(constant)),
-                (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default(), node.name.as_str().into()),
+                (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default()),
                 _ if graph.nodes()[owner].source == Source::Input => layout.values[owner].operand.place.clone(),
                 _ => {
                     let phase = if once { &mut layout.once } else { &mut layout.block };

@@ -1,5 +1,6 @@
 //! The adapters of this machine as plain facts, and which one is taken.
 
+use super::shared_devices;
 use crate::error::{Error, Result};
 
 /// What sort of hardware an adapter is.
@@ -51,11 +52,11 @@ pub struct AdapterSummary {
 
 /// All adapters, the one that would be taken first.
 pub fn adapters() -> Vec<AdapterSummary> {
-    found().iter().map(summary).collect()
+    shared_devices::adapters()
 }
 
 /// All adapters of this machine, best first.
-fn found() -> Vec<wgpu::Adapter> {
+pub(super) fn find() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters.sort_by_key(|adapter| kind(adapter.get_info().device_type));
@@ -63,19 +64,21 @@ fn found() -> Vec<wgpu::Adapter> {
 }
 
 /// The adapter to use: the best, or the best whose name contains `TFJS_WGPU_ADAPTER`.
-pub(super) fn choose() -> Result<wgpu::Adapter> {
+pub(super) fn choose(adapters: &[wgpu::Adapter]) -> Result<&wgpu::Adapter> {
     let wanted = std::env::var("TFJS_WGPU_ADAPTER").ok().filter(|name| !name.is_empty());
-    let mut adapters = found();
-    let names: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
-    let position = match &wanted {
-        None => (!adapters.is_empty()).then_some(0),
-        Some(wanted) => names.iter().position(|name| name.to_lowercase().contains(&wanted.to_lowercase())),
+    let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
+    let chosen = match &wanted {
+        None => adapters.first(),
+        Some(wanted) => adapters.iter().find(|adapter| name(adapter).to_lowercase().contains(&wanted.to_lowercase())),
     };
-    match (position, wanted) {
-        (Some(position), _) => Ok(adapters.swap_remove(position)),
-        (None, Some(wanted)) => Err(Error::device(format!("no GPU adapter is called `{wanted}`"))
-            .cause(format!("this machine has: {}", if names.is_empty() { "none".into() } else { names.join(", ") }))
-            .hint("unset TFJS_WGPU_ADAPTER, or set it to part of one of these names")),
+    match (chosen, wanted) {
+        (Some(adapter), _) => Ok(adapter),
+        (None, Some(wanted)) => {
+            let names: Vec<String> = adapters.iter().map(name).collect();
+            Err(Error::device(format!("no GPU adapter is called `{wanted}`"))
+                .cause(format!("this machine has: {}", if names.is_empty() { "none".into() } else { names.join(", ") }))
+                .hint("unset TFJS_WGPU_ADAPTER, or set it to part of one of these names"))
+        }
         (None, None) => Err(Error::device("no GPU adapter was found")
             .cause("no Vulkan, Metal or DirectX 12 driver answered")
             .hint(SOFTWARE_GPU_HINT)),

@@ -1,27 +1,35 @@
 //! An opened device, and its errors as values.
 
 use super::adapter::{self, AdapterKind, AdapterSummary};
+use super::failures::Failures;
 use super::limits::LimitsPreset;
+use super::pipelines::Pipelines;
+use super::shared_devices;
 use crate::error::{Error, Result};
 use crate::kernel::DeviceFacts;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-/// An opened GPU. Cheap to clone; clones share the device.
+/// An opened GPU with the pipelines made on it. Cheap to clone; clones share the device.
 #[derive(Debug, Clone)]
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    pub(super) pipelines: Arc<Pipelines>,
     facts: DeviceFacts,
     adapter: Arc<AdapterSummary>,
-    /// The first error that no scope caught. wgpu would panic without a place to put it.
-    failure: Arc<Mutex<Option<String>>>,
+    failures: Arc<Failures>,
 }
 
 impl Gpu {
-    /// Opens the best adapter, or the one that the environment variable `TFJS_WGPU_ADAPTER` names in part.
+    /// The best adapter, or the one that the environment variable `TFJS_WGPU_ADAPTER` names in part. A process opens
+    /// it once for each preset; all sessions share it. One that was lost is opened anew.
     pub fn open(preset: LimitsPreset) -> Result<Gpu> {
-        let adapter = adapter::choose()?;
-        let summary = adapter::summary(&adapter);
+        shared_devices::open(preset)
+    }
+
+    /// Opens a device that is shared with nobody.
+    pub(super) fn open_alone(adapter: &wgpu::Adapter, preset: LimitsPreset) -> Result<Gpu> {
+        let summary = adapter::summary(adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tfjs-wgpu"),
             required_features: preset.features(adapter.features()),
@@ -34,14 +42,11 @@ impl Gpu {
                 .cause(cause.to_string())
                 .hint("update the driver, or run on the CPU (--device cpu, Device::Cpu)")
         })?;
-        let failure = Arc::new(Mutex::new(None));
-        let (uncaught, lost) = (Arc::clone(&failure), Arc::clone(&failure));
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(&uncaught, error.to_string())));
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                record(&lost, format!("the device was lost: {message}"));
-            }
-        });
+        let failures = Arc::new(Failures::default());
+        let (uncaught, lost) = (Arc::clone(&failures), Arc::clone(&failures));
+        // wgpu would panic without a place to put them.
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaught.report(error.to_string())));
+        device.set_device_lost_callback(move |_, message| lost.lose(message));
         let limits = device.limits();
         let facts = DeviceFacts {
             max_binding_bytes: limits.max_storage_buffer_binding_size,
@@ -50,7 +55,8 @@ impl Gpu {
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
             software: summary.kind == AdapterKind::Software,
         };
-        Ok(Gpu { device, queue, facts, adapter: Arc::new(summary), failure })
+        let (adapter, pipelines) = (Arc::new(summary), Arc::default());
+        Ok(Gpu { device, queue, pipelines, facts, adapter, failures })
     }
 
     /// The limits that kernels are chosen from.
@@ -63,9 +69,27 @@ impl Gpu {
         &self.adapter
     }
 
-    /// The first error the device reported since the last check, if any.
+    /// Whether the device is gone for good.
+    pub(super) fn is_lost(&self) -> bool {
+        self.failures.lost().is_some()
+    }
+
+    /// Whether kernels may work in memory that the host has mapped, so that nothing is copied. Only where it was
+    /// measured to be faster: a software GPU has no other memory. What a phone's caches make of it is not known.
+    pub(super) fn maps_storage(&self) -> bool {
+        self.adapter.kind == AdapterKind::Software
+            && self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
+
+    /// The first error of this thread's calls since the last check, or the loss of the device.
     pub(super) fn check(&self) -> Result<()> {
-        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(cause) = self.failures.lost() {
+            return Err(Error::device("the GPU device was lost")
+                .at(self.adapter.name.clone())
+                .cause(cause)
+                .hint("open the session again; if it is lost again, run on the CPU (--device cpu, Device::Cpu)"));
+        }
+        match self.failures.take() {
             None => Ok(()),
             Some(cause) => Err(Error::device("the GPU reported an error")
                 .at(self.adapter.name.clone())
@@ -79,8 +103,4 @@ impl Gpu {
 /// `LP_MAX_TGSI_LOOP_ITERATIONS`). Other drivers run loops to their end.
 fn max_loop_steps(adapter: &AdapterSummary) -> usize {
     if adapter.driver == "llvmpipe" { 65_535 } else { usize::MAX }
-}
-
-fn record(failure: &Mutex<Option<String>>, message: String) {
-    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
 }

@@ -64,6 +64,8 @@ impl LimitsPreset {
             LimitsPreset::Floor => wgpu::Features::empty(),
             _ => wgpu::Features::TIMESTAMP_QUERY,
         };
-        wanted & adapter
+        // wgpu's own abilities on every Vulkan driver, so no phone lacks them.
+        let always = wgpu::Features::PIPELINE_CACHE | wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+        (wanted | always) & adapter
     }
 }

@@ -1,11 +1,11 @@
-//! The buffers of a runner: weights, slots, and the staging buffer that results are read from.
+//! The buffers of a plan: its constants, which are uploaded once, and those of one prediction, which grow.
 
 use super::device::Gpu;
 use crate::graph::Source;
 use crate::kernel::BufferId;
 use crate::plan::Plan;
-use crate::tensor::Packed;
 use crate::timeline::Timeline;
+use std::borrow::Cow;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
 const UPLOAD_PIECE_WORDS: usize = 1 << 20;
@@ -17,63 +17,127 @@ pub(super) const GUARD_BYTES: u64 = 256;
 /// A NaN that no kernel produces.
 pub(super) const GUARD_WORD: u32 = 0x7fc0_dead;
 
+/// What kernels read and write, and copies fill and read.
+const WORKING: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
+
+fn make_buffer(
+    gpu: &Gpu,
+    label: &'static str,
+    usage: wgpu::BufferUsages,
+    bytes: u64,
+    timeline: &mut Timeline,
+) -> wgpu::Buffer {
+    let size = bytes.next_multiple_of(4).max(4);
+    timeline.count("allocations", 1);
+    timeline.count("allocated_bytes", size);
+    // What the host writes directly is mapped whenever no kernel runs.
+    let mapped_at_creation = usage.contains(wgpu::BufferUsages::MAP_WRITE);
+    gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation })
+}
+
 /// A buffer that is replaced by a larger one when it must grow.
 #[derive(Debug)]
 pub(super) struct Growing {
     pub(super) buffer: wgpu::Buffer,
     label: &'static str,
-    usage: wgpu::BufferUsages,
 }
 
 impl Growing {
     fn new(gpu: &Gpu, label: &'static str, usage: wgpu::BufferUsages, bytes: u64, timeline: &mut Timeline) -> Self {
-        timeline.count("allocations", 1);
-        timeline.count("allocated_bytes", bytes);
-        let size = bytes.next_multiple_of(4).max(4);
-        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        Growing { buffer: gpu.device.create_buffer(&descriptor), label, usage }
+        Growing { buffer: make_buffer(gpu, label, usage, bytes, timeline), label }
     }
 
-    /// Makes room for `bytes`; true if the buffer is a new one now.
+    /// Makes room for `bytes`; true if the buffer is a new one.
     fn grow(&mut self, gpu: &Gpu, bytes: u64, timeline: &mut Timeline) -> bool {
         if self.buffer.size() >= bytes {
             return false;
         }
-        *self = Growing::new(gpu, self.label, self.usage, bytes, timeline);
+        self.buffer = make_buffer(gpu, self.label, self.buffer.usage(), bytes, timeline);
         true
     }
 }
 
-/// All buffers of one runner.
+/// The constants of a plan on a device.
+#[derive(Debug)]
+pub(super) struct Constants {
+    weights: wgpu::Buffer,
+    pub(super) tables: wgpu::Buffer,
+}
+
+impl Constants {
+    /// Uploads the constants of `plan`; its tables only if they are not there already.
+    pub(super) fn upload(gpu: &Gpu, plan: &Plan, tables: Option<wgpu::Buffer>, timeline: &mut Timeline) -> Self {
+        let weights = make_buffer(gpu, "weights", WORKING, plan.weight_bytes(), timeline);
+        let tables = tables.unwrap_or_else(|| {
+            let tables = make_buffer(gpu, "tables", WORKING, plan.table_bytes(), timeline);
+            for (offset, table) in plan.tables() {
+                let words = table.as_packed().map_or_else(|| table.words(), |packed| Cow::Owned(packed.words()));
+                upload(gpu, &tables, *offset, &words, timeline);
+            }
+            tables
+        });
+        let graph = plan.graph();
+        for (id, node) in graph.ids().zip(graph.nodes()) {
+            let Source::Constant(value) = &node.source else { continue };
+            let region = plan.region(id, 1);
+            if region.buffer == BufferId::Weights {
+                upload(gpu, &weights, region.offset_bytes, &value.words(), timeline);
+            }
+        }
+        Constants { weights, tables }
+    }
+}
+
+fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, words: &[u32], timeline: &mut Timeline) {
+    for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
+        let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
+        gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
+        timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
+        if words.len() == UPLOAD_PIECE_WORDS {
+            gpu.queue.submit([]);
+            // Lets the device give the staging memory of earlier pieces back.
+            let _ = gpu.device.poll(wgpu::PollType::Poll);
+        }
+    }
+}
+
+/// The buffers of one prediction.
 #[derive(Debug)]
 pub(super) struct Memory {
-    weights: wgpu::Buffer,
-    tables: wgpu::Buffer,
+    /// Mapped for writing between predictions where kernels may work in mapped memory.
     pub(super) inputs: Growing,
     slots: Vec<Growing>,
+    /// What is read back by way of a copy.
     pub(super) staging: Growing,
     guard_bytes: u64,
 }
 
 impl Memory {
-    /// Uploads the weights of `plan` and makes empty slots.
-    pub(super) fn new(gpu: &Gpu, plan: &Plan, guarded: bool, timeline: &mut Timeline) -> Self {
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
-        let weights = Growing::new(gpu, "weights", usage, plan.weight_bytes(), timeline).buffer;
-        let tables = Growing::new(gpu, "tables", usage, plan.table_bytes(), timeline).buffer;
-        upload_weights(gpu, plan, &weights, &tables, timeline);
-        let slots = plan.slots().iter().map(|_| Growing::new(gpu, "slot", usage, 0, timeline)).collect();
-        let inputs = Growing::new(gpu, "inputs", usage, 0, timeline);
+    /// Buffers for one batch size. `read_slots` are those that the host reads without a copy.
+    pub(super) fn new(
+        gpu: &Gpu,
+        plan: &Plan,
+        batch: usize,
+        guard_bytes: u64,
+        read_slots: &[usize],
+        timeline: &mut Timeline,
+    ) -> Self {
+        let inputs_usage = if gpu.maps_storage() {
+            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::MAP_WRITE
+        } else {
+            WORKING
+        };
+        let inputs = Growing::new(gpu, "inputs", inputs_usage, plan.model_input_bytes(batch), timeline);
+        let mut slots = Vec::with_capacity(plan.slots().len());
+        for (index, slot) in plan.slots().iter().enumerate() {
+            let read = read_slots.contains(&index);
+            let usage = if read { WORKING | wgpu::BufferUsages::MAP_READ } else { WORKING };
+            slots.push(Growing::new(gpu, "slot", usage, slot.bytes(batch) + guard_bytes, timeline));
+        }
         let staging_usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = Growing::new(gpu, "staging", staging_usage, 0, timeline);
-        Memory { weights, tables, inputs, slots, staging, guard_bytes: if guarded { GUARD_BYTES } else { 0 } }
-    }
-
-    /// Gives the memory of all batches back.
-    pub(super) fn release(&mut self, gpu: &Gpu, timeline: &mut Timeline) {
-        for growing in self.slots.iter_mut().chain([&mut self.inputs, &mut self.staging]) {
-            *growing = Growing::new(gpu, growing.label, growing.usage, 0, timeline);
-        }
+        Memory { inputs, slots, staging, guard_bytes }
     }
 
     /// Makes room for a batch; true if any buffer that is bound is a new one.
@@ -82,23 +146,37 @@ impl Memory {
         gpu: &Gpu,
         plan: &Plan,
         batch: usize,
-        download_bytes: u64,
+        staging_bytes: u64,
         timeline: &mut Timeline,
     ) -> bool {
         let mut grown = self.inputs.grow(gpu, plan.model_input_bytes(batch), timeline);
         for (growing, slot) in self.slots.iter_mut().zip(plan.slots()) {
             grown |= growing.grow(gpu, slot.bytes(batch) + self.guard_bytes, timeline);
         }
-        self.staging.grow(gpu, download_bytes, timeline);
+        self.staging.grow(gpu, staging_bytes, timeline);
         grown
     }
 
-    pub(super) fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
+    /// The bytes of all buffers that grow with the batch.
+    pub(super) fn bytes(&self) -> u64 {
+        self.slots.iter().chain([&self.inputs, &self.staging]).map(|growing| growing.buffer.size()).sum()
+    }
+
+    /// Whether the host writes the inputs where the kernels read them.
+    pub(super) fn inputs_are_mapped(&self) -> bool {
+        self.inputs.buffer.usage().contains(wgpu::BufferUsages::MAP_WRITE)
+    }
+
+    pub(super) fn slot(&self, slot: usize) -> &wgpu::Buffer {
+        &self.slots[slot].buffer
+    }
+
+    pub(super) fn buffer<'m>(&'m self, constants: &'m Constants, id: BufferId) -> &'m wgpu::Buffer {
         match id {
             BufferId::ModelInputs => &self.inputs.buffer,
-            BufferId::Tables => &self.tables,
-            BufferId::Weights => &self.weights,
-            BufferId::Slot(slot) => &self.slots[slot].buffer,
+            BufferId::Tables => &constants.tables,
+            BufferId::Weights => &constants.weights,
+            BufferId::Slot(slot) => self.slot(slot),
         }
     }
 
@@ -113,34 +191,6 @@ impl Memory {
         for slot in &self.slots {
             let words = vec![GUARD_WORD; (slot.buffer.size() / 4) as usize];
             gpu.queue.write_buffer(&slot.buffer, 0, bytemuck::cast_slice(&words));
-        }
-    }
-}
-
-fn upload_weights(gpu: &Gpu, plan: &Plan, weights: &wgpu::Buffer, tables: &wgpu::Buffer, timeline: &mut Timeline) {
-    for (offset, table) in plan.tables() {
-        let words = table.as_packed().map_or_else(|| table.to_words(), Packed::words);
-        upload(gpu, tables, *offset, &words, timeline);
-    }
-    let graph = plan.graph();
-    for (id, node) in graph.ids().zip(graph.nodes()) {
-        let Source::Constant(value) = &node.source else { continue };
-        let region = plan.region(id, 1);
-        if region.buffer == BufferId::Weights {
-            upload(gpu, weights, region.offset_bytes, &value.to_words(), timeline);
-        }
-    }
-}
-
-fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, words: &[u32], timeline: &mut Timeline) {
-    for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
-        let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
-        gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
-        timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
-        if words.len() == UPLOAD_PIECE_WORDS {
-            gpu.queue.submit([]);
-            // Lets the device give the staging memory of earlier pieces back.
-            let _ = gpu.device.poll(wgpu::PollType::Poll);
         }
     }
 }

@@ -1,17 +1,25 @@
 //! Runs a plan on wgpu. The only folder that names it.
 //!
-//! Everything is resolved when a runner is made: pipelines, the weight buffer, slots. A prediction writes its
-//! inputs, records one encoder, submits once, waits once and reads back once. For a batch size it has seen before
-//! it allocates nothing.
+//! A process opens a device once (`shared_devices`), and pipelines belong to the device. A plan is loaded on it
+//! (`loaded`): its constants are uploaded while its pipelines are made. A prediction takes one of a few flights
+//! (`runner`), which own what grows with the batch; it writes its inputs, records one encoder, submits once, waits
+//! once and reads back once (`flight`). For a batch size it has seen before (`prepared`) it allocates nothing.
 
 mod adapter;
 mod device;
+mod failures;
+mod flight;
 mod limits;
+mod loaded;
 mod memory;
+mod pipeline_cache;
 mod pipelines;
+mod prepared;
 mod runner;
+mod shared_devices;
 
 pub use adapter::{AdapterKind, AdapterSummary, adapters};
 pub use device::Gpu;
 pub use limits::LimitsPreset;
+pub(crate) use pipeline_cache::folder as cache_folder;
 pub(crate) use runner::Runner;

@@ -1,10 +1,30 @@
 //! Compiled kernels: one pipeline per shader, entry point and constants, shared by every model on the device.
 
 use super::device::Gpu;
+use super::pipeline_cache::DiskCache;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::ops;
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::timeline::Timeline;
+
+/// Threads that make pipelines at once. Phones have four fast cores.
+const MAX_THREADS: usize = 4;
+
+/// Whether the device keeps kernels inside their buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Checks {
+    /// Every index is clamped, so that a wrong one shows in the guard words and does no harm.
+    Checked,
+    /// The kernels are taken at their word: faster to compile and to run.
+    Trusted,
+}
 
 /// What distinguishes one pipeline from another. Constants by their bits, so that keys are equal when they look it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,12 +32,13 @@ struct Key {
     shader: &'static str,
     entry_point: &'static str,
     constants: Vec<(&'static str, u64)>,
+    checks: Checks,
 }
 
 impl Key {
-    fn of(kernel: &Kernel) -> Self {
+    fn of(kernel: &Kernel, checks: Checks) -> Self {
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        Key { shader: kernel.shader, entry_point: kernel.entry_point, constants }
+        Key { shader: kernel.shader, entry_point: kernel.entry_point, constants, checks }
     }
 }
 
@@ -28,39 +49,71 @@ pub(super) struct Pipeline {
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
+/// Values that are made once per key: whoever asks for one that is being made waits for it.
+#[derive(Debug)]
+struct MadeOnce<K, V>(Mutex<HashMap<K, Arc<Mutex<Option<V>>>>>);
+
+impl<K, V> Default for MadeOnce<K, V> {
+    fn default() -> Self {
+        MadeOnce(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> MadeOnce<K, V> {
+    /// The value of `key`, and whether this call made it. One that failed is tried again by the next caller.
+    fn get(&self, key: K, make: impl FnOnce() -> Result<V>) -> Result<(V, bool)> {
+        let place = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = &*place {
+            return Ok((value.clone(), false));
+        }
+        let value = make()?;
+        *place = Some(value.clone());
+        Ok((value, true))
+    }
+
+    fn has(&self, key: &K) -> bool {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is locked is being made, or looked up.
+        places.get(key).is_some_and(|place| place.try_lock().is_ok_and(|place| place.is_some()))
+    }
+}
+
 /// The pipelines made so far.
 #[derive(Debug, Default)]
 pub(super) struct Pipelines {
-    modules: HashMap<&'static str, wgpu::ShaderModule>,
+    modules: MadeOnce<(&'static str, Checks), wgpu::ShaderModule>,
     /// Bind group and pipeline layouts by the number of storage bindings.
-    layouts: HashMap<usize, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
-    pipelines: HashMap<Key, Pipeline>,
+    layouts: MadeOnce<usize, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
+    pipelines: MadeOnce<Key, Pipeline>,
 }
 
 impl Pipelines {
-    /// The number of pipelines made.
-    pub(super) fn len(&self) -> usize {
-        self.pipelines.len()
+    /// The pipeline of `kernel`, and whether this call made it.
+    pub(super) fn get(
+        &self,
+        gpu: &Gpu,
+        kernel: &Kernel,
+        checks: Checks,
+        cache: Option<&DiskCache>,
+    ) -> Result<(Pipeline, bool)> {
+        self.pipelines.get(Key::of(kernel, checks), || self.make(gpu, kernel, checks, cache))
     }
 
-    /// The pipeline of `kernel`, compiled now if it is new.
-    pub(super) fn get(&mut self, gpu: &Gpu, kernel: &Kernel) -> Result<Pipeline> {
-        let key = Key::of(kernel);
-        if let Some(pipeline) = self.pipelines.get(&key) {
-            return Ok(pipeline.clone());
-        }
+    fn make(&self, gpu: &Gpu, kernel: &Kernel, checks: Checks, cache: Option<&DiskCache>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
             .ok_or_else(|| Error::device(format!("there is no shader called `{}`", kernel.shader)))?;
-        let module = self.modules.entry(shader.name).or_insert_with(|| {
+        let (module, _) = self.modules.get((shader.name, checks), || {
             let source = wgpu::ShaderSource::Wgsl(shader.text().into());
-            gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(shader.name), source })
-        });
-        let (layout, pipeline_layout) =
-            self.layouts.entry(kernel.bindings.len()).or_insert_with_key(|&storage| layouts(gpu, storage));
+            let module = module(gpu, wgpu::ShaderModuleDescriptor { label: Some(shader.name), source }, checks);
+            gpu.check().map(|()| module)
+        })?;
+        let storage = kernel.bindings.len();
+        let ((layout, pipeline_layout), _) = self.layouts.get(storage, || Ok(layouts(gpu, storage)))?;
         let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.shader),
-            layout: Some(pipeline_layout),
-            module,
+            layout: Some(&pipeline_layout),
+            module: &module,
             entry_point: Some(kernel.entry_point),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &kernel.constants,
@@ -68,11 +121,79 @@ impl Pipelines {
                 // phone's compile time.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: cache.map(|disk| &disk.cache),
         });
-        let pipeline = Pipeline { pipeline, layout: layout.clone() };
-        self.pipelines.insert(key, pipeline.clone());
-        Ok(pipeline)
+        gpu.check()?;
+        Ok(Pipeline { pipeline, layout })
+    }
+
+    /// Makes what is missing for `kernels` on several threads while `beside` runs on this one. What is made with a
+    /// cache on disk at hand is kept there.
+    pub(super) fn make_all<T>(
+        &self,
+        gpu: &Gpu,
+        kernels: &[&Kernel],
+        checks: Checks,
+        cache_folder: Option<&Path>,
+        timeline: &mut Timeline,
+        beside: impl FnOnce(&mut Timeline) -> T,
+    ) -> Result<T> {
+        let missing: HashMap<Key, &Kernel> = kernels
+            .iter()
+            .map(|kernel| (Key::of(kernel, checks), *kernel))
+            .filter(|(key, _)| !self.pipelines.has(key))
+            .collect();
+        if missing.is_empty() {
+            return Ok(beside(timeline));
+        }
+        let missing: Vec<&Kernel> = missing.into_values().collect();
+        let cache = cache_folder.and_then(|folder| DiskCache::open(gpu, folder, timeline));
+        let next = AtomicUsize::new(0);
+        // Each thread takes the next kernel that nobody took, and says how many pipelines it made until when.
+        let work = || -> Result<(u64, Instant)> {
+            let mut made = 0;
+            while let Some(kernel) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                made += u64::from(self.get(gpu, kernel, checks, cache.as_ref())?.1);
+            }
+            Ok((made, Instant::now()))
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let start = Instant::now();
+        let (value, results) = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..cores.min(MAX_THREADS).min(missing.len())).map(|_| scope.spawn(work)).collect();
+            let value = beside(timeline);
+            (value, threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>())
+        });
+        let (mut made, mut end) = (0, start);
+        for result in results {
+            let (count, finished) =
+                result.unwrap_or_else(|_| Err(Error::device("a thread that compiles pipelines panicked")))?;
+            made += count;
+            end = end.max(finished);
+        }
+        timeline.record("compile pipelines", start, end);
+        timeline.count("pipelines", made);
+        if let (Some(cache), 1..) = (cache, made) {
+            timeline.span_with("keep pipelines", |timeline| cache.save(timeline));
+        }
+        Ok(value)
+    }
+}
+
+fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Checks) -> wgpu::ShaderModule {
+    if checks == Checks::Checked {
+        return gpu.device.create_shader_module(descriptor);
+    }
+    let mut unchecked = wgpu::ShaderRuntimeChecks::checked();
+    unchecked.bounds_checks = false;
+    unchecked.force_loop_bounding = false;
+    // SAFETY: no shader may leave its buffers or loop for ever. All of them are files of this crate. They index by
+    // parameters that the plan made for the buffers it binds, and an index that is data, an id, is compared with the
+    // table before it is used. Loops count up to a parameter. Tests run every kernel with checks and guard words.
+    // Division is still checked: a parameter may be zero where no element is computed.
+    #[allow(unsafe_code)]
+    unsafe {
+        gpu.device.create_shader_module_trusted(descriptor, unchecked)
     }
 }
 

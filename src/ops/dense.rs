@@ -53,6 +53,9 @@ pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments:
 /// Rows, or units, from which a block is faster than its elements: a block reads every weight once for 4 rows.
 const BLOCK: usize = 4;
 
+/// Loop steps that store a block: over its rows, and over the units of each.
+const STORE_STEPS: usize = BLOCK + BLOCK * BLOCK;
+
 /// Rows and units of a tile.
 const TILE: usize = 64;
 
@@ -83,9 +86,10 @@ impl DenseKernel {
     /// The loop steps of one invocation, all its loops together.
     fn loop_steps(self, depth: usize) -> usize {
         match self {
-            DenseKernel::Elements | DenseKernel::Blocks => depth / BLOCK + depth % BLOCK,
+            DenseKernel::Elements => depth / BLOCK + depth % BLOCK,
+            DenseKernel::Blocks => depth / BLOCK + depth % BLOCK + STORE_STEPS,
             // Each of the steps over k has 4 steps of loading and 16 of summing inside.
-            DenseKernel::Tiles => depth.div_ceil(TILE_DEPTH) * (1 + 4 + TILE_DEPTH),
+            DenseKernel::Tiles => depth.div_ceil(TILE_DEPTH) * (1 + 4 + TILE_DEPTH) + 4 * STORE_STEPS,
         }
     }
 
@@ -126,7 +130,7 @@ impl Dense {
     }
 
     /// The sums before the activation, not rounded.
-    fn sums(inputs: &[&Tensor]) -> Result<Vec<f64>> {
+    pub(super) fn sums(inputs: &[&Tensor]) -> Result<Vec<f64>> {
         let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
         let (depth, units) = (inputs[1].shape()[0], inputs[1].shape()[1]);
         let leading = inputs[0].shape().len() - 1;

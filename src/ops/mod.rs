@@ -65,6 +65,7 @@ catalogue! {
     repeat::Repeat,
     reshape::Reshape,
     softmax::Softmax,
+    tower::Tower,
 }
 
 pub use activation::Function;
@@ -74,6 +75,7 @@ pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
 pub use reduce::Reduction;
+pub use tower::TowerKernel;
 
 /// All shaders of all operators.
 pub fn shaders() -> impl Iterator<Item = &'static Shader> {

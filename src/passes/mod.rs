@@ -15,6 +15,7 @@ mod pair_dense;
 mod pairwise_dot;
 mod rewrite;
 mod shared;
+mod tower;
 
 use crate::error::Result;
 use crate::graph::Graph;
@@ -77,5 +78,6 @@ const FUSED: &[Pass] = &[
     |graph, _| pair_dense::split(graph),
     |graph, _| pairwise_dot::fuse(graph),
     gather::gather,
+    tower::fuse,
     |graph, _| elementwise::fuse(graph),
 ];

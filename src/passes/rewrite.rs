@@ -25,11 +25,7 @@ pub(super) fn rewrite(
     graph: &Graph,
     mut replace: impl FnMut(&mut Rewrite<'_>, NodeId, &Node) -> Result<Option<NodeId>>,
 ) -> Result<Graph> {
-    let mut uses = vec![0; graph.nodes().len()];
-    let named = graph.nodes().iter().flat_map(|node| &node.inputs).chain(graph.outputs().iter().map(|(_, id)| id));
-    for id in named {
-        uses[id.index()] += 1;
-    }
+    let uses = uses(graph);
     let mut rewrite = Rewrite { graph, builder: Builder::new(), new: Vec::with_capacity(uses.len()), uses };
     for (id, node) in graph.ids().zip(graph.nodes()) {
         let new = match replace(&mut rewrite, id, node)? {
@@ -40,6 +36,15 @@ pub(super) fn rewrite(
     }
     let outputs = graph.outputs().iter().map(|(name, id)| (name.clone(), rewrite.new(*id))).collect();
     rewrite.builder.finish(outputs)
+}
+
+/// By node: how often operators and outputs name it.
+pub(super) fn uses(graph: &Graph) -> Vec<usize> {
+    let mut uses = vec![0; graph.nodes().len()];
+    for id in graph.nodes().iter().flat_map(|node| &node.inputs).chain(graph.outputs().iter().map(|(_, id)| id)) {
+        uses[id.index()] += 1;
+    }
+    uses
 }
 
 impl Rewrite<'_> {

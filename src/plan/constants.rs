@@ -85,6 +85,7 @@ pub(super) fn packed(value: &Tensor) -> (u64, Packing) {
 
 fn append(size: &mut u64, bytes: u64, facts: &DeviceFacts) -> u64 {
     let offset = size.next_multiple_of(facts.binding_alignment_bytes);
-    *size = offset + bytes.max(4);
+    // Kernels that bind all constants read them by quads, so the last quad of the buffer must be a whole one.
+    *size = offset + bytes.max(4).next_multiple_of(16);
     offset
 }

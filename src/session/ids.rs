@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source};
-use crate::model::Model;
-use crate::reference::input;
-use crate::tensor::{DType, NamedTensors, TensorType};
+use crate::model::{Model, OnBadId};
+use crate::tensor::{Data, Tensor, TensorType};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// How many ids of one input are outside the table of one layer.
@@ -24,7 +24,7 @@ pub struct BadIdCount {
 
 impl BadIdCount {
     /// The error for a session that refuses such ids.
-    pub(super) fn refuse(&self) -> Error {
+    fn refuse(&self) -> Error {
         Error::input(format!("{} outside the table of layer `{}`", ids(self.count), self.layer))
             .at(format!("input `{}`", self.input))
             .cause(format!("the first is {}; the table has rows 0 to {}", self.first, self.table_rows - 1))
@@ -37,30 +37,47 @@ fn ids(count: usize) -> String {
 }
 
 /// A lookup whose ids come from an input unchanged.
-struct Watched<'g> {
-    input: &'g str,
-    layer: &'g str,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watched {
+    /// The position of the input among the model's.
+    position: usize,
+    input: String,
+    layer: String,
     table_rows: usize,
 }
 
 /// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of one whose ids are computed.
-fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched<'_>, &str>> {
+fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched, &str>> {
     let mut lookups = Vec::new();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         let types: Vec<&TensorType> = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
         let Some(table_rows) = op.operator().id_count(&types) else { continue };
-        let layer = node.name.as_str();
-        match origins(graph, node.inputs[0]) {
-            Some(inputs) => lookups.extend(inputs.into_iter().map(|input| Ok(Watched { input, layer, table_rows }))),
-            None => lookups.push(Err(layer)),
+        let Some(origins) = origins(graph, node.inputs[0]) else {
+            lookups.push(Err(node.name.as_str()));
+            continue;
+        };
+        for (position, (_, input)) in graph.inputs().enumerate().filter(|(_, (id, _))| origins.contains(id)) {
+            let (input, layer) = (input.name.clone(), node.name.clone());
+            lookups.push(Ok(Watched { position, input, layer, table_rows }));
         }
     }
     lookups
 }
 
+/// The lookups whose ids can be looked at. A layer called twice on one input counts once.
+pub(super) fn watched(graph: &Graph) -> Vec<Watched> {
+    let mut watched: Vec<Watched> = Vec::new();
+    for lookup in lookups(graph).into_iter().flatten() {
+        if !watched.contains(&lookup) {
+            watched.push(lookup);
+        }
+    }
+    watched
+}
+
 /// The inputs whose values `id` holds, if it only moves or casts them.
-fn origins(graph: &Graph, id: NodeId) -> Option<Vec<&str>> {
+fn origins(graph: &Graph, id: NodeId) -> Option<Vec<NodeId>> {
     let mut inputs = Vec::new();
     let mut open = vec![id];
     let mut seen = HashSet::new();
@@ -70,7 +87,7 @@ fn origins(graph: &Graph, id: NodeId) -> Option<Vec<&str>> {
         }
         let node = graph.node(id);
         match &node.source {
-            Source::Input => inputs.push(node.name.as_str()),
+            Source::Input => inputs.push(id),
             Source::Op(op) if op.operator().passes_values() => open.extend(&node.inputs),
             _ => return None,
         }
@@ -89,30 +106,39 @@ pub(super) fn expect_all_watched(model: &Model) -> Result<()> {
     }
 }
 
-/// Counts the ids that are outside their tables.
-pub(super) fn count(model: &Model, inputs: &NamedTensors) -> Result<Vec<BadIdCount>> {
-    let mut counts: Vec<BadIdCount> = Vec::new();
-    for watched in lookups(model.graph()).into_iter().flatten() {
-        let ids = input(inputs, watched.input)?.cast(DType::I32);
-        let inside = |id: i32| usize::try_from(id).is_ok_and(|row| row < watched.table_rows);
-        let mut outside = ids.as_i32()?.iter().copied().filter(|id| !inside(*id));
-        let Some(first) = outside.next() else { continue };
-        let bad = BadIdCount {
-            input: watched.input.into(),
-            layer: watched.layer.into(),
-            table_rows: watched.table_rows,
-            count: 1 + outside.count(),
-            first,
-        };
-        // A layer called twice on one input counts once.
-        if !counts.contains(&bad) {
-            counts.push(bad);
-        }
+/// Counts the ids that are outside their tables; an error if the model was loaded to refuse them.
+pub(super) fn check(model: &Model, watched: &[Watched], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
+    let bad_ids = count(watched, inputs);
+    match (model.options().on_bad_id, bad_ids.first()) {
+        (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
+        _ => Ok(bad_ids),
     }
-    Ok(counts)
+}
+
+/// Counts the ids that are outside their tables; `inputs` are in the model's order.
+fn count(watched: &[Watched], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> {
+    let mut counts: Vec<BadIdCount> = Vec::new();
+    for Watched { position, input, layer, table_rows } in watched {
+        let Some((first, count)) = inputs.get(*position).and_then(|ids| outside(ids, *table_rows)) else { continue };
+        counts.push(BadIdCount { input: input.clone(), layer: layer.clone(), table_rows: *table_rows, count, first });
+    }
+    counts
+}
+
+/// The first id outside a table of `rows`, and how many there are; converted as the model converts them.
+fn outside(ids: &Tensor, rows: usize) -> Option<(i32, usize)> {
+    fn find(ids: impl Iterator<Item = i32>, rows: usize) -> Option<(i32, usize)> {
+        let mut outside = ids.filter(|id| !usize::try_from(*id).is_ok_and(|row| row < rows));
+        outside.next().map(|first| (first, 1 + outside.count()))
+    }
+    match ids.data() {
+        Data::I32(ids) => find(ids.iter().copied(), rows),
+        Data::F32(ids) => find(ids.iter().map(|&id| id as i32), rows),
+        Data::Bool(ids) => find(ids.iter().map(|&id| i32::from(id)), rows),
+    }
 }
 
 /// For an input that is looked up: the rows of its smallest table.
 pub(super) fn table_rows(graph: &Graph, name: &str) -> Option<usize> {
-    lookups(graph).into_iter().flatten().filter(|watched| watched.input == name).map(|watched| watched.table_rows).min()
+    watched(graph).into_iter().filter(|watched| watched.input == name).map(|watched| watched.table_rows).min()
 }

@@ -4,38 +4,137 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::model::Model;
 use crate::tensor::{DType, NamedTensors, Tensor, format_dims};
+use std::borrow::Cow;
 
-/// The inputs in the model's dtypes and shapes, those of batch 1 repeated; and the batch.
-pub(super) fn fit(model: &Model, given: &NamedTensors) -> Result<(NamedTensors, usize)> {
-    let graph = model.graph();
-    for name in given.names() {
-        if !graph.inputs().any(|(_, node)| node.name == name) {
-            return Err(Error::input(format!("the model has no input called `{name}`")).hint(expected(model)));
+/// What a model's inputs must be; worked out once.
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    /// The inputs in the model's order, each with the shape of one sample.
+    inputs: Vec<(Node, Vec<usize>)>,
+    /// The largest batch at which no value is too large.
+    max_batch: usize,
+}
+
+/// Inputs in the model's order, of its dtypes and shapes. What fits as it is, is not copied.
+#[derive(Debug)]
+pub(super) struct Fitted<'t> {
+    pub(super) tensors: Vec<Cow<'t, Tensor>>,
+    /// The rows of every input that is not shared by all samples.
+    pub(super) batch: usize,
+    /// The positions of inputs with one row for all samples, which the model does not have so.
+    pub(super) shared: Vec<usize>,
+}
+
+impl Fitted<'_> {
+    /// The same with the row of each shared input repeated for every sample.
+    pub(super) fn repeated(mut self) -> Result<Self> {
+        for position in std::mem::take(&mut self.shared) {
+            self.tensors[position] = Cow::Owned(self.tensors[position].repeat_rows(self.batch)?);
         }
+        Ok(self)
     }
-    let mut fitted: Vec<(&str, Tensor)> = Vec::new();
-    for (_, node) in graph.inputs() {
-        let tensor = given.get(&node.name).ok_or_else(|| {
-            Error::input(format!("no tensor was given for input `{}`", node.name)).hint(expected(model))
-        })?;
-        fitted.push((&node.name, fit_one(node, tensor)?));
-    }
-    let batch = common_batch(&fitted)?;
-    expect_computable(graph, batch)?;
-    let mut inputs = NamedTensors::new();
-    for (name, tensor) in fitted {
-        let shared = graph.inputs().any(|(_, node)| node.name == name && node.ty.shape.is_shared());
-        match (tensor.shape()[0], shared) {
-            (1, true) => inputs.insert(name, tensor),
-            (rows, true) => {
-                return Err(Error::input(format!("all samples share input `{name}`, which has {rows} rows"))
-                    .hint("give it one row"));
+
+    /// Some rows of every input, and the inputs that all samples share.
+    pub(super) fn rows(&self, start: usize, end: usize) -> Result<Vec<Cow<'_, Tensor>>> {
+        fn rows(tensor: &Tensor, batch: usize, start: usize, end: usize) -> Result<Cow<'_, Tensor>> {
+            match tensor.shape()[0] {
+                rows if rows == batch => tensor.rows(start, end).map(Cow::Owned),
+                _ => Ok(Cow::Borrowed(tensor)),
             }
-            (rows, false) if rows == batch => inputs.insert(name, tensor),
-            _ => inputs.insert(name, tensor.repeat_rows(batch)?),
         }
+        self.tensors.iter().map(|tensor| rows(tensor, self.batch, start, end)).collect()
     }
-    Ok((inputs, batch))
+
+    /// The same by reference.
+    pub(super) fn references(&self) -> Vec<&Tensor> {
+        self.tensors.iter().map(AsRef::as_ref).collect()
+    }
+
+    /// The same by name.
+    pub(super) fn into_named(self, expected: &Expected) -> NamedTensors {
+        let names = expected.inputs.iter().map(|(node, _)| node.name.as_str());
+        names.zip(self.tensors.into_iter().map(Cow::into_owned)).collect()
+    }
+}
+
+impl Expected {
+    pub(super) fn of(graph: &Graph) -> Expected {
+        let batched = graph.nodes().iter().filter(|node| node.ty.shape.is_batched());
+        let largest = batched.map(|node| node.ty.shape.sample_len()).max().unwrap_or(0);
+        let inputs = graph.inputs().map(|(_, node)| (node.clone(), node.ty.shape.sample())).collect();
+        Expected { inputs, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
+    }
+
+    /// The names of the inputs at some positions.
+    pub(super) fn names(&self, positions: &[usize]) -> Vec<&str> {
+        positions.iter().map(|&position| self.inputs[position].0.name.as_str()).collect()
+    }
+
+    /// The given tensors as the model takes them.
+    pub(super) fn fit<'t>(&self, model: &Model, given: &'t NamedTensors) -> Result<Fitted<'t>> {
+        let mut tensors = Vec::with_capacity(self.inputs.len());
+        for (position, (node, sample)) in self.inputs.iter().enumerate() {
+            let tensor = find(given, position, &node.name).ok_or_else(|| {
+                unknown(model, given).unwrap_or_else(|| {
+                    Error::input(format!("no tensor was given for input `{}`", node.name)).hint(expected(model))
+                })
+            })?;
+            tensors.push(fit_one(node, sample, tensor)?);
+        }
+        if let (true, Some(error)) = (given.len() > tensors.len(), unknown(model, given)) {
+            return Err(error);
+        }
+        let batch = self.common_batch(&tensors)?;
+        if batch > self.max_batch {
+            expect_computable(model.graph(), batch)?;
+        }
+        let mut shared = Vec::new();
+        for (position, ((node, _), tensor)) in self.inputs.iter().zip(&tensors).enumerate() {
+            match (tensor.shape()[0], node.ty.shape.is_shared()) {
+                (1, true) => {}
+                (rows, true) => {
+                    let name = &node.name;
+                    return Err(Error::input(format!("all samples share input `{name}`, which has {rows} rows"))
+                        .hint("give it one row"));
+                }
+                (rows, false) if rows == batch => {}
+                _ => shared.push(position),
+            }
+        }
+        Ok(Fitted { tensors, batch, shared })
+    }
+
+    fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {
+        let mut batch: Option<(&str, usize)> = None;
+        for ((Node { name, .. }, _), tensor) in self.inputs.iter().zip(tensors) {
+            match (tensor.shape()[0], batch) {
+                (1, _) => {}
+                (rows, None) => batch = Some((name, rows)),
+                (rows, Some((_, known))) if rows == known => {}
+                (rows, Some((first, known))) => {
+                    return Err(Error::input(format!(
+                        "input `{name}` has a batch of {rows}, but `{first}` has {known}"
+                    ))
+                    .hint("give every input the same number of rows, or one row to share"));
+                }
+            }
+        }
+        Ok(batch.map_or(1, |(_, rows)| rows))
+    }
+}
+
+/// The tensor called `name`, which most callers give at the model's position.
+fn find<'t>(given: &'t NamedTensors, position: usize, name: &str) -> Option<&'t Tensor> {
+    match given.iter().nth(position) {
+        Some((known, tensor)) if known == name => Some(tensor),
+        _ => given.get(name),
+    }
+}
+
+/// The error for a tensor that the model has no input for, if there is one.
+fn unknown(model: &Model, given: &NamedTensors) -> Option<Error> {
+    let name = given.names().find(|name| !model.graph().inputs().any(|(_, node)| node.name == *name))?;
+    Some(Error::input(format!("the model has no input called `{name}`")).hint(expected(model)))
 }
 
 /// Elements of one value beyond which nothing is tried: 8 GiB. A file may ask for any size in a few bytes.
@@ -57,16 +156,16 @@ fn expected(model: &Model) -> String {
     format!("the model's inputs are: {}", inputs.join(", "))
 }
 
-fn fit_one(node: &Node, tensor: &Tensor) -> Result<Tensor> {
+fn fit_one<'t>(node: &Node, sample: &[usize], tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
     let error = |what: String, hint: &str| Err(Error::input(what).at(format!("input `{}`", node.name)).hint(hint));
     let wanted = &node.ty;
     let tensor = match (tensor.dtype(), wanted.dtype) {
-        (given, wanted) if given == wanted => tensor.clone(),
+        (given, wanted) if given == wanted => Cow::Borrowed(tensor),
         // Exact up to 2^24; beyond that the id would silently be another one.
         (DType::I32, DType::F32) if tensor.as_i32()?.iter().all(|id| id.unsigned_abs() <= 1 << 24) => {
-            tensor.cast(DType::F32)
+            Cow::Owned(tensor.cast(DType::F32))
         }
-        (DType::Bool, DType::F32) => tensor.cast(DType::F32),
+        (DType::Bool, DType::F32) => Cow::Owned(tensor.cast(DType::F32)),
         (given, wanted) => {
             let hint = match (given, wanted) {
                 (DType::F32, DType::I32) => "ids are whole numbers: in JSON 245, not 245.0",
@@ -76,30 +175,14 @@ fn fit_one(node: &Node, tensor: &Tensor) -> Result<Tensor> {
             return error(format!("expects {wanted} and was given {given}"), hint);
         }
     };
-    let sample = wanted.shape.sample();
-    let given = tensor.shape().to_vec();
+    let given = tensor.shape();
+    if given.split_first().is_some_and(|(_, given)| given == sample) {
+        return Ok(tensor);
+    }
     // Keras and TF.js take [N] for [N, 1].
-    let shape = if given.len() == 1 && sample == [1] { vec![given[0], 1] } else { given.clone() };
-    if shape.is_empty() || shape[1..] != sample[..] {
-        let hint =
-            if given == sample { "the batch comes first: one row is [[…]]" } else { "N is the batch, any number" };
-        return error(format!("expects shape {} and was given {}", wanted.shape, format_dims(&given)), hint);
+    if let (&[rows], [1]) = (given, sample) {
+        return tensor.into_owned().reshaped(&[rows, 1]).map(Cow::Owned);
     }
-    tensor.reshaped(&shape)
-}
-
-fn common_batch(inputs: &[(&str, Tensor)]) -> Result<usize> {
-    let mut batch: Option<(&str, usize)> = None;
-    for (name, tensor) in inputs {
-        match (tensor.shape()[0], batch) {
-            (1, _) => {}
-            (rows, None) => batch = Some((name, rows)),
-            (rows, Some((_, known))) if rows == known => {}
-            (rows, Some((first, known))) => {
-                return Err(Error::input(format!("input `{name}` has a batch of {rows}, but `{first}` has {known}"))
-                    .hint("give every input the same number of rows, or one row to share"));
-            }
-        }
-    }
-    Ok(batch.map_or(1, |(_, rows)| rows))
+    let hint = if given == sample { "the batch comes first: one row is [[…]]" } else { "N is the batch, any number" };
+    error(format!("expects shape {} and was given {}", wanted.shape, format_dims(given)), hint)
 }

@@ -5,18 +5,26 @@
 mod ids;
 mod inputs;
 mod random;
+mod variants;
 
 pub use ids::BadIdCount;
 pub use random::random_inputs;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, LimitsPreset, Runner};
+use crate::gpu::{Gpu, LimitsPreset, Runner, cache_folder};
+use crate::graph::Graph;
+use crate::kernel::DeviceFacts;
 use crate::model::{Model, OnBadId};
+use crate::passes::{self, Pipeline};
 use crate::plan::{Plan, Retain};
 use crate::tensor::{NamedTensors, Tensor};
 use crate::timeline::Timeline;
 use crate::{cpu, reference};
-use std::sync::{Arc, Mutex, PoisonError};
+use ids::Watched;
+use inputs::{Expected, Fitted};
+use std::path::PathBuf;
+use std::sync::Arc;
+use variants::Variants;
 
 /// Where predictions are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -33,14 +41,20 @@ pub enum Device {
 }
 
 /// How a session is opened.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SessionOptions {
     /// Where predictions are computed.
     pub device: Device,
     /// Limits the GPU device is opened with.
     pub limits: LimitsPreset,
+    /// The rewrites that the model goes through. The reference knows none.
+    pub pipeline: Pipeline,
     /// Threads of the CPU: all cores if `None`. An error where the CPU is not asked for.
     pub cpu_threads: Option<usize>,
+    /// The folder where compiled pipelines are kept for the next process, if the driver can (Vulkan). `None` for what
+    /// the environment variable `TFJS_WGPU_CACHE_DIR` says, else the user's folder for caches; an empty path for none.
+    /// On Android there is no such folder: an app gives its data directory, because the system empties the other one.
+    pub cache_folder: Option<PathBuf>,
 }
 
 /// The answer to a prediction and how it came about.
@@ -56,10 +70,13 @@ pub struct Prediction {
 
 /// A model on a device, ready to answer.
 ///
-/// A session may be shared by threads; predictions on a GPU take turns.
+/// A session may be shared by threads. A GPU works on a few of their predictions at once; others wait their turn.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
+    expected: Expected,
+    watched: Vec<Watched>,
+    pipeline: Pipeline,
     engine: Engine,
     chosen: String,
     timeline: Timeline,
@@ -68,8 +85,8 @@ pub struct Session {
 #[derive(Debug)]
 enum Engine {
     Reference,
-    Cpu(Box<cpu::Engine>),
-    Gpu(Box<Mutex<Runner>>),
+    Cpu(Variants<cpu::Engine>),
+    Gpu(Box<Variants<Runner>>),
 }
 
 impl Session {
@@ -91,12 +108,14 @@ impl Session {
         let mut timeline = Timeline::start();
         let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
             Device::Reference => Ok((Engine::Reference, "reference".to_string())),
-            Device::Cpu => Ok((open_cpu(model, options.cpu_threads, timeline)?, "cpu".to_string())),
-            Device::Gpu => open_gpu(model, options.limits, timeline),
-            Device::Auto => open_gpu(model, options.limits, timeline)
-                .or_else(|error| Ok((open_cpu(model, None, timeline)?, fallback(&error)))),
+            Device::Cpu => Ok((open_cpu(model, &options, timeline)?, "cpu".to_string())),
+            Device::Gpu => open_gpu(model, &options, timeline),
+            Device::Auto => open_gpu(model, &options, timeline)
+                .or_else(|error| Ok((open_cpu(model, &options, timeline)?, fallback(&error)))),
         })?;
-        Ok(Session { model: model.clone(), engine, chosen, timeline })
+        let (expected, watched) = (Expected::of(graph), ids::watched(graph));
+        let pipeline = options.pipeline;
+        Ok(Session { model: model.clone(), expected, watched, pipeline, engine, chosen, timeline })
     }
 
     /// The model.
@@ -128,19 +147,38 @@ impl Session {
     }
 
     fn answer(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<(NamedTensors, Vec<BadIdCount>)> {
-        let (inputs, batch) = timeline.span("check inputs", || inputs::fit(&self.model, inputs))?;
-        let bad_ids = timeline.span("check ids", || check_ids(&self.model, &inputs))?;
-        let graph = self.model.graph();
+        let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
+        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
+        // Only a pipeline that computes what is shared once makes use of it.
+        let once = self.pipeline != Pipeline::Plain && !matches!(self.engine, Engine::Reference);
+        let inputs = if once { inputs } else { inputs.repeated()? };
         let outputs = match &self.engine {
-            _ if batch == 0 => self.empty_outputs()?,
-            Engine::Reference => timeline.span("compute", || reference::run(graph, &inputs))?,
-            Engine::Cpu(engine) => timeline.span("compute", || engine.predict(&inputs, batch))?,
-            Engine::Gpu(runner) => {
-                let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
-                predict_in_pieces(&mut runner, &inputs, batch, timeline)?
+            _ if inputs.batch == 0 => self.empty_outputs()?,
+            Engine::Reference => {
+                let inputs = inputs.into_named(&self.expected);
+                timeline.span("compute", || reference::run(self.model.graph(), &inputs))?
+            }
+            Engine::Cpu(variants) => {
+                let engine = variants
+                    .get(&inputs.shared, |plain| plain.share(&self.graph(&inputs.shared, &DeviceFacts::HOST)?))?;
+                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch))?
+            }
+            Engine::Gpu(variants) => {
+                let runner = variants.get(&inputs.shared, |plain| {
+                    timeline.span_with("open variant", |timeline| {
+                        plain.share(self.graph(&inputs.shared, plain.facts())?, timeline)
+                    })
+                })?;
+                predict_in_pieces(&runner, &inputs, timeline)?
             }
         };
         Ok((outputs, bad_ids))
+    }
+
+    /// The graph for predictions in which the inputs at these positions are shared.
+    fn graph(&self, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
+        let graph = passes::share(self.model.graph(), &self.expected.names(shared))?;
+        self.pipeline.run(&Arc::new(graph), facts)
     }
 
     fn empty_outputs(&self) -> Result<NamedTensors> {
@@ -153,26 +191,41 @@ impl Session {
     }
 }
 
-/// The inputs as a session takes them: of the model's dtypes, all with the same batch; and that batch.
-pub fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<(NamedTensors, usize)> {
-    inputs::fit(model, inputs)
+/// Inputs as a check takes them.
+#[derive(Debug)]
+pub(crate) struct FitInputs {
+    /// By name, with a row for every sample.
+    pub(crate) repeated: NamedTensors,
+    /// By name, as they were given: shared ones with one row.
+    pub(crate) given: NamedTensors,
+    /// The names of those that are shared.
+    pub(crate) shared: Vec<String>,
+    pub(crate) batch: usize,
+    /// Ids outside their tables; an error if the model was loaded to refuse them.
+    pub(crate) bad_ids: Vec<BadIdCount>,
 }
 
-/// Counts ids outside their tables; an error if the model was loaded to refuse them.
-pub(crate) fn check_ids(model: &Model, inputs: &NamedTensors) -> Result<Vec<BadIdCount>> {
-    let bad_ids = ids::count(model, inputs)?;
-    match (model.options().on_bad_id, bad_ids.first()) {
-        (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
-        _ => Ok(bad_ids),
-    }
+/// The inputs as a session takes them: of the model's dtypes and shapes, all of one batch but for those that are shared.
+pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInputs> {
+    let expected = Expected::of(model.graph());
+    let fitted = expected.fit(model, inputs)?;
+    let bad_ids = ids::check(model, &ids::watched(model.graph()), &fitted.tensors)?;
+    let shared = expected.names(&fitted.shared).into_iter().map(str::to_string).collect();
+    let repeated = expected.fit(model, inputs)?.repeated()?;
+    let batch = fitted.batch;
+    let (repeated, given) = (repeated.into_named(&expected), fitted.into_named(&expected));
+    Ok(FitInputs { repeated, given, shared, batch, bad_ids })
 }
 
-/// A runner that keeps every value, for looking into a model.
-pub(crate) fn open_inspector(model: &Model, limits: LimitsPreset) -> Result<(Runner, String)> {
+/// A runner of `graph` that keeps every value, for looking into a model, and the device it runs on.
+pub(crate) fn open_inspector(
+    limits: LimitsPreset,
+    graph: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
+) -> Result<(Runner, String)> {
     let gpu = Gpu::open(limits)?;
     let name = describe(&gpu);
-    let plan = Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::All)?;
-    Ok((Runner::new(gpu, plan, Retain::All, &mut Timeline::start())?, name))
+    let plan = Plan::new(graph(gpu.facts())?, gpu.facts(), Retain::All)?;
+    Ok((Runner::new(gpu, plan, Retain::All, cache_folder(None), &mut Timeline::start())?, name))
 }
 
 /// An error for a number of threads that would have no effect.
@@ -188,17 +241,20 @@ fn expect_threads(options: &SessionOptions) -> Result<()> {
     }
 }
 
-fn open_cpu(model: &Model, threads: Option<usize>, timeline: &mut Timeline) -> Result<Engine> {
-    let engine = timeline.span("prepare", || cpu::Engine::new(model.graph(), threads, Retain::Outputs))?;
-    Ok(Engine::Cpu(Box::new(engine)))
+fn open_cpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<Engine> {
+    let graph = timeline.span("plan", || options.pipeline.run(model.graph(), &DeviceFacts::HOST))?;
+    let engine = timeline.span("prepare", || cpu::Engine::new(&graph, options.cpu_threads, Retain::Outputs))?;
+    Ok(Engine::Cpu(Variants::new(engine)))
 }
 
-fn open_gpu(model: &Model, limits: LimitsPreset, timeline: &mut Timeline) -> Result<(Engine, String)> {
-    let gpu = timeline.span("open device", || Gpu::open(limits))?;
+fn open_gpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<(Engine, String)> {
+    let gpu = timeline.span("open device", || Gpu::open(options.limits))?;
     let chosen = describe(&gpu);
-    let plan = timeline.span("plan", || Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::Outputs))?;
-    let runner = Runner::new(gpu, plan, Retain::Outputs, timeline)?;
-    Ok((Engine::Gpu(Box::new(Mutex::new(runner))), chosen))
+    let plan = timeline
+        .span("plan", || Plan::new(options.pipeline.run(model.graph(), gpu.facts())?, gpu.facts(), Retain::Outputs))?;
+    let cache_folder = cache_folder(options.cache_folder.as_deref());
+    let runner = Runner::new(gpu, plan, Retain::Outputs, cache_folder, timeline)?;
+    Ok((Engine::Gpu(Box::new(Variants::new(runner))), chosen))
 }
 
 fn describe(gpu: &Gpu) -> String {
@@ -218,15 +274,10 @@ fn fallback(error: &Error) -> String {
 }
 
 /// Predicts at once, or in the largest pieces whose values fit the device's bindings.
-fn predict_in_pieces(
-    runner: &mut Runner,
-    inputs: &NamedTensors,
-    batch: usize,
-    timeline: &mut Timeline,
-) -> Result<NamedTensors> {
-    let most = runner.plan().max_batch();
+fn predict_in_pieces(runner: &Runner, inputs: &Fitted<'_>, timeline: &mut Timeline) -> Result<NamedTensors> {
+    let (batch, most) = (inputs.batch, runner.plan().max_batch());
     if batch <= most {
-        return runner.predict(inputs, batch, timeline);
+        return runner.predict(&inputs.references(), batch, timeline);
     }
     if most == 0 {
         return Err(Error::limit("one sample alone is larger than the device's largest binding")
@@ -235,8 +286,8 @@ fn predict_in_pieces(
     let mut pieces: Vec<NamedTensors> = Vec::new();
     for start in (0..batch).step_by(most) {
         let end = (start + most).min(batch);
-        let rows = |(name, tensor): (&str, &Tensor)| Ok((name.to_string(), tensor.rows(start, end)?));
-        let piece = inputs.iter().map(rows).collect::<Result<Vec<_>>>()?.into_iter().collect();
+        let piece = inputs.rows(start, end)?;
+        let piece: Vec<&Tensor> = piece.iter().map(AsRef::as_ref).collect();
         pieces.push(runner.predict(&piece, end - start, timeline)?);
     }
     let names: Vec<String> = pieces[0].names().map(str::to_string).collect();

@@ -10,9 +10,11 @@
 use crate::error::{Error, Place, Result};
 use crate::gpu::LimitsPreset;
 use crate::graph::{Graph, NodeId, Source};
+use crate::kernel::DeviceFacts;
 use crate::model::Model;
+use crate::passes::{self, Pipeline};
 use crate::plan::Retain;
-use crate::session::BadIdCount;
+use crate::session::{BadIdCount, FitInputs};
 use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
 use crate::timeline::Timeline;
 use crate::{cpu, reference, session};
@@ -65,6 +67,8 @@ pub struct OutputCheck {
 pub struct CheckReport {
     /// The device that was checked.
     pub device: String,
+    /// The rewrites that the model went through for the device.
+    pub pipeline: Pipeline,
     /// Rows in the batch.
     pub batch: usize,
     /// Ids that were outside their tables.
@@ -87,51 +91,76 @@ impl CheckReport {
     }
 }
 
-/// Compares `device` with the reference for `inputs`, and its outputs with `expected` where given.
+/// Compares `device` with the reference for `inputs`, and its outputs with `expected` where given. The device runs the
+/// graph that a session of this pipeline would run for these inputs, and its operators are checked one by one; its
+/// outputs are compared with the reference's for the graph as it was read.
 pub fn check(
     model: &Model,
     inputs: &NamedTensors,
     expected: Option<&NamedTensors>,
     device: CheckDevice,
+    pipeline: Pipeline,
 ) -> Result<CheckReport> {
-    let (inputs, batch) = session::fit_inputs(model, inputs)?;
+    let FitInputs { repeated, given, shared, batch, bad_ids } = session::fit_inputs(model, inputs)?;
     if batch == 0 {
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
     }
-    let bad_ids = session::check_ids(model, &inputs)?;
-    let graph = model.graph();
-    let (values, device) = computed_values(model, &inputs, batch, device)?;
-    let nodes = check_nodes(graph, &values)?;
-    let right = reference::run(graph, &inputs)?;
-    let allowances = output_allowances(graph, &inputs)?;
+    let plain = model.graph();
+    let once = pipeline != Pipeline::Plain && !shared.is_empty();
+    let rewritten = |facts: &DeviceFacts| {
+        let names: Vec<&str> = shared.iter().map(String::as_str).collect();
+        let graph = if once { Arc::new(passes::share(plain, &names)?) } else { Arc::clone(plain) };
+        pipeline.run(&graph, facts)
+    };
+    let computed = compute(if once { &given } else { &repeated }, batch, device, rewritten)?;
+    let nodes = check_nodes(&computed.graph, &computed.values)?;
+    let right = reference::run(plain, &repeated)?;
+    let allowances = output_allowances(plain, &repeated)?;
     let mut outputs = Vec::new();
-    for ((name, id), allowance) in graph.outputs().iter().zip(&allowances) {
-        let Some(right) = right.get(name) else { continue };
-        let difference = compare(right, &values[id.index()], allowance)?;
+    for ((name, _), allowance) in plain.outputs().iter().zip(&allowances) {
+        let (Some(right), Some(value)) = (right.get(name), computed.output(name)) else { continue };
+        let difference = compare(right, value, allowance)?;
         outputs.push(OutputCheck { name: name.clone(), against: "reference", difference });
     }
     if let Some(expected) = expected {
-        outputs.extend(check_expected(graph, &values, expected, &allowances)?);
+        outputs.extend(check_expected(plain, &computed, expected, &allowances)?);
     }
-    Ok(CheckReport { device, batch, bad_ids, nodes, outputs })
+    Ok(CheckReport { device: computed.device, pipeline, batch, bad_ids, nodes, outputs })
 }
 
-/// Every value as the device computes it.
-fn computed_values(
-    model: &Model,
+/// Every value of a graph as a device computes it.
+struct Computed {
+    graph: Arc<Graph>,
+    values: Vec<Arc<Tensor>>,
+    device: String,
+}
+
+impl Computed {
+    fn output(&self, name: &str) -> Option<&Tensor> {
+        let (_, id) = self.graph.outputs().iter().find(|(output, _)| output == name)?;
+        Some(&self.values[id.index()])
+    }
+}
+
+/// Runs the graph that `rewritten` gives for the device.
+fn compute(
     inputs: &NamedTensors,
     batch: usize,
     device: CheckDevice,
-) -> Result<(Vec<Arc<Tensor>>, String)> {
-    let graph = model.graph();
+    rewritten: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
+) -> Result<Computed> {
     let missing = || Error::device("a value was not kept");
     match device {
         CheckDevice::Cpu => {
-            let engine = cpu::Engine::new(graph, None, Retain::All)?;
-            Ok((engine.inspect(inputs, batch)?.into_iter().map(Arc::new).collect(), "cpu".into()))
+            let graph = rewritten(&DeviceFacts::HOST)?;
+            let engine = cpu::Engine::new(&graph, None, Retain::All)?;
+            let inputs = graph.inputs().map(|(_, node)| reference::input(inputs, &node.name));
+            let values = engine.inspect(&inputs.collect::<Result<Vec<_>>>()?, batch)?;
+            Ok(Computed { graph, values: values.into_iter().map(Arc::new).collect(), device: "cpu".into() })
         }
         CheckDevice::Gpu(limits) => {
-            let (mut runner, name) = session::open_inspector(model, limits)?;
+            let (runner, device) = session::open_inspector(limits, rewritten)?;
+            let graph = Arc::clone(runner.plan().graph());
             let mut computed = runner.inspect(inputs, batch, &mut Timeline::start())?.into_iter();
             let mut values = Vec::with_capacity(graph.nodes().len());
             for node in graph.nodes() {
@@ -141,7 +170,7 @@ fn computed_values(
                     Source::Op(_) => Arc::new(computed.next().ok_or_else(missing)?.1),
                 });
             }
-            Ok((values, name))
+            Ok(Computed { graph, values, device })
         }
     }
 }
@@ -165,7 +194,7 @@ fn check_nodes(graph: &Graph, values: &[Arc<Tensor>]) -> Result<Vec<NodeCheck>> 
 
 fn check_expected(
     graph: &Graph,
-    values: &[Arc<Tensor>],
+    computed: &Computed,
     expected: &NamedTensors,
     allowances: &[Vec<f64>],
 ) -> Result<Vec<OutputCheck>> {
@@ -176,7 +205,7 @@ fn check_expected(
             return Err(Error::input(format!("the model has no output called `{name}`"))
                 .hint(format!("the model's outputs are: {}", outputs.join(", "))));
         };
-        let value = &values[graph.outputs()[index].1.index()];
+        let Some(value) = computed.output(name) else { continue };
         // Both sides round, each within the allowance.
         let allowance: Vec<f64> = allowances[index].iter().map(|allowed| 2.0 * allowed).collect();
         let difference = compare(tensor, value, &allowance).at(|| format!("output `{name}`"))?;

@@ -18,6 +18,7 @@ pub(crate) use shape::format_dims;
 pub use shape::{Dim, Shape, TensorType};
 
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 
 /// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean
 /// is the float 0 or 1, so that a mask multiplies.
@@ -231,9 +232,14 @@ impl Tensor {
 
     /// The elements as the GPU stores them: one 32-bit word each.
     pub fn to_words(&self) -> Vec<u32> {
+        self.words().into_owned()
+    }
+
+    /// Like [`Tensor::to_words`]; copied only where the words are not there already.
+    pub(crate) fn words(&self) -> Cow<'_, [u32]> {
         match self.data() {
-            Data::F32(values) => values.iter().map(|value| value.to_bits()).collect(),
-            Data::I32(values) => values.iter().map(|&value| value as u32).collect(),
+            Data::F32(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Data::I32(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
             Data::Bool(values) => values.iter().map(|&value| f32::from(value).to_bits()).collect(),
         }
     }

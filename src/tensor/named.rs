@@ -26,11 +26,6 @@ impl NamedTensors {
         self.0.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
     }
 
-    /// The tensor with this position, and its name.
-    pub(crate) fn at(&self, position: usize) -> Option<(&str, &Tensor)> {
-        self.0.get(position).map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
     /// Names and tensors in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))

@@ -2,6 +2,7 @@
 
 use crate::goldens::{Golden, all, golden, gpu};
 use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::{Device, NamedTensors, Semantics, Session, Tensor};
 
@@ -19,13 +20,15 @@ fn check_all(semantics: Semantics, file: &str, device: CheckDevice) {
         };
         let model = golden.load(semantics).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
         let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
-        let report = check(&model, &inputs, Some(&expected), device)
-            .unwrap_or_else(|error| panic!("{}: {error} {:?}", golden.name, error.cause_text()));
         checked += 1;
-        if !report.is_right() {
-            wrong.push(describe(&golden, &report));
+        for pipeline in Pipeline::ALL {
+            let report = check(&model, &inputs, Some(&expected), device, pipeline)
+                .unwrap_or_else(|error| panic!("{}, {pipeline}: {error} {:?}", golden.name, error.cause_text()));
+            if !report.is_right() {
+                wrong.push(describe(&golden, &report));
+            }
+            assert!(report.outputs.iter().any(|output| output.against == "expected"), "{}", golden.name);
         }
-        assert!(report.outputs.iter().any(|output| output.against == "expected"), "{}", golden.name);
     }
     assert!(wrong.is_empty(), "{semantics}: {} models are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(checked >= 20, "only {checked} models were checked");
@@ -39,7 +42,7 @@ fn describe(golden: &Golden, report: &CheckReport) -> String {
         .filter(|output| !output.difference.is_within())
         .map(|output| format!("{} against {}: {:?}", output.name, output.against, output.difference))
         .collect();
-    format!("{}: {} {}", golden.name, node.unwrap_or_default(), outputs.join("; "))
+    format!("{}, {}: {} {}", golden.name, report.pipeline, node.unwrap_or_default(), outputs.join("; "))
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn answers_that_are_a_little_wrong_are_found_wrong() {
         let shifted: NamedTensors = keras.iter().map(|(name, tensor)| (name, shifted(tensor))).collect();
         let model = golden.load(Semantics::Keras).expect("the model loads");
         let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
-        let report = check(&model, &inputs, Some(&shifted), CheckDevice::Cpu).expect("a report");
+        let report = check(&model, &inputs, Some(&shifted), CheckDevice::Cpu, Pipeline::Fused).expect("a report");
         let expected = report.outputs.iter().filter(|output| output.against == "expected");
         for output in expected {
             assert!(!output.difference.is_within(), "{}: {}: {:?}", golden.name, output.name, output.difference);

@@ -6,8 +6,8 @@ use tfjs_wgpu::graph::Graph;
 use tfjs_wgpu::kernel::DeviceFacts;
 use tfjs_wgpu::passes::{Pipeline, share};
 use tfjs_wgpu::study::output_allowances;
-use tfjs_wgpu::tensor::compare;
-use tfjs_wgpu::{Model, NamedTensors, Semantics, reference};
+use tfjs_wgpu::tensor::{Data, compare};
+use tfjs_wgpu::{Model, NamedTensors, Semantics, Tensor, reference};
 
 fn fused(graph: &Arc<Graph>) -> Arc<Graph> {
     Pipeline::Fused.run(graph, &DeviceFacts::FLOOR).unwrap_or_else(|error| panic!("{error}"))
@@ -45,6 +45,20 @@ fn every_model_answers_the_same_when_fused() {
     }
 }
 
+/// The first row for each of `batch` samples.
+fn repeated(tensor: &Tensor, batch: usize) -> Tensor {
+    if tensor.shape()[0] == batch {
+        return tensor.clone();
+    }
+    let shape = [&[batch], &tensor.shape()[1..]].concat();
+    match tensor.data() {
+        Data::F32(values) => Tensor::f32(&shape, values.repeat(batch)),
+        Data::I32(values) => Tensor::i32(&shape, values.repeat(batch)),
+        Data::Bool(values) => Tensor::bool(&shape, values.repeat(batch)),
+    }
+    .expect("as many rows")
+}
+
 /// With each input alone shared, and with each alone not shared.
 #[test]
 fn every_model_answers_the_same_when_inputs_are_shared() {
@@ -53,16 +67,18 @@ fn every_model_answers_the_same_when_inputs_are_shared() {
         if names.len() < 2 {
             continue;
         }
+        let batch = inputs.get(names[0]).expect("an input").shape()[0];
         for &name in &names {
             let others: Vec<&str> = names.iter().copied().filter(|other| *other != name).collect();
             for shared in [vec![name], others] {
                 let graph = share(model.graph(), &shared).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
                 let one = |name: &str| inputs.get(name).expect("an input").rows(0, 1).expect("a row");
-                let first = |(name, tensor): (&str, &tfjs_wgpu::Tensor)| {
+                let first = |(name, tensor): (&str, &Tensor)| {
                     (name.to_string(), if shared.contains(&name) { one(name) } else { tensor.clone() })
                 };
                 let rows: NamedTensors = inputs.iter().map(first).collect();
-                let repeated = tfjs_wgpu::session::fit_inputs(&model, &rows).expect("inputs that fit").0;
+                let repeat = |(name, tensor): (&str, &Tensor)| (name.to_string(), repeated(tensor, batch));
+                let repeated: NamedTensors = rows.iter().map(repeat).collect();
                 let place = format!("{} with {shared:?} shared", golden.name);
                 assert_same(&place, model.graph(), &graph, &repeated, &rows);
                 assert_same(&place, model.graph(), &fused(&Arc::new(graph)), &repeated, &rows);

@@ -2,7 +2,9 @@
 
 use crate::goldens::{golden, gpu};
 use std::sync::Arc;
+use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
 use tfjs_wgpu::kernel::DeviceFacts;
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::{Device, Semantics, Session, session};
 
@@ -45,9 +47,9 @@ fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
     }
     let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
     let session = Session::open(&model, Device::Gpu).expect("the GPU opens");
-    let pipelines = session.timeline().counter("pipelines");
-    assert!(pipelines > 0);
-    let plan = Plan::new(Arc::clone(model.graph()), &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
+    let gpu = Gpu::open(LimitsPreset::Full).expect("the GPU opens");
+    let graph = Pipeline::Fused.run(model.graph(), gpu.facts()).expect("a fused graph");
+    let plan = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan");
     for batch in [1, 7, 256, 7] {
         let inputs = session::random_inputs(&model, batch, 1).expect("inputs");
         session.predict(&inputs).expect("a prediction");

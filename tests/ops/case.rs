@@ -6,6 +6,7 @@ use tfjs_wgpu::gpu::{LimitsPreset, adapters};
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
 use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
@@ -183,7 +184,7 @@ fn check_on(cases: &[Case], device: CheckDevice) {
     }
     for (batch, cases) in batches {
         let (model, inputs) = model(&cases);
-        let report = check(&model, &inputs, None, device)
+        let report = check(&model, &inputs, None, device, Pipeline::Plain)
             .unwrap_or_else(|error| panic!("{device:?}, batch {batch}: {error} ({:?})", error.cause_text()));
         assert_eq!(report.nodes.len(), cases.len());
         assert!(report.is_right(), "{device:?}, batch {batch}: {}", complaint(&report));

@@ -26,3 +26,4 @@ mod reduce;
 mod repeat;
 mod reshape;
 mod softmax;
+mod tower;

@@ -3,7 +3,7 @@
 mod object;
 mod report;
 
-use crate::arguments::{BadIdArguments, ReadArguments, StorageArguments};
+use crate::arguments::{BadIdArguments, PipelineArguments, ReadArguments, StorageArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -43,6 +43,8 @@ pub(crate) struct CheckArguments {
     bad_ids: BadIdArguments,
     #[command(flatten)]
     storage: StorageArguments,
+    #[command(flatten)]
+    passes: PipelineArguments,
     /// Print the report as one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -53,7 +55,7 @@ pub(crate) struct CheckArguments {
 enum CheckDeviceArgument {
     /// The GPU
     Gpu,
-    /// The CPU. It computes the reference's own answers today: --expected is what makes it a check
+    /// The CPU
     Cpu,
 }
 
@@ -103,7 +105,7 @@ fn compare(
         CheckDeviceArgument::Gpu => CheckDevice::Gpu(LimitsPreset::Full),
         CheckDeviceArgument::Cpu => CheckDevice::Cpu,
     };
-    let report = study::check(model, inputs, expected, device).map_err(|error| {
+    let report = study::check(model, inputs, expected, device, arguments.passes.pipeline()).map_err(|error| {
         match (&arguments.expected, error.kind()) {
             // The model's own shapes fit: they were inferred when it was loaded.
             (Some(path), ErrorKind::Shape) => {
@@ -113,9 +115,6 @@ fn compare(
         }
     })?;
     message::note(&format!("device: {}", report.device));
-    if device == CheckDevice::Cpu && expected.is_none() {
-        message::note("the CPU computes the reference's own answers today; --expected FILE is what makes this a check");
-    }
     Ok(report)
 }
 

@@ -87,7 +87,12 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Softmax(operator) => softmax::build(operator, &request),
-        Op::CategoryEncoding(_) | Op::Reshape(_) => None,
+        Op::CategoryEncoding(_)
+        | Op::Elementwise(_)
+        | Op::PairDense(_)
+        | Op::PairwiseDot(_)
+        | Op::Reshape(_)
+        | Op::Tower(_) => None,
     };
     Ok(Some(fast.unwrap_or_else(|| plain::build(request))))
 }

@@ -1,0 +1,78 @@
+//! Computes chains of small Dense layers in one dispatch.
+
+use super::rewrite::{Rewrite, operator, rewrite, uses};
+use crate::error::Result;
+use crate::graph::{Graph, NodeId, Source};
+use crate::kernel::DeviceFacts;
+use crate::ops::{Dense, Function, Op, Tower};
+use std::collections::HashMap;
+
+/// `graph` with a [`Tower`] for each chain of Dense operators that fits one on the device: as many layers as fit,
+/// counted from the last.
+pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
+    // By its last layer. Longer chains are found first, so that a layer of one begins no other.
+    let mut towers: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+    let mut taken = vec![false; graph.nodes().len()];
+    let uses = uses(graph);
+    for last in graph.ids().rev() {
+        let found = if taken[last.index()] { None } else { tower(graph, &uses, last, facts) };
+        if let Some(layers) = found {
+            layers.iter().for_each(|layer| taken[layer.index()] = true);
+            towers.insert(last, layers);
+        }
+    }
+    rewrite(graph, |rewrite, id, _| towers.get(&id).map(|layers| build(rewrite, graph, layers)).transpose())
+}
+
+/// The layers of the longest tower that ends in `last`, in running order.
+fn tower(graph: &Graph, uses: &[usize], last: NodeId, facts: &DeviceFacts) -> Option<Vec<NodeId>> {
+    let mut layers = Vec::new();
+    let mut at = last;
+    while let Some((_, inputs)) = dense(graph, at) {
+        layers.push(at);
+        let constant_bias = matches!(graph.node(inputs[2]).source, Source::Constant(_));
+        at = inputs[0];
+        // Only the first layer may have a bias that is computed.
+        if !constant_bias || uses[at.index()] != 1 {
+            break;
+        }
+    }
+    layers.reverse();
+    // The first layers are the large ones: leave them out until the rest fits.
+    (0..layers.len().saturating_sub(1))
+        .map(|first| &layers[first..])
+        .find(|layers| fits(graph, layers, facts))
+        .map(<[_]>::to_vec)
+}
+
+/// A Dense whose kernel is a constant and whose own is not chosen by hand, with its inputs.
+fn dense(graph: &Graph, id: NodeId) -> Option<(&Dense, &[NodeId])> {
+    match operator(graph, id)? {
+        (Op::Dense(dense), inputs) if dense.kernel.is_none() => {
+            matches!(graph.node(inputs[1]).source, Source::Constant(_)).then_some((dense, inputs))
+        }
+        _ => None,
+    }
+}
+
+fn fits(graph: &Graph, layers: &[NodeId], facts: &DeviceFacts) -> bool {
+    let activations = activations(graph, layers);
+    let kernel = |layer: &NodeId| graph.node(graph.node(*layer).inputs[1]).ty.shape.sample();
+    let units: Vec<usize> = layers.iter().map(|layer| kernel(layer)[1]).collect();
+    Tower { activations, kernel: None }.fits(kernel(&layers[0])[0], &units, facts)
+}
+
+fn activations(graph: &Graph, layers: &[NodeId]) -> Vec<Option<Function>> {
+    let activation = |layer: &NodeId| match operator(graph, *layer) {
+        Some((Op::Dense(dense), _)) => dense.activation,
+        _ => None,
+    };
+    layers.iter().map(activation).collect()
+}
+
+fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, layers: &[NodeId]) -> Result<NodeId> {
+    let mut inputs = vec![graph.node(layers[0]).inputs[0]];
+    inputs.extend(layers.iter().flat_map(|layer| &graph.node(*layer).inputs[1..]));
+    let last = graph.node(layers[layers.len() - 1]);
+    rewrite.op(last, Tower { activations: activations(graph, layers), kernel: None }, &inputs)
+}

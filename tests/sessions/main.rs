@@ -1,0 +1,28 @@
+//! What sessions of one process share, how many threads use one, and when memory is given back. By counts.
+
+mod memory;
+mod opening;
+mod threads;
+
+use std::path::PathBuf;
+use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions};
+
+/// A recorded model; `None` where no GPU can be tested. With REQUIRE_GPU=1 one must be.
+fn model(name: &str) -> Option<Model> {
+    let found = !adapters().is_empty();
+    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
+    if !found {
+        eprintln!("skipped: no GPU adapter");
+        return None;
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name);
+    Some(Model::load(path, LoadOptions::default()).expect("the model loads"))
+}
+
+/// A session on the GPU. Tests that count pipelines take a preset each, because each is a device of its own.
+fn open(model: &Model, limits: LimitsPreset) -> Session {
+    let options =
+        SessionOptions { device: Device::Gpu, limits, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
+    Session::open_with(model, options).expect("the GPU opens")
+}

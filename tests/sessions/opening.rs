@@ -1,0 +1,50 @@
+//! A device is opened once and a pipeline made once, whoever asks and however many ask at once.
+
+use crate::{model, open};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Barrier};
+use tfjs_wgpu::Model;
+use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
+use tfjs_wgpu::plan::{Plan, Retain};
+
+/// The pipelines that the plan of a model on this device needs.
+fn distinct_pipelines(model: &Model, limits: LimitsPreset) -> u64 {
+    let gpu = Gpu::open(limits).expect("the GPU opens");
+    let plan = Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::Outputs).expect("a plan");
+    let dispatches = plan.dispatches(1).expect("dispatches");
+    let key =
+        |kernel: &tfjs_wgpu::kernel::Kernel| format!("{} {} {:?}", kernel.shader, kernel.entry_point, kernel.constants);
+    dispatches.iter().map(|dispatch| key(&dispatch.kernel)).collect::<BTreeSet<_>>().len() as u64
+}
+
+#[test]
+fn a_second_session_makes_no_pipelines() {
+    let Some(model) = model("wide_deep") else { return };
+    let limits = LimitsPreset::Mali;
+    let (first, second) = (open(&model, limits), open(&model, limits));
+    assert_eq!(first.timeline().counter("pipelines"), distinct_pipelines(&model, limits));
+    assert_eq!(second.timeline().counter("pipelines"), 0);
+    assert_eq!(
+        first.timeline().counter("weight_bytes_uploaded"),
+        second.timeline().counter("weight_bytes_uploaded"),
+        "weights belong to a session"
+    );
+    drop((first, second));
+    assert_eq!(open(&model, limits).timeline().counter("pipelines"), 0, "pipelines outlive the sessions");
+}
+
+#[test]
+fn sessions_that_open_at_once_make_each_pipeline_once() {
+    let Some(model) = model("wide_deep") else { return };
+    let limits = LimitsPreset::Adreno;
+    let together = Barrier::new(3);
+    let made: u64 = std::thread::scope(|scope| {
+        let open = || {
+            together.wait();
+            open(&model, limits).timeline().counter("pipelines")
+        };
+        let threads = [scope.spawn(open), scope.spawn(open), scope.spawn(open)];
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    assert_eq!(made, distinct_pipelines(&model, limits));
+}
