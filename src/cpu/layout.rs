@@ -128,10 +128,11 @@ impl Layout {
         let placed = node.inputs.iter().map(|id| homes[id.index()].owner == homes[index].owner).collect();
         let phase = if once { &mut self.once } else { &mut self.block };
         // What a step needs besides its output is free again behind it.
-        let mut taken = None;
-        let scratch = &mut |width: usize| {
-            let slot = *taken.insert(phase.take(Slot { dtype: DType::F32, width }));
-            Output { slot, dtype: DType::F32, once: true, offset: 0, stride: width, width }
+        let mut taken = Vec::new();
+        let scratch = &mut |width: usize, once: bool| {
+            let slot = phase.take(Slot { dtype: DType::F32, width });
+            taken.push(slot);
+            Output { slot, dtype: DType::F32, once, offset: 0, stride: width, width }
         };
         let request =
             steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch, scratch };

@@ -1,7 +1,7 @@
-//! Dense: the packed matrix product, its bias, and its activation.
+//! Dense and Tower: packed matrix products, each with its bias and its activation.
 
 use super::{Fast, Request, Step};
-use crate::cpu::frame::{Frame, Operand, Output};
+use crate::cpu::frame::{Frame, Operand, Output, Place};
 use crate::cpu::matrix::{Finish, Matrix};
 use crate::error::Result;
 use crate::ops::{self, Function};
@@ -25,6 +25,36 @@ pub(super) fn build(operator: &ops::Dense, request: &Request<'_>) -> Result<Fast
         function: operator.activation,
         output: request.output,
     })))
+}
+
+/// Layers one after the other.
+#[derive(Debug)]
+struct Tower(Vec<Dense>);
+
+pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<Fast> {
+    let once = request.output.once;
+    let rows: usize = request.types[0].shape.sample().split_last().map_or(1, |(_, before)| before.iter().product());
+    let mut x = request.operands[0].clone();
+    let mut layers = Vec::new();
+    for (layer, function) in operator.activations.iter().enumerate() {
+        let (kernel, bias) = (request.constant(1 + 2 * layer), request.operands[2 + 2 * layer].clone());
+        let (Some(kernel), true) = (kernel, bias.once) else { return Ok(None) };
+        let &[depth, units] = kernel.shape() else { return Ok(None) };
+        let matrix = Matrix::new(request.arch, kernel.as_f32()?, depth, units);
+        let width = rows * units;
+        let is_last = layer + 1 == operator.activations.len();
+        let output = if is_last { request.output } else { (request.scratch)(width, once) };
+        let place = if once { Place::Once(output.slot) } else { Place::Slot(output.slot) };
+        let next = Operand { place, dtype: output.dtype, width, once };
+        layers.push(Dense { x: std::mem::replace(&mut x, next), matrix, bias, function: *function, output });
+    }
+    Ok(Some(Box::new(Tower(layers))))
+}
+
+impl Step for Tower {
+    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+        self.0.iter().try_for_each(|layer| layer.run(frame))
+    }
 }
 
 impl Step for Dense {

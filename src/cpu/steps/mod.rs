@@ -39,8 +39,8 @@ pub(super) struct Request<'a> {
     pub(super) output: Output,
     pub(super) ty: &'a TensorType,
     pub(super) arch: Arch,
-    /// Gives one buffer of so many floats beside the output, for the time of the step.
-    pub(super) scratch: &'a mut dyn FnMut(usize) -> Output,
+    /// Gives a buffer beside the output for the time of the step: of so many floats for each row, or once.
+    pub(super) scratch: &'a mut dyn FnMut(usize, bool) -> Output,
 }
 
 impl Request<'_> {
@@ -87,12 +87,8 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Softmax(operator) => softmax::build(operator, &request),
-        Op::CategoryEncoding(_)
-        | Op::Elementwise(_)
-        | Op::PairDense(_)
-        | Op::PairwiseDot(_)
-        | Op::Reshape(_)
-        | Op::Tower(_) => None,
+        Op::Tower(operator) => dense::tower(operator, &mut request)?,
+        Op::CategoryEncoding(_) | Op::Reshape(_) => None,
     };
     Ok(Some(fast.unwrap_or_else(|| plain::build(request))))
 }

@@ -32,7 +32,7 @@ pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Res
     let part = |part: usize| Matrix::new(request.arch, &weights[part * depth * units..], depth, units);
     let (of_keys, of_query, of_products) = (part(0), part(1), part(2));
     let bias = weights[3 * depth * units..].to_vec();
-    let scratch = (request.scratch)(of_keys.panels.len() + units);
+    let scratch = (request.scratch)(of_keys.panels.len() + units, true);
     Ok(Some(Box::new(PairDense {
         keys: request.operands[0].clone(),
         query: request.operands[1].clone(),
@@ -100,7 +100,7 @@ pub(super) fn products(operator: &ops::PairwiseDot, request: &mut Request<'_>) -
     let sample = request.types[0].shape.sample();
     let (vectors, dim) = (sample[0], sample[1]);
     let panels = Panels::new(request.arch, dim, vectors);
-    let scratch = (request.scratch)(panels.len());
+    let scratch = (request.scratch)(panels.len(), true);
     let x = request.operands[0].clone();
     Box::new(PairwiseDot { x, kept: operator.keep * dim, panels, scratch, output: request.output })
 }
