@@ -158,11 +158,11 @@ impl Frame<'_> {
         T::of(data).and_then(|values| values.get(start..end)).ok_or_else(misfit)
     }
 
-    /// Has `compute` write the block's rows of `output`. It reads other values meanwhile, never this buffer.
+    /// Has `compute` write the block's rows of `output`. It may use other buffers meanwhile, never this one.
     pub(super) fn write<T: Element>(
         &mut self,
         output: &Output,
-        compute: impl FnOnce(&Frame<'_>, Rows<'_, T>) -> Result<()>,
+        compute: impl FnOnce(&mut Self, Rows<'_, T>) -> Result<()>,
     ) -> Result<()> {
         let rows = if output.once { 1 } else { self.rows };
         let mut values = std::mem::take(T::vec(&mut self.arena.buffers[output.slot]).ok_or_else(misfit)?);

@@ -86,7 +86,7 @@ fn split<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
     // Added and subtracted again, it leaves the nearest integer, which then stands in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts, of which the first has few bits, so that n times it is exact.
-    const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     let round = simd.splat_f32s(ROUND);
     let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), round);
     let n = simd.sub_f32s(shifted, round);

@@ -126,9 +126,19 @@ impl Layout {
         let types = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
         // A part that already stands in its columns is not copied.
         let placed = node.inputs.iter().map(|id| homes[id.index()].owner == homes[index].owner).collect();
-        let request = steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch };
         let phase = if once { &mut self.once } else { &mut self.block };
-        phase.steps.extend(steps::build(request)?);
+        // What a step needs besides its output is free again behind it.
+        let mut taken = Vec::new();
+        let scratch = &mut |width: usize, once: bool| {
+            let slot = phase.take(Slot { dtype: DType::F32, width });
+            taken.push(slot);
+            Output { slot, dtype: DType::F32, once, offset: 0, stride: width, width }
+        };
+        let request =
+            steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch, scratch };
+        let step = steps::build(request)?;
+        phase.free.extend(taken);
+        phase.steps.extend(step);
         Ok(())
     }
 

@@ -22,18 +22,16 @@ const PHASES: usize = 4;
 /// Weights that are multiplied with all rows before the next are looked at: they stay in the second level cache.
 const GROUP_BYTES: usize = 192 << 10;
 
-/// A weight matrix `[depth, units]`, packed.
+/// How the weights `[depth, units]` of a matrix stand in memory.
 #[derive(Debug)]
-pub(super) struct Matrix {
+pub(super) struct Panels {
     arch: Arch,
     depth: usize,
     units: usize,
     panels: Vec<Panel>,
-    weights: Vec<f32>,
-    /// The first weight at an address that is a multiple of the cache line.
-    aligned: usize,
     /// How many panels are multiplied with all rows at a time.
     group: usize,
+    lanes: usize,
 }
 
 /// Neighbouring columns of a matrix.
@@ -45,6 +43,24 @@ struct Panel {
     columns: usize,
     /// Vectors that hold the columns; what is over is 0.
     vectors: usize,
+}
+
+/// A weight matrix, packed.
+#[derive(Debug)]
+pub(super) struct Matrix {
+    pub(super) panels: Panels,
+    weights: Vec<f32>,
+    /// The first weight at an address that is a multiple of the cache line.
+    aligned: usize,
+}
+
+/// What is done with the sums of a product.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Finish<'a> {
+    /// Added to every row; nothing if empty.
+    pub(super) bias: &'a [f32],
+    /// Applied to what is then there, while it is in the first level cache.
+    pub(super) function: Option<Function>,
 }
 
 /// Lanes and vectors of a panel for a machine.
@@ -59,10 +75,8 @@ impl WithSimd for Measures {
     }
 }
 
-impl Matrix {
-    /// Packs `kernel`, row-major `[depth, units]`.
-    pub(super) fn new(arch: Arch, kernel: &[f32], depth: usize, units: usize) -> Matrix {
-        const LINE: usize = 64;
+impl Panels {
+    pub(super) fn new(arch: Arch, depth: usize, units: usize) -> Panels {
         let (lanes, most) = arch.dispatch(Measures);
         let mut panels = Vec::new();
         let mut start = 0;
@@ -72,42 +86,61 @@ impl Matrix {
             panels.push(Panel { start, column, columns, vectors });
             start += depth * vectors * lanes;
         }
-        let mut weights = vec![0.0; start + LINE / 4];
-        // Without a meaning for the answer: where alignment is not known, reads may cross lines.
-        let aligned = weights.as_ptr().align_offset(LINE).min(LINE / 4);
-        for panel in &panels {
-            let width = panel.vectors * lanes;
-            for k in 0..depth {
-                let to = aligned + panel.start + k * width;
-                let from = k * units + panel.column;
-                weights[to..to + panel.columns].copy_from_slice(&kernel[from..from + panel.columns]);
-            }
-        }
         let group = (GROUP_BYTES / (4 * depth * lanes * most).max(1)).max(1);
-        Matrix { arch, depth, units, panels, weights, aligned, group }
+        Panels { arch, depth, units, panels, group, lanes }
     }
 
-    /// `out[r, u] = f(bias[u] + Σₖ x[r, k] · kernel[k, u])` for `rows` rows; rows of `out` are `stride` apart. The
-    /// function is applied while the sums are in the first level cache.
+    /// The number of packed weights.
+    pub(super) fn len(&self) -> usize {
+        self.panels.last().map_or(0, |panel| panel.start + self.depth * panel.vectors * self.lanes)
+    }
+
+    /// Packs the matrix whose element `[k, u]` is `kernel[k · strides[0] + u · strides[1]]`.
+    pub(super) fn pack(&self, kernel: &[f32], strides: [usize; 2], weights: &mut [f32]) {
+        for panel in &self.panels {
+            let width = panel.vectors * self.lanes;
+            for k in 0..self.depth {
+                let line = &mut weights[panel.start + k * width..][..width];
+                let first = k * strides[0] + panel.column * strides[1];
+                if strides[1] == 1 {
+                    line[..panel.columns].copy_from_slice(&kernel[first..first + panel.columns]);
+                } else {
+                    let from = kernel[first..].iter().step_by(strides[1]);
+                    line[..panel.columns].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                }
+                line[panel.columns..].fill(0.0);
+            }
+        }
+    }
+
+    /// Calls `visit` for every line of packed weights, with its position along the depth.
+    pub(super) fn for_each_line(
+        &self,
+        weights: &mut [f32],
+        mut visit: impl FnMut(usize, std::ops::Range<usize>, &mut [f32]),
+    ) {
+        for panel in &self.panels {
+            let width = panel.vectors * self.lanes;
+            for k in 0..self.depth {
+                let range = panel.start + k * width..panel.start + (k + 1) * width;
+                visit(k, range.clone(), &mut weights[range]);
+            }
+        }
+    }
+
+    /// `out[r, u] = f(bias[u] + Σₖ x[r, k] · weights[k, u])` for `rows` rows; rows of `out` are `stride` apart.
     pub(super) fn multiply(
         &self,
+        weights: &[f32],
         x: &[f32],
         rows: usize,
-        bias: &[f32],
-        function: Option<Function>,
+        finish: Finish<'_>,
         out: &mut [f32],
         stride: usize,
     ) {
         if rows > 0 && self.units > 0 {
-            self.arch.dispatch(Multiply {
-                matrix: self,
-                x: &x[..rows * self.depth],
-                rows,
-                bias,
-                function,
-                out,
-                stride,
-            });
+            let x = &x[..rows * self.depth];
+            self.arch.dispatch(Multiply { panels: self, weights, x, rows, finish, out, stride });
         }
     }
 
@@ -120,12 +153,35 @@ impl Matrix {
     }
 }
 
+impl Matrix {
+    /// Packs `kernel`, row-major `[depth, units]`.
+    pub(super) fn new(arch: Arch, kernel: &[f32], depth: usize, units: usize) -> Matrix {
+        const LINE: usize = 64;
+        let panels = Panels::new(arch, depth, units);
+        let mut weights = vec![0.0; panels.len() + LINE / 4];
+        // Without a meaning for the answer: where alignment is not known, reads may cross lines.
+        let aligned = weights.as_ptr().align_offset(LINE).min(LINE / 4);
+        panels.pack(kernel, [units, 1], &mut weights[aligned..]);
+        Matrix { panels, weights, aligned }
+    }
+
+    /// The packed weights.
+    pub(super) fn weights(&self) -> &[f32] {
+        &self.weights[self.aligned..]
+    }
+
+    /// As [`Panels::multiply`].
+    pub(super) fn multiply(&self, x: &[f32], rows: usize, finish: Finish<'_>, out: &mut [f32], stride: usize) {
+        self.panels.multiply(self.weights(), x, rows, finish, out, stride);
+    }
+}
+
 struct Multiply<'a> {
-    matrix: &'a Matrix,
+    panels: &'a Panels,
+    weights: &'a [f32],
     x: &'a [f32],
     rows: usize,
-    bias: &'a [f32],
-    function: Option<Function>,
+    finish: Finish<'a>,
     out: &'a mut [f32],
     stride: usize,
 }
@@ -135,23 +191,18 @@ impl WithSimd for Multiply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Multiply { matrix, x, rows, bias, function, out, stride } = self;
-        for group in matrix.panels.chunks(matrix.group) {
+        let Multiply { panels, weights, x, rows, finish: Finish { bias, function }, out, stride } = self;
+        let depth = panels.depth;
+        for group in panels.panels.chunks(panels.group) {
             let mut row = 0;
             while row < rows {
                 let height = (rows - row).min(TILE_ROWS);
-                let x = &x[row * matrix.depth..(row + height) * matrix.depth];
+                let x = &x[row * depth..(row + height) * depth];
                 for panel in group {
-                    let start = matrix.aligned + panel.start;
-                    let weights = &matrix.weights[start..start + matrix.depth * panel.vectors * S::F32_LANES];
-                    let tile = Tile {
-                        x,
-                        depth: matrix.depth,
-                        bias: &bias[panel.column..panel.column + panel.columns],
-                        out: &mut out[row * stride + panel.column..],
-                        stride,
-                        columns: panel.columns,
-                    };
+                    let weights = &weights[panel.start..panel.start + depth * panel.vectors * S::F32_LANES];
+                    let bias = if bias.is_empty() { bias } else { &bias[panel.column..panel.column + panel.columns] };
+                    let out = &mut out[row * stride + panel.column..];
+                    let tile = Tile { x, depth, bias, out, stride, columns: panel.columns };
                     tile.compute(simd, weights, panel.vectors, height);
                 }
                 if let (Some(function), Some(first), Some(last)) = (function, group.first(), group.last()) {
@@ -203,6 +254,9 @@ impl Tile<'_> {
 
     #[inline(always)]
     fn start<S: Simd, const VECTORS: usize>(&self, simd: S) -> [S::f32s; VECTORS] {
+        if self.bias.is_empty() {
+            return [simd.splat_f32s(0.0); VECTORS];
+        }
         std::array::from_fn(|vector| {
             let columns = vector * S::F32_LANES..((vector + 1) * S::F32_LANES).min(self.columns);
             simd.partial_load_f32s(&self.bias[columns])

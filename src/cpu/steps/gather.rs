@@ -109,16 +109,19 @@ impl Gather {
             DType::I32 => Source::I32(frame.read(operand)?),
             DType::Bool => Source::Bool(frame.read(operand)?),
         };
-        let table = match feature.lookup.as_ref().and_then(|lookup| self.tables[lookup.table].as_ref()) {
-            Some(table) => table.as_f32()?,
-            None => &[],
+        let mut reader = Reader {
+            feature,
+            source,
+            step: if operand.once { 0 } else { operand.width },
+            table: &[],
+            table_rows: 0,
+            dim: 0,
         };
-        let dim = feature.lookup.as_ref().map_or(0, |lookup| self.operands[lookup.table].width);
-        let rows = feature.lookup.as_ref().and_then(|lookup| self.tables[lookup.table].as_ref());
-        let table_rows = rows.map_or(0, |table| table.shape()[0]);
-        // The width of a constant is all of its elements.
-        let dim = if table_rows == 0 { 0 } else { dim / table_rows };
-        Ok(Reader { feature, source, step: if operand.once { 0 } else { operand.width }, table, table_rows, dim })
+        if let Some(table) = feature.lookup.as_ref().and_then(|lookup| self.tables[lookup.table].as_ref()) {
+            let &[rows, dim] = table.shape() else { return Ok(reader) };
+            (reader.table, reader.table_rows, reader.dim) = (table.as_f32()?, rows, dim);
+        }
+        Ok(reader)
     }
 }
 

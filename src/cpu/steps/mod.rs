@@ -3,14 +3,14 @@
 //! A step has its operands resolved and its weights prepared. It reads rows that follow each other and writes rows that
 //! may stand in a wider one.
 
-mod activation;
 mod batch_dot;
-mod binary;
 mod copy;
 mod dense;
 mod elements;
+mod elementwise;
 mod gather;
 mod normalization;
+mod pairs;
 mod plain;
 mod reduce;
 mod softmax;
@@ -39,6 +39,8 @@ pub(super) struct Request<'a> {
     pub(super) output: Output,
     pub(super) ty: &'a TensorType,
     pub(super) arch: Arch,
+    /// Gives a buffer beside the output for the time of the step: of so many floats for each row, or once.
+    pub(super) scratch: &'a mut dyn FnMut(usize, bool) -> Output,
 }
 
 impl Request<'_> {
@@ -62,15 +64,16 @@ impl Request<'_> {
 type Fast = Option<Box<dyn Step>>;
 
 /// The step that computes an operator; none where its operands stand where they belong already.
-pub(super) fn build(request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
+pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
     let fast: Fast = match request.op {
         Op::Concatenate(operator) => return Ok(copy::concatenate(operator, &request)),
-        Op::Activation(operator) => activation::build(operator, &request),
+        Op::Activation(operator) => Some(elementwise::activation(operator, &request)),
         Op::BatchDot(operator) => batch_dot::build(operator, &request),
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
-        Op::Binary(operator) => binary::build(operator, &request),
+        Op::Binary(operator) => elementwise::binary(operator, &request),
         Op::Cast(_) => Some(elements::cast(&request)),
-        Op::Dense(_) => dense::build(&request)?,
+        Op::Dense(operator) => dense::build(operator, &request)?,
+        Op::Elementwise(operator) => Some(elementwise::chain(operator, &request)),
         Op::Embedding(operator) => gather::embedding(operator, &request),
         Op::Expand(_) => Some(copy::expand(&request)),
         Op::Gather(operator) => gather::gather(operator, &request),
@@ -78,16 +81,14 @@ pub(super) fn build(request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::LayerNormalization(operator) => normalization::layer(operator, &request),
         Op::MaskedMean(_) => reduce::masked_mean(&request),
         Op::NotEqual(operator) => Some(elements::not_equal(operator, &request)),
+        Op::PairDense(operator) => pairs::dense(operator, &mut request)?,
+        Op::PairwiseDot(operator) => Some(pairs::products(operator, &mut request)),
         Op::Permute(operator) => Some(copy::permute(operator, &request)),
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Softmax(operator) => softmax::build(operator, &request),
-        Op::CategoryEncoding(_)
-        | Op::Elementwise(_)
-        | Op::PairDense(_)
-        | Op::PairwiseDot(_)
-        | Op::Reshape(_)
-        | Op::Tower(_) => None,
+        Op::Tower(operator) => dense::tower(operator, &mut request)?,
+        Op::CategoryEncoding(_) | Op::Reshape(_) => None,
     };
     Ok(Some(fast.unwrap_or_else(|| plain::build(request))))
 }

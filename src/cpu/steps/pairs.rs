@@ -1,0 +1,125 @@
+//! PairDense and PairwiseDot: matrix products whose weights are made for each sample.
+
+use super::{Fast, Request, Step};
+use crate::cpu::frame::{Frame, Operand, Output};
+use crate::cpu::matrix::{Finish, Matrix, Panels};
+use crate::cpu::vector::vectorised;
+use crate::error::Result;
+use crate::ops::{self, Function};
+use pulp::Arch;
+
+/// Keys times `Wk + q ∘ Wp`, and a bias that the query gives.
+#[derive(Debug)]
+struct PairDense {
+    keys: Operand,
+    query: Operand,
+    of_keys: Matrix,
+    of_query: Matrix,
+    of_products: Matrix,
+    bias: Vec<f32>,
+    function: Option<Function>,
+    /// The weights of a sample, then its bias.
+    scratch: Output,
+    output: Output,
+    arch: Arch,
+}
+
+pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Result<Fast> {
+    let Some(weights) = request.constant(2) else { return Ok(None) };
+    let units = weights.shape()[1];
+    let depth = request.operands[1].width;
+    let weights = weights.as_f32()?;
+    let part = |part: usize| Matrix::new(request.arch, &weights[part * depth * units..], depth, units);
+    let (of_keys, of_query, of_products) = (part(0), part(1), part(2));
+    let bias = weights[3 * depth * units..].to_vec();
+    let scratch = (request.scratch)(of_keys.panels.len() + units, true);
+    Ok(Some(Box::new(PairDense {
+        keys: request.operands[0].clone(),
+        query: request.operands[1].clone(),
+        of_keys,
+        of_query,
+        of_products,
+        bias,
+        function: operator.activation,
+        scratch,
+        output: request.output,
+        arch: request.arch,
+    })))
+}
+
+impl Step for PairDense {
+    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+        frame.write::<f32>(&self.scratch, |frame, mut scratch| {
+            let panels = &self.of_keys.panels;
+            let (weights, bias) = scratch.row(0).split_at_mut(panels.len());
+            frame.write::<f32>(&self.output, |frame, mut rows| {
+                let (keys, queries) = (frame.read::<f32>(&self.keys)?, frame.read::<f32>(&self.query)?);
+                let of = |operand: &Operand, row: usize| if operand.once { 0 } else { row * operand.width };
+                let steps = self.keys.width / panels.depth().max(1);
+                for (row, out) in rows.iter().enumerate() {
+                    if row == 0 || !self.query.once {
+                        let query = &queries[of(&self.query, row)..][..self.query.width];
+                        let finish = Finish { bias: &self.bias, function: None };
+                        self.of_query.multiply(query, 1, finish, bias, panels.units());
+                        vectorised(self.arch, || self.combine(query, weights));
+                    }
+                    let keys = &keys[of(&self.keys, row)..][..self.keys.width];
+                    let finish = Finish { bias, function: self.function };
+                    panels.multiply(weights, keys, steps, finish, out, panels.units());
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+impl PairDense {
+    /// `Wk + q ∘ Wp`
+    #[inline(always)]
+    fn combine(&self, query: &[f32], weights: &mut [f32]) {
+        let (of_keys, of_products) = (self.of_keys.weights(), self.of_products.weights());
+        self.of_keys.panels.for_each_line(weights, |k, range, line| {
+            let parts = of_keys[range.clone()].iter().zip(&of_products[range]);
+            line.iter_mut().zip(parts).for_each(|(to, (key, product))| *to = key + query[k] * product);
+        });
+    }
+}
+
+/// Some vectors, and the products of all.
+#[derive(Debug)]
+struct PairwiseDot {
+    x: Operand,
+    /// Elements that are copied.
+    kept: usize,
+    panels: Panels,
+    scratch: Output,
+    output: Output,
+}
+
+pub(super) fn products(operator: &ops::PairwiseDot, request: &mut Request<'_>) -> Box<dyn Step> {
+    let sample = request.types[0].shape.sample();
+    let (vectors, dim) = (sample[0], sample[1]);
+    let panels = Panels::new(request.arch, dim, vectors);
+    let scratch = (request.scratch)(panels.len(), true);
+    let x = request.operands[0].clone();
+    Box::new(PairwiseDot { x, kept: operator.keep * dim, panels, scratch, output: request.output })
+}
+
+impl Step for PairwiseDot {
+    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+        frame.write::<f32>(&self.scratch, |frame, mut scratch| {
+            let weights = scratch.row(0);
+            frame.write::<f32>(&self.output, |frame, mut rows| {
+                let x = frame.read::<f32>(&self.x)?;
+                let (depth, vectors) = (self.panels.depth(), self.panels.units());
+                for (out, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {
+                    let (kept, products) = out.split_at_mut(self.kept);
+                    kept.copy_from_slice(&x[..self.kept]);
+                    self.panels.pack(x, [1, depth], weights);
+                    self.panels.multiply(weights, x, vectors, Finish::default(), products, vectors);
+                }
+                Ok(())
+            })
+        })
+    }
+}
