@@ -1,6 +1,5 @@
-// Assembles rows from many sources: one row of workgroups a block of columns, one invocation up to four neighbouring
-// columns of one row. What varies between blocks is the same for a whole workgroup, and what a plan does without is
-// switched off by overrides, because drivers on a CPU compute both sides of a branch. See src/ops/gather.rs.
+// Assembles rows from many sources: one invocation up to four neighbouring columns of one row. What a plan does without
+// is switched off by overrides, because drivers on a CPU compute both sides of a branch. See src/ops/gather.rs.
 
 // `span` columns follow each other in one row of a table, or in a source; four of them are read at once.
 struct Block {
@@ -10,8 +9,8 @@ struct Block {
     first_record: u32,
     records: u32,
     combine: u32,
-    padding0: u32,
-    padding1: u32,
+    first_quad: u32,
+    span_quads: u32,
 }
 
 // Columns read from one source. `table` is an offset in words; a record without a table has 0 `table_rows`.
@@ -29,8 +28,8 @@ struct Record {
 struct Params {
     rows: u32,
     width: u32,
-    padding0: u32,
-    padding1: u32,
+    row_quads: u32,
+    blocks_used: u32,
     blocks: array<Block, 64>,
     records: array<Record, 64>,
 }
@@ -43,6 +42,8 @@ override unpacks: bool;
 override pools: bool;
 override maximizes: bool;
 override combines: bool;
+// Whether neighbouring invocations take neighbouring rows, and not neighbouring columns of one.
+override rows_first: bool;
 
 const COMPUTED = 1u;
 const FLOATS = 2u;
@@ -166,18 +167,26 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let block = params.blocks[workgroup.y];
-    // Quads of a span, of a row.
-    let span_quads = (block.span + 3u) / 4u;
-    let row_quads = block.width / block.span * span_quads;
-    let quad = (workgroup.z * workgroups.x + workgroup.x) * 64u + lane;
-    if quad >= params.rows * row_quads {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.rows * params.row_quads {
         return;
     }
-    let row = quad / row_quads;
-    let rest = quad - row * row_quads;
-    let span = rest / span_quads;
-    let offset = (rest - span * span_quads) * 4u;
+    let major = index / select(params.row_quads, params.rows, rows_first);
+    let minor = index - major * select(params.row_quads, params.rows, rows_first);
+    let row = select(major, minor, rows_first);
+    let quad = select(minor, major, rows_first);
+    // The last block that begins at this quad or before it.
+    var at_block = 0u;
+    for (var step = 32u; step > 0u; step /= 2u) {
+        let next = at_block + step;
+        if next < params.blocks_used && params.blocks[min(next, 63u)].first_quad <= quad {
+            at_block = next;
+        }
+    }
+    let block = params.blocks[at_block];
+    let rest = quad - block.first_quad;
+    let span = rest / block.span_quads;
+    let offset = (rest - span * block.span_quads) * 4u;
     let column = span * block.span + offset;
     let count = min(4u, block.span - offset);
     var value = feature(params.records[block.first_record], row, column, count);

@@ -23,7 +23,7 @@ fn neighbours(sample: u32, first: u32) -> vec4<u32> {
     return (vec4(sample * params.vectors) + vectors) * params.dim;
 }
 
-fn read(at: vec4<u32>, k: u32) -> vec4<f32> {
+fn elements(at: vec4<u32>, k: u32) -> vec4<f32> {
     return vec4(input[at.x + k], input[at.y + k], input[at.z + k], input[at.w + k]);
 }
 
@@ -74,8 +74,8 @@ fn main(
     var row2 = vec4(0.0);
     var row3 = vec4(0.0);
     for (var k = 0u; k < params.dim; k++) {
-        let l = read(lefts, k);
-        let r = read(rights, k);
+        let l = elements(lefts, k);
+        let r = elements(rights, k);
         row0 += l.x * r;
         row1 += l.y * r;
         row2 += l.z * r;

@@ -60,7 +60,7 @@ const MAX_LAYERS: usize = 8;
 const QUADS: usize = 1022;
 
 /// Products for each row, and for each dispatch saved, up to which a tower loses little on a software GPU.
-const SOFTWARE_PRODUCTS: usize = 10_000;
+const SOFTWARE_PRODUCTS: usize = 4_500;
 
 /// Products for each row up to which the kernels, which every group of rows reads again, stay in a phone's cache. Not
 /// measured.

@@ -97,6 +97,7 @@ fn json() {
         "model",
         "device",
         "input",
+        "pipeline",
         "batch",
         "right",
         "outputs",

@@ -5,7 +5,7 @@ use super::super::operator::{KernelRequest, expect_loops, word};
 use super::{Block, Combine, Feature, Gather, Lookup, Pooling};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    Binding, BufferId, HALF, Kernel, MAX_WORKGROUPS_PER_DIMENSION, Packing, Region, SPECIAL, Shader, WORKGROUP_SIZE, params, shader,
+    Binding, BufferId, GRID, HALF, Kernel, Packing, Region, SPECIAL, Shader, invocations, params, shader,
 };
 use crate::tensor::DType;
 
@@ -23,14 +23,14 @@ params! {
     GatherParams {
         rows: u32,
         width: u32,
-        padding0: u32,
-        padding1: u32,
+        row_quads: u32,
+        blocks_used: u32,
         blocks: [[u32; BLOCK_WORDS]; MAX_BLOCKS],
         records: [[u32; RECORD_WORDS]; MAX_BLOCKS],
     }
 }
 
-pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [SPECIAL, HALF])];
+pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [GRID, SPECIAL, HALF])];
 
 /// Blocks that one dispatch writes.
 #[derive(Default)]
@@ -91,27 +91,28 @@ fn computed_source(block: &Block, request: &KernelRequest<'_>) -> Result<Option<
 fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Result<Kernel> {
     let rows = request.output.shape[0];
     let mut params = GatherParams { rows: word(rows)?, width: word(gather.width)?, ..bytemuck::Zeroable::zeroed() };
-    let (mut next, mut most_quads) = (0, 0);
+    let (mut next, mut quads) = (0, 0);
     for (index, block) in group.blocks.iter().enumerate() {
-        expect_loops(request, block.features.iter().map(|feature| feature.steps + 1).sum())?;
+        expect_loops(request, block.features.iter().map(|feature| feature.steps + 1).sum::<usize>() + 6)?;
         let span = span(block, request);
-        most_quads = most_quads.max(block.width / span * span.div_ceil(4));
         let combine = match block.combine {
             Combine::Sum => 0,
             Combine::Product => 1,
             Combine::FactorizationMachine => 2,
         };
         let (column, width, features) = (word(block.column)?, word(block.width)?, word(block.features.len())?);
-        params.blocks[index] = [column, width, word(span)?, word(next)?, features, combine, 0, 0];
+        let span_quads = span.div_ceil(4);
+        let [first_quad, span_quads_word] = [word(quads)?, word(span_quads)?];
+        params.blocks[index] =
+            [column, width, word(span)?, word(next)?, features, combine, first_quad, span_quads_word];
+        quads += block.width / span * span_quads;
         for feature in &block.features {
             params.records[next] = record(feature, request)?;
             next += 1;
         }
     }
-    let chunks = (rows * most_quads).div_ceil(WORKGROUP_SIZE as usize);
-    let layers = chunks.div_ceil(MAX_WORKGROUPS_PER_DIMENSION as usize).max(1);
-    let workgroups = [word(chunks.div_ceil(layers))?, word(group.blocks.len())?, word(layers)?];
-    let mut kernel = Kernel::new("gather", &params, 0, workgroups);
+    (params.row_quads, params.blocks_used) = (word(quads)?, word(group.blocks.len())?);
+    let mut kernel = Kernel::new("gather", &params, 0, invocations(rows * quads));
     for (constant, occurs) in traits(group, request) {
         kernel = kernel.constant(constant, f64::from(occurs));
     }
@@ -121,7 +122,7 @@ fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Re
 }
 
 /// What the shader must be able to do for a group, by the names of its constants.
-fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, bool); 7] {
+fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, bool); 8] {
     let features = || group.blocks.iter().flat_map(|block| &block.features);
     let lookup = |is: &dyn Fn(&Feature, &Lookup) -> bool| {
         features().any(|feature| feature.lookup.as_ref().is_some_and(|lookup| is(feature, lookup)))
@@ -134,6 +135,9 @@ fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, boo
         ("unpacks", lookup(&|_, lookup| request.places[lookup.table].packing != Packing::Words)),
         ("pools", lookup(&|_, lookup| lookup.pooling != Pooling::Flatten)),
         ("maximizes", lookup(&|_, lookup| lookup.pooling == Pooling::Maximum)),
+        // Neighbours that take the same columns take the same branches, which is what counts on software; on hardware
+        // it is that they write neighbouring words.
+        ("rows_first", request.device.software),
         ("combines", group.blocks.iter().any(|block| block.features.len() > 1 || block.combine != Combine::Sum)),
     ]
 }
