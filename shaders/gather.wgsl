@@ -96,19 +96,18 @@ fn table_value(record: Record, element: u32) -> f32 {
     return bitcast<f32>(tables[record.table + element]);
 }
 
-// Four neighbouring elements of the row that a word names; those from the count on repeat the last.
+// Four neighbouring elements of the row that a word names, or zeros; without a branch, because the lanes of a software
+// GPU rarely agree. The row is in the table either way.
 fn looked_up(record: Record, value: u32, columns: vec4<u32>) -> vec4<f32> {
     let row = table_row(record, value);
-    if row >= record.table_rows {
-        return vec4(0.0);
-    }
-    let at = vec4(row * record.dim) + columns;
-    return vec4(
+    let at = vec4(min(row, record.table_rows - 1u) * record.dim) + columns;
+    let values = vec4(
         table_value(record, at.x),
         table_value(record, at.y),
         table_value(record, at.z),
         table_value(record, at.w),
     );
+    return select(vec4(0.0), values, row < record.table_rows);
 }
 
 fn maximum_quad(left: vec4<f32>, right: vec4<f32>) -> vec4<f32> {
@@ -134,10 +133,9 @@ fn pooled(record: Record, first: u32, columns: vec4<u32>) -> vec4<f32> {
     let bits = select(0xffffffffu, 0x7fffffffu, (record.flags & FLOATS) != 0u);
     for (var step = 0u; step < record.steps; step++) {
         let value = word(record, first + step);
-        if record.pooling != MASKED_MEAN || (value & bits) != 0u {
-            sum += looked_up(record, value, columns);
-            kept += 1.0;
-        }
+        let keeps = record.pooling != MASKED_MEAN || (value & bits) != 0u;
+        sum += select(vec4(0.0), looked_up(record, value, columns), keeps);
+        kept += select(0.0, 1.0, keeps);
     }
     if record.pooling == MEAN || record.pooling == MASKED_MEAN {
         return sum / kept;
