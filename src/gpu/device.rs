@@ -34,6 +34,8 @@ impl Gpu {
             label: Some("tfjs-wgpu"),
             required_features: preset.features(adapter.features()),
             required_limits: preset.limits(&adapter.limits()),
+            // Small blocks. Models are small next to wgpu's large ones, which some drivers fill with zeros at once.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|cause| {

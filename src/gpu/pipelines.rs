@@ -5,14 +5,13 @@ use super::pipeline_cache::DiskCache;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::ops;
+use crate::timeline::Timeline;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-
-use crate::timeline::Timeline;
 
 /// Threads that make pipelines at once. Phones have four fast cores.
 const MAX_THREADS: usize = 4;
@@ -184,16 +183,13 @@ fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Check
     if checks == Checks::Checked {
         return gpu.device.create_shader_module(descriptor);
     }
-    let mut unchecked = wgpu::ShaderRuntimeChecks::checked();
-    unchecked.bounds_checks = false;
-    unchecked.force_loop_bounding = false;
-    // SAFETY: no shader may leave its buffers or loop for ever. All of them are files of this crate. They index by
-    // parameters that the plan made for the buffers it binds, and an index that is data, an id, is compared with the
-    // table before it is used. Loops count up to a parameter. Tests run every kernel with checks and guard words.
-    // Division is still checked: a parameter may be zero where no element is computed.
+    // SAFETY: no shader may leave its buffers, divide by zero or loop for ever. All of them are files of this crate.
+    // They index by parameters that the plan made for the buffers it binds, and an index that is data, an id, is
+    // compared with the table before it is used. Sizes that they divide by are zero only where there is no element, and
+    // then they return first. Loops count up to a parameter. Tests run every kernel with checks and guard words.
     #[allow(unsafe_code)]
     unsafe {
-        gpu.device.create_shader_module_trusted(descriptor, unchecked)
+        gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
     }
 }
 

@@ -2,15 +2,17 @@
 
 use crate::{model, open};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use tfjs_wgpu::Model;
 use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 
 /// The pipelines that the plan of a model on this device needs.
 fn distinct_pipelines(model: &Model, limits: LimitsPreset) -> u64 {
     let gpu = Gpu::open(limits).expect("the GPU opens");
-    let plan = Plan::new(Arc::clone(model.graph()), gpu.facts(), Retain::Outputs).expect("a plan");
+    let graph = Pipeline::default().run(model.graph(), gpu.facts()).expect("a graph");
+    let plan = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan");
     let dispatches = plan.dispatches(1).expect("dispatches");
     let key =
         |kernel: &tfjs_wgpu::kernel::Kernel| format!("{} {} {:?}", kernel.shader, kernel.entry_point, kernel.constants);
