@@ -25,7 +25,7 @@ impl WithSimd for Apply<'_> {
             Function::Relu { max_value, negative_slope, threshold } => {
                 let (slope, threshold) = (splat(negative_slope), splat(threshold));
                 let max = splat(max_value.unwrap_or(0.0).max(0.0));
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let mut upper = x;
                     if max_value.is_some() {
                         // Comparisons, because the largest and smallest of NaN differ between machines.
@@ -38,35 +38,35 @@ impl WithSimd for Apply<'_> {
                     simd.select_f32s(simd.less_than_or_equal_f32s(x, threshold), lower, upper)
                 });
             }
-            Function::Sigmoid => map(simd, values, |x| sigmoid(simd, x)),
-            Function::Swish => map(simd, values, |x| simd.mul_f32s(x, sigmoid(simd, x))),
+            Function::Sigmoid => map!(simd, values, |x| sigmoid(simd, x)),
+            Function::Swish => map!(simd, values, |x| simd.mul_f32s(x, sigmoid(simd, x))),
             Function::GeluTanh => {
                 // (1 + tanh u) / 2 = sigmoid(2u).
                 let scale = splat((8.0 / std::f64::consts::PI).sqrt() as f32);
                 let cubic = splat(0.044715);
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let inner = simd.mul_add_e_f32s(simd.mul_f32s(cubic, simd.mul_f32s(x, x)), x, x);
                     simd.mul_f32s(x, sigmoid(simd, simd.mul_f32s(scale, inner)))
                 });
             }
-            Function::Tanh => map(simd, values, |x| tanh(simd, x)),
+            Function::Tanh => map!(simd, values, |x| tanh(simd, x)),
             Function::Elu { alpha } => {
                 let alpha = splat(alpha);
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let lower = simd.mul_f32s(alpha, exp_minus_one(simd, x));
                     simd.select_f32s(simd.less_than_f32s(zero, x), x, lower)
                 });
             }
             Function::HardSigmoid => {
                 let (slope, half) = (splat(0.2), splat(0.5));
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let y = simd.mul_add_e_f32s(slope, x, half);
                     let y = simd.select_f32s(simd.less_than_f32s(y, zero), zero, y);
                     simd.select_f32s(simd.less_than_f32s(one, y), one, y)
                 });
             }
             Function::Softsign => {
-                map(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
+                map!(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
             }
             Function::Selu | Function::Softplus | Function::Gelu | Function::Mish | Function::Exponential => {
                 for value in values {

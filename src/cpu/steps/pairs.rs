@@ -61,7 +61,7 @@ impl Step for PairDense {
                         let query = &queries[of(&self.query, row)..][..self.query.width];
                         let finish = Finish { bias: &self.bias, function: None };
                         self.of_query.multiply(query, 1, finish, bias, panels.units());
-                        vectorised(self.arch, || self.combine(query, weights));
+                        vectorised!(self.arch, self.combine(query, weights));
                     }
                     let keys = &keys[of(&self.keys, row)..][..self.keys.width];
                     let finish = Finish { bias, function: self.function };
