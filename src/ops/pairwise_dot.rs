@@ -2,7 +2,9 @@
 //!
 //! `output[n, :] = [x[n, 0..keep, :] …, Σ_d x[n, i, d] · x[n, j, d] …]` for all `i`, `j` in row-major order; `x: [N, F,
 //! D]`, output `[N, keep · D + F · F]`. In Keras: Concatenate of the first vectors and the flattened Dot of a stack with
-//! itself over its last axis.
+//! itself over its last axis. As a triangle, only the products with `i ≤ j` follow each other, `F · (F + 1) / 2` of
+//! them: the others are equal to these, and a Dense that reads both is as well served by one with the sum of their
+//! weights.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
@@ -14,11 +16,22 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 pub struct PairwiseDot {
     /// How many of the vectors stand before the products.
     pub keep: usize,
+    /// Whether products with `i > j`, which equal those with `i < j`, are left out.
+    pub triangle: bool,
 }
 
 params! {
     /// `Params` of `shaders/pairwise_dot.wgsl`.
-    PairwiseDotParams { count: u32, vectors: u32, dim: u32, kept: u32 }
+    PairwiseDotParams {
+        samples: u32,
+        vectors: u32,
+        dim: u32,
+        kept: u32,
+        width: u32,
+        triangle: u32,
+        padding0: u32,
+        padding1: u32,
+    }
 }
 
 pub(super) const SHADERS: &[Shader] = &[shader!("pairwise_dot", PairwiseDotParams, fragments: [GRID])];
@@ -26,7 +39,10 @@ pub(super) const SHADERS: &[Shader] = &[shader!("pairwise_dot", PairwiseDotParam
 impl PairwiseDot {
     /// The elements of one row that are copied, and those of the whole row.
     fn widths(&self, vectors: usize, dim: usize) -> Result<(usize, usize)> {
-        let products = vectors.checked_mul(vectors);
+        let products = match self.triangle {
+            true => vectors.checked_mul(vectors + 1).map(|products| products / 2),
+            false => vectors.checked_mul(vectors),
+        };
         let kept = self.keep.checked_mul(dim);
         kept.zip(products.and_then(|products| products.checked_add(kept?)))
             .ok_or_else(|| Error::limit(format!("{vectors} vectors have too many pairs")))
@@ -40,8 +56,8 @@ impl PairwiseDot {
         let mut output = Vec::with_capacity(rows * width);
         for row in values.chunks(vectors * dim).take(rows) {
             output.extend_from_slice(&row[..kept]);
-            for left in row.chunks(dim) {
-                for right in row.chunks(dim) {
+            for (i, left) in row.chunks(dim).enumerate() {
+                for right in row.chunks(dim).skip(if self.triangle { i } else { 0 }) {
                     let products = left.iter().zip(right).map(|(&l, &r)| term(f64::from(l) * f64::from(r)));
                     output.push(products.sum::<f64>() as f32);
                 }
@@ -75,12 +91,23 @@ impl Operator for PairwiseDot {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let (vectors, dim) = (request.inputs[0].shape[1], request.inputs[0].shape[2]);
-        expect_loops(request, dim)?;
-        word(request.inputs[0].len())?;
-        let count = request.output.len();
-        let kept = word(self.keep * dim)?;
-        let params = PairwiseDotParams { count: word(count)?, vectors: word(vectors)?, dim: word(dim)?, kept };
-        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(count))])
+        // Summing, storing four rows of four, and copying.
+        expect_loops(request, dim + 4 * 4 + self.keep * dim)?;
+        word(request.inputs[0].len().max(request.output.len()))?;
+        let samples = request.output.shape[0];
+        let (kept, width) = self.widths(vectors, dim)?;
+        let params = PairwiseDotParams {
+            samples: word(samples)?,
+            vectors: word(vectors)?,
+            dim: word(dim)?,
+            kept: word(kept)?,
+            width: word(width)?,
+            triangle: u32::from(self.triangle),
+            padding0: 0,
+            padding1: 0,
+        };
+        let tiles = vectors.div_ceil(8) * 2;
+        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(samples * tiles / 2 * (tiles + 1)))])
     }
 
     /// Of the products; the vectors themselves are copied ([`Operator::allowance`]).
@@ -104,6 +131,6 @@ impl Operator for PairwiseDot {
 
     fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
         let (vectors, dim) = (inputs[0].shape[1], inputs[0].shape[2]);
-        2 * (output.shape[0] * vectors * vectors * dim) as u64
+        (output.shape[0] * vectors * (vectors + 1) * dim) as u64
     }
 }

@@ -7,13 +7,24 @@
 //!
 //! Values stay in workgroup memory between the layers. Within a layer it works as Dense does by blocks of 4 × 4, or of
 //! 1 × 4 where there are fewer than 4 rows. On hardware a workgroup takes its rows through the layers together
-//! ([`TowerKernel::Together`]). On software each invocation takes its rows alone ([`TowerKernel::Alone`]), as many as
-//! memory has room for: a barrier costs such a driver more than a small layer, and what lives across one is kept in
+//! ([`TowerKernel::Together`]). On software each invocation takes its rows alone ([`TowerKernel::Alone`]), if memory has
+//! room for some to do so: a barrier costs such a driver more than a small layer, and what lives across one is kept in
 //! memory, sums too.
 //!
-//! What a tower saves is a dispatch for each layer but one, which is most of a small layer's time where there are few
-//! rows. What it costs on software is idle lanes, so only small towers fit there.
-//! `cargo bench --bench towers` measures it.
+//! A tower saves a dispatch for each layer but one. On software it costs idle lanes or barriers, so only small towers
+//! fit there. Time as a tower ÷ time layer by layer, a whole prediction, least of 40 in turns, two cores of an x86-64
+//! server, llvmpipe (Mesa 22.3.6) / SwiftShader (Chromium 156); the spread of the least is some 10 % (`cargo bench
+//! --bench dense`, `--units` and `--depth` set the layers):
+//!
+//! | layers | 1 row | 32 rows | 256 rows |
+//! |---|---|---|---|
+//! | 64 → 32 → 16 → 1, alone | 0.7 / 1.4 | 0.9 / 1.4 | 0.9 / 1.5 |
+//! | 128 → 64 → 1, alone | 1.2 / 1.7 | 1.2 / 1.1 | 1.3 / 1.2 |
+//! | 128 → 64 → 1, together | 1.1 / 1.5 | 1.4 / 2.3 | 2.0 / 2.7 |
+//! | 240 → 256 → 128 → 64 → 1, together | 0.8 / 1.1 | 1.3 / 1.1 | 1.6 / 1.2 |
+//!
+//! So on software it pays for very small layers at most; what [`Tower::fits`] allows there loses under 0.3 ms at 256
+//! rows and under 0.06 ms at 1. Not measured on hardware.
 
 use super::activation::Function;
 use super::dense::Dense;
@@ -48,8 +59,7 @@ const MAX_LAYERS: usize = 8;
 /// Quads of values that a workgroup keeps: what fits the 16 352 bytes that every phone has.
 const QUADS: usize = 1022;
 
-/// Products for each row, and for each dispatch saved, up to which a software GPU loses no more at many rows than it
-/// wins at few.
+/// Products for each row, and for each dispatch saved, up to which a tower loses little on a software GPU.
 const SOFTWARE_PRODUCTS: usize = 10_000;
 
 /// Products for each row up to which the kernels, which every group of rows reads again, stay in a phone's cache. Not
@@ -80,8 +90,8 @@ impl Tower {
         Tower { activations, kernel: None }
     }
 
-    /// Whether a tower of this depth and these units can be computed in one dispatch on a device, and is no slower
-    /// than its layers one by one.
+    /// Whether a tower of this depth and these units can be computed in one dispatch on a device, and loses little or
+    /// nothing against its layers one by one.
     ///
     /// It can if it has 2 to 8 layers, the units of all but the last are multiples of 4, no more than two functions
     /// occur (several rectifiers count as one unless some are clipped), and 4 rows of what two neighbouring layers
@@ -131,6 +141,15 @@ impl Tower {
             1 + pieces * (1 + depth / 4 + depth % 4 + rows * (1 + width))
         });
         (share.rows * depth.div_ceil(4)).div_ceil(step) + steps.sum::<usize>()
+    }
+}
+
+impl TowerKernel {
+    /// For so many quads of values a row. Fewer than 4 invocations alone would leave most of a vector idle, and more
+    /// than a barrier costs.
+    fn choose(row_quads: usize, facts: &DeviceFacts) -> TowerKernel {
+        let four_have_room = 4 * 4 * row_quads <= QUADS;
+        if facts.software && four_have_room { TowerKernel::Alone } else { TowerKernel::Together }
     }
 }
 
@@ -218,8 +237,8 @@ impl Operator for Tower {
         let depth = request.inputs[1].shape[0];
         let leading = request.output.shape.len() - 1;
         let rows: usize = request.output.shape[..leading].iter().product();
-        let for_device = if request.device.software { TowerKernel::Alone } else { TowerKernel::Together };
         let [even, odd] = widths(depth, &units);
+        let for_device = TowerKernel::choose(even + odd, request.device);
         let share = Share::choose(self.kernel.unwrap_or(for_device), rows, even + odd);
         let Some(share) = share.filter(|_| self.is_computable(depth, &units)) else {
             return Err(Error::limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
@@ -343,5 +362,9 @@ mod tests {
         assert_eq!(choose(TowerKernel::Alone, 256, 128, &[64, 1]), Some((4, 4)));
         assert_eq!(choose(TowerKernel::Alone, 3, 128, &[64, 1]), Some((1, 8)));
         assert_eq!(choose(TowerKernel::Alone, 256, 1020, &[4, 1]), None);
+        let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
+        assert_eq!(TowerKernel::choose(48, &software), TowerKernel::Alone);
+        assert_eq!(TowerKernel::choose(124, &software), TowerKernel::Together);
+        assert_eq!(TowerKernel::choose(48, &DeviceFacts::FLOOR), TowerKernel::Together);
     }
 }

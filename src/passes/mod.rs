@@ -77,6 +77,7 @@ const FUSED: &[Pass] = &[
     |graph, _| shared::split_dense(graph),
     |graph, _| pair_dense::split(graph),
     |graph, _| pairwise_dot::fuse(graph),
+    |graph, _| pairwise_dot::fold(graph),
     gather::gather,
     tower::fuse,
     |graph, _| elementwise::fuse(graph),

@@ -1,9 +1,13 @@
-//! Recognises the interaction of DLRM: the first vectors of a stack joined with the products of all its pairs.
+//! Recognises the interaction of DLRM, the first vectors of a stack joined with the products of all its pairs, and
+//! leaves out the half of the products that equals the other.
 
-use super::rewrite::{operator, rewrite};
+use super::rewrite::{operator, rewrite, uses};
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Node, NodeId, Source};
 use crate::ops::{Op, PairwiseDot};
+use crate::tensor::Tensor;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// `graph` with [`PairwiseDot`] for a Concatenate of a stack's first vectors and its flattened Dot with itself.
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
@@ -20,8 +24,55 @@ pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
         if keep > vectors.len() || !first.iter().zip(vectors).all(same) || !vectors[..keep].iter().all(is_vector) {
             return Ok(None);
         }
-        rewrite.op(node, PairwiseDot { keep }, &[stack]).map(Some)
+        rewrite.op(node, PairwiseDot { keep, triangle: false }, &[stack]).map(Some)
     })
+}
+
+/// `graph` with half of the products of a [`PairwiseDot`] whose only reader is a Dense, and the kernel's rows for equal
+/// products summed.
+pub(super) fn fold(graph: &Graph) -> Result<Graph> {
+    // The PairwiseDot comes first, so its reader has to be known before.
+    let uses = uses(graph);
+    let reads = |node: &Node| match &node.source {
+        Source::Op(Op::Dense(_)) => {
+            let (Op::PairwiseDot(dot), _) = operator(graph, node.inputs[0])? else { return None };
+            let Source::Constant(kernel) = &graph.node(node.inputs[1]).source else { return None };
+            (uses[node.inputs[0].index()] == 1 && !dot.triangle).then(|| Arc::clone(kernel))
+        }
+        _ => None,
+    };
+    let folded: HashSet<NodeId> =
+        graph.nodes().iter().filter(|node| reads(node).is_some()).map(|node| node.inputs[0]).collect();
+    rewrite(graph, |rewrite, id, node| match &node.source {
+        Source::Op(Op::PairwiseDot(dot)) if folded.contains(&id) => {
+            rewrite.op(node, PairwiseDot { keep: dot.keep, triangle: true }, &node.inputs).map(Some)
+        }
+        Source::Op(Op::Dense(dense)) => {
+            let Some(kernel) = reads(node) else { return Ok(None) };
+            let Some((Op::PairwiseDot(dot), inputs)) = operator(graph, node.inputs[0]) else { return Ok(None) };
+            let sample = graph.node(inputs[0]).ty.shape.sample();
+            let kernel = Arc::new(folded_kernel(&kernel, dot.keep * sample[1], sample[0])?);
+            let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), kernel)?;
+            let inputs = [rewrite.new(node.inputs[0]), kernel, rewrite.new(node.inputs[2])];
+            rewrite.builder.op(&node.name, dense.clone(), &inputs).map(Some)
+        }
+        _ => Ok(None),
+    })
+}
+
+/// The rows of the kept elements, then for each pair `i ≤ j` the sum of those of `(i, j)` and `(j, i)`.
+fn folded_kernel(kernel: &Tensor, kept: usize, vectors: usize) -> Result<Tensor> {
+    let (values, units) = (kernel.as_f32()?, kernel.shape()[1]);
+    let row = |index: usize| &values[index * units..(index + 1) * units];
+    let mut folded = values[..kept * units].to_vec();
+    for i in 0..vectors {
+        for j in i..vectors {
+            let (above, below) = (row(kept + i * vectors + j), row(kept + j * vectors + i));
+            let sums = above.iter().zip(below).map(|(&above, &below)| (f64::from(above) + f64::from(below)) as f32);
+            if i == j { folded.extend_from_slice(above) } else { folded.extend(sums) }
+        }
+    }
+    Tensor::f32(&[folded.len() / units.max(1), units], folded)
 }
 
 /// The stack `[N, F, D]` of concatenated vectors whose products of all pairs `id` holds.

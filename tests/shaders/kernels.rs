@@ -4,14 +4,10 @@ use crate::cases;
 use crate::module::{Module, modules};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
-use tfjs_wgpu::graph::{Builder, Graph};
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
-use tfjs_wgpu::ops::{Function, Tower};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::tensor::{Shape, TensorType};
-use tfjs_wgpu::{LoadOptions, Model, Semantics, Tensor};
+use tfjs_wgpu::{LoadOptions, Model, Semantics};
 
 /// Every recorded model and layer that loads, by either semantics.
 fn models() -> impl Iterator<Item = Model> {
@@ -31,7 +27,7 @@ fn kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
     for (model, facts) in models().flat_map(|model| [(model.clone(), &DeviceFacts::FLOOR), (model, &software)]) {
         let graphs = Pipeline::ALL.map(|pipeline| pipeline.run(model.graph(), facts).expect("a graph"));
-        for graph in graphs.into_iter().chain([tower()]) {
+        for graph in graphs {
             let plan = Plan::new(graph, facts, Retain::All).expect("a plan");
             for batch in [1, 300] {
                 kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
@@ -39,23 +35,6 @@ fn kernels() -> Vec<Kernel> {
         }
     }
     kernels
-}
-
-/// A chain of dense layers in one operator, which no pipeline makes.
-fn tower() -> Arc<Graph> {
-    let mut builder = Builder::new();
-    let x = builder.input("x", TensorType::f32(Shape::batched(&[3]))).expect("a new name");
-    let mut weight = |name: &str, shape: &[usize]| {
-        let tensor = Tensor::f32(shape, vec![0.5; shape.iter().product()]).expect("a tensor");
-        builder.constant(name, Arc::new(tensor)).expect("a constant")
-    };
-    let mut operands = vec![x];
-    for (name, shape) in [("k0", [3, 4].as_slice()), ("b0", &[4]), ("k1", &[4, 1]), ("b1", &[1])] {
-        operands.push(weight(name, shape));
-    }
-    let tower = Tower::new(vec![Some(Function::RELU), None]);
-    let y = builder.op("y", tower, &operands).expect("a tower");
-    Arc::new(builder.finish(vec![("y".into(), y)]).expect("a graph"))
 }
 
 fn modules_by_name() -> BTreeMap<&'static str, Module> {

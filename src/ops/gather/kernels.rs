@@ -2,7 +2,7 @@
 
 use super::super::embedding::BadId;
 use super::super::operator::{KernelRequest, expect_loops, word};
-use super::{Block, Combine, Feature, Gather, Pooling};
+use super::{Block, Combine, Feature, Gather, Lookup, Pooling};
 use crate::error::{Error, Result};
 use crate::kernel::{
     Binding, BufferId, HALF, Kernel, MAX_WORKGROUPS_PER_DIMENSION, Packing, Region, SPECIAL, Shader, WORKGROUP_SIZE, params, shader,
@@ -11,6 +11,9 @@ use crate::tensor::DType;
 
 /// Blocks, and records of all blocks together, in one dispatch.
 const MAX_BLOCKS: usize = 64;
+
+/// Words of a `Block` in `shaders/gather.wgsl`.
+const BLOCK_WORDS: usize = 8;
 
 /// Words of a `Record` in `shaders/gather.wgsl`.
 const RECORD_WORDS: usize = 8;
@@ -22,8 +25,7 @@ params! {
         width: u32,
         padding0: u32,
         padding1: u32,
-        combine: [u32; MAX_BLOCKS],
-        blocks: [[u32; 4]; MAX_BLOCKS],
+        blocks: [[u32; BLOCK_WORDS]; MAX_BLOCKS],
         records: [[u32; RECORD_WORDS]; MAX_BLOCKS],
     }
 }
@@ -89,28 +91,59 @@ fn computed_source(block: &Block, request: &KernelRequest<'_>) -> Result<Option<
 fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Result<Kernel> {
     let rows = request.output.shape[0];
     let mut params = GatherParams { rows: word(rows)?, width: word(gather.width)?, ..bytemuck::Zeroable::zeroed() };
-    let mut next = 0;
+    let (mut next, mut most_quads) = (0, 0);
     for (index, block) in group.blocks.iter().enumerate() {
-        expect_loops(request, block.features.iter().map(|feature| feature.steps).sum())?;
-        params.combine[index] = match block.combine {
+        expect_loops(request, block.features.iter().map(|feature| feature.steps + 1).sum())?;
+        let span = span(block, request);
+        most_quads = most_quads.max(block.width / span * span.div_ceil(4));
+        let combine = match block.combine {
             Combine::Sum => 0,
             Combine::Product => 1,
             Combine::FactorizationMachine => 2,
         };
-        params.blocks[index] = [word(block.column)?, word(block.width)?, word(next)?, word(block.features.len())?];
+        let (column, width, features) = (word(block.column)?, word(block.width)?, word(block.features.len())?);
+        params.blocks[index] = [column, width, word(span)?, word(next)?, features, combine, 0, 0];
         for feature in &block.features {
             params.records[next] = record(feature, request)?;
             next += 1;
         }
     }
-    let widest = group.blocks.iter().map(|block| block.width).max().unwrap_or(0);
-    let chunks = (rows * widest).div_ceil(WORKGROUP_SIZE as usize);
+    let chunks = (rows * most_quads).div_ceil(WORKGROUP_SIZE as usize);
     let layers = chunks.div_ceil(MAX_WORKGROUPS_PER_DIMENSION as usize).max(1);
     let workgroups = [word(chunks.div_ceil(layers))?, word(group.blocks.len())?, word(layers)?];
     let mut kernel = Kernel::new("gather", &params, 0, workgroups);
+    for (constant, occurs) in traits(group, request) {
+        kernel = kernel.constant(constant, f64::from(occurs));
+    }
     let computed = group.computed.map_or_else(Binding::model_inputs, Binding::input);
     kernel.bindings = vec![Binding::model_inputs(), computed, Binding::tables(), Binding::output()];
     Ok(kernel)
+}
+
+/// What the shader must be able to do for a group, by the names of its constants.
+fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, bool); 7] {
+    let features = || group.blocks.iter().flat_map(|block| &block.features);
+    let lookup = |is: &dyn Fn(&Feature, &Lookup) -> bool| {
+        features().any(|feature| feature.lookup.as_ref().is_some_and(|lookup| is(feature, lookup)))
+    };
+    let floats = |feature: &Feature| request.inputs[feature.source].dtype != DType::I32;
+    [
+        ("computes", group.computed.is_some()),
+        ("truncates", lookup(&|feature, _| floats(feature))),
+        ("clamps", lookup(&|_, lookup| lookup.bad_id == BadId::Clamp)),
+        ("unpacks", lookup(&|_, lookup| request.places[lookup.table].packing != Packing::Words)),
+        ("pools", lookup(&|_, lookup| lookup.pooling != Pooling::Flatten)),
+        ("maximizes", lookup(&|_, lookup| lookup.pooling == Pooling::Maximum)),
+        ("combines", group.blocks.iter().any(|block| block.features.len() > 1 || block.combine != Combine::Sum)),
+    ]
+}
+
+/// Columns of a block that stand side by side in every source and table it reads.
+fn span(block: &Block, request: &KernelRequest<'_>) -> usize {
+    let mut dims = block.features.iter().filter_map(|feature| feature.lookup.as_ref());
+    let dim = |lookup: &Lookup| request.inputs[lookup.table].shape[1];
+    let Some(first) = dims.next().map(dim) else { return block.width };
+    if dims.all(|lookup| dim(lookup) == first) { first } else { 1 }
 }
 
 fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD_WORDS]> {

@@ -1,0 +1,73 @@
+//! How long each operator of a fused plan takes by itself: `cargo bench --bench operators -- MODEL [BATCH]`.
+//!
+//! Every operator becomes a model of its own on random inputs, so a time includes one dispatch's submit and read-back;
+//! what differs between operators is theirs. The whole plan comes last. Needs a GPU, and says so if there is none.
+
+use std::sync::Arc;
+use std::time::Instant;
+use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
+use tfjs_wgpu::graph::{Builder, Graph, Node, Source};
+use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::{Device, LoadOptions, Model, Result, Session, SessionOptions, session};
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let path = arguments.next().unwrap_or_else(|| "examples/shop_rank".into());
+    let batch = arguments.next().and_then(|batch| batch.parse().ok()).unwrap_or(256);
+    let gpu = match Gpu::open(LimitsPreset::Full) {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            println!("nothing to measure: {error}");
+            return Ok(());
+        }
+    };
+    println!("{path}, batch {batch}, on {}", gpu.adapter().name);
+    let model = Model::load(path, LoadOptions::default())?;
+    let graph = Pipeline::Fused.run(model.graph(), gpu.facts())?;
+    for node in graph.nodes() {
+        let Source::Op(op) = &node.source else { continue };
+        if op.operator().name() != "reshape" {
+            let alone = Model::from_graph(&node.name, alone(&graph, node)?);
+            println!("{:>9.3} ms  {} {}", median_ms(&alone, batch)?, op.operator().name(), node.name);
+        }
+    }
+    println!("{:>9.3} ms  the whole plan", median_ms(&model, batch)?);
+    Ok(())
+}
+
+/// The graph of one operator, whose operands are inputs or constants.
+fn alone(graph: &Graph, node: &Node) -> Result<Graph> {
+    let mut builder = Builder::new();
+    let mut operands = Vec::new();
+    for (position, id) in node.inputs.iter().enumerate() {
+        let operand = graph.node(*id);
+        operands.push(match &operand.source {
+            Source::Constant(value) => builder.constant(&operand.name, Arc::clone(value))?,
+            _ => {
+                let ty = TensorType::new(Shape::batched(&operand.ty.shape.sample()), operand.ty.dtype);
+                builder.input(&format!("{position}: {}", operand.name), ty)?
+            }
+        });
+    }
+    let Source::Op(op) = &node.source else { return Ok(graph.clone()) };
+    let output = builder.op(&node.name, op.clone(), &operands)?;
+    builder.finish(vec![("output".into(), output)])
+}
+
+/// The median time of a warm prediction, over half a second at least.
+fn median_ms(model: &Model, batch: usize) -> Result<f64> {
+    let options = SessionOptions { device: Device::Gpu, pipeline: Pipeline::Plain, ..SessionOptions::default() };
+    let whole = SessionOptions { device: Device::Gpu, ..SessionOptions::default() };
+    let session = Session::open_with(model, if model.layers().is_empty() { options } else { whole })?;
+    let inputs = session::random_inputs(model, batch, 1)?;
+    session.predict(&inputs)?;
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while times.len() < 5 || start.elapsed().as_millis() < 500 {
+        let start = Instant::now();
+        session.predict(&inputs)?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
