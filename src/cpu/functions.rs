@@ -154,3 +154,48 @@ fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 fn keep_nan<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
     simd.select_f32s(simd.equal_f32s(x, x), y, x)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::vector::machines;
+    use crate::tensor::{Tensor, compare};
+
+    const FUNCTIONS: [Function; 14] = [
+        Function::RELU,
+        Function::relu(Some(6.0), 0.25, -0.5),
+        Function::Elu { alpha: 1.5 },
+        Function::Selu,
+        Function::Sigmoid,
+        Function::HardSigmoid,
+        Function::Softplus,
+        Function::Softsign,
+        Function::Tanh,
+        Function::Gelu,
+        Function::GeluTanh,
+        Function::Mish,
+        Function::Swish,
+        Function::Exponential,
+    ];
+
+    /// Floats of all exponents and both signs, a finer grid where functions bend, and what is not finite.
+    #[test]
+    fn functions_are_within_their_tolerance_on_every_machine() {
+        let x: Vec<f32> = (0..=u32::MAX).step_by(1009 * 101).map(f32::from_bits).collect();
+        let near = (-20_000..20_000).map(|step| step as f32 / 997.0);
+        let ends = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, f32::MAX, f32::MIN];
+        let x: Vec<f32> = x.into_iter().chain(near).chain(ends).collect();
+        let tensor = |values: Vec<f32>| Tensor::f32(&[values.len()], values).expect("a tensor");
+        for function in FUNCTIONS {
+            let expected = tensor(x.iter().map(|&x| function.at(f64::from(x)) as f32).collect());
+            let allowance = function.tolerance().allowance(&expected.to_f64(), &[]);
+            for arch in machines() {
+                let mut values = x.clone();
+                arch.dispatch(Apply { function, values: &mut values });
+                let difference = compare(&expected, &tensor(values), &allowance).expect("of one shape");
+                let worst = difference.worst_index.first().map(|&index| x[index]);
+                assert!(difference.is_within(), "{function:?} on {arch:?} at {worst:?}: {difference:?}");
+            }
+        }
+    }
+}

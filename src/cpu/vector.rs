@@ -23,7 +23,11 @@ macro_rules! add_up {
 /// to vectorise.
 macro_rules! vectorised {
     ($arch:expr, $work:expr) => {
-        $crate::cpu::vector::run_vectorised($arch, #[inline(always)] || $work)
+        $crate::cpu::vector::run_vectorised(
+            $arch,
+            #[inline(always)]
+            || $work,
+        )
     };
 }
 
@@ -137,4 +141,13 @@ impl<R, F: FnOnce() -> R> WithSimd for Plain<F> {
 #[inline(always)]
 pub(super) fn run_vectorised<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
     arch.dispatch(Plain(work))
+}
+
+/// Every kind of machine that this one can be.
+#[cfg(test)]
+pub(super) fn machines() -> Vec<Arch> {
+    let mut machines = vec![Arch::Scalar, Arch::new()];
+    #[cfg(target_arch = "x86_64")]
+    machines.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    machines
 }

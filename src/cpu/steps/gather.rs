@@ -45,9 +45,7 @@ fn build(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
 
 impl Step for Gather {
     fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
-        frame.write(&self.output, |frame, mut rows| {
-            vectorised!(self.arch, self.all(frame, &mut rows))
-        })
+        frame.write(&self.output, |frame, mut rows| vectorised!(self.arch, self.all(frame, &mut rows)))
     }
 }
 

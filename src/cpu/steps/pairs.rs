@@ -91,7 +91,10 @@ struct PairwiseDot {
     x: Operand,
     /// Elements that are copied.
     kept: usize,
+    /// Whether only products with `i ≤ j` are wanted.
+    triangle: bool,
     panels: Panels,
+    /// The weights of a sample; then all of its products, if not all are wanted.
     scratch: Output,
     output: Output,
 }
@@ -100,15 +103,16 @@ pub(super) fn products(operator: &ops::PairwiseDot, request: &mut Request<'_>) -
     let sample = request.types[0].shape.sample();
     let (vectors, dim) = (sample[0], sample[1]);
     let panels = Panels::new(request.arch, dim, vectors);
-    let scratch = (request.scratch)(panels.len(), true);
+    let triangle = operator.triangle;
+    let scratch = (request.scratch)(panels.len() + if triangle { vectors * vectors } else { 0 }, true);
     let x = request.operands[0].clone();
-    Box::new(PairwiseDot { x, kept: operator.keep * dim, panels, scratch, output: request.output })
+    Box::new(PairwiseDot { x, kept: operator.keep * dim, triangle, panels, scratch, output: request.output })
 }
 
 impl Step for PairwiseDot {
     fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
         frame.write::<f32>(&self.scratch, |frame, mut scratch| {
-            let weights = scratch.row(0);
+            let (weights, square) = scratch.row(0).split_at_mut(self.panels.len());
             frame.write::<f32>(&self.output, |frame, mut rows| {
                 let x = frame.read::<f32>(&self.x)?;
                 let (depth, vectors) = (self.panels.depth(), self.panels.units());
@@ -116,7 +120,16 @@ impl Step for PairwiseDot {
                     let (kept, products) = out.split_at_mut(self.kept);
                     kept.copy_from_slice(&x[..self.kept]);
                     self.panels.pack(x, [1, depth], weights);
-                    self.panels.multiply(weights, x, vectors, Finish::default(), products, vectors);
+                    let target = if self.triangle { &mut *square } else { &mut *products };
+                    self.panels.multiply(weights, x, vectors, Finish::default(), target, vectors);
+                    if self.triangle {
+                        let mut rest = products;
+                        for (index, line) in square.chunks(vectors).enumerate() {
+                            let (row, after) = rest.split_at_mut(vectors - index);
+                            row.copy_from_slice(&line[index..]);
+                            rest = after;
+                        }
+                    }
                 }
                 Ok(())
             })
