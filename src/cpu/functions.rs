@@ -25,7 +25,7 @@ impl WithSimd for Apply<'_> {
             Function::Relu { max_value, negative_slope, threshold } => {
                 let (slope, threshold) = (splat(negative_slope), splat(threshold));
                 let max = splat(max_value.unwrap_or(0.0).max(0.0));
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let mut upper = x;
                     if max_value.is_some() {
                         // Comparisons, because the largest and smallest of NaN differ between machines.
@@ -38,35 +38,35 @@ impl WithSimd for Apply<'_> {
                     simd.select_f32s(simd.less_than_or_equal_f32s(x, threshold), lower, upper)
                 });
             }
-            Function::Sigmoid => map(simd, values, |x| sigmoid(simd, x)),
-            Function::Swish => map(simd, values, |x| simd.mul_f32s(x, sigmoid(simd, x))),
+            Function::Sigmoid => map!(simd, values, |x| sigmoid(simd, x)),
+            Function::Swish => map!(simd, values, |x| simd.mul_f32s(x, sigmoid(simd, x))),
             Function::GeluTanh => {
                 // (1 + tanh u) / 2 = sigmoid(2u).
                 let scale = splat((8.0 / std::f64::consts::PI).sqrt() as f32);
                 let cubic = splat(0.044715);
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let inner = simd.mul_add_e_f32s(simd.mul_f32s(cubic, simd.mul_f32s(x, x)), x, x);
                     simd.mul_f32s(x, sigmoid(simd, simd.mul_f32s(scale, inner)))
                 });
             }
-            Function::Tanh => map(simd, values, |x| tanh(simd, x)),
+            Function::Tanh => map!(simd, values, |x| tanh(simd, x)),
             Function::Elu { alpha } => {
                 let alpha = splat(alpha);
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let lower = simd.mul_f32s(alpha, exp_minus_one(simd, x));
                     simd.select_f32s(simd.less_than_f32s(zero, x), x, lower)
                 });
             }
             Function::HardSigmoid => {
                 let (slope, half) = (splat(0.2), splat(0.5));
-                map(simd, values, |x| {
+                map!(simd, values, |x| {
                     let y = simd.mul_add_e_f32s(slope, x, half);
                     let y = simd.select_f32s(simd.less_than_f32s(y, zero), zero, y);
                     simd.select_f32s(simd.less_than_f32s(one, y), one, y)
                 });
             }
             Function::Softsign => {
-                map(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
+                map!(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
             }
             Function::Selu | Function::Softplus | Function::Gelu | Function::Mish | Function::Exponential => {
                 for value in values {
@@ -153,4 +153,49 @@ fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 #[inline(always)]
 fn keep_nan<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
     simd.select_f32s(simd.equal_f32s(x, x), y, x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::vector::machines;
+    use crate::tensor::{Tensor, compare};
+
+    const FUNCTIONS: [Function; 14] = [
+        Function::RELU,
+        Function::relu(Some(6.0), 0.25, -0.5),
+        Function::Elu { alpha: 1.5 },
+        Function::Selu,
+        Function::Sigmoid,
+        Function::HardSigmoid,
+        Function::Softplus,
+        Function::Softsign,
+        Function::Tanh,
+        Function::Gelu,
+        Function::GeluTanh,
+        Function::Mish,
+        Function::Swish,
+        Function::Exponential,
+    ];
+
+    /// Floats of all exponents and both signs, a finer grid where functions bend, and what is not finite.
+    #[test]
+    fn functions_are_within_their_tolerance_on_every_machine() {
+        let x: Vec<f32> = (0..=u32::MAX).step_by(1009 * 101).map(f32::from_bits).collect();
+        let near = (-20_000..20_000).map(|step| step as f32 / 997.0);
+        let ends = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, f32::MAX, f32::MIN];
+        let x: Vec<f32> = x.into_iter().chain(near).chain(ends).collect();
+        let tensor = |values: Vec<f32>| Tensor::f32(&[values.len()], values).expect("a tensor");
+        for function in FUNCTIONS {
+            let expected = tensor(x.iter().map(|&x| function.at(f64::from(x)) as f32).collect());
+            let allowance = function.tolerance().allowance(&expected.to_f64(), &[]);
+            for arch in machines() {
+                let mut values = x.clone();
+                arch.dispatch(Apply { function, values: &mut values });
+                let difference = compare(&expected, &tensor(values), &allowance).expect("of one shape");
+                let worst = difference.worst_index.first().map(|&index| x[index]);
+                assert!(difference.is_within(), "{function:?} on {arch:?} at {worst:?}: {difference:?}");
+            }
+        }
+    }
 }

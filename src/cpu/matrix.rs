@@ -323,3 +323,43 @@ impl Tile<'_> {
         self.store(simd, 0, total);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::vector::machines;
+
+    fn numbers(count: usize) -> Vec<f32> {
+        (0..count).map(|index| ((index * 7919 + 13) % 101) as f32 / 50.0 - 1.0).collect()
+    }
+
+    /// Depths and units around the lanes, panels and phases of every machine, and rows around a tile.
+    #[test]
+    fn products_are_sums_of_products_on_every_machine() {
+        for arch in machines() {
+            for (depth, units) in
+                [(0, 5), (1, 1), (3, 7), (4, 8), (5, 16), (17, 33), (30, 64), (31, 65), (9, 200), (7, 0)]
+            {
+                let (kernel, bias) = (numbers(depth * units), numbers(units));
+                let matrix = Matrix::new(arch, &kernel, depth, units);
+                for rows in [0, 1, 2, 3, 4, 5, 6, 7, 13] {
+                    let (x, stride) = (numbers(rows * depth), units + 3);
+                    let mut out = vec![f32::NAN; rows * stride];
+                    let finish = Finish { bias: &bias, function: Some(Function::RELU) };
+                    matrix.multiply(&x, rows, finish, &mut out, stride);
+                    for (index, &value) in out.iter().enumerate() {
+                        let (row, unit) = (index / stride, index % stride);
+                        if unit >= units {
+                            assert!(value.is_nan(), "{arch:?} writes beside its columns");
+                            continue;
+                        }
+                        let product = |k: usize| f64::from(x[row * depth + k]) * f64::from(kernel[k * units + unit]);
+                        let sum = f64::from(bias[unit]) + (0..depth).map(product).sum::<f64>();
+                        let place = format!("{arch:?}: {rows} × {depth} × {units} at {row}, {unit}");
+                        assert!((f64::from(value) - sum.max(0.0)).abs() < 1e-5, "{place}: {value} and not {sum}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,10 +1,41 @@
 //! Loops over floats in the widest registers of the machine, chosen when the program runs.
+//!
+//! Only what is inlined into a function for a kind of machine is compiled for it. Closures are not inlined for certain
+//! unless they say so, which the macros here see to: without, each vector instruction is a call.
 
 use pulp::{Arch, Simd, WithSimd};
 
+/// [`map_by`] a closure.
+macro_rules! map {
+    ($simd:expr, $values:expr, $($function:tt)+) => {
+        $crate::cpu::vector::map_by($simd, $values, #[inline(always)] $($function)+)
+    };
+}
+
+/// [`add_up_by`] a closure.
+macro_rules! add_up {
+    ($simd:expr, $values:expr, $($function:tt)+) => {
+        $crate::cpu::vector::add_up_by($simd, $values, #[inline(always)] $($function)+)
+    };
+}
+
+/// Computes an expression whose loops over plain floats are compiled for each kind of machine, and left to the compiler
+/// to vectorise.
+macro_rules! vectorised {
+    ($arch:expr, $work:expr) => {
+        $crate::cpu::vector::run_vectorised(
+            $arch,
+            #[inline(always)]
+            || $work,
+        )
+    };
+}
+
+pub(super) use {add_up, map, vectorised};
+
 /// Replaces every value by `function(value)`.
 #[inline(always)]
-pub(super) fn map<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) {
+pub(super) fn map_by<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) {
     let (vectors, rest) = S::as_mut_simd_f32s(values);
     for vector in vectors {
         *vector = function(*vector);
@@ -43,7 +74,7 @@ pub(super) fn dot<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
 
 /// The sum of `function` of every value.
 #[inline(always)]
-pub(super) fn add_up<S: Simd>(simd: S, values: &[f32], function: impl Fn(S::f32s) -> S::f32s) -> f32 {
+pub(super) fn add_up_by<S: Simd>(simd: S, values: &[f32], function: impl Fn(S::f32s) -> S::f32s) -> f32 {
     let (vectors, rest) = S::as_simd_f32s(values);
     let mut sums = [simd.splat_f32s(0.0); 4];
     let (four, one) = vectors.as_chunks::<4>();
@@ -89,7 +120,7 @@ impl WithSimd for Sum<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         match self.squares {
             true => dot(simd, self.values, self.values),
-            false => add_up(simd, self.values, |x| x),
+            false => add_up!(simd, self.values, |x| x),
         }
     }
 }
@@ -106,8 +137,17 @@ impl<R, F: FnOnce() -> R> WithSimd for Plain<F> {
     }
 }
 
-/// Runs `work`, whose loops are compiled for each kind of machine.
+/// As [`vectorised`] has it.
 #[inline(always)]
-pub(super) fn vectorised<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
+pub(super) fn run_vectorised<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
     arch.dispatch(Plain(work))
+}
+
+/// Every kind of machine that this one can be.
+#[cfg(test)]
+pub(super) fn machines() -> Vec<Arch> {
+    let mut machines = vec![Arch::Scalar, Arch::new()];
+    #[cfg(target_arch = "x86_64")]
+    machines.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    machines
 }

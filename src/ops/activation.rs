@@ -143,7 +143,7 @@ impl Function {
     }
 
     /// The tolerance class of the value at a given argument.
-    pub(super) fn tolerance(self) -> Tolerance {
+    pub(crate) fn tolerance(self) -> Tolerance {
         match self {
             Function::Relu { negative_slope: 0.0, .. } => Tolerance::Exact,
             Function::Relu { .. } | Function::HardSigmoid | Function::Softsign => {

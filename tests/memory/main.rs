@@ -1,4 +1,5 @@
-//! Loading holds the weights, as they are stored or decoded, and little beside them; a lie in the manifest claims nothing.
+//! Loading holds the weights, as they are stored or decoded, and little beside them; a lie in the manifest claims nothing;
+//! warm predictions on the CPU allocate what they answer with.
 
 // An allocator that counts is an unsafe trait to implement; it only counts and passes on.
 #![allow(unsafe_code)]
@@ -7,18 +8,23 @@ use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tfjs_wgpu::{LoadOptions, Model, WeightStorage};
+use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, WeightStorage};
 
-/// Counts what is allocated, and the most there ever was.
+/// Counts what is allocated, the most there ever was, and everything that ever was.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static CLAIMED: AtomicUsize = AtomicUsize::new(0);
+static CLAIMS: AtomicUsize = AtomicUsize::new(0);
 
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
+        CLAIMED.fetch_add(layout.size(), Ordering::Relaxed);
+        CLAIMS.fetch_add(1, Ordering::Relaxed);
         unsafe { System.alloc(layout) }
     }
 
@@ -94,4 +100,30 @@ fn a_manifest_that_lies_claims_no_memory() {
     let error = outcome.expect_err("the files are shorter than the manifest says");
     assert!(error.to_string().contains("truncated"), "{error}");
     assert!(held < MIB, "{held} bytes were held");
+}
+
+/// The allocations of one warm prediction, and their bytes without those of the outputs' elements.
+fn warm(session: &Session, inputs: &NamedTensors) -> (usize, usize) {
+    session.predict(inputs).expect("a prediction");
+    let (claims, claimed) = (CLAIMS.load(Ordering::Relaxed), CLAIMED.load(Ordering::Relaxed));
+    let prediction = session.predict(inputs).expect("a prediction");
+    let (claims, claimed) = (CLAIMS.load(Ordering::Relaxed) - claims, CLAIMED.load(Ordering::Relaxed) - claimed);
+    let outputs: usize = prediction.outputs.iter().map(|(_, tensor)| 4 * tensor.len()).sum();
+    (claims, claimed - outputs)
+}
+
+/// The engine's memory is kept between predictions, and does not grow with the batch beyond a block of rows. What a
+/// session allocates around it (names, spans) depends on neither.
+#[test]
+fn warm_predictions_on_the_cpu_allocate_their_outputs_alone() {
+    let _one = ONE.lock().expect("no test panicked");
+    for model in ["examples/shop_rank", "tests/data/models/dlrm_26", "tests/data/models/din"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
+        let model = Model::load(folder, LoadOptions::default()).expect("the model loads");
+        let options = SessionOptions { device: Device::Cpu, cpu_threads: Some(1), ..SessionOptions::default() };
+        let session = Session::open_with(&model, options).expect("a session");
+        let small = warm(&session, &random_inputs(&model, 2, 1).expect("inputs"));
+        let large = warm(&session, &random_inputs(&model, 997, 1).expect("inputs"));
+        assert_eq!(small, large, "{}", model.name());
+    }
 }

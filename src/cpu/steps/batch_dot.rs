@@ -41,7 +41,7 @@ impl Step for BatchDot {
             for (out, (left, right)) in rows.iter().zip(samples) {
                 match self.columns {
                     None => self.arch.dispatch(Lines { left, right, depth: self.depth, out }),
-                    Some(columns) => vectorised(self.arch, || self.columns(left, right, columns, out)),
+                    Some(columns) => vectorised!(self.arch, self.columns(left, right, columns, out)),
                 }
             }
             Ok(())

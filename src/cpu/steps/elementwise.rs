@@ -104,7 +104,7 @@ impl Chain {
                 ops::Step::Apply(function) => self.arch.dispatch(Apply { function, values: &mut *out }),
                 ops::Step::Combine { function, input, is_right } => {
                     let (other, stretch) = operand(input)?;
-                    vectorised(self.arch, || combine(function, is_right, out, other, stretch));
+                    vectorised!(self.arch, combine(function, is_right, out, other, stretch));
                 }
             }
         }

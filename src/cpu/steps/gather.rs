@@ -45,13 +45,20 @@ fn build(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
 
 impl Step for Gather {
     fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
-        frame.write(&self.output, |frame, mut rows| {
-            vectorised(self.arch, || self.blocks.iter().try_for_each(|block| self.block(block, frame, &mut rows)))
-        })
+        frame.write(&self.output, |frame, mut rows| vectorised!(self.arch, self.all(frame, &mut rows)))
     }
 }
 
 impl Gather {
+    /// In a loop that is compiled for the machine, unlike what iterators call.
+    #[inline(always)]
+    fn all(&self, frame: &Frame<'_>, rows: &mut Rows<'_, f32>) -> Result<()> {
+        for block in &self.blocks {
+            self.block(block, frame, rows)?;
+        }
+        Ok(())
+    }
+
     #[inline(always)]
     fn block(&self, block: &Block, frame: &Frame<'_>, rows: &mut Rows<'_, f32>) -> Result<()> {
         if let ([feature], true) = (&block.features[..], block.combine != Combine::FactorizationMachine) {

@@ -42,7 +42,7 @@ impl Step for Batch {
     fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let x = frame.read::<f32>(&self.x)?;
-            vectorised(self.arch, || {
+            vectorised!(self.arch, {
                 for (out, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {
                     normalize(out, x, |index| self.mean[index], &self.scale, &self.beta);
                 }
@@ -84,7 +84,7 @@ impl Step for Layer {
             let [x, gamma, beta] = &self.operands;
             let (values, gamma, beta) = (frame.read::<f32>(x)?, frame.read::<f32>(gamma)?, frame.read::<f32>(beta)?);
             let width = gamma.len().max(1);
-            vectorised(self.arch, || {
+            vectorised!(self.arch, {
                 for (out, x) in rows.iter().zip(values.chunks(x.width.max(1))) {
                     for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
                         self.line(out, x, gamma, beta);

@@ -61,7 +61,7 @@ impl Step for PairDense {
                         let query = &queries[of(&self.query, row)..][..self.query.width];
                         let finish = Finish { bias: &self.bias, function: None };
                         self.of_query.multiply(query, 1, finish, bias, panels.units());
-                        vectorised(self.arch, || self.combine(query, weights));
+                        vectorised!(self.arch, self.combine(query, weights));
                     }
                     let keys = &keys[of(&self.keys, row)..][..self.keys.width];
                     let finish = Finish { bias, function: self.function };
@@ -91,10 +91,10 @@ struct PairwiseDot {
     x: Operand,
     /// Elements that are copied.
     kept: usize,
-    /// Whether the products below the diagonal are left out.
+    /// Whether only products with `i ≤ j` are wanted.
     triangle: bool,
     panels: Panels,
-    /// The packed vectors of a sample, then all their products.
+    /// The weights of a sample; then all of its products, if not all are wanted.
     scratch: Output,
     output: Output,
 }
@@ -103,10 +103,10 @@ pub(super) fn products(operator: &ops::PairwiseDot, request: &mut Request<'_>) -
     let sample = request.types[0].shape.sample();
     let (vectors, dim) = (sample[0], sample[1]);
     let panels = Panels::new(request.arch, dim, vectors);
-    let scratch = (request.scratch)(panels.len() + vectors * vectors, true);
+    let triangle = operator.triangle;
+    let scratch = (request.scratch)(panels.len() + if triangle { vectors * vectors } else { 0 }, true);
     let x = request.operands[0].clone();
-    let (kept, triangle) = (operator.keep * dim, operator.triangle);
-    Box::new(PairwiseDot { x, kept, triangle, panels, scratch, output: request.output })
+    Box::new(PairwiseDot { x, kept: operator.keep * dim, triangle, panels, scratch, output: request.output })
 }
 
 impl Step for PairwiseDot {
@@ -120,15 +120,15 @@ impl Step for PairwiseDot {
                     let (kept, products) = out.split_at_mut(self.kept);
                     kept.copy_from_slice(&x[..self.kept]);
                     self.panels.pack(x, [1, depth], weights);
-                    if !self.triangle {
-                        self.panels.multiply(weights, x, vectors, Finish::default(), products, vectors);
-                        continue;
-                    }
-                    self.panels.multiply(weights, x, vectors, Finish::default(), square, vectors);
-                    let mut next = 0;
-                    for (row, products_of) in square.chunks(vectors).enumerate() {
-                        products[next..next + vectors - row].copy_from_slice(&products_of[row..]);
-                        next += vectors - row;
+                    let target = if self.triangle { &mut *square } else { &mut *products };
+                    self.panels.multiply(weights, x, vectors, Finish::default(), target, vectors);
+                    if self.triangle {
+                        let mut rest = products;
+                        for (index, line) in square.chunks(vectors).enumerate() {
+                            let (row, after) = rest.split_at_mut(vectors - index);
+                            row.copy_from_slice(&line[index..]);
+                            rest = after;
+                        }
                     }
                 }
                 Ok(())

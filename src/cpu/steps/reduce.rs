@@ -33,7 +33,7 @@ impl Step for Reduce {
         frame.write(&self.output, |frame, mut rows| {
             let x = frame.read::<f32>(&self.x)?;
             let width = self.x.width;
-            vectorised(self.arch, || {
+            vectorised!(self.arch, {
                 for (index, row) in rows.iter().enumerate() {
                     let x = &x[index * width..(index + 1) * width];
                     for (before, out) in row.chunks_mut(self.after.max(1)).enumerate() {
@@ -89,7 +89,7 @@ impl Step for MaskedMean {
         frame.write(&self.output, |frame, mut rows| {
             let (x, mask) = (frame.read::<f32>(&self.x)?, frame.read::<bool>(&self.mask)?);
             let steps = self.mask.width;
-            vectorised(self.arch, || {
+            vectorised!(self.arch, {
                 for (index, out) in rows.iter().enumerate() {
                     let (width, mut count) = (out.len(), 0usize);
                     out.fill(0.0);

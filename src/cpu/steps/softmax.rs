@@ -54,14 +54,14 @@ impl WithSimd for Line<'_> {
         let largest = largest(simd, values);
         let shift = simd.splat_f32s(largest);
         if log {
-            map(simd, values, |x| simd.sub_f32s(x, shift));
-            let sum = f64::from(add_up(simd, values, |x| exp(simd, x)));
+            map!(simd, values, |x| simd.sub_f32s(x, shift));
+            let sum = f64::from(add_up!(simd, values, |x| exp(simd, x)));
             let logarithm = simd.splat_f32s(sum.ln() as f32);
-            map(simd, values, |x| simd.sub_f32s(x, logarithm));
+            map!(simd, values, |x| simd.sub_f32s(x, logarithm));
         } else {
-            map(simd, values, |x| exp(simd, simd.sub_f32s(x, shift)));
-            let sum = simd.splat_f32s(add_up(simd, values, |x| x));
-            map(simd, values, |x| simd.div_f32s(x, sum));
+            map!(simd, values, |x| exp(simd, simd.sub_f32s(x, shift)));
+            let sum = simd.splat_f32s(add_up!(simd, values, |x| x));
+            map!(simd, values, |x| simd.div_f32s(x, sum));
         }
     }
 }
