@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::kernel::{BufferId, Kernel};
 use crate::plan::{Plan, Retain};
-use crate::tensor::Tensor;
 use crate::timeline::Timeline;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,11 +41,10 @@ impl Loaded {
     /// Another graph of the same model on the same device. Tables that are the same are not uploaded again.
     pub(super) fn share(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Loaded> {
         let plan = Plan::new(graph, self.gpu.facts(), self.retain)?;
-        let same = |((offset, table), (known_offset, known)): (&(u64, Arc<Tensor>), &(u64, Arc<Tensor>))| {
-            offset == known_offset && Arc::ptr_eq(table, known)
-        };
         let (tables, known) = (plan.tables(), self.plan.tables());
-        let are_same = tables.len() == known.len() && tables.iter().zip(known).all(same);
+        let mut pairs = tables.iter().zip(known);
+        let are_same =
+            tables.len() == known.len() && pairs.all(|(new, old)| new.0 == old.0 && Arc::ptr_eq(&new.1, &old.1));
         let tables = are_same.then(|| self.constants.tables.clone());
         Loaded::with_tables(self.gpu.clone(), plan, self.retain, self.cache_folder.clone(), tables, timeline)
     }
