@@ -119,28 +119,29 @@ fn maximum_quad(left: vec4<f32>, right: vec4<f32>) -> vec4<f32> {
     );
 }
 
-fn pooled(record: Record, first: u32, columns: vec4<u32>) -> vec4<f32> {
-    if maximizes && record.pooling == MAXIMUM {
-        var largest = looked_up(record, word(record, first), columns);
-        for (var step = 1u; step < record.steps; step++) {
-            largest = maximum_quad(largest, looked_up(record, word(record, first + step), columns));
-        }
-        return largest;
-    }
-    var sum = vec4(0.0);
+// Four neighbouring columns of the rows that `steps` words from `first` on name, pooled; of one row as it is.
+// One loop for all, because what is written twice is compiled twice.
+fn pooled(record: Record, first: u32, steps: u32, columns: vec4<u32>) -> vec4<f32> {
+    let largest = maximizes && record.pooling == MAXIMUM;
+    var result = select(vec4(0.0), vec4(bitcast<f32>(0xff800000u)), largest);
     var kept = 0.0;
     // Not by comparing floats: -0 is 0, and NaN is not.
     let bits = select(0xffffffffu, 0x7fffffffu, (record.flags & FLOATS) != 0u);
-    for (var step = 0u; step < record.steps; step++) {
+    for (var step = 0u; step < steps; step++) {
         let value = word(record, first + step);
         let keeps = record.pooling != MASKED_MEAN || (value & bits) != 0u;
-        sum += select(vec4(0.0), looked_up(record, value, columns), keeps);
+        let values = select(vec4(0.0), looked_up(record, value, columns), keeps);
         kept += select(0.0, 1.0, keeps);
+        if largest {
+            result = maximum_quad(result, values);
+        } else {
+            result += values;
+        }
     }
-    if record.pooling == MEAN || record.pooling == MASKED_MEAN {
-        return sum / kept;
+    if pools && (record.pooling == MEAN || record.pooling == MASKED_MEAN) {
+        return result / kept;
     }
-    return sum;
+    return result;
 }
 
 // Four neighbouring columns of a feature from `column` on, of which the first `count` are in the block's span.
@@ -152,11 +153,16 @@ fn feature(record: Record, row: u32, column: u32, count: u32) -> vec4<f32> {
         let words = vec4(word(record, at.x), word(record, at.y), word(record, at.z), word(record, at.w));
         return select(vec4<f32>(bitcast<vec4<i32>>(words)), bitcast<vec4<f32>>(words), (record.flags & FLOATS) != 0u);
     }
-    if pools && record.pooling != FLATTEN {
-        return pooled(record, source, vec4(column) + neighbours);
+    var first = source;
+    var steps = record.steps;
+    var start = column;
+    if record.pooling == FLATTEN {
+        let step = column / record.dim;
+        first += step;
+        steps = 1u;
+        start -= step * record.dim;
     }
-    let step = column / record.dim;
-    return looked_up(record, word(record, source + step), vec4(column - step * record.dim) + neighbours);
+    return pooled(record, first, steps, vec4(start) + neighbours);
 }
 
 @compute @workgroup_size(64)
@@ -187,17 +193,19 @@ fn main(
     let offset = (rest - span * block.span_quads) * 4u;
     let column = span * block.span + offset;
     let count = min(4u, block.span - offset);
-    var value = feature(params.records[block.first_record], row, column, count);
-    if combines {
-        var squares = value * value;
-        for (var index = block.first_record + 1u; index < block.first_record + block.records; index++) {
-            let next = feature(params.records[index], row, column, count);
-            value = select(value + next, value * next, block.combine == PRODUCT);
-            squares += next * next;
+    var value = vec4(0.0);
+    var squares = vec4(0.0);
+    for (var index = 0u; index < block.records; index++) {
+        let next = feature(params.records[block.first_record + index], row, column, count);
+        if index == 0u {
+            value = next;
+        } else {
+            value = select(value + next, value * next, combines && block.combine == PRODUCT);
         }
-        if block.combine == FACTORIZATION_MACHINE {
-            value = value * value - squares;
-        }
+        squares += next * next;
+    }
+    if combines && block.combine == FACTORIZATION_MACHINE {
+        value = value * value - squares;
     }
     let at = row * params.width + block.column + column;
     output[at] = value.x;

@@ -11,6 +11,9 @@ use crate::timeline::Timeline;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// A batch that takes the kernels for many rows.
+const LARGE_BATCH: usize = 64;
+
 /// A plan with its constants uploaded and its pipelines made.
 #[derive(Debug)]
 pub(super) struct Loaded {
@@ -61,7 +64,12 @@ impl Loaded {
             Retain::Outputs => (Checks::Trusted, 0),
             Retain::All => (Checks::Checked, GUARD_BYTES),
         };
-        let dispatches = plan.dispatches(1)?;
+        let mut dispatches = plan.dispatches(1)?;
+        // A batch of another size may want other kernels. On hardware they are made at once, so that growing waits for
+        // no compiler; on software one compiles as long as dozens of predictions take, so they are made when needed.
+        if !plan.facts().software && plan.max_batch() >= LARGE_BATCH {
+            dispatches.extend(plan.dispatches(LARGE_BATCH)?);
+        }
         let kernels: Vec<&Kernel> = dispatches.iter().map(|dispatch| &dispatch.kernel).collect();
         let upload = |timeline: &mut Timeline| {
             timeline.span_with("upload weights", |timeline| Constants::upload(&gpu, &plan, tables, timeline))

@@ -158,6 +158,11 @@ impl Plan {
         &self.graph
     }
 
+    /// The device that is planned for.
+    pub fn facts(&self) -> &DeviceFacts {
+        &self.facts
+    }
+
     /// The slots.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
