@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// weights does not count. A multiple of the height of a tile of [`super::matrix`].
 const BLOCK_ROWS: usize = 96;
 
-/// Floating-point operations for which waking another thread pays.
-const OPERATIONS_PER_THREAD: u64 = 2_000_000;
+/// Floating-point operations that a thread must be given for waking it to pay: several times the ten microseconds or so
+/// that this takes.
+const OPERATIONS_PER_THREAD: u64 = 8_000_000;
 
 /// A graph, ready to answer. May be shared by threads.
 #[derive(Debug)]

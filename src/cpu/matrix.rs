@@ -4,9 +4,8 @@
 //! reads memory from front to back. A tile is [`TILE_ROWS`] rows high; a single row, which is bound by the reading of
 //! the weights, is summed in [`PHASES`] parts so that no addition waits for the one before.
 //!
-//! On the shapes of ranking models (1 to 256 rows, 64 to 256 wide) packing on every call, as the crates `gemm` and
-//! `matrixmultiply` must, costs more than it gives: for one row they reach 0.6 and 0.1 of this kernel's rate, for 256 rows
-//! 0.96 and 0.8.
+//! The crates `gemm` and `matrixmultiply` pack the weights on every call. For one row that costs as much as the product
+//! and more, for many rows it is no faster than this, and both would leave bias and activation to another pass.
 
 use super::functions::Apply;
 use crate::ops::Function;
