@@ -69,7 +69,7 @@ fn after_dense(
     let shifted = biases.map(|((&bias, scale), shift)| (f64::from(bias) * scale + shift) as f32).collect();
     let kernel = Tensor::f32(kernel.shape(), scaled)?;
     let bias = Tensor::f32(bias.shape(), shifted)?;
-    let input = rewrite.new(inputs[0]);
+    let input = rewrite.renewed(inputs[0]);
     dense(rewrite, node, Dense::with(None), input, kernel, bias).map(Some)
 }
 
@@ -100,7 +100,7 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
         return Ok(None);
     }
     let input = match raw.as_slice() {
-        [one] => rewrite.new(*one),
+        [one] => rewrite.renewed(*one),
         _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
     };
     let units = kernel.shape()[1];

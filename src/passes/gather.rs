@@ -6,10 +6,10 @@
 //! value becomes one [`Gather`]; those that only served a larger one are dropped with what nothing needs.
 
 use super::rewrite::{Rewrite, operator, rewrite};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::kernel::DeviceFacts;
-use crate::ops::{BinaryFunction, Block, Combine, Feature, Gather, Lookup, Op, Pooling, Reduction, Reshape};
+use crate::ops::{BinaryFunction, Block, Combine, Expand, Feature, Gather, Lookup, Op, Pooling, Reduction, Reshape};
 use crate::tensor::{DType, Packed};
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ pub(super) fn gather(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
         }
         match &assembly.known[id.index()] {
             Some(blocks) if matches!(op, Op::Concatenate(_)) || blocks.iter().any(Columns::has_lookup) => {
-                build(rewrite, node, blocks).map(Some)
+                build(rewrite, graph, node, blocks).map(Some)
             }
             _ => Ok(None),
         }
@@ -278,10 +278,10 @@ impl Assembly<'_> {
 }
 
 /// The operator for `blocks`, and a reshape where `node` has more dimensions.
-fn build(rewrite: &mut Rewrite<'_>, node: &Node, columns: &[Columns]) -> Result<NodeId> {
+fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Columns]) -> Result<NodeId> {
     let mut inputs: Vec<NodeId> = Vec::new();
     let mut position = |rewrite: &Rewrite<'_>, old: NodeId| {
-        let new = rewrite.new(old);
+        let new = rewrite.renewed(old);
         inputs.iter().position(|known| *known == new).unwrap_or_else(|| {
             inputs.push(new);
             inputs.len() - 1
@@ -302,7 +302,13 @@ fn build(rewrite: &mut Rewrite<'_>, node: &Node, columns: &[Columns]) -> Result<
         blocks.push(Block { column, width: block.width, combine: block.combine, features });
         column += block.width;
     }
-    let rows = rewrite.builder.op(&node.name, Gather { width: column, blocks }, &inputs)?;
+    let mut rows = rewrite.builder.op(&node.name, Gather { width: column, blocks }, &inputs)?;
+    // Looking through an Expand may have led to shared sources alone.
+    if rewrite.builder.ty(rows).shape.is_shared() && !node.ty.shape.is_shared() {
+        let batched = graph.inputs().find(|(_, input)| !input.ty.shape.is_shared());
+        let Some((like, _)) = batched else { return Err(Error::shape("no input has a batch")) };
+        rows = rewrite.builder.op(&node.name, Expand, &[rows, rewrite.renewed(like)])?;
+    }
     if node.ty.shape.rank() == 2 {
         return Ok(rows);
     }

@@ -34,9 +34,14 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
     let roles: Option<Vec<Part>> = parts.iter().map(|part| role(graph, *part, keys, repeated)).collect();
     let Some(roles) = roles else { return Ok(None) };
     let Some((Op::Repeat(_), query)) = operator(graph, repeated) else { return Ok(None) };
+    let query = unexpanded(graph, query[0]);
+    let is_shared = |id: NodeId| graph.node(id).ty.shape.is_shared();
+    if is_shared(keys) && is_shared(query) && !node.ty.shape.is_shared() {
+        return Ok(None);
+    }
     let weights = Arc::new(weights(kernel, bias, &roles)?);
     let weights = rewrite.builder.constant(&format!("{}/pair_weights", node.name), weights)?;
-    let inputs = [rewrite.new(keys), rewrite.new(unexpanded(graph, query[0])), weights];
+    let inputs = [rewrite.renewed(keys), rewrite.renewed(query), weights];
     rewrite.builder.op(&node.name, PairDense { activation: dense.activation }, &inputs).map(Some)
 }
 

@@ -53,7 +53,7 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
             let sample = graph.node(inputs[0]).ty.shape.sample();
             let kernel = Arc::new(folded_kernel(&kernel, dot.keep * sample[1], sample[0])?);
             let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), kernel)?;
-            let inputs = [rewrite.new(node.inputs[0]), kernel, rewrite.new(node.inputs[2])];
+            let inputs = [rewrite.renewed(node.inputs[0]), kernel, rewrite.renewed(node.inputs[2])];
             rewrite.builder.op(&node.name, dense.clone(), &inputs).map(Some)
         }
         _ => Ok(None),

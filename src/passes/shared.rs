@@ -30,7 +30,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
                 rewrite.builder.input(&node.name, ty)?
             }
             Source::Op(op) => {
-                let mut inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.new(*id)).collect();
+                let mut inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
                 let is_shared = |id: &NodeId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_shared();
                 let batched = |id: &NodeId, rewrite: &Rewrite<'_>| {
                     let shape = &rewrite.builder.ty(*id).shape;
@@ -41,7 +41,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
                 if meets && !matches!(op, Op::Binary(_)) {
                     for input in &mut inputs {
                         if is_shared(input, rewrite) {
-                            *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.new(like)])?;
+                            *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.renewed(like)])?;
                         }
                     }
                 }
@@ -51,7 +51,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
         };
         // What is read back has a row for each sample. Other operators look through it.
         if outputs.contains(&id) && rewrite.builder.ty(new).shape.is_shared() {
-            return rewrite.builder.op(&node.name, Expand, &[new, rewrite.new(like)]).map(Some);
+            return rewrite.builder.op(&node.name, Expand, &[new, rewrite.renewed(like)]).map(Some);
         }
         Ok(Some(new))
     })
@@ -93,7 +93,7 @@ fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -
     let side = |rewrite: &mut Rewrite<'_>, parts: &[(NodeId, usize, usize)], name: &str| {
         let sources: Vec<NodeId> = parts.iter().map(|(id, _, _)| *id).collect();
         let input = match sources.as_slice() {
-            [one] => rewrite.new(*one),
+            [one] => rewrite.renewed(*one),
             _ => rewrite.op(graph.node(x), Concatenate { axis: 1 }, &sources)?,
         };
         let rows: Vec<(usize, usize)> = parts.iter().map(|&(_, row, width)| (row, width)).collect();
