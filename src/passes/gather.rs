@@ -314,3 +314,74 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Colum
     }
     rewrite.builder.op(&node.name, Reshape { sample: node.ty.shape.sample() }, &[rows])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, PHONE, assert_same, operators};
+    use super::*;
+    use crate::ops::{BadId, Binary, Concatenate, Dense, Embedding, Reduce};
+
+    const LOOKUP: Embedding = Embedding { bad_id: BadId::Zero };
+
+    #[test]
+    fn lookups_pooling_columns_and_a_computed_value_are_read_at_once() {
+        let mut example = Example::new();
+        let (user, history, numeric) =
+            (example.ids("user", &[1]), example.ids("history", &[4]), example.floats("n", &[3]));
+        let tables = [example.constant("users", &[5, 2]), example.constant("items", &[5, 3])];
+        let embedding = example.op("user", LOOKUP, &[user, tables[0]]);
+        let user = example.op("user", Reshape { sample: vec![2] }, &[embedding]);
+        let items = example.op("items", LOOKUP, &[history, tables[1]]);
+        let mean = example.op("mean", Reduce { reduction: Reduction::Mean, axis: 1 }, &[items]);
+        let operands = [example.constant("kernel", &[3, 2]), example.constant("bias", &[2])];
+        let dense = example.op("dense", Dense::with(None), &[numeric, operands[0], operands[1]]);
+        let y = example.op("row", Concatenate { axis: 1 }, &[user, mean, numeric, dense]);
+        let graph = example.finish(y);
+        let gathered = gather(&graph, &PHONE).expect("gathered");
+        assert_eq!(operators(&gathered), ["dense", "gather"]);
+        let blocks = "{ 0..2: $0[0..1] in $1, 2..5: mean $2[0..4] in $3, 5..8: $4[0..3], 8..10: $5[0..2] }";
+        assert!(gathered.to_string().contains(blocks), "{gathered}");
+        assert_same(&graph, &gathered);
+    }
+
+    #[test]
+    fn a_factorisation_machine_is_one_block() {
+        let mut example = Example::new();
+        let tables: Vec<NodeId> = (0..3).map(|index| example.constant(&format!("t{index}"), &[5, 2])).collect();
+        let lookups: Vec<NodeId> = (0..3)
+            .map(|index| {
+                let ids = example.ids(&format!("ids {index}"), &[1]);
+                let row = example.op("row", LOOKUP, &[ids, tables[index]]);
+                example.op("flat", Reshape { sample: vec![2] }, &[row])
+            })
+            .collect();
+        let mut binary = |function, left, right| example.op("fm", Binary { function }, &[left, right]);
+        let squares: Vec<NodeId> = lookups.iter().map(|x| binary(BinaryFunction::Multiply, *x, *x)).collect();
+        let mut sum = |values: &[NodeId]| {
+            let sum = binary(BinaryFunction::Add, values[0], values[1]);
+            binary(BinaryFunction::Add, sum, values[2])
+        };
+        let (sum_of_squares, total) = (sum(&squares), sum(&lookups));
+        let square_of_sum = binary(BinaryFunction::Multiply, total, total);
+        let y = binary(BinaryFunction::Subtract, square_of_sum, sum_of_squares);
+        let graph = example.finish(y);
+        let gathered = gather(&graph, &PHONE).expect("gathered");
+        assert_eq!(operators(&gathered), ["gather"], "{gathered}");
+        assert!(gathered.to_string().contains("fm("), "{gathered}");
+        assert_same(&graph, &gathered);
+    }
+
+    #[test]
+    fn a_table_that_no_binding_holds_is_looked_up_by_itself() {
+        let mut example = Example::new();
+        let (a, b) = (example.ids("a", &[1]), example.ids("b", &[1]));
+        let tables = [example.constant("large", &[64, 2]), example.constant("small", &[5, 2])];
+        let rows = [example.op("a", LOOKUP, &[a, tables[0]]), example.op("b", LOOKUP, &[b, tables[1]])];
+        let y = example.op("row", Concatenate { axis: 2 }, &rows);
+        let facts = DeviceFacts { max_binding_bytes: 300, ..PHONE };
+        let graph = example.finish(y);
+        let gathered = gather(&graph, &facts).expect("gathered");
+        assert_eq!(operators(&gathered), ["embedding", "gather", "reshape"], "{gathered}");
+        assert_same(&graph, &gathered);
+    }
+}

@@ -9,6 +9,8 @@ mod batch_normalization;
 mod constants;
 mod elementwise;
 mod equals;
+#[cfg(test)]
+mod example;
 mod gather;
 mod identities;
 mod pair_dense;

@@ -115,3 +115,43 @@ fn kernel_rows(kernel: &Tensor, rows: &[(usize, usize)]) -> Result<Tensor> {
     let count = rows.iter().map(|(_, count)| count).sum();
     Tensor::f32(&[count, units], parts.copied().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::{Activation, Function};
+
+    /// A Dense over the user's part, the candidate's, and the user's again.
+    fn ranking() -> Graph {
+        let mut example = Example::new();
+        let (user, candidate) = (example.floats("user", &[2]), example.floats("candidate", &[3]));
+        let taste = example.op("taste", Activation { function: Function::Tanh }, &[user]);
+        let join = example.op("join", Concatenate { axis: 1 }, &[user, candidate, taste]);
+        let operands = [example.constant("kernel", &[7, 4]), example.constant("bias", &[4])];
+        let y = example.op("dense", Dense::with(Some(Function::RELU)), &[join, operands[0], operands[1]]);
+        example.finish(y)
+    }
+
+    #[test]
+    fn what_follows_from_the_user_alone_has_one_row() {
+        let graph = ranking();
+        let shared = share(&graph, &["user"]).expect("shared");
+        assert_eq!(operators(&shared), ["activation", "expand", "expand", "concatenate", "dense"], "{shared}");
+        assert!(shared.to_string().contains("float32[S, 2] \"taste\""), "{shared}");
+        assert_same(&graph, &shared);
+        let split = split_dense(&shared).expect("split");
+        assert_eq!(operators(&split), ["activation", "concatenate", "dense", "dense"], "{split}");
+        assert!(split.to_string().contains("float32[S, 4] \"dense\""), "{split}");
+        assert_same(&graph, &split);
+    }
+
+    #[test]
+    fn what_cannot_be_shared_is_refused() {
+        let graph = ranking();
+        let error = share(&graph, &["user", "candidate"]).expect_err("nothing has a batch");
+        assert!(error.to_string().contains("all inputs are shared"), "{error}");
+        let error = share(&graph, &["nobody"]).expect_err("no such input");
+        assert!(error.to_string().contains("no input called `nobody`"), "{error}");
+    }
+}
