@@ -14,14 +14,7 @@ use std::sync::Arc;
 
 /// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
-    if let Some(unknown) = shared.iter().find(|name| !graph.inputs().any(|(_, node)| node.name == **name)) {
-        let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
-        return Err(Error::input(format!("the model has no input called `{unknown}`"))
-            .hint(format!("the model's inputs are: {}", names.join(", "))));
-    }
-    let Some((like, _)) = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str())) else {
-        return Err(Error::input("all inputs are shared, so there is no batch"));
-    };
+    let like = expect_shareable(graph, shared)?;
     let outputs: Vec<NodeId> = graph.outputs().iter().map(|(_, id)| *id).collect();
     rewrite(graph, |rewrite, id, node| {
         let new = match &node.source {
@@ -54,6 +47,20 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
             return rewrite.builder.op(&node.name, Expand, &[new, rewrite.renewed(like)]).map(Some);
         }
         Ok(Some(new))
+    })
+}
+
+/// An input that keeps its batch while those called `shared` lose theirs; an error if there is none, or if one of the
+/// names is unknown.
+pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<NodeId> {
+    let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
+    if let Some(unknown) = shared.iter().find(|name| !names.contains(name)) {
+        return Err(Error::input(format!("the model has no input called `{unknown}`"))
+            .hint(format!("the model's inputs are: {}", names.join(", "))));
+    }
+    let batched = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str()) && !node.ty.shape.is_shared());
+    batched.map(|(id, _)| id).ok_or_else(|| {
+        Error::input("all inputs are shared, so there is no batch").hint("share those that describe the user alone")
     })
 }
 
