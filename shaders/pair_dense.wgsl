@@ -37,14 +37,16 @@ fn main(
     let key = vec4(row * params.key_stride) + steps * params.dim;
     let from_query = params.dim * params.units;
     let from_product = 2u * from_query;
-    var shared_sum = weights[3u * from_query + unit];
+    let from_difference = 3u * from_query;
+    var shared_sum = weights[4u * from_query + unit];
     var sums = vec4(0.0);
     for (var d = 0u; d < params.dim; d++) {
         let q = query[row * params.query_stride + d];
         let at = d * params.units + unit;
         shared_sum += q * weights[from_query + at];
         let weight = weights[at] + q * weights[from_product + at];
-        sums += weight * vec4(keys[key.x + d], keys[key.y + d], keys[key.z + d], keys[key.w + d]);
+        let values = vec4(keys[key.x + d], keys[key.y + d], keys[key.z + d], keys[key.w + d]);
+        sums += weight * values + weights[from_difference + at] * (values - q);
     }
     for (var step = 0u; step < min(4u, params.steps - first); step++) {
         let value = activate(params.function, shared_sum + sums[step], params.parameters.xyz);

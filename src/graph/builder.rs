@@ -70,7 +70,8 @@ impl Builder {
         Ok(NodeId(id))
     }
 
-    /// The graph of what `outputs` need. Inputs stay even where nothing needs them: the caller still names them.
+    /// The graph of what `outputs` need, inputs first. Inputs stay even where nothing needs them: the caller still names
+    /// them.
     pub fn finish(self, outputs: Vec<(String, NodeId)>) -> Result<Graph> {
         let mut needed = vec![false; self.nodes.len()];
         for (_, id) in &outputs {
@@ -85,19 +86,18 @@ impl Builder {
                 needed[index] = self.nodes[index].source == Source::Input;
             }
         }
-        // The new position of every node that stays.
-        let mut renumbered = Vec::with_capacity(self.nodes.len());
-        let mut kept = 0;
-        for &stays in &needed {
-            renumbered.push(NodeId(kept));
-            kept += u32::from(stays);
-        }
-        let mut nodes = Vec::with_capacity(kept as usize);
-        for (mut node, _) in self.nodes.into_iter().zip(needed).filter(|(_, stays)| *stays) {
-            for input in &mut node.inputs {
-                *input = renumbered[input.index()];
+        // The new position of every node that stays: inputs first, the others in order.
+        let mut renumbered = vec![NodeId(0); self.nodes.len()];
+        let mut nodes = Vec::new();
+        for inputs in [true, false] {
+            for (index, node) in self.nodes.iter().enumerate() {
+                if needed[index] && (node.source == Source::Input) == inputs {
+                    renumbered[index] = NodeId(nodes.len() as u32);
+                    let mut node = node.clone();
+                    node.inputs.iter_mut().for_each(|input| *input = renumbered[input.index()]);
+                    nodes.push(node);
+                }
             }
-            nodes.push(node);
         }
         let outputs = outputs.into_iter().map(|(name, id)| (name, renumbered[id.index()])).collect();
         Ok(Graph { nodes, outputs })

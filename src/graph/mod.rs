@@ -62,7 +62,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// All nodes; every node stands after its inputs.
+    /// All nodes: the model's inputs, then the others, each after what it reads.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }

@@ -7,7 +7,7 @@
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::{Error, Result};
-use crate::kernel::{Binding, GRID, Kernel, Operand, Shader, invocations, params, shader};
+use crate::kernel::{Binding, GRID, Kernel, Operand, Packing, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Looks up rows of a table.
@@ -81,6 +81,10 @@ impl Operator for Embedding {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        if request.places.get(1).is_some_and(|table| table.packing != Packing::Words) {
+            return Err(Error::unsupported("looks rows up in a packed table, which only a gather does")
+                .hint("load the weights as float32 (--weights f32, LoadOptions::weights)"));
+        }
         let count = request.output.len();
         let (rows, dim) = (request.inputs[1].shape[0], request.inputs[1].shape[1]);
         let row_bytes = 4 * dim as u64;

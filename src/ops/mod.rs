@@ -75,7 +75,7 @@ pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
 pub use reduce::Reduction;
-pub use tower::TowerKernel;
+pub use tower::{MAX_LAYERS, TowerKernel};
 
 /// All shaders of all operators.
 pub fn shaders() -> impl Iterator<Item = &'static Shader> {

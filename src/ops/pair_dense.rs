@@ -3,11 +3,12 @@
 //!
 //! Keras models join `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That is
 //!
-//! `output[n, t, u] = f(b[u] + Σ_d k[n, t, d] · (Wk[d, u] + q[n, d] · Wp[d, u]) + Σ_d q[n, d] · Wq[d, u])`
+//! `output[n, t, u] = f(b[u] + Σ_d k·Wk + q·Wq + k·q·Wp + (k − q)·Wd)` with `k = k[n, t, d]`, `q = q[n, d]`
 //!
-//! with the rows of the kernel summed by what they multiply: `Wk` for keys, `Wq` for the query, `Wp` for their product.
-//! `k: [N, T, D]`, `q: [N, D]`, either of which may be one shared row; `weights: [3 · D + 1, U]` holds the rows of `Wk`,
-//! of `Wq`, of `Wp` and the bias, because a phone binds four storage buffers.
+//! and the rows of the kernel summed by what they multiply: keys, the query, their product, their difference. The
+//! difference has rows of its own because it is exact where key and query are large and close, and the difference of
+//! their products is not. `k: [N, T, D]`, `q: [N, D]`, either of which may be one shared row; `weights: [4 · D + 1, U]`
+//! holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because a phone binds four storage buffers.
 
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
@@ -80,11 +81,12 @@ impl<'t> Operands<'t> {
             for step in 0..self.steps {
                 let start = (if keys_rows == 1 { 0 } else { row * self.steps } + step) * dim;
                 for unit in 0..units {
-                    let mut sum = see(weight(3 * dim, unit));
+                    let mut sum = see(weight(4 * dim, unit));
                     for d in 0..dim {
                         let key = f64::from(self.keys[start + d]);
                         sum += see(key * weight(d, unit)) + see(query(d) * weight(dim + d, unit));
                         sum += see(key * query(d) * weight(2 * dim + d, unit));
+                        sum += see(f64::from((key - query(d)) as f32) * weight(3 * dim + d, unit));
                     }
                     sums.push(sum);
                 }
@@ -111,7 +113,7 @@ impl Operator for PairDense {
         let (key_sample, query_sample) = (keys.shape.sample(), query.shape.sample());
         let fits = match (key_sample.as_slice(), query_sample.as_slice(), weights.shape.dims()) {
             (&[steps, dim], &[query_dim], &[Dim::Fixed(rows), Dim::Fixed(units)]) => {
-                let fits = dim == query_dim && Some(rows) == dim.checked_mul(3).map(|rows| rows + 1);
+                let fits = dim == query_dim && Some(rows) == dim.checked_mul(4).map(|rows| rows + 1);
                 (fits && keys.shape.is_batched() && query.shape.is_batched()).then_some((steps, units))
             }
             _ => None,
@@ -175,8 +177,8 @@ impl Operator for PairDense {
     }
 
     fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
-        // The key's weights are made once for a query, and multiply every step.
+        // The key's weights are made once for a query, and multiply every step; so do those of the difference.
         let dim = inputs[0].shape[2];
-        (2 * output.len() * dim + 4 * output.shape[0] * output.shape[2] * dim) as u64
+        (5 * output.len() * dim + 4 * output.shape[0] * output.shape[2] * dim) as u64
     }
 }

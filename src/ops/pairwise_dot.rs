@@ -92,7 +92,9 @@ impl Operator for PairwiseDot {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let (vectors, dim) = (request.inputs[0].shape[1], request.inputs[0].shape[2]);
         // Summing, storing four rows of four, and copying.
-        expect_loops(request, dim + 4 * 4 + self.keep * dim)?;
+        let tiles = vectors.div_ceil(8) * 2;
+        let items = tiles / 2 * (tiles + 1);
+        expect_loops(request, dim + 4 * 4 + (self.keep * dim).div_ceil(items))?;
         word(request.inputs[0].len().max(request.output.len()))?;
         let samples = request.output.shape[0];
         let (kept, width) = self.widths(vectors, dim)?;
@@ -106,8 +108,7 @@ impl Operator for PairwiseDot {
             padding0: 0,
             padding1: 0,
         };
-        let tiles = vectors.div_ceil(8) * 2;
-        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(samples * tiles / 2 * (tiles + 1)))])
+        Ok(vec![Kernel::new("pairwise_dot", &params, 1, invocations(samples * items))])
     }
 
     /// Of the products; the vectors themselves are copied ([`Operator::allowance`]).

@@ -54,7 +54,7 @@ pub enum TowerKernel {
 }
 
 /// Layers that the parameters have room for.
-const MAX_LAYERS: usize = 8;
+pub const MAX_LAYERS: usize = 8;
 
 /// Quads of values that a workgroup keeps: what fits the 16 352 bytes that every phone has.
 const QUADS: usize = 1022;

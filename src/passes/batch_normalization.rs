@@ -57,11 +57,15 @@ fn after_dense(
     norm: &BatchNormalization,
 ) -> Result<Option<NodeId>> {
     let x = node.inputs[0];
-    let Some((Op::Dense(Dense { activation: None, .. }), inputs)) = rewrite.operator(x) else { return Ok(None) };
+    let Some((Op::Dense(after @ Dense { activation: None, .. }), inputs)) = rewrite.operator(x) else {
+        return Ok(None);
+    };
     let (Some(kernel), Some(bias)) = (rewrite.value(inputs[1]), rewrite.value(inputs[2])) else { return Ok(None) };
     let last = graph.node(x).ty.shape.rank() - 1;
     let affine = rewrite.value(node.inputs[1]).and_then(|statistics| Affine::of(norm, statistics));
-    let Some(affine) = affine.filter(|_| norm.axis == last && rewrite.is_used_once(x)) else { return Ok(None) };
+    // A layer that is called often would have a kernel of its own for each call.
+    let once = rewrite.is_used_once(x) && rewrite.is_used_once(inputs[1]);
+    let Some(affine) = affine.filter(|_| norm.axis == last && once) else { return Ok(None) };
     let units = affine.scale.len();
     let scaled = kernel.as_f32()?.iter().enumerate();
     let scaled = scaled.map(|(index, &weight)| (f64::from(weight) * affine.scale[index % units]) as f32).collect();
@@ -69,8 +73,8 @@ fn after_dense(
     let shifted = biases.map(|((&bias, scale), shift)| (f64::from(bias) * scale + shift) as f32).collect();
     let kernel = Tensor::f32(kernel.shape(), scaled)?;
     let bias = Tensor::f32(bias.shape(), shifted)?;
-    let input = rewrite.renewed(inputs[0]);
-    dense(rewrite, node, Dense::with(None), input, kernel, bias).map(Some)
+    let (after, input) = (after.clone(), rewrite.renewed(inputs[0]));
+    dense(rewrite, node, after, input, kernel, bias)
 }
 
 /// A Dense whose input is, in whole or in part, a BatchNormalization.
@@ -96,13 +100,9 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
         affine.shift.extend(own.shift);
         raw.push(source);
     }
-    if raw == parts {
+    if raw == parts || !rewrite.is_used_once(node.inputs[1]) {
         return Ok(None);
     }
-    let input = match raw.as_slice() {
-        [one] => rewrite.renewed(*one),
-        _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
-    };
     let units = kernel.shape()[1];
     let weights = kernel.as_f32()?;
     let scaled = weights.iter().enumerate();
@@ -112,7 +112,11 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
         (f64::from(bias) + column.sum::<f64>()) as f32
     });
     let (kernel, bias) = (Tensor::f32(kernel.shape(), scaled)?, Tensor::f32(bias.shape(), shifted.collect())?);
-    dense(rewrite, node, op.clone(), input, kernel, bias).map(Some)
+    let input = match raw.as_slice() {
+        [one] => rewrite.renewed(*one),
+        _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
+    };
+    dense(rewrite, node, op.clone(), input, kernel, bias)
 }
 
 /// What a BatchNormalization of the last dimension reads, and its function.
@@ -131,10 +135,14 @@ fn dense(
     input: NodeId,
     kernel: Tensor,
     bias: Tensor,
-) -> Result<NodeId> {
+) -> Result<Option<NodeId>> {
+    // What overflows when folded may not when computed step by step.
+    if kernel.floats().chain(bias.floats()).any(|weight| !weight.is_finite()) {
+        return Ok(None);
+    }
     let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), Arc::new(kernel))?;
     let bias = rewrite.builder.constant(&format!("{}/folded_bias", node.name), Arc::new(bias))?;
-    rewrite.builder.op(&node.name, op, &[input, kernel, bias])
+    rewrite.builder.op(&node.name, op, &[input, kernel, bias]).map(Some)
 }
 
 #[cfg(test)]

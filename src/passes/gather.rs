@@ -5,38 +5,28 @@
 //! dimension of a sample, reshapes, embeddings, global pooling over them and merge layers of them all are. Each such
 //! value becomes one [`Gather`]; those that only served a larger one are dropped with what nothing needs.
 
-use super::rewrite::{Rewrite, operator, rewrite};
+mod assembly;
+
+use super::rewrite::{Rewrite, rewrite};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::kernel::DeviceFacts;
-use crate::ops::{BinaryFunction, Block, Combine, Expand, Feature, Gather, Lookup, Op, Pooling, Reduction, Reshape};
-use crate::tensor::{DType, Packed};
+use crate::ops::{Block, Expand, Feature, Gather, Lookup, Op, Reshape};
+use crate::tensor::Packed;
+use assembly::{Assembly, Columns};
 use std::collections::HashSet;
-
-/// Features combined in one block that one kernel takes.
-const MOST_FEATURES: usize = 64;
-
-/// Blocks of one value. A small file can ask for any number by joining what is joined already.
-const MOST_BLOCKS: usize = 1024;
 
 /// `graph` with assembled values as [`Gather`] operators.
 pub(super) fn gather(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
-    let mut assembly = Assembly { graph, tables: tables(graph, facts), known: Vec::new() };
-    for id in graph.ids() {
-        let known = assembly.assemble(id).filter(|blocks| blocks.len() <= MOST_BLOCKS);
-        assembly.known.push(known);
+    let mut assembly = Assembly::new(graph, tables(graph, facts));
+    // A table that some Embedding reads by itself is not packed with those that gathers read.
+    if let Some(tables) = assembly.fully_gathered() {
+        assembly = Assembly::new(graph, tables);
     }
-    rewrite(graph, |rewrite, id, node| {
-        let Source::Op(op) = &node.source else { return Ok(None) };
-        if matches!(op, Op::Reshape(_) | Op::Expand(_) | Op::Cast(_)) || !node.ty.shape.is_batched() {
-            return Ok(None);
-        }
-        match &assembly.known[id.index()] {
-            Some(blocks) if matches!(op, Op::Concatenate(_)) || blocks.iter().any(Columns::has_lookup) => {
-                build(rewrite, graph, node, blocks).map(Some)
-            }
-            _ => Ok(None),
-        }
+    let needed = assembly.needed();
+    rewrite(graph, |rewrite, id, node| match &assembly.known[id.index()] {
+        Some(blocks) if needed[id.index()] && assembly.is_gathered(id) => build(rewrite, graph, node, blocks).map(Some),
+        _ => Ok(None),
     })
 }
 
@@ -62,219 +52,6 @@ fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<NodeId> {
         fits
     });
     fits.map(|(_, id)| id).collect()
-}
-
-/// A [`Feature`] that names old nodes.
-#[derive(Debug, Clone, PartialEq)]
-struct Part {
-    source: NodeId,
-    first: usize,
-    steps: usize,
-    lookup: Option<(NodeId, Lookup)>,
-}
-
-/// A [`Block`] of parts.
-#[derive(Debug, Clone, PartialEq)]
-struct Columns {
-    width: usize,
-    combine: Combine,
-    parts: Vec<Part>,
-}
-
-impl Columns {
-    fn one(width: usize, part: Part) -> Self {
-        Columns { width, combine: Combine::Sum, parts: vec![part] }
-    }
-
-    fn has_lookup(&self) -> bool {
-        self.parts.iter().any(|part| part.lookup.is_some())
-    }
-}
-
-struct Assembly<'g> {
-    graph: &'g Graph,
-    tables: HashSet<NodeId>,
-    /// By node: the columns of those that nothing but a gather needs to compute, in running order.
-    known: Vec<Option<Vec<Columns>>>,
-}
-
-impl Assembly<'_> {
-    /// The columns of a float value; `None` if its elements are not float32.
-    fn blocks(&self, id: NodeId) -> Option<Vec<Columns>> {
-        let node = self.graph.node(id);
-        if node.ty.dtype != DType::F32 || !node.ty.shape.is_batched() {
-            return None;
-        }
-        self.known[id.index()].clone().or_else(|| {
-            let part = Part { source: id, first: 0, steps: node.ty.shape.sample_len(), lookup: None };
-            Some(vec![Columns::one(part.steps, part)])
-        })
-    }
-
-    /// The columns of a float value that nothing but a gather needs to compute.
-    fn assemble(&self, id: NodeId) -> Option<Vec<Columns>> {
-        if self.graph.node(id).ty.dtype != DType::F32 {
-            return None;
-        }
-        let (op, inputs) = operator(self.graph, id)?;
-        match op {
-            Op::Reshape(_) | Op::Expand(_) => self.blocks(inputs[0]),
-            Op::Concatenate(concatenate) if self.is_outermost(inputs[0], concatenate.axis) => {
-                let parts: Option<Vec<_>> = inputs.iter().map(|part| self.blocks(*part)).collect();
-                Some(parts?.into_iter().flatten().collect())
-            }
-            Op::Cast(_) => {
-                let source = self.input(inputs[0])?;
-                let steps = self.graph.node(source).ty.shape.sample_len();
-                Some(vec![Columns::one(steps, Part { source, first: 0, steps, lookup: None })])
-            }
-            Op::Embedding(_) => self.lookup(id, Pooling::Flatten),
-            Op::Reduce(reduce) if reduce.axis == 1 && self.graph.node(inputs[0]).ty.shape.rank() == 3 => {
-                let pooling = match reduce.reduction {
-                    Reduction::Sum => Pooling::Sum,
-                    Reduction::Mean => Pooling::Mean,
-                    Reduction::Maximum => Pooling::Maximum,
-                };
-                self.lookup(inputs[0], pooling)
-            }
-            Op::MaskedMean(_) => {
-                let columns = self.lookup(inputs[0], Pooling::MaskedMean)?;
-                let ids = columns[0].parts[0].source;
-                (self.mask_source(inputs[1])? == ids).then_some(columns)
-            }
-            Op::Binary(binary) => self.combined(id, binary.function, inputs),
-            _ => None,
-        }
-    }
-
-    /// Whether `axis` is the first dimension of a sample that is not 1, so that parts along it stand one after another.
-    fn is_outermost(&self, part: NodeId, axis: usize) -> bool {
-        self.graph.node(part).ty.shape.sample()[..axis - 1].iter().all(|&dim| dim == 1)
-    }
-
-    /// The input of the model whose elements `id` holds in order, perhaps one row of it for all.
-    fn input(&self, mut id: NodeId) -> Option<NodeId> {
-        loop {
-            match operator(self.graph, id) {
-                None => return self.graph.node(id).ty.shape.is_batched().then_some(id),
-                Some((Op::Reshape(_) | Op::Expand(_), inputs)) => id = inputs[0],
-                Some(_) => return None,
-            }
-        }
-    }
-
-    /// The ids of a lookup as sources: model inputs, floats that are truncated, and several of them joined once.
-    fn ids(&self, id: NodeId) -> Vec<Part> {
-        let part = |source: NodeId| {
-            let steps = self.graph.node(source).ty.shape.sample_len();
-            vec![Part { source, first: 0, steps, lookup: None }]
-        };
-        match operator(self.graph, id) {
-            Some((Op::Reshape(_) | Op::Expand(_), inputs)) => self.ids(inputs[0]),
-            Some((Op::Concatenate(concatenate), inputs)) if self.is_outermost(inputs[0], concatenate.axis) => {
-                inputs.iter().flat_map(|input| part(self.input(*input).unwrap_or(*input))).collect()
-            }
-            Some((Op::Cast(_), inputs)) => match self.input(inputs[0]) {
-                Some(source) if self.graph.node(source).ty.dtype == DType::F32 => part(source),
-                _ => part(id),
-            },
-            _ => part(id),
-        }
-    }
-
-    /// The columns of an Embedding, pooled over its ids.
-    fn lookup(&self, id: NodeId, pooling: Pooling) -> Option<Vec<Columns>> {
-        let (Op::Embedding(embedding), inputs) = operator(self.graph, id)? else { return None };
-        let (ids, table) = (inputs[0], inputs[1]);
-        if !self.tables.contains(&table) {
-            return None;
-        }
-        let dim = self.graph.node(table).ty.shape.sample()[1];
-        let sources = self.ids(ids);
-        if pooling != Pooling::Flatten && sources.len() != 1 {
-            return None;
-        }
-        let columns = |mut part: Part| {
-            let width = if pooling == Pooling::Flatten { part.steps * dim } else { dim };
-            part.lookup = Some((table, Lookup { table: 0, pooling, bad_id: embedding.bad_id }));
-            Columns::one(width, part)
-        };
-        Some(sources.into_iter().map(columns).collect())
-    }
-
-    /// The value whose elements a mask compares with zero.
-    fn mask_source(&self, mask: NodeId) -> Option<NodeId> {
-        match operator(self.graph, mask)? {
-            (Op::NotEqual(not_equal), inputs) if not_equal.value == 0.0 => self.input(inputs[0]),
-            (Op::Expand(_), inputs) => self.mask_source(inputs[0]),
-            _ => None,
-        }
-    }
-
-    /// Sums, products and factorisation machines of assembled values of one shape.
-    fn combined(&self, id: NodeId, function: BinaryFunction, inputs: &[NodeId]) -> Option<Vec<Columns>> {
-        let node = |id: &NodeId| self.graph.node(*id);
-        if !inputs.iter().all(|input| node(input).ty.shape.sample() == node(&id).ty.shape.sample()) {
-            return None;
-        }
-        let (combine, values) = match function {
-            BinaryFunction::Add => (Combine::Sum, inputs.to_vec()),
-            BinaryFunction::Multiply => (Combine::Product, inputs.to_vec()),
-            BinaryFunction::Subtract => (Combine::FactorizationMachine, self.machine(inputs)?),
-            _ => return None,
-        };
-        let mut parts = Vec::new();
-        for value in values {
-            let [columns] = <[Columns; 1]>::try_from(self.blocks(value)?).ok()?;
-            if columns.parts.len() > 1 && (columns.combine != combine || combine == Combine::FactorizationMachine) {
-                return None;
-            }
-            parts.extend(columns.parts);
-        }
-        let computed: HashSet<NodeId> =
-            parts.iter().map(|part| part.source).filter(|source| operator(self.graph, *source).is_some()).collect();
-        let columns = Columns { width: node(&id).ty.shape.sample_len(), combine, parts };
-        let fits = columns.parts.len() <= MOST_FEATURES && columns.has_lookup() && computed.len() <= 1;
-        fits.then(|| vec![columns])
-    }
-
-    /// The values `e` of `(Σ e)² − Σ e²`, given as the two sides of the difference.
-    fn machine(&self, inputs: &[NodeId]) -> Option<Vec<NodeId>> {
-        let sum = self.squared(inputs[0])?;
-        let mut values = self.terms(sum);
-        let squares: Option<Vec<NodeId>> = self.terms(inputs[1]).into_iter().map(|term| self.squared(term)).collect();
-        let mut squared = squares?;
-        values.sort_unstable();
-        squared.sort_unstable();
-        (values == squared && values.len() > 1).then_some(values)
-    }
-
-    /// `x`, for `x · x`.
-    fn squared(&self, id: NodeId) -> Option<NodeId> {
-        match operator(self.graph, id)? {
-            (Op::Binary(binary), inputs) if binary.function == BinaryFunction::Multiply && inputs[0] == inputs[1] => {
-                Some(inputs[0])
-            }
-            _ => None,
-        }
-    }
-
-    /// The terms of a sum; some of them sums themselves if there are too many.
-    fn terms(&self, id: NodeId) -> Vec<NodeId> {
-        let mut terms = vec![id];
-        while let Some((at, inputs)) =
-            terms.iter().enumerate().find_map(|(at, term)| match operator(self.graph, *term) {
-                Some((Op::Binary(binary), inputs)) if binary.function == BinaryFunction::Add => Some((at, inputs)),
-                _ => None,
-            })
-        {
-            if terms.len() > MOST_FEATURES {
-                break;
-            }
-            terms.splice(at..=at, inputs.iter().copied());
-        }
-        terms
-    }
 }
 
 /// The operator for `blocks`, and a reshape where `node` has more dimensions.
@@ -319,7 +96,7 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Colum
 mod tests {
     use super::super::example::{Example, PHONE, assert_same, operators};
     use super::*;
-    use crate::ops::{BadId, Binary, Concatenate, Dense, Embedding, Reduce};
+    use crate::ops::{BadId, Binary, BinaryFunction, Concatenate, Dense, Embedding, Reduce, Reduction};
 
     const LOOKUP: Embedding = Embedding { bad_id: BadId::Zero };
 

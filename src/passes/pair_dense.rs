@@ -1,7 +1,7 @@
 //! Splits the first Dense of target attention (DIN), so that pairs are never made.
 //!
-//! `[key, query, key − query, key ∘ query] · W` is `key · Wk + query · Wq + (key ∘ query) · Wp` with the rows of `W`
-//! summed by what they multiply. Any of the parts may be missing, repeated, or in another order.
+//! `[key, query, key ∘ query, key − query] · W` is `key · Wk + query · Wq + (key ∘ query) · Wp + (key − query) · Wd` with
+//! the rows of `W` summed by what they multiply. Any of the parts may be missing, repeated, or in another order.
 
 use super::rewrite::{Rewrite, operator, rewrite};
 use crate::error::Result;
@@ -18,16 +18,18 @@ pub(super) fn split(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// How often a part of the pair holds the key, the query and their product.
+/// How often a part of the pair holds the key, the query, their product and their difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Part([f64; 3]);
+struct Part([f64; 4]);
 
 fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<NodeId>> {
     let Some((Op::Concatenate(join), parts)) = operator(graph, node.inputs[0]) else { return Ok(None) };
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
-    if join.axis != 2 || node.ty.shape.rank() != 3 || parts.len() < 2 {
+    // A layer that is called often would have weights of its own for each call.
+    let once = rewrite.is_used_once(node.inputs[1]) && dense.kernel.is_none();
+    if join.axis != 2 || node.ty.shape.rank() != 3 || parts.len() < 2 || !once {
         return Ok(None);
     }
     let Some((keys, repeated)) = pair(graph, parts) else { return Ok(None) };
@@ -39,7 +41,11 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
     if is_shared(keys) && is_shared(query) && !node.ty.shape.is_shared() {
         return Ok(None);
     }
-    let weights = Arc::new(weights(kernel, bias, &roles)?);
+    let weights = weights(kernel, bias, &roles)?;
+    if weights.floats().any(|weight| !weight.is_finite()) {
+        return Ok(None);
+    }
+    let weights = Arc::new(weights);
     let weights = rewrite.builder.constant(&format!("{}/pair_weights", node.name), weights)?;
     let inputs = [rewrite.renewed(keys), rewrite.renewed(query), weights];
     rewrite.builder.op(&node.name, PairDense { activation: dense.activation }, &inputs).map(Some)
@@ -65,7 +71,7 @@ fn pair(graph: &Graph, parts: &[NodeId]) -> Option<(NodeId, NodeId)> {
 fn role(graph: &Graph, part: NodeId, keys: NodeId, repeated: NodeId) -> Option<Part> {
     let part = unexpanded(graph, part);
     if part == keys || part == repeated {
-        return Some(Part(if part == keys { [1.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0] }));
+        return Some(Part(if part == keys { [1.0, 0.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0, 0.0] }));
     }
     let (Op::Binary(binary), inputs) = operator(graph, part)? else { return None };
     let sides = [unexpanded(graph, inputs[0]), unexpanded(graph, inputs[1])];
@@ -74,10 +80,10 @@ fn role(graph: &Graph, part: NodeId, keys: NodeId, repeated: NodeId) -> Option<P
         return None;
     }
     match binary.function {
-        BinaryFunction::Multiply => Some(Part([0.0, 0.0, 1.0])),
-        BinaryFunction::Add => Some(Part([1.0, 1.0, 0.0])),
-        BinaryFunction::Subtract if key_first => Some(Part([1.0, -1.0, 0.0])),
-        BinaryFunction::Subtract => Some(Part([-1.0, 1.0, 0.0])),
+        BinaryFunction::Multiply => Some(Part([0.0, 0.0, 1.0, 0.0])),
+        BinaryFunction::Add => Some(Part([1.0, 1.0, 0.0, 0.0])),
+        BinaryFunction::Subtract if key_first => Some(Part([0.0, 0.0, 0.0, 1.0])),
+        BinaryFunction::Subtract => Some(Part([0.0, 0.0, 0.0, -1.0])),
         _ => None,
     }
 }
@@ -90,12 +96,12 @@ fn unexpanded(graph: &Graph, id: NodeId) -> NodeId {
     }
 }
 
-/// The rows for keys, query and product, each summed over the parts that hold it, and the bias.
+/// The rows for keys, query, product and difference, each summed over the parts that hold it, and the bias.
 fn weights(kernel: &Tensor, bias: &Tensor, roles: &[Part]) -> Result<Tensor> {
     let (units, dim) = (kernel.shape()[1], kernel.shape()[0] / roles.len());
     let rows = kernel.as_f32()?;
-    let mut weights = Vec::with_capacity((3 * dim + 1) * units);
-    for kind in 0..3 {
+    let mut weights = Vec::with_capacity((4 * dim + 1) * units);
+    for kind in 0..4 {
         for element in 0..dim * units {
             // Not by a factor of zero: a weight may be infinite.
             let terms = roles.iter().enumerate().filter(|(_, role)| role.0[kind] != 0.0);
@@ -104,7 +110,7 @@ fn weights(kernel: &Tensor, bias: &Tensor, roles: &[Part]) -> Result<Tensor> {
         }
     }
     weights.extend_from_slice(bias.as_f32()?);
-    Tensor::f32(&[3 * dim + 1, units], weights)
+    Tensor::f32(&[4 * dim + 1, units], weights)
 }
 
 #[cfg(test)]

@@ -37,7 +37,10 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
         Source::Op(Op::Dense(_)) => {
             let (Op::PairwiseDot(dot), _) = operator(graph, node.inputs[0])? else { return None };
             let Source::Constant(kernel) = &graph.node(node.inputs[1]).source else { return None };
-            (uses[node.inputs[0].index()] == 1 && !dot.triangle).then(|| Arc::clone(kernel))
+            let once = uses[node.inputs[0].index()] == 1 && uses[node.inputs[1].index()] == 1;
+            // Two weights of at most half the largest float have a sum.
+            let sums = kernel.floats().all(|weight| weight.abs() < f32::MAX / 2.0);
+            (once && sums && !dot.triangle).then(|| Arc::clone(kernel))
         }
         _ => None,
     };
@@ -79,8 +82,9 @@ fn folded_kernel(kernel: &Tensor, kept: usize, vectors: usize) -> Result<Tensor>
 fn squared_stack(graph: &Graph, id: NodeId) -> Option<NodeId> {
     let (Op::BatchDot(dot), inputs) = operator(graph, unshaped(graph, id))? else { return None };
     let is_stack = matches!(operator(graph, inputs[0])?.0, Op::Concatenate(stack) if stack.axis == 1);
-    (dot.axes == [2, 2] && inputs[0] == inputs[1] && is_stack && graph.node(inputs[0]).ty.shape.rank() == 3)
-        .then_some(inputs[0])
+    let sample = graph.node(inputs[0]).ty.shape.sample();
+    let fits = dot.axes == [2, 2] && inputs[0] == inputs[1] && is_stack && sample.len() == 2 && !sample.contains(&0);
+    fits.then_some(inputs[0])
 }
 
 /// The value that `id` reshapes, if it does.

@@ -79,8 +79,9 @@ fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
-    // A bias of a shared row has rank 2, so only matrices are split.
-    if concatenate.axis != last || last != 1 {
+    // A bias of a shared row has rank 2, so only matrices are split; and only layers that are called once, because each
+    // call would have a kernel of its own.
+    if concatenate.axis != last || last != 1 || !rewrite.is_used_once(node.inputs[1]) {
         return Ok(None);
     }
     let (kernel, bias) = (Arc::clone(kernel), Arc::clone(bias));

@@ -4,12 +4,15 @@ use super::rewrite::{Rewrite, operator, rewrite, uses};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source};
 use crate::kernel::DeviceFacts;
-use crate::ops::{Dense, Function, Op, Tower};
+use crate::ops::{Dense, Function, MAX_LAYERS, Op, Tower};
 use std::collections::HashMap;
 
 /// `graph` with a [`Tower`] for each chain of Dense operators that fits one on the device: as many layers as fit,
 /// counted from the last.
 pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
+    if weight_bytes(graph, facts) > facts.max_binding_bytes {
+        return Ok(graph.clone());
+    }
     // By its last layer. Longer chains are found first, so that a layer of one begins no other.
     let mut towers: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
     let mut taken = vec![false; graph.nodes().len()];
@@ -24,11 +27,25 @@ pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     rewrite(graph, |rewrite, id, _| towers.get(&id).map(|layers| build(rewrite, graph, layers)).transpose())
 }
 
+/// The bytes of the constants that no gather reads as tables: a tower binds them all at once.
+fn weight_bytes(graph: &Graph, facts: &DeviceFacts) -> u64 {
+    let mut others: Vec<NodeId> = Vec::new();
+    for node in graph.nodes() {
+        let Source::Op(op) = &node.source else { continue };
+        let read = node.inputs.iter().enumerate().filter(|(position, _)| !op.operator().is_table(*position));
+        others.extend(read.map(|(_, id)| *id).filter(|id| matches!(graph.node(*id).source, Source::Constant(_))));
+    }
+    others.sort_unstable();
+    others.dedup();
+    let bytes = |id: &NodeId| (4 * graph.node(*id).ty.shape.sample_len() as u64).max(16);
+    others.iter().map(|id| bytes(id).next_multiple_of(facts.binding_alignment_bytes)).sum()
+}
+
 /// The layers of the longest tower that ends in `last`, in running order.
 fn tower(graph: &Graph, uses: &[usize], last: NodeId, facts: &DeviceFacts) -> Option<Vec<NodeId>> {
     let mut layers = Vec::new();
     let mut at = last;
-    while let Some((_, inputs)) = dense(graph, at) {
+    while let Some((_, inputs)) = dense(graph, at).filter(|_| layers.len() < MAX_LAYERS) {
         layers.push(at);
         let constant_bias = matches!(graph.node(inputs[2]).source, Source::Constant(_));
         at = inputs[0];

@@ -257,7 +257,11 @@ impl Plan {
         let samples: usize = self.input_types.iter().map(|ty| ty.shape.sample_len()).sum();
         let paddings = self.facts.binding_alignment_bytes * self.input_types.len() as u64;
         let most = |limit: u64, per_sample: u64| limit.checked_div(per_sample).unwrap_or(u64::MAX);
-        let batch = most(limit, slots).min(most(limit.saturating_sub(paddings), 4 * samples as u64));
+        let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.node(*id).ty.shape.sample_len());
+        let batch = most(limit, slots)
+            .min(most(limit.saturating_sub(paddings), 4 * samples as u64))
+            // All outputs are read back through one buffer.
+            .min(most(self.facts.max_buffer_bytes, 4 * outputs.sum::<usize>() as u64));
         usize::try_from(batch).unwrap_or(usize::MAX)
     }
 

@@ -8,17 +8,19 @@ use crate::error::Result;
 use crate::ops::{self, Function};
 use pulp::Arch;
 
-/// Keys times `Wk + q ∘ Wp`, and a bias that the query gives.
+/// Keys and their differences from the query times `[Wk + q ∘ Wp, Wd]`, and a bias that the query gives.
 #[derive(Debug)]
 struct PairDense {
     keys: Operand,
     query: Operand,
+    /// Of keys, then of differences.
     of_keys: Matrix,
     of_query: Matrix,
+    /// Of products, then zeros for the differences.
     of_products: Matrix,
     bias: Vec<f32>,
     function: Option<Function>,
-    /// The weights of a sample, then its bias.
+    /// The weights of a sample, its bias, its query and zeros, its keys and their differences.
     scratch: Output,
     output: Output,
     arch: Arch,
@@ -29,10 +31,15 @@ pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Res
     let units = weights.shape()[1];
     let depth = request.operands[1].width;
     let weights = weights.as_f32()?;
-    let part = |part: usize| Matrix::new(request.arch, &weights[part * depth * units..], depth, units);
-    let (of_keys, of_query, of_products) = (part(0), part(1), part(2));
-    let bias = weights[3 * depth * units..].to_vec();
-    let scratch = (request.scratch)(of_keys.panels.len() + units, true);
+    let rows = |part: usize| weights[part * depth * units..(part + 1) * depth * units].to_vec();
+    let zeros = vec![0.0; depth * units];
+    let matrix = |rows: &[f32], depth: usize| Matrix::new(request.arch, rows, depth, units);
+    let of_keys = matrix(&[rows(0), rows(3)].concat(), 2 * depth);
+    let of_query = matrix(&rows(1), depth);
+    let of_products = matrix(&[rows(2), zeros].concat(), 2 * depth);
+    let bias = weights[4 * depth * units..].to_vec();
+    let steps = request.output.width / units.max(1);
+    let scratch = (request.scratch)(of_keys.panels.len() + units + 2 * depth + steps * 2 * depth, true);
     Ok(Some(Box::new(PairDense {
         keys: request.operands[0].clone(),
         query: request.operands[1].clone(),
@@ -50,22 +57,32 @@ pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Res
 impl Step for PairDense {
     fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
         frame.write::<f32>(&self.scratch, |frame, mut scratch| {
-            let panels = &self.of_keys.panels;
-            let (weights, bias) = scratch.row(0).split_at_mut(panels.len());
+            let (panels, depth) = (&self.of_keys.panels, self.query.width);
+            let (weights, rest) = scratch.row(0).split_at_mut(panels.len());
+            let (bias, rest) = rest.split_at_mut(panels.units());
+            let (padded, pairs) = rest.split_at_mut(2 * depth);
             frame.write::<f32>(&self.output, |frame, mut rows| {
                 let (keys, queries) = (frame.read::<f32>(&self.keys)?, frame.read::<f32>(&self.query)?);
                 let of = |operand: &Operand, row: usize| if operand.once { 0 } else { row * operand.width };
-                let steps = self.keys.width / panels.depth().max(1);
+                let steps = self.output.width / panels.units().max(1);
                 for (row, out) in rows.iter().enumerate() {
+                    let query = &queries[of(&self.query, row)..][..depth];
                     if row == 0 || !self.query.once {
-                        let query = &queries[of(&self.query, row)..][..self.query.width];
+                        padded[..depth].copy_from_slice(query);
+                        padded[depth..].fill(0.0);
                         let finish = Finish { bias: &self.bias, function: None };
                         self.of_query.multiply(query, 1, finish, bias, panels.units());
-                        vectorised!(self.arch, self.combine(query, weights));
+                        vectorised!(self.arch, self.combine(padded, weights));
                     }
                     let keys = &keys[of(&self.keys, row)..][..self.keys.width];
+                    for (pair, key) in pairs.chunks_exact_mut(2 * depth.max(1)).zip(keys.chunks_exact(depth.max(1))) {
+                        let (same, difference) = pair.split_at_mut(depth);
+                        same.copy_from_slice(key);
+                        let differences = difference.iter_mut().zip(key.iter().zip(query));
+                        differences.for_each(|(to, (key, query))| *to = key - query);
+                    }
                     let finish = Finish { bias, function: self.function };
-                    panels.multiply(weights, keys, steps, finish, out, panels.units());
+                    panels.multiply(weights, pairs, steps, finish, out, panels.units());
                 }
                 Ok(())
             })
@@ -74,7 +91,7 @@ impl Step for PairDense {
 }
 
 impl PairDense {
-    /// `Wk + q ∘ Wp`
+    /// `Wk + q ∘ Wp`, and `Wd` as it is: the query is zeros there.
     #[inline(always)]
     fn combine(&self, query: &[f32], weights: &mut [f32]) {
         let (of_keys, of_products) = (self.of_keys.weights(), self.of_products.weights());

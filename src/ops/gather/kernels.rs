@@ -93,7 +93,12 @@ fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Re
     let mut params = GatherParams { rows: word(rows)?, width: word(gather.width)?, ..bytemuck::Zeroable::zeroed() };
     let (mut next, mut quads) = (0, 0);
     for (index, block) in group.blocks.iter().enumerate() {
-        expect_loops(request, block.features.iter().map(|feature| feature.steps + 1).sum::<usize>() + 6)?;
+        // Over the features, over the steps of those that are pooled, and for finding the block.
+        let pooled = |feature: &Feature| match &feature.lookup {
+            Some(lookup) if lookup.pooling != Pooling::Flatten => 1 + feature.steps,
+            _ => 2,
+        };
+        expect_loops(request, block.features.iter().map(pooled).sum::<usize>() + 6)?;
         let span = span(block, request);
         let combine = match block.combine {
             Combine::Sum => 0,
