@@ -42,4 +42,7 @@ fi
 # Without a desktop session, Mesa's device-select layer complains about a missing display at every device it opens.
 [ -n "${XDG_RUNTIME_DIR:-}" ] || export NODEVICE_SELECT=1
 
+# Tests leave no compiled pipelines in the user's folder for caches.
+export TFJS_WGPU_CACHE_DIR="${TFJS_WGPU_CACHE_DIR-}"
+
 cargo test --locked "$@"
