@@ -8,18 +8,23 @@
 //!
 //! | kernel | an invocation computes | for |
 //! |---|---|---|
-//! | `Elements` | one element | few rows or units, where there is nothing to share |
+//! | `Elements` | one element, or 4 units of a row | few rows or units, where there is nothing to share |
 //! | `Blocks` | 4 rows × 4 units, straight from storage | everything else on software, and what does not fill a GPU |
 //! | `Tiles` | 8 rows × 8 units of a tile of 64 × 64 in workgroup memory | large products on hardware |
 //!
 //! On software GPUs loads and barriers cost, arithmetic does not: a block has 32 products to 8 loads of four words and
 //! no barrier. `Blocks` has a form for a depth and units that are multiples of 4, which loads four words at once, and
 //! one for all others, which loads them one by one.
+//!
+//! The kernel is decoded where it stands packed ([`Packing`]), exactly. Units that are a multiple of 4 begin every row of
+//! the kernel with a whole word, so `Blocks` then decodes 4 codes by one load, and `Elements` takes 4 units, too.
 
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
-use crate::kernel::{ACTIVATE, DeviceFacts, GRID, Kernel, SPECIAL, Shader, invocations, params, shader, workgroups};
+use crate::kernel::{
+    ACTIVATE, DeviceFacts, GRID, HALF, Kernel, Packing, SPECIAL, Shader, invocations, params, shader, workgroups,
+};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 use std::fmt;
 
@@ -35,7 +40,7 @@ pub struct Dense {
 /// One of the kernels of [`Dense`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DenseKernel {
-    /// An element an invocation.
+    /// An element an invocation; of a packed kernel 4 neighbouring ones.
     Elements,
     /// A block of 4 × 4 an invocation.
     Blocks,
@@ -48,7 +53,7 @@ params! {
     DenseParams { rows: u32, depth: u32, units: u32, a: f32, b: f32, c: f32, padding0: u32, padding1: u32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments: [GRID, HALF, SPECIAL, ACTIVATE])];
 
 /// Rows, or units, from which a block is faster than its elements: a block reads every weight once for 4 rows.
 const BLOCK: usize = 4;
@@ -84,8 +89,9 @@ impl DenseKernel {
     }
 
     /// The loop steps of one invocation, all its loops together.
-    fn loop_steps(self, depth: usize) -> usize {
+    fn loop_steps(self, depth: usize, units: usize, packing: Packing) -> usize {
         match self {
+            DenseKernel::Elements if takes_quads(units, packing) => depth / BLOCK + depth % BLOCK + BLOCK,
             DenseKernel::Elements => depth / BLOCK + depth % BLOCK,
             DenseKernel::Blocks => depth / BLOCK + depth % BLOCK + STORE_STEPS,
             // Each of the steps over k has 4 steps of loading and 16 of summing inside.
@@ -93,16 +99,18 @@ impl DenseKernel {
         }
     }
 
-    fn grid(self, rows: usize, units: usize) -> [u32; 3] {
+    fn grid(self, rows: usize, units: usize, packing: Packing) -> [u32; 3] {
         match self {
+            DenseKernel::Elements if takes_quads(units, packing) => invocations(rows * (units / BLOCK)),
             DenseKernel::Elements => invocations(rows * units),
             DenseKernel::Blocks => invocations(rows.div_ceil(BLOCK) * units.div_ceil(BLOCK)),
             DenseKernel::Tiles => workgroups(rows.div_ceil(TILE) * units.div_ceil(TILE)),
         }
     }
 
-    fn entry_point(self, depth: usize, units: usize) -> &'static str {
+    fn entry_point(self, depth: usize, units: usize, packing: Packing) -> &'static str {
         match self {
+            DenseKernel::Elements if takes_quads(units, packing) => "quads",
             DenseKernel::Elements => "elements",
             // Without a depth nothing is loaded by fours, and what is bound may be shorter than that.
             DenseKernel::Blocks if depth > 0 && depth.is_multiple_of(BLOCK) && units.is_multiple_of(BLOCK) => "blocks",
@@ -110,6 +118,12 @@ impl DenseKernel {
             DenseKernel::Tiles => "tiles",
         }
     }
+}
+
+/// Whether an invocation of `Elements` takes 4 units. Not of a kernel of words, where that saves fewer loads than it
+/// costs invocations.
+fn takes_quads(units: usize, packing: Packing) -> bool {
+    packing != Packing::Words && units.is_multiple_of(BLOCK)
 }
 
 /// As in the table above.
@@ -188,7 +202,8 @@ impl Operator for Dense {
         let leading = request.output.shape.len() - 1;
         let rows: usize = request.output.shape[..leading].iter().product();
         let kernel = self.kernel.unwrap_or_else(|| DenseKernel::choose(rows, depth, units, request.device));
-        expect_loops(request, kernel.loop_steps(depth))?;
+        let packing = request.places[1].packing;
+        expect_loops(request, kernel.loop_steps(depth, units, packing))?;
         for count in [request.inputs[0].len(), request.inputs[1].len(), request.output.len()] {
             word(count)?;
         }
@@ -196,10 +211,15 @@ impl Operator for Dense {
         let (rows_word, depth_word, units_word) = (word(rows)?, word(depth)?, word(units)?);
         let params =
             DenseParams { rows: rows_word, depth: depth_word, units: units_word, a, b, c, padding0: 0, padding1: 0 };
-        let kernel = Kernel::new("dense", &params, 3, kernel.grid(rows, units))
-            .entry_point(kernel.entry_point(depth, units))
-            .constant("function", f64::from(function));
+        let kernel = Kernel::new("dense", &params, 3, kernel.grid(rows, units, packing))
+            .entry_point(kernel.entry_point(depth, units, packing))
+            .constant("function", f64::from(function))
+            .constant("packing", f64::from(packing.number()));
         Ok(vec![kernel])
+    }
+
+    fn takes_packed(&self, position: usize) -> bool {
+        position == 1
     }
 
     /// Of the sum; the activation's comes on top.

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::kernel::DeviceFacts;
 use crate::ops::{BinaryFunction, Block, Combine, Feature, Gather, Lookup, Op, Pooling, Reduction, Reshape};
-use crate::tensor::{DType, Packed};
+use crate::tensor::DType;
 use std::collections::HashSet;
 
 /// Features combined in one block that one kernel takes.
@@ -47,7 +47,7 @@ fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<NodeId> {
         if let Source::Op(Op::Embedding(_)) = &node.source {
             let table = graph.node(node.inputs[1]);
             if let Source::Constant(value) = &table.source {
-                let words = value.as_packed().map_or(value.len(), Packed::word_count);
+                let words = value.as_packed().map_or(value.len(), |packed| packed.word_count().min(value.len()));
                 let bytes = 4 * words as u64;
                 tables.push((bytes.next_multiple_of(facts.binding_alignment_bytes.max(4)), node.inputs[1]));
             }

@@ -1,8 +1,9 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{floats, floats_by, random};
+use crate::values::{codes, floats, floats_by, halves, random};
 use tfjs_wgpu::Tensor;
 use tfjs_wgpu::kernel::DeviceFacts;
 use tfjs_wgpu::ops::{Dense, DenseKernel, Function, Op};
+use tfjs_wgpu::tensor::Encoding;
 
 fn case(name: impl Into<String>) -> Case {
     Case::new(name, Dense::default())
@@ -45,6 +46,7 @@ fn cases() -> Vec<Case> {
             }));
         }
     }
+    cases.extend(packed());
     for (index, function) in FUNCTIONS.into_iter().enumerate() {
         let case = Case::new(format!("{function:?}"), Dense::with(Some(function)));
         let case = case.input(random(&[3, 31], 10 + index as u64)).constant(random(&[31, 65], 7));
@@ -64,6 +66,27 @@ fn cases() -> Vec<Case> {
             case.input(large.clone()).constant(floats(&[64, 1], &[1.0; 64])).constant(floats(&[1], &[0.5]))
         }));
     }
+    cases
+}
+
+/// Kernels that stay packed on a device: enough elements that the list of codes pays.
+fn packed() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (depth, units) in [(1, 401), (401, 1), (33, 31), (17, 68), (20, 128), (63, 64), (130, 3)] {
+        for (name, kernel) in [("halves", halves(&[depth, units])), ("codes", codes(&[depth, units]))] {
+            for batch in [1, 3, 67] {
+                let name = format!("{name}, [{batch}, {depth}] x [{depth}, {units}]");
+                cases.extend(by_every_kernel(&name, Some(Function::RELU), |case| {
+                    case.input(random(&[batch, depth], 1)).constant(kernel.clone()).constant(random(&[units], 3))
+                }));
+            }
+        }
+    }
+    let bits = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    let every = Tensor::packed(&[1, 1 << 16], Encoding::F16, bits).expect("a packed kernel");
+    cases.extend(by_every_kernel("every half", None, |case| {
+        case.input(floats(&[1, 1], &[1.0])).constant(every.clone()).constant(floats_by(&[1 << 16], |_| 0.0))
+    }));
     cases
 }
 
