@@ -1,7 +1,8 @@
 //! How long opening a model, its first prediction and warm predictions take, end to end through the public interface:
 //!
 //! ```sh
-//! cargo bench --bench predict -- MODEL [--device gpu|cpu] [--weights keep|f32] [--batch 1,32,256] [--shared INPUT]
+//! cargo bench --bench predict -- MODEL [--device gpu|cpu] [--threads 1] [--weights keep|f32] [--batch 1,32,256]
+//!     [--shared user_id,history]
 //! ```
 //!
 //! One JSON line for opening and one per batch, in nanoseconds. With `--rounds-from-stdin` it is the child of a
@@ -16,8 +17,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tfjs_wgpu::timeline::Timeline;
 use tfjs_wgpu::{
-    Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Session, Tensor, WeightStorage, session,
-    tensor_file,
+    Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Session, SessionOptions, Tensor, WeightStorage,
+    session, tensor_file,
 };
 
 /// A percentile of fewer runs means nothing.
@@ -40,6 +41,9 @@ struct Arguments {
     /// Batch sizes
     #[arg(long, value_delimiter = ',', default_value = "1,32,256")]
     batch: Vec<usize>,
+    /// Threads of the CPU [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Inputs given with one row for the whole batch: one user, many candidates
     #[arg(long, value_delimiter = ',', value_name = "INPUT")]
     shared: Vec<String>,
@@ -96,7 +100,8 @@ fn measure(arguments: &Arguments) -> Result<()> {
         DeviceArgument::Gpu => Device::Gpu,
         DeviceArgument::Cpu => Device::Cpu,
     };
-    let (session, open_ns) = timed(|| Session::open(&model, device));
+    let options = SessionOptions { device, cpu_threads: arguments.threads, ..SessionOptions::default() };
+    let (session, open_ns) = timed(|| Session::open_with(&model, options));
     let session = match session {
         Ok(session) => session,
         // A machine without a GPU is no fault of the benchmark.

@@ -23,7 +23,7 @@
 //!
 //! Data flows one way, and every stage is a plain value that can be printed:
 //!
-//! file → [`graph`] → [`plan`] → run (GPU, CPU, [`mod@reference`]) → [`study`]
+//! file → [`graph`] → [`passes`] → [`plan`] → run (GPU, CPU, [`mod@reference`]) → [`study`]
 //!
 //! - [`Model`] is a loaded file: its [`graph::Graph`] of [`ops`], its layers and weights, and the places where TF.js
 //!   and Keras would give it different answers ([`Model::skews`]).

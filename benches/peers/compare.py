@@ -107,9 +107,9 @@ class Peers:
         if name in self.missing:
             raise Missing(self.missing[name])
         if name in OURS:
-            command = [self.arguments.predict, self.model, "--device", "cpu" if name == "cpu" else "gpu",
-                       "--rounds-from-stdin"]
-            env = {"NODEVICE_SELECT": "1", "XDG_CACHE_HOME": str(caches), "RAYON_NUM_THREADS": "1"}
+            device = ["cpu", "--threads", "1"] if name == "cpu" else ["gpu"]
+            command = [self.arguments.predict, self.model, "--device", *device, "--rounds-from-stdin"]
+            env = {"NODEVICE_SELECT": "1", "XDG_CACHE_HOME": str(caches)}
             if name != "cpu":
                 files = [file for pattern in DRIVERS[name] for file in glob.glob(pattern)]
                 if not files:

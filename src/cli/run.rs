@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::{LoadOptions, Prediction, Result, Session, SessionOptions, tensor_file};
+use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, Tensor, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -57,9 +57,19 @@ pub(crate) struct RunArguments {
 }
 
 impl RunArguments {
-    fn session(&self) -> SessionOptions {
-        let (device, pipeline) = (self.device.into(), self.passes.pipeline());
-        SessionOptions { device, pipeline, cpu_threads: self.threads, ..SessionOptions::default() }
+    /// A session that is prepared for what it will be given.
+    fn session(&self, model: &Model, inputs: &NamedTensors) -> SessionOptions {
+        let rows = |tensor: &Tensor| tensor.shape().first().copied().unwrap_or(1);
+        let known = || inputs.iter().filter(|(name, _)| model.graph().inputs().any(|(_, node)| node.name == *name));
+        let has_batch = known().any(|(_, tensor)| rows(tensor) > 1);
+        let shared = known().filter(|(_, tensor)| has_batch && rows(tensor) == 1);
+        SessionOptions {
+            device: self.device.into(),
+            pipeline: self.passes.pipeline(),
+            shared: shared.map(|(name, _)| name.to_string()).collect(),
+            cpu_threads: self.threads,
+            ..SessionOptions::default()
+        }
     }
 }
 
@@ -99,7 +109,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     for line in skew_lines(&file.model) {
         message::note(&line);
     }
-    let session = Session::open_with(&file.model, arguments.session())?;
+    let session = Session::open_with(&file.model, arguments.session(&file.model, &inputs))?;
     message::note(&format!("device: {}", session.device()));
     let first = session.predict(&inputs).map_err(|error| origin.blame(error))?;
     for line in warnings::bad_ids(&first.bad_ids, options.on_bad_id) {

@@ -62,6 +62,9 @@ params! {
 pub(super) const SHADERS: &[Shader] =
     &[shader!("elementwise", ElementwiseParams, fragments: [GRID, SPECIAL, ACTIVATE, COMBINE])];
 
+/// The shape of the output, and for each element its value and what was followed with it.
+type Followed<S> = (Vec<usize>, Vec<(f64, S)>);
+
 impl Elementwise {
     /// Follows the value of each output element, `(value, state)`, through the chain.
     fn follow<S: Copy>(
@@ -69,7 +72,7 @@ impl Elementwise {
         inputs: &[&Tensor],
         start: S,
         mut step: impl FnMut(&Step, (f64, S), f64) -> (f64, S),
-    ) -> Result<(Vec<usize>, Vec<(f64, S)>)> {
+    ) -> Result<Followed<S>> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| Shape::fixed(input.shape())).collect();
         let mut shape = shapes[0].clone();
         for other in &shapes[1..] {

@@ -23,6 +23,7 @@ use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_dtype}
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+use std::fmt;
 
 pub(super) use kernels::SHADERS;
 
@@ -144,9 +145,44 @@ impl Gather {
     }
 }
 
+/// `0..16: $0[0..1] in $1, 16..40: mean $2[0..20] in $3, …`: columns, and the inputs they are read from by position.
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}: ", self.column, self.column + self.width)?;
+        let features: Vec<String> = self.features.iter().map(ToString::to_string).collect();
+        match (self.combine, features.len()) {
+            (Combine::Sum, 1) => f.write_str(&features[0]),
+            (Combine::Sum, _) => write!(f, "sum({})", features.join(", ")),
+            (Combine::Product, _) => write!(f, "product({})", features.join(", ")),
+            (Combine::FactorizationMachine, _) => write!(f, "fm({})", features.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let elements = format!("${}[{}..{}]", self.source, self.first, self.first + self.steps);
+        let Some(lookup) = &self.lookup else { return f.write_str(&elements) };
+        f.write_str(match lookup.pooling {
+            Pooling::Flatten => "",
+            Pooling::Sum => "sum ",
+            Pooling::Mean => "mean ",
+            Pooling::Maximum => "max ",
+            Pooling::MaskedMean => "masked mean ",
+        })?;
+        let clamped = if lookup.bad_id == BadId::Clamp { " clamped" } else { "" };
+        write!(f, "{elements}{clamped} in ${}", lookup.table)
+    }
+}
+
 impl Operator for Gather {
     fn name(&self) -> &'static str {
         "gather"
+    }
+
+    fn attributes(&self) -> String {
+        let blocks: Vec<String> = self.blocks.iter().map(ToString::to_string).collect();
+        format!("{{ {} }}", blocks.join(", "))
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {

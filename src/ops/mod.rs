@@ -91,11 +91,10 @@ pub fn shader(name: &str) -> Option<&'static Shader> {
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operator = self.operator();
-        let attributes = format!("{operator:?}");
         f.write_str(operator.name())?;
-        match attributes.split_once(' ') {
-            Some((_, attributes)) => write!(f, " {attributes}"),
-            None => Ok(()),
+        match operator.attributes().as_str() {
+            "" => Ok(()),
+            attributes => write!(f, " {attributes}"),
         }
     }
 }

@@ -53,6 +53,11 @@ pub trait Operator: fmt::Debug {
     /// The stem of the page, of its shader and of its test, and the label in profiles.
     fn name(&self) -> &'static str;
 
+    /// All attributes as text, empty if there are none; equal only for equal operators.
+    fn attributes(&self) -> String {
+        format!("{self:?}").split_once(' ').map_or_else(String::new, |(_, attributes)| attributes.into())
+    }
+
     /// The type of the output, or why the inputs do not fit.
     fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType>;
 

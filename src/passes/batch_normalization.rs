@@ -69,7 +69,7 @@ fn after_dense(
     let shifted = biases.map(|((&bias, scale), shift)| (f64::from(bias) * scale + shift) as f32).collect();
     let kernel = Tensor::f32(kernel.shape(), scaled)?;
     let bias = Tensor::f32(bias.shape(), shifted)?;
-    let input = rewrite.new(inputs[0]);
+    let input = rewrite.renewed(inputs[0]);
     dense(rewrite, node, Dense::with(None), input, kernel, bias).map(Some)
 }
 
@@ -100,7 +100,7 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
         return Ok(None);
     }
     let input = match raw.as_slice() {
-        [one] => rewrite.new(*one),
+        [one] => rewrite.renewed(*one),
         _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
     };
     let units = kernel.shape()[1];
@@ -135,4 +135,58 @@ fn dense(
     let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), Arc::new(kernel))?;
     let bias = rewrite.builder.constant(&format!("{}/folded_bias", node.name), Arc::new(bias))?;
     rewrite.builder.op(&node.name, op, &[input, kernel, bias])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+
+    const NORM: BatchNormalization = BatchNormalization { axis: 1, epsilon: 1e-3 };
+
+    #[test]
+    fn a_norm_behind_a_dense_goes_into_it() {
+        let mut example = Example::new();
+        let x = example.floats("x", &[2]);
+        let operands = [example.constant("kernel", &[2, 3]), example.constant("bias", &[3])];
+        let dense = example.op("dense", Dense::with(None), &[x, operands[0], operands[1]]);
+        let statistics = example.constant("statistics", &[4, 3]);
+        let y = example.op("norm", NORM, &[dense, statistics]);
+        let graph = example.finish(y);
+        let folded = fold(&graph).expect("folded");
+        assert_eq!(operators(&folded), ["dense"]);
+        assert_same(&graph, &folded);
+    }
+
+    #[test]
+    fn a_norm_before_a_dense_or_in_part_of_its_input_goes_into_it() {
+        for joined in [false, true] {
+            let mut example = Example::new();
+            let (x, z) = (example.floats("x", &[2]), example.floats("z", &[3]));
+            let statistics = example.constant("statistics", &[4, 2]);
+            let norm = example.op("norm", NORM, &[x, statistics]);
+            let input = if joined { example.op("join", Concatenate { axis: 1 }, &[z, norm]) } else { norm };
+            let depth = if joined { 5 } else { 2 };
+            let operands = [example.constant("kernel", &[depth, 4]), example.constant("bias", &[4])];
+            let y = example.op("dense", Dense::with(None), &[input, operands[0], operands[1]]);
+            let graph = example.finish(y);
+            let folded = fold(&graph).expect("folded");
+            assert!(!operators(&folded).contains(&"batch_normalization"), "{folded}");
+            assert_same(&graph, &folded);
+        }
+    }
+
+    #[test]
+    fn a_norm_that_is_read_elsewhere_stays() {
+        let mut example = Example::new();
+        let x = example.floats("x", &[2]);
+        let statistics = example.constant("statistics", &[4, 2]);
+        let norm = example.op("norm", NORM, &[x, statistics]);
+        let operands = [example.constant("kernel", &[2, 2]), example.constant("bias", &[2])];
+        let dense = example.op("dense", Dense::with(None), &[norm, operands[0], operands[1]]);
+        let add = crate::ops::Binary { function: crate::ops::BinaryFunction::Add };
+        let y = example.op("sum", add, &[dense, norm]);
+        let graph = example.finish(y);
+        assert_eq!(fold(&graph).expect("folded"), graph);
+    }
 }

@@ -29,9 +29,7 @@ fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<Chain> {
     // From the end to the start: the value a step reads, and its other operand.
     let mut links: Vec<(Step, Option<NodeId>)> = Vec::new();
     let (mut at, mut operands) = (id, 1);
-    loop {
-        let Some(link) = link(rewrite, graph, at).filter(|_| links.len() < MOST_STEPS) else { break };
-        let (next, step, other) = link;
+    while let Some((next, step, other)) = link(rewrite, graph, at).filter(|_| links.len() < MOST_STEPS) {
         operands += usize::from(other.is_some());
         if operands > MOST_INPUTS {
             break;

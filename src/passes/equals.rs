@@ -10,7 +10,7 @@ pub(super) fn merge(graph: &Graph) -> Result<Graph> {
     let mut known: HashMap<(String, Vec<NodeId>), NodeId> = HashMap::new();
     rewrite(graph, |rewrite, _, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
-        let inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.new(*id)).collect();
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
         // The text form of an operator has all its attributes.
         let key = (op.to_string(), inputs);
         if let Some(&same) = known.get(&key) {

@@ -6,10 +6,10 @@
 //! value becomes one [`Gather`]; those that only served a larger one are dropped with what nothing needs.
 
 use super::rewrite::{Rewrite, operator, rewrite};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::kernel::DeviceFacts;
-use crate::ops::{BinaryFunction, Block, Combine, Feature, Gather, Lookup, Op, Pooling, Reduction, Reshape};
+use crate::ops::{BinaryFunction, Block, Combine, Expand, Feature, Gather, Lookup, Op, Pooling, Reduction, Reshape};
 use crate::tensor::DType;
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ pub(super) fn gather(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
         }
         match &assembly.known[id.index()] {
             Some(blocks) if matches!(op, Op::Concatenate(_)) || blocks.iter().any(Columns::has_lookup) => {
-                build(rewrite, node, blocks).map(Some)
+                build(rewrite, graph, node, blocks).map(Some)
             }
             _ => Ok(None),
         }
@@ -278,10 +278,10 @@ impl Assembly<'_> {
 }
 
 /// The operator for `blocks`, and a reshape where `node` has more dimensions.
-fn build(rewrite: &mut Rewrite<'_>, node: &Node, columns: &[Columns]) -> Result<NodeId> {
+fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Columns]) -> Result<NodeId> {
     let mut inputs: Vec<NodeId> = Vec::new();
     let mut position = |rewrite: &Rewrite<'_>, old: NodeId| {
-        let new = rewrite.new(old);
+        let new = rewrite.renewed(old);
         inputs.iter().position(|known| *known == new).unwrap_or_else(|| {
             inputs.push(new);
             inputs.len() - 1
@@ -302,9 +302,86 @@ fn build(rewrite: &mut Rewrite<'_>, node: &Node, columns: &[Columns]) -> Result<
         blocks.push(Block { column, width: block.width, combine: block.combine, features });
         column += block.width;
     }
-    let rows = rewrite.builder.op(&node.name, Gather { width: column, blocks }, &inputs)?;
+    let mut rows = rewrite.builder.op(&node.name, Gather { width: column, blocks }, &inputs)?;
+    // Looking through an Expand may have led to shared sources alone.
+    if rewrite.builder.ty(rows).shape.is_shared() && !node.ty.shape.is_shared() {
+        let batched = graph.inputs().find(|(_, input)| !input.ty.shape.is_shared());
+        let Some((like, _)) = batched else { return Err(Error::shape("no input has a batch")) };
+        rows = rewrite.builder.op(&node.name, Expand, &[rows, rewrite.renewed(like)])?;
+    }
     if node.ty.shape.rank() == 2 {
         return Ok(rows);
     }
     rewrite.builder.op(&node.name, Reshape { sample: node.ty.shape.sample() }, &[rows])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, PHONE, assert_same, operators};
+    use super::*;
+    use crate::ops::{BadId, Binary, Concatenate, Dense, Embedding, Reduce};
+
+    const LOOKUP: Embedding = Embedding { bad_id: BadId::Zero };
+
+    #[test]
+    fn lookups_pooling_columns_and_a_computed_value_are_read_at_once() {
+        let mut example = Example::new();
+        let (user, history, numeric) =
+            (example.ids("user", &[1]), example.ids("history", &[4]), example.floats("n", &[3]));
+        let tables = [example.constant("users", &[5, 2]), example.constant("items", &[5, 3])];
+        let embedding = example.op("user", LOOKUP, &[user, tables[0]]);
+        let user = example.op("user", Reshape { sample: vec![2] }, &[embedding]);
+        let items = example.op("items", LOOKUP, &[history, tables[1]]);
+        let mean = example.op("mean", Reduce { reduction: Reduction::Mean, axis: 1 }, &[items]);
+        let operands = [example.constant("kernel", &[3, 2]), example.constant("bias", &[2])];
+        let dense = example.op("dense", Dense::with(None), &[numeric, operands[0], operands[1]]);
+        let y = example.op("row", Concatenate { axis: 1 }, &[user, mean, numeric, dense]);
+        let graph = example.finish(y);
+        let gathered = gather(&graph, &PHONE).expect("gathered");
+        assert_eq!(operators(&gathered), ["dense", "gather"]);
+        let blocks = "{ 0..2: $0[0..1] in $1, 2..5: mean $2[0..4] in $3, 5..8: $4[0..3], 8..10: $5[0..2] }";
+        assert!(gathered.to_string().contains(blocks), "{gathered}");
+        assert_same(&graph, &gathered);
+    }
+
+    #[test]
+    fn a_factorisation_machine_is_one_block() {
+        let mut example = Example::new();
+        let tables: Vec<NodeId> = (0..3).map(|index| example.constant(&format!("t{index}"), &[5, 2])).collect();
+        let lookups: Vec<NodeId> = (0..3)
+            .map(|index| {
+                let ids = example.ids(&format!("ids {index}"), &[1]);
+                let row = example.op("row", LOOKUP, &[ids, tables[index]]);
+                example.op("flat", Reshape { sample: vec![2] }, &[row])
+            })
+            .collect();
+        let mut binary = |function, left, right| example.op("fm", Binary { function }, &[left, right]);
+        let squares: Vec<NodeId> = lookups.iter().map(|x| binary(BinaryFunction::Multiply, *x, *x)).collect();
+        let mut sum = |values: &[NodeId]| {
+            let sum = binary(BinaryFunction::Add, values[0], values[1]);
+            binary(BinaryFunction::Add, sum, values[2])
+        };
+        let (sum_of_squares, total) = (sum(&squares), sum(&lookups));
+        let square_of_sum = binary(BinaryFunction::Multiply, total, total);
+        let y = binary(BinaryFunction::Subtract, square_of_sum, sum_of_squares);
+        let graph = example.finish(y);
+        let gathered = gather(&graph, &PHONE).expect("gathered");
+        assert_eq!(operators(&gathered), ["gather"], "{gathered}");
+        assert!(gathered.to_string().contains("fm("), "{gathered}");
+        assert_same(&graph, &gathered);
+    }
+
+    #[test]
+    fn a_table_that_no_binding_holds_is_looked_up_by_itself() {
+        let mut example = Example::new();
+        let (a, b) = (example.ids("a", &[1]), example.ids("b", &[1]));
+        let tables = [example.constant("large", &[64, 2]), example.constant("small", &[5, 2])];
+        let rows = [example.op("a", LOOKUP, &[a, tables[0]]), example.op("b", LOOKUP, &[b, tables[1]])];
+        let y = example.op("row", Concatenate { axis: 2 }, &rows);
+        let facts = DeviceFacts { max_binding_bytes: 300, ..PHONE };
+        let graph = example.finish(y);
+        let gathered = gather(&graph, &facts).expect("gathered");
+        assert_eq!(operators(&gathered), ["embedding", "gather", "reshape"], "{gathered}");
+        assert_same(&graph, &gathered);
+    }
 }

@@ -15,7 +15,7 @@ pub(super) fn remove(graph: &Graph) -> Result<Graph> {
         }
         let root = root(graph, x);
         if graph.node(root).ty == node.ty {
-            return Ok(Some(rewrite.new(root)));
+            return Ok(Some(rewrite.renewed(root)));
         }
         if graph.node(root).ty.dtype != node.ty.dtype || !node.ty.shape.is_batched() {
             return Ok(None);

@@ -9,6 +9,8 @@ mod batch_normalization;
 mod constants;
 mod elementwise;
 mod equals;
+#[cfg(test)]
+mod example;
 mod gather;
 mod identities;
 mod pair_dense;
@@ -23,7 +25,7 @@ use crate::kernel::DeviceFacts;
 use std::fmt;
 use std::sync::Arc;
 
-pub use shared::share;
+pub use shared::{expect_shareable, share};
 
 /// A named list of passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -34,9 +34,14 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
     let roles: Option<Vec<Part>> = parts.iter().map(|part| role(graph, *part, keys, repeated)).collect();
     let Some(roles) = roles else { return Ok(None) };
     let Some((Op::Repeat(_), query)) = operator(graph, repeated) else { return Ok(None) };
+    let query = unexpanded(graph, query[0]);
+    let is_shared = |id: NodeId| graph.node(id).ty.shape.is_shared();
+    if is_shared(keys) && is_shared(query) && !node.ty.shape.is_shared() {
+        return Ok(None);
+    }
     let weights = Arc::new(weights(kernel, bias, &roles)?);
     let weights = rewrite.builder.constant(&format!("{}/pair_weights", node.name), weights)?;
-    let inputs = [rewrite.new(keys), rewrite.new(unexpanded(graph, query[0])), weights];
+    let inputs = [rewrite.renewed(keys), rewrite.renewed(query), weights];
     rewrite.builder.op(&node.name, PairDense { activation: dense.activation }, &inputs).map(Some)
 }
 
@@ -100,4 +105,41 @@ fn weights(kernel: &Tensor, bias: &Tensor, roles: &[Part]) -> Result<Tensor> {
     }
     weights.extend_from_slice(bias.as_f32()?);
     Tensor::f32(&[3 * dim + 1, units], weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::{Binary, Concatenate, Repeat};
+
+    #[test]
+    fn the_dense_over_pairs_of_a_query_with_its_keys_is_split() {
+        let mut example = Example::new();
+        let (keys, query) = (example.floats("keys", &[4, 2]), example.floats("query", &[2]));
+        let repeated = example.op("repeated", Repeat { count: 4 }, &[query]);
+        let mut binary = |function, left, right| example.op("part", Binary { function }, &[left, right]);
+        let product = binary(BinaryFunction::Multiply, keys, repeated);
+        let difference = binary(BinaryFunction::Subtract, repeated, keys);
+        let pairs = example.op("pairs", Concatenate { axis: 2 }, &[repeated, keys, difference, product]);
+        let operands = [example.constant("kernel", &[8, 3]), example.constant("bias", &[3])];
+        let y = example.op("dense", Dense::with(None), &[pairs, operands[0], operands[1]]);
+        let graph = example.finish(y);
+        let rewritten = split(&graph).expect("split");
+        assert_eq!(operators(&rewritten), ["pair_dense"], "{rewritten}");
+        assert_same(&graph, &rewritten);
+    }
+
+    #[test]
+    fn a_part_that_is_neither_key_nor_query_keeps_the_pairs() {
+        let mut example = Example::new();
+        let (keys, query, other) =
+            (example.floats("keys", &[4, 2]), example.floats("query", &[2]), example.floats("other", &[4, 2]));
+        let repeated = example.op("repeated", Repeat { count: 4 }, &[query]);
+        let pairs = example.op("pairs", Concatenate { axis: 2 }, &[keys, repeated, other]);
+        let operands = [example.constant("kernel", &[6, 3]), example.constant("bias", &[3])];
+        let y = example.op("dense", Dense::with(None), &[pairs, operands[0], operands[1]]);
+        let graph = example.finish(y);
+        assert_eq!(split(&graph).expect("split"), graph);
+    }
 }

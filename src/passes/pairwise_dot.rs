@@ -53,7 +53,7 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
             let sample = graph.node(inputs[0]).ty.shape.sample();
             let kernel = Arc::new(folded_kernel(&kernel, dot.keep * sample[1], sample[0])?);
             let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), kernel)?;
-            let inputs = [rewrite.new(node.inputs[0]), kernel, rewrite.new(node.inputs[2])];
+            let inputs = [rewrite.renewed(node.inputs[0]), kernel, rewrite.renewed(node.inputs[2])];
             rewrite.builder.op(&node.name, dense.clone(), &inputs).map(Some)
         }
         _ => Ok(None),
@@ -88,5 +88,37 @@ fn unshaped(graph: &Graph, id: NodeId) -> NodeId {
     match operator(graph, id) {
         Some((Op::Reshape(_), inputs)) => inputs[0],
         _ => id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::{BatchDot, Concatenate, Dense, Reshape};
+
+    #[test]
+    fn the_interaction_is_one_operator_and_its_reader_takes_half_of_it() {
+        let mut example = Example::new();
+        let bottom = example.floats("bottom", &[2]);
+        let rows: Vec<NodeId> = (0..3)
+            .map(|index| {
+                let vector = if index == 0 { bottom } else { example.floats(&format!("v{index}"), &[2]) };
+                example.op("row", Reshape { sample: vec![1, 2] }, &[vector])
+            })
+            .collect();
+        let stack = example.op("stack", Concatenate { axis: 1 }, &rows);
+        let pairs = example.op("pairs", BatchDot { axes: [2, 2] }, &[stack, stack]);
+        let flat = example.op("flat", Reshape { sample: vec![9] }, &[pairs]);
+        let join = example.op("join", Concatenate { axis: 1 }, &[bottom, flat]);
+        let operands = [example.constant("kernel", &[11, 2]), example.constant("bias", &[2])];
+        let y = example.op("dense", Dense::with(None), &[join, operands[0], operands[1]]);
+        let graph = example.finish(y);
+        let fused = fuse(&graph).expect("fused");
+        assert!(operators(&fused).ends_with(&["pairwise_dot", "dense"]), "{fused}");
+        assert_same(&graph, &fused);
+        let folded = fold(&fused).expect("folded");
+        assert!(folded.to_string().contains("float32[8, 2] \"dense/folded_kernel\""), "{folded}");
+        assert_same(&graph, &folded);
     }
 }

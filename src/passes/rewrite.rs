@@ -34,7 +34,7 @@ pub(super) fn rewrite(
         };
         rewrite.new.push(new);
     }
-    let outputs = graph.outputs().iter().map(|(name, id)| (name.clone(), rewrite.new(*id))).collect();
+    let outputs = graph.outputs().iter().map(|(name, id)| (name.clone(), rewrite.renewed(*id))).collect();
     rewrite.builder.finish(outputs)
 }
 
@@ -57,13 +57,13 @@ impl Rewrite<'_> {
     }
 
     /// The new node that stands for an old one.
-    pub(super) fn new(&self, old: NodeId) -> NodeId {
+    pub(super) fn renewed(&self, old: NodeId) -> NodeId {
         self.new[old.index()]
     }
 
     /// Adds an operator under the name of `node`, over what stands for the old nodes `inputs`.
     pub(super) fn op(&mut self, node: &Node, op: impl Into<Op>, inputs: &[NodeId]) -> Result<NodeId> {
-        let inputs: Vec<NodeId> = inputs.iter().map(|id| self.new(*id)).collect();
+        let inputs: Vec<NodeId> = inputs.iter().map(|id| self.renewed(*id)).collect();
         self.builder.op(&node.name, op, &inputs)
     }
 

@@ -14,14 +14,7 @@ use std::sync::Arc;
 
 /// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
-    if let Some(unknown) = shared.iter().find(|name| !graph.inputs().any(|(_, node)| node.name == **name)) {
-        let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
-        return Err(Error::input(format!("the model has no input called `{unknown}`"))
-            .hint(format!("the model's inputs are: {}", names.join(", "))));
-    }
-    let Some((like, _)) = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str())) else {
-        return Err(Error::input("all inputs are shared, so there is no batch"));
-    };
+    let like = expect_shareable(graph, shared)?;
     let outputs: Vec<NodeId> = graph.outputs().iter().map(|(_, id)| *id).collect();
     rewrite(graph, |rewrite, id, node| {
         let new = match &node.source {
@@ -30,7 +23,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
                 rewrite.builder.input(&node.name, ty)?
             }
             Source::Op(op) => {
-                let mut inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.new(*id)).collect();
+                let mut inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
                 let is_shared = |id: &NodeId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_shared();
                 let batched = |id: &NodeId, rewrite: &Rewrite<'_>| {
                     let shape = &rewrite.builder.ty(*id).shape;
@@ -41,7 +34,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
                 if meets && !matches!(op, Op::Binary(_)) {
                     for input in &mut inputs {
                         if is_shared(input, rewrite) {
-                            *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.new(like)])?;
+                            *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.renewed(like)])?;
                         }
                     }
                 }
@@ -51,9 +44,23 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
         };
         // What is read back has a row for each sample. Other operators look through it.
         if outputs.contains(&id) && rewrite.builder.ty(new).shape.is_shared() {
-            return rewrite.builder.op(&node.name, Expand, &[new, rewrite.new(like)]).map(Some);
+            return rewrite.builder.op(&node.name, Expand, &[new, rewrite.renewed(like)]).map(Some);
         }
         Ok(Some(new))
+    })
+}
+
+/// An input that keeps its batch while those called `shared` lose theirs; an error if there is none, or if one of the
+/// names is unknown.
+pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<NodeId> {
+    let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
+    if let Some(unknown) = shared.iter().find(|name| !names.contains(name)) {
+        return Err(Error::input(format!("the model has no input called `{unknown}`"))
+            .hint(format!("the model's inputs are: {}", names.join(", "))));
+    }
+    let batched = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str()) && !node.ty.shape.is_shared());
+    batched.map(|(id, _)| id).ok_or_else(|| {
+        Error::input("all inputs are shared, so there is no batch").hint("share those that describe the user alone")
     })
 }
 
@@ -93,7 +100,7 @@ fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -
     let side = |rewrite: &mut Rewrite<'_>, parts: &[(NodeId, usize, usize)], name: &str| {
         let sources: Vec<NodeId> = parts.iter().map(|(id, _, _)| *id).collect();
         let input = match sources.as_slice() {
-            [one] => rewrite.new(*one),
+            [one] => rewrite.renewed(*one),
             _ => rewrite.op(graph.node(x), Concatenate { axis: 1 }, &sources)?,
         };
         let rows: Vec<(usize, usize)> = parts.iter().map(|&(_, row, width)| (row, width)).collect();
@@ -114,4 +121,44 @@ fn kernel_rows(kernel: &Tensor, rows: &[(usize, usize)]) -> Result<Tensor> {
     let parts = rows.iter().flat_map(|&(first, count)| &values[first * units..(first + count) * units]);
     let count = rows.iter().map(|(_, count)| count).sum();
     Tensor::f32(&[count, units], parts.copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::{Activation, Function};
+
+    /// A Dense over the user's part, the candidate's, and the user's again.
+    fn ranking() -> Graph {
+        let mut example = Example::new();
+        let (user, candidate) = (example.floats("user", &[2]), example.floats("candidate", &[3]));
+        let taste = example.op("taste", Activation { function: Function::Tanh }, &[user]);
+        let join = example.op("join", Concatenate { axis: 1 }, &[user, candidate, taste]);
+        let operands = [example.constant("kernel", &[7, 4]), example.constant("bias", &[4])];
+        let y = example.op("dense", Dense::with(Some(Function::RELU)), &[join, operands[0], operands[1]]);
+        example.finish(y)
+    }
+
+    #[test]
+    fn what_follows_from_the_user_alone_has_one_row() {
+        let graph = ranking();
+        let shared = share(&graph, &["user"]).expect("shared");
+        assert_eq!(operators(&shared), ["activation", "expand", "expand", "concatenate", "dense"], "{shared}");
+        assert!(shared.to_string().contains("float32[S, 2] \"taste\""), "{shared}");
+        assert_same(&graph, &shared);
+        let split = split_dense(&shared).expect("split");
+        assert_eq!(operators(&split), ["activation", "concatenate", "dense", "dense"], "{split}");
+        assert!(split.to_string().contains("float32[S, 4] \"dense\""), "{split}");
+        assert_same(&graph, &split);
+    }
+
+    #[test]
+    fn what_cannot_be_shared_is_refused() {
+        let graph = ranking();
+        let error = share(&graph, &["user", "candidate"]).expect_err("nothing has a batch");
+        assert!(error.to_string().contains("all inputs are shared"), "{error}");
+        let error = share(&graph, &["nobody"]).expect_err("no such input");
+        assert!(error.to_string().contains("no input called `nobody`"), "{error}");
+    }
 }

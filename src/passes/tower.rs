@@ -76,3 +76,40 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, layers: &[NodeId]) -> Result<
     let last = graph.node(layers[layers.len() - 1]);
     rewrite.op(last, Tower { activations: activations(graph, layers), kernel: None }, &inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, PHONE, assert_same, operators};
+    use super::*;
+
+    fn chain(units: &[usize]) -> Graph {
+        let mut example = Example::new();
+        let (mut x, mut depth) = (example.floats("x", &[8]), 8);
+        for (layer, &units) in units.iter().enumerate() {
+            let kernel = example.constant(&format!("kernel {layer}"), &[depth, units]);
+            let bias = example.constant(&format!("bias {layer}"), &[units]);
+            x = example.op(&format!("dense {layer}"), Dense::with(Some(Function::Softsign)), &[x, kernel, bias]);
+            depth = units;
+        }
+        example.finish(x)
+    }
+
+    #[test]
+    fn small_layers_that_follow_each_other_become_one_operator() {
+        let graph = chain(&[12, 4, 1]);
+        let fused = fuse(&graph, &PHONE).expect("fused");
+        assert_eq!(operators(&fused), ["tower"], "{fused}");
+        assert_same(&graph, &fused);
+    }
+
+    #[test]
+    fn a_chain_is_parted_where_a_tower_cannot_keep_its_values() {
+        // 13 units are not whole quads: they may be what a tower gives, not what it keeps.
+        let graph = chain(&[12, 13, 8, 1]);
+        let fused = fuse(&graph, &PHONE).expect("fused");
+        assert_eq!(operators(&fused), ["tower", "tower"], "{fused}");
+        assert_same(&graph, &fused);
+        let alone = chain(&[3]);
+        assert_eq!(fuse(&alone, &PHONE).expect("fused"), alone);
+    }
+}

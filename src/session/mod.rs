@@ -49,6 +49,9 @@ pub struct SessionOptions {
     pub limits: LimitsPreset,
     /// The rewrites that the model goes through. The reference knows none.
     pub pipeline: Pipeline,
+    /// The names of inputs that will be given with one row for a whole batch: the session is prepared for that when it is
+    /// opened. Other sets of shared inputs are prepared when they are first met.
+    pub shared: Vec<String>,
     /// Threads of the CPU: all cores if `None`. An error where the CPU is not asked for.
     pub cpu_threads: Option<usize>,
     /// The folder where compiled pipelines are kept for the next process, if the driver can (Vulkan). `None` for what
@@ -159,26 +162,22 @@ impl Session {
                 timeline.span("compute", || reference::run(self.model.graph(), &inputs))?
             }
             Engine::Cpu(variants) => {
-                let engine = variants
-                    .get(&inputs.shared, |plain| plain.share(&self.graph(&inputs.shared, &DeviceFacts::HOST)?))?;
+                let engine = variants.get(&inputs.shared, |first| {
+                    first.share(&rewritten(&self.model, self.pipeline, &inputs.shared, &DeviceFacts::HOST)?)
+                })?;
                 timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch))?
             }
             Engine::Gpu(variants) => {
-                let runner = variants.get(&inputs.shared, |plain| {
+                let runner = variants.get(&inputs.shared, |first| {
                     timeline.span_with("open variant", |timeline| {
-                        plain.share(self.graph(&inputs.shared, plain.facts())?, timeline)
+                        let graph = rewritten(&self.model, self.pipeline, &inputs.shared, first.facts())?;
+                        first.share(graph, timeline)
                     })
                 })?;
                 predict_in_pieces(&runner, &inputs, timeline)?
             }
         };
         Ok((outputs, bad_ids))
-    }
-
-    /// The graph for predictions in which the inputs at these positions are shared.
-    fn graph(&self, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
-        let graph = passes::share(self.model.graph(), &self.expected.names(shared))?;
-        self.pipeline.run(&Arc::new(graph), facts)
     }
 
     fn empty_outputs(&self) -> Result<NamedTensors> {
@@ -242,19 +241,43 @@ fn expect_threads(options: &SessionOptions) -> Result<()> {
 }
 
 fn open_cpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<Engine> {
-    let graph = timeline.span("plan", || options.pipeline.run(model.graph(), &DeviceFacts::HOST))?;
+    let shared = shared_positions(model, options)?;
+    let graph = timeline.span("plan", || rewritten(model, options.pipeline, &shared, &DeviceFacts::HOST))?;
     let engine = timeline.span("prepare", || cpu::Engine::new(&graph, options.cpu_threads, Retain::Outputs))?;
-    Ok(Engine::Cpu(Variants::new(engine)))
+    Ok(Engine::Cpu(Variants::new(shared, engine)))
 }
 
 fn open_gpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<(Engine, String)> {
+    let shared = shared_positions(model, options)?;
     let gpu = timeline.span("open device", || Gpu::open(options.limits))?;
     let chosen = describe(&gpu);
-    let plan = timeline
-        .span("plan", || Plan::new(options.pipeline.run(model.graph(), gpu.facts())?, gpu.facts(), Retain::Outputs))?;
+    let plan = timeline.span("plan", || {
+        Plan::new(rewritten(model, options.pipeline, &shared, gpu.facts())?, gpu.facts(), Retain::Outputs)
+    })?;
     let cache_folder = cache_folder(options.cache_folder.as_deref());
     let runner = Runner::new(gpu, plan, Retain::Outputs, cache_folder, timeline)?;
-    Ok((Engine::Gpu(Box::new(Variants::new(runner))), chosen))
+    Ok((Engine::Gpu(Box::new(Variants::new(shared, runner))), chosen))
+}
+
+/// The positions of the inputs that the options call shared, as a pipeline makes use of them.
+fn shared_positions(model: &Model, options: &SessionOptions) -> Result<Vec<usize>> {
+    if options.pipeline == Pipeline::Plain || options.shared.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<&str> = options.shared.iter().map(String::as_str).collect();
+    passes::expect_shareable(model.graph(), &names)?;
+    let inputs = model.graph().inputs().enumerate();
+    Ok(inputs.filter(|(_, (_, node))| names.contains(&node.name.as_str())).map(|(position, _)| position).collect())
+}
+
+/// The graph for predictions in which the inputs at these positions are shared.
+fn rewritten(model: &Model, pipeline: Pipeline, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
+    if shared.is_empty() {
+        return pipeline.run(model.graph(), facts);
+    }
+    let inputs = model.graph().inputs().enumerate().filter(|(position, _)| shared.contains(position));
+    let names: Vec<&str> = inputs.map(|(_, (_, node))| node.name.as_str()).collect();
+    pipeline.run(&Arc::new(passes::share(model.graph(), &names)?), facts)
 }
 
 fn describe(gpu: &Gpu) -> String {

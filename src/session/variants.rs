@@ -7,38 +7,40 @@
 use crate::error::Result;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Sets of shared inputs whose engines are kept.
+/// Sets of shared inputs whose engines are kept besides the first.
 const MOST_VARIANTS: usize = 4;
 
-/// Engines by the positions of the shared inputs, most recently used last.
+/// Engines by the positions of the shared inputs.
 #[derive(Debug)]
 pub(super) struct Variants<E> {
-    known: Mutex<Vec<(Vec<usize>, Arc<E>)>>,
-    /// The engine for inputs that are not shared, which all models need.
-    pub(super) plain: Arc<E>,
+    /// What the session was opened for. Others are made of it, so it stays.
+    opened: (Vec<usize>, Arc<E>),
+    /// Most recently used last.
+    others: Mutex<Vec<(Vec<usize>, Arc<E>)>>,
 }
 
 impl<E> Variants<E> {
-    pub(super) fn new(plain: E) -> Self {
-        Variants { known: Mutex::default(), plain: Arc::new(plain) }
+    pub(super) fn new(shared: Vec<usize>, engine: E) -> Self {
+        Variants { opened: (shared, Arc::new(engine)), others: Mutex::default() }
     }
 
-    /// The engine for these shared inputs, made by `make` if it is new.
+    /// The engine for these shared inputs, made by `make` of the first if it is new.
     pub(super) fn get(&self, shared: &[usize], make: impl FnOnce(&E) -> Result<E>) -> Result<Arc<E>> {
-        if shared.is_empty() {
-            return Ok(Arc::clone(&self.plain));
+        let (opened, first) = &self.opened;
+        if shared == opened {
+            return Ok(Arc::clone(first));
         }
         // Held while an engine is made, so that two threads do not make one each.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let position = known.iter().position(|(inputs, _)| inputs == shared);
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = others.iter().position(|(inputs, _)| inputs == shared);
         let (inputs, engine) = match position {
-            Some(position) => known.remove(position),
-            None => (shared.to_vec(), Arc::new(make(&self.plain)?)),
+            Some(position) => others.remove(position),
+            None => (shared.to_vec(), Arc::new(make(first)?)),
         };
-        if known.len() == MOST_VARIANTS {
-            known.remove(0);
+        if others.len() == MOST_VARIANTS {
+            others.remove(0);
         }
-        known.push((inputs, Arc::clone(&engine)));
+        others.push((inputs, Arc::clone(&engine)));
         Ok(engine)
     }
 }
@@ -49,7 +51,7 @@ mod tests {
 
     #[test]
     fn an_engine_is_made_once_for_each_set_and_the_oldest_goes() {
-        let variants = Variants::new(String::from("plain"));
+        let variants = Variants::new(Vec::new(), String::from("plain"));
         let made = Mutex::new(0);
         let get = |shared: &[usize]| {
             let make = |plain: &String| {

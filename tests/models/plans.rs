@@ -1,12 +1,14 @@
 //! Golden plans: how many dispatches, submits, bytes and pipelines a prediction takes, and what the second one saves.
 
 use crate::goldens::{golden, gpu};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
-use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::graph::Graph;
+use tfjs_wgpu::kernel::{DeviceFacts, Kernel};
+use tfjs_wgpu::passes::{Pipeline, share};
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::{Device, LoadOptions, Semantics, Session, WeightStorage, session};
+use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightStorage, session};
 
 #[test]
 fn the_plain_plan_of_wide_deep_is_as_recorded() {
@@ -83,4 +85,94 @@ fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
         assert_eq!(second.counter("dispatches"), counts.dispatches as u64);
         assert_eq!(second.counter("upload_bytes"), counts.upload_bytes);
     }
+}
+
+/// The ranking model of the examples, or a recorded one.
+fn measured(name: &str) -> Model {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    match name {
+        "shop_rank" => {
+            Model::load(folder.join("examples/shop_rank"), LoadOptions::default()).expect("the example loads")
+        }
+        _ => golden(name).load(Semantics::TfJs).expect("the model loads"),
+    }
+}
+
+/// The most dispatches of a prediction, by model.
+const MOST_DISPATCHES: [(&str, usize); 3] = [("shop_rank", 4), ("dlrm_26", 5), ("youtube_dnn_10k", 5)];
+
+#[test]
+fn a_whole_recommender_is_a_handful_of_dispatches() {
+    for (name, most) in MOST_DISPATCHES {
+        let model = measured(name);
+        for software in [false, true] {
+            let facts = DeviceFacts { software, ..DeviceFacts::FLOOR };
+            let graph = Pipeline::Fused.run(model.graph(), &facts).expect("a fused graph");
+            let plan = Plan::new(graph, &facts, Retain::Outputs).expect("a plan");
+            for batch in [1, 32, 256] {
+                let dispatches = plan.counts(batch).expect("counts").dispatches;
+                assert!(dispatches <= most, "{name}, software {software}, batch {batch}: {dispatches} dispatches");
+            }
+            // What a device compiles when it opens the model: the kernels of one row, on hardware also those of many.
+            let batches: &[usize] = if software { &[1] } else { &[1, 64] };
+            let kernels = batches.iter().flat_map(|batch| plan.dispatches(*batch).expect("dispatches"));
+            let pipelines: BTreeSet<String> = kernels.map(|dispatch| pipeline(&dispatch.kernel)).collect();
+            assert!(pipelines.len() <= 6, "{name}, software {software}: {pipelines:?}");
+        }
+    }
+}
+
+/// What a pipeline is made for.
+fn pipeline(kernel: &Kernel) -> String {
+    format!("{}.{} {:?}", kernel.shader, kernel.entry_point, kernel.constants)
+}
+
+#[test]
+fn a_second_model_of_the_same_kind_makes_no_pipelines() {
+    if !gpu() {
+        return;
+    }
+    for (name, _) in MOST_DISPATCHES {
+        let model = measured(name);
+        let first = Session::open(&model, Device::Gpu).expect("the GPU opens");
+        let second = Session::open(&measured(name), Device::Gpu).expect("the GPU opens");
+        assert!(first.timeline().counter("pipelines") <= 6, "{name}");
+        assert_eq!(second.timeline().counter("pipelines"), 0, "{name}");
+        let inputs = session::random_inputs(&model, 32, 1).expect("inputs");
+        second.predict(&inputs).expect("a prediction");
+        let warm = second.predict(&inputs).expect("a prediction").timeline;
+        let counts = ["submits", "waits", "allocations", "pipelines", "bind_groups"].map(|name| warm.counter(name));
+        assert_eq!(counts, [1, 1, 0, 0, 0], "{name}");
+    }
+}
+
+/// A uint8 model is as small on the device as in its file, but for the lists its codes name.
+#[test]
+fn packed_tables_stay_small_on_the_device() {
+    let bytes = |weights| {
+        let options = LoadOptions { weights, ..LoadOptions::default() };
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/youtube_dnn_10k");
+        let model = Model::load(folder, options).expect("the model loads");
+        let graph = Pipeline::Fused.run(model.graph(), &DeviceFacts::FLOOR).expect("a fused graph");
+        Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan").table_bytes()
+    };
+    let (kept, decoded) = (bytes(WeightStorage::Keep), bytes(WeightStorage::F32));
+    assert!(3 * kept < decoded, "{kept} bytes of tables for {decoded} as float32");
+}
+
+/// What depends on the user alone is computed for one row, and the layer that joins user and candidate is split.
+#[test]
+fn a_user_is_computed_once_for_all_candidates() {
+    let model = measured("shop_rank");
+    let user = ["user_id", "city_id", "device_id", "hour_id", "history"];
+    let flops = |graph: Arc<Graph>| {
+        let fused = Pipeline::Fused.run(&graph, &DeviceFacts::FLOOR).expect("a fused graph");
+        let plan = Plan::new(fused, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
+        (plan.counts(200).expect("counts").work.flops, plan)
+    };
+    let (repeated, _) = flops(Arc::clone(model.graph()));
+    let (once, plan) = flops(Arc::new(share(model.graph(), &user).expect("a shared graph")));
+    // 54 of the 100 columns are the user's: their share of the first layer, and the mean of the history.
+    assert!(repeated - once > 199 * (2 * 54 * 128), "{once} of {repeated} operations");
+    insta::assert_snapshot!(plan.text(200).expect("text"));
 }

@@ -2,6 +2,7 @@
 
 mod memory;
 mod opening;
+mod pieces;
 mod threads;
 
 use std::path::PathBuf;
@@ -10,14 +11,20 @@ use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions};
 
 /// A recorded model; `None` where no GPU can be tested. With REQUIRE_GPU=1 one must be.
 fn model(name: &str) -> Option<Model> {
-    let found = !adapters().is_empty();
-    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-    if !found {
-        eprintln!("skipped: no GPU adapter");
+    if !gpu() {
         return None;
     }
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name);
     Some(Model::load(path, LoadOptions::default()).expect("the model loads"))
+}
+
+fn gpu() -> bool {
+    let found = !adapters().is_empty();
+    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
+    if !found {
+        eprintln!("skipped: no GPU adapter");
+    }
+    found
 }
 
 /// A session on the GPU. Tests that count pipelines take a preset each, because each is a device of its own.

@@ -57,11 +57,11 @@ fn groups<'g>(gather: &'g Gather, request: &KernelRequest<'_>) -> Result<Vec<Gro
         if records > MAX_BLOCKS {
             return Err(Error::limit(format!("combines {records} features, more than {MAX_BLOCKS}")));
         }
-        let takes = |group: &&mut Group<'_>| {
+        let takes = |group: &Group<'_>| {
             let room = group.blocks.len() < MAX_BLOCKS && group.records + records <= MAX_BLOCKS;
             room && (computed.is_none() || group.computed.is_none() || computed == group.computed)
         };
-        let position = groups.iter_mut().position(|mut group| takes(&&mut group));
+        let position = groups.iter().position(takes);
         let position = position.unwrap_or_else(|| {
             groups.push(Group::default());
             groups.len() - 1
@@ -168,7 +168,7 @@ fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD
             Packing::Halves => 8,
             Packing::Codes => 16,
         };
-        record[3] |= packing | 4 * u32::from(lookup.bad_id == BadId::Clamp);
+        record[3] |= packing | (4 * u32::from(lookup.bad_id == BadId::Clamp));
         record[4] = word((request.places[lookup.table].offset_bytes / 4) as usize)?;
         record[5] = word(table[0])?;
         record[6] = word(table[1])?;

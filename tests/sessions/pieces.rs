@@ -1,0 +1,54 @@
+//! A batch larger than the device's bindings is predicted in pieces, with shared inputs whole in each.
+
+use crate::{gpu, open};
+use std::sync::Arc;
+use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::graph::Builder;
+use tfjs_wgpu::ops::{Concatenate, Dense, Function, Reduce, Reduction};
+use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::{Device, Model, NamedTensors, Session, Tensor};
+
+/// Units of a layer so wide that 1024 samples of it fill the 128 MiB that a phone binds.
+const WIDTH: usize = 1 << 15;
+
+/// The largest of many units over what a user and a candidate say.
+fn model() -> Model {
+    let mut builder = Builder::new();
+    let mut input = |name| builder.input(name, TensorType::f32(Shape::batched(&[1]))).expect("a new name");
+    let inputs = [input("user"), input("candidate")];
+    let weights = |rows: usize| (0..rows * WIDTH).map(|index| (index % 11) as f32 / 8.0 - 0.5).collect();
+    let kernel = Tensor::f32(&[2, WIDTH], weights(2)).expect("as many weights");
+    let bias = Tensor::f32(&[WIDTH], weights(1)).expect("as many weights");
+    let joined = builder.op("joined", Concatenate { axis: 1 }, &inputs).expect("operands that fit");
+    let kernel = builder.constant("kernel", Arc::new(kernel)).expect("a constant");
+    let bias = builder.constant("bias", Arc::new(bias)).expect("a constant");
+    let wide = builder.op("wide", Dense::with(Some(Function::RELU)), &[joined, kernel, bias]).expect("an operator");
+    let reduce = Reduce { reduction: Reduction::Maximum, axis: 1 };
+    let y = builder.op("y", reduce, &[wide]).expect("an operator");
+    Model::from_graph("wide", builder.finish(vec![("y".into(), y)]).expect("a graph"))
+}
+
+#[test]
+fn a_batch_beyond_the_bindings_is_predicted_in_pieces() {
+    if !gpu() {
+        return;
+    }
+    const BATCH: usize = 1030;
+    let model = model();
+    let session = open(&model, LimitsPreset::Floor);
+    let cpu = Session::open(&model, Device::Cpu).expect("the CPU opens");
+    let candidates = (0..BATCH).map(|row| row as f32 / 100.0 - 5.0).collect();
+    let candidates = Tensor::f32(&[BATCH, 1], candidates).expect("as many rows");
+    for users in [1, BATCH] {
+        let user = Tensor::f32(&[users, 1], vec![0.75; users]).expect("as many rows");
+        let inputs: NamedTensors = [("user", user), ("candidate", candidates.clone())].into_iter().collect();
+        let prediction = session.predict(&inputs).expect("a prediction");
+        assert_eq!(prediction.timeline.counter("submits"), 2, "{users} users");
+        let [actual, expected] = [prediction.outputs, cpu.predict(&inputs).expect("a prediction").outputs];
+        let [actual, expected] = [&actual, &expected].map(|outputs| outputs.get("y").expect("the output"));
+        assert_eq!(actual.shape(), [BATCH]);
+        for (actual, expected) in actual.to_f64().into_iter().zip(expected.to_f64()) {
+            assert!((actual - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{actual}, {expected}");
+        }
+    }
+}
