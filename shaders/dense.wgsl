@@ -1,6 +1,6 @@
 // output[row, unit] = activate(bias[unit] + sum over k of input[row, k] * kernel[k, unit]), by three kernels: an output
-// element or four an invocation, a block of 4 by 4 an invocation, or a tile of 64 by 64 a workgroup with 8 by 8 an
-// invocation. src/ops/dense.rs chooses. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
+// element or four an invocation, a block of 4 by 4 or 8 by 4 an invocation, or a tile of 64 by 64 a workgroup with 8 by 8
+// an invocation. src/ops/dense.rs chooses. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
 // The kernel may be packed: half-precision floats, two to a word, or bytes that name one of 256 words before them.
 
 struct Params {
@@ -28,7 +28,7 @@ const CODES = 2u;
 
 // The same, for `blocks`: the loads are what it spends its time on.
 @group(0) @binding(1) var<storage, read> input_quads: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> kernel_quads: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> kernel_quads: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias_quads: array<vec4<f32>>;
 
 fn finish(sum: f32) -> f32 {
@@ -72,24 +72,6 @@ fn weight_quad(at: u32) -> vec4<f32> {
     }
     let first = at * 4u;
     return bitcast<vec4<f32>>(vec4(kernel[first], kernel[first + 1u], kernel[first + 2u], kernel[first + 3u]));
-}
-
-// A word of the kernel where it is bound by fours.
-fn quad_word(at: u32) -> u32 {
-    return kernel_quads[at / 4u][at % 4u];
-}
-
-// The same where the kernel is bound by fours.
-fn bound_quad(at: u32) -> vec4<f32> {
-    if packing == HALVES {
-        return halves(quad_word(at * 2u), quad_word(at * 2u + 1u));
-    }
-    if packing == CODES {
-        let codes = bytes(quad_word(256u + at));
-        let words = vec4(quad_word(codes.x), quad_word(codes.y), quad_word(codes.z), quad_word(codes.w));
-        return bitcast<vec4<f32>>(words);
-    }
-    return bitcast<vec4<f32>>(kernel_quads[at]);
 }
 
 // Stores what of a block of 4 rows by 4 units lies within the output. By loops, because drivers copy a function to
@@ -170,7 +152,21 @@ fn quads(
     }
 }
 
-// Depth and units are multiples of 4. Rows past the last are the last again.
+// Where 4 rows of the input from `row` on begin, in quads. Rows past the last are the last again.
+fn input_rows(row: u32) -> vec4<u32> {
+    return min(row + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u)) * (params.depth / 4u);
+}
+
+fn input_block(rows: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4(
+        input_quads[rows.x + k],
+        input_quads[rows.y + k],
+        input_quads[rows.z + k],
+        input_quads[rows.w + k],
+    );
+}
+
+// Depth and units are multiples of 4.
 @compute @workgroup_size(64)
 fn blocks(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -179,32 +175,60 @@ fn blocks(
 ) {
     let block = invocation_index(workgroup, workgroups, lane);
     let units = params.units / 4u;
-    let depth = params.depth / 4u;
     let row = block / units * 4u;
     if row >= params.rows {
         return;
     }
     let unit = block % units;
-    let last = params.rows - 1u;
-    let row0 = row * depth;
-    let row1 = min(row + 1u, last) * depth;
-    let row2 = min(row + 2u, last) * depth;
-    let row3 = min(row + 3u, last) * depth;
-    var sum0 = bias_quads[unit];
-    var sum1 = sum0;
-    var sum2 = sum0;
-    var sum3 = sum0;
+    let rows = input_rows(row);
+    let start = bias_quads[unit];
+    var sums = mat4x4(start, start, start, start);
     var at = unit;
-    for (var k = 0u; k < depth; k++) {
-        let weights =
-            mat4x4(bound_quad(at), bound_quad(at + units), bound_quad(at + 2u * units), bound_quad(at + 3u * units));
-        sum0 += weights * input_quads[row0 + k];
-        sum1 += weights * input_quads[row1 + k];
-        sum2 += weights * input_quads[row2 + k];
-        sum3 += weights * input_quads[row3 + k];
+    for (var k = 0u; k < params.depth / 4u; k++) {
+        let weights = mat4x4(
+            kernel_quads[at],
+            kernel_quads[at + units],
+            kernel_quads[at + 2u * units],
+            kernel_quads[at + 3u * units],
+        );
+        sums += weights * input_block(rows, k);
         at += 4u * units;
     }
-    store_block(row, unit * 4u, mat4x4(sum0, sum1, sum2, sum3));
+    store_block(row, unit * 4u, sums);
+}
+
+// The same for a packed kernel: 8 rows share what is decoded. It is bound by words, because software GPUs are slow at one
+// component of a quad.
+@compute @workgroup_size(64)
+fn packed_blocks(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let block = invocation_index(workgroup, workgroups, lane);
+    let units = params.units / 4u;
+    let row = block / units * 8u;
+    if row >= params.rows {
+        return;
+    }
+    let unit = block % units;
+    let upper_rows = input_rows(row);
+    let lower_rows = input_rows(row + 4u);
+    let start = bias_quads[unit];
+    var upper = mat4x4(start, start, start, start);
+    var lower = upper;
+    var at = unit;
+    for (var k = 0u; k < params.depth / 4u; k++) {
+        let weights =
+            mat4x4(weight_quad(at), weight_quad(at + units), weight_quad(at + 2u * units), weight_quad(at + 3u * units));
+        upper += weights * input_block(upper_rows, k);
+        lower += weights * input_block(lower_rows, k);
+        at += 4u * units;
+    }
+    store_block(row, unit * 4u, upper);
+    if row + 4u < params.rows {
+        store_block(row + 4u, unit * 4u, lower);
+    }
 }
 
 // Four elements of the kernel from `at` on, where the row of the kernel has them; its last again where it has not.
