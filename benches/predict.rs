@@ -1,7 +1,8 @@
 //! How long opening a model, its first prediction and warm predictions take, end to end through the public interface:
 //!
 //! ```sh
-//! cargo bench --bench predict -- MODEL [--device gpu|cpu] [--threads 1] [--batch 1,32,256] [--shared user_id,history]
+//! cargo bench --bench predict -- MODEL [--device gpu|cpu] [--threads 1] [--weights keep|f32] [--batch 1,32,256]
+//!     [--shared user_id,history]
 //! ```
 //!
 //! One JSON line for opening and one per batch, in nanoseconds. With `--rounds-from-stdin` it is the child of a
@@ -16,8 +17,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tfjs_wgpu::timeline::Timeline;
 use tfjs_wgpu::{
-    Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Session, SessionOptions, Tensor, session,
-    tensor_file,
+    Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Session, SessionOptions, Tensor, WeightStorage,
+    session, tensor_file,
 };
 
 /// A percentile of fewer runs means nothing.
@@ -34,6 +35,9 @@ struct Arguments {
     /// Where to compute
     #[arg(long, value_enum, default_value = "gpu")]
     device: DeviceArgument,
+    /// Whether quantised weights stay as small as the file has them
+    #[arg(long, value_enum, default_value = "keep")]
+    weights: WeightsArgument,
     /// Batch sizes
     #[arg(long, value_delimiter = ',', default_value = "1,32,256")]
     batch: Vec<usize>,
@@ -63,6 +67,12 @@ enum DeviceArgument {
     Cpu,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WeightsArgument {
+    Keep,
+    F32,
+}
+
 fn main() -> ExitCode {
     match measure(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,7 +86,12 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<()> {
-    let (model, load_ns) = timed(|| Model::load(&arguments.model, LoadOptions::default()));
+    let weights = match arguments.weights {
+        WeightsArgument::Keep => WeightStorage::Keep,
+        WeightsArgument::F32 => WeightStorage::F32,
+    };
+    let options = LoadOptions { weights, ..LoadOptions::default() };
+    let (model, load_ns) = timed(|| Model::load(&arguments.model, options));
     let model = model?;
     if let Some(folder) = &arguments.write_inputs {
         return write_inputs(&model, arguments, folder);

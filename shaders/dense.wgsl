@@ -1,6 +1,7 @@
 // output[row, unit] = activate(bias[unit] + sum over k of input[row, k] * kernel[k, unit]), by three kernels: an output
-// element an invocation, a block of 4 by 4 an invocation, or a tile of 64 by 64 a workgroup with 8 by 8 an invocation.
-// src/ops/dense.rs chooses. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
+// element or four an invocation, a block of 4 by 4 or 8 by 4 an invocation, or a tile of 64 by 64 a workgroup with 8 by 8
+// an invocation. src/ops/dense.rs chooses. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
+// The kernel may be packed: half-precision floats, two to a word, or bytes that name one of 256 words before them.
 
 struct Params {
     rows: u32,
@@ -14,10 +15,14 @@ struct Params {
 }
 
 override function: u32;
+override packing: u32;
+
+const HALVES = 1u;
+const CODES = 2u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> kernel: array<f32>;
+@group(0) @binding(2) var<storage, read> kernel: array<u32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
@@ -28,6 +33,45 @@ override function: u32;
 
 fn finish(sum: f32) -> f32 {
     return activate(function, sum, vec3(params.a, params.b, params.c));
+}
+
+// An element of the kernel.
+fn weight(at: u32) -> f32 {
+    if packing == HALVES {
+        return half_to_float(extractBits(kernel[at / 2u], at % 2u * 16u, 16u));
+    }
+    if packing == CODES {
+        return bitcast<f32>(kernel[extractBits(kernel[256u + at / 4u], at % 4u * 8u, 8u)]);
+    }
+    return bitcast<f32>(kernel[at]);
+}
+
+// The four of a word.
+fn bytes(word: u32) -> vec4<u32> {
+    return vec4(word, word >> 8u, word >> 16u, word >> 24u) & vec4(0xffu);
+}
+
+// The four of two words.
+fn halves(low: u32, high: u32) -> vec4<f32> {
+    return vec4(
+        half_to_float(low & 0xffffu),
+        half_to_float(low >> 16u),
+        half_to_float(high & 0xffffu),
+        half_to_float(high >> 16u),
+    );
+}
+
+// Four neighbouring elements of the kernel from the multiple of 4 `at * 4` on, by as few loads as there are words.
+fn weight_quad(at: u32) -> vec4<f32> {
+    if packing == HALVES {
+        return halves(kernel[at * 2u], kernel[at * 2u + 1u]);
+    }
+    if packing == CODES {
+        let codes = bytes(kernel[256u + at]);
+        return bitcast<vec4<f32>>(vec4(kernel[codes.x], kernel[codes.y], kernel[codes.z], kernel[codes.w]));
+    }
+    let first = at * 4u;
+    return bitcast<vec4<f32>>(vec4(kernel[first], kernel[first + 1u], kernel[first + 2u], kernel[first + 3u]));
 }
 
 // Stores what of a block of 4 rows by 4 units lies within the output. By loops, because drivers copy a function to
@@ -62,20 +106,67 @@ fn elements(
     var at = unit;
     var k = 0u;
     for (; k < whole; k += 4u) {
-        sum += input[row + k] * kernel[at];
-        sum += input[row + k + 1u] * kernel[at + units];
-        sum += input[row + k + 2u] * kernel[at + 2u * units];
-        sum += input[row + k + 3u] * kernel[at + 3u * units];
+        sum += input[row + k] * weight(at);
+        sum += input[row + k + 1u] * weight(at + units);
+        sum += input[row + k + 2u] * weight(at + 2u * units);
+        sum += input[row + k + 3u] * weight(at + 3u * units);
         at += 4u * units;
     }
     for (; k < params.depth; k++) {
-        sum += input[row + k] * kernel[at];
+        sum += input[row + k] * weight(at);
         at += units;
     }
     output[index] = finish(sum);
 }
 
-// Depth and units are multiples of 4. Rows past the last are the last again.
+// `elements` for units that are a multiple of 4: four of one row, which stand in one word of codes.
+@compute @workgroup_size(64)
+fn quads(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let quad = invocation_index(workgroup, workgroups, lane);
+    let units = params.units / 4u;
+    if quad >= params.rows * units {
+        return;
+    }
+    let unit = quad % units;
+    let row = quad / units * params.depth;
+    let whole = params.depth - params.depth % 4u;
+    var sum = bias_words(unit * 4u);
+    var at = unit;
+    var k = 0u;
+    for (; k < whole; k += 4u) {
+        let weights =
+            mat4x4(weight_quad(at), weight_quad(at + units), weight_quad(at + 2u * units), weight_quad(at + 3u * units));
+        sum += weights * input_words(row + k);
+        at += 4u * units;
+    }
+    for (; k < params.depth; k++) {
+        sum += weight_quad(at) * input[row + k];
+        at += units;
+    }
+    for (var j = 0u; j < 4u; j++) {
+        output[quad * 4u + j] = finish(sum[j]);
+    }
+}
+
+// Where 4 rows of the input from `row` on begin, in quads. Rows past the last are the last again.
+fn input_rows(row: u32) -> vec4<u32> {
+    return min(row + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u)) * (params.depth / 4u);
+}
+
+fn input_block(rows: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4(
+        input_quads[rows.x + k],
+        input_quads[rows.y + k],
+        input_quads[rows.z + k],
+        input_quads[rows.w + k],
+    );
+}
+
+// Depth and units are multiples of 4.
 @compute @workgroup_size(64)
 fn blocks(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -84,41 +175,65 @@ fn blocks(
 ) {
     let block = invocation_index(workgroup, workgroups, lane);
     let units = params.units / 4u;
-    let depth = params.depth / 4u;
     let row = block / units * 4u;
     if row >= params.rows {
         return;
     }
     let unit = block % units;
-    let last = params.rows - 1u;
-    let row0 = row * depth;
-    let row1 = min(row + 1u, last) * depth;
-    let row2 = min(row + 2u, last) * depth;
-    let row3 = min(row + 3u, last) * depth;
-    var sum0 = bias_quads[unit];
-    var sum1 = sum0;
-    var sum2 = sum0;
-    var sum3 = sum0;
+    let rows = input_rows(row);
+    let start = bias_quads[unit];
+    var sums = mat4x4(start, start, start, start);
     var at = unit;
-    for (var k = 0u; k < depth; k++) {
+    for (var k = 0u; k < params.depth / 4u; k++) {
         let weights = mat4x4(
             kernel_quads[at],
             kernel_quads[at + units],
             kernel_quads[at + 2u * units],
             kernel_quads[at + 3u * units],
         );
-        sum0 += weights * input_quads[row0 + k];
-        sum1 += weights * input_quads[row1 + k];
-        sum2 += weights * input_quads[row2 + k];
-        sum3 += weights * input_quads[row3 + k];
+        sums += weights * input_block(rows, k);
         at += 4u * units;
     }
-    store_block(row, unit * 4u, mat4x4(sum0, sum1, sum2, sum3));
+    store_block(row, unit * 4u, sums);
 }
 
-// Four words of the kernel from `at` on, where the row of the kernel has them; its last word again where it has not.
+// The same for a packed kernel: 8 rows share what is decoded. It is bound by words, because software GPUs are slow at one
+// component of a quad.
+@compute @workgroup_size(64)
+fn packed_blocks(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let block = invocation_index(workgroup, workgroups, lane);
+    let units = params.units / 4u;
+    let row = block / units * 8u;
+    if row >= params.rows {
+        return;
+    }
+    let unit = block % units;
+    let upper_rows = input_rows(row);
+    let lower_rows = input_rows(row + 4u);
+    let start = bias_quads[unit];
+    var upper = mat4x4(start, start, start, start);
+    var lower = upper;
+    var at = unit;
+    for (var k = 0u; k < params.depth / 4u; k++) {
+        let weights =
+            mat4x4(weight_quad(at), weight_quad(at + units), weight_quad(at + 2u * units), weight_quad(at + 3u * units));
+        upper += weights * input_block(upper_rows, k);
+        lower += weights * input_block(lower_rows, k);
+        at += 4u * units;
+    }
+    store_block(row, unit * 4u, upper);
+    if row + 4u < params.rows {
+        store_block(row + 4u, unit * 4u, lower);
+    }
+}
+
+// Four elements of the kernel from `at` on, where the row of the kernel has them; its last again where it has not.
 fn kernel_words(at: u32, units: vec4<u32>) -> vec4<f32> {
-    return vec4(kernel[at + units.x], kernel[at + units.y], kernel[at + units.z], kernel[at + units.w]);
+    return vec4(weight(at + units.x), weight(at + units.y), weight(at + units.z), weight(at + units.w));
 }
 
 fn input_words(at: u32) -> vec4<f32> {
@@ -190,7 +305,7 @@ fn input_word(row: u32, k: u32) -> f32 {
 
 fn kernel_word(k: u32, unit: u32) -> f32 {
     if k < params.depth && unit < params.units {
-        return kernel[k * params.units + unit];
+        return weight(k * params.units + unit);
     }
     return 0.0;
 }

@@ -126,6 +126,17 @@ pub enum Packing {
     Codes,
 }
 
+impl Packing {
+    /// The number by which shaders know it.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Packing::Words => 0,
+            Packing::Halves => 1,
+            Packing::Codes => 2,
+        }
+    }
+}
+
 /// A stretch of device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {

@@ -2,8 +2,9 @@
 
 use super::device::Gpu;
 use crate::graph::Source;
-use crate::kernel::BufferId;
+use crate::kernel::{BufferId, Packing, Region};
 use crate::plan::Plan;
+use crate::tensor::Tensor;
 use crate::timeline::Timeline;
 use std::borrow::Cow;
 
@@ -71,9 +72,8 @@ impl Constants {
         let weights = make_buffer(gpu, "weights", WORKING, plan.weight_bytes(), timeline);
         let tables = tables.unwrap_or_else(|| {
             let tables = make_buffer(gpu, "tables", WORKING, plan.table_bytes(), timeline);
-            for (offset, table) in plan.tables() {
-                let words = table.as_packed().map_or_else(|| table.words(), |packed| Cow::Owned(packed.words()));
-                upload(gpu, &tables, *offset, &words, timeline);
+            for (place, table) in plan.tables() {
+                upload(gpu, &tables, place, table, timeline);
             }
             tables
         });
@@ -82,16 +82,19 @@ impl Constants {
             let Source::Constant(value) = &node.source else { continue };
             let region = plan.region(id, 1);
             if region.buffer == BufferId::Weights {
-                upload(gpu, &weights, region.offset_bytes, &value.words(), timeline);
+                upload(gpu, &weights, &region, value, timeline);
             }
         }
         Constants { weights, tables }
     }
 }
 
-fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, words: &[u32], timeline: &mut Timeline) {
+/// Writes a constant as `place` says that its elements stand.
+fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, place: &Region, value: &Tensor, timeline: &mut Timeline) {
+    let packed = value.as_packed().filter(|_| place.packing != Packing::Words);
+    let words = packed.map_or_else(|| value.words(), |packed| Cow::Owned(packed.words()));
     for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
-        let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
+        let offset = place.offset_bytes + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
         gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
         timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
         if words.len() == UPLOAD_PIECE_WORDS {

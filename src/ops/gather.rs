@@ -216,6 +216,10 @@ impl Operator for Gather {
         self.is_lookup_table(position)
     }
 
+    fn takes_packed(&self, position: usize) -> bool {
+        self.is_lookup_table(position)
+    }
+
     /// Of the widest sum in it; columns that are copied must be equal ([`Operator::allowance`]).
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
         let most = self.blocks.iter().map(plain::rounded_terms).max().unwrap_or(0);

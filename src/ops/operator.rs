@@ -95,6 +95,12 @@ pub trait Operator: fmt::Debug {
         false
     }
 
+    /// Whether the kernels decode the input with this position where it stands packed ([`KernelRequest::places`] says
+    /// how). A constant that anybody reads who does not is words for all.
+    fn takes_packed(&self, _position: usize) -> bool {
+        false
+    }
+
     /// Whether the output holds the values of the inputs and no others, moved or cast: so that ids are known to be a
     /// model input's on their way to a table.
     fn passes_values(&self) -> bool {

@@ -5,6 +5,9 @@
 //! of each layer; all but x and the first bias are constants. No layer of Keras or TF.js: what a chain of
 //! [`Dense`](super::dense) becomes where [`Tower::fits`].
 //!
+//! Kernels of a tower are words, even where a Dense would decode them packed: only layers of under a megabyte in all
+//! become one, and every group of rows would decode them again.
+//!
 //! Values stay in workgroup memory between the layers. Within a layer it works as Dense does by blocks of 4 × 4, or of
 //! 1 × 4 where there are fewer than 4 rows. On hardware a workgroup takes its rows through the layers together
 //! ([`TowerKernel::Together`]). On software each invocation takes its rows alone ([`TowerKernel::Alone`]), if memory has

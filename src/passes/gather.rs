@@ -12,17 +12,12 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::kernel::DeviceFacts;
 use crate::ops::{Block, Expand, Feature, Gather, Lookup, Op, Reshape};
-use crate::tensor::Packed;
 use assembly::{Assembly, Columns};
 use std::collections::HashSet;
 
 /// `graph` with assembled values as [`Gather`] operators.
 pub(super) fn gather(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
-    let mut assembly = Assembly::new(graph, tables(graph, facts));
-    // A table that some Embedding reads by itself is not packed with those that gathers read.
-    if let Some(tables) = assembly.fully_gathered() {
-        assembly = Assembly::new(graph, tables);
-    }
+    let assembly = Assembly::new(graph, tables(graph, facts));
     let needed = assembly.needed();
     rewrite(graph, |rewrite, id, node| match &assembly.known[id.index()] {
         Some(blocks) if needed[id.index()] && assembly.is_gathered(id) => build(rewrite, graph, node, blocks).map(Some),
@@ -37,7 +32,7 @@ fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<NodeId> {
         if let Source::Op(Op::Embedding(_)) = &node.source {
             let table = graph.node(node.inputs[1]);
             if let Source::Constant(value) = &table.source {
-                let words = value.as_packed().map_or(value.len(), Packed::word_count);
+                let words = value.as_packed().map_or(value.len(), |packed| packed.word_count().min(value.len()));
                 let bytes = 4 * words as u64;
                 tables.push((bytes.next_multiple_of(facts.binding_alignment_bytes.max(4)), node.inputs[1]));
             }

@@ -1,22 +1,21 @@
 //! Where constants are: tables in one buffer, everything else in another.
 //!
-//! Tables stay as small as the file stores them; other constants are words.
+//! Tables and kernels of Dense stay as small as the file stores them; other constants are words.
 
 use super::too_large_weights;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source};
-use crate::kernel::{BufferId, DeviceFacts, Packing};
+use crate::kernel::{BufferId, DeviceFacts, Packing, Region};
 use crate::tensor::{Encoding, Tensor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The places of all constants of a graph.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Constants {
-    /// By node: the buffer and the offset in bytes.
-    places: HashMap<NodeId, (BufferId, u64)>,
-    /// The tables in memory order, each with its offset in bytes.
-    pub(super) tables: Vec<(u64, Arc<Tensor>)>,
+    places: HashMap<NodeId, Region>,
+    /// The tables in memory order.
+    pub(super) tables: Vec<(Region, Arc<Tensor>)>,
     /// The size of the buffer of tables.
     pub(super) table_bytes: u64,
     /// The size of the buffer of other constants.
@@ -24,28 +23,28 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Places the constants of `graph`. Equal tables have equal places in all plans of one model: they stand in the
-    /// order of their names.
+    /// Places the constants of `graph`. Equal tables have equal places in all plans of one model that read them alike:
+    /// they stand in the order of their names.
     pub(super) fn place(graph: &Graph, facts: &DeviceFacts) -> Result<Constants> {
         let mut constants = Constants::default();
+        let words = read_as_words(graph);
         for id in tables(graph) {
             let Source::Constant(value) = &graph.node(id).source else { continue };
-            let known = constants.tables.iter().find(|(_, known)| Arc::ptr_eq(known, value)).map(|(at, _)| *at);
-            let offset = match known {
-                Some(offset) => offset,
-                None => {
-                    let offset = append(&mut constants.table_bytes, packed(value).0, facts);
-                    constants.tables.push((offset, Arc::clone(value)));
-                    offset
-                }
-            };
-            constants.places.insert(id, (BufferId::Tables, offset));
+            let shape = shape(value, !words.contains(&address(value)));
+            let known = constants.tables.iter().find(|(_, known)| Arc::ptr_eq(known, value)).map(|(place, _)| *place);
+            let place = known.unwrap_or_else(|| {
+                let place = append(BufferId::Tables, &mut constants.table_bytes, shape, facts);
+                constants.tables.push((place, Arc::clone(value)));
+                place
+            });
+            constants.places.insert(id, place);
         }
         for (id, node) in graph.ids().zip(graph.nodes()) {
             let Source::Constant(value) = &node.source else { continue };
             if !constants.places.contains_key(&id) {
-                let offset = append(&mut constants.weight_bytes, 4 * value.len() as u64, facts);
-                constants.places.insert(id, (BufferId::Weights, offset));
+                let shape = shape(value, !words.contains(&address(value)));
+                let place = append(BufferId::Weights, &mut constants.weight_bytes, shape, facts);
+                constants.places.insert(id, place);
             }
             if constants.weight_bytes.max(constants.table_bytes) > facts.max_buffer_bytes {
                 return Err(too_large_weights(node, facts));
@@ -54,10 +53,30 @@ impl Constants {
         Ok(constants)
     }
 
-    /// The buffer and offset of a constant.
-    pub(super) fn place_of(&self, id: NodeId) -> (BufferId, u64) {
-        self.places.get(&id).copied().unwrap_or((BufferId::Weights, 0))
+    /// Where a constant is; `None` for other nodes.
+    pub(super) fn place_of(&self, id: NodeId) -> Option<Region> {
+        self.places.get(&id).copied()
     }
+}
+
+/// What tells one tensor from another: several nodes may hold the same.
+fn address(value: &Arc<Tensor>) -> *const Tensor {
+    Arc::as_ptr(value)
+}
+
+/// The constants that somebody reads who cannot decode them: an operator, or whoever asks for an output.
+fn read_as_words(graph: &Graph) -> HashSet<*const Tensor> {
+    let mut readers: Vec<NodeId> = graph.outputs().iter().map(|(_, id)| *id).collect();
+    for node in graph.nodes() {
+        let Source::Op(op) = &node.source else { continue };
+        let read = node.inputs.iter().enumerate().filter(|(position, _)| !op.operator().takes_packed(*position));
+        readers.extend(read.map(|(_, id)| *id));
+    }
+    let values = readers.into_iter().filter_map(|id| match &graph.node(id).source {
+        Source::Constant(value) => Some(address(value)),
+        _ => None,
+    });
+    values.collect()
 }
 
 /// The constants that some operator reads as tables, by name.
@@ -73,19 +92,69 @@ fn tables(graph: &Graph) -> Vec<NodeId> {
     tables
 }
 
-/// The bytes of a table, and how its elements stand in them.
-pub(super) fn packed(value: &Tensor) -> (u64, Packing) {
-    let Some(packed) = value.as_packed() else { return (4 * value.len() as u64, Packing::Words) };
-    let packing = match packed.encoding() {
-        Encoding::F16 => Packing::Halves,
-        Encoding::Codes(_) => Packing::Codes,
-    };
-    (4 * packed.word_count() as u64, packing)
+/// The bytes of a constant, and how its elements stand in them: packed where that is allowed and smaller.
+fn shape(value: &Tensor, may_be_packed: bool) -> (u64, Packing) {
+    match value.as_packed().filter(|packed| may_be_packed && packed.word_count() < value.len()) {
+        Some(packed) => {
+            let packing = match packed.encoding() {
+                Encoding::F16 => Packing::Halves,
+                Encoding::Codes(_) => Packing::Codes,
+            };
+            (4 * packed.word_count() as u64, packing)
+        }
+        None => (4 * value.len() as u64, Packing::Words),
+    }
 }
 
-fn append(size: &mut u64, bytes: u64, facts: &DeviceFacts) -> u64 {
-    let offset = size.next_multiple_of(facts.binding_alignment_bytes);
+fn append(buffer: BufferId, size: &mut u64, shape: (u64, Packing), facts: &DeviceFacts) -> Region {
+    let (length_bytes, packing) = shape;
+    let offset_bytes = size.next_multiple_of(facts.binding_alignment_bytes);
     // Kernels that bind all constants read them by quads, so the last quad of the buffer must be a whole one.
-    *size = offset + bytes.max(4).next_multiple_of(16);
-    offset
+    *size = offset_bytes + length_bytes.max(4).next_multiple_of(16);
+    Region { buffer, offset_bytes, length_bytes, packing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::ops::{Dense, Tower};
+    use crate::tensor::{Shape, TensorType};
+
+    /// The packing of a kernel of bytes that is read once by a Dense, and once more as `also` says.
+    fn packing(elements: usize, also: impl Fn(&mut Builder, [NodeId; 3], NodeId) -> Option<NodeId>) -> Packing {
+        let codes = Encoding::Codes(Box::new([0.0; 256]));
+        let kernel = Arc::new(Tensor::packed(&[elements / 20, 20], codes, vec![0; elements]).expect("a kernel"));
+        let bias = Arc::new(Tensor::f32(&[20], vec![0.0; 20]).expect("a bias"));
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[elements / 20]))).expect("an input");
+        let weights = builder.constant("kernel", kernel).expect("a constant");
+        let bias = builder.constant("bias", bias).expect("a constant");
+        let operands = [x, weights, bias];
+        let y = builder.op("y", Dense::default(), &operands).expect("a layer");
+        let mut outputs = vec![("y".to_string(), y)];
+        outputs.extend(also(&mut builder, operands, y).map(|id| ("also".to_string(), id)));
+        let graph = builder.finish(outputs).expect("a graph");
+        let constants = Constants::place(&graph, &DeviceFacts::FLOOR).expect("places");
+        let id = graph.ids().find(|id| graph.node(*id).name == "kernel").expect("the kernel");
+        constants.place_of(id).expect("a place").packing
+    }
+
+    #[test]
+    fn a_constant_is_packed_where_all_who_read_it_decode_it_and_it_is_smaller() {
+        let nobody = |_: &mut Builder, _: [NodeId; 3], _: NodeId| None;
+        assert_eq!(packing(400, nobody), Packing::Codes);
+        assert_eq!(packing(340, nobody), Packing::Words, "256 words of list and 85 of codes are not smaller");
+        let dense = |builder: &mut Builder, operands: [NodeId; 3], _: NodeId| {
+            builder.op("other", Dense::default(), &operands).ok()
+        };
+        assert_eq!(packing(400, dense), Packing::Codes, "both decode it");
+        let output = |_: &mut Builder, operands: [NodeId; 3], _: NodeId| Some(operands[1]);
+        assert_eq!(packing(400, output), Packing::Words, "the host reads words");
+        let tower = |builder: &mut Builder, operands: [NodeId; 3], y: NodeId| {
+            let [_, kernel, bias] = operands;
+            builder.op("tower", Tower::new(vec![None, None]), &[y, kernel, bias, kernel, bias]).ok()
+        };
+        assert_eq!(packing(400, tower), Packing::Words, "a tower reads words");
+    }
 }

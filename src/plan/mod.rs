@@ -178,27 +178,23 @@ impl Plan {
         self.constants.table_bytes
     }
 
-    /// The tables in memory order, each with its offset in bytes.
-    pub fn tables(&self) -> &[(u64, Arc<Tensor>)] {
+    /// The tables in memory order, each with its place.
+    pub fn tables(&self) -> &[(Region, Arc<Tensor>)] {
         &self.constants.tables
     }
 
     /// Where a node's value is at one batch size.
     pub fn region(&self, id: NodeId, batch: usize) -> Region {
-        let mut length_bytes = 4 * self.concrete(id, batch).len() as u64;
-        let mut packing = Packing::Words;
+        if let Some(place) = self.constants.place_of(id) {
+            return place;
+        }
+        let length_bytes = 4 * self.concrete(id, batch).len() as u64;
         let (buffer, offset_bytes) = match self.homes[id.index()] {
             Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
-            Home::Constant => {
-                let (buffer, offset_bytes) = self.constants.place_of(id);
-                if let (BufferId::Tables, Source::Constant(value)) = (buffer, &self.graph.node(id).source) {
-                    (length_bytes, packing) = constants::packed(value);
-                }
-                (buffer, offset_bytes)
-            }
+            Home::Constant => (BufferId::Weights, 0),
             Home::Slot(slot) => (BufferId::Slot(slot), 0),
         };
-        Region { buffer, offset_bytes, length_bytes, packing }
+        Region { buffer, offset_bytes, length_bytes, packing: Packing::Words }
     }
 
     /// The bytes of the first `count` inputs of the model, each at an offset that can be bound.

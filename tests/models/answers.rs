@@ -3,8 +3,9 @@
 use crate::goldens::{Golden, all, golden, gpu};
 use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::passes::Pipeline;
-use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
-use tfjs_wgpu::{Device, NamedTensors, Semantics, Session, Tensor};
+use tfjs_wgpu::study::{CheckDevice, CheckReport, check, output_allowances};
+use tfjs_wgpu::tensor::compare;
+use tfjs_wgpu::{Device, LoadOptions, NamedTensors, Semantics, Session, Tensor, WeightStorage};
 
 /// Checks every model that can be checked, and collects what is wrong rather than stopping at the first.
 fn check_all(semantics: Semantics, file: &str, device: CheckDevice) {
@@ -84,6 +85,35 @@ fn sessions_of_every_device_agree_with_the_record() {
             let actual = outputs.get(name).expect("the output is there").as_f32().expect("floats");
             for (expected, actual) in expected.as_f32().expect("floats").iter().zip(actual) {
                 approx::assert_relative_eq!(*expected, *actual, max_relative = 1e-5);
+            }
+        }
+    }
+}
+
+/// Decoding in the kernel is exact, so only the order of sums may differ.
+#[test]
+fn packed_weights_answer_as_decoded_ones() {
+    let devices: &[Device] = if gpu() { &[Device::Cpu, Device::Gpu] } else { &[Device::Cpu] };
+    for name in ["wide_deep_f16", "wide_deep_u8", "youtube_dnn_10k"] {
+        let golden = golden(name);
+        let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
+        let models = [WeightStorage::Keep, WeightStorage::F32].map(|weights| {
+            golden.load_with(LoadOptions { weights, ..LoadOptions::default() }).expect("the model loads")
+        });
+        for (&device, one_row) in devices.iter().flat_map(|device| [(device, false), (device, true)]) {
+            let cut = |(name, tensor): (&str, &Tensor)| (name.to_string(), tensor.rows(0, 1).expect("a row"));
+            let inputs = if one_row { inputs.iter().map(cut).collect() } else { inputs.clone() };
+            let [kept, decoded] = models.each_ref().map(|model| {
+                let session = Session::open(model, device).expect("the device opens");
+                session.predict(&inputs).expect("a prediction").outputs
+            });
+            let allowances = output_allowances(models[1].graph(), &inputs).expect("allowances");
+            for ((output, decoded), allowance) in decoded.iter().zip(allowances) {
+                // Both sides round.
+                let allowance: Vec<f64> = allowance.iter().map(|allowed| 2.0 * allowed).collect();
+                let kept = kept.get(output).expect("the output is there");
+                let difference = compare(decoded, kept, &allowance).expect("outputs of one type");
+                assert!(difference.is_within(), "{name}, {device:?}: {output}: {difference:?}");
             }
         }
     }

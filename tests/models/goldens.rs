@@ -37,7 +37,11 @@ impl Golden {
     }
 
     pub(crate) fn load(&self, semantics: Semantics) -> tfjs_wgpu::Result<Model> {
-        Model::load(data(&format!("models/{}", self.name)), LoadOptions { semantics, ..LoadOptions::default() })
+        self.load_with(LoadOptions { semantics, ..LoadOptions::default() })
+    }
+
+    pub(crate) fn load_with(&self, options: LoadOptions) -> tfjs_wgpu::Result<Model> {
+        Model::load(data(&format!("models/{}", self.name)), options)
     }
 
     pub(crate) fn tensors(&self, file: &str) -> Option<NamedTensors> {

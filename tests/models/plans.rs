@@ -17,6 +17,26 @@ fn the_plain_plan_of_wide_deep_is_as_recorded() {
     insta::assert_snapshot!(plan.text(7).expect("text"));
 }
 
+/// Of its weights, 320 000 are the kernel of a softmax over 10 000 items, 160 000 a table, and 10 000 a bias, which is
+/// words either way.
+#[test]
+fn quantised_weights_take_a_quarter_of_the_memory() {
+    let golden = golden("youtube_dnn_10k");
+    let bytes = |weights, pipeline: Pipeline| {
+        let options = LoadOptions { weights, ..LoadOptions::default() };
+        let model = golden.load_with(options).expect("youtube_dnn_10k loads");
+        let graph = pipeline.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph");
+        let plan = Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
+        let text = plan.text(1).expect("text");
+        assert_eq!(text.contains(" packing=2 "), weights == WeightStorage::Keep, "{text}");
+        plan.weight_bytes() + plan.table_bytes()
+    };
+    let part = |pipeline| bytes(WeightStorage::Keep, pipeline) as f64 / bytes(WeightStorage::F32, pipeline) as f64;
+    let fused = part(Pipeline::Fused);
+    assert!((0.25..0.28).contains(&fused), "{fused} of the bytes of f32");
+    assert!((0.25..0.6).contains(&part(Pipeline::Plain)), "tables of plain plans are words");
+}
+
 /// llvmpipe leaves loops early without a word, so what it would not finish is refused.
 #[test]
 fn loops_longer_than_the_device_runs_are_refused() {

@@ -1,8 +1,9 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::Tensor;
-use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::ops::{Dense, DenseKernel, Function, Op};
+use crate::values::{codes, floats, floats_by, halves, random};
+use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
+use tfjs_wgpu::ops::{ConcreteType, Dense, DenseKernel, Function, KernelRequest, Op};
+use tfjs_wgpu::tensor::Encoding;
+use tfjs_wgpu::{DType, Tensor};
 
 fn case(name: impl Into<String>) -> Case {
     Case::new(name, Dense::default())
@@ -45,6 +46,7 @@ fn cases() -> Vec<Case> {
             }));
         }
     }
+    cases.extend(packed());
     for (index, function) in FUNCTIONS.into_iter().enumerate() {
         let case = Case::new(format!("{function:?}"), Dense::with(Some(function)));
         let case = case.input(random(&[3, 31], 10 + index as u64)).constant(random(&[31, 65], 7));
@@ -64,6 +66,27 @@ fn cases() -> Vec<Case> {
             case.input(large.clone()).constant(floats(&[64, 1], &[1.0; 64])).constant(floats(&[1], &[0.5]))
         }));
     }
+    cases
+}
+
+/// Kernels that stay packed on a device: enough elements that the list of codes pays.
+fn packed() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (depth, units) in [(1, 401), (401, 1), (33, 31), (17, 68), (20, 128), (63, 64), (130, 3)] {
+        for (name, kernel) in [("halves", halves(&[depth, units])), ("codes", codes(&[depth, units]))] {
+            for batch in [1, 3, 67] {
+                let name = format!("{name}, [{batch}, {depth}] x [{depth}, {units}]");
+                cases.extend(by_every_kernel(&name, Some(Function::RELU), |case| {
+                    case.input(random(&[batch, depth], 1)).constant(kernel.clone()).constant(random(&[units], 3))
+                }));
+            }
+        }
+    }
+    let bits = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    let every = Tensor::packed(&[1, 1 << 16], Encoding::F16, bits).expect("a packed kernel");
+    cases.extend(by_every_kernel("every half", None, |case| {
+        case.input(floats(&[1, 1], &[1.0])).constant(every.clone()).constant(floats_by(&[1 << 16], |_| 0.0))
+    }));
     cases
 }
 
@@ -175,6 +198,32 @@ fn the_kernel_follows_from_shapes_and_device() {
         for (facts, expected) in [(&DeviceFacts::FLOOR, on_hardware), (&software, on_software)] {
             let kernel = DenseKernel::choose(rows, depth, units, facts);
             assert_eq!(kernel.to_string(), expected, "[{rows}, {depth}] x [{depth}, {units}], {facts:?}");
+        }
+    }
+}
+
+/// The form of a kernel, without a GPU.
+#[test]
+fn packed_kernels_are_read_by_whole_words_where_they_can_be() {
+    let entry_point = |rows: usize, depth: usize, units: usize, packing: Packing| {
+        let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
+        let inputs = [concrete(&[rows, depth]), concrete(&[depth, units]), concrete(&[units])];
+        let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing };
+        let (output, device) = (concrete(&[rows, units]), &DeviceFacts::FLOOR);
+        let request = KernelRequest { inputs: &inputs, output: &output, places: &[place; 3], device };
+        let op: Op = Dense::default().into();
+        op.operator().kernels(&request).expect("kernels")[0].entry_point
+    };
+    for (rows, depth, units, words, packed) in [
+        (1, 20, 128, "elements", "quads"),
+        (1, 33, 31, "elements", "elements"),
+        (67, 20, 128, "blocks", "packed_blocks"),
+        (67, 17, 68, "ragged_blocks", "ragged_blocks"),
+        (67, 20, 31, "ragged_blocks", "ragged_blocks"),
+        (4096, 64, 128, "tiles", "tiles"),
+    ] {
+        for (packing, expected) in [(Packing::Words, words), (Packing::Halves, packed), (Packing::Codes, packed)] {
+            assert_eq!(entry_point(rows, depth, units, packing), expected, "{rows}, {depth}, {units}, {packing:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tensors to compute with: written out, counted, or spread at random by a seed.
 
 use tfjs_wgpu::Tensor;
+use tfjs_wgpu::tensor::Encoding;
 
 /// Floats that are easily mishandled. Subnormals are not among them: Vulkan lets a device flush them to zero.
 pub(crate) const AWKWARD: [f32; 10] =
@@ -34,6 +35,19 @@ pub(crate) fn ints_by(shape: &[usize], value: impl Fn(usize) -> i32) -> Tensor {
 /// The boolean that `value` gives for each index.
 pub(crate) fn bools_by(shape: &[usize], value: impl Fn(usize) -> bool) -> Tensor {
     bools(shape, &(0..shape.iter().product()).map(value).collect::<Vec<_>>())
+}
+
+/// Half-precision floats, from the smallest to the largest and of both signs, in two bytes each.
+pub(crate) fn halves(shape: &[usize]) -> Tensor {
+    let bits = (0..shape.iter().product::<usize>()).map(|at| ((at * 37 % 0x7c00) | (at % 2 * 0x8000)) as u16);
+    Tensor::packed(shape, Encoding::F16, bits.flat_map(u16::to_le_bytes).collect()).expect("as many halves")
+}
+
+/// Floats between −16 and 16 in one byte each.
+pub(crate) fn codes(shape: &[usize]) -> Tensor {
+    let list = Box::new(std::array::from_fn(|code| code as f32 * 0.125 - 16.0));
+    let codes = (0..shape.iter().product::<usize>()).map(|at| (at * 37 % 256) as u8);
+    Tensor::packed(shape, Encoding::Codes(list), codes.collect()).expect("as many codes")
 }
 
 /// Floats between −2 and 2, the same on every run and every machine.

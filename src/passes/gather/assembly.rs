@@ -1,6 +1,6 @@
 //! What values are assembled of: columns of inputs, rows of tables, sums and products of them.
 
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, NodeId};
 use crate::ops::{BinaryFunction, Combine, Lookup, Op, Pooling, Reduction};
 use crate::passes::rewrite::operator;
 use crate::tensor::DType;
@@ -62,17 +62,6 @@ impl<'g> Assembly<'g> {
             assembly.known.push(known.filter(|_| assembly.kept <= MOST_KEPT));
         }
         assembly
-    }
-
-    /// The tables that no Embedding reads by itself; `None` if those are all.
-    pub(super) fn fully_gathered(&self) -> Option<HashSet<NodeId>> {
-        let alone = |(id, node): (NodeId, &Node)| match &node.source {
-            Source::Op(Op::Embedding(_)) if self.known[id.index()].is_none() => Some(node.inputs[1]),
-            _ => None,
-        };
-        let alone: HashSet<NodeId> = self.graph.ids().zip(self.graph.nodes()).filter_map(alone).collect();
-        let rest: HashSet<NodeId> = self.tables.difference(&alone).copied().collect();
-        (rest.len() < self.tables.len()).then_some(rest)
     }
 
     /// Whether a node becomes a [`Gather`](crate::ops::Gather) if it is needed.
