@@ -4,11 +4,11 @@ use super::device::Gpu;
 use crate::graph::Source;
 use crate::kernel::BufferId;
 use crate::plan::Plan;
+use crate::tensor::{Encoding, Packed, Tensor};
 use crate::timeline::Timeline;
-use std::borrow::Cow;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
-const UPLOAD_PIECE_WORDS: usize = 1 << 20;
+const UPLOAD_PIECE_BYTES: usize = 4 << 20;
 
 /// Bytes behind each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-range writes of a checked shader
 /// are clamped to the end of its binding, and so land here.
@@ -72,8 +72,7 @@ impl Constants {
         let tables = tables.unwrap_or_else(|| {
             let tables = make_buffer(gpu, "tables", WORKING, plan.table_bytes(), timeline);
             for (offset, table) in plan.tables() {
-                let words = table.as_packed().map_or_else(|| table.words(), |packed| Cow::Owned(packed.words()));
-                upload(gpu, &tables, *offset, &words, timeline);
+                upload(gpu, &tables, *offset, table, table.as_packed(), timeline);
             }
             tables
         });
@@ -82,19 +81,40 @@ impl Constants {
             let Source::Constant(value) = &node.source else { continue };
             let region = plan.region(id, 1);
             if region.buffer == BufferId::Weights {
-                upload(gpu, &weights, region.offset_bytes, &value.words(), timeline);
+                // A float32 weight is words as it is stored; others are decoded.
+                let words = value.as_packed().filter(|packed| *packed.encoding() == Encoding::F32);
+                upload(gpu, &weights, region.offset_bytes, value, words, timeline);
             }
         }
         Constants { weights, tables }
     }
 }
 
-fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, words: &[u32], timeline: &mut Timeline) {
-    for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
-        let offset = start + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
-        gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
-        timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
-        if words.len() == UPLOAD_PIECE_WORDS {
+/// Uploads `value` from wherever it lies: as it is stored, if `packed` is given, or its words.
+fn upload(
+    gpu: &Gpu,
+    buffer: &wgpu::Buffer,
+    start: u64,
+    value: &Tensor,
+    packed: Option<&Packed>,
+    timeline: &mut Timeline,
+) {
+    let Some(packed) = packed else {
+        return upload_bytes(gpu, buffer, start, bytemuck::cast_slice(&value.words()), timeline);
+    };
+    let mut offset = start;
+    for piece in packed.pieces() {
+        upload_bytes(gpu, buffer, offset, &piece, timeline);
+        offset += piece.len() as u64;
+    }
+}
+
+fn upload_bytes(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: &[u8], timeline: &mut Timeline) {
+    for (piece, bytes) in bytes.chunks(UPLOAD_PIECE_BYTES).enumerate() {
+        let offset = start + (piece * UPLOAD_PIECE_BYTES) as u64;
+        gpu.queue.write_buffer(buffer, offset, bytes);
+        timeline.count("weight_bytes_uploaded", bytes.len() as u64);
+        if bytes.len() == UPLOAD_PIECE_BYTES {
             gpu.queue.submit([]);
             // Lets the device give the staging memory of earlier pieces back.
             let _ = gpu.device.poll(wgpu::PollType::Poll);

@@ -1,6 +1,6 @@
 //! Where constants are: tables in one buffer, everything else in another.
 //!
-//! Tables stay as small as the file stores them; other constants are words.
+//! Tables stay as the file stores them; other constants are words.
 
 use super::too_large_weights;
 use crate::error::Result;
@@ -77,6 +77,7 @@ fn tables(graph: &Graph) -> Vec<NodeId> {
 pub(super) fn packed(value: &Tensor) -> (u64, Packing) {
     let Some(packed) = value.as_packed() else { return (4 * value.len() as u64, Packing::Words) };
     let packing = match packed.encoding() {
+        Encoding::F32 => Packing::Words,
         Encoding::F16 => Packing::Halves,
         Encoding::Codes(_) => Packing::Codes,
     };

@@ -72,9 +72,11 @@ fn cases() -> Vec<Case> {
     let halves = |count: usize| (0..count).flat_map(|at| ((at * 37 % 0x7c00) as u16).to_le_bytes()).collect::<Vec<_>>();
     let codes = |count: usize| (0..count).map(|at| (at * 37 % 256) as u8).collect::<Vec<_>>();
     let list: Box<[f32; 256]> = Box::new(std::array::from_fn(|code| code as f32 * 0.125 - 16.0));
+    let singles = |count: usize| (0..count).flat_map(|at| (at as f32 * 0.37 - 3.0).to_le_bytes()).collect::<Vec<_>>();
     for (rows, dim, steps) in [(1, 1, 1), (5, 3, 2), (13, 65, 3)] {
         let table = |encoding, bytes| Tensor::packed(&[rows, dim], encoding, bytes).expect("a packed table");
         for (name, table) in [
+            ("singles", table(Encoding::F32, singles(rows * dim))),
             ("halves", table(Encoding::F16, halves(rows * dim))),
             ("codes", table(Encoding::Codes(list.clone()), codes(rows * dim))),
         ] {
