@@ -180,6 +180,9 @@ impl Tensor {
 
     /// The floats; an error for any other dtype.
     pub fn as_f32(&self) -> Result<&[f32]> {
+        if let Some(values) = self.as_packed().and_then(Packed::in_place) {
+            return Ok(values);
+        }
         match self.data() {
             Data::F32(values) => Ok(values),
             _ => Err(Error::shape(format!("expected a float32 tensor, found {}", self.dtype()))),

@@ -58,6 +58,12 @@ impl Packed {
         })
     }
 
+    /// The floats where they lie, if they lie there as the host reads them.
+    pub(super) fn in_place(&self) -> Option<&[f32]> {
+        let readable = self.encoding == Encoding::F32 && cfg!(target_endian = "little");
+        bytemuck::try_cast_slice(&self.bytes).ok().filter(|_| readable)
+    }
+
     /// How many floats `wanted` is true of, decoding none for good.
     pub(super) fn count(&self, wanted: impl Fn(f32) -> bool) -> usize {
         let mut block = [0.0; 1024];
@@ -111,7 +117,8 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Tensor;
+    use crate::tensor::{BytesOwner, Tensor};
+    use std::sync::Arc;
 
     /// The pieces as words, once their number was found to be what it is said to be.
     fn words(packed: &Packed) -> Vec<u32> {
@@ -141,6 +148,22 @@ mod tests {
         let tensor = Tensor::packed(&[2], Encoding::F32, floats).expect("tensor");
         assert_eq!(tensor.as_f32().expect("floats"), [1.5, f32::MIN_POSITIVE]);
         assert_eq!(words(tensor.as_packed().expect("packed")), [1.5f32, f32::MIN_POSITIVE].map(f32::to_bits));
+    }
+
+    #[test]
+    fn floats_at_odd_addresses_are_decoded_and_others_read_in_place() {
+        let floats = [1.5f32, -3.0].map(f32::to_le_bytes).concat();
+        let owner: BytesOwner = Arc::new([&[0; 8], &floats[..], &[0; 8]].concat());
+        for offset in 0..8 {
+            let bytes = SharedBytes::new(Arc::clone(&owner), offset..offset + 16).expect("within");
+            let expected: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|quad| f32::from_le_bytes(*quad)).collect();
+            let aligned = bytes.as_ptr().addr().is_multiple_of(4);
+            let tensor = Tensor::packed_in(&[4], Encoding::F32, bytes).expect("tensor");
+            assert_eq!(tensor.as_f32().expect("floats"), expected);
+            let packed = tensor.as_packed().expect("packed");
+            assert_eq!(packed.in_place().is_some(), aligned && cfg!(target_endian = "little"));
+            assert_eq!(packed.decoded.get().is_some(), packed.in_place().is_none());
+        }
     }
 
     #[test]

@@ -44,8 +44,8 @@ impl Model {
     /// Errors name the file, the layer or weight, what is wrong and what to do. Nothing in the files can make it
     /// panic, and memory is claimed only after the sizes in the manifest were found to be those of the files.
     ///
-    /// Large float32 weights, and float16 and uint8 ones that are kept, stay in their files, which are mapped into
-    /// memory: the files must not be changed while the model or a session of it is in use. Shortened ones can end the
+    /// Large float32 weights, and float16 and uint8 ones that stay packed, are left in their files, which are mapped
+    /// into memory: the files must not be changed while the model or a session of it is in use. Shortened ones can end the
     /// process, rewritten ones change answers; to replace a model, write new files and rename them over the old ones.
     /// [`Model::from_bytes`] depends on no file.
     pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Model> {

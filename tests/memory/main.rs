@@ -129,6 +129,9 @@ fn a_table_that_lies_in_one_file_stays_there() {
             let (model, held) = peak(|| Model::load(folder.path(), options).expect("the model loads"));
             let decoded = weights == WeightStorage::F32 && !quantization.is_null();
             assert_eq!(held > MIB, decoded, "{held} bytes were held of {quantization} as {weights:?}");
+            if quantization.is_null() {
+                assert_predicts_on_the_cpu_in_place(&model);
+            }
             if decoded || tfjs_wgpu::gpu::adapters().is_empty() {
                 continue;
             }
@@ -139,6 +142,16 @@ fn a_table_that_lies_in_one_file_stays_there() {
             assert!(held < 8 * MIB, "{held} bytes were held to upload {quantization}");
             drop(session);
         }
+    }
+}
+
+fn assert_predicts_on_the_cpu_in_place(model: &Model) {
+    let inputs = random_inputs(model, 5, 1).expect("inputs");
+    for device in [Device::Cpu, Device::Reference] {
+        let options = SessionOptions { device, ..SessionOptions::default() };
+        let session = Session::open_with(model, options).expect("a session");
+        let (_, held) = peak(|| session.predict(&inputs).expect("a prediction"));
+        assert!(held < MIB, "{held} bytes were held to predict on {device:?}");
     }
 }
 
