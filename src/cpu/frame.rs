@@ -8,15 +8,21 @@ use std::sync::Arc;
 pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     /// The elements, if they are of this type.
     fn of(data: &Data) -> Option<&[Self]>;
+    /// The elements of a tensor, if they are of this type, where they lie.
+    fn of_tensor(tensor: &Tensor) -> Option<&[Self]>;
     /// The vector that holds them.
     fn vec(data: &mut Data) -> Option<&mut Vec<Self>>;
 }
 
 macro_rules! element {
-    ($($ty:ty => $variant:ident),+) => {$(
+    ($($ty:ty => $variant:ident, $as_slice:ident);+) => {$(
         impl Element for $ty {
             fn of(data: &Data) -> Option<&[Self]> {
                 if let Data::$variant(values) = data { Some(values) } else { None }
+            }
+
+            fn of_tensor(tensor: &Tensor) -> Option<&[Self]> {
+                tensor.$as_slice().ok()
             }
 
             fn vec(data: &mut Data) -> Option<&mut Vec<Self>> {
@@ -26,7 +32,7 @@ macro_rules! element {
     )+};
 }
 
-element!(f32 => F32, i32 => I32, bool => Bool);
+element!(f32 => F32, as_f32; i32 => I32, as_i32; bool => Bool, as_bool);
 
 /// No elements of a dtype.
 pub(super) fn empty(dtype: DType) -> Data {
@@ -147,7 +153,7 @@ impl Frame<'_> {
         let rows = if operand.once { 1 } else { self.rows };
         let first = if operand.once { 0 } else { self.first };
         let (data, start, end) = match &operand.place {
-            Place::Constant(tensor) => (tensor.data(), 0, tensor.len()),
+            Place::Constant(tensor) => return T::of_tensor(tensor).ok_or_else(misfit),
             Place::Slot(slot) => (&self.arena.buffers[*slot], 0, rows * operand.width),
             Place::Once(slot) => (&self.once.unwrap_or(self.arena).buffers[*slot], 0, operand.width),
             Place::Input(position) => {

@@ -4,12 +4,11 @@ use super::device::Gpu;
 use crate::graph::Source;
 use crate::kernel::{BufferId, Packing, Region};
 use crate::plan::Plan;
-use crate::tensor::Tensor;
+use crate::tensor::{Encoding, Packed, Tensor};
 use crate::timeline::Timeline;
-use std::borrow::Cow;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
-const UPLOAD_PIECE_WORDS: usize = 1 << 20;
+const UPLOAD_PIECE_BYTES: usize = 4 << 20;
 
 /// Bytes behind each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-range writes of a checked shader
 /// are clamped to the end of its binding, and so land here.
@@ -89,15 +88,25 @@ impl Constants {
     }
 }
 
-/// Writes a constant as `place` says that its elements stand.
+/// Writes a constant as `place` says that its elements stand: from wherever they lie, if they are stored so.
 fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, place: &Region, value: &Tensor, timeline: &mut Timeline) {
-    let packed = value.as_packed().filter(|_| place.packing != Packing::Words);
-    let words = packed.map_or_else(|| value.words(), |packed| Cow::Owned(packed.words()));
-    for (piece, words) in words.chunks(UPLOAD_PIECE_WORDS).enumerate() {
-        let offset = place.offset_bytes + 4 * (piece * UPLOAD_PIECE_WORDS) as u64;
-        gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(words));
-        timeline.count("weight_bytes_uploaded", 4 * words.len() as u64);
-        if words.len() == UPLOAD_PIECE_WORDS {
+    let as_stored = |packed: &&Packed| place.packing != Packing::Words || *packed.encoding() == Encoding::F32;
+    let Some(packed) = value.as_packed().filter(as_stored) else {
+        return upload_bytes(gpu, buffer, place.offset_bytes, bytemuck::cast_slice(&value.words()), timeline);
+    };
+    let mut offset = place.offset_bytes;
+    for piece in packed.pieces() {
+        upload_bytes(gpu, buffer, offset, &piece, timeline);
+        offset += piece.len() as u64;
+    }
+}
+
+fn upload_bytes(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: &[u8], timeline: &mut Timeline) {
+    for (piece, bytes) in bytes.chunks(UPLOAD_PIECE_BYTES).enumerate() {
+        let offset = start + (piece * UPLOAD_PIECE_BYTES) as u64;
+        gpu.queue.write_buffer(buffer, offset, bytes);
+        timeline.count("weight_bytes_uploaded", bytes.len() as u64);
+        if bytes.len() == UPLOAD_PIECE_BYTES {
             gpu.queue.submit([]);
             // Lets the device give the staging memory of earlier pieces back.
             let _ = gpu.device.poll(wgpu::PollType::Poll);

@@ -42,7 +42,7 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
         return Ok(None);
     }
     let weights = weights(kernel, bias, &roles)?;
-    if weights.floats().any(|weight| !weight.is_finite()) {
+    if weights.count_floats(|weight| !weight.is_finite()) > 0 {
         return Ok(None);
     }
     let weights = Arc::new(weights);

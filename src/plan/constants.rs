@@ -97,6 +97,7 @@ fn shape(value: &Tensor, may_be_packed: bool) -> (u64, Packing) {
     match value.as_packed().filter(|packed| may_be_packed && packed.word_count() < value.len()) {
         Some(packed) => {
             let packing = match packed.encoding() {
+                Encoding::F32 => Packing::Words,
                 Encoding::F16 => Packing::Halves,
                 Encoding::Codes(_) => Packing::Codes,
             };

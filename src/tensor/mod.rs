@@ -4,6 +4,7 @@
 //! may be the batch N. Nothing here computes a layer.
 
 mod broadcast;
+mod bytes;
 mod compare;
 mod named;
 mod packed;
@@ -11,6 +12,7 @@ mod shape;
 
 pub use broadcast::broadcast;
 pub(crate) use broadcast::{broadcast_strides, row_major_strides};
+pub(crate) use bytes::{BytesOwner, SharedBytes};
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub use named::NamedTensors;
 pub use packed::{Encoding, Packed};
@@ -67,7 +69,7 @@ pub struct Tensor {
     elements: Elements,
 }
 
-/// Elements as they are, or float32 elements in fewer bytes.
+/// Elements as they are, or float32 elements as a file stores them.
 #[derive(Debug, Clone)]
 enum Elements {
     Plain(Data),
@@ -98,10 +100,14 @@ impl Tensor {
 
     /// A float tensor that stays as it is stored; an error if the bytes are not those of as many floats.
     pub fn packed(shape: &[usize], encoding: Encoding, bytes: Vec<u8>) -> Result<Self> {
+        Self::packed_in(shape, encoding, bytes.into())
+    }
+
+    /// Like [`Tensor::packed`], over bytes that stay where they are.
+    pub(crate) fn packed_in(shape: &[usize], encoding: Encoding, bytes: SharedBytes) -> Result<Self> {
         let length = bytes.len();
         let packed = Packed::new(encoding, bytes);
-        let whole = !matches!(packed.encoding(), Encoding::F16) || length.is_multiple_of(2);
-        if element_count(shape)? != packed.len() || !whole {
+        if packed.len() != Some(element_count(shape)?) {
             let dims = format_dims(shape);
             return Err(Error::shape(format!("shape {dims} does not hold what {length} packed bytes do")));
         }
@@ -153,12 +159,12 @@ impl Tensor {
         }
     }
 
-    /// The floats one by one, without decoding packed ones for good; none for other dtypes.
-    pub(crate) fn floats(&self) -> Box<dyn Iterator<Item = f32> + '_> {
+    /// How many floats `wanted` is true of, without decoding packed ones for good; 0 for other dtypes.
+    pub(crate) fn count_floats(&self, wanted: impl Fn(f32) -> bool) -> usize {
         match &self.elements {
-            Elements::Plain(Data::F32(values)) => Box::new(values.iter().copied()),
-            Elements::Plain(_) => Box::new(std::iter::empty()),
-            Elements::Packed(packed) => packed.values(),
+            Elements::Plain(Data::F32(values)) => values.iter().filter(|value| wanted(**value)).count(),
+            Elements::Plain(_) => 0,
+            Elements::Packed(packed) => packed.count(wanted),
         }
     }
 
@@ -174,6 +180,9 @@ impl Tensor {
 
     /// The floats; an error for any other dtype.
     pub fn as_f32(&self) -> Result<&[f32]> {
+        if let Some(values) = self.as_packed().and_then(Packed::in_place) {
+            return Ok(values);
+        }
         match self.data() {
             Data::F32(values) => Ok(values),
             _ => Err(Error::shape(format!("expected a float32 tensor, found {}", self.dtype()))),

@@ -1,12 +1,16 @@
-//! Floats that stay as small as a file stores them, and are decoded where they are needed.
+//! Floats that stay as a file stores them, where it stores them, and are decoded where they are needed.
 
 use super::Data;
+use super::bytes::SharedBytes;
 use half::f16;
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// How a packed tensor stores one float.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Encoding {
+    /// IEEE single precision, four bytes each: no smaller than decoded, but it can stay in a mapped file.
+    F32,
     /// IEEE half precision, two bytes each; exact.
     F16,
     /// One byte each, a position in this list of 256 floats.
@@ -17,12 +21,12 @@ pub enum Encoding {
 #[derive(Debug, Clone)]
 pub struct Packed {
     encoding: Encoding,
-    bytes: Vec<u8>,
+    bytes: SharedBytes,
     decoded: OnceLock<Data>,
 }
 
 impl Packed {
-    pub(super) fn new(encoding: Encoding, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(encoding: Encoding, bytes: SharedBytes) -> Self {
         Packed { encoding, bytes, decoded: OnceLock::new() }
     }
 
@@ -31,72 +35,141 @@ impl Packed {
         &self.encoding
     }
 
-    /// The number of floats.
-    pub(super) fn len(&self) -> usize {
+    /// The number of floats; `None` if the last one is not whole.
+    pub(super) fn len(&self) -> Option<usize> {
+        let width = self.float_bytes();
+        self.bytes.len().is_multiple_of(width).then_some(self.bytes.len() / width)
+    }
+
+    fn float_bytes(&self) -> usize {
         match self.encoding {
-            Encoding::F16 => self.bytes.len() / 2,
-            Encoding::Codes(_) => self.bytes.len(),
+            Encoding::F32 => 4,
+            Encoding::F16 => 2,
+            Encoding::Codes(_) => 1,
         }
     }
 
     /// The floats, decoded at the first call.
     pub(super) fn data(&self) -> &Data {
-        self.decoded.get_or_init(|| Data::F32(self.values().collect()))
+        self.decoded.get_or_init(|| {
+            let mut values = vec![0.0; self.bytes.len() / self.float_bytes()];
+            self.decode(&self.bytes, &mut values);
+            Data::F32(values)
+        })
     }
 
-    /// The floats one by one.
-    pub(super) fn values(&self) -> Box<dyn Iterator<Item = f32> + '_> {
+    /// The floats where they lie, if they lie there as the host reads them.
+    pub(super) fn in_place(&self) -> Option<&[f32]> {
+        let readable = self.encoding == Encoding::F32 && cfg!(target_endian = "little");
+        bytemuck::try_cast_slice(&self.bytes).ok().filter(|_| readable)
+    }
+
+    /// How many floats `wanted` is true of, decoding none for good.
+    pub(super) fn count(&self, wanted: impl Fn(f32) -> bool) -> usize {
+        let mut block = [0.0; 1024];
+        let mut count = 0;
+        for bytes in self.bytes.chunks(block.len() * self.float_bytes()) {
+            let values = &mut block[..bytes.len() / self.float_bytes()];
+            self.decode(bytes, values);
+            count += values.iter().filter(|value| wanted(**value)).count();
+        }
+        count
+    }
+
+    /// Decodes some of the stored bytes, as many as `values` has room for.
+    fn decode(&self, bytes: &[u8], values: &mut [f32]) {
         match &self.encoding {
-            Encoding::F16 => {
-                Box::new(self.bytes.as_chunks::<2>().0.iter().map(|pair| f16::from_le_bytes(*pair).to_f32()))
+            Encoding::F32 => {
+                let quads = bytes.as_chunks::<4>().0.iter();
+                values.iter_mut().zip(quads).for_each(|(value, quad)| *value = f32::from_le_bytes(*quad));
             }
-            Encoding::Codes(list) => Box::new(self.bytes.iter().map(|&code| list[usize::from(code)])),
+            Encoding::F16 => {
+                let pairs = bytes.as_chunks::<2>().0.iter();
+                values.iter_mut().zip(pairs).for_each(|(value, pair)| *value = f16::from_le_bytes(*pair).to_f32());
+            }
+            Encoding::Codes(list) => {
+                values.iter_mut().zip(bytes).for_each(|(value, code)| *value = list[usize::from(*code)]);
+            }
         }
     }
 
-    /// The 32-bit words of [`Packed::words`].
+    /// The 32-bit words of [`Packed::pieces`].
     pub fn word_count(&self) -> usize {
         let list = if let Encoding::Codes(_) = self.encoding { 256 } else { 0 };
         list + self.bytes.len().div_ceil(4)
     }
 
-    /// The tensor as kernels read it: the list of floats if there is one, then the bytes, four to a word.
-    pub fn words(&self) -> Vec<u32> {
-        let mut words = Vec::with_capacity(self.word_count());
-        if let Encoding::Codes(list) = &self.encoding {
-            words.extend(list.iter().map(|value| value.to_bits()));
-        }
-        let (quads, rest) = self.bytes.as_chunks::<4>();
-        words.extend(quads.iter().map(|quad| u32::from_le_bytes(*quad)));
-        if !rest.is_empty() {
-            let mut quad = [0; 4];
-            quad[..rest.len()].copy_from_slice(rest);
-            words.push(u32::from_le_bytes(quad));
-        }
-        words
+    /// The tensor as kernels read it, little-endian, in pieces of whole 32-bit words that follow each other: the list
+    /// of floats if there is one, the stored bytes, and those of the last word filled up with zeros. What may be large
+    /// is not copied.
+    pub fn pieces(&self) -> [Cow<'_, [u8]>; 3] {
+        let list = match &self.encoding {
+            Encoding::Codes(list) => list.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Encoding::F32 | Encoding::F16 => Vec::new(),
+        };
+        let (whole, rest) = self.bytes.split_at(self.bytes.len() / 4 * 4);
+        let mut last = rest.to_vec();
+        last.resize(rest.len().next_multiple_of(4), 0);
+        [Cow::Owned(list), Cow::Borrowed(whole), Cow::Owned(last)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Tensor;
+    use crate::tensor::{BytesOwner, Tensor};
+    use std::sync::Arc;
+
+    /// The pieces as words, once their number was found to be what it is said to be.
+    fn words(packed: &Packed) -> Vec<u32> {
+        let bytes = packed.pieces().concat();
+        assert_eq!(bytes.len(), 4 * packed.word_count());
+        bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+    }
 
     #[test]
     fn packed_floats_decode_to_what_they_stand_for() {
         let halves: Vec<u8> = [1.5f32, -0.25, 65_504.0].iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect();
         let tensor = Tensor::packed(&[3], Encoding::F16, halves).expect("tensor");
         assert_eq!(tensor.as_f32().expect("floats"), [1.5, -0.25, 65_504.0]);
-        let packed = tensor.as_packed().expect("packed");
-        assert_eq!((packed.word_count(), packed.words().len()), (2, 2));
-        assert_eq!(packed.words()[0] & 0xffff, u32::from(f16::from_f32(1.5).to_bits()));
+        let words_of_halves = words(tensor.as_packed().expect("packed"));
+        assert_eq!(words_of_halves.len(), 2);
+        assert_eq!(words_of_halves[0] & 0xffff, u32::from(f16::from_f32(1.5).to_bits()));
 
         let mut list = Box::new([0.0; 256]);
         (list[7], list[255]) = (0.5, -3.0);
         let tensor = Tensor::packed(&[1, 5], Encoding::Codes(list), vec![7, 255, 0, 7, 7]).expect("tensor");
         assert_eq!(tensor.as_f32().expect("floats"), [0.5, -3.0, 0.0, 0.5, 0.5]);
-        let packed = tensor.as_packed().expect("packed");
-        assert_eq!((packed.word_count(), packed.words()[256], packed.words()[257]), (258, 0x0700_ff07, 7));
+        let words_of_codes = words(tensor.as_packed().expect("packed"));
+        assert_eq!((words_of_codes.len(), words_of_codes[7]), (258, 0.5f32.to_bits()));
+        assert_eq!(words_of_codes[256..], [0x0700_ff07, 7]);
+
+        let floats = [1.5f32, f32::MIN_POSITIVE].map(f32::to_le_bytes).concat();
+        let tensor = Tensor::packed(&[2], Encoding::F32, floats).expect("tensor");
+        assert_eq!(tensor.as_f32().expect("floats"), [1.5, f32::MIN_POSITIVE]);
+        assert_eq!(words(tensor.as_packed().expect("packed")), [1.5f32, f32::MIN_POSITIVE].map(f32::to_bits));
+    }
+
+    #[test]
+    fn floats_at_odd_addresses_are_decoded_and_others_read_in_place() {
+        let floats = [1.5f32, -3.0].map(f32::to_le_bytes).concat();
+        let owner: BytesOwner = Arc::new([&[0; 8], &floats[..], &[0; 8]].concat());
+        for offset in 0..8 {
+            let bytes = SharedBytes::new(Arc::clone(&owner), offset..offset + 16).expect("within");
+            let expected: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|quad| f32::from_le_bytes(*quad)).collect();
+            let aligned = bytes.as_ptr().addr().is_multiple_of(4);
+            let tensor = Tensor::packed_in(&[4], Encoding::F32, bytes).expect("tensor");
+            assert_eq!(tensor.as_f32().expect("floats"), expected);
+            let packed = tensor.as_packed().expect("packed");
+            assert_eq!(packed.in_place().is_some(), aligned && cfg!(target_endian = "little"));
+            assert_eq!(packed.decoded.get().is_some(), packed.in_place().is_none());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_whole_floats_are_refused() {
         assert!(Tensor::packed(&[2], Encoding::F16, vec![0; 3]).is_err());
+        assert!(Tensor::packed(&[1], Encoding::F16, vec![0; 3]).is_err());
+        assert!(Tensor::packed(&[1], Encoding::F32, vec![0; 6]).is_err());
     }
 }

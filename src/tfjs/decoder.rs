@@ -2,7 +2,7 @@
 //!
 //! uint8 and uint16: `code · scale + min` computed in f64 and rounded to f32, or to the nearest integer for int32
 //! weights. float16: exact. All numbers are little-endian. Floats stored in one or two bytes by uint8 or float16 may
-//! also stay so, to be decoded where they are used.
+//! also stay so, to be decoded where they are used, and plain ones may stay in the file.
 
 use super::manifest::{StoredDType, WeightSpec};
 use super::quantization::Quantization;
@@ -24,18 +24,7 @@ pub(super) struct Decoder<'m> {
 
 impl<'m> Decoder<'m> {
     pub(super) fn new(spec: &'m WeightSpec, storage: WeightStorage) -> Self {
-        let encoding = match (storage, spec.dtype, &spec.quantization) {
-            (WeightStorage::Keep, StoredDType::F32, Some(Quantization::F16)) => Some(Encoding::F16),
-            (WeightStorage::Keep, StoredDType::F32, Some(Quantization::U8 { scale, min })) => {
-                let mut values = Box::new([0.0; 256]);
-                for (code, value) in values.iter_mut().enumerate() {
-                    *value = scaled(code as u16, *scale, *min);
-                }
-                Some(Encoding::Codes(values))
-            }
-            _ => None,
-        };
-        if let Some(encoding) = encoding {
+        if let Some(encoding) = kept_encoding(spec, storage) {
             let bytes = Vec::with_capacity(spec.bytes as usize);
             return Decoder { spec, data: Data::F32(Vec::new()), packed: Some((encoding, bytes)), rest: Vec::new() };
         }
@@ -110,6 +99,29 @@ impl<'m> Decoder<'m> {
             Some((encoding, bytes)) => Tensor::packed(&self.spec.shape, encoding, bytes),
             None => Tensor::new(&self.spec.shape, self.data),
         }
+    }
+}
+
+/// The encoding of a weight that takes fewer bytes as it is stored, and is to stay so.
+fn kept_encoding(spec: &WeightSpec, storage: WeightStorage) -> Option<Encoding> {
+    match (storage, spec.dtype, &spec.quantization) {
+        (WeightStorage::Keep, StoredDType::F32, Some(Quantization::F16)) => Some(Encoding::F16),
+        (WeightStorage::Keep, StoredDType::F32, Some(Quantization::U8 { scale, min })) => {
+            let mut values = Box::new([0.0; 256]);
+            for (code, value) in values.iter_mut().enumerate() {
+                *value = scaled(code as u16, *scale, *min);
+            }
+            Some(Encoding::Codes(values))
+        }
+        _ => None,
+    }
+}
+
+/// The encoding of a weight that can be used as the file holds it.
+pub(super) fn encoding_in_file(spec: &WeightSpec, storage: WeightStorage) -> Option<Encoding> {
+    match (spec.dtype, &spec.quantization) {
+        (StoredDType::F32, None) => Some(Encoding::F32),
+        _ => kept_encoding(spec, storage),
     }
 }
 

@@ -4,7 +4,7 @@
 //! rules by which weights find their layers. The entry points are [`Model::load`] and [`Model::from_bytes`]. It runs
 //! nothing.
 //!
-//! Inside, `json` reads values, `manifest`, `shards` and `decoder` the weights, `topology` the layers as the file lists
+//! Inside, `json` reads values, `manifest`, `shards`, `mapping` and `decoder` the weights, `topology` the layers as the file lists
 //! them; `network` walks their calls in the order of `order`, `layers` turns each into operators with the help of
 //! `lowering`, and `weights` knows which weight belongs to which layer.
 
@@ -15,6 +15,7 @@ mod json;
 mod layers;
 mod lowering;
 mod manifest;
+mod mapping;
 mod masks;
 mod network;
 mod order;
@@ -42,6 +43,11 @@ impl Model {
     ///
     /// Errors name the file, the layer or weight, what is wrong and what to do. Nothing in the files can make it
     /// panic, and memory is claimed only after the sizes in the manifest were found to be those of the files.
+    ///
+    /// Large float32 weights, and float16 and uint8 ones that stay packed, are left in their files, which are mapped
+    /// into memory: the files must not be changed while the model or a session of it is in use. Shortened ones can end the
+    /// process, rewritten ones change answers; to replace a model, write new files and rename them over the old ones.
+    /// [`Model::from_bytes`] depends on no file.
     pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Model> {
         let path = path.as_ref();
         let file = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };

@@ -26,6 +26,8 @@ pub(super) struct WeightStore {
     taken: HashMap<String, Taken>,
     /// Wanted names that the file does not have, in the order of the layers.
     missing: Vec<String>,
+    /// About weights that hold infinities: they may be meant, as in a mask.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -41,23 +43,23 @@ pub(super) struct LayerIdentity(pub(super) usize);
 impl WeightStore {
     pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>) -> Result<WeightStore> {
         let order: Vec<String> = manifest.weights().map(|spec| spec.name.clone()).collect();
-        let mut shared = HashMap::new();
+        let (mut shared, mut warnings) = (HashMap::new(), Vec::new());
         for name in &order {
             let Some(tensor) = tensors.remove(name) else { continue };
-            expect_no_nan(name, &tensor)?;
+            match count_infinities(name, &tensor)? {
+                0 => {}
+                count => warnings.push(format!("weight `{name}` holds {count} infinities")),
+            }
             shared.insert(name.clone(), Arc::new(tensor));
         }
         let shortened = order.iter().filter_map(|name| Some((shorten(name)?, name.clone()))).collect();
-        Ok(WeightStore { tensors: shared, order, shortened, taken: HashMap::new(), missing: Vec::new() })
+        let (taken, missing) = (HashMap::new(), Vec::new());
+        Ok(WeightStore { tensors: shared, order, shortened, taken, missing, warnings })
     }
 
-    /// Weights that hold infinities: they may be meant, as in a mask.
+    /// What a reader should know of the weights.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let warning = |name: &String| {
-            let count = self.tensors.get(name)?.floats().filter(|value| value.is_infinite()).count();
-            (count > 0).then(|| format!("weight `{name}` holds {count} infinities"))
-        };
-        self.order.iter().filter_map(warning).collect()
+        self.warnings.clone()
     }
 
     /// The weight called `name` of `layer`, of shape `shape`. A weight that is missing is stood in for by zeros
@@ -148,9 +150,14 @@ fn list(names: &[String]) -> String {
     }
 }
 
-fn expect_no_nan(name: &str, tensor: &Tensor) -> Result<()> {
-    match tensor.floats().filter(|value| value.is_nan()).count() {
-        0 => Ok(()),
+/// The infinities in a weight; an error if it holds NaN.
+fn count_infinities(name: &str, tensor: &Tensor) -> Result<usize> {
+    let not_finite = tensor.count_floats(|value| !value.is_finite());
+    if not_finite == 0 {
+        return Ok(0);
+    }
+    match tensor.count_floats(f32::is_nan) {
+        0 => Ok(not_finite),
         count => Err(Error::weights(format!("weight `{name}` holds {count} NaN"))
             .cause("the training diverged, or the file is damaged")
             .hint("export the model again from a good checkpoint")),

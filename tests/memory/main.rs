@@ -1,11 +1,12 @@
-//! Loading holds the weights, as they are stored or decoded, and little beside them; a lie in the manifest claims nothing;
-//! warm predictions on the CPU allocate what they answer with.
+//! Loading holds the weights, as they are stored or decoded, and little beside them, and nothing of what can stay in its
+//! file; a lie in the manifest claims nothing; warm predictions on the CPU allocate what they answer with.
 
 // An allocator that counts is an unsafe trait to implement; it only counts and passes on.
 #![allow(unsafe_code)]
 
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfjs_wgpu::session::random_inputs;
@@ -52,14 +53,18 @@ const ROWS: usize = 1 << 20;
 const WIDTH: usize = 16;
 const MIB: usize = 1 << 20;
 
-/// A model that is one embedding table of 64 MiB, its shards in `folder`.
-fn write_model(folder: &std::path::Path, element_bytes: usize, quantization: serde_json::Value, rows: u64) {
-    let bytes = ROWS * WIDTH * element_bytes;
-    std::fs::write(folder.join("a.bin"), vec![0u8; bytes / 2 + 1]).expect("written");
-    std::fs::write(folder.join("b.bin"), vec![0u8; bytes / 2 - 1]).expect("written");
+/// A form in which a file holds floats: the bytes of each, and its quantization in the manifest.
+type Stored = (usize, serde_json::Value);
+
+fn stored_forms() -> [Stored; 3] {
+    [(4, json!(null)), (2, json!({"dtype": "float16"})), (1, json!({"dtype": "uint8", "scale": 0.1, "min": -1.0}))]
+}
+
+/// The model.json of one embedding table of 16 Mi floats, in files of these names.
+fn model_json(paths: &[&str], quantization: &serde_json::Value, rows: u64) -> String {
     let mut spec = json!({"name": "e/embeddings", "shape": [rows, WIDTH], "dtype": "float32"});
     if !quantization.is_null() {
-        spec["quantization"] = quantization;
+        spec["quantization"] = quantization.clone();
     }
     let model = json!({
         "modelTopology": {"class_name": "Sequential", "config": [
@@ -67,27 +72,86 @@ fn write_model(folder: &std::path::Path, element_bytes: usize, quantization: ser
                 "name": "e", "input_dim": rows, "output_dim": WIDTH, "batch_input_shape": [null, 4],
             }},
         ]},
-        "weightsManifest": [{"paths": ["a.bin", "b.bin"], "weights": [spec]}],
+        "weightsManifest": [{"paths": paths, "weights": [spec]}],
     });
-    std::fs::write(folder.join("model.json"), model.to_string()).expect("written");
+    model.to_string()
+}
+
+/// Writes that model with files of these sizes, all zeros.
+fn write_model(folder: &Path, files: &[(&str, usize)], quantization: &serde_json::Value, rows: u64) {
+    for (name, bytes) in files {
+        std::fs::write(folder.join(name), vec![0u8; *bytes]).expect("written");
+    }
+    let paths: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    std::fs::write(folder.join("model.json"), model_json(&paths, quantization, rows)).expect("written");
+}
+
+/// Loads once for each storage and compares the most bytes held with those of the weights in that form.
+fn assert_holds_the_weights(element_bytes: usize, load: impl Fn(LoadOptions) -> Model) {
+    for (weights, bytes) in [(WeightStorage::F32, 4), (WeightStorage::Keep, element_bytes)] {
+        let expected = ROWS * WIDTH * bytes;
+        let (model, held) = peak(|| load(LoadOptions { weights, ..LoadOptions::default() }));
+        assert!(held >= expected, "{held} bytes were counted for {expected}");
+        assert!(held <= expected + expected / 8 + 4 * MIB, "{held} bytes were held for {expected}");
+        drop(model);
+    }
 }
 
 #[test]
 fn loading_holds_little_beside_the_weights() {
     let _one = ONE.lock().expect("no test panicked");
     let folder = tempfile::tempdir().expect("a folder");
-    for (element_bytes, quantization) in
-        [(4, json!(null)), (2, json!({"dtype": "float16"})), (1, json!({"dtype": "uint8", "scale": 0.1, "min": -1.0}))]
-    {
-        write_model(folder.path(), element_bytes, quantization, ROWS as u64);
-        for (weights, bytes) in [(WeightStorage::F32, 4), (WeightStorage::Keep, element_bytes)] {
-            let expected = ROWS * WIDTH * bytes;
+    for (element_bytes, quantization) in stored_forms() {
+        // The table straddles two files.
+        let bytes = ROWS * WIDTH * element_bytes;
+        let files = [("a.bin", bytes / 2 + 1), ("b.bin", bytes / 2 - 1)];
+        write_model(folder.path(), &files, &quantization, ROWS as u64);
+        assert_holds_the_weights(element_bytes, |options| {
+            Model::load(folder.path(), options).expect("the model loads")
+        });
+        let json = model_json(&["a.bin"], &quantization, ROWS as u64);
+        let shard = vec![0u8; bytes];
+        assert_holds_the_weights(element_bytes, |options| {
+            Model::from_bytes(json.as_bytes(), &[("a.bin", &shard)], options).expect("the model loads")
+        });
+    }
+}
+
+#[test]
+fn a_table_that_lies_in_one_file_stays_there() {
+    let _one = ONE.lock().expect("no test panicked");
+    let folder = tempfile::tempdir().expect("a folder");
+    for (element_bytes, quantization) in stored_forms() {
+        let files = [("a.bin", ROWS * WIDTH * element_bytes)];
+        write_model(folder.path(), &files, &quantization, ROWS as u64);
+        for weights in [WeightStorage::Keep, WeightStorage::F32] {
             let options = LoadOptions { weights, ..LoadOptions::default() };
             let (model, held) = peak(|| Model::load(folder.path(), options).expect("the model loads"));
-            assert!(held >= expected, "{held} bytes were counted for {expected}");
-            assert!(held <= expected + expected / 8 + 4 * MIB, "{held} bytes were held for {expected}");
-            drop(model);
+            let decoded = weights == WeightStorage::F32 && !quantization.is_null();
+            assert_eq!(held > MIB, decoded, "{held} bytes were held of {quantization} as {weights:?}");
+            if quantization.is_null() {
+                assert_predicts_on_the_cpu_in_place(&model);
+            }
+            if decoded || tfjs_wgpu::gpu::adapters().is_empty() {
+                continue;
+            }
+            // What the device holds is not counted here.
+            let (device, cache_folder) = (Device::Gpu, Some(PathBuf::new()));
+            let options = SessionOptions { device, cache_folder, ..SessionOptions::default() };
+            let (session, held) = peak(|| Session::open_with(&model, options).expect("a session"));
+            assert!(held < 8 * MIB, "{held} bytes were held to upload {quantization}");
+            drop(session);
         }
+    }
+}
+
+fn assert_predicts_on_the_cpu_in_place(model: &Model) {
+    let inputs = random_inputs(model, 5, 1).expect("inputs");
+    for device in [Device::Cpu, Device::Reference] {
+        let options = SessionOptions { device, ..SessionOptions::default() };
+        let session = Session::open_with(model, options).expect("a session");
+        let (_, held) = peak(|| session.predict(&inputs).expect("a prediction"));
+        assert!(held < MIB, "{held} bytes were held to predict on {device:?}");
     }
 }
 
@@ -95,7 +159,8 @@ fn loading_holds_little_beside_the_weights() {
 fn a_manifest_that_lies_claims_no_memory() {
     let _one = ONE.lock().expect("no test panicked");
     let folder = tempfile::tempdir().expect("a folder");
-    write_model(folder.path(), 1, json!({"dtype": "uint8", "scale": 0.1, "min": -1.0}), 1 << 31);
+    let [.., (_, quantization)] = stored_forms();
+    write_model(folder.path(), &[("a.bin", ROWS * WIDTH)], &quantization, 1 << 31);
     let (outcome, held) = peak(|| Model::load(folder.path(), LoadOptions::default()).map(|_| ()));
     let error = outcome.expect_err("the files are shorter than the manifest says");
     assert!(error.to_string().contains("truncated"), "{error}");
@@ -118,7 +183,7 @@ fn warm(session: &Session, inputs: &NamedTensors) -> (usize, usize) {
 fn warm_predictions_on_the_cpu_allocate_their_outputs_alone() {
     let _one = ONE.lock().expect("no test panicked");
     for model in ["examples/shop_rank", "tests/data/models/dlrm_26", "tests/data/models/din"] {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
         let model = Model::load(folder, LoadOptions::default()).expect("the model loads");
         let options = SessionOptions { device: Device::Cpu, cpu_threads: Some(1), ..SessionOptions::default() };
         let session = Session::open_with(&model, options).expect("a session");

@@ -2,6 +2,7 @@ use crate::case::{Case, checks, refuses};
 use crate::values::{codes, floats, halves, ints, random};
 use tfjs_wgpu::Tensor;
 use tfjs_wgpu::ops::{BadId, Block, Combine, Feature, Gather, Lookup, Pooling};
+use tfjs_wgpu::tensor::Encoding;
 
 fn copy(source: usize, first: usize, steps: usize) -> Feature {
     Feature { source, first, steps, lookup: None }
@@ -69,7 +70,9 @@ fn cases() -> Vec<Case> {
         }
     }
     for (rows, dim, steps) in [(1, 1, 1), (5, 3, 2), (13, 65, 3)] {
-        for (name, table) in [("halves", halves(&[rows, dim])), ("codes", codes(&[rows, dim]))] {
+        let singles = (0..rows * dim).flat_map(|at| (at as f32 * 0.37 - 3.0).to_le_bytes()).collect();
+        let singles = Tensor::packed(&[rows, dim], Encoding::F32, singles).expect("a packed table");
+        for (name, table) in [("singles", singles), ("halves", halves(&[rows, dim])), ("codes", codes(&[rows, dim]))] {
             let both =
                 [one(steps * dim, lookup(0, steps, 1, Pooling::Flatten)), one(dim, lookup(0, steps, 1, Pooling::Mean))];
             let case = Case::new(format!("{name}, [{rows}, {dim}]"), gather(&both));
