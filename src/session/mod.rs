@@ -50,7 +50,8 @@ pub struct SessionOptions {
     /// The rewrites that the model goes through. The reference knows none.
     pub pipeline: Pipeline,
     /// The names of inputs that will be given with one row for a whole batch: the session is prepared for that when it is
-    /// opened. Other sets of shared inputs are prepared when they are first met.
+    /// opened. Other sets of shared inputs are prepared when they are first met. The plain pipeline and the reference have
+    /// nothing to prepare.
     pub shared: Vec<String>,
     /// Threads of the CPU: all cores if `None`. An error where the CPU is not asked for.
     pub cpu_threads: Option<usize>,
