@@ -52,7 +52,8 @@ impl OnBadId {
 /// In what form weights stay in memory, on the host and on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WeightStorage {
-    /// As the file stores them where a kernel can decode them: float16 and uint8.
+    /// As the file stores them where a kernel can decode them: float16 and uint8. A software GPU is given float32, which
+    /// is faster there.
     #[default]
     Keep,
     /// As float32.

@@ -55,7 +55,8 @@ impl Gpu {
             max_buffer_bytes: limits.max_buffer_size,
             max_loop_steps: max_loop_steps(&summary),
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
-            software: summary.kind == AdapterKind::Software,
+            // What stands for a phone is given the kernels of a phone.
+            software: summary.kind == AdapterKind::Software && preset == LimitsPreset::Full,
         };
         let (adapter, pipelines) = (Arc::new(summary), Arc::default());
         Ok(Gpu { device, queue, pipelines, facts, adapter, failures })

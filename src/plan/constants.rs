@@ -1,6 +1,8 @@
 //! Where constants are: tables in one buffer, everything else in another.
 //!
-//! Tables and kernels of Dense stay as small as the file stores them; other constants are words.
+//! Tables and kernels of Dense stay as small as the file stores them; other constants are words. On a software GPU all
+//! are: memory is not what it lacks, and decoding in kernels makes a whole ranking model half as slow again there
+//! (`cargo bench --bench predict -- MODEL --weights keep|f32`, SwiftShader).
 
 use super::too_large_weights;
 use crate::error::Result;
@@ -28,9 +30,10 @@ impl Constants {
     pub(super) fn place(graph: &Graph, facts: &DeviceFacts) -> Result<Constants> {
         let mut constants = Constants::default();
         let words = read_as_words(graph);
+        let may_be_packed = |value: &Arc<Tensor>| !facts.software && !words.contains(&address(value));
         for id in tables(graph) {
             let Source::Constant(value) = &graph.node(id).source else { continue };
-            let shape = shape(value, !words.contains(&address(value)));
+            let shape = shape(value, may_be_packed(value));
             let known = constants.tables.iter().find(|(_, known)| Arc::ptr_eq(known, value)).map(|(place, _)| *place);
             let place = known.unwrap_or_else(|| {
                 let place = append(BufferId::Tables, &mut constants.table_bytes, shape, facts);
@@ -42,7 +45,7 @@ impl Constants {
         for (id, node) in graph.ids().zip(graph.nodes()) {
             let Source::Constant(value) = &node.source else { continue };
             if !constants.places.contains_key(&id) {
-                let shape = shape(value, !words.contains(&address(value)));
+                let shape = shape(value, may_be_packed(value));
                 let place = append(BufferId::Weights, &mut constants.weight_bytes, shape, facts);
                 constants.places.insert(id, place);
             }

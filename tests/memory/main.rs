@@ -9,6 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::session::random_inputs;
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, WeightStorage};
 
@@ -135,9 +136,9 @@ fn a_table_that_lies_in_one_file_stays_there() {
             if decoded || tfjs_wgpu::gpu::adapters().is_empty() {
                 continue;
             }
-            // What the device holds is not counted here.
-            let (device, cache_folder) = (Device::Gpu, Some(PathBuf::new()));
-            let options = SessionOptions { device, cache_folder, ..SessionOptions::default() };
+            // What the device holds is not counted here. A phone keeps packed what a software GPU is given decoded.
+            let (device, limits, cache_folder) = (Device::Gpu, LimitsPreset::Mali, Some(PathBuf::new()));
+            let options = SessionOptions { device, limits, cache_folder, ..SessionOptions::default() };
             let (session, held) = peak(|| Session::open_with(&model, options).expect("a session"));
             assert!(held < 8 * MIB, "{held} bytes were held to upload {quantization}");
             drop(session);

@@ -8,15 +8,17 @@ use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 
-/// The pipelines that the plan of a model on this device needs.
+/// The pipelines that are made when a model is opened on this device: of one row, and of many where it is hardware, as
+/// what stands for a phone is.
 fn distinct_pipelines(model: &Model, limits: LimitsPreset) -> u64 {
     let gpu = Gpu::open(limits).expect("the GPU opens");
     let graph = Pipeline::default().run(model.graph(), gpu.facts()).expect("a graph");
     let plan = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan");
-    let dispatches = plan.dispatches(1).expect("dispatches");
+    let batches: &[usize] = if gpu.facts().software { &[1] } else { &[1, 64] };
+    let dispatches = batches.iter().flat_map(|batch| plan.dispatches(*batch).expect("dispatches"));
     let key =
         |kernel: &tfjs_wgpu::kernel::Kernel| format!("{} {} {:?}", kernel.shader, kernel.entry_point, kernel.constants);
-    dispatches.iter().map(|dispatch| key(&dispatch.kernel)).collect::<BTreeSet<_>>().len() as u64
+    dispatches.map(|dispatch| key(&dispatch.kernel)).collect::<BTreeSet<_>>().len() as u64
 }
 
 #[test]
