@@ -1,7 +1,8 @@
 //! What the device is asked for: everything the adapter has, or no more than a class of phones has.
 
 /// Limits and features a device is opened with. All but [`LimitsPreset::Full`] stand for phones, so that a desktop
-/// driver refuses what such a phone would refuse, and computes by the kernels that a phone would be given. Subgroup sizes, memory and driver faults are not imitated.
+/// driver refuses what such a phone would refuse, and computes by the kernels that a phone would be given. Subgroup
+/// sizes, memory and driver faults are not imitated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum LimitsPreset {
     /// Everything the adapter has.
