@@ -23,7 +23,7 @@ const OPERATIONS_PER_THREAD: u64 = 8_000_000;
 /// A graph, ready to answer. May be shared by threads.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    pub(crate) graph: Arc<Graph>,
+    pub(super) graph: Arc<Graph>,
     layout: Layout,
     /// Of one row, without what is computed once.
     operations: u64,

@@ -142,6 +142,14 @@ impl Function {
         }
     }
 
+    /// The allowance of the values `expected` whose arguments are `sums`, each within `allowed`: what the function makes
+    /// of those, and its own.
+    pub(super) fn carry(self, sums: &[f64], allowed: &[f64], expected: &Tensor) -> Vec<f64> {
+        let own = self.tolerance().allowance(&expected.to_f64(), &[]);
+        let carried = sums.iter().zip(allowed).map(|(&sum, &distance)| self.change(sum, distance));
+        carried.zip(own).map(|(carried, own)| carried + own).collect()
+    }
+
     /// The tolerance class of the value at a given argument.
     pub(crate) fn tolerance(self) -> Tolerance {
         match self {

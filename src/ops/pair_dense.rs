@@ -170,10 +170,10 @@ impl Operator for PairDense {
     fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
         let sums = Operands::of(inputs)?.sums(|term| term);
         let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
-        let Some(function) = self.activation else { return Ok(allowed) };
-        let own = function.tolerance().allowance(&expected.to_f64(), &[]);
-        let carried = sums.into_iter().zip(allowed).map(|(sum, distance)| function.change(sum, distance));
-        Ok(carried.zip(own).map(|(carried, own)| carried + own).collect())
+        Ok(match self.activation {
+            Some(function) => function.carry(&sums, &allowed, expected),
+            None => allowed,
+        })
     }
 
     fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
