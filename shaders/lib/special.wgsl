@@ -34,19 +34,17 @@ fn truncate(x: f32) -> i32 {
     return i32(x);
 }
 
-// exp() and log() may turn NaN into a number; these keep it.
+// exp() and log() may turn NaN into a number; these keep it. Without a branch, which software GPUs take for every element.
 fn exponential(x: f32) -> f32 {
-    if is_nan(x) {
-        return x;
-    }
-    return exp(x);
+    return select(exp(x), x, is_nan(x));
+}
+
+fn exponentials(x: vec4<f32>) -> vec4<f32> {
+    return select(exp(x), x, (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u));
 }
 
 fn logarithm(x: f32) -> f32 {
-    if is_nan(x) {
-        return x;
-    }
-    return log(x);
+    return select(log(x), x, is_nan(x));
 }
 
 // e^x - 1. Near zero the difference cancels, so the Taylor polynomial is used (remainder below 2^-27 there).

@@ -57,16 +57,18 @@ impl Operator for Softmax {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, 3 * request.output.shape[self.axis].div_ceil(64) + 14)?;
         let view = AxisView::new(&request.output.shape, self.axis);
         word(request.output.len())?;
+        let in_quads = view.inner == 1 && view.axis > 0 && view.axis.is_multiple_of(4);
+        let (entry_point, elements) = if in_quads { ("quads", 4) } else { ("elements", 1) };
+        expect_loops(request, 3 * view.axis.div_ceil(64 * elements) + 14)?;
         let params = SoftmaxParams {
             lines: word(view.lines())?,
             length: word(view.axis)?,
             inner: word(view.inner)?,
             log: u32::from(self.log),
         };
-        Ok(vec![Kernel::new("softmax", &params, 1, workgroups(view.lines()))])
+        Ok(vec![Kernel::new("softmax", &params, 1, workgroups(view.lines())).entry_point(entry_point)])
     }
 
     /// The exponent's rounding grows with its size, but then the result is small: the absolute floor covers it.

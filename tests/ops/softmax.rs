@@ -14,7 +14,7 @@ fn cases() -> Vec<Case> {
     let mut cases = by_hand();
     for op in [softmax, log_softmax] {
         let case = |name: String, axis| Case::new(format!("{name}, log {}", op(1).log), op(axis));
-        for size in SIZES.into_iter().chain([10_007]) {
+        for size in SIZES.into_iter().chain([4, 260, 10_000, 10_007]) {
             let batch = if size > 129 { 3 } else { 67 };
             cases.push(case(format!("{size} wide"), 1).input(random(&[batch, size], 1)));
         }
@@ -26,16 +26,17 @@ fn cases() -> Vec<Case> {
         cases.push(case("small".into(), 1).input(floats_by(&[3, 129], |index| -1000.0 + (index % 129) as f32 / 8.0)));
         cases.push(case("awkward".into(), 2).input(floats(&[1, 10, 1], &AWKWARD)));
         cases.push(case("awkward pairs".into(), 2).input(floats(&[1, 5, 2], &AWKWARD)));
-        cases.push(case("one NaN among 129".into(), 1).input(one_among(f32::NAN)));
-        cases.push(case("one infinity among 129".into(), 1).input(one_among(f32::INFINITY)));
+        for (size, odd) in [129, 132].into_iter().flat_map(|size| [(size, f32::NAN), (size, f32::INFINITY)]) {
+            cases.push(case(format!("one {odd} among {size}"), 1).input(one_among(size, odd)));
+        }
         cases.push(case("no elements".into(), 1).input(floats(&[3, 0], &[])));
     }
     cases
 }
 
 /// Three rows of small numbers, the middle one with `value` in its last element.
-fn one_among(value: f32) -> tfjs_wgpu::Tensor {
-    floats_by(&[3, 129], |index| if index == 257 { value } else { (index % 7) as f32 })
+fn one_among(size: usize, value: f32) -> tfjs_wgpu::Tensor {
+    floats_by(&[3, size], |index| if index == 2 * size - 1 { value } else { (index % 7) as f32 })
 }
 
 fn by_hand() -> Vec<Case> {
@@ -64,6 +65,9 @@ fn by_hand() -> Vec<Case> {
         Case::new("infinities and NaN", softmax(1))
             .input(floats(&[3, 2], &[-inf, 0.0, -inf, -inf, nan, 0.0]))
             .gives(floats(&[3, 2], &[0.0, 1.0, nan, nan, nan, nan])),
+        Case::new("infinities and NaN in quads", softmax(1))
+            .input(floats(&[3, 4], &[-inf, 0.0, -inf, -inf, -inf, -inf, -inf, -inf, 0.0, 0.0, nan, 0.0]))
+            .gives(floats(&[3, 4], &[0.0, 1.0, 0.0, 0.0, nan, nan, nan, nan, nan, nan, nan, nan])),
         Case::new("a masked score, log", log_softmax(1))
             .input(floats(&[3, 2], &[-inf, 0.0, inf, 0.0, nan, 0.0]))
             .gives(floats(&[3, 2], &[-inf, 0.0, nan, nan, nan, nan])),
