@@ -1,12 +1,12 @@
 //! Prediction by prediction: blocks of rows, the memory they need, and the threads that take them.
 
-use super::frame::{Arena, Frame, empty};
-use super::layout::{Layout, Phase, Value};
+use super::frame::{Arena, Frame, Part};
+use super::layout::{Layout, Phase, is_once};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Source};
 use crate::ops::ConcreteType;
 use crate::plan::Retain;
-use crate::tensor::{Data, NamedTensors, Tensor, TensorType};
+use crate::tensor::{DType, Data, NamedTensors, Spare, Tensor, TensorType};
 use pulp::Arch;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -69,50 +69,72 @@ impl Engine {
     }
 
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows, at least one.
-    pub(crate) fn predict(&self, inputs: &[&Tensor], batch: usize) -> Result<NamedTensors> {
-        let nodes: Vec<usize> = self.graph.outputs().iter().map(|(_, id)| id.index()).collect();
-        let tensors = self.values(inputs, batch, &nodes)?;
+    pub(crate) fn predict(&self, inputs: &[&Tensor], batch: usize, spare: &mut Spare) -> Result<NamedTensors> {
         let names = self.graph.outputs().iter().map(|(name, _)| name.clone());
-        Ok(names.zip(tensors).collect())
+        Ok(names.zip(self.results(inputs, batch, spare)?).collect())
     }
 
     /// The values of all nodes, of an engine that retains them.
     pub(crate) fn inspect(&self, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
-        self.values(inputs, batch, &(0..self.graph.nodes().len()).collect::<Vec<_>>())
+        self.results(inputs, batch, &mut Spare::default())
     }
 
-    /// The values of `nodes` for the whole batch.
-    fn values(&self, inputs: &[&Tensor], batch: usize, nodes: &[usize]) -> Result<Vec<Tensor>> {
-        let ty = |node: usize| &self.graph.nodes()[node].ty;
-        let mut results: Vec<Data> = nodes.iter().map(|&node| zeros(ty(node), batch)).collect();
+    /// The results for the whole batch.
+    fn results(&self, inputs: &[&Tensor], batch: usize, spare: &mut Spare) -> Result<Vec<Tensor>> {
+        let types = self.layout.results.iter().map(|&node| &self.graph.nodes()[node].ty);
+        let shapes: Vec<(Vec<usize>, DType)> = types.map(|ty| (ty.shape.resolve(batch), ty.dtype)).collect();
+        let data = shapes.iter().map(|(shape, dtype)| spare.take(*dtype, shape.iter().product()));
+        let mut data: Vec<Data> = data.collect();
+        self.fill(inputs, batch, &mut data)?;
+        shapes.iter().zip(data).map(|((shape, _), data)| Tensor::new(shape, data)).collect()
+    }
+
+    fn fill(&self, inputs: &[&Tensor], batch: usize, data: &mut [Data]) -> Result<()> {
         let mut memory = self.take_memory();
         let Memory { once, block } = &mut memory;
-        run(&self.layout.once, Frame { inputs, first: 0, rows: 1, arena: once, once: None })?;
-        let once = &*once;
+        let results = data.iter_mut().map(Part::whole).collect();
+        run(&self.layout.once, Frame { inputs, first: 0, rows: 1, arena: once, once: None, results })?;
+        let once = Some(&*once);
         let rows = self.block_rows(batch);
-        let results_of = Mutex::new(&mut results);
-        let compute = |first: usize, arena: &mut Arena| -> Result<()> {
-            let rows = rows.min(batch - first);
-            run(&self.layout.block, Frame { inputs, first, rows, arena, once: Some(once) })?;
-            let frame = Frame { inputs, first, rows, arena, once: Some(once) };
-            let mut results = results_of.lock().unwrap_or_else(PoisonError::into_inner);
-            let values = nodes.iter().map(|&node| &self.layout.values[node]);
-            values.zip(results.iter_mut()).try_for_each(|(value, result)| frame.copy(value, result))
+        let mut blocks = self.blocks(data, batch, rows);
+        let compute = |(first, results): (usize, Vec<Part<'_>>), arena: &mut Arena| {
+            run(&self.layout.block, Frame { inputs, first, rows: rows.min(batch - first), arena, once, results })
         };
         match &self.threads {
-            Some(pool) if rows < batch => pool.install(|| {
-                (0..batch.div_ceil(rows)).into_par_iter().try_for_each(|index| {
-                    let mut memory = self.take_memory();
-                    compute(index * rows, &mut memory.block)?;
-                    self.give_back(memory);
-                    Ok(())
-                })
-            })?,
-            _ => (0..batch).step_by(rows).try_for_each(|first| compute(first, block))?,
+            Some(pool) if rows < batch => {
+                let blocks: Vec<_> = blocks.collect();
+                pool.install(|| {
+                    blocks.into_par_iter().try_for_each(|results| {
+                        let mut memory = self.take_memory();
+                        compute(results, &mut memory.block)?;
+                        self.give_back(memory);
+                        Ok(())
+                    })
+                })?;
+            }
+            _ => blocks.try_for_each(|results| compute(results, block))?,
         }
         self.give_back(memory);
-        let tensors = nodes.iter().zip(results);
-        tensors.map(|(&node, data)| Tensor::new(&ty(node).shape.resolve(batch), data)).collect()
+        Ok(())
+    }
+
+    /// The first row of each block of `rows` rows, and its part of the results.
+    fn blocks<'r>(
+        &self,
+        data: &'r mut [Data],
+        batch: usize,
+        rows: usize,
+    ) -> impl Iterator<Item = (usize, Vec<Part<'r>>)> {
+        // Of what all rows share nothing is left to write.
+        let row = |&node: &usize| {
+            let ty = &self.graph.nodes()[node].ty;
+            if is_once(ty) { 0 } else { ty.shape.sample_len() }
+        };
+        let widths: Vec<usize> = self.layout.results.iter().map(row).collect();
+        let mut rest: Vec<Part<'r>> = data.iter_mut().map(Part::whole).collect();
+        (0..batch).step_by(rows).map(move |first| {
+            (first, rest.iter_mut().zip(&widths).map(|(rest, width)| rest.split_off(rows * width)).collect())
+        })
     }
 
     /// Rows of a block: as many as caches like, or fewer so that all threads that pay have work.
@@ -126,7 +148,8 @@ impl Engine {
     fn take_memory(&self) -> Memory {
         let known = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
         known.unwrap_or_else(|| {
-            let arena = |phase: &Phase| Arena { buffers: phase.slots.iter().map(|slot| empty(slot.dtype)).collect() };
+            let arena =
+                |phase: &Phase| Arena { buffers: phase.slots.iter().map(|slot| Data::empty(slot.dtype)).collect() };
             Memory { once: arena(&self.layout.once), block: arena(&self.layout.block) }
         })
     }
@@ -150,39 +173,4 @@ fn operations(graph: &Graph) -> u64 {
         op.operator().flops(&inputs, &concrete(&node.ty))
     });
     operations.sum()
-}
-
-fn zeros(ty: &TensorType, batch: usize) -> Data {
-    let count = ty.shape.resolve(batch).iter().product();
-    match empty(ty.dtype) {
-        Data::F32(_) => Data::F32(vec![0.0; count]),
-        Data::I32(_) => Data::I32(vec![0; count]),
-        Data::Bool(_) => Data::Bool(vec![false; count]),
-    }
-}
-
-impl Frame<'_> {
-    /// Copies the block's rows of a value to their place in the value of the whole batch.
-    fn copy(&self, value: &Value, result: &mut Data) -> Result<()> {
-        match result {
-            Data::F32(result) => self.copy_rows(value, result),
-            Data::I32(result) => self.copy_rows(value, result),
-            Data::Bool(result) => self.copy_rows(value, result),
-        }
-    }
-
-    fn copy_rows<T: super::frame::Element>(&self, value: &Value, result: &mut [T]) -> Result<()> {
-        let (first, rows) = if value.operand.once { (0, 1) } else { (self.first, self.rows) };
-        let width = value.operand.width;
-        let whole = super::frame::Operand { width: value.stride, ..value.operand.clone() };
-        let values = self.read::<T>(&whole)?;
-        let result = &mut result[first * width..(first + rows) * width];
-        if value.stride == width {
-            result.copy_from_slice(values);
-        } else {
-            let rows = values.chunks(value.stride.max(1)).zip(result.chunks_mut(width.max(1)));
-            rows.for_each(|(from, to)| to.copy_from_slice(&from[value.offset..value.offset + width]));
-        }
-        Ok(())
-    }
 }

@@ -12,6 +12,10 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     fn of_tensor(tensor: &Tensor) -> Option<&[Self]>;
     /// The vector that holds them.
     fn vec(data: &mut Data) -> Option<&mut Vec<Self>>;
+    /// The elements of a part, to look at.
+    fn of_part<'p>(part: &'p Part<'_>) -> Option<&'p [Self]>;
+    /// The slice that a part is.
+    fn slice<'p, 'r>(part: &'p mut Part<'r>) -> Option<&'p mut &'r mut [Self]>;
 }
 
 macro_rules! element {
@@ -28,25 +32,58 @@ macro_rules! element {
             fn vec(data: &mut Data) -> Option<&mut Vec<Self>> {
                 if let Data::$variant(values) = data { Some(values) } else { None }
             }
+
+            fn of_part<'p>(part: &'p Part<'_>) -> Option<&'p [Self]> {
+                if let Part::$variant(values) = part { Some(values) } else { None }
+            }
+
+            fn slice<'p, 'r>(part: &'p mut Part<'r>) -> Option<&'p mut &'r mut [Self]> {
+                if let Part::$variant(values) = part { Some(values) } else { None }
+            }
         }
     )+};
 }
 
 element!(f32 => F32, as_f32; i32 => I32, as_i32; bool => Bool, as_bool);
 
-/// No elements of a dtype.
-pub(super) fn empty(dtype: DType) -> Data {
-    match dtype {
-        DType::F32 => Data::F32(Vec::new()),
-        DType::I32 => Data::I32(Vec::new()),
-        DType::Bool => Data::Bool(Vec::new()),
-    }
-}
-
 /// The buffers of one block of rows, or of what all rows share. They grow and are kept.
 #[derive(Debug)]
 pub(super) struct Arena {
     pub(super) buffers: Vec<Data>,
+}
+
+/// A block's rows of a result: what the caller gets.
+#[derive(Debug)]
+pub(super) enum Part<'r> {
+    F32(&'r mut [f32]),
+    I32(&'r mut [i32]),
+    Bool(&'r mut [bool]),
+}
+
+impl<'r> Part<'r> {
+    /// All of a result.
+    pub(super) fn whole(data: &'r mut Data) -> Self {
+        match data {
+            Data::F32(values) => Part::F32(values),
+            Data::I32(values) => Part::I32(values),
+            Data::Bool(values) => Part::Bool(values),
+        }
+    }
+
+    /// Takes the first `count` elements off, or all if there are fewer.
+    pub(super) fn split_off(&mut self, count: usize) -> Self {
+        fn first<'r, T>(values: &mut &'r mut [T], count: usize) -> &'r mut [T] {
+            let count = count.min(values.len());
+            let (first, rest) = std::mem::take(values).split_at_mut(count);
+            *values = rest;
+            first
+        }
+        match self {
+            Part::F32(values) => Part::F32(first(values, count)),
+            Part::I32(values) => Part::I32(first(values, count)),
+            Part::Bool(values) => Part::Bool(first(values, count)),
+        }
+    }
 }
 
 /// Where an operand is read from.
@@ -60,6 +97,8 @@ pub(super) enum Place {
     Slot(usize),
     /// A buffer of what all rows share.
     Once(usize),
+    /// The result with this position, in which a step left it.
+    Result(usize),
 }
 
 /// A value as steps read it: its rows stand one after the other.
@@ -73,10 +112,19 @@ pub(super) struct Operand {
     pub(super) once: bool,
 }
 
+/// What a step writes into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A buffer of the block, or of what all rows share.
+    Slot(usize),
+    /// The result with this position.
+    Result(usize),
+}
+
 /// Where a step writes: a column block of a buffer whose rows are `stride` elements apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Output {
-    pub(super) slot: usize,
+    pub(super) target: Target,
     pub(super) dtype: DType,
     pub(super) once: bool,
     pub(super) offset: usize,
@@ -126,6 +174,15 @@ impl<T> Rows<'_, T> {
 }
 
 impl Output {
+    /// From where the next step reads it.
+    pub(super) fn place(&self) -> Place {
+        match self.target {
+            Target::Slot(slot) if self.once => Place::Once(slot),
+            Target::Slot(slot) => Place::Slot(slot),
+            Target::Result(position) => Place::Result(position),
+        }
+    }
+
     /// The part of a taken buffer that belongs to this output.
     fn rows<'v, T>(&self, buffer: &'v mut [T], count: usize) -> Rows<'v, T> {
         let end = if count == 0 { 0 } else { (count - 1) * self.stride + self.offset + self.width };
@@ -145,6 +202,8 @@ pub(super) struct Frame<'f> {
     pub(super) arena: &'f mut Arena,
     /// What all rows share; `None` while that is computed.
     pub(super) once: Option<&'f Arena>,
+    /// The block's rows of the results.
+    pub(super) results: Vec<Part<'f>>,
 }
 
 impl Frame<'_> {
@@ -155,6 +214,10 @@ impl Frame<'_> {
         let (data, start, end) = match &operand.place {
             Place::Constant(tensor) => return T::of_tensor(tensor).ok_or_else(misfit),
             Place::Slot(slot) => (&self.arena.buffers[*slot], 0, rows * operand.width),
+            Place::Result(position) => {
+                let part = self.results.get(*position).and_then(T::of_part);
+                return part.and_then(|values| values.get(..rows * operand.width)).ok_or_else(misfit);
+            }
             Place::Once(slot) => (&self.once.unwrap_or(self.arena).buffers[*slot], 0, operand.width),
             Place::Input(position) => {
                 let tensor = self.inputs.get(*position).ok_or_else(misfit)?;
@@ -171,13 +234,26 @@ impl Frame<'_> {
         compute: impl FnOnce(&mut Self, Rows<'_, T>) -> Result<()>,
     ) -> Result<()> {
         let rows = if output.once { 1 } else { self.rows };
-        let mut values = std::mem::take(T::vec(&mut self.arena.buffers[output.slot]).ok_or_else(misfit)?);
-        if values.len() < rows * output.stride {
-            values.resize(rows * output.stride, T::default());
+        match output.target {
+            Target::Slot(slot) => {
+                let mut values = std::mem::take(T::vec(&mut self.arena.buffers[slot]).ok_or_else(misfit)?);
+                if values.len() < rows * output.stride {
+                    values.resize(rows * output.stride, T::default());
+                }
+                let outcome = compute(self, output.rows(&mut values, rows));
+                *T::vec(&mut self.arena.buffers[slot]).ok_or_else(misfit)? = values;
+                outcome
+            }
+            Target::Result(position) => {
+                let values = std::mem::take(T::slice(&mut self.results[position]).ok_or_else(misfit)?);
+                if values.len() < rows * output.stride {
+                    return Err(misfit());
+                }
+                let outcome = compute(self, output.rows(values, rows));
+                *T::slice(&mut self.results[position]).ok_or_else(misfit)? = values;
+                outcome
+            }
         }
-        let outcome = compute(self, output.rows(&mut values, rows));
-        *T::vec(&mut self.arena.buffers[output.slot]).ok_or_else(misfit)? = values;
-        outcome
     }
 }
 

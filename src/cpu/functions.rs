@@ -77,7 +77,7 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-/// The least and the largest argument of [`exp`]; beyond the least the result is taken for 0.
+/// The least and the largest argument of an exponential; beyond the least the result is taken for 0.
 const EXP_RANGE: (f32, f32) = (-87.0, 88.0);
 
 /// `n` and `r` with `x = n · ln 2 + r`; `n` as the power `2ⁿ`.
@@ -114,13 +114,13 @@ fn clamp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.select_f32s(simd.less_than_f32s(most, x), most, x)
 }
 
-/// `eˣ` for x up to 88; 0 below −87.
+/// `eˣ` for x up to 0; 0 below −87.
 #[inline(always)]
-pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let (power, r) = split(simd, clamp(simd, x));
+pub(super) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // Of what is below the range nothing is kept, and NaN goes through.
+    let (power, r) = split(simd, x);
     let y = simd.mul_add_e_f32s(power, series(simd, r), power);
-    let y = simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(EXP_RANGE.0)), simd.splat_f32s(0.0), y);
-    keep_nan(simd, x, y)
+    simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(EXP_RANGE.0)), simd.splat_f32s(0.0), y)
 }
 
 /// `eˣ − 1` for x up to 88, without cancellation.
@@ -135,7 +135,7 @@ fn exp_minus_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // By the exponential of what is negative, which cannot overflow, and 0 exactly at −∞, so that swish is NaN there.
     let one = simd.splat_f32s(1.0);
-    let small = exp(simd, simd.neg_f32s(simd.abs_f32s(x)));
+    let small = exp_of_negative(simd, simd.neg_f32s(simd.abs_f32s(x)));
     let upper = simd.less_than_f32s(simd.splat_f32s(0.0), x);
     let numerator = simd.select_f32s(upper, one, small);
     simd.div_f32s(numerator, simd.add_f32s(one, small))

@@ -2,9 +2,10 @@
 //!
 //! What follows from weights alone is computed here, once. What follows from inputs that all rows share is computed
 //! once in each prediction (`once`), the rest for each block of rows. A reshape is its operand's buffer; a part of a
-//! concatenation that nobody else reads is written into its columns by the step that computes it.
+//! concatenation that nobody else reads is written into its columns by the step that computes it, and what a softmax alone
+//! reads is overwritten by it. Results are computed where the caller will find them, or copied there by a last step.
 
-use super::frame::{Operand, Output, Place};
+use super::frame::{Operand, Output, Place, Target};
 use super::steps::{self, Step};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source};
@@ -29,8 +30,10 @@ pub(super) struct Layout {
     pub(super) once: Phase,
     /// What is computed for each block of rows.
     pub(super) block: Phase,
+    /// The nodes whose values are the results.
+    pub(super) results: Vec<usize>,
     /// Per node: where its value is.
-    pub(super) values: Vec<Value>,
+    values: Vec<Value>,
 }
 
 /// Steps and their buffers.
@@ -74,12 +77,18 @@ impl Phase {
 }
 
 impl Layout {
-    /// Lays out `graph`; with [`Retain::All`] no buffer is used twice.
+    /// Lays out `graph`. The results are its outputs, or with [`Retain::All`] the values of all nodes; then no buffer is
+    /// used twice.
     pub(super) fn new(graph: &Graph, retain: Retain, arch: Arch) -> Result<Layout> {
         let constants = constants(graph)?;
-        let homes = homes(graph, &constants);
+        let homes = homes(graph, &constants, retain);
         let last_use = last_use(graph, &homes, retain);
-        let mut layout = Layout { once: Phase::default(), block: Phase::default(), values: Vec::new() };
+        let results = match retain {
+            Retain::Outputs => graph.outputs().iter().map(|(_, id)| id.index()).collect(),
+            Retain::All => (0..graph.nodes().len()).collect::<Vec<_>>(),
+        };
+        let in_result = in_results(graph, &results, &homes, &constants);
+        let mut layout = Layout { once: Phase::default(), block: Phase::default(), results, values: Vec::new() };
         let mut slots: Vec<Option<usize>> = vec![None; graph.nodes().len()];
         let mut inputs = 0..;
         for (index, node) in graph.nodes().iter().enumerate() {
@@ -90,6 +99,7 @@ impl Layout {
                 (_, Some(constant)) => Place::Constant(Arc::clone(constant)),
                 (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default()),
                 _ if graph.nodes()[owner].source == Source::Input => layout.values[owner].operand.place.clone(),
+                _ if in_result[owner].is_some() => Place::Result(in_result[owner].unwrap_or_default()),
                 _ => {
                     let phase = if once { &mut layout.once } else { &mut layout.block };
                     let wanted = Slot { dtype, width: graph.nodes()[owner].ty.shape.sample_len() };
@@ -97,10 +107,9 @@ impl Layout {
                     if once { Place::Once(slot) } else { Place::Slot(slot) }
                 }
             };
-            let stride = if matches!(place, Place::Slot(_) | Place::Once(_)) {
-                graph.nodes()[owner].ty.shape.sample_len()
-            } else {
-                width
+            let stride = match place {
+                Place::Slot(_) | Place::Once(_) | Place::Result(_) => graph.nodes()[owner].ty.shape.sample_len(),
+                Place::Input(_) | Place::Constant(_) => width,
             };
             layout.values.push(Value { operand: Operand { place, dtype, width, once }, offset: column, stride });
             if constants[index].is_none() {
@@ -108,7 +117,23 @@ impl Layout {
             }
             layout.release(graph, index, &homes, &last_use, &slots);
         }
+        layout.deliver();
         Ok(layout)
+    }
+
+    /// Adds the steps that copy values to results which they were not computed in.
+    fn deliver(&mut self) {
+        for (position, &node) in self.results.iter().enumerate() {
+            let Value { operand, offset, stride } = &self.values[node];
+            if !matches!(operand.place, Place::Result(place) if place == position) {
+                let Operand { dtype, width, once, .. } = *operand;
+                let target = Target::Result(position);
+                let output = Output { target, dtype, once, offset: 0, stride: width, width };
+                let rows = Operand { width: *stride, ..operand.clone() };
+                let phase = if once { &mut self.once } else { &mut self.block };
+                phase.steps.push(steps::columns(rows, *offset, output));
+            }
+        }
     }
 
     /// Adds the step that computes a node, if there is anything to do.
@@ -119,9 +144,13 @@ impl Layout {
             return Ok(());
         }
         let value = &self.values[index];
-        let (Place::Slot(slot) | Place::Once(slot)) = value.operand.place else { return Ok(()) };
+        let target = match value.operand.place {
+            Place::Slot(slot) | Place::Once(slot) => Target::Slot(slot),
+            Place::Result(position) => Target::Result(position),
+            Place::Input(_) | Place::Constant(_) => return Ok(()),
+        };
         let Operand { dtype, once, width, .. } = value.operand;
-        let output = Output { slot, dtype, once, offset: value.offset, stride: value.stride, width };
+        let output = Output { target, dtype, once, offset: value.offset, stride: value.stride, width };
         let operands = node.inputs.iter().map(|id| self.values[id.index()].operand.clone()).collect();
         let types = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
         // A part that already stands in its columns is not copied.
@@ -132,7 +161,7 @@ impl Layout {
         let scratch = &mut |width: usize, once: bool| {
             let slot = phase.take(Slot { dtype: DType::F32, width });
             taken.push(slot);
-            Output { slot, dtype: DType::F32, once, offset: 0, stride: width, width }
+            Output { target: Target::Slot(slot), dtype: DType::F32, once, offset: 0, stride: width, width }
         };
         let request =
             steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch, scratch };
@@ -159,7 +188,7 @@ impl Layout {
 }
 
 /// Whether a value has one row for the whole batch.
-fn is_once(ty: &TensorType) -> bool {
+pub(super) fn is_once(ty: &TensorType) -> bool {
     !ty.shape.is_batched() || ty.shape.is_shared()
 }
 
@@ -192,8 +221,8 @@ fn view_of(graph: &Graph, index: usize) -> Option<usize> {
 }
 
 /// Per node the buffer that holds its value.
-fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>]) -> Vec<Home> {
-    let columns = columns(graph, constants);
+fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Home> {
+    let columns = columns(graph, constants, retain);
     // Follows views to what they show, and parts to the concatenation they stand in.
     let home = |index: usize| {
         let mut home = Home { owner: index, column: 0 };
@@ -210,8 +239,30 @@ fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>]) -> Vec<Home> {
     (0..graph.nodes().len()).map(home).collect()
 }
 
-/// For each node that writes into a concatenation: which, and at which column.
-fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>]) -> Vec<Option<(usize, usize)>> {
+/// Per node that owns a buffer: the result that is this buffer, where one is.
+fn in_results(
+    graph: &Graph,
+    results: &[usize],
+    homes: &[Home],
+    constants: &[Option<Arc<Tensor>>],
+) -> Vec<Option<usize>> {
+    let mut in_results = vec![None; homes.len()];
+    let ty = |node: usize| &graph.nodes()[node].ty;
+    for (position, &node) in results.iter().enumerate() {
+        let owner = homes[node].owner;
+        let computed = matches!(graph.nodes()[owner].source, Source::Op(_)) && constants[owner].is_none();
+        // Neither what all rows share, nor some of the columns.
+        let whole = !is_once(ty(owner)) && ty(owner).shape.sample_len() == ty(node).shape.sample_len();
+        if computed && whole && in_results[owner].is_none() {
+            in_results[owner] = Some(position);
+        }
+    }
+    in_results
+}
+
+/// For each node that writes into the buffer of another: which, and at which column. Parts write into a concatenation;
+/// a softmax overwrites its operand.
+fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Option<(usize, usize)>> {
     let count = graph.nodes().len();
     let mut readers = vec![0usize; count];
     let read = graph.nodes().iter().flat_map(|node| &node.inputs);
@@ -220,6 +271,13 @@ fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>]) -> Vec<Option<(usiz
     }
     let mut columns = vec![None; count];
     for (index, node) in graph.nodes().iter().enumerate() {
+        if let (Source::Op(Op::Softmax(softmax)), Retain::Outputs) = (&node.source, retain)
+            && softmax.axis + 1 == node.ty.shape.rank()
+            && let Some(writer) = only_writer(graph, node.inputs[0], &readers)
+            && constants[writer].is_none()
+        {
+            columns[writer] = Some((index, 0));
+        }
         let Source::Op(Op::Concatenate(concatenate)) = &node.source else { continue };
         let sample = node.ty.shape.sample();
         let before = concatenate.axis.saturating_sub(usize::from(node.ty.shape.is_batched()));

@@ -19,6 +19,13 @@ macro_rules! add_up {
     };
 }
 
+/// [`map_and_add_up_by`] a closure.
+macro_rules! map_and_add_up {
+    ($simd:expr, $values:expr, $($function:tt)+) => {
+        $crate::cpu::vector::map_and_add_up_by($simd, $values, #[inline(always)] $($function)+)
+    };
+}
+
 /// Computes an expression whose loops over plain floats are compiled for each kind of machine, and left to the compiler
 /// to vectorise.
 macro_rules! vectorised {
@@ -31,7 +38,7 @@ macro_rules! vectorised {
     };
 }
 
-pub(super) use {add_up, map, vectorised};
+pub(super) use {add_up, map, map_and_add_up, vectorised};
 
 /// Replaces every value by `function(value)`.
 #[inline(always)]
@@ -44,6 +51,47 @@ pub(super) fn map_by<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::
         let vector = function(simd.partial_load_f32s(rest));
         simd.partial_store_f32s(rest, vector);
     }
+}
+
+/// Replaces every value by `function(value)` and returns the sum of what is then there.
+#[inline(always)]
+pub(super) fn map_and_add_up_by<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) -> f32 {
+    let (vectors, rest) = S::as_mut_simd_f32s(values);
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    let (four, one) = vectors.as_chunks_mut::<4>();
+    for vectors in four {
+        for lane in 0..4 {
+            vectors[lane] = function(vectors[lane]);
+            sums[lane] = simd.add_f32s(sums[lane], vectors[lane]);
+        }
+    }
+    for vector in one {
+        *vector = function(*vector);
+        sums[0] = simd.add_f32s(sums[0], *vector);
+    }
+    let low = simd.add_f32s(sums[0], sums[1]);
+    let sum = simd.reduce_sum_f32s(simd.add_f32s(low, simd.add_f32s(sums[2], sums[3])));
+    map_by(simd, rest, function);
+    rest.iter().fold(sum, |sum, &value| sum + value)
+}
+
+/// The largest value. What is not a number may or may not be seen.
+#[inline(always)]
+pub(super) fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
+    let (vectors, rest) = S::as_simd_f32s(values);
+    let mut most = [simd.splat_f32s(f32::NEG_INFINITY); 4];
+    let (four, one) = vectors.as_chunks::<4>();
+    for vectors in four {
+        for lane in 0..4 {
+            most[lane] = simd.max_f32s(vectors[lane], most[lane]);
+        }
+    }
+    for vector in one {
+        most[0] = simd.max_f32s(*vector, most[0]);
+    }
+    let low = simd.max_f32s(most[0], most[1]);
+    let most = simd.reduce_max_f32s(simd.max_f32s(low, simd.max_f32s(most[2], most[3])));
+    rest.iter().fold(most, |most, &x| most.max(x))
 }
 
 /// The sum of products.

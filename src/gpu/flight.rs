@@ -6,7 +6,7 @@ use super::prepared::{Mapped, Prepared, ReadBack};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Retain;
-use crate::tensor::Tensor;
+use crate::tensor::{Spare, Tensor};
 use crate::timeline::Timeline;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
@@ -46,12 +46,13 @@ impl Flight {
         Flight { memory, prepared: Vec::new(), predictions: 0, largest_batch: 0 }
     }
 
-    /// The values that are read back. After an error the flight is not fit for use.
+    /// The values that are read back, in `spare` memory if there is any. After an error the flight is not fit for use.
     pub(super) fn run(
         &mut self,
         loaded: &Loaded,
         inputs: &[&Tensor],
         batch: usize,
+        spare: &mut Spare,
         timeline: &mut Timeline,
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let gpu = &loaded.gpu;
@@ -75,7 +76,7 @@ impl Flight {
         timeline.count("waits", 1);
         gpu.check()?;
         await_mappings(memory, prepared, &receiver)?;
-        timeline.span("read back", || read_back(loaded, memory, prepared))
+        timeline.span("read back", || read_back(loaded, memory, prepared, spare))
     }
 
     /// Whether the memory should be given back, because all recent batches were much smaller.
@@ -208,7 +209,12 @@ fn await_mappings(memory: &Memory, prepared: &Prepared, reports: &Receiver<MapRe
     Ok(())
 }
 
-fn read_back(loaded: &Loaded, memory: &Memory, prepared: &Prepared) -> Result<Vec<(NodeId, Tensor)>> {
+fn read_back(
+    loaded: &Loaded,
+    memory: &Memory,
+    prepared: &Prepared,
+    spare: &mut Spare,
+) -> Result<Vec<(NodeId, Tensor)>> {
     let ReadBack { mapped, values, .. } = &prepared.read_back;
     let view = |(buffer, bytes): &(Mapped, u64)| {
         mapped_buffer(memory, *buffer)
@@ -225,7 +231,8 @@ fn read_back(loaded: &Loaded, memory: &Memory, prepared: &Prepared) -> Result<Ve
         let shape = node.ty.shape.resolve(prepared.batch);
         let length: usize = shape.iter().product();
         let start = (value.offset_bytes / 4) as usize;
-        tensors.push((value.node, Tensor::from_words(&shape, node.ty.dtype, &words[start..start + length])?));
+        let data = spare.decode(node.ty.dtype, &words[start..start + length]);
+        tensors.push((value.node, Tensor::new(&shape, data)?));
         let guard = &words[start + length..start + (value.length_bytes / 4) as usize];
         let guarded = loaded.retain == Retain::All && length > 0 && value.in_slot;
         if guarded && guard.iter().any(|&word| word != GUARD_WORD) {

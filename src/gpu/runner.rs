@@ -8,7 +8,7 @@ use crate::graph::{Graph, NodeId};
 use crate::kernel::DeviceFacts;
 use crate::plan::{Plan, Retain};
 use crate::reference::input;
-use crate::tensor::{NamedTensors, Tensor};
+use crate::tensor::{NamedTensors, Spare, Tensor};
 use crate::timeline::Timeline;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -98,8 +98,14 @@ impl Runner {
     }
 
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows.
-    pub(crate) fn predict(&self, inputs: &[&Tensor], batch: usize, timeline: &mut Timeline) -> Result<NamedTensors> {
-        let values = self.run(inputs, batch, timeline)?;
+    pub(crate) fn predict(
+        &self,
+        inputs: &[&Tensor],
+        batch: usize,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<NamedTensors> {
+        let values = self.run(inputs, batch, spare, timeline)?;
         let names = self.plan().graph().outputs().iter().map(|(name, _)| name.clone());
         Ok(names.zip(values.into_iter().map(|(_, value)| value)).collect())
     }
@@ -113,14 +119,20 @@ impl Runner {
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let graph = self.plan().graph();
         let inputs = graph.inputs().map(|(_, node)| input(inputs, &node.name)).collect::<Result<Vec<_>>>()?;
-        self.run(&inputs, batch, timeline)
+        self.run(&inputs, batch, &mut Spare::default(), timeline)
     }
 
-    fn run(&self, inputs: &[&Tensor], batch: usize, timeline: &mut Timeline) -> Result<Vec<(NodeId, Tensor)>> {
+    fn run(
+        &self,
+        inputs: &[&Tensor],
+        batch: usize,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<Vec<(NodeId, Tensor)>> {
         let (under_way, flight) = timeline.span_with("take turn", |timeline| self.start(timeline));
         let mut flight = flight.unwrap_or_else(|| Flight::new(&self.loaded, batch, timeline));
         // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
-        let values = flight.run(&self.loaded, inputs, batch, timeline)?;
+        let values = flight.run(&self.loaded, inputs, batch, spare, timeline)?;
         if flight.is_too_large(&self.loaded, batch) {
             timeline.count("released_bytes", flight.bytes());
         } else {

@@ -17,7 +17,7 @@ use crate::kernel::DeviceFacts;
 use crate::model::{Model, OnBadId};
 use crate::passes::{self, Pipeline};
 use crate::plan::{Plan, Retain};
-use crate::tensor::{NamedTensors, Tensor};
+use crate::tensor::{NamedTensors, Spare, Tensor};
 use crate::timeline::Timeline;
 use crate::{cpu, reference};
 use ids::Watched;
@@ -62,7 +62,7 @@ pub struct SessionOptions {
 }
 
 /// The answer to a prediction and how it came about.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Prediction {
     /// The outputs by name, in the model's order.
     pub outputs: NamedTensors,
@@ -145,12 +145,30 @@ impl Session {
     /// Computes the outputs for `inputs`: one tensor per model input, by name, batch first. An input of batch 1 is
     /// shared by the whole batch of the others.
     pub fn predict(&self, inputs: &NamedTensors) -> Result<Prediction> {
+        self.predict_with(inputs, Spare::default())
+    }
+
+    /// [`Session::predict`] in the memory of an earlier prediction, whose outputs are no longer needed: for one prediction
+    /// after another with large outputs. After an error `prediction` has no outputs.
+    pub fn predict_into(&self, inputs: &NamedTensors, prediction: &mut Prediction) -> Result<()> {
+        let outputs = std::mem::take(&mut prediction.outputs);
+        *prediction = self.predict_with(inputs, Spare::of(outputs))?;
+        Ok(())
+    }
+
+    fn predict_with(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<Prediction> {
         let mut timeline = Timeline::start();
-        let (outputs, bad_ids) = timeline.span_with("predict", |timeline| self.answer(inputs, timeline))?;
+        let answer = timeline.span_with("predict", |timeline| self.answer(inputs, &mut spare, timeline));
+        let (outputs, bad_ids) = answer?;
         Ok(Prediction { outputs, bad_ids, timeline })
     }
 
-    fn answer(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<(NamedTensors, Vec<BadIdCount>)> {
+    fn answer(
+        &self,
+        inputs: &NamedTensors,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<(NamedTensors, Vec<BadIdCount>)> {
         let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
         let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
         // Only a pipeline that computes what is shared once makes use of it.
@@ -166,7 +184,7 @@ impl Session {
                 let engine = variants.get(&inputs.shared, |first| {
                     first.share(&rewritten(&self.model, self.pipeline, &inputs.shared, &DeviceFacts::HOST)?)
                 })?;
-                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch))?
+                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))?
             }
             Engine::Gpu(variants) => {
                 let runner = variants.get(&inputs.shared, |first| {
@@ -175,7 +193,7 @@ impl Session {
                         first.share(graph, timeline)
                     })
                 })?;
-                predict_in_pieces(&runner, &inputs, timeline)?
+                predict_in_pieces(&runner, &inputs, spare, timeline)?
             }
         };
         Ok((outputs, bad_ids))
@@ -298,10 +316,15 @@ fn fallback(error: &Error) -> String {
 }
 
 /// Predicts at once, or in the largest pieces whose values fit the device's bindings.
-fn predict_in_pieces(runner: &Runner, inputs: &Fitted<'_>, timeline: &mut Timeline) -> Result<NamedTensors> {
+fn predict_in_pieces(
+    runner: &Runner,
+    inputs: &Fitted<'_>,
+    spare: &mut Spare,
+    timeline: &mut Timeline,
+) -> Result<NamedTensors> {
     let (batch, most) = (inputs.batch, runner.plan().max_batch());
     if batch <= most {
-        return runner.predict(&inputs.references(), batch, timeline);
+        return runner.predict(&inputs.references(), batch, spare, timeline);
     }
     if most == 0 {
         return Err(Error::limit("one sample alone is larger than the device's largest binding")
@@ -312,7 +335,7 @@ fn predict_in_pieces(runner: &Runner, inputs: &Fitted<'_>, timeline: &mut Timeli
         let end = (start + most).min(batch);
         let piece = inputs.rows(start, end)?;
         let piece: Vec<&Tensor> = piece.iter().map(AsRef::as_ref).collect();
-        pieces.push(runner.predict(&piece, end - start, timeline)?);
+        pieces.push(runner.predict(&piece, end - start, spare, timeline)?);
     }
     let names: Vec<String> = pieces[0].names().map(str::to_string).collect();
     let join = |name: String| {

@@ -9,6 +9,7 @@ mod compare;
 mod named;
 mod packed;
 mod shape;
+mod spare;
 
 pub use broadcast::broadcast;
 pub(crate) use broadcast::{broadcast_strides, row_major_strides};
@@ -18,6 +19,7 @@ pub use named::NamedTensors;
 pub use packed::{Encoding, Packed};
 pub(crate) use shape::format_dims;
 pub use shape::{Dim, Shape, TensorType};
+pub(crate) use spare::Spare;
 
 use crate::error::{Error, Result};
 use std::borrow::Cow;
@@ -53,6 +55,26 @@ pub enum Data {
     I32(Vec<i32>),
     /// Booleans.
     Bool(Vec<bool>),
+}
+
+impl Data {
+    /// No elements.
+    pub(crate) fn empty(dtype: DType) -> Self {
+        match dtype {
+            DType::F32 => Data::F32(Vec::new()),
+            DType::I32 => Data::I32(Vec::new()),
+            DType::Bool => Data::Bool(Vec::new()),
+        }
+    }
+
+    /// The type of the elements.
+    pub(crate) fn dtype(&self) -> DType {
+        match self {
+            Data::F32(_) => DType::F32,
+            Data::I32(_) => DType::I32,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
 }
 
 /// A concrete, dense, row-major array.
@@ -137,9 +159,8 @@ impl Tensor {
     /// The element type.
     pub fn dtype(&self) -> DType {
         match &self.elements {
-            Elements::Packed(_) | Elements::Plain(Data::F32(_)) => DType::F32,
-            Elements::Plain(Data::I32(_)) => DType::I32,
-            Elements::Plain(Data::Bool(_)) => DType::Bool,
+            Elements::Packed(_) => DType::F32,
+            Elements::Plain(data) => data.dtype(),
         }
     }
 
@@ -148,6 +169,14 @@ impl Tensor {
         match &self.elements {
             Elements::Plain(data) => data,
             Elements::Packed(packed) => packed.data(),
+        }
+    }
+
+    /// The elements, unless they are packed.
+    pub(crate) fn into_data(self) -> Option<Data> {
+        match self.elements {
+            Elements::Plain(data) => Some(data),
+            Elements::Packed(_) => None,
         }
     }
 
@@ -255,12 +284,7 @@ impl Tensor {
 
     /// The inverse of [`Tensor::to_words`].
     pub(crate) fn from_words(shape: &[usize], dtype: DType, words: &[u32]) -> Result<Self> {
-        let data = match dtype {
-            DType::F32 => Data::F32(words.iter().map(|&word| f32::from_bits(word)).collect()),
-            DType::I32 => Data::I32(words.iter().map(|&word| word as i32).collect()),
-            DType::Bool => Data::Bool(words.iter().map(|&word| word != 0).collect()),
-        };
-        Self::new(shape, data)
+        Self::new(shape, Spare::default().decode(dtype, words))
     }
 
     /// Rows `start..end` of the leading dimension.

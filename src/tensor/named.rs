@@ -47,6 +47,15 @@ impl NamedTensors {
     }
 }
 
+impl IntoIterator for NamedTensors {
+    type Item = (String, Tensor);
+    type IntoIter = std::vec::IntoIter<(String, Tensor)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl<Name: Into<String>> FromIterator<(Name, Tensor)> for NamedTensors {
     fn from_iter<I: IntoIterator<Item = (Name, Tensor)>>(pairs: I) -> Self {
         let mut tensors = NamedTensors::new();

@@ -3,6 +3,7 @@
 mod memory;
 mod opening;
 mod pieces;
+mod reuse;
 mod threads;
 
 use std::path::PathBuf;

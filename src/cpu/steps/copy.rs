@@ -11,6 +11,8 @@ use crate::tensor::{DType, row_major_strides};
 enum Pattern {
     /// Pieces of `from` elements to every `to`th element from `first` on.
     Pieces { from: usize, first: usize, to: usize },
+    /// Neighbouring elements from this one on.
+    Columns(usize),
     /// The whole row, again and again.
     Repeat,
     /// For each element of the output the element it comes from.
@@ -36,6 +38,11 @@ pub(super) fn concatenate(operator: &ops::Concatenate, request: &Request<'_>) ->
         first += along * after;
     }
     if parts.is_empty() { None } else { Some(Box::new(Copy { parts, output: request.output })) }
+}
+
+/// Copies the columns of `rows` from `first` on.
+pub(in crate::cpu) fn columns(rows: Operand, first: usize, output: Output) -> Box<dyn Step> {
+    Box::new(Copy { parts: vec![(rows, Pattern::Columns(first))], output })
 }
 
 pub(super) fn expand(request: &Request<'_>) -> Box<dyn Step> {
@@ -89,6 +96,7 @@ impl Pattern {
                 let pieces = x.chunks((*from).max(1)).zip(row.chunks_mut((*to).max(1)));
                 pieces.for_each(|(x, row)| row[*first..*first + *from].copy_from_slice(x));
             }
+            Pattern::Columns(first) => row.copy_from_slice(&x[*first..*first + row.len()]),
             Pattern::Repeat => row.chunks_mut(x.len().max(1)).for_each(|row| row.copy_from_slice(x)),
             Pattern::Map(map) => row.iter_mut().zip(map).for_each(|(to, from)| *to = x[*from]),
         }

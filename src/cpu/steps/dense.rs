@@ -1,7 +1,7 @@
 //! Dense and Tower: packed matrix products, each with its bias and its activation.
 
 use super::{Fast, Request, Step};
-use crate::cpu::frame::{Frame, Operand, Output, Place};
+use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::matrix::{Finish, Matrix};
 use crate::error::Result;
 use crate::ops::{self, Function};
@@ -44,8 +44,7 @@ pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<
         let width = rows * units;
         let is_last = layer + 1 == operator.activations.len();
         let output = if is_last { request.output } else { (request.scratch)(width, once) };
-        let place = if once { Place::Once(output.slot) } else { Place::Slot(output.slot) };
-        let next = Operand { place, dtype: output.dtype, width, once };
+        let next = Operand { place: output.place(), dtype: output.dtype, width, once };
         layers.push(Dense { x: std::mem::replace(&mut x, next), matrix, bias, function: *function, output });
     }
     Ok(Some(Box::new(Tower(layers))))

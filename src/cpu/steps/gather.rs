@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Columns that are combined at a time.
 const CHUNK: usize = 32;
 
+/// Columns whose sums stand in a register, on machines with the widest.
+const PIECE: usize = 16;
+
 #[derive(Debug)]
 struct Gather {
     blocks: Vec<Block>,
@@ -207,17 +210,42 @@ impl Reader<'_> {
             }
             Pooling::Sum | Pooling::Mean | Pooling::MaskedMean => {
                 let masked = lookup.pooling == Pooling::MaskedMean;
-                let mut count = 0usize;
-                out.fill(0.0);
-                for step in ids.iter().filter(|step| !masked || not_zero(**step)) {
-                    count += 1;
-                    if let Some(row) = found(*step) {
-                        out.iter_mut().zip(line(row)).for_each(|(out, value)| *out += value);
-                    }
-                }
+                let counts = |step: &&T| !masked || not_zero(**step);
+                let found = ids.iter().filter(counts).filter_map(|step| found(*step));
+                self.add_up(found, start, out);
                 if lookup.pooling != Pooling::Sum {
-                    out.iter_mut().for_each(|out| *out /= count as f32);
+                    let count = ids.iter().filter(counts).count() as f32;
+                    out.iter_mut().for_each(|out| *out /= count);
                 }
+            }
+        }
+    }
+
+    /// The sum of rows of the table.
+    #[inline(always)]
+    fn add_up(&self, rows: impl Iterator<Item = usize> + Clone, start: usize, out: &mut [f32]) {
+        let width = out.len();
+        if width < PIECE {
+            out.fill(0.0);
+            for row in rows {
+                let line = &self.table[row * self.dim + start..][..width];
+                out.iter_mut().zip(line).for_each(|(out, value)| *out += value);
+            }
+            return;
+        }
+        // The last piece may have columns of the one before once more.
+        let last = width - PIECE;
+        for column in (0..width).step_by(2 * PIECE) {
+            let columns = [column.min(last), (column + PIECE).min(last)];
+            let mut sums = [[0.0f32; PIECE]; 2];
+            for row in rows.clone() {
+                let line = &self.table[row * self.dim + start..][..width];
+                for (sums, column) in sums.iter_mut().zip(columns) {
+                    sums.iter_mut().zip(&line[column..column + PIECE]).for_each(|(sum, value)| *sum += value);
+                }
+            }
+            for (sums, column) in sums.iter().zip(columns) {
+                out[column..column + PIECE].copy_from_slice(sums);
             }
         }
     }

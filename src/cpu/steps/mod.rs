@@ -15,6 +15,8 @@ mod plain;
 mod reduce;
 mod softmax;
 
+pub(super) use copy::columns;
+
 use super::frame::{Frame, Operand, Output, Place};
 use crate::error::Result;
 use crate::ops::Op;

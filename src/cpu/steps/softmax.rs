@@ -2,8 +2,8 @@
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
-use crate::cpu::functions::exp;
-use crate::cpu::vector::{add_up, map};
+use crate::cpu::functions::exp_of_negative;
+use crate::cpu::vector::{add_up, largest, map, map_and_add_up};
 use crate::error::Result;
 use crate::ops;
 use pulp::{Arch, Simd, WithSimd};
@@ -13,6 +13,8 @@ struct Softmax {
     x: Operand,
     length: usize,
     log: bool,
+    /// Whether the operand stands where the output goes.
+    in_place: bool,
     output: Output,
     arch: Arch,
 }
@@ -20,19 +22,19 @@ struct Softmax {
 pub(super) fn build(operator: &ops::Softmax, request: &Request<'_>) -> Fast {
     let [_, length, after] = request.around(0, operator.axis);
     let (x, output, arch) = (request.operands[0].clone(), request.output, request.arch);
-    (after == 1).then(|| Box::new(Softmax { x, length, log: operator.log, output, arch }) as Box<dyn Step>)
+    let in_place = request.placed[0];
+    (after == 1).then(|| Box::new(Softmax { x, length, log: operator.log, in_place, output, arch }) as Box<dyn Step>)
 }
 
 impl Step for Softmax {
     fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
-            let x = frame.read::<f32>(&self.x)?;
-            let length = self.length.max(1);
-            for (out, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {
-                for (out, x) in out.chunks_mut(length).zip(x.chunks(length)) {
-                    out.copy_from_slice(x);
-                    self.arch.dispatch(Line { values: out, log: self.log });
-                }
+            if !self.in_place {
+                let x = frame.read::<f32>(&self.x)?;
+                rows.iter().zip(x.chunks(self.x.width.max(1))).for_each(|(row, x)| row.copy_from_slice(x));
+            }
+            for line in rows.iter().flat_map(|row| row.chunks_mut(self.length.max(1))) {
+                self.arch.dispatch(Line { values: line, log: self.log });
             }
             Ok(())
         })
@@ -50,27 +52,17 @@ impl WithSimd for Line<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Line { values, log } = self;
-        // What is not a number is not seen here, and makes the sum not a number.
-        let largest = largest(simd, values);
-        let shift = simd.splat_f32s(largest);
+        // Whether NaN is seen here or not, it makes the sum NaN.
+        let shift = simd.splat_f32s(largest(simd, values));
         if log {
             map!(simd, values, |x| simd.sub_f32s(x, shift));
-            let sum = f64::from(add_up!(simd, values, |x| exp(simd, x)));
+            let sum = f64::from(add_up!(simd, values, |x| exp_of_negative(simd, x)));
             let logarithm = simd.splat_f32s(sum.ln() as f32);
             map!(simd, values, |x| simd.sub_f32s(x, logarithm));
         } else {
-            map!(simd, values, |x| exp(simd, simd.sub_f32s(x, shift)));
-            let sum = simd.splat_f32s(add_up!(simd, values, |x| x));
-            map!(simd, values, |x| simd.div_f32s(x, sum));
+            let sum = map_and_add_up!(simd, values, |x| exp_of_negative(simd, simd.sub_f32s(x, shift)));
+            let scale = simd.splat_f32s(1.0 / sum);
+            map!(simd, values, |x| simd.mul_f32s(x, scale));
         }
     }
-}
-
-#[inline(always)]
-fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
-    let (vectors, rest) = S::as_simd_f32s(values);
-    let lanes = vectors
-        .iter()
-        .fold(simd.splat_f32s(f32::NEG_INFINITY), |most, &x| simd.select_f32s(simd.less_than_f32s(most, x), x, most));
-    rest.iter().fold(simd.reduce_max_f32s(lanes), |most, &x| if most < x { x } else { most })
 }
