@@ -96,45 +96,38 @@ impl Engine {
         run(&self.layout.once, Frame { inputs, first: 0, rows: 1, arena: once, once: None, results })?;
         let once = Some(&*once);
         let rows = self.block_rows(batch);
-        let mut blocks = self.blocks(data, batch, rows);
-        let compute = |(first, results): (usize, Vec<Part<'_>>), arena: &mut Arena| {
-            run(&self.layout.block, Frame { inputs, first, rows: rows.min(batch - first), arena, once, results })
-        };
+        let mut rest = Rest { parts: data.iter_mut().map(Part::whole).collect(), widths: self.result_widths() };
+        let rows_from = |first: usize| rows.min(batch - first);
+        let firsts = (0..batch).step_by(rows);
         match &self.threads {
             Some(pool) if rows < batch => {
-                let blocks: Vec<_> = blocks.collect();
+                let blocks: Vec<_> = firsts.map(|first| (first, rest.split_off(rows, Vec::new()))).collect();
                 pool.install(|| {
-                    blocks.into_par_iter().try_for_each(|results| {
+                    blocks.into_par_iter().try_for_each(|(first, results)| {
                         let mut memory = self.take_memory();
-                        compute(results, &mut memory.block)?;
+                        let (rows, arena) = (rows_from(first), &mut memory.block);
+                        run(&self.layout.block, Frame { inputs, first, rows, arena, once, results })?;
                         self.give_back(memory);
                         Ok(())
                     })
                 })?;
             }
-            _ => blocks.try_for_each(|results| compute(results, block))?,
+            _ => {
+                let mut parts = Vec::new();
+                for first in firsts {
+                    let (rows, results) = (rows_from(first), rest.split_off(rows, parts));
+                    parts = run(&self.layout.block, Frame { inputs, first, rows, arena: block, once, results })?;
+                }
+            }
         }
         self.give_back(memory);
         Ok(())
     }
 
-    /// The first row of each block of `rows` rows, and its part of the results.
-    fn blocks<'r>(
-        &self,
-        data: &'r mut [Data],
-        batch: usize,
-        rows: usize,
-    ) -> impl Iterator<Item = (usize, Vec<Part<'r>>)> {
-        // Of what all rows share nothing is left to write.
-        let row = |&node: &usize| {
-            let ty = &self.graph.nodes()[node].ty;
-            if is_once(ty) { 0 } else { ty.shape.sample_len() }
-        };
-        let widths: Vec<usize> = self.layout.results.iter().map(row).collect();
-        let mut rest: Vec<Part<'r>> = data.iter_mut().map(Part::whole).collect();
-        (0..batch).step_by(rows).map(move |first| {
-            (first, rest.iter_mut().zip(&widths).map(|(rest, width)| rest.split_off(rows * width)).collect())
-        })
+    /// The elements that a row of the batch has in each result: none of what all rows share.
+    fn result_widths(&self) -> Vec<usize> {
+        let types = self.layout.results.iter().map(|&node| &self.graph.nodes()[node].ty);
+        types.map(|ty| if is_once(ty) { 0 } else { ty.shape.sample_len() }).collect()
     }
 
     /// Rows of a block: as many as caches like, or fewer so that all threads that pay have work.
@@ -159,8 +152,26 @@ impl Engine {
     }
 }
 
-fn run(phase: &Phase, mut frame: Frame<'_>) -> Result<()> {
-    phase.steps.iter().try_for_each(|step| step.run(&mut frame))
+/// Runs all steps; gives back the list of the results' parts, to be used again.
+fn run<'r>(phase: &Phase, mut frame: Frame<'_, 'r>) -> Result<Vec<Part<'r>>> {
+    phase.steps.iter().try_for_each(|step| step.run(&mut frame))?;
+    Ok(frame.results)
+}
+
+/// The rows of the results that no block has yet.
+struct Rest<'r> {
+    parts: Vec<Part<'r>>,
+    /// The elements of a row of each.
+    widths: Vec<usize>,
+}
+
+impl<'r> Rest<'r> {
+    /// The parts of the next block, in the memory of a list that is no longer needed.
+    fn split_off(&mut self, rows: usize, mut list: Vec<Part<'r>>) -> Vec<Part<'r>> {
+        list.clear();
+        list.extend(self.parts.iter_mut().zip(&self.widths).map(|(rest, width)| rest.split_off(rows * width)));
+        list
+    }
 }
 
 /// The floating-point operations that one row needs.

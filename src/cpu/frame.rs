@@ -192,7 +192,7 @@ impl Output {
 }
 
 /// One run over one block of rows.
-pub(super) struct Frame<'f> {
+pub(super) struct Frame<'f, 'r> {
     /// In the order of the graph.
     pub(super) inputs: &'f [&'f Tensor],
     /// The first row of the block in the batch.
@@ -203,10 +203,10 @@ pub(super) struct Frame<'f> {
     /// What all rows share; `None` while that is computed.
     pub(super) once: Option<&'f Arena>,
     /// The block's rows of the results.
-    pub(super) results: Vec<Part<'f>>,
+    pub(super) results: Vec<Part<'r>>,
 }
 
-impl Frame<'_> {
+impl Frame<'_, '_> {
     /// The block's rows of `operand`.
     pub(super) fn read<'r, T: Element>(&'r self, operand: &'r Operand) -> Result<&'r [T]> {
         let rows = if operand.once { 1 } else { self.rows };

@@ -34,7 +34,7 @@ pub(super) fn build(operator: &ops::BatchDot, request: &Request<'_>) -> Fast {
 }
 
 impl Step for BatchDot {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let (left, right) = (frame.read::<f32>(&self.left)?, frame.read::<f32>(&self.right)?);
             let samples = left.chunks(self.left.width.max(1)).zip(right.chunks(self.right.width.max(1)));

@@ -1,4 +1,4 @@
-//! Concatenate, Expand, Permute and Repeat: elements in other places.
+//! Concatenate, Expand, Permute, Repeat and Slice: elements in other places.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -69,12 +69,22 @@ pub(super) fn permute(operator: &ops::Permute, request: &Request<'_>) -> Box<dyn
     one(request, Pattern::Map((0..request.output.width).map(from).collect()))
 }
 
+pub(super) fn slice(operator: &ops::Slice, request: &Request<'_>) -> Box<dyn Step> {
+    let [_, size, after] = request.around(0, operator.axis);
+    let from = |index: usize| {
+        let (before, along, after_index) =
+            (index / (operator.count * after), index / after % operator.count, index % after);
+        (before * size + operator.position(along)) * after + after_index
+    };
+    one(request, Pattern::Map((0..request.output.width).map(from).collect()))
+}
+
 fn one(request: &Request<'_>, pattern: Pattern) -> Box<dyn Step> {
     Box::new(Copy { parts: vec![(request.operands[0].clone(), pattern)], output: request.output })
 }
 
 impl Copy {
-    fn copy<T: Element>(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn copy<T: Element>(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write::<T>(&self.output, |frame, mut rows| {
             for (operand, pattern) in &self.parts {
                 let x = frame.read::<T>(operand)?;
@@ -104,7 +114,7 @@ impl Pattern {
 }
 
 impl Step for Copy {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         match self.output.dtype {
             DType::F32 => self.copy::<f32>(frame),
             DType::I32 => self.copy::<i32>(frame),

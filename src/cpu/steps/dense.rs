@@ -51,13 +51,13 @@ pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<
 }
 
 impl Step for Tower {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         self.0.iter().try_for_each(|layer| layer.run(frame))
     }
 }
 
 impl Step for Dense {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let (x, bias) = (frame.read(&self.x)?, frame.read(&self.bias)?);
             let (matrix, finish) = (&self.matrix, Finish { bias, function: self.function });

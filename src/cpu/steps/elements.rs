@@ -29,7 +29,7 @@ fn elements<From: Element, To: Element>(
 }
 
 impl<From: Element, To: Element, F: Fn(From) -> To + Send + Sync> Step for Elements<From, To, F> {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let x = frame.read::<From>(&self.x)?;
             for (row, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {

@@ -74,7 +74,7 @@ fn positions(strides: &[usize], sample: &[usize]) -> Vec<usize> {
 }
 
 impl Step for Chain {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let alike = |(operand, _): &(Operand, Stretch)| !operand.once && operand.width == self.output.width;
             if let (true, Some(out)) = (self.operands.iter().all(alike), rows.flat()) {
@@ -87,7 +87,7 @@ impl Step for Chain {
 
 impl Chain {
     /// One row, or all of them where no operand is stretched.
-    fn compute(&self, frame: &Frame<'_>, row: usize, all: bool, out: &mut [f32]) -> Result<()> {
+    fn compute(&self, frame: &Frame<'_, '_>, row: usize, all: bool, out: &mut [f32]) -> Result<()> {
         let operand = |position: usize| -> Result<(&[f32], &Stretch)> {
             let (operand, stretch) = &self.operands[position];
             let values = frame.read::<f32>(operand)?;

@@ -47,7 +47,7 @@ fn build(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
 }
 
 impl Step for Gather {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| vectorised!(self.arch, self.all(frame, &mut rows)))
     }
 }
@@ -55,7 +55,7 @@ impl Step for Gather {
 impl Gather {
     /// In a loop that is compiled for the machine, unlike what iterators call.
     #[inline(always)]
-    fn all(&self, frame: &Frame<'_>, rows: &mut Rows<'_, f32>) -> Result<()> {
+    fn all(&self, frame: &Frame<'_, '_>, rows: &mut Rows<'_, f32>) -> Result<()> {
         for block in &self.blocks {
             self.block(block, frame, rows)?;
         }
@@ -63,7 +63,7 @@ impl Gather {
     }
 
     #[inline(always)]
-    fn block(&self, block: &Block, frame: &Frame<'_>, rows: &mut Rows<'_, f32>) -> Result<()> {
+    fn block(&self, block: &Block, frame: &Frame<'_, '_>, rows: &mut Rows<'_, f32>) -> Result<()> {
         if let ([feature], true) = (&block.features[..], block.combine != Combine::FactorizationMachine) {
             let reader = self.reader(feature, frame)?;
             for row in 0..rows.count() {
@@ -87,7 +87,7 @@ impl Gather {
     fn combined(
         &self,
         block: &Block,
-        frame: &Frame<'_>,
+        frame: &Frame<'_, '_>,
         row: usize,
         start: usize,
         width: usize,
@@ -112,7 +112,7 @@ impl Gather {
     }
 
     #[inline(always)]
-    fn reader<'r>(&'r self, feature: &'r Feature, frame: &'r Frame<'_>) -> Result<Reader<'r>> {
+    fn reader<'r>(&'r self, feature: &'r Feature, frame: &'r Frame<'_, '_>) -> Result<Reader<'r>> {
         let operand = &self.operands[feature.source];
         let source = match operand.dtype {
             DType::F32 => Source::F32(frame.read(operand)?),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// Work on one block of rows.
 pub(super) trait Step: fmt::Debug + Send + Sync {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()>;
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()>;
 }
 
 /// An operator in its graph.
@@ -88,6 +88,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Permute(operator) => Some(copy::permute(operator, &request)),
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
+        Op::Slice(operator) => Some(copy::slice(operator, &request)),
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::Tower(operator) => dense::tower(operator, &mut request)?,
         // A new operator runs before it is fast.

@@ -39,7 +39,7 @@ pub(super) fn batch(operator: &ops::BatchNormalization, request: &Request<'_>) -
 }
 
 impl Step for Batch {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let x = frame.read::<f32>(&self.x)?;
             vectorised!(self.arch, {
@@ -79,7 +79,7 @@ pub(super) fn layer(operator: &ops::LayerNormalization, request: &Request<'_>) -
 }
 
 impl Step for Layer {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let [x, gamma, beta] = &self.operands;
             let (values, gamma, beta) = (frame.read::<f32>(x)?, frame.read::<f32>(gamma)?, frame.read::<f32>(beta)?);
@@ -126,7 +126,7 @@ pub(super) fn length(operator: &ops::L2Normalize, request: &Request<'_>) -> Fast
 }
 
 impl Step for Length {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let x = frame.read::<f32>(&self.x)?;
             let length = self.length.max(1);

@@ -55,7 +55,7 @@ pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Res
 }
 
 impl Step for PairDense {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write::<f32>(&self.scratch, |frame, mut scratch| {
             let (panels, depth) = (&self.of_keys.panels, self.query.width);
             let (weights, rest) = scratch.row(0).split_at_mut(panels.len());
@@ -127,7 +127,7 @@ pub(super) fn products(operator: &ops::PairwiseDot, request: &mut Request<'_>) -
 }
 
 impl Step for PairwiseDot {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write::<f32>(&self.scratch, |frame, mut scratch| {
             let (weights, square) = scratch.row(0).split_at_mut(self.panels.len());
             frame.write::<f32>(&self.output, |frame, mut rows| {

@@ -23,7 +23,7 @@ pub(super) fn build(request: Request<'_>) -> Box<dyn Step> {
 }
 
 impl Step for Plain {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         let tensor = |(operand, shape): &(Operand, Shape)| -> Result<Arc<Tensor>> {
             if let Place::Constant(tensor) = &operand.place {
                 return Ok(Arc::clone(tensor));

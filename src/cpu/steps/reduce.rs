@@ -29,7 +29,7 @@ pub(super) fn build(operator: &ops::Reduce, request: &Request<'_>) -> Fast {
 }
 
 impl Step for Reduce {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let x = frame.read::<f32>(&self.x)?;
             let width = self.x.width;
@@ -85,7 +85,7 @@ pub(super) fn masked_mean(request: &Request<'_>) -> Fast {
 }
 
 impl Step for MaskedMean {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let (x, mask) = (frame.read::<f32>(&self.x)?, frame.read::<bool>(&self.mask)?);
             let steps = self.mask.width;

@@ -27,7 +27,7 @@ pub(super) fn build(operator: &ops::Softmax, request: &Request<'_>) -> Fast {
 }
 
 impl Step for Softmax {
-    fn run(&self, frame: &mut Frame<'_>) -> Result<()> {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             if !self.in_place {
                 let x = frame.read::<f32>(&self.x)?;
