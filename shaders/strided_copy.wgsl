@@ -1,5 +1,6 @@
 // Copies an N-d block of words between two strided layouts:
-// output[position . output_strides + output_offset] = input[position . input_strides].
+// output[position . output_strides + output_offset] = input[position . input_strides + input_offset].
+// Input strides may be negative, as two's complements: sums wrap.
 
 struct Params {
     size: array<vec4<u32>, 2>,
@@ -7,7 +8,8 @@ struct Params {
     output_strides: array<vec4<u32>, 2>,
     count: u32,
     output_offset: u32,
-    padding: vec2<u32>,
+    input_offset: u32,
+    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,7 +27,7 @@ fn main(
         return;
     }
     var rest = index;
-    var source = 0u;
+    var source = params.input_offset;
     var destination = params.output_offset;
     for (var step = 0u; step < 8u; step++) {
         let dim = 7u - step;

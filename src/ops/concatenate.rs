@@ -73,7 +73,8 @@ impl Operator for Concatenate {
             let width = part.axis * part.inner;
             let block = Block {
                 size: &[part.outer, width],
-                input_strides: &[width, 1],
+                input_offset: 0,
+                input_strides: &[width as isize, 1],
                 output_strides: &[row, 1],
                 output_offset: column,
             };

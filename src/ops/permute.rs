@@ -61,7 +61,8 @@ impl Operator for Permute {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let block = Block {
             size: &request.output.shape,
-            input_strides: &self.strides(&request.inputs[0].shape),
+            input_offset: 0,
+            input_strides: &strided_copy::forwards(&self.strides(&request.inputs[0].shape)),
             output_strides: &row_major_strides(&request.output.shape),
             output_offset: 0,
         };

@@ -51,7 +51,8 @@ impl Operator for Repeat {
         input_strides.insert(1, 0);
         let block = Block {
             size: &request.output.shape,
-            input_strides: &input_strides,
+            input_offset: 0,
+            input_strides: &strided_copy::forwards(&input_strides),
             output_strides: &row_major_strides(&request.output.shape),
             output_offset: 0,
         };

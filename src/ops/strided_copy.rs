@@ -1,7 +1,7 @@
 //! The kernel under every operator that only moves elements; not an operator itself.
 //!
 //! Copies an N-d block whose input and output are addressed by strides: permuted dimensions, repeated ones (stride
-//! 0), or a block of columns inside a wider row.
+//! 0), reversed ones (a negative stride), or a block of columns inside a wider row.
 
 use super::operator::word;
 use crate::error::{Error, Result};
@@ -19,7 +19,8 @@ params! {
         output_strides: [u32; MAX_RANK],
         count: u32,
         output_offset: u32,
-        padding: [u32; 2],
+        input_offset: u32,
+        padding: u32,
     }
 }
 
@@ -28,7 +29,8 @@ pub(super) const SHADERS: &[Shader] = &[shader!("strided_copy", StridedCopyParam
 /// A block to copy, in elements.
 pub(super) struct Block<'a> {
     pub(super) size: &'a [usize],
-    pub(super) input_strides: &'a [usize],
+    pub(super) input_offset: usize,
+    pub(super) input_strides: &'a [isize],
     pub(super) output_strides: &'a [usize],
     pub(super) output_offset: usize,
 }
@@ -38,13 +40,29 @@ pub(super) fn kernel(block: &Block<'_>) -> Result<Kernel> {
     let count = block.size.iter().product();
     let params = StridedCopyParams {
         size: aligned(block.size, 1)?,
-        input_strides: aligned(block.input_strides, 0)?,
+        input_strides: aligned_signed(block.input_strides)?,
         output_strides: aligned(block.output_strides, 0)?,
         count: word(count)?,
         output_offset: word(block.output_offset)?,
-        padding: [0; 2],
+        input_offset: word(block.input_offset)?,
+        padding: 0,
     };
     Ok(Kernel::new("strided_copy", &params, 1, invocations(count)))
+}
+
+/// Strides that may be negative, whose words wrap.
+fn aligned_signed(strides: &[isize]) -> Result<[u32; MAX_RANK]> {
+    let sizes: Vec<usize> = strides.iter().map(|stride| stride.unsigned_abs()).collect();
+    let mut words = aligned(&sizes, 0)?;
+    for (word, stride) in words.iter_mut().rev().zip(strides.iter().rev()) {
+        *word = if *stride < 0 { word.wrapping_neg() } else { *word };
+    }
+    Ok(words)
+}
+
+/// Strides forwards, in the form of [`Block`].
+pub(super) fn forwards(strides: &[usize]) -> Vec<isize> {
+    strides.iter().map(|&stride| stride as isize).collect()
 }
 
 /// Dimensions as parameter words, aligned to the back and filled with `fill`.

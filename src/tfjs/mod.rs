@@ -25,6 +25,8 @@ mod summary;
 mod topology;
 mod weights;
 
+pub use layers::{Class, classes};
+
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::model::{LoadOptions, Model};
 use lowering::Lowering;

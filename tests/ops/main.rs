@@ -25,5 +25,6 @@ mod permute;
 mod reduce;
 mod repeat;
 mod reshape;
+mod slice;
 mod softmax;
 mod tower;

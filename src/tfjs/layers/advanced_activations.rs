@@ -1,5 +1,6 @@
 //! Activations that are layers of their own.
 
+use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
@@ -8,8 +9,18 @@ use crate::tensor::{DType, broadcast};
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new("ELU", elu, "`alpha` 1 only", "any `alpha`"),
+    Class::new("LeakyReLU", leaky_relu, "✓", ""),
+    Class::new("PReLU", prelu, "✓", ""),
+    Class::new("ReLU", relu, "ignores `negative_slope`, `threshold`", "by `--semantics`"),
+    Class::new("Softmax", softmax, "last axis, or several; masked by any mask before it", "by `--semantics`"),
+    Class::new("ThresholdedReLU", thresholded_relu, "✓", ""),
+];
+
 /// TF.js reads `max_value` alone; Keras also `negative_slope` and `threshold`.
-pub(super) fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let max_value = call.config.number("max_value")?.map(|max| max as f32);
     let mut slope = call.config.number_or("negative_slope", 0.0)? as f32;
     let mut threshold = call.config.number_or("threshold", 0.0)? as f32;
@@ -23,20 +34,20 @@ pub(super) fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec
     apply(call, inputs, Function::relu(max_value, slope, threshold), masks)
 }
 
-pub(super) fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let alpha = call.config.number_or("alpha", 0.3)? as f32;
     let masks = call.one(inputs)?.masks.keras_only();
     apply(call, inputs, Function::relu(None, alpha, 0.0), masks)
 }
 
 /// TF.js refuses any alpha but 1.
-pub(super) fn elu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn elu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
     let masks = call.one(inputs)?.masks.keras_only();
     apply(call, inputs, Function::Elu { alpha }, masks)
 }
 
-pub(super) fn thresholded_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn thresholded_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let threshold = call.config.number_or("theta", 1.0)? as f32;
     let masks = call.one(inputs)?.masks.keras_only();
     apply(call, inputs, Function::relu(None, 0.0, threshold), masks)
@@ -49,7 +60,7 @@ fn apply(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: Function, mas
 }
 
 /// `alpha` has the shape of a sample, 1 along `shared_axes`.
-pub(super) fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
     let mut shape = call.shape(x).sample();
@@ -64,7 +75,7 @@ pub(super) fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
 
 /// The axis is −1 by default in Keras and 1 in TF.js; it may be a list, whose dimensions are normalised together.
 /// A mask adds −1e9 where it is off.
-pub(super) fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let mut x = call.float_operand(input.id)?;
     let axes = match call.config.integers("axis")? {

@@ -1,5 +1,6 @@
 //! Dense, Activation and the layers that move data.
 
+use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::{Binary, BinaryFunction, Dense, NotEqual, Permute, Reduce, Reduction, Repeat};
@@ -9,7 +10,18 @@ use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
-pub(super) fn dense(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new("Activation", activation, "✓", ""),
+    Class::new("Dense", dense, "✓", ""),
+    Class::new("Flatten", flatten, "not rank 2", ""),
+    Class::new("Masking", masking, "✓", ""),
+    Class::new("Permute", permute, "✓", ""),
+    Class::new("RepeatVector", repeat_vector, "✓", ""),
+    Class::new("Reshape", reshape, "not `-1` before a layer with weights", ""),
+];
+
+fn dense(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let units = call.config.positive_size("units")?;
     call.config.ignore(&["input_dim"]);
@@ -29,14 +41,14 @@ pub(super) fn dense(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
     Ok(vec![Value::with(id, input.masks)])
 }
 
-pub(super) fn activation(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn activation(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
     Ok(vec![Value::with(activations::apply(call, x)?, input.masks)])
 }
 
 /// Drops the mask in TF.js and in Keras. TF.js refuses rank 2, which Keras leaves as it is.
-pub(super) fn flatten(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn flatten(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let mut x = call.one(inputs)?.id;
     let rank = call.rank(x);
     if call.config.channels_first()? && rank > 2 {
@@ -48,7 +60,7 @@ pub(super) fn flatten(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
 }
 
 /// Drops the mask in TF.js and in Keras. TF.js cannot resolve −1 before a layer with weights.
-pub(super) fn reshape(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn reshape(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let x = call.one(inputs)?.id;
     let mut target = Vec::new();
     for dim in call.config.array("target_shape")? {
@@ -73,7 +85,7 @@ fn resolve(target: &[i64], elements: usize) -> Option<Vec<usize>> {
 }
 
 /// Drops the mask in TF.js and in Keras.
-pub(super) fn permute(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn permute(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let x = call.one(inputs)?.id;
     let dims = call.config.array("dims")?.iter().map(|dim| json::size("dims", dim));
     let order = std::iter::once(Ok(0)).chain(dims).collect::<Result<_>>()?;
@@ -81,7 +93,7 @@ pub(super) fn permute(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
 }
 
 /// Drops the mask in TF.js and in Keras.
-pub(super) fn repeat_vector(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn repeat_vector(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let x = call.one(inputs)?.id;
     if call.rank(x) != 2 {
         return Err(Error::format(format!("takes inputs of rank 2, not {}", call.shape(x))));
@@ -91,7 +103,7 @@ pub(super) fn repeat_vector(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> R
 }
 
 /// A step counts if any of its features differs from `mask_value`; others become zeros.
-pub(super) fn masking(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn masking(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let x = call.one(inputs)?.id;
     let x = call.float_operand(x)?;
     let mask = step_mask(call, x)?;

@@ -1,14 +1,21 @@
 //! Layers that take ids: Embedding and CategoryEncoding.
 
+use super::Class;
 use crate::error::{Error, Result};
 use crate::ops::{CategoryEncoding, Embedding, NotEqual};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new("CategoryEncoding", category_encoding, "fails", "multi_hot, one_hot, count"),
+    Class::new("Embedding", embedding, "✓", ""),
+];
+
 /// Ids that are not integers are truncated, but the mask looks at them as they came: float id 0.4 reads row 0 and is
 /// not masked. TF.js and Keras agree on both.
-pub(super) fn embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let shape = [call.config.positive_size("input_dim")?, call.config.positive_size("output_dim")?];
     call.config.ignore(&["input_length"]);
@@ -25,7 +32,7 @@ pub(super) fn embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
 }
 
 /// Drops the mask in Keras; TF.js cannot run it.
-pub(super) fn category_encoding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn category_encoding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let tokens = call.config.positive_size("num_tokens")?;
     call.config.refuse_unless_off("sparse")?;

@@ -1,5 +1,6 @@
 //! Layers that join several tensors.
 
+use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
@@ -7,31 +8,48 @@ use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize};
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
-pub(super) fn add(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new("Add", add, "✓", ""),
+    Class::new("Average", average, "✓", ""),
+    Class::new(
+        "Concatenate",
+        concatenate,
+        "takes every negative axis as the last; fails on masks of merged tensors",
+        "",
+    ),
+    Class::new("Dot", dot, "rank 3 at most, not all pairs of axes", ""),
+    Class::new("Maximum", maximum, "✓", ""),
+    Class::new("Minimum", minimum, "✓", ""),
+    Class::new("Multiply", multiply, "✓", ""),
+    Class::new("Subtract", subtract, "–", ""),
+];
+
+fn add(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     merge(call, inputs, BinaryFunction::Add)
 }
 
-pub(super) fn multiply(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn multiply(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     merge(call, inputs, BinaryFunction::Multiply)
 }
 
-pub(super) fn maximum(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn maximum(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     merge(call, inputs, BinaryFunction::Maximum)
 }
 
-pub(super) fn minimum(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn minimum(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     merge(call, inputs, BinaryFunction::Minimum)
 }
 
 /// Not a layer of TF.js.
-pub(super) fn subtract(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn subtract(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     if inputs.len() != 2 {
         return Err(Error::format(format!("takes 2 inputs, not {}", inputs.len())));
     }
     merge(call, inputs, BinaryFunction::Subtract)
 }
 
-pub(super) fn average(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn average(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let sum = merge(call, inputs, BinaryFunction::Add)?[0];
     let count = call.filled(&format!("count_{}", inputs.len()), &[1], inputs.len() as f32)?;
     let id = call.op(Binary { function: BinaryFunction::Divide }, &[sum.id, count])?;
@@ -76,7 +94,7 @@ fn all_of(call: &mut LayerCall<'_, '_>, masks: &[NodeId]) -> Result<Option<NodeI
     Ok(all)
 }
 
-pub(super) fn concatenate(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn concatenate(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let Some(first) = inputs.first() else { return Err(Error::format("has no inputs")) };
     let axis = call.config.integers("axis")?.unwrap_or_else(|| vec![-1]);
     let [axis] = axis.as_slice() else { return Err(Error::format("`axis` should be one number")) };
@@ -117,7 +135,7 @@ fn concatenated_mask(
 }
 
 /// Drops masks in TF.js and in Keras.
-pub(super) fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let [left, right] = inputs else {
         return Err(Error::format(format!("takes 2 inputs, not {}", inputs.len())));
     };

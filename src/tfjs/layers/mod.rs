@@ -1,6 +1,7 @@
 //! One function per layer class: from its configuration and inputs to operators and masks.
 //!
-//! The files are those of tfjs-layers (`layers/core.ts`, `merge.ts`, …), so that either can be read beside the other.
+//! The files are those of tfjs-layers (`layers/core.ts`, `merge.ts`, …), so that either can be read beside the other. Each
+//! lists its classes with what TF.js makes of them, from which the table in README is written.
 
 mod advanced_activations;
 mod core;
@@ -17,51 +18,50 @@ use crate::error::{Error, Result};
 
 type Lower = fn(&mut LayerCall<'_, '_>, &[Value]) -> Result<Vec<Value>>;
 
-/// Every layer class and the function that lowers it.
-const LAYERS: [(&str, Lower); 36] = [
-    ("Activation", core::activation),
-    ("Add", merge::add),
-    ("AlphaDropout", noise::identity),
-    ("Average", merge::average),
-    ("BatchNormalization", normalization::batch_normalization),
-    ("BatchNormalizationV1", normalization::batch_normalization),
-    ("CategoryEncoding", embeddings::category_encoding),
-    ("Concatenate", merge::concatenate),
-    ("Dense", core::dense),
-    ("Dot", merge::dot),
-    ("Dropout", noise::identity),
-    ("ELU", advanced_activations::elu),
-    ("Embedding", embeddings::embedding),
-    ("Flatten", core::flatten),
-    ("GaussianDropout", noise::identity),
-    ("GaussianNoise", noise::identity),
-    ("GlobalAveragePooling1D", pooling::global_average_1d),
-    ("GlobalMaxPooling1D", pooling::global_max_1d),
-    ("LayerNormalization", normalization::layer_normalization),
-    ("LeakyReLU", advanced_activations::leaky_relu),
-    ("Masking", core::masking),
-    ("Maximum", merge::maximum),
-    ("Minimum", merge::minimum),
-    ("Multiply", merge::multiply),
-    ("PReLU", advanced_activations::prelu),
-    ("Permute", core::permute),
-    ("ReLU", advanced_activations::relu),
-    ("RepeatVector", core::repeat_vector),
-    ("Reshape", core::reshape),
-    ("Softmax", advanced_activations::softmax),
-    ("SpatialDropout1D", noise::identity),
-    ("SpatialDropout2D", noise::identity),
-    ("SpatialDropout3D", noise::identity),
-    ("Subtract", merge::subtract),
-    ("ThresholdedReLU", advanced_activations::thresholded_relu),
-    ("TimeDistributed", wrappers::time_distributed),
+/// A layer class.
+#[derive(Debug)]
+pub struct Class {
+    /// As `class_name` has it.
+    pub name: &'static str,
+    /// What TF.js makes of it: ✓, – if it has no such layer, or what is wrong.
+    pub tfjs: &'static str,
+    /// What to know of it here.
+    pub note: &'static str,
+    lower: Lower,
+}
+
+impl Class {
+    const fn new(name: &'static str, lower: Lower, tfjs: &'static str, note: &'static str) -> Self {
+        Class { name, tfjs, note, lower }
+    }
+}
+
+/// The classes by the files of tfjs-layers.
+const FAMILIES: &[&[Class]] = &[
+    advanced_activations::CLASSES,
+    core::CLASSES,
+    embeddings::CLASSES,
+    merge::CLASSES,
+    noise::CLASSES,
+    normalization::CLASSES,
+    pooling::CLASSES,
+    wrappers::CLASSES,
 ];
+
+/// Every layer class that loads, besides models and InputLayer.
+pub fn classes() -> impl Iterator<Item = &'static Class> {
+    FAMILIES.iter().copied().flatten()
+}
 
 /// The outputs of one call of a layer of `class`.
 pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
-    match LAYERS.iter().find(|(name, _)| *name == class) {
-        Some((_, lower)) => lower(call, inputs),
-        None => Err(Error::unsupported(format!("layers of class `{class}` are not supported"))
-            .hint(format!("supported are {}", LAYERS.map(|(name, _)| name).join(", ")))),
+    match classes().find(|known| known.name == class) {
+        Some(known) => (known.lower)(call, inputs),
+        None => {
+            let mut names: Vec<&str> = classes().map(|known| known.name).collect();
+            names.sort_unstable();
+            Err(Error::unsupported(format!("layers of class `{class}` are not supported"))
+                .hint(format!("supported are {}", names.join(", "))))
+        }
     }
 }

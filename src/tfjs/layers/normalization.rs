@@ -1,5 +1,6 @@
 //! BatchNormalization and LayerNormalization.
 
+use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::{BatchNormalization, LayerNormalization, Permute};
@@ -9,12 +10,19 @@ use crate::tfjs::masks::Value;
 use crate::tfjs::weights::expect_stand_in;
 use std::sync::Arc;
 
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new("BatchNormalization", batch_normalization, "rank 4 at most", ""),
+    Class::new("BatchNormalizationV1", batch_normalization, "✓", ""),
+    Class::new("LayerNormalization", layer_normalization, "rank 4 at most", ""),
+];
+
 /// Keras' default for both layers.
 const EPSILON: f64 = 1e-3;
 
 /// On an axis other than the last, TF.js's pure JavaScript backend pairs elements with the wrong statistics; its GPU
 /// backends and Keras do not, and neither does this.
-pub(super) fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
     call.config.ignore(&["momentum", "fused", "synchronized"]);
@@ -54,7 +62,7 @@ fn statistics(call: &mut LayerCall<'_, '_>, channels: usize) -> Result<NodeId> {
     call.constant("statistics", Arc::new(Tensor::f32(&[4, channels], rows)?))
 }
 
-pub(super) fn layer_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn layer_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
     call.config.refuse_unless_off("rms_scaling")?;

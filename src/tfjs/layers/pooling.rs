@@ -1,5 +1,6 @@
 //! GlobalAveragePooling1D and GlobalMaxPooling1D.
 
+use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
@@ -7,8 +8,19 @@ use crate::ops::{MaskedMean, Permute, Reduce, Reduction};
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
 
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new(
+        "GlobalAveragePooling1D",
+        global_average_1d,
+        "ignores masks, `data_format`, `keepdims`",
+        "by `--semantics`",
+    ),
+    Class::new("GlobalMaxPooling1D", global_max_1d, "ignores `data_format`, `keepdims`", "by `--semantics`"),
+];
+
 /// Keras averages the steps that the mask keeps; TF.js averages all of them, padding too.
-pub(super) fn global_average_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn global_average_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     if input.masks.keras.is_some() {
         call.differ("averages over padding in TF.js, not in Keras");
@@ -21,7 +33,7 @@ pub(super) fn global_average_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) 
 }
 
 /// Ignores masks in TF.js and in Keras.
-pub(super) fn global_max_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+fn global_max_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     pool(call, input.id, |call, x| call.op(Reduce { reduction: Reduction::Maximum, axis: 1 }, &[x]))
 }
