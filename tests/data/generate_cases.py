@@ -11,6 +11,10 @@ from golden import *
 
 import itertools
 
+import cases_attention
+import cases_convolution
+import cases_recurrent
+
 L = K.layers
 CLASSES = {}
 FOLDER = HERE / "cases"
@@ -718,11 +722,17 @@ def shared(a, b):
 
 def main(only):
     global K, L, FOLDER
+    families = [cases_attention, cases_convolution, cases_recurrent]
+    for family in families:
+        CLASSES.update(family.CLASSES)
     classes = list(CLASSES)
     if only[:1] == ["--keras3"]:
         import keras
 
-        K, L, FOLDER, only, classes = keras, keras.layers, HERE / "cases_keras3", only[1:], KERAS3
+        K, L, FOLDER, only = keras, keras.layers, HERE / "cases_keras3", only[1:]
+        classes = KERAS3 + [name for family in families for name in family.KERAS3]
+    for family in families:
+        family.K, family.L = K, L
     FOLDER.mkdir(exist_ok=True)
     for name in classes:
         if only and name not in only:
