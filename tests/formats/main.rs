@@ -2,6 +2,7 @@
 
 mod artifact;
 mod hostile;
+mod keras3;
 mod mutated;
 mod tensor_file;
 mod topologies;
