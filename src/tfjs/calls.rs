@@ -89,12 +89,13 @@ impl Call {
         for (key, value) in &self.keywords {
             match (key.as_str(), value) {
                 (_, Value::Null) | ("training", Value::Bool(false)) => {}
-                ("mask", Value::Array(list)) if list.iter().all(|mask| mask.is_null() || names_tensor(mask)) => {
-                    for (index, mask) in list.iter().enumerate().filter(|(_, mask)| !mask.is_null()) {
+                ("mask" | "query_mask", mask) => {
+                    let mut leaves = Vec::new();
+                    collect_leaves(mask, &mut leaves);
+                    for (index, mask) in leaves.into_iter().enumerate().filter(|(_, mask)| !mask.is_null()) {
                         masks.push((index, TensorRef::parse(key, mask)?));
                     }
                 }
-                ("mask" | "query_mask", mask) => masks.push((0, TensorRef::parse(key, mask)?)),
                 ("value_mask", mask) => masks.push((1, TensorRef::parse(key, mask)?)),
                 ("key_mask", mask) => masks.push((2, TensorRef::parse(key, mask)?)),
                 _ => {
@@ -125,8 +126,14 @@ pub(super) fn is_keras_tensor(json: &Value) -> bool {
     json.get("class_name").and_then(Value::as_str) == Some("__keras_tensor__")
 }
 
-fn names_tensor(json: &Value) -> bool {
-    TensorRef::parse("", json).is_ok()
+/// The members of lists and dicts in any depth, in Keras' order. A tensor is a member, in either form.
+fn collect_leaves<'j>(json: &'j Value, leaves: &mut Vec<&'j Value>) {
+    match json {
+        tensor if TensorRef::parse("", tensor).is_ok() => leaves.push(tensor),
+        Value::Array(items) => items.iter().for_each(|item| collect_leaves(item, leaves)),
+        Value::Object(members) => sorted(members).iter().for_each(|(_, item)| collect_leaves(item, leaves)),
+        leaf => leaves.push(leaf),
+    }
 }
 
 /// The tensors in an argument of Keras 3. Dicts are walked in the order of their keys, as Keras does.
