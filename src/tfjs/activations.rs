@@ -102,6 +102,7 @@ pub(super) fn apply(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
     let value = call.config.get("activation");
     if let Some(value) = value
         && value.is_string()
+        && call.is_keras_3()
         && let Some(applied) = composed(call, name(value)?, x)?
     {
         return Ok(applied);

@@ -81,6 +81,21 @@ def OperationsFunctions(c):
 
 
 @file
+def ActivationsOfKeras3(c):
+    """Activations by their names, and such as are layers."""
+    x = np.concatenate([c.floats("x", 3, 5, scale=3), np.float32([[0, -0.5, 0.5], [1, -1, 7], [6.5, -8, 2]])], 1)
+    for name in ("celu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
+                 "log_sigmoid", "silu", "soft_shrink", "sparse_plus", "sparse_sigmoid", "squareplus", "tanh_shrink"):
+        c.one(name, L.Activation(name, name="y"), x=x)
+    c.one("dense_hard_silu", L.Dense(3, activation="hard_silu", name="y"), 4)
+    for name, layer in {"leaky_relu": lambda: L.LeakyReLU(negative_slope=0.1), "relu": lambda: L.ReLU(max_value=1.5),
+                        "relu_options": lambda: L.ReLU(negative_slope=0.2, threshold=0.5), "elu": lambda: L.ELU(0.7),
+                        }.items():
+        c.one("layer_" + name, L.Activation(layer(), name="y"), x=x)
+        c.one("dense_layer_" + name, L.Dense(3, activation=layer(), name="y"), 4)
+
+
+@file
 def OperationsReductions(c):
     x = c.floats("x", 3, 4, 5)
     for name in ("sum", "mean", "max", "min"):
