@@ -60,7 +60,7 @@ impl Call {
         Ok(call)
     }
 
-    fn parse_keras_3(json: &Map<String, Value>, is_operation: bool) -> Result<Call> {
+    pub(super) fn parse_keras_3(json: &Map<String, Value>, is_operation: bool) -> Result<Call> {
         let mut call = Call { is_keras_3: true, ..Call::default() };
         call.positional = array("args", member(json, "args")?)?.to_vec();
         if let Some(keywords) = json.get("kwargs") {

@@ -167,8 +167,8 @@ fn lower_call(
     lowering: &mut Lowering,
 ) -> Result<Vec<Value>> {
     lowering.count_call()?;
-    if layer.is_operation {
-        return lower_operation(layer, call, find, archive, lowering);
+    if let Some(operation) = &layer.operation {
+        return lower_operation(operation, layer, call, find, archive, lowering);
     }
     let mut inputs: Vec<Value> = call.arguments.iter().map(&find).collect::<Result<_>>()?;
     if inputs.is_empty() {
@@ -207,8 +207,9 @@ fn lower_call(
     }
 }
 
-/// A bare operation of Keras 3.
+/// A bare operation.
 fn lower_operation(
+    operation: &str,
     layer: &Layer,
     call: &Call,
     find: impl Fn(&TensorRef) -> Result<Value>,
@@ -219,7 +220,7 @@ fn lower_operation(
     let config = Config::new(&layer.config);
     let (name, identity) = (&layer.name, identity(layer));
     let mut call = LayerCall { lowering, config: &config, name, identity, archive };
-    let outputs = operations::lower(&layer.class, &mut call, arguments)?;
+    let outputs = operations::lower(operation, &mut call, arguments)?;
     config.finish()?;
     Ok(outputs.into_iter().map(Value::unmasked).collect())
 }

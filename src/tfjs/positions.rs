@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Gives every layer of one model its position.
 pub(super) fn assign(layers: &mut [Layer]) {
     let mut counts: HashMap<String, usize> = HashMap::new();
-    for layer in layers.iter_mut().filter(|layer| !layer.is_operation) {
+    for layer in layers.iter_mut().filter(|layer| layer.operation.is_none()) {
         let class = if layer.class == "Model" { "functional".into() } else { snake_case(&layer.class) };
         let count = counts.entry(class.clone()).or_default();
         layer.position = if *count == 0 { class } else { format!("{class}_{count}") };

@@ -5,7 +5,7 @@
 
 use super::calls::{Call, TensorRef, parse_calls, structure};
 use super::json::{array, member, object, string};
-use super::{layers, operations, positions};
+use super::{lambdas, layers, operations, positions};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
 
@@ -30,8 +30,8 @@ pub(super) struct Layer {
     pub(super) config: Map<String, Value>,
     /// What it is called in a `.keras` archive: its class and its number among the layers of that class.
     pub(super) position: String,
-    /// Whether it is a bare operation of Keras 3 (`x + y`, `keras.ops.…`) and no layer.
-    pub(super) is_operation: bool,
+    /// What it is if it is a bare operation (`x + y`, `keras.ops.…`) and no layer.
+    pub(super) operation: Option<String>,
     /// The model this layer is, if it is one.
     pub(super) network: Option<Network>,
     /// Empty for an InputLayer.
@@ -131,12 +131,24 @@ impl Layer {
         let place = || format!("layer `{name}` ({class})");
         // A nested model's config is its layers, which are parsed already.
         let config = if network.is_some() { Map::new() } else { config.as_object().cloned().unwrap_or_default() };
-        let is_operation = network.is_none() && is_operation(layer, class, &config);
-        let calls = match layer.get("inbound_nodes") {
-            None => Vec::new(),
-            Some(calls) => parse_calls(calls, is_operation).at(place)?,
+        let calls = layer.get("inbound_nodes");
+        let mut parsed = Layer {
+            class: class.into(),
+            operation: (network.is_none() && is_operation(layer, class, &config)).then(|| class.to_string()),
+            name: name.clone(),
+            config,
+            position: String::new(),
+            network,
+            calls: Vec::new(),
         };
-        Ok(Layer { name, class: class.into(), config, position: String::new(), is_operation, network, calls })
+        if let (Some(calls), true) = (calls, lambdas::is_lambda(class)) {
+            let lambda = lambdas::parse(&parsed.config, calls).at(place)?;
+            parsed.operation = Some(lambda.operation.into());
+            (parsed.config, parsed.calls) = (lambda.config, lambda.calls);
+        } else if let Some(calls) = calls {
+            parsed.calls = parse_calls(calls, parsed.operation.is_some()).at(place)?;
+        }
+        Ok(parsed)
     }
 
     /// The InputLayer that a Sequential model starting with this layer does without.
@@ -153,7 +165,7 @@ impl Layer {
             class: "InputLayer".into(),
             config,
             position: String::new(),
-            is_operation: false,
+            operation: None,
             network: None,
             calls: Vec::new(),
         }

@@ -1,6 +1,7 @@
-"""Cases of bare operations, `x + y` and `keras.ops.…`, which Keras 3 writes among the layers; generate_cases.py runs them.
+"""Cases of bare operations, `x + y` and `keras.ops.…`, which Keras 3 writes among the layers, and of the TensorFlow functions
+that Keras 2 writes there; generate_cases.py runs them.
 
-K and L are the Keras that is asked and its layers; generate_cases.py sets them. Keras 2 writes none of these files.
+K and L are the Keras that is asked and its layers; generate_cases.py sets them.
 """
 from golden import *
 
@@ -13,6 +14,11 @@ ONLY_KERAS3 = KERAS3
 def file(f):
     CLASSES[f.__name__] = f
     KERAS3.append(f.__name__)
+    return f
+
+
+def keras2(f):
+    CLASSES[f.__name__] = f
     return f
 
 
@@ -161,3 +167,66 @@ def OperationsLogic(c):
     c.add("masked_sum", lambda x, i: K.ops.sum(x * K.ops.expand_dims(floats(i != 0), -1), axis=1),
           {"x": c.floats("steps", 3, 4, 2), "i": ids})
     c.add("cast_bool", lambda x: floats(K.ops.cast(x, "bool")), {"x": np.where(x > 0, x, np.float32(0))})
+
+
+@keras2
+def TensorFlowFunctions(c):
+    x, y = c.floats("x", 3, 4, 3), c.floats("y", 3, 4, 3)
+    two = {"x": x, "y": y}
+    i = np.array([[3, 1, 0, 2], [5, 0, 0, 1], [0, 4, 2, 0]], np.int32)
+    far = {"x": x, "y": np.where(np.abs(y) < 0.3, np.float32(0.5), y)}
+    floats = lambda v: tf.cast(v, tf.float32)
+    for name, f in {
+        "add": lambda x, y: x + y, "subtract": lambda x, y: x - y, "multiply": lambda x, y: tf.multiply(x, y),
+        "maximum": tf.maximum, "minimum": lambda x, y: tf.minimum(x, y),
+        "matmul_b": lambda x, y: tf.matmul(x, y, transpose_b=True),
+        "matmul_a": lambda x, y: tf.matmul(x, y, transpose_a=True),
+        "matmul_transposed": lambda x, y: x @ tf.transpose(y, [0, 2, 1]), "where": lambda x, y: tf.where(x > 0, x, y),
+        "logic": lambda x, y: floats(((x > 0) & (y > 0)) | tf.logical_not(x > y)),
+        "compare": lambda x, y: floats(x >= y) - floats(x < 0.5) + floats(y <= x) * floats(tf.equal(x, y)),
+        "stretched": lambda x, y: tf.reduce_sum(x, axis=1, keepdims=True) * y,
+    }.items():
+        c.add(name, f, two)
+    c.add("divide", lambda x, y: x / y, far)
+    c.add("reciprocal", lambda y: tf.math.reciprocal(y) + 1.0 / y, {"y": far["y"]})
+    for name, f in {
+        "numbers": lambda x: 2.0 * x - 1 + (1 - x) * 3, "negative": lambda x: -x, "abs": abs, "power": lambda x: x**2,
+        "sum": lambda x: tf.reduce_sum(x, axis=1), "mean_keepdims": lambda x: tf.reduce_mean(x, 2, keepdims=True),
+        "max_axes": lambda x: tf.reduce_max(x, axis=[1, 2]), "min": lambda x: tf.reduce_min(x, axis=-1),
+        "variance": lambda x: tf.math.reduce_variance(x, axis=1), "backend_sum": lambda x: K.backend.sum(x, axis=1),
+        "clip": lambda x: tf.clip_by_value(x, -0.5, 1.0),
+        "normalize": lambda x: tf.math.l2_normalize(x, axis=-1), "square": tf.square, "exp": lambda x: tf.exp(x),
+        "sigmoid": lambda x: tf.sigmoid(x), "tanh": lambda x: tf.nn.tanh(x), "relu": lambda x: tf.nn.relu(x),
+        "gelu": lambda x: tf.nn.gelu(x), "gelu_approximate": lambda x: tf.nn.gelu(x, approximate=True),
+        "leaky_relu": lambda x: tf.nn.leaky_relu(x), "leaky_relu_alpha": lambda x: tf.nn.leaky_relu(x, alpha=0.05),
+        "silu": lambda x: tf.nn.silu(x), "softplus": lambda x: tf.math.softplus(x),
+        "softmax": lambda x: tf.nn.softmax(x), "softmax_axis_1": lambda x: tf.nn.softmax(x, axis=1),
+        "like": lambda x: tf.ones_like(x) - tf.zeros_like(x), "identity": lambda x: tf.identity(tf.stop_gradient(x)),
+        "any_all": lambda x: floats(tf.reduce_any(x > 1, axis=1)) - floats(tf.reduce_all(x > -1, axis=1)),
+        "machine": lambda x: 0.5 * tf.reduce_sum(tf.square(tf.reduce_sum(x, 1)) - tf.reduce_sum(tf.square(x), 1), 1,
+                                                 keepdims=True),
+    }.items():
+        c.add(name, f, {"x": x})
+    c.add("roots", lambda x: tf.math.sqrt(x) + tf.math.rsqrt(x), {"x": np.abs(far["y"])})
+    c.add("logarithms", lambda x: tf.math.log(x) + tf.math.log1p(x), {"x": np.abs(far["y"])})
+    c.add("masked_mean", lambda x, i: tf.reduce_sum(x * tf.expand_dims(floats(tf.not_equal(i, 0)), -1), axis=1)
+          / tf.maximum(tf.reduce_sum(floats(i > 0), axis=1, keepdims=True), 1.0), {"x": x, "i": i})
+    c.add("embedding_loses_mask", lambda i: L.GlobalAveragePooling1D(name="y")(
+        L.Embedding(6, 2, mask_zero=True, name="e")(i) * 2.0), {"i": i})
+
+
+@keras2
+def TensorFlowShapes(c):
+    x, y = c.floats("x", 3, 4, 3), c.floats("y", 3, 4, 3)
+    c.add("concat", lambda x, y: tf.concat([x, y], -1), {"x": x, "y": y})
+    c.add("concat_axis_1", lambda x, y: tf.concat([x, y, x], axis=1), {"x": x, "y": y})
+    c.add("stack", lambda x, y: tf.stack([x, y], axis=1), {"x": x, "y": y})
+    for name, f in {
+        "expand_squeeze": lambda x: tf.squeeze(tf.expand_dims(x, 1), axis=[1]), "first": lambda x: x[:, 0],
+        "last_features": lambda x: x[:, :, 1:], "new_axis": lambda x: x[:, None], "ellipsis": lambda x: x[..., 0],
+        "item": lambda x: x[:, 1, 2], "reversed": lambda x: x[:, ::-1], "reshape": lambda x: tf.reshape(x, [-1, 12]),
+        "reshape_rank_3": lambda x: tf.reshape(x, (-1, 2, 6)), "transpose": lambda x: tf.transpose(x, [0, 2, 1]),
+        "split": lambda x: tf.split(x, 3, axis=-1)[1], "split_sizes": lambda x: tf.split(x, [1, 3], axis=1)[1],
+        "unstack": lambda x: tf.unstack(x, axis=1)[2],
+    }.items():
+        c.add(name, f, {"x": x})

@@ -1,6 +1,6 @@
 //! What Keras 3 and `.keras` archives write that TF.js does not read, and what is wrong with some of it.
 
-use crate::artifact::{Artifact, dense_model, functional};
+use crate::artifact::{Artifact, dense_model, functional, input_layer};
 use serde_json::{Value, json};
 use tfjs_wgpu::{LoadOptions, Model, Semantics};
 
@@ -26,6 +26,13 @@ fn operation(class: &str, config: Value, args: Value) -> Value {
     let mut config = config;
     config["name"] = json!("y");
     json!({"class_name": class, "name": "y", "inbound_nodes": [{"args": args, "kwargs": {}}], "config": config})
+}
+
+/// A TensorFlow function among the layers of Keras 2.
+fn lambda(function: &str, calls: Value) -> Artifact {
+    let config = json!({"name": "y", "trainable": true, "dtype": "float32", "function": function});
+    let y = json!({"class_name": "TFOpLambda", "name": "y", "inbound_nodes": calls, "config": config});
+    functional(vec![input_layer("x", &[2]), y], &["x"], &["y"], &[])
 }
 
 /// A model of one layer, called `y`, on `x`.
@@ -137,6 +144,18 @@ const DAMAGES: &[Damage] = &[
         let mut artifact = model(layer("Softmax", json!([tensor("x")])));
         artifact.layer(1)["inbound_nodes"][0]["kwargs"] = json!({"mask": tensor("y")});
         artifact
+    }),
+    ("a TensorFlow function that is not supported", || lambda("einsum", json!([["x", 0, 0, {}]]))),
+    ("a TensorFlow function of too little", || lambda("math.add", json!([["x", 0, 0, {}]]))),
+    ("a TensorFlow function with an option that is not supported", || {
+        lambda("math.reduce_sum", json!([["x", 0, 0, {"axis": 1, "reverse": true}]]))
+    }),
+    ("a TensorFlow function of changing options", || {
+        lambda("math.reduce_sum", json!([["x", 0, 0, {"axis": 1}], ["x", 0, 0, {"axis": -1}]]))
+    }),
+    ("a TensorFlow function of nothing", || lambda("math.exp", json!([{}]))),
+    ("parts of sizes beyond reason", || {
+        lambda("split", json!([["x", 0, 0, {"axis": 1, "num_or_size_splits": [u64::MAX, 2, 1]}]]))
     }),
     ("a weight of an archive at another position", || {
         let mut artifact = dense_model();

@@ -126,7 +126,8 @@ fn power(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
     Ok(vec![id])
 }
 
-/// The last dimension of the left with the one before the last of the right, sample by sample.
+/// The last dimension of the left with the one before the last of the right, sample by sample. TensorFlow may transpose
+/// either.
 fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
     let [left, right] = [given.tensor(0)?, given.tensor(1)?];
     let [left, right] = [call.float_operand(left)?, call.float_operand(right)?];
@@ -134,7 +135,9 @@ fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> 
         let (left, right) = (call.shape(left), call.shape(right));
         return Err(Error::unsupported(format!("multiplies {left} by {right}; only rank 3 by rank 3 is supported")));
     }
-    Ok(vec![call.op(BatchDot { axes: [2, 1] }, &[left, right])?])
+    let left_axis = if call.config.boolean_or("transpose_a", false)? { 1 } else { 2 };
+    let right_axis = if call.config.boolean_or("transpose_b", false)? { 2 } else { 1 };
+    Ok(vec![call.op(BatchDot { axes: [left_axis, right_axis] }, &[left, right])?])
 }
 
 fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {

@@ -1,4 +1,5 @@
-//! Bare operations among the layers of Keras 3: what `x + y`, `x[:, 0]` and `keras.ops.…` in a model become.
+//! Bare operations among the layers: what `x + y`, `x[:, 0]` and `keras.ops.…` in a model of Keras 3 become, and what TensorFlow
+//! functions in one of Keras 2 are read as (`lambdas`).
 //!
 //! They have a class, arguments that may be tensors, numbers or lists, and no weights; masks end at them. Some are called like
 //! a layer: `Add` of two tensors is not the layer `Add`. [`arguments`] reads what they are given, the other files hold one
