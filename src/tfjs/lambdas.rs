@@ -76,9 +76,7 @@ const FUNCTIONS: &[Function] = &[
     function("math.reduce_all", "All", &[]).with(REDUCED),
     function("math.reduce_variance", "Var", &[]).with(REDUCED),
     function("math.equal", "Equal", &["y"]),
-    function("__operators__.eq", "Equal", &["other"]),
     function("math.not_equal", "NotEqual", &["y"]),
-    function("__operators__.ne", "NotEqual", &["other"]),
     function("math.greater", "Greater", &["y"]),
     function("math.greater_equal", "GreaterEqual", &["y"]),
     function("math.less", "Less", &["y"]),
@@ -101,6 +99,7 @@ const FUNCTIONS: &[Function] = &[
     function("stack", "Stack", &[]).with(AXIS),
     function("split", "Split", &[]).with(&[("num_or_size_splits", "indices_or_sections"), ("axis", "axis")]),
     function("unstack", "Unstack", &[]).with(&[("axis", "axis"), ("num", "num")]),
+    function("tile", "Tile", &[]).with(&[("multiples", "repeats")]),
     function("reverse", "Flip", &[]).with(AXIS),
     function("repeat", "Repeat", &[]).with(&[("repeats", "repeats"), ("axis", "axis")]),
 ];

@@ -207,6 +207,12 @@ impl LayerCall<'_, '_> {
         self.filled(&format!("number_{number}"), &[1], number)
     }
 
+    /// Numbers that the file gives among the arguments of a call, as a constant.
+    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<NodeId> {
+        let name = format!("{}/numbers", self.name);
+        self.lowering.builder.constant(&name, Arc::new(Tensor::f32(shape, values)?))
+    }
+
     /// `x` as float32.
     pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
         self.cast(x, DType::F32)

@@ -60,6 +60,14 @@ def OperationsArithmetic(c):
     c.add("reciprocal", lambda b: K.ops.reciprocal(b), {"b": far["b"]})
     c.add("matmul", lambda a, b: K.ops.matmul(a, b), {"a": steps, "b": c.floats("right", 3, 4, 5)})
     c.add("matmul_operator", lambda a, b: a @ b, {"a": steps, "b": c.floats("right", 3, 4, 5)})
+    c.add("matmul_numbers", lambda a: K.ops.matmul(a, np.float32([[1, 2], [0, -1], [0.5, 3], [2, 2]])), {"a": steps})
+    c.add("numbers", lambda a: (a - np.float32([1, 2, 3, 4])) / K.ops.convert_to_tensor([[2.0, 4.0, 8.0, 16.0]]),
+          {"a": a})
+    for name, subscripts, left, right in (("last", "bik,bjk->bij", (2, 4), (5, 4)),
+                                          ("first", "bki,bkj->bij", (4, 2), (4, 3)),
+                                          ("vector", "bi,bji->bj", (4,), (5, 4))):
+        c.add("einsum_" + name, lambda a, b: K.ops.einsum(subscripts, a, b),
+              {"a": c.floats(name + "0", 3, *left), "b": c.floats(name + "1", 3, *right)})
     c.add("machine", lambda a: 0.5 * K.ops.sum(
         K.ops.square(K.ops.sum(a, axis=1)) - K.ops.sum(K.ops.square(a), axis=1), axis=1, keepdims=True),
         {"a": c.floats("fields", 3, 5, 4)})
@@ -113,6 +121,9 @@ def OperationsReductions(c):
         c.add(f"{name}_batch_1", lambda x: op(x, axis=2), {"x": x[:1]})
     c.add("amax", lambda x: K.ops.amax(x, axis=1), {"x": x})
     c.add("var", lambda x: K.ops.var(x, axis=1), {"x": x})
+    c.add("std", lambda x: K.ops.std(x, axis=(1, 2), keepdims=True), {"x": x})
+    c.add("norm", lambda x: K.ops.norm(x, axis=-1), {"x": x})
+    c.add("norm_2", lambda x: K.ops.norm(x, ord=2, axis=1, keepdims=True), {"x": x})
 
 
 @file
@@ -144,6 +155,8 @@ def OperationsShapes(c):
     c.add("split_at", lambda x: K.ops.split(x, [1, 3], axis=1)[2], {"x": x})
     c.add("unstack", lambda x: K.ops.subtract(*K.ops.unstack(x, axis=1)[1:3]), {"x": x})
     c.add("flip", lambda x: K.ops.flip(x, axis=1), {"x": x})
+    c.add("tile", lambda x: K.ops.tile(x, (1, 2, 3)), {"x": x})
+    c.add("take", lambda x: K.ops.take(x, [3, 0, -2], axis=1), {"x": x})
     c.add("repeat", lambda x: K.ops.repeat(K.ops.expand_dims(x, 1), 3, axis=1), {"x": x[:, 0]})
 
 
@@ -226,6 +239,7 @@ def TensorFlowShapes(c):
         "last_features": lambda x: x[:, :, 1:], "new_axis": lambda x: x[:, None], "ellipsis": lambda x: x[..., 0],
         "item": lambda x: x[:, 1, 2], "reversed": lambda x: x[:, ::-1], "reshape": lambda x: tf.reshape(x, [-1, 12]),
         "reshape_rank_3": lambda x: tf.reshape(x, (-1, 2, 6)), "transpose": lambda x: tf.transpose(x, [0, 2, 1]),
+        "tile": lambda x: tf.tile(x, [1, 2, 1]), "numbers": lambda x: x * tf.constant([1.0, 2.0, 3.0]),
         "split": lambda x: tf.split(x, 3, axis=-1)[1], "split_sizes": lambda x: tf.split(x, [1, 3], axis=1)[1],
         "unstack": lambda x: tf.unstack(x, axis=1)[2],
     }.items():

@@ -34,14 +34,67 @@ impl<'m> Argument<'m> {
         })
     }
 
-    /// The argument as a tensor; a number becomes a constant.
+    /// The argument as a tensor; numbers become a constant.
     pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>) -> Result<NodeId> {
+        let mut array = Numbers::default();
         match self {
+            Argument::Plain(value) if array.read_object(value).is_some() => call.numbers(&array.shape, array.values),
+            Argument::List(_) if array.read_list(self, 0).is_some() => call.numbers(&array.shape, array.values),
             Argument::Tensor(id) => Ok(*id),
             Argument::Plain(Value::Bool(value)) => call.number(f32::from(u8::from(*value))),
             Argument::Plain(value) if value.is_number() => call.number(json::number("args", value)? as f32),
             other => Err(unexpected("a tensor or a number", other)),
         }
+    }
+}
+
+/// The numbers of nested lists, and their shape.
+#[derive(Debug, Default)]
+struct Numbers {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl Numbers {
+    /// From an array as Keras 3 writes it; none if it is something else.
+    fn read_object(&mut self, json: &Value) -> Option<()> {
+        let is_array = matches!(json.get("class_name")?.as_str()?, "__numpy__" | "__tensor__");
+        is_array.then_some(())?;
+        self.read_json(json.get("config")?.get("value")?, 0)
+    }
+
+    fn read_json(&mut self, json: &Value, depth: usize) -> Option<()> {
+        match json {
+            Value::Array(items) => {
+                self.expect_size(depth, items.len())?;
+                items.iter().try_for_each(|item| self.read_json(item, depth + 1))
+            }
+            number => self.push(number, depth),
+        }
+    }
+
+    fn read_list(&mut self, argument: &Argument<'_>, depth: usize) -> Option<()> {
+        match argument {
+            Argument::List(items) => {
+                self.expect_size(depth, items.len())?;
+                items.iter().try_for_each(|item| self.read_list(item, depth + 1))
+            }
+            Argument::Plain(number) => self.push(number, depth),
+            Argument::Tensor(_) => None,
+        }
+    }
+
+    /// Lists of one depth have one length.
+    fn expect_size(&mut self, depth: usize, size: usize) -> Option<()> {
+        if depth == self.shape.len() && self.values.is_empty() {
+            self.shape.push(size);
+        }
+        (self.shape.get(depth) == Some(&size)).then_some(())
+    }
+
+    fn push(&mut self, number: &Value, depth: usize) -> Option<()> {
+        self.values.push(number.as_f64()? as f32);
+        (depth == self.shape.len()).then_some(())
     }
 }
 
@@ -112,6 +165,16 @@ impl<'m> Arguments<'m> {
             other => Err(unexpected("a tensor", other)),
         });
         tensors.collect()
+    }
+
+    /// The whole numbers of the list at `index`.
+    pub(super) fn integers(&self, index: usize) -> Result<Vec<i64>> {
+        let Argument::List(items) = self.get(index)? else { return Err(unexpected("a list", self.get(index)?)) };
+        let integers = items.iter().map(|item| match item {
+            Argument::Plain(value) => json::integer("args", value),
+            other => Err(unexpected("a number", other)),
+        });
+        integers.collect()
     }
 
     /// The argument at `index` as a number, if it is one.

@@ -3,7 +3,7 @@
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::{BatchDot, BinaryFunction, Function, L2Normalize, Softmax};
+use crate::ops::{BatchDot, BinaryFunction, Dense, Function, L2Normalize, Softmax};
 use crate::tfjs::activations;
 use crate::tfjs::lowering::LayerCall;
 use BinaryFunction::{Add, Divide, Maximum, Minimum, Multiply, Subtract};
@@ -20,6 +20,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("Minimum", &["x1", "x2"], |call, given| two(call, given, Minimum)),
     Operation::new("Power", &["x1", "x2"], power),
     Operation::new("Matmul", &["x1", "x2"], matmul),
+    Operation::new("Einsum", &["x1", "x2"], einsum),
     Operation::new("Clip", &["x"], clip),
     Operation::new("Negative", &["x"], |call, given| one(call, given, negative)),
     Operation::new("Absolute", &["x"], |call, given| one(call, given, absolute)),
@@ -127,16 +128,54 @@ fn power(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
 }
 
 /// The last dimension of the left with the one before the last of the right, sample by sample. TensorFlow may transpose
-/// either.
+/// either. What is the same for all samples is the kernel of a dense layer.
 fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
-    let [left, right] = [given.tensor(0)?, given.tensor(1)?];
-    let [left, right] = [call.float_operand(left)?, call.float_operand(right)?];
+    let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
+    let transposed = [call.config.boolean_or("transpose_a", false)?, call.config.boolean_or("transpose_b", false)?];
+    let is_kernel = call.rank(right) == 2 && !call.shape(right).is_batched() && call.shape(left).is_batched();
+    if is_kernel && call.rank(left) > 1 && transposed == [false, false] {
+        let units = call.shape(right).resolve(1)[1];
+        let bias = call.filled("no_bias", &[units], 0.0)?;
+        return Ok(vec![call.op(Dense::default(), &[left, right, bias])?]);
+    }
     if call.rank(left) != 3 || call.rank(right) != 3 {
         let (left, right) = (call.shape(left), call.shape(right));
-        return Err(Error::unsupported(format!("multiplies {left} by {right}; only rank 3 by rank 3 is supported")));
+        return Err(Error::unsupported(format!("multiplies {left} by {right}, which is not supported"))
+            .hint("supported are rank 3 by rank 3, and any rank by numbers of rank 2"));
     }
-    let left_axis = if call.config.boolean_or("transpose_a", false)? { 1 } else { 2 };
-    let right_axis = if call.config.boolean_or("transpose_b", false)? { 2 } else { 1 };
+    let axes = [if transposed[0] { 1 } else { 2 }, if transposed[1] { 2 } else { 1 }];
+    Ok(vec![call.op(BatchDot { axes }, &[left, right])?])
+}
+
+/// Products of two tensors summed over one dimension that the answer does not have: `bik,bjk->bij`.
+fn einsum(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+    let subscripts = call.config.string("subscripts")?.unwrap_or_default();
+    let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
+    let not_supported = || {
+        Error::unsupported(format!("sums of the kind `{subscripts}` are not supported")).hint(
+            "supported are two tensors that share the batch and the one dimension that is summed, as in bik,bjk->bij",
+        )
+    };
+    let letters: String = subscripts.split_whitespace().collect();
+    let (operands, answer) = letters.split_once("->").ok_or_else(not_supported)?;
+    let (x, y) = operands.split_once(',').ok_or_else(not_supported)?;
+    let shared: Vec<char> = x.chars().skip(1).filter(|letter| y.contains(*letter)).collect();
+    let (&[summed], Some(batch)) = (shared.as_slice(), x.chars().next()) else { return Err(not_supported()) };
+    let axis = |letters: &str| letters.chars().position(|letter| letter == summed);
+    let rest = |letters: &str| -> String { letters.chars().skip(1).filter(|letter| *letter != summed).collect() };
+    let (Some(left_axis), Some(right_axis)) = (axis(x), axis(y)) else { return Err(not_supported()) };
+    let fits = answer == format!("{batch}{}{}", rest(x), rest(y))
+        && y.starts_with(batch)
+        && [(x, left), (y, right)].iter().all(|(letters, id)| letters.chars().count() == call.rank(*id))
+        && answer
+            .chars()
+            .enumerate()
+            .all(|(index, letter)| answer.chars().skip(index + 1).all(|other| other != letter))
+        && answer.chars().count() > 1
+        && !answer.contains(summed);
+    if !fits {
+        return Err(not_supported());
+    }
     Ok(vec![call.op(BatchDot { axes: [left_axis, right_axis] }, &[left, right])?])
 }
 

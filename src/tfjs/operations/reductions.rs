@@ -3,7 +3,7 @@
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::{BinaryFunction, Reduce, Reduction};
+use crate::ops::{BinaryFunction, Function, Reduce, Reduction};
 use crate::tfjs::lowering::LayerCall;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -15,7 +15,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("Amin", &["x"], minimum),
     Operation::new("Any", &["x"], any),
     Operation::new("All", &["x"], all),
-    Operation::new("Var", &["x"], variance),
+    Operation::new("Var", &["x"], |call, given| Ok(vec![variance(call, given)?])),
+    Operation::new("Std", &["x"], |call, given| {
+        let variance = variance(call, given)?;
+        Ok(vec![call.apply(Function::SquareRoot, variance)?])
+    }),
+    Operation::new("Norm", &["x"], norm),
 ];
 
 /// The dimensions that the option `axis` names, in ascending order.
@@ -77,7 +82,7 @@ fn all(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId
 }
 
 /// The mean of the squared distances from the mean.
-fn variance(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn variance(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<NodeId> {
     let x = given.float(call, 0)?;
     let mut mean = x;
     let axes = axes(call, x)?;
@@ -89,5 +94,19 @@ fn variance(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<N
     }
     let distance = call.binary(BinaryFunction::Subtract, x, mean)?;
     let square = call.binary(BinaryFunction::Multiply, distance, distance)?;
-    Ok(vec![reduce(call, square, Reduction::Mean)?])
+    reduce(call, square, Reduction::Mean)
+}
+
+/// The Euclidean length.
+fn norm(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+    let x = given.float(call, 0)?;
+    match call.config.get("ord") {
+        None => {}
+        Some(order) if order == "euclidean" => {}
+        Some(order) if order.as_f64() == Some(2.0) && axes(call, x)?.len() == 1 => {}
+        Some(order) => return Err(Error::unsupported(format!("the norm `{order}` is not supported"))),
+    }
+    let square = call.binary(BinaryFunction::Multiply, x, x)?;
+    let sum = reduce(call, square, Reduction::Sum)?;
+    Ok(vec![call.apply(Function::SquareRoot, sum)?])
 }

@@ -23,6 +23,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("Unstack", &["x"], unstack),
     Operation::new("Flip", &["x"], flip),
     Operation::new("Repeat", &["x"], repeat),
+    Operation::new("Tile", &["x"], tile),
+    Operation::new("Take", &["x", "indices"], take),
 ];
 
 /// Parts that one tensor is taken apart into, or made of, at most.
@@ -69,7 +71,8 @@ fn without(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize) -> Result<NodeI
 fn reshape(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
     let x = given.tensor(0)?;
     let shape = call.config.array("newshape")?;
-    let shape: Vec<i64> = shape.iter().map(|dim| json::integer("newshape", dim)).collect::<Result<_>>()?;
+    let dim = |dim: &Value| if dim.is_null() { Ok(-1) } else { json::integer("newshape", dim) };
+    let shape: Vec<i64> = shape.iter().map(dim).collect::<Result<_>>()?;
     let sample = match shape.split_first() {
         Some((&-1, target)) => resolve_shape(target, call.shape(x).sample_len()),
         _ => None,
@@ -204,6 +207,40 @@ fn repeat(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Nod
             .cause("only a dimension of 1 can be repeated"));
     }
     Ok(vec![call.op(Concatenate { axis }, &vec![x; count])?])
+}
+
+/// All of a dimension several times over.
+fn tile(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+    let mut x = given.tensor(0)?;
+    let repeats = call.config.integers("repeats")?.unwrap_or_default();
+    if repeats.len() != call.rank(x) || repeats.first() != Some(&1) {
+        return Err(Error::unsupported(format!("tiles {} by {repeats:?}, which is not supported", call.shape(x))));
+    }
+    for (axis, &count) in repeats.iter().enumerate().filter(|(_, count)| **count != 1) {
+        let count = usize::try_from(count).ok().filter(|count| (1..=MAX_PARTS).contains(count));
+        let count = count.ok_or_else(|| Error::limit(format!("tiles {} by {repeats:?}", call.shape(x))))?;
+        x = call.op(Concatenate { axis }, &vec![x; count])?;
+    }
+    Ok(vec![x])
+}
+
+/// Given positions of a dimension.
+fn take(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+    let x = given.tensor(0)?;
+    let axis = one_axis(call, x, "axis")?;
+    let size = size(call, x, axis);
+    let positions = given.integers(1)?;
+    if positions.is_empty() || positions.len() > MAX_PARTS {
+        return Err(Error::limit(format!("takes {} positions", positions.len())));
+    }
+    let mut parts = Vec::with_capacity(positions.len());
+    for position in positions {
+        let start = if position < 0 { position + size as i64 } else { position };
+        let start = usize::try_from(start).ok().filter(|start| *start < size);
+        let start = start.ok_or_else(|| Error::format(format!("{} has no item {position}", call.shape(x))))?;
+        parts.push(call.op(Slice { axis, start, step: 1, count: 1 }, &[x])?);
+    }
+    Ok(vec![if parts.len() == 1 { parts[0] } else { call.op(Concatenate { axis }, &parts)? }])
 }
 
 /// `x[key]`: whole numbers, slices, an ellipsis and new dimensions, of which the first leaves the batch as it is.
