@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 /// Keyword arguments that layers also take by position, in the order in which they would be given.
 const ALSO_POSITIONAL: &[&str] = &["inputs", "sequences", "sequence", "query", "value", "key", "initial_state"];
 
+/// Keyword arguments that hold masks.
+const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mask"];
+
 /// One call of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Call {
@@ -23,6 +26,8 @@ pub(super) struct Call {
     /// The tensors in `keywords`.
     pub(super) keyword_tensors: Vec<TensorRef>,
     pub(super) is_keras_3: bool,
+    /// How many of its arguments are tensors or hold some, besides masks.
+    pub(super) tensor_arguments: usize,
 }
 
 /// A tensor as the file names it: which output of which call of which layer.
@@ -66,20 +71,28 @@ impl Call {
         if let Some(keywords) = json.get("kwargs") {
             call.keywords = object("kwargs", keywords)?.clone();
         }
-        for value in &call.positional {
-            collect_tensors(value, &mut call.arguments)?;
-        }
+        let mut also_positional = Vec::new();
         if !is_operation {
-            for &keyword in ALSO_POSITIONAL {
-                if let Some(value) = call.keywords.remove(keyword) {
-                    collect_tensors(&value, &mut call.arguments)?;
-                }
-            }
+            also_positional.extend(ALSO_POSITIONAL.iter().filter_map(|keyword| call.keywords.remove(*keyword)));
         }
-        for value in call.keywords.values() {
+        for value in call.positional.iter().chain(&also_positional) {
+            let before = call.arguments.len();
+            collect_tensors(value, &mut call.arguments)?;
+            call.tensor_arguments += usize::from(call.arguments.len() > before);
+        }
+        for (key, value) in &call.keywords {
+            let before = call.keyword_tensors.len();
             collect_tensors(value, &mut call.keyword_tensors)?;
+            let is_mask = MASKS.contains(&key.as_str());
+            call.tensor_arguments += usize::from(call.keyword_tensors.len() > before && !is_mask);
         }
         Ok(call)
+    }
+
+    /// Whether masks reach the layer only where the call names them: Keras 3 passes that of the input on to a layer that has
+    /// no other arguments, so not to a recurrent layer that is given its initial state.
+    pub(super) fn names_all_masks(&self) -> bool {
+        self.is_keras_3 && self.tensor_arguments > 1
     }
 
     /// The tensors given as masks, and which argument each is for; an error for any other keyword argument that asks for

@@ -174,6 +174,9 @@ fn lower_call(
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
+    if call.names_all_masks() {
+        inputs.iter_mut().for_each(|input| input.masks = Masks::NONE);
+    }
     for (index, mask) in call.masks()? {
         let mask = find(&mask)?.id;
         let Some(input) = inputs.get_mut(index) else {

@@ -5,14 +5,28 @@
 use super::topology::Layer;
 use std::collections::HashMap;
 
+/// Counts the objects of each class.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    counts: HashMap<String, usize>,
+}
+
+impl Positions {
+    /// The position of the next object of this class.
+    pub(super) fn next(&mut self, class: &str) -> String {
+        let class = if class == "Model" { "functional".into() } else { snake_case(class) };
+        let count = self.counts.entry(class.clone()).or_default();
+        let position = if *count == 0 { class } else { format!("{class}_{count}") };
+        *count += 1;
+        position
+    }
+}
+
 /// Gives every layer of one model its position.
 pub(super) fn assign(layers: &mut [Layer]) {
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut positions = Positions::default();
     for layer in layers.iter_mut().filter(|layer| layer.operation.is_none()) {
-        let class = if layer.class == "Model" { "functional".into() } else { snake_case(&layer.class) };
-        let count = counts.entry(class.clone()).or_default();
-        layer.position = if *count == 0 { class } else { format!("{class}_{count}") };
-        *count += 1;
+        layer.position = positions.next(&layer.class);
     }
 }
 
