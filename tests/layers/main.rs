@@ -4,6 +4,7 @@
 //! answers.
 
 mod cases;
+mod changed;
 
 use cases::{Case, all};
 use tfjs_wgpu::passes::Pipeline;
