@@ -8,7 +8,7 @@ use crate::error::{Error, Place, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
 use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Op, Order, Recurrent, RecurrentOutput, Slice};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{DType, Dim, Tensor};
 use crate::tfjs::activations;
 use crate::tfjs::config::Config;
 use crate::tfjs::json;
@@ -283,7 +283,7 @@ fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option
 
 fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let layer = Layer::read(class, call)?;
-    let (mask, masked) = masking(call, inputs, layer.zeros)?;
+    let (mask, masked) = masking(call, inputs, layer.backwards, layer.zeros)?;
     let initial = initial_states(call, inputs, layer.state_count())?;
     let order = if layer.backwards { Order::Backwards } else { Order::Forwards };
     let sequence = Sequence { x: inputs[0].id, mask, initial: &initial };
@@ -307,33 +307,48 @@ pub(super) fn initial_states(call: &LayerCall<'_, '_>, inputs: &[Value], count: 
 
 /// The mask of the steps, and what those put out that it hides.
 ///
-/// TF.js takes whatever mask the calls before this one left behind; where that does not fit, it fails, and Keras is
-/// followed. At a hidden step TF.js puts out the state. Keras repeats what the step before put out, which differs before
-/// all others if the initial states are not zeros, or puts zeros out if it is told to.
+/// TF.js takes whatever mask the calls before this one left behind, of a longer one the steps it comes to first; of a
+/// shorter one it fails, and Keras is followed. At a hidden step TF.js puts out the state. Keras repeats what the step before
+/// put out, which differs before all others if the initial states are not zeros, or puts zeros out if it is told to.
 pub(super) fn masking(
     call: &mut LayerCall<'_, '_>,
     inputs: &[Value],
+    backwards: bool,
     zeros: bool,
 ) -> Result<(Option<NodeId>, MaskedOutput)> {
-    let steps = call.shape(inputs[0].id).dims().get(..2).unwrap_or_default().to_vec();
+    let wanted = call.shape(inputs[0].id).dims().get(..2).unwrap_or_default().to_vec();
     let keras = inputs[0].masks.keras;
-    if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != steps) {
+    if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != wanted) {
         return Err(Error::format(format!("a mask of shape {} is not one of its steps", call.shape(mask))));
     }
-    let lingering = call.lowering.lingering_mask.flatten();
-    let misfits = lingering.is_some_and(|mask| call.shape(mask).dims() != steps);
-    let tfjs = if misfits { keras } else { lingering };
-    if misfits {
-        call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
-    } else if tfjs != keras {
-        call.differ("is masked differently in TF.js and in Keras");
+    let mut tfjs = call.lowering.lingering_mask.flatten();
+    if let Some(mask) = tfjs.filter(|mask| call.shape(*mask).dims() != wanted) {
+        tfjs = first_steps(call, mask, &wanted, backwards)?;
+        if tfjs.is_none() {
+            tfjs = keras;
+            call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
+        }
     }
-    let zero_or_previous = if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous };
-    if tfjs.is_some() && tfjs == keras && (zeros || inputs.len() > 1) {
+    if tfjs != keras {
+        call.differ("is masked differently in TF.js and in Keras");
+    } else if tfjs.is_some() && (zeros || inputs.len() > 1) {
         call.differ("puts out the state in TF.js where a step is masked, and zeros or the output before in Keras");
     }
+    let zero_or_previous = if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous };
     Ok(match call.semantics() {
         Semantics::TfJs => (tfjs, MaskedOutput::State),
         Semantics::Keras => (keras, zero_or_previous),
     })
+}
+
+/// The steps of a longer mask that TF.js comes to first; none of one that is not longer.
+fn first_steps(call: &mut LayerCall<'_, '_>, mask: NodeId, wanted: &[Dim], backwards: bool) -> Result<Option<NodeId>> {
+    let (&[batch, Dim::Fixed(steps)], &[wanted_batch, Dim::Fixed(count)]) = (call.shape(mask).dims(), wanted) else {
+        return Ok(None);
+    };
+    if batch != wanted_batch || steps < count {
+        return Ok(None);
+    }
+    let start = if backwards { steps - count } else { 0 };
+    call.op(Slice { axis: 1, start, step: 1, count }, &[mask]).map(Some)
 }

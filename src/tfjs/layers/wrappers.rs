@@ -141,7 +141,8 @@ fn bidirectional(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
     if (sequences, states) != (backward.layer.sequences, backward.layer.states) {
         return Err(Error::format("its two layers do not return the same"));
     }
-    let (mask, masked) = masking(call, inputs, sequences)?;
+    let (mask, masked) = masking(call, inputs, backwards, sequences)?;
+    let (back_mask, _) = masking(call, inputs, !backwards, sequences)?;
     let half = forward.layer.state_count();
     let initial = initial_states(call, inputs, half + backward.layer.state_count())?;
     let (first, second) = initial.split_at(half.min(initial.len()));
@@ -151,7 +152,7 @@ fn bidirectional(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
     };
     let sequence = Sequence { x: inputs[0].id, mask, initial: first };
     let mut there = forward.run(call, sequence, there_order, masked)?;
-    let mut back = backward.run(call, Sequence { initial: second, ..sequence }, back_order, masked)?;
+    let mut back = backward.run(call, Sequence { mask: back_mask, initial: second, ..sequence }, back_order, masked)?;
     let states = [there.split_off(1), back.split_off(1)].concat();
     let (there, mut back) = (there[0], back[0]);
     if backwards && sequences {
