@@ -61,6 +61,7 @@ catalogue! {
     pair_dense::PairDense,
     pairwise_dot::PairwiseDot,
     permute::Permute,
+    recurrent::Recurrent,
     reduce::Reduce,
     repeat::Repeat,
     reshape::Reshape,
@@ -75,6 +76,7 @@ pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
+pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput};
 pub use reduce::Reduction;
 pub use tower::{MAX_LAYERS, TowerKernel};
 

@@ -212,11 +212,12 @@ impl LayerCall<'_, '_> {
 
     /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
     pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
-        let key = (self.identity, suffix.to_string());
+        let name = format!("{}/{suffix}", self.name);
+        let key = (self.identity, name.clone());
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }
-        let id = self.lowering.builder.constant(&format!("{}/{suffix}", self.name), value)?;
+        let id = self.lowering.builder.constant(&name, value)?;
         self.lowering.constants.insert(key, id);
         Ok(id)
     }

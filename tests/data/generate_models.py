@@ -9,6 +9,7 @@ from golden import *
 
 import shutil
 
+import models_recurrent
 from safetensors.numpy import save_file
 
 L = K.layers
@@ -567,6 +568,8 @@ def rank_int_dense(rng, batch):
         "float_ids": ids(rng, batch, 14, (3,)).astype(np.float32)}
 
 
+models_recurrent.register(model)
+
 # Other conversions of wide_deep: (converter flags, about)
 VARIANTS = {
     "wide_deep_u8": (["--quantize_uint8=*"], "all weights as uint8"),
@@ -589,7 +592,8 @@ KERAS3_NOTE = "TF.js 4.22 reads no Keras 3 models"
 ARCHIVES = ["wide_deep", "seq_first_layer_shape", "nested_shared"]
 ARCHIVE_NOTE = "converted from a .keras archive; TF.js 4.22 cannot bind its weight names"
 # Loaded and saved again by TensorFlow.js; record_tfjs.mjs writes model.json and the weights.
-SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io"]
+SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io", "gru4rec_reset_before",
+                 "bilstm_text"]
 
 
 # ---- conversion ----------------------------------------------------------------------------

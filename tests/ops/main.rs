@@ -22,6 +22,7 @@ mod not_equal;
 mod pair_dense;
 mod pairwise_dot;
 mod permute;
+mod recurrent;
 mod reduce;
 mod repeat;
 mod reshape;

@@ -10,6 +10,7 @@ mod merge;
 mod noise;
 mod normalization;
 mod pooling;
+mod recurrent;
 mod wrappers;
 
 use super::lowering::LayerCall;
@@ -45,6 +46,7 @@ const FAMILIES: &[&[Class]] = &[
     noise::CLASSES,
     normalization::CLASSES,
     pooling::CLASSES,
+    recurrent::CLASSES,
     wrappers::CLASSES,
 ];
 
