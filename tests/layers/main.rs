@@ -29,6 +29,7 @@ fn refused(case: &Case) -> Option<&'static str> {
         ("MaskMerge", "Concatenate_time_first" | "Concatenate_time_second" | "Concatenate_time_three") => {
             Some("joins masked and unmasked inputs along their steps")
         }
+        ("Resizing" | "UpSampling2D", "bicubic") => Some("that interpolation"),
         ("TimeDistributed", name) if STEPWISE.contains(&name) => Some("TimeDistributed of that layer"),
         ("MaskPropagation", name) if name.ends_with("time_distributed_layer_normalization") => {
             Some("TimeDistributed of that layer")
