@@ -98,7 +98,7 @@ impl Operator for Resize {
         let input = if let Dim::Fixed(size) = dims[self.axis] { size } else { 0 };
         let Sampling { slope, offset, divisor } = self.sampling;
         let last = slope.checked_mul(self.count.saturating_sub(1)).and_then(|last| last.checked_add_signed(offset.abs()));
-        let countable = last.is_some_and(|last| last.max(divisor).max(input) < i32::MAX as usize / 2);
+        let countable = last.is_some_and(|last| last.max(slope).max(divisor).max(input) < i32::MAX as usize / 2);
         if input == 0 || divisor == 0 || !countable {
             return Err(Error::shape(format!("axis {} of {x} cannot be resized to {} positions", self.axis, self.count)));
         }

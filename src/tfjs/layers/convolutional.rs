@@ -1,7 +1,7 @@
 //! Conv1D to Conv3D, their transposed and separable forms, and UpSampling1D to 3D.
 
 use super::Class;
-use super::positions::{Positions, convolution_padding, padding};
+use super::spatial::{Positions, convolution_padding, padding};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;

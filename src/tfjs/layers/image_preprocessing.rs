@@ -3,7 +3,7 @@
 use super::Class;
 use super::convolutional::{interpolation, resize};
 use super::padding::crop;
-use super::positions::Positions;
+use super::spatial::Positions;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
@@ -32,12 +32,12 @@ fn rescaling(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value
     let input = call.one(inputs)?;
     let mut x = call.float(input.id)?;
     for (key, function, neutral) in [("scale", BinaryFunction::Multiply, 1.0), ("offset", BinaryFunction::Add, 0.0)] {
-        let numbers = match call.config.get(key) {
+        let numbers: Vec<f64> = match call.config.get(key) {
             None => vec![neutral],
             Some(Json::Array(items)) => items.iter().map(|item| json::number(key, item)).collect::<Result<_>>()?,
             Some(number) => vec![json::number(key, number)?],
         };
-        if numbers.iter().all(|&number| number == neutral) {
+        if numbers == [neutral] {
             continue;
         }
         let values = numbers.iter().map(|&number| number as f32).collect();

@@ -14,7 +14,7 @@ mod noise;
 mod normalization;
 mod padding;
 mod pooling;
-mod positions;
+mod spatial;
 mod wrappers;
 
 use super::lowering::LayerCall;

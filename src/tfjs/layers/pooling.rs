@@ -1,7 +1,7 @@
 //! MaxPooling1D to 3D, AveragePooling1D to 3D, GlobalAveragePooling1D to 3D and GlobalMaxPooling1D to 3D.
 
 use super::Class;
-use super::positions::{Positions, padding};
+use super::spatial::{Positions, padding};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
