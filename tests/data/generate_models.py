@@ -12,6 +12,8 @@ import shutil
 import models_recurrent
 from safetensors.numpy import save_file
 
+import models_convolution
+
 L = K.layers
 BATCH = 7
 MODELS = {}
@@ -582,6 +584,8 @@ VARIANTS = {
     "wide_deep_by_layer": (["--split_weights_by_layer"], "one weight group per layer"),
 }
 
+
+MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in models_convolution.MODELS.items()})
 
 # The same builders under Keras 3, saved as .h5.
 KERAS3 = ["wide_deep", "deepfm", "two_tower", "two_tower_reshape_minus_one", "youtube_dnn", "din",

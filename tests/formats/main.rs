@@ -3,5 +3,6 @@
 mod artifact;
 mod hostile;
 mod mutated;
+mod options;
 mod tensor_file;
 mod topologies;

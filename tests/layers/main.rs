@@ -24,6 +24,7 @@ fn refused(case: &Case) -> Option<&'static str> {
             Some("joins masked and unmasked inputs along their steps")
         }
         ("TimeDistributed", "nested_sequential") => Some("TimeDistributed of a model"),
+        ("Resizing" | "UpSampling2D", "bicubic") => Some("that interpolation"),
         _ => None,
     }
 }

@@ -4,13 +4,18 @@
 //! lists its classes with what TF.js makes of them, from which the table in README is written.
 
 mod advanced_activations;
+mod convolutional;
+mod convolutional_depthwise;
 mod core;
 mod embeddings;
+mod image_preprocessing;
 mod merge;
 mod noise;
 mod normalization;
+mod padding;
 mod pooling;
 mod recurrent;
+mod spatial;
 mod wrappers;
 
 use super::lowering::LayerCall;
@@ -40,11 +45,15 @@ impl Class {
 /// The classes by the files of tfjs-layers.
 const FAMILIES: &[&[Class]] = &[
     advanced_activations::CLASSES,
+    convolutional::CLASSES,
+    convolutional_depthwise::CLASSES,
     core::CLASSES,
     embeddings::CLASSES,
+    image_preprocessing::CLASSES,
     merge::CLASSES,
     noise::CLASSES,
     normalization::CLASSES,
+    padding::CLASSES,
     pooling::CLASSES,
     recurrent::CLASSES,
     wrappers::CLASSES,
