@@ -14,6 +14,7 @@ use crate::tfjs::config::Config;
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
+use crate::tfjs::positions::Positions;
 use std::sync::Arc;
 
 /// The classes of this file.
@@ -45,6 +46,8 @@ pub(super) struct Layer {
 struct CellSettings {
     /// What the names of its weights have behind the layer's name.
     scope: String,
+    /// What its place in an archive has behind the layer's.
+    place: String,
     cell: Cell,
     units: usize,
     activation: Option<Function>,
@@ -72,8 +75,11 @@ impl Layer {
             call.lowering
                 .warn(format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name));
         }
-        let cells =
-            if class == "RNN" { cells(call)? } else { vec![CellSettings::read(class, String::new(), config, call)?] };
+        let cells = if class == "RNN" {
+            cells(call)?
+        } else {
+            vec![CellSettings::read(class, Default::default(), config, call)?]
+        };
         Ok(Layer {
             cells,
             sequences: config.boolean_or("return_sequences", false)?,
@@ -117,18 +123,20 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     let (class, config) = named(call.config.get("cell").unwrap_or(&serde_json::Value::Null), "cell")?;
     let config = Config::new(config);
     if class != "StackedRNNCells" {
-        let cell = CellSettings::read(class, String::new(), &config, call).at(|| class.to_string())?;
+        let cell = CellSettings::read(class, Default::default(), &config, call).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;
         return Ok(vec![cell]);
     }
     config.refuse_unless_off("reverse_state_order")?;
     let stack = config.string("name")?.unwrap_or_default();
     let mut cells = Vec::new();
+    let mut positions = Positions::default();
     for cell in config.array("cells")? {
         let (class, config) = named(cell, "cells")?;
         let config = Config::new(config);
         let scope = format!("/{stack}/{}", config.string("name")?.unwrap_or_default());
-        cells.push(CellSettings::read(class, scope, &config, call).at(|| class.to_string())?);
+        let place = format!("/cell/cells/{}", positions.next(class));
+        cells.push(CellSettings::read(class, (scope, place), &config, call).at(|| class.to_string())?);
         config.finish().at(|| class.to_string())?;
     }
     if cells.is_empty() {
@@ -149,7 +157,14 @@ pub(super) fn named<'j>(
 }
 
 impl CellSettings {
-    fn read(class: &str, scope: String, config: &Config<'_>, call: &mut LayerCall<'_, '_>) -> Result<Self> {
+    /// A cell with this scope and place.
+    fn read(
+        class: &str,
+        (scope, place): (String, String),
+        config: &Config<'_>,
+        call: &mut LayerCall<'_, '_>,
+    ) -> Result<Self> {
+        let is_keras_3 = call.is_keras_3();
         let cell = match class {
             "SimpleRNN" | "SimpleRNNCell" => Cell::Simple,
             "GRU" | "GRUCell" => Cell::Gru { reset_after: config.boolean_or("reset_after", false)? },
@@ -162,19 +177,20 @@ impl CellSettings {
         config.ignore(&["dropout", "recurrent_dropout", "implementation", "unit_forget_bias"]);
         let recurrent_activation = match (cell, config.get("recurrent_activation")) {
             (Cell::Simple, _) => None,
-            (_, Some(value)) => function(Some(value))?,
+            (_, Some(value)) => function(Some(value), is_keras_3)?,
             (_, None) => {
                 call.differ("has no recurrent activation, which is hard_sigmoid in TF.js and sigmoid in Keras");
                 let tfjs = call.semantics() == Semantics::TfJs;
-                Some(if tfjs { Function::HardSigmoid } else { Function::Sigmoid })
+                Some(if tfjs { Function::HardSigmoid { slope: 0.2 } } else { Function::Sigmoid })
             }
         };
         Ok(CellSettings {
             scope,
+            place,
             cell,
             units: config.positive_size("units")?,
             activation: match config.get("activation") {
-                Some(value) => function(Some(value))?,
+                Some(value) => function(Some(value), is_keras_3)?,
                 None => Some(Function::Tanh),
             },
             recurrent_activation,
@@ -191,9 +207,9 @@ impl CellSettings {
         masked: MaskedOutput,
         [sequences, states]: [bool; 2],
     ) -> Result<Vec<NodeId>> {
-        let name = format!("{}{}", call.name, self.scope);
-        let call =
-            &mut LayerCall { lowering: &mut *call.lowering, config: call.config, name: &name, identity: call.identity };
+        let (name, archive) = (format!("{}{}", call.name, self.scope), format!("{}{}", call.archive, self.place));
+        let (config, identity) = (call.config, call.identity);
+        let call = &mut LayerCall { lowering: &mut *call.lowering, config, name: &name, identity, archive: &archive };
         let (x, weights) = self.project(call, sequence.x)?;
         let mut inputs = vec![x, weights];
         inputs.extend(beside(call, sequence)?);
@@ -257,8 +273,8 @@ impl CellSettings {
 }
 
 /// An activation of one number at a time.
-fn function(value: Option<&serde_json::Value>) -> Result<Option<Function>> {
-    match activations::parse(value, 1)? {
+fn function(value: Option<&serde_json::Value>, is_keras_3: bool) -> Result<Option<Function>> {
+    match activations::parse(value, 1, is_keras_3)? {
         None => Ok(None),
         Some(Op::Activation(activation)) => Ok(Some(activation.function)),
         Some(_) => Err(Error::unsupported("softmax and log_softmax are not supported inside a recurrent layer")),

@@ -103,7 +103,8 @@ fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Map<String, Json>, 
 
 fn apply_with(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: NodeId) -> Result<NodeId> {
     let name = call.name;
-    match lower(class, &mut inner(call, config, name), &[Value::unmasked(x)])?.as_slice() {
+    let archive = format!("{}/layer", call.archive);
+    match lower(class, &mut inner(call, config, name, &archive), &[Value::unmasked(x)])?.as_slice() {
         [output] if output.masks.keras.is_none() => Ok(output.id),
         [_] => Err(Error::unsupported("makes a mask of its own inside it, which is not supported")),
         outputs => Err(Error::unsupported(format!("has {} outputs inside it, which is not supported", outputs.len()))),
@@ -187,6 +188,7 @@ fn backward_layer<'m>(call: &mut LayerCall<'_, 'm>, forward: Named<'m>) -> Resul
 struct Direction<'m> {
     layer: Layer,
     name: String,
+    archive: String,
     config: Config<'m>,
 }
 
@@ -198,9 +200,10 @@ impl<'m> Direction<'m> {
                 .hint("supported are SimpleRNN, GRU, LSTM and RNN"));
         }
         let (name, config) = (format!("{}/{way}_{}", call.name, name(layer)), Config::new(map));
-        let layer = Layer::read(class, &mut inner(call, &config, &name)).at(|| class.to_string())?;
+        let archive = format!("{}/{way}_layer", call.archive);
+        let layer = Layer::read(class, &mut inner(call, &config, &name, &archive)).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;
-        Ok(Direction { layer, name, config })
+        Ok(Direction { layer, name, archive, config })
     }
 
     fn run(
@@ -210,13 +213,18 @@ impl<'m> Direction<'m> {
         order: Order,
         masked: MaskedOutput,
     ) -> Result<Vec<NodeId>> {
-        self.layer.run(&mut inner(call, &self.config, &self.name), sequence, order, masked)
+        self.layer.run(&mut inner(call, &self.config, &self.name, &self.archive), sequence, order, masked)
     }
 }
 
 /// A call of a layer inside this one.
-fn inner<'c>(call: &'c mut LayerCall<'_, '_>, config: &'c Config<'c>, name: &'c str) -> LayerCall<'c, 'c> {
-    LayerCall { lowering: &mut *call.lowering, config, name, identity: call.identity }
+fn inner<'c>(
+    call: &'c mut LayerCall<'_, '_>,
+    config: &'c Config<'c>,
+    name: &'c str,
+    archive: &'c str,
+) -> LayerCall<'c, 'c> {
+    LayerCall { lowering: &mut *call.lowering, config, name, identity: call.identity, archive }
 }
 
 /// The outputs of both directions as `merge_mode` has it.
