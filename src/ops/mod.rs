@@ -70,6 +70,7 @@ catalogue! {
 }
 
 pub use activation::Function;
+pub use batch_dot::Heads;
 pub use binary::BinaryFunction;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};

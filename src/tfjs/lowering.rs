@@ -1,6 +1,7 @@
 //! What all layers share while a topology becomes a graph: the builder, the weights, the notes for the reader.
 
 use super::config::Config;
+use super::keywords::Keywords;
 use super::masks::Value;
 use super::topology::Layer;
 use super::weights::{LayerIdentity, WeightStore, expect_stand_in};
@@ -33,7 +34,8 @@ pub(super) struct Lowering {
     stand_in_elements: usize,
     /// Whether an open dimension was given the size of the options.
     pub(super) open_size_used: bool,
-    /// Constants by layer and name, so that the calls of a shared layer share them.
+    /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
+    /// constants that all layers share.
     constants: HashMap<(LayerIdentity, String), NodeId>,
     /// Numbers in the weights of each layer.
     parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
@@ -117,6 +119,7 @@ impl Lowering {
 pub(super) struct LayerCall<'l, 'm> {
     pub(super) lowering: &'l mut Lowering,
     pub(super) config: &'l Config<'m>,
+    pub(super) keywords: &'l Keywords<'m>,
     /// The layer's name: the scope of its weights and the name of its nodes.
     pub(super) name: &'m str,
     pub(super) identity: LayerIdentity,
@@ -226,6 +229,25 @@ impl LayerCall<'_, '_> {
         let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
         self.lowering.stand_in_elements += count;
         self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
+    }
+
+    /// A constant that all layers share: what is called `name` has the same value wherever it is made.
+    pub(super) fn shared_constant(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        element: impl Fn(usize) -> f32,
+    ) -> Result<NodeId> {
+        let key = (LayerIdentity(0), name.to_string());
+        if let Some(&id) = self.lowering.constants.get(&key) {
+            return Ok(id);
+        }
+        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
+        self.lowering.stand_in_elements += count;
+        let value = Tensor::f32(shape, (0..count).map(element).collect())?;
+        let id = self.lowering.builder.constant(name, Arc::new(value))?;
+        self.lowering.constants.insert(key, id);
+        Ok(id)
     }
 
     /// Dimension `axis` of `x`, counted from the end if negative, which must be one of a sample.

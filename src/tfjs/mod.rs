@@ -12,6 +12,7 @@ mod activations;
 mod config;
 mod decoder;
 mod json;
+mod keywords;
 mod layers;
 mod lowering;
 mod manifest;

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::json;
+use super::keywords::Keywords;
 use super::layers;
 use super::lowering::{LayerCall, Lowering, Outputs, identity};
 use super::masks::{Masks, Value};
@@ -165,8 +166,10 @@ fn lower_call(
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
-    if let Some(mask) = call.mask()? {
-        let mask = find(&mask, directory, values)?.id;
+    let named = call.tensors()?.into_iter().map(|(key, tensor)| Ok((key, find(&tensor, directory, values)?)));
+    let keywords = Keywords::new(&call.keywords, named.collect::<Result<_>>()?);
+    if let Some(mask) = keywords.tensor("mask")? {
+        let mask = mask.id;
         // TF.js does not look at keyword arguments that are tensors.
         inputs[0].masks.keras = Some(match lowering.builder.ty(mask).dtype {
             DType::Bool => mask,
@@ -177,15 +180,20 @@ fn lower_call(
         lowering.lingering_mask = Some(inputs[0].masks.tfjs);
     }
     match &layer.network {
-        Some(network) => lower_nested(network, &inputs, lowering),
+        Some(network) => {
+            keywords.finish()?;
+            lower_nested(network, &inputs, lowering)
+        }
         None => {
             let config = Config::new(&layer.config);
             if config.is_reduced_precision() {
                 lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
             }
-            let mut call = LayerCall { lowering, config: &config, name: &layer.name, identity: identity(layer) };
+            let identity = identity(layer);
+            let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name: &layer.name, identity };
             let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
             config.finish()?;
+            keywords.finish()?;
             Ok(outputs)
         }
     }

@@ -71,10 +71,11 @@ impl<'m> Directory<'m> {
     fn arguments(&self, id: CallId) -> Result<Vec<CallId>> {
         let layer = &self.network.layers[id.layer];
         let Some(call) = layer.calls.get(id.call) else { return Ok(Vec::new()) };
-        // A tensor given as mask must exist before the call, but TF.js does not know it: it is sorted after the others.
+        // Tensors given by name must exist before the call, but TF.js does not know them: they are sorted after the others.
         let place = || format!("layer `{}` ({})", layer.name, layer.class);
-        let mask = call.mask().at(place)?;
-        let arguments = mask.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
+        let named = call.tensors().at(place)?;
+        let arguments = named.iter().map(|(_, tensor)| tensor).chain(&call.arguments);
+        let arguments = arguments.map(|tensor| self.resolve(tensor));
         arguments.collect::<Result<_>>().at(place)
     }
 

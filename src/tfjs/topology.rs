@@ -183,20 +183,13 @@ fn parse_call(json: &Value) -> Result<Call> {
 }
 
 impl Call {
-    /// The tensor given as `mask`; an error for any other keyword argument that asks for something.
-    pub(super) fn mask(&self) -> Result<Option<TensorRef>> {
-        let mut mask = None;
-        for (key, value) in &self.keywords {
-            match (key.as_str(), value) {
-                (_, Value::Null) | ("training", Value::Bool(false)) => {}
-                ("mask", tensor) => mask = Some(TensorRef::parse("mask", tensor)?),
-                _ => {
-                    let value = show(value);
-                    return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
-                }
-            }
-        }
-        Ok(mask)
+    /// The tensors among the keyword arguments, by name. A `mask` is always one.
+    pub(super) fn tensors(&self) -> Result<Vec<(&str, TensorRef)>> {
+        let given = self.keywords.iter().filter(|(key, value)| {
+            let names_tensor = value.as_array().is_some_and(|parts| parts.first().is_some_and(Value::is_string));
+            !value.is_null() && (names_tensor || *key == "mask")
+        });
+        given.map(|(key, value)| Ok((key.as_str(), TensorRef::parse(key, value)?))).collect()
     }
 }
 

@@ -4,9 +4,12 @@
 //! lists its classes with what TF.js makes of them, from which the table in README is written.
 
 mod advanced_activations;
+mod attention;
 mod core;
+mod einsum_dense;
 mod embeddings;
 mod merge;
+mod multihead_attention;
 mod noise;
 mod normalization;
 mod pooling;
@@ -39,9 +42,12 @@ impl Class {
 /// The classes by the files of tfjs-layers.
 const FAMILIES: &[&[Class]] = &[
     advanced_activations::CLASSES,
+    attention::CLASSES,
     core::CLASSES,
+    einsum_dense::CLASSES,
     embeddings::CLASSES,
     merge::CLASSES,
+    multihead_attention::CLASSES,
     noise::CLASSES,
     normalization::CLASSES,
     pooling::CLASSES,
