@@ -64,6 +64,7 @@ catalogue! {
     reduce::Reduce,
     repeat::Repeat,
     reshape::Reshape,
+    search::Search,
     slice::Slice,
     softmax::Softmax,
     tower::Tower,

@@ -198,9 +198,25 @@ impl LayerCall<'_, '_> {
         }
     }
 
+    /// Whether the file has a weight of this name for the layer.
+    pub(super) fn has_weight(&self, weight: &str) -> bool {
+        self.lowering.weights.holds(&format!("{}/{weight}", self.name))
+    }
+
     /// The weight tensor `weight` of this layer.
     pub(super) fn weight_tensor(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let name = format!("{}/{weight}", self.name);
+        self.take(format!("{}/{weight}", self.name), shape)
+    }
+
+    /// The same for weights that Keras stores without the layer's name where it made them before the layer was called.
+    pub(super) fn weight_tensor_or_unscoped(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
+        if !self.has_weight(weight) && self.lowering.weights.holds(weight) {
+            return self.take(weight.into(), shape);
+        }
+        self.weight_tensor(weight, shape)
+    }
+
+    fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
         let tensor = self.lowering.weights.take(self.identity, &name, shape)?;
         let counted = self.lowering.parameters.entry(self.identity).or_default();
         counted.insert(name, tensor.len() as u64);

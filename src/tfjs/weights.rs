@@ -62,6 +62,11 @@ impl WeightStore {
         self.warnings.clone()
     }
 
+    /// Whether the file has a weight of this very name.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// The weight called `name` of `layer`, of shape `shape`. A weight that is missing is stood in for by zeros
     /// until [`WeightStore::finish`] reports all that are.
     pub(super) fn take(&mut self, layer: LayerIdentity, name: &str, shape: &[usize]) -> Result<Arc<Tensor>> {

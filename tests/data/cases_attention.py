@@ -151,3 +151,174 @@ def MultiHeadAttention(c):
         a, b, return_attention_scores=True)[1]), {"x0": q, "x1": v})
     c.add("called_twice", lambda a, b: (lambda l: L.Add(name="y")([l(a, b), l(a, a)]))(make(name="l")),
           {"x0": q, "x1": v})
+
+
+# ---- normalisation -------------------------------------------------------------------------
+
+
+@file
+def GroupNormalization(c):
+    for groups, shape, axis in ((2, (4,), -1), (1, (6,), -1), (3, (5, 6), -1), (2, (3, 2, 4), -1), (2, (3, 2, 4), 3),
+                                (2, (4, 5), 1), (3, (2, 6, 3), 2), (-1, (5, 4), -1), (1, (5, 4), -1), (4, (5, 4), 2)):
+        for b in (1, 3) if shape == (5, 6) else (3,):
+            n = "_".join(map(str, ("groups", groups, *shape, "axis", axis, "batch", b))).replace("-", "m")
+            c.one(n, L.GroupNormalization(groups, axis=axis, name="y"), *shape, batch=b)
+    for center, scale in ((True, False), (False, True), (False, False)):
+        c.one(f"center_{center}_scale_{scale}", L.GroupNormalization(
+            2, center=center, scale=scale, name="y"), 3, 4)
+    c.one("epsilon", L.GroupNormalization(2, epsilon=0.5, name="y"), 3, 4)
+    c.one("default_groups", L.GroupNormalization(name="y"), 2, 64)
+
+
+@file
+def UnitNormalization(c):
+    for shape, axis in (((5,), -1), ((4, 3), -1), ((4, 3), 1), ((2, 3, 4), 2), ((2, 3, 4), (1, 3)), ((2, 3, 4), (2, 3)),
+                        ((2, 3, 4), (-1, -2)), ((2, 3, 4), (1, 2, 3))):
+        for b in (1, 3) if shape == (4, 3) else (3,):
+            n = "_".join(map(str, (*shape, "axis", axis, "batch", b)))
+            c.one(n.replace(" ", "").replace("-", "m"), L.UnitNormalization(axis=axis, name="y"), *shape, batch=b)
+    c.one("short", L.UnitNormalization(name="y"), x=np.array([[1e-5, 0, -2e-5], [0, 0, 0], [3e-7, 1e-7, 0]], np.float32))
+    ids, _ = histories()
+    c.add("passes_masks", lambda x: L.GlobalAveragePooling1D(name="y")(L.UnitNormalization(name="l")(
+        embedded(x))), {"x": ids})
+
+
+@file
+def Normalization(c):
+    v = c.floats("v", 3, 4, 5)
+    mean, variance = np.array([0.5, -1, 0, 2, 10.0]), np.array([1, 0.25, 4, 0, 1e-3])
+    for invert in (False, True):
+        n = "_invert" if invert else ""
+        make = lambda axis=-1, **options: L.Normalization(axis=axis, invert=invert, name="y", **options)
+        c.add("values" + n, make(mean=mean, variance=variance), {"x": v})
+        c.add("values_batch_1" + n, make(mean=mean, variance=variance), {"x": v[:1]})
+        c.add("rank_2" + n, make(mean=mean, variance=variance), {"x": v[:, 0].copy()})
+        c.add("scalars" + n, make(None, mean=3.0, variance=2.0), {"x": v})
+        c.add("scalar_for_channels" + n, make(mean=3.0, variance=2.0), {"x": v})
+        c.add("axis_1" + n, make(1, mean=mean[:4], variance=variance[:4]), {"x": v})
+        c.add("two_axes" + n, make((1, 2), mean=np.arange(20).reshape(4, 5) / 4, variance=1 + np.arange(20).reshape(4, 5)),
+              {"x": v})
+        c.add("weights" + n, adapted(make(), v), {"x": v})
+        c.add("weights_two_axes" + n, adapted(make((1, 2)), v), {"x": v})
+        c.add("weights_no_axis" + n, adapted(make(None), v), {"x": v})
+    c.add("integers", L.Normalization(mean=2.0, variance=3.0, name="y"), {"x": c.ids("i", 9, 3, 4)})
+    c.add("drops_masks", lambda x: L.GlobalAveragePooling1D(name="y")(L.Normalization(
+        mean=2.0, variance=3.0, name="l")(embedded(x))), {"x": histories()[0]})
+
+
+def adapted(layer, data):
+    layer.adapt(data)
+    return layer
+
+
+# ---- preprocessing -------------------------------------------------------------------------
+
+
+@file
+def Discretization(c):
+    x = np.array([[-3, 0, 0.5], [0.25, 1, 1.5], [99, -0.5, 1e-9]], np.float32)
+    for n, bounds in (("three", [0.0, 0.5, 1.5]), ("one", [0.25]), ("equal", [0.0, 0.0, 1.0])):
+        make = lambda bounds=bounds, **options: L.Discretization(bin_boundaries=bounds, name="y", **options)
+        c.add(n, make(), {"x": x})
+        c.add(n + "_batch_1", make(), {"x": x[:1]})
+        c.add(n + "_embedded", lambda a: L.Embedding(4, 3, name="e")(make()(a)), {"x": x})
+    for mode in ("multi_hot", "count"):
+        c.add(mode, make(output_mode=mode), {"x": x})
+    c.add("one_hot", make(output_mode="one_hot"), {"x": x[:, :1].copy()})
+    c.add("rank_3", make(), {"x": c.floats("rank_3", 3, 2, 4)})
+    c.add("integers", L.Discretization(bin_boundaries=[1.5, 2.0, 40.0], name="y"),
+          {"x": np.array([[1, 2], [3, 40], [41, -7]], np.int32)})
+
+
+@file
+def IntegerLookup(c):
+    x = np.array([[7, 12, 9], [-5, 0, 3], [1000, 7, 2]], np.int32)
+    known = np.where(np.isin(x, [7, 12, -5, 1000]), x, 7)
+    tokens = [12, 1000, 7, -5]
+    for n, options in (("plain", {}), ("mask", {"mask_token": 0}), ("mask_3", {"mask_token": 3}),
+                       ("two_oov", {"num_oov_indices": 2}), ("three_oov_mask", {"num_oov_indices": 3, "mask_token": 0}),
+                       ("oov_token", {"oov_token": -9}), ("max_tokens", {"max_tokens": 9})):
+        make = lambda **more: L.IntegerLookup(vocabulary=tokens, name="y", **options, **more)
+        c.add(n, make(), {"x": x})
+        c.add(n + "_embedded", lambda a: L.Embedding(9, 3, name="e")(make()(a)), {"x": x})
+    c.add("batch_1", L.IntegerLookup(vocabulary=tokens, name="y"), {"x": x[:1]})
+    c.add("rank_3", L.IntegerLookup(vocabulary=tokens, name="y"), {"x": c.ids("rank_3", 15, 2, 3, 2)})
+    c.add("no_oov", L.IntegerLookup(vocabulary=tokens, num_oov_indices=0, name="y"), {"x": known})
+    c.add("no_oov_mask", L.IntegerLookup(vocabulary=tokens, num_oov_indices=0, mask_token=0, name="y"),
+          {"x": np.where(x == 9, 0, known)})
+    c.add("specials_in_the_vocabulary", L.IntegerLookup(
+        vocabulary=[0, -1, 12, 7], mask_token=0, name="y"), {"x": x})
+    c.add("beyond_int32", L.IntegerLookup(vocabulary=[12, 5_000_000_000, 7], name="y"), {"x": x})
+    indices = np.array([[0, 1, 2], [3, 4, 5], [6, -1, 2]], np.int32)
+    for n, options in (("invert", {}), ("invert_mask", {"mask_token": 0}), ("invert_two_oov", {"num_oov_indices": 2}),
+                       ("invert_oov_token", {"oov_token": 77})):
+        c.add(n, L.IntegerLookup(vocabulary=tokens, invert=True, name="y", **options), {"x": indices})
+    for mode in ("multi_hot", "count"):
+        for n, options in (("", {}), ("_mask", {"mask_token": 9}), ("_two_oov", {"num_oov_indices": 2})):
+            c.add(mode + n, L.IntegerLookup(vocabulary=tokens, output_mode=mode, name="y", **options), {"x": x})
+        c.add(mode + "_padded", L.IntegerLookup(vocabulary=tokens, output_mode=mode, max_tokens=8, pad_to_max_tokens=True,
+                                                name="y"), {"x": x})
+    c.add("one_hot", L.IntegerLookup(vocabulary=tokens, output_mode="one_hot", name="y"), {"x": x[:, :1].copy()})
+
+
+# ---- what changes nothing ------------------------------------------------------------------
+
+
+@file
+def Identity(c):
+    c.one("floats", L.Identity(name="y"), 4)
+    c.add("between", lambda x: L.Dense(2, name="y")(L.Identity(name="l")(x)), {"x": c.floats("b", 1, 2, 3)})
+    c.add("drops_masks", lambda x: L.GlobalAveragePooling1D(name="y")(L.Identity(name="l")(embedded(x))),
+          {"x": histories()[0]})
+
+
+@file
+def ActivityRegularization(c):
+    c.one("floats", L.ActivityRegularization(l1=0.1, l2=0.2, name="y"), 4)
+    c.one("nothing", L.ActivityRegularization(name="y"), 2, 3, batch=1)
+    c.add("passes_masks", lambda x: L.GlobalAveragePooling1D(name="y")(L.ActivityRegularization(
+        l1=0.5, name="l")(embedded(x))), {"x": histories()[0]})
+
+
+# ---- positions -----------------------------------------------------------------------------
+
+
+def position_layer():
+    """PositionEmbedding as KerasNLP has it, so that its files look the same; the name is that of its class."""
+
+    class PositionEmbedding(L.Layer):
+        weight = "embeddings"
+
+        def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
+            super().__init__(**kwargs)
+            self.sequence_length, self.initializer = sequence_length, K.initializers.get(initializer)
+            self.supports_masking = True
+
+        def get_config(self):
+            return {**super().get_config(), "sequence_length": self.sequence_length,
+                    "initializer": K.initializers.serialize(self.initializer)}
+
+        def build(self, shape):
+            self.table = self.add_weight(name=self.weight, shape=(self.sequence_length, shape[-1]),
+                                         initializer=self.initializer)
+
+        def call(self, x):
+            return tf.broadcast_to(self.table[:x.shape[-2]], tf.shape(x))
+
+    return PositionEmbedding
+
+
+@file
+def PositionEmbedding(c):
+    layer = position_layer()
+    for steps in (4, 6):
+        for b in (1, 3):
+            c.one(f"{steps}_of_6_batch_{b}", layer(6, name="y"), steps, 3, batch=b)
+    add = lambda x: L.Add(name="y")([x, layer(6, name="p")(x)])
+    c.one("added", add, 5, 3)
+    c.one("added_left", lambda x: L.Add(name="y")([layer(6, name="p")(x), x]), 5, 3)
+    c.one("twice", lambda x: L.Multiply(name="y")([layer(6, name="p")(x), layer(6, name="q")(x)]), 5, 3)
+    c.add("passes_masks", lambda x: L.GlobalAveragePooling1D(name="y")(layer(6, name="p")(embedded(x))),
+          {"x": histories()[0]})
+    layer.weight = "position_embeddings"
+    c.one("as_kerasnlp_names_it", layer(6, name="y"), 4, 3)

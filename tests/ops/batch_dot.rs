@@ -110,7 +110,11 @@ fn what_does_not_fit_is_refused() {
     refuses(dot(1, 1), &["int32[N, 3]", "float32[N, 3]"], "takes float32 and not int32[N, 3]");
     refuses(dot(1, 1), &["float32[N, 3]"], "takes 2 inputs, not 1");
     let pair = ["float32[N, 3, 2, 7]", "float32[N, 5, 2, 7]"];
-    refuses(with_heads([3, 3], [1, 1], 1, 1.0), &pair, "axis 1 of float32[N, 3, 2, 7] and axis 1 of float32[N, 5, 2, 7]");
+    refuses(
+        with_heads([3, 3], [1, 1], 1, 1.0),
+        &pair,
+        "axis 1 of float32[N, 3, 2, 7] and axis 1 of float32[N, 5, 2, 7]",
+    );
     refuses(with_heads([3, 3], [3, 2], 1, 1.0), &pair, "axis 3 of float32[N, 3, 2, 7] is summed and shared");
     refuses(with_heads([3, 3], [2, 4], 1, 1.0), &pair, "axis 4 is not a dimension of a sample");
     refuses(with_heads([3, 3], [2, 2], 4, 1.0), &pair, "the product has no dimension 4");

@@ -25,6 +25,7 @@ mod permute;
 mod reduce;
 mod repeat;
 mod reshape;
+mod search;
 mod slice;
 mod softmax;
 mod tower;

@@ -11,10 +11,8 @@ use crate::tfjs::masks::Value;
 use std::sync::Arc;
 
 /// The classes of this file.
-pub(super) const CLASSES: &[Class] = &[
-    Class::new("AdditiveAttention", additive_attention, "–", ""),
-    Class::new("Attention", attention, "–", ""),
-];
+pub(super) const CLASSES: &[Class] =
+    &[Class::new("AdditiveAttention", additive_attention, "–", ""), Class::new("Attention", attention, "–", "")];
 
 /// Query, value and key; the value is the key where there is none.
 fn query_value_key(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<[Value; 3]> {

@@ -15,7 +15,7 @@ use crate::tfjs::masks::Value;
 use std::sync::Arc;
 
 /// The classes of this file.
-pub(super) const CLASSES: &[Class] = &[Class::new("EinsumDense", einsum_dense, "✓", "")];
+pub(super) const CLASSES: &[Class] = &[Class::new("EinsumDense", einsum_dense, "–", "")];
 
 /// What stands for the dimensions under `...`, counted from here: no letter.
 const ELIDED: u32 = 0xE000;
@@ -82,7 +82,10 @@ impl Equation {
             return Some("names a dimension twice on one side");
         }
         let batch = input.first();
-        if batch.is_none() || output.first() != batch || kernel.first().is_some_and(|_| kernel.iter().any(|dim| Some(dim) == batch)) {
+        if batch.is_none()
+            || output.first() != batch
+            || kernel.first().is_some_and(|_| kernel.iter().any(|dim| Some(dim) == batch))
+        {
             return Some("does not keep the batch in front");
         }
         if input.iter().any(|dim| kernel.contains(dim) && output.contains(dim)) {
@@ -94,7 +97,10 @@ impl Equation {
         if kernel.iter().any(|dim| !input.contains(dim) && !output.contains(dim)) {
             return Some("has a dimension in the weights alone");
         }
-        output.iter().any(|dim| !input.contains(dim) && !kernel.contains(dim)).then_some("makes a dimension from nothing")
+        output
+            .iter()
+            .any(|dim| !input.contains(dim) && !kernel.contains(dim))
+            .then_some("makes a dimension from nothing")
     }
 
     /// The size of every dimension besides N: of the input, or as `output_shape` has it.

@@ -8,11 +8,15 @@ mod attention;
 mod core;
 mod einsum_dense;
 mod embeddings;
+mod left_out;
 mod merge;
 mod multihead_attention;
 mod noise;
 mod normalization;
 mod pooling;
+mod position_embedding;
+mod preprocessing;
+mod statistics;
 mod wrappers;
 
 use super::lowering::LayerCall;
@@ -51,6 +55,9 @@ const FAMILIES: &[&[Class]] = &[
     noise::CLASSES,
     normalization::CLASSES,
     pooling::CLASSES,
+    position_embedding::CLASSES,
+    preprocessing::CLASSES,
+    statistics::CLASSES,
     wrappers::CLASSES,
 ];
 
@@ -64,6 +71,9 @@ pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value])
     match classes().find(|known| known.name == class) {
         Some(known) => (known.lower)(call, inputs),
         None => {
+            if let Some(error) = left_out::error(class) {
+                return Err(error);
+            }
             let mut names: Vec<&str> = classes().map(|known| known.name).collect();
             names.sort_unstable();
             Err(Error::unsupported(format!("layers of class `{class}` are not supported"))

@@ -13,8 +13,7 @@ use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
 
 /// The classes of this file.
-pub(super) const CLASSES: &[Class] =
-    &[Class::new("MultiHeadAttention", multi_head_attention, "does not find its weights", "rank 3")];
+pub(super) const CLASSES: &[Class] = &[Class::new("MultiHeadAttention", multi_head_attention, "–", "rank 3")];
 
 /// The sizes of the heads.
 struct Sizes {
@@ -91,11 +90,14 @@ fn output(call: &mut LayerCall<'_, '_>, attended: NodeId, query: NodeId, sizes: 
     let sample = call.shape(query).sample();
     let mut shape = vec![sample[1]];
     if let Some(declared) = call.config.integers("output_shape")? {
-        shape = declared.iter().map(|&dim| usize::try_from(dim)).collect::<std::result::Result<_, _>>().map_err(|_| {
-            Error::format(format!("`output_shape` should hold sizes, not {declared:?}"))
-        })?;
+        shape = declared
+            .iter()
+            .map(|&dim| usize::try_from(dim))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|_| Error::format(format!("`output_shape` should hold sizes, not {declared:?}")))?;
     }
-    let kernel = call.weight_tensor("attention_output/kernel", &[&[sizes.heads, sizes.value], shape.as_slice()].concat())?;
+    let kernel =
+        call.weight_tensor("attention_output/kernel", &[&[sizes.heads, sizes.value], shape.as_slice()].concat())?;
     let bias = if call.config.boolean_or("use_bias", true)? {
         Some(call.weight_tensor("attention_output/bias", &shape)?)
     } else {
