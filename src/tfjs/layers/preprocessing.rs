@@ -90,8 +90,12 @@ struct Lookup {
 /// From ids of any size to indices from 0 on, or back.
 fn integer_lookup(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    call.config.ignore(&["vocabulary_dtype", "vocabulary_size", "max_values", "idf_weights", "vocabulary_save_file"]);
+    call.config.ignore(&["vocabulary_dtype", "vocabulary_size", "idf_weights"]);
     let mode = call.config.string("output_mode")?.unwrap_or("int");
+    match call.config.string("oov_method")? {
+        None | Some("floormod") => {}
+        Some(other) => return Err(Error::unsupported(format!("its oov_method `{other}` is not supported"))),
+    }
     let lookup = lookup(call, mode)?;
     let x = call.cast(input.id, DType::I32)?;
     let count = lookup.entries.len();
