@@ -9,6 +9,9 @@ use serde_json::{Map, Value as Json};
 use std::cell::RefCell;
 use std::collections::HashSet;
 
+/// What is read before the layer is asked: see [`super::calls::Call::masks`].
+const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mask"];
+
 /// The keyword arguments of one call.
 #[derive(Debug)]
 pub(super) struct Keywords<'m> {
@@ -52,7 +55,7 @@ impl<'m> Keywords<'m> {
         for (key, value) in self.given {
             match (key.as_str(), value) {
                 (_, Json::Null) | ("training", Json::Bool(false)) => {}
-                (key, _) if asked.contains(key) => {}
+                (key, _) if asked.contains(key) || MASKS.contains(&key) => {}
                 (key, value) => {
                     let value = json::show(value);
                     return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));

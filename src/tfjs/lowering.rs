@@ -4,11 +4,11 @@ use super::config::Config;
 use super::keywords::Keywords;
 use super::masks::Value;
 use super::topology::Layer;
-use super::weights::{LayerIdentity, WeightStore, expect_stand_in};
+use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
 use crate::model::{LoadOptions, Semantics, Skew};
-use crate::ops::{Cast, Op, Reshape};
+use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
 use crate::tensor::{DType, Shape, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +26,10 @@ pub(super) struct Lowering {
     pub(super) builder: Builder,
     weights: WeightStore,
     pub(super) options: LoadOptions,
+    /// Whether Keras 3 wrote the topology.
+    pub(super) is_keras_3: bool,
+    /// The names of the models around the current layer, outermost first.
+    pub(super) models: Vec<String>,
     skews: Vec<Skew>,
     warnings: Vec<String>,
     /// Calls of layers so far.
@@ -55,12 +59,14 @@ pub(super) struct Finished {
 }
 
 impl Lowering {
-    pub(super) fn new(weights: WeightStore, options: LoadOptions) -> Self {
+    pub(super) fn new(weights: WeightStore, options: LoadOptions, is_keras_3: bool) -> Self {
         let weights_warnings = weights.warnings();
         Lowering {
             builder: Builder::new(),
             weights,
             options,
+            is_keras_3,
+            models: Vec::new(),
             skews: Vec::new(),
             warnings: weights_warnings,
             calls: 0,
@@ -107,6 +113,10 @@ impl Lowering {
     }
 
     fn differ(&mut self, layer: &str, difference: &'static str) {
+        // TF.js loads no topology of Keras 3, and so cannot answer differently.
+        if self.is_keras_3 {
+            return;
+        }
         let skew = Skew { layer: layer.into(), difference };
         if !self.skews.contains(&skew) {
             self.skews.push(skew);
@@ -123,6 +133,8 @@ pub(super) struct LayerCall<'l, 'm> {
     /// The layer's name: the scope of its weights and the name of its nodes.
     pub(super) name: &'m str,
     pub(super) identity: LayerIdentity,
+    /// Where the layer stands in a `.keras` archive, as in `layers/dense_1`; see `weights`.
+    pub(super) archive: &'m str,
 }
 
 /// Tells `layer` from others by where it stands in memory; topologies do not move while they are lowered.
@@ -133,6 +145,11 @@ pub(super) fn identity(layer: &Layer) -> LayerIdentity {
 impl LayerCall<'_, '_> {
     pub(super) fn semantics(&self) -> Semantics {
         self.lowering.options.semantics
+    }
+
+    /// Whether Keras 3 wrote the topology: some of its layers are others than those of Keras 2.
+    pub(super) fn is_keras_3(&self) -> bool {
+        self.lowering.is_keras_3
     }
 
     /// Notes that TF.js and Keras differ at this layer.
@@ -157,6 +174,42 @@ impl LayerCall<'_, '_> {
         self.lowering.builder.op(self.name, op, inputs)
     }
 
+    /// A function of every element of `x`.
+    pub(super) fn apply(&mut self, function: Function, x: NodeId) -> Result<NodeId> {
+        self.op(Activation { function }, &[x])
+    }
+
+    /// A function of pairs of elements.
+    pub(super) fn binary(&mut self, function: BinaryFunction, left: NodeId, right: NodeId) -> Result<NodeId> {
+        self.op(Binary { function }, &[left, right])
+    }
+
+    /// A function of every element of `x` and a number.
+    pub(super) fn with_number(&mut self, function: BinaryFunction, x: NodeId, number: f32) -> Result<NodeId> {
+        let number = self.number(number)?;
+        self.binary(function, x, number)
+    }
+
+    /// `x` where `mask` is on, else 0.
+    pub(super) fn kept(&mut self, x: NodeId, mask: NodeId) -> Result<NodeId> {
+        let mask = self.float(mask)?;
+        self.binary(BinaryFunction::Keep, x, mask)
+    }
+
+    /// `x` where `mask` is on, else `y`.
+    pub(super) fn choose(&mut self, mask: NodeId, x: NodeId, y: NodeId) -> Result<NodeId> {
+        let on = self.float(mask)?;
+        let one = self.number(1.0)?;
+        let off = self.binary(BinaryFunction::Subtract, one, on)?;
+        let [x, y] = [(x, on), (y, off)].map(|(value, mask)| self.binary(BinaryFunction::Keep, value, mask));
+        self.binary(BinaryFunction::Add, x?, y?)
+    }
+
+    /// A number as a constant.
+    pub(super) fn number(&mut self, number: f32) -> Result<NodeId> {
+        self.filled(&format!("number_{number}"), &[1], number)
+    }
+
     /// `x` as float32.
     pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
         self.cast(x, DType::F32)
@@ -174,6 +227,11 @@ impl LayerCall<'_, '_> {
 
     pub(super) fn cast(&mut self, x: NodeId, to: DType) -> Result<NodeId> {
         if self.dtype(x) == to { Ok(x) } else { self.op(Cast { to }, &[x]) }
+    }
+
+    /// `x` as booleans: whether it differs from 0.
+    pub(super) fn truth(&mut self, x: NodeId) -> Result<NodeId> {
+        if self.dtype(x) == DType::Bool { Ok(x) } else { self.op(NotEqual { value: 0.0 }, &[x]) }
     }
 
     pub(super) fn reshape(&mut self, x: NodeId, sample: &[usize]) -> Result<NodeId> {
@@ -217,7 +275,10 @@ impl LayerCall<'_, '_> {
     }
 
     fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let tensor = self.lowering.weights.take(self.identity, &name, shape)?;
+        let Lowering { weights, models, is_keras_3, .. } = &mut *self.lowering;
+        let models = if *is_keras_3 { models.as_slice() } else { &[] };
+        let wanted = Wanted { layer: self.identity, name: &name, models, archive: self.archive };
+        let tensor = weights.take(wanted, shape)?;
         let counted = self.lowering.parameters.entry(self.identity).or_default();
         counted.insert(name, tensor.len() as u64);
         Ok(tensor)
@@ -231,11 +292,12 @@ impl LayerCall<'_, '_> {
 
     /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
     pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
-        let key = (self.identity, suffix.to_string());
+        let name = format!("{}/{suffix}", self.name);
+        let key = (self.identity, name.clone());
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }
-        let id = self.lowering.builder.constant(&format!("{}/{suffix}", self.name), value)?;
+        let id = self.lowering.builder.constant(&name, value)?;
         self.lowering.constants.insert(key, id);
         Ok(id)
     }

@@ -5,7 +5,8 @@
 //! a mask lingers from one call to the next. Here it also finds calls that depend on themselves and tensors that
 //! nothing makes.
 
-use super::topology::{Layer, Network, TensorRef};
+use super::calls::TensorRef;
+use super::topology::{Layer, Network};
 use crate::error::{Error, Place, Result};
 use std::collections::HashMap;
 
@@ -73,9 +74,7 @@ impl<'m> Directory<'m> {
         let Some(call) = layer.calls.get(id.call) else { return Ok(Vec::new()) };
         // Tensors given by name must exist before the call, but TF.js does not know them: they are sorted after the others.
         let place = || format!("layer `{}` ({})", layer.name, layer.class);
-        let named = call.tensors().at(place)?;
-        let arguments = named.iter().map(|(_, tensor)| tensor).chain(&call.arguments);
-        let arguments = arguments.map(|tensor| self.resolve(tensor));
+        let arguments = call.keyword_tensors.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
         arguments.collect::<Result<_>>().at(place)
     }
 

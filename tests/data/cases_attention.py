@@ -7,7 +7,8 @@ from golden import *
 L = K.layers
 CLASSES = {}
 # Those whose files or answers are others in Keras 3.
-KERAS3 = []
+KERAS3 = ["AdditiveAttention", "Attention", "Discretization", "EinsumDense", "GroupNormalization", "Identity",
+          "IntegerLookup", "MultiHeadAttention", "Normalization", "UnitNormalization"]
 
 
 def file(f):

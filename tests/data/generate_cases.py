@@ -13,6 +13,7 @@ import itertools
 
 import cases_attention
 import cases_convolution
+import cases_operations
 import cases_recurrent
 
 L = K.layers
@@ -36,8 +37,8 @@ class Cases:
     def rng(self, case):
         return rng_for("cases", self.name, case)
 
-    def add(self, case, build, inputs, **kwargs):
-        """build(symbolic inputs) -> output; inputs: {name: array}, its dtype is the InputLayer's."""
+    def add(self, case, build, inputs, compiled=False, **kwargs):
+        """build(symbolic inputs) -> output; inputs: {name: array}, its dtype is the InputLayer's. XLA answers if compiled."""
         K.backend.clear_session()
         assert case not in [c["name"] for c in self.cases], case
         xs = [L.Input(v.shape[1:], dtype=str(v.dtype), name=n) for n, v in inputs.items()]
@@ -46,7 +47,8 @@ class Cases:
         randomise(m, self.rng(case + "/weights"), digits=3)
         topology, weights = to_tfjs(m)
         names_in, names_out = io_names(topology["model_config"])
-        outputs = as_list(m([tf.constant(inputs[n]) for n in names_in], training=False))
+        answer = tf.function(m, jit_compile=True) if compiled else m
+        outputs = as_list(answer([tf.constant(inputs[n]) for n in names_in], training=False))
         assert len(set(names_out)) == len(outputs)
         self.cases.append({
             "name": case,
@@ -723,10 +725,10 @@ def shared(a, b):
 
 def main(only):
     global K, L, FOLDER
-    families = [cases_attention, cases_convolution, cases_recurrent]
+    families = [cases_attention, cases_convolution, cases_operations, cases_recurrent]
     for family in families:
         CLASSES.update(family.CLASSES)
-    classes = list(CLASSES)
+    classes = [name for name in CLASSES if name not in cases_operations.ONLY_KERAS3]
     if only[:1] == ["--keras3"]:
         import keras
 

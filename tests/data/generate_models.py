@@ -10,7 +10,11 @@ from golden import *
 import shutil
 
 import models_attention
+import models_recurrent
+import models_keras3
 from safetensors.numpy import save_file
+
+import models_convolution
 
 L = K.layers
 BATCH = 7
@@ -568,6 +572,8 @@ def rank_int_dense(rng, batch):
         "float_ids": ids(rng, batch, 14, (3,)).astype(np.float32)}
 
 
+models_recurrent.register(model)
+
 # Other conversions of wide_deep: (converter flags, about)
 VARIANTS = {
     "wide_deep_u8": (["--quantize_uint8=*"], "all weights as uint8"),
@@ -581,6 +587,8 @@ VARIANTS = {
 }
 
 
+MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in models_convolution.MODELS.items()})
+
 # The same builders under Keras 3, saved as .h5.
 KERAS3 = ["wide_deep", "deepfm", "two_tower", "two_tower_reshape_minus_one", "youtube_dnn", "din",
           "din_masked", "seq_first_layer_shape", "seq_list", "nested_shared", "multi_io", "masking_td",
@@ -590,7 +598,8 @@ KERAS3_NOTE = "TF.js 4.22 reads no Keras 3 models"
 ARCHIVES = ["wide_deep", "seq_first_layer_shape", "nested_shared"]
 ARCHIVE_NOTE = "converted from a .keras archive; TF.js 4.22 cannot bind its weight names"
 # Loaded and saved again by TensorFlow.js; record_tfjs.mjs writes model.json and the weights.
-SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io"]
+SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io", "gru4rec_reset_before",
+                 "bilstm_text"]
 
 
 # ---- conversion ----------------------------------------------------------------------------
@@ -680,7 +689,9 @@ def finish(folder, m, inputs, topology_folder=None):
         names_in, names_out = io_names(sequential)
     assert sorted(names_in) == sorted(inputs), (names_in, list(inputs))
     batch = len(next(iter(inputs.values())))
-    y = as_list(m.predict([inputs[n] for n in names_in], batch_size=batch, verbose=0))
+    x = inputs if isinstance(m.input, dict) else [inputs[n] for n in names_in]
+    y = m.predict(x, batch_size=batch, verbose=0)
+    y = [y[n] for n in names_out] if isinstance(y, dict) else as_list(y)
     assert len(y) == len(names_out) == len(set(names_out))
     assert all(np.isfinite(v).all() for v in y)
     save_file(inputs, folder / "input.safetensors")
@@ -702,8 +713,11 @@ def main(only):
     def build(name):
         """The model with its weights and inputs; the same numbers on every call."""
         K.backend.clear_session()
-        spec, rng = MODELS[name], rng_for("models", name)
-        m, inputs = spec["build"](rng, spec["batch"])
+        rng = rng_for("models", name)
+        if name in models_keras3.MODELS:
+            m, inputs = models_keras3.MODELS[name](K, rng, models_keras3.BATCH)
+        else:
+            m, inputs = MODELS[name]["build"](rng, MODELS[name]["batch"])
         randomise(m, rng)
         return m, inputs
 
@@ -775,6 +789,9 @@ def main(only):
     jobs.update({n + "_keras3": under_keras3 for n in KERAS3})
     jobs.update({n + "_archive": archive for n in ARCHIVES})
     jobs.update({n + "_keras3_archive": archive for n in ARCHIVES})
+    jobs.update({n + "_keras3": under_keras3 for n in models_keras3.MODELS})
+    jobs.update({n + "_keras3_archive": archive for n in models_keras3.MODELS})
+    jobs["towers_archive"] = archive
     for name, job in jobs.items():
         if only and name not in only:
             index += [old[name]] if name in old else []

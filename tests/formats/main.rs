@@ -2,6 +2,8 @@
 
 mod artifact;
 mod hostile;
+mod keras3;
 mod mutated;
+mod options;
 mod tensor_file;
 mod topologies;

@@ -5,19 +5,27 @@
 
 mod advanced_activations;
 mod attention;
+mod convolutional;
+mod convolutional_depthwise;
 mod core;
 mod einsum_dense;
 mod embeddings;
+mod image_preprocessing;
 mod left_out;
 mod merge;
 mod multihead_attention;
 mod noise;
 mod normalization;
+mod padding;
 mod pooling;
 mod position_embedding;
 mod preprocessing;
+mod recurrent;
+mod spatial;
 mod statistics;
 mod wrappers;
+
+pub(super) use core::resolve_shape;
 
 use super::lowering::LayerCall;
 use super::masks::Value;
@@ -47,23 +55,33 @@ impl Class {
 const FAMILIES: &[&[Class]] = &[
     advanced_activations::CLASSES,
     attention::CLASSES,
+    convolutional::CLASSES,
+    convolutional_depthwise::CLASSES,
     core::CLASSES,
     einsum_dense::CLASSES,
     embeddings::CLASSES,
+    image_preprocessing::CLASSES,
     merge::CLASSES,
     multihead_attention::CLASSES,
     noise::CLASSES,
     normalization::CLASSES,
+    padding::CLASSES,
     pooling::CLASSES,
     position_embedding::CLASSES,
     preprocessing::CLASSES,
     statistics::CLASSES,
+    recurrent::CLASSES,
     wrappers::CLASSES,
 ];
 
 /// Every layer class that loads, besides models and InputLayer.
 pub fn classes() -> impl Iterator<Item = &'static Class> {
     FAMILIES.iter().copied().flatten()
+}
+
+/// Whether there is such a layer here.
+pub(super) fn is_known(class: &str) -> bool {
+    classes().any(|known| known.name == class)
 }
 
 /// The outputs of one call of a layer of `class`.

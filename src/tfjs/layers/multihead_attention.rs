@@ -9,8 +9,10 @@ use super::einsum_dense::dense;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::{BatchDot, Heads, Softmax};
+use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
+use std::sync::Arc;
 
 /// The classes of this file.
 pub(super) const CLASSES: &[Class] = &[Class::new("MultiHeadAttention", multi_head_attention, "–", "rank 3")];
@@ -75,12 +77,7 @@ fn query_value_key(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<[Va
 /// `x · kernel + bias` for every head: `[N, T, D] → [N, T, heads, size]`.
 fn projected(call: &mut LayerCall<'_, '_>, name: &str, x: NodeId, [heads, size]: [usize; 2]) -> Result<NodeId> {
     let sample = call.shape(x).sample();
-    let kernel = call.weight_tensor(&format!("{name}/kernel"), &[sample[1], heads, size])?;
-    let bias = if call.config.boolean_or("use_bias", true)? {
-        Some(call.weight_tensor(&format!("{name}/bias"), &[heads, size])?)
-    } else {
-        None
-    };
+    let (kernel, bias) = weights(call, name, &format!("{name}_dense"), &[sample[1]], &[heads, size])?;
     let id = dense(call, &format!("{name}/"), x, 1, kernel, bias)?;
     call.reshape(id, &[sample[0], heads, size])
 }
@@ -90,21 +87,29 @@ fn output(call: &mut LayerCall<'_, '_>, attended: NodeId, query: NodeId, sizes: 
     let sample = call.shape(query).sample();
     let mut shape = vec![sample[1]];
     if let Some(declared) = call.config.integers("output_shape")? {
-        shape = declared
-            .iter()
-            .map(|&dim| usize::try_from(dim))
-            .collect::<std::result::Result<_, _>>()
-            .map_err(|_| Error::format(format!("`output_shape` should hold sizes, not {declared:?}")))?;
+        let sizes = declared.iter().map(|&dim| usize::try_from(dim).ok());
+        shape = sizes
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::format(format!("`output_shape` should hold sizes, not {declared:?}")))?;
     }
-    let kernel =
-        call.weight_tensor("attention_output/kernel", &[&[sizes.heads, sizes.value], shape.as_slice()].concat())?;
-    let bias = if call.config.boolean_or("use_bias", true)? {
-        Some(call.weight_tensor("attention_output/bias", &shape)?)
-    } else {
-        None
-    };
+    let (kernel, bias) = weights(call, "attention_output", "output_dense", &[sizes.heads, sizes.value], &shape)?;
     let id = dense(call, "attention_output/", attended, 2, kernel, bias)?;
     call.reshape(id, &[&sample[..1], shape.as_slice()].concat())
+}
+
+/// Kernel and bias of the layer called `name` inside this one, which archives call `place`.
+fn weights(
+    call: &mut LayerCall<'_, '_>,
+    name: &str,
+    place: &str,
+    summed: &[usize],
+    new: &[usize],
+) -> Result<(Arc<Tensor>, Option<Arc<Tensor>>)> {
+    let (name, archive) = (format!("{}/{name}", call.name), format!("{}/{place}", call.archive));
+    let inner = &mut LayerCall { lowering: &mut *call.lowering, name: &name, archive: &archive, ..*call };
+    let kernel = inner.weight_tensor("kernel", &[summed, new].concat())?;
+    let bias = if inner.config.boolean_or("use_bias", true)? { Some(inner.weight_tensor("bias", new)?) } else { None };
+    Ok((kernel, bias))
 }
 
 /// Query, value and key may bring masks, the call another one and the wish not to look ahead; all of them hold.

@@ -110,7 +110,10 @@ fn integer_lookup(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
         return Ok(vec![Value::unmasked(found)]);
     }
     let places = most.filter(|_| padded).unwrap_or(lookup.size);
-    Ok(vec![Value::unmasked(encoded(call, found, mode, places)?)])
+    let id = encoded(call, found, mode, places)?;
+    // In Keras 3 the layer's integers are its answer's, too.
+    let id = if call.is_keras_3() { call.cast(id, DType::I32)? } else { id };
+    Ok(vec![Value::unmasked(id)])
 }
 
 fn lookup(call: &LayerCall<'_, '_>, mode: &str) -> Result<Lookup> {

@@ -88,7 +88,8 @@ fn normalize_groups(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize, groups
 
 /// Lines along one dimension, or several together, are scaled to length one.
 fn unit_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
-    const FLOOR: f32 = 1e-12;
+    // Of the square of the length in Keras 2, of the length in Keras 3.
+    let floor = if call.is_keras_3() { 1e-24 } else { 1e-12 };
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
     let axes = call.config.integers("axis")?.unwrap_or_else(|| vec![-1]);
@@ -97,13 +98,13 @@ fn unit_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
     axes.dedup();
     let id = match axes.as_slice() {
         [] => return Err(Error::format("`axis` names no dimension")),
-        [axis] => call.op(L2Normalize { axis: *axis, floor: FLOOR }, &[x])?,
+        [axis] => call.op(L2Normalize { axis: *axis, floor }, &[x])?,
         axes => at_the_back(call, x, axes, |call, x| {
             let sample = call.shape(x).sample();
             let (kept, together) = sample.split_at(sample.len() - axes.len());
             let merged = [kept, &[together.iter().product()]].concat();
             let lines = call.reshape(x, &merged)?;
-            let lines = call.op(L2Normalize { axis: merged.len(), floor: FLOOR }, &[lines])?;
+            let lines = call.op(L2Normalize { axis: merged.len(), floor }, &[lines])?;
             call.reshape(lines, &sample)
         })?,
     };
@@ -125,9 +126,10 @@ fn normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
         (listed(call, "mean", &shape)?, listed(call, "variance", &shape)?)
     } else {
         call.config.ignore(&["variance"]);
+        // In this order, by which archives tell them apart.
+        let [mean, variance] = ["mean", "variance"].map(|weight| call.weight_tensor_or_unscoped(weight, &shape));
         call.weight_tensor_or_unscoped("count", &[])?;
-        let mean = call.weight_tensor_or_unscoped("mean", &shape)?.as_f32()?.to_vec();
-        (mean, call.weight_tensor_or_unscoped("variance", &shape)?.as_f32()?.to_vec())
+        (mean?.as_f32()?.to_vec(), variance?.as_f32()?.to_vec())
     };
     let deviation: Vec<f32> = variance.iter().map(|variance| variance.sqrt().max(1e-7)).collect();
     let inverse = call.config.boolean_or("invert", false)?;
