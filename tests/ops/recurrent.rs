@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
             }
         }
         for (activation, recurrent) in [
-            (Some(Function::RELU), Some(Function::HardSigmoid)),
+            (Some(Function::RELU), Some(Function::HardSigmoid { slope: 0.2 })),
             (None, SIGMOID),
             (Some(Function::Softsign), None),
             (Some(Function::Elu { alpha: 0.5 }), TANH),

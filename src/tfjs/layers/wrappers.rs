@@ -102,9 +102,13 @@ fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Map<String, Json>, 
 }
 
 fn apply_with(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: NodeId) -> Result<NodeId> {
-    let name = call.name;
+    // Keras 3 puts the layer's own name behind the wrapper's.
+    let name = match config.string("name")? {
+        Some(own) if call.is_keras_3() => format!("{}/{own}", call.name),
+        _ => call.name.to_string(),
+    };
     let archive = format!("{}/layer", call.archive);
-    match lower(class, &mut inner(call, config, name, &archive), &[Value::unmasked(x)])?.as_slice() {
+    match lower(class, &mut inner(call, config, &name, &archive), &[Value::unmasked(x)])?.as_slice() {
         [output] if output.masks.keras.is_none() => Ok(output.id),
         [_] => Err(Error::unsupported("makes a mask of its own inside it, which is not supported")),
         outputs => Err(Error::unsupported(format!("has {} outputs inside it, which is not supported", outputs.len()))),
