@@ -69,6 +69,7 @@ catalogue! {
     reduce::Reduce,
     repeat::Repeat,
     reshape::Reshape,
+    search::Search,
     resize::Resize,
     slice::Slice,
     softmax::Softmax,
@@ -76,6 +77,7 @@ catalogue! {
 }
 
 pub use activation::Function;
+pub use batch_dot::Heads;
 pub use binary::BinaryFunction;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};

@@ -57,7 +57,8 @@ class Cases:
                          "data": numbers(w["data"])} for w in weights],
             "inputs": {n: {"dtype": str(v.dtype), "shape": list(v.shape), "data": numbers(v)}
                        for n, v in inputs.items()},
-            "keras": {n: {"shape": list(v.shape), "data": numbers(v.numpy())}
+            "keras": {n: {**({"dtype": "int32"} if v.dtype.is_integer else {}),
+                          "shape": list(v.shape), "data": numbers(v.numpy())}
                       for n, v in zip(names_out, outputs)},
         })
 

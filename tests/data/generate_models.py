@@ -9,6 +9,7 @@ from golden import *
 
 import shutil
 
+import models_attention
 import models_recurrent
 import models_keras3
 from safetensors.numpy import save_file
@@ -649,11 +650,11 @@ def keras3():
     import keras
 
     old = K, L
-    K, L = keras, keras.layers
+    K, L = models_attention.K, models_attention.L = keras, keras.layers
     try:
         yield
     finally:
-        K, L = old
+        K, L = models_attention.K, models_attention.L = old
 
 
 def decode_weights(folder):
@@ -778,6 +779,7 @@ def main(only):
             finish(folder, m, inputs)
             entry(name, f"{source}, Keras {K.__version__}", ARCHIVE_NOTE)
 
+    MODELS.update(models_attention.MODELS)
     jobs = {}
     for name in MODELS:
         jobs[name] = plain

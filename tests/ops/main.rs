@@ -30,6 +30,7 @@ mod reduce;
 mod repeat;
 mod reshape;
 mod resize;
+mod search;
 mod slice;
 mod softmax;
 mod tower;

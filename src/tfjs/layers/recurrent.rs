@@ -208,8 +208,7 @@ impl CellSettings {
         [sequences, states]: [bool; 2],
     ) -> Result<Vec<NodeId>> {
         let (name, archive) = (format!("{}{}", call.name, self.scope), format!("{}{}", call.archive, self.place));
-        let (config, identity) = (call.config, call.identity);
-        let call = &mut LayerCall { lowering: &mut *call.lowering, config, name: &name, identity, archive: &archive };
+        let call = &mut LayerCall { lowering: &mut *call.lowering, name: &name, archive: &archive, ..*call };
         let (x, weights) = self.project(call, sequence.x)?;
         let mut inputs = vec![x, weights];
         inputs.extend(beside(call, sequence)?);

@@ -228,7 +228,7 @@ fn inner<'c>(
     name: &'c str,
     archive: &'c str,
 ) -> LayerCall<'c, 'c> {
-    LayerCall { lowering: &mut *call.lowering, config, name, identity: call.identity, archive }
+    LayerCall { lowering: &mut *call.lowering, config, name, archive, ..*call }
 }
 
 /// The outputs of both directions as `merge_mode` has it.

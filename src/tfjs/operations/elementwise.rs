@@ -134,7 +134,7 @@ fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> 
         let (left, right) = (call.shape(left), call.shape(right));
         return Err(Error::unsupported(format!("multiplies {left} by {right}; only rank 3 by rank 3 is supported")));
     }
-    Ok(vec![call.op(BatchDot { axes: [2, 1] }, &[left, right])?])
+    Ok(vec![call.op(BatchDot::new([2, 1]), &[left, right])?])
 }
 
 fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
