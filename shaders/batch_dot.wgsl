@@ -1,13 +1,16 @@
-// output[n, i, j] = sum over k of left[n, i, k] * right[n, j, k]: one invocation an output element.
-// Each side of a sample is [outer, depth, inner], and i, j count over outer and inner.
+// output[i] = scale * sum over k of left[l + k * left_step] * right[r + k * right_step]: one invocation an output element.
+// The position of the element along each dimension of the output says where l and r stand.
 
 struct Params {
+    size: array<vec4<u32>, 2>,
+    left_strides: array<vec4<u32>, 2>,
+    right_strides: array<vec4<u32>, 2>,
     count: u32,
+    rank: u32,
     depth: u32,
-    left_outer: u32,
-    left_inner: u32,
-    right_outer: u32,
-    right_inner: u32,
+    left_step: u32,
+    right_step: u32,
+    scale: f32,
     padding0: u32,
     padding1: u32,
 }
@@ -16,11 +19,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> left: array<f32>;
 @group(0) @binding(2) var<storage, read> right: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
-
-// Where line `line` of sample `row` starts.
-fn line_start(row: u32, line: u32, outer: u32, inner: u32) -> u32 {
-    return ((row * outer + line / inner) * params.depth) * inner + line % inner;
-}
 
 @compute @workgroup_size(64)
 fn main(
@@ -32,16 +30,20 @@ fn main(
     if index >= params.count {
         return;
     }
-    let left_lines = params.left_outer * params.left_inner;
-    let right_lines = params.right_outer * params.right_inner;
-    let j = index % right_lines;
-    let i = index / right_lines % left_lines;
-    let row = index / right_lines / left_lines;
-    let l = line_start(row, i, params.left_outer, params.left_inner);
-    let r = line_start(row, j, params.right_outer, params.right_inner);
+    var rest = index;
+    var l = 0u;
+    var r = 0u;
+    for (var step = 0u; step < params.rank; step++) {
+        let dim = 7u - step;
+        let size = params.size[dim / 4u][dim % 4u];
+        let position = rest % size;
+        rest /= size;
+        l += position * params.left_strides[dim / 4u][dim % 4u];
+        r += position * params.right_strides[dim / 4u][dim % 4u];
+    }
     var sum = 0.0;
     for (var k = 0u; k < params.depth; k++) {
-        sum += left[l + k * params.left_inner] * right[r + k * params.right_inner];
+        sum += left[l + k * params.left_step] * right[r + k * params.right_step];
     }
-    output[index] = sum;
+    output[index] = params.scale * sum;
 }

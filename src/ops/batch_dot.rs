@@ -1,31 +1,52 @@
-//! The product of two batches summed over one dimension of each: Keras Dot.
+//! The product of two batches summed over one dimension of each: Keras Dot, and both products of attention.
 //!
-//! `output[n, i…, j…] = Σₖ left[n, i…, k, …] · right[n, j…, k, …]`: the dimensions of `left` without its axis, then
-//! those of `right` without its. Two vectors give `[N, 1]`. Keras' `normalize` is a separate
-//! [`L2Normalize`](super::L2Normalize) on each side. TF.js takes ranks up to 3; any rank is fine here.
+//! `output[n, i…, j…] = scale · Σₖ left[n, i…, k, …] · right[n, j…, k, …]`: the dimensions of `left` without its axis, then
+//! those of `right` without its. Two vectors give `[N, 1]`. With `heads`, a dimension of each side counts together with
+//! the other's, as N does, and stands once in the output: `[N, T, H, K]` and `[N, S, H, K]` give `[N, H, T, S]` without
+//! being transposed. Keras' `normalize` is a separate [`L2Normalize`](super::L2Normalize) on each side. TF.js takes ranks
+//! up to 3; any rank is fine here.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
-use super::view::AxisView;
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
+};
+use super::strided_copy::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
-use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Multiplies two batches of tensors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BatchDot {
     /// The summed dimension of the left and of the right input, N counted as 0.
     pub axes: [usize; 2],
+    /// The dimension that counts together on both sides, if there is one.
+    pub heads: Option<Heads>,
+    /// What every sum is multiplied by.
+    pub scale: f32,
+}
+
+/// Where a dimension stands that both sides share, N counted as 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heads {
+    /// In the left and in the right input.
+    pub inputs: [usize; 2],
+    /// In the output.
+    pub output: usize,
 }
 
 params! {
-    /// `Params` of `shaders/batch_dot.wgsl`.
+    /// `Params` of `shaders/batch_dot.wgsl`. Dimensions of the output are aligned to the back.
     BatchDotParams {
+        size: [u32; MAX_RANK],
+        left_strides: [u32; MAX_RANK],
+        right_strides: [u32; MAX_RANK],
         count: u32,
+        /// How many of the dimensions are used.
+        rank: u32,
         depth: u32,
-        left_outer: u32,
-        left_inner: u32,
-        right_outer: u32,
-        right_inner: u32,
+        left_step: u32,
+        right_step: u32,
+        scale: f32,
         padding0: u32,
         padding1: u32,
     }
@@ -33,20 +54,73 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("batch_dot", BatchDotParams, fragments: [GRID])];
 
+/// A dimension of the output, N too: its size, and how far apart its elements stand on either side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputDim {
+    pub(crate) size: usize,
+    pub(crate) strides: [usize; 2],
+}
+
 impl BatchDot {
-    /// The views of one sample of each side.
-    fn views(&self, left: &[usize], right: &[usize]) -> [AxisView; 2] {
-        [AxisView::new(&left[1..], self.axes[0] - 1), AxisView::new(&right[1..], self.axes[1] - 1)]
+    /// The plain product over `axes`.
+    pub fn new(axes: [usize; 2]) -> Self {
+        BatchDot { axes, heads: None, scale: 1.0 }
     }
 
-    fn sample(&self, left: &[usize], right: &[usize]) -> Vec<usize> {
-        let without = |shape: &[usize], axis: usize| {
-            let mut rest = shape.to_vec();
-            rest.remove(axis - 1);
-            rest
+    /// Whether the product is Keras' Dot: without heads and unscaled.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.heads.is_none() && self.scale == 1.0
+    }
+
+    /// The dimensions of the output, N first, for inputs of these dimensions. Two vectors have none besides N.
+    pub(crate) fn output_dims(&self, inputs: [&[usize]; 2]) -> Vec<OutputDim> {
+        let mut dims = Vec::new();
+        let strides = inputs.map(row_major_strides);
+        for side in [0, 1] {
+            for axis in 1..inputs[side].len() {
+                let is_head = self.heads.is_some_and(|heads| heads.inputs[side] == axis);
+                if axis != self.axes[side] && !is_head {
+                    let mut dim = OutputDim { size: inputs[side][axis], strides: [0, 0] };
+                    dim.strides[side] = strides[side][axis];
+                    dims.push(dim);
+                }
+            }
+        }
+        let shared = |axes: [usize; 2]| OutputDim {
+            size: inputs[0][axes[0]],
+            strides: [strides[0][axes[0]], strides[1][axes[1]]],
         };
-        let sample = [without(left, self.axes[0]), without(right, self.axes[1])].concat();
-        if sample.is_empty() { vec![1] } else { sample }
+        dims.insert(0, shared([0, 0]));
+        if let Some(heads) = self.heads {
+            dims.insert(heads.output, shared(heads.inputs));
+        }
+        dims
+    }
+
+    fn shape(&self, inputs: [&[usize]; 2]) -> Vec<usize> {
+        let mut shape: Vec<usize> = self.output_dims(inputs).iter().map(|dim| dim.size).collect();
+        if shape.len() == 1 {
+            shape.push(1);
+        }
+        shape
+    }
+
+    fn expect_heads(&self, left: &TensorType, right: &TensorType) -> Result<()> {
+        let Some(heads) = self.heads else { return Ok(()) };
+        for (side, input) in [left, right].into_iter().enumerate() {
+            expect_sample_axis(&input.shape, heads.inputs[side])?;
+            if heads.inputs[side] == self.axes[side] {
+                return Err(Error::shape(format!("axis {} of {input} is summed and shared", self.axes[side])));
+            }
+        }
+        if left.shape.dims()[heads.inputs[0]] != right.shape.dims()[heads.inputs[1]] {
+            let [of_left, of_right] = heads.inputs;
+            return Err(Error::shape(format!("axis {of_left} of {left} and axis {of_right} of {right} differ")));
+        }
+        if !(1..left.shape.rank() + right.shape.rank() - 4).contains(&heads.output) {
+            return Err(Error::shape(format!("the product has no dimension {}", heads.output)));
+        }
+        Ok(())
     }
 }
 
@@ -73,41 +147,53 @@ impl Operator for BatchDot {
                 self.axes[0], self.axes[1]
             )));
         }
-        Ok(TensorType::f32(left.shape.with_sample(&self.sample(&left.shape.sample(), &right.shape.sample()))))
+        self.expect_heads(left, right)?;
+        let shape = self.shape([&left.shape.resolve(1), &right.shape.resolve(1)]);
+        Ok(TensorType::f32(left.shape.with_sample(&shape[1..])))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         let (left, right) = (inputs[0].as_f32()?, inputs[1].as_f32()?);
-        let [lv, rv] = self.views(inputs[0].shape(), inputs[1].shape());
-        let rows = inputs[0].shape()[0];
-        let mut output = Vec::with_capacity(rows * lv.lines() * rv.lines());
-        for row in 0..rows {
-            for i in 0..lv.lines() {
-                for j in 0..rv.lines() {
-                    let l = row * lv.lines() * lv.axis + lv.start(i);
-                    let r = row * rv.lines() * rv.axis + rv.start(j);
-                    let product =
-                        |k: usize| f64::from(left[l + k * lv.inner]) * f64::from(right[r + k * rv.inner]);
-                    output.push((0..lv.axis).map(product).sum::<f64>() as f32);
+        let shapes = [inputs[0].shape(), inputs[1].shape()];
+        let dims = self.output_dims(shapes);
+        let depth = shapes[0][self.axes[0]];
+        let steps = [0, 1].map(|side| row_major_strides(shapes[side])[self.axes[side]]);
+        let count = dims.iter().map(|dim| dim.size).product();
+        let element = |index: usize| {
+            let (mut rest, mut at) = (index, [0, 0]);
+            for dim in dims.iter().rev() {
+                for side in [0, 1] {
+                    at[side] += rest % dim.size * dim.strides[side];
                 }
+                rest /= dim.size;
             }
-        }
-        let sample = self.sample(&inputs[0].shape()[1..], &inputs[1].shape()[1..]);
-        Tensor::f32(&[vec![rows], sample].concat(), output)
+            let product =
+                |k: usize| f64::from(left[at[0] + k * steps[0]]) * f64::from(right[at[1] + k * steps[1]]);
+            (f64::from(self.scale) * (0..depth).map(product).sum::<f64>()) as f32
+        };
+        Tensor::f32(&self.shape(shapes), (0..count).map(element).collect())
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, request.inputs[0].shape[self.axes[0]])?;
-        let [left, right] = self.views(&request.inputs[0].shape, &request.inputs[1].shape);
+        let shapes = [request.inputs[0].shape.as_slice(), request.inputs[1].shape.as_slice()];
+        let depth = shapes[0][self.axes[0]];
+        expect_loops(request, depth + MAX_RANK)?;
         let count = request.output.len();
         word(request.inputs[0].len().max(request.inputs[1].len()))?;
+        let mut dims = self.output_dims(shapes);
+        // A dimension of 1 has one position; without it there are fewer to divide by.
+        dims.retain(|dim| dim.size != 1);
+        let of = |value: fn(&OutputDim) -> usize| dims.iter().map(value).collect::<Vec<_>>();
         let params = BatchDotParams {
+            size: aligned(&of(|dim| dim.size), 1)?,
+            left_strides: aligned(&of(|dim| dim.strides[0]), 0)?,
+            right_strides: aligned(&of(|dim| dim.strides[1]), 0)?,
             count: word(count)?,
-            depth: word(left.axis)?,
-            left_outer: word(left.outer)?,
-            left_inner: word(left.inner)?,
-            right_outer: word(right.outer)?,
-            right_inner: word(right.inner)?,
+            rank: word(dims.len())?,
+            depth: word(depth)?,
+            left_step: word(row_major_strides(shapes[0])[self.axes[0]])?,
+            right_step: word(row_major_strides(shapes[1])[self.axes[1]])?,
+            scale: self.scale,
             padding0: 0,
             padding1: 0,
         };
@@ -115,7 +201,13 @@ impl Operator for BatchDot {
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
-        Tolerance::Sum { terms: inputs[0].shape()[self.axes[0]] }
+        Tolerance::Sum { terms: inputs[0].shape()[self.axes[0]] + usize::from(self.scale != 1.0) }
+    }
+
+    /// The sums of absolute products, by the absolute scale.
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let absolute = [absolute(inputs[0])?, absolute(inputs[1])?];
+        BatchDot { scale: self.scale.abs(), ..self.clone() }.eval(&[&absolute[0], &absolute[1]])
     }
 
     fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {

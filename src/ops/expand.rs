@@ -1,13 +1,14 @@
 //! One row for every sample of a batch: what the samples of a batch share, where an operator needs it for each of them.
 //!
-//! `output[n, …] = x[0, …]`; `x: [S, …]`, output `[N, …]`, with the N of the second input, whose values are not read.
-//! No layer of Keras or TF.js: made where one user meets many candidates.
+//! `output[n, …] = x[0, …]`; `x: [S, …]`, output `[N, …]`, with the N of the second input, whose values are not read. Or
+//! `x: [1, …]` is a weight, and the second input may be shared too. Made where one user meets many candidates, and by
+//! PositionEmbedding, whose answer is the same for every sample.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
-use crate::tensor::{Tensor, TensorType, Tolerance, row_major_strides};
+use crate::tensor::{Dim, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Gives every sample the shared row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +23,13 @@ impl Operator for Expand {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
         let [x, like] = expect_inputs(inputs)?;
-        if !x.shape.is_shared() || !like.shape.is_batched() || like.shape.is_shared() {
+        let one_row = x.shape.dims().first() == Some(&Dim::Fixed(1));
+        let fits = if x.shape.is_shared() { !like.shape.is_shared() } else { one_row };
+        if !fits || !like.shape.is_batched() {
             return Err(Error::shape(format!("gives {x} the batch of {like}, which takes a shared and a batched value")));
         }
-        Ok(TensorType::new(like.shape.with_sample(&x.shape.sample()), x.dtype))
+        let sample: Vec<usize> = x.shape.resolve(1)[1..].to_vec();
+        Ok(TensorType::new(like.shape.with_sample(&sample), x.dtype))
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {

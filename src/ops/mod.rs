@@ -7,6 +7,7 @@
 mod operator;
 mod strided_copy;
 mod view;
+mod window;
 
 pub use operator::{ConcreteType, Cost, KernelRequest, Operator};
 
@@ -49,6 +50,7 @@ catalogue! {
     cast::Cast,
     category_encoding::CategoryEncoding,
     concatenate::Concatenate,
+    convolution::Convolution,
     dense::Dense,
     elementwise::Elementwise,
     embedding::Embedding,
@@ -58,25 +60,36 @@ catalogue! {
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
     not_equal::NotEqual,
+    pad::Pad,
     pair_dense::PairDense,
     pairwise_dot::PairwiseDot,
     permute::Permute,
+    recurrent::Recurrent,
+    pool::Pool,
     reduce::Reduce,
     repeat::Repeat,
     reshape::Reshape,
+    search::Search,
+    resize::Resize,
     slice::Slice,
     softmax::Softmax,
     tower::Tower,
 }
 
 pub use activation::Function;
+pub use batch_dot::Heads;
 pub use binary::BinaryFunction;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
+pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput};
 pub use reduce::Reduction;
+pub use resize::Sampling;
 pub use tower::{MAX_LAYERS, TowerKernel};
+pub use window::{Padding, Window, are_plain};
+
+pub(crate) use window::for_each_tap;
 
 /// All shaders of all operators.
 pub fn shaders() -> impl Iterator<Item = &'static Shader> {

@@ -1,23 +1,29 @@
-//! Lets a Dense apply the activation that follows it.
+//! Lets a Dense or a Convolution apply the activation that follows it.
 
 use super::rewrite::rewrite;
 use crate::error::Result;
 use crate::graph::{Graph, Source};
-use crate::ops::{Dense, Op};
+use crate::ops::{Convolution, Dense, Op};
 
-/// `graph` with activations in the Dense operators whose only reader they are.
+/// `graph` with activations in the Dense and Convolution operators whose only reader they are.
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, _, node| {
         let Source::Op(Op::Activation(activation)) = &node.source else { return Ok(None) };
         let x = node.inputs[0];
-        match rewrite.operator(x) {
-            Some((Op::Dense(Dense { activation: None, kernel }), inputs)) if rewrite.is_used_once(x) => {
-                let (dense, inputs) =
-                    (Dense { activation: Some(activation.function), kernel: *kernel }, inputs.to_vec());
-                rewrite.op(node, dense, &inputs).map(Some)
-            }
-            _ => Ok(None),
+        if !rewrite.is_used_once(x) {
+            return Ok(None);
         }
+        let activation = Some(activation.function);
+        let (fused, inputs): (Op, _) = match rewrite.operator(x) {
+            Some((Op::Dense(Dense { activation: None, kernel }), inputs)) => {
+                (Dense { activation, kernel: *kernel }.into(), inputs.to_vec())
+            }
+            Some((Op::Convolution(Convolution { activation: None, windows }), inputs)) => {
+                (Convolution { activation, windows: windows.clone() }.into(), inputs.to_vec())
+            }
+            _ => return Ok(None),
+        };
+        rewrite.op(node, fused, &inputs).map(Some)
     })
 }
 

@@ -1,13 +1,13 @@
-//! Folds BatchNormalization into the Dense next to it.
+//! Folds BatchNormalization into the Dense next to it, or into the Convolution before it.
 //!
-//! At inference the layer is an affine function of each channel, `scale · x + shift`. After a Dense it scales the
-//! columns of the kernel and the bias; before one, also in part of a concatenation, it scales rows of the kernel and
+//! At inference the layer is an affine function of each channel, `scale · x + shift`. After a Dense or a Convolution it
+//! scales the columns of the kernel and the bias; before one, also in part of a concatenation, it scales rows of the kernel and
 //! adds `shift · kernel` to the bias. Computed in f64, rounded once.
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::Result;
 use crate::graph::{Graph, Node, NodeId, Source};
-use crate::ops::{BatchNormalization, Concatenate, Dense, Op};
+use crate::ops::{BatchNormalization, Concatenate, Convolution, Dense, Op};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Affine {
     }
 }
 
-/// A Dense followed by a BatchNormalization of its units.
+/// A Dense or a Convolution followed by a BatchNormalization of its units, the last dimension of its kernel.
 fn after_dense(
     rewrite: &mut Rewrite<'_>,
     graph: &Graph,
@@ -57,8 +57,12 @@ fn after_dense(
     norm: &BatchNormalization,
 ) -> Result<Option<NodeId>> {
     let x = node.inputs[0];
-    let Some((Op::Dense(after @ Dense { activation: None, .. }), inputs)) = rewrite.operator(x) else {
-        return Ok(None);
+    let (after, inputs) = match rewrite.operator(x) {
+        Some((
+            op @ (Op::Dense(Dense { activation: None, .. }) | Op::Convolution(Convolution { activation: None, .. })),
+            inputs,
+        )) => (op.clone(), inputs),
+        _ => return Ok(None),
     };
     let (Some(kernel), Some(bias)) = (rewrite.value(inputs[1]), rewrite.value(inputs[2])) else { return Ok(None) };
     let last = graph.node(x).ty.shape.rank() - 1;
@@ -73,8 +77,8 @@ fn after_dense(
     let shifted = biases.map(|((&bias, scale), shift)| (f64::from(bias) * scale + shift) as f32).collect();
     let kernel = Tensor::f32(kernel.shape(), scaled)?;
     let bias = Tensor::f32(bias.shape(), shifted)?;
-    let (after, input) = (after.clone(), rewrite.renewed(inputs[0]));
-    dense(rewrite, node, after, input, kernel, bias)
+    let input = rewrite.renewed(inputs[0]);
+    folded(rewrite, node, after, input, kernel, bias)
 }
 
 /// A Dense whose input is, in whole or in part, a BatchNormalization.
@@ -116,7 +120,7 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
         [one] => rewrite.renewed(*one),
         _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
     };
-    dense(rewrite, node, op.clone(), input, kernel, bias)
+    folded(rewrite, node, op.clone().into(), input, kernel, bias)
 }
 
 /// What a BatchNormalization of the last dimension reads, and its function.
@@ -128,10 +132,10 @@ fn normalized(rewrite: &Rewrite<'_>, part: NodeId, last: usize) -> Option<(NodeI
     Some((inputs[0], Affine::of(norm, rewrite.value(inputs[1])?)?))
 }
 
-fn dense(
+fn folded(
     rewrite: &mut Rewrite<'_>,
     node: &Node,
-    op: Dense,
+    op: Op,
     input: NodeId,
     kernel: Tensor,
     bias: Tensor,

@@ -1,6 +1,6 @@
-//! Removes operators that change nothing, and turns those that only relabel dimensions into reshapes, which are free.
+//! Removes operators that change nothing or that broadcasting replaces, and turns those that only relabel dimensions into reshapes, which are free.
 
-use super::rewrite::rewrite;
+use super::rewrite::{operator, rewrite};
 use crate::error::Result;
 use crate::graph::{Graph, Node, NodeId, Source};
 use crate::ops::{Op, Reshape};
@@ -10,6 +10,10 @@ pub(super) fn remove(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, _, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
         let Some(&x) = node.inputs.first() else { return Ok(None) };
+        if let Op::Binary(binary) = op {
+            let Some(operands) = unexpanded(graph, node) else { return Ok(None) };
+            return rewrite.op(node, binary.clone(), &operands).map(Some);
+        }
         if !relabels(op, node, graph) {
             return Ok(None);
         }
@@ -36,6 +40,24 @@ fn root(graph: &Graph, mut id: NodeId) -> NodeId {
     id
 }
 
+/// The operands of a node that broadcasts, without the Expand of a weight where the other operand has the shape of the
+/// answer.
+fn unexpanded(graph: &Graph, node: &Node) -> Option<[NodeId; 2]> {
+    let &[left, right] = node.inputs.as_slice() else { return None };
+    let weight = |id: NodeId, other: NodeId| match operator(graph, id) {
+        Some((Op::Expand(_), inputs)) if graph.node(other).ty.shape == node.ty.shape => {
+            Some(inputs[0]).filter(|id| is_weight(graph, *id))
+        }
+        _ => None,
+    };
+    let from_left = weight(left, right).map(|weight| [weight, right]);
+    from_left.or_else(|| weight(right, left).map(|weight| [left, weight]))
+}
+
+fn is_weight(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).source, Source::Constant(_))
+}
+
 /// Whether the output has the elements of the first input in the same order.
 fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
     let Some(x) = node.inputs.first().map(|id| &graph.node(*id).ty) else { return false };
@@ -59,8 +81,9 @@ fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
 mod tests {
     use super::*;
     use crate::graph::Builder;
-    use crate::ops::{Concatenate, Permute, Reduce, Reduction, Repeat};
-    use crate::tensor::{Shape, TensorType};
+    use crate::ops::{Binary, BinaryFunction, Concatenate, Expand, Permute, Reduce, Reduction, Repeat};
+    use crate::tensor::{Shape, Tensor, TensorType};
+    use std::sync::Arc;
 
     #[test]
     fn what_changes_nothing_goes_and_reshapes_become_one() {
@@ -79,6 +102,21 @@ mod tests {
              %1 = reshape { sample: [1, 3] } (%0) -> float32[N, 1, 3] \"d\"\n\
              output \"same\" = %0\noutput \"row\" = %1\n"
         );
+    }
+
+    #[test]
+    fn a_weight_for_every_sample_is_stretched_by_what_reads_it() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let weight = Tensor::f32(&[1, 2], vec![1.0, 2.0]).expect("tensor");
+        let weight = builder.constant("w", Arc::new(weight)).expect("constant");
+        let positions = builder.op("p", Expand, &[weight, x]).expect("op");
+        let y = builder.op("y", Binary { function: BinaryFunction::Add }, &[x, positions]).expect("op");
+        let twice = builder.op("z", Binary { function: BinaryFunction::Add }, &[positions, positions]).expect("op");
+        let graph = builder.finish(vec![("y".into(), y), ("z".into(), twice)]).expect("graph");
+        let text = remove(&graph).expect("graph").to_string();
+        assert!(text.contains("(%0, %1) -> float32[N, 2] \"y\""), "{text}");
+        assert!(text.contains("(%1, %2) -> float32[N, 2] \"z\""), "{text}");
     }
 
     #[test]

@@ -83,7 +83,12 @@ fn squared_stack(graph: &Graph, id: NodeId) -> Option<NodeId> {
     let (Op::BatchDot(dot), inputs) = operator(graph, unshaped(graph, id))? else { return None };
     let is_stack = matches!(operator(graph, inputs[0])?.0, Op::Concatenate(stack) if stack.axis == 1);
     let sample = graph.node(inputs[0]).ty.shape.sample();
-    let fits = dot.axes == [2, 2] && inputs[0] == inputs[1] && is_stack && sample.len() == 2 && !sample.contains(&0);
+    let fits = dot.axes == [2, 2]
+        && dot.is_plain()
+        && inputs[0] == inputs[1]
+        && is_stack
+        && sample.len() == 2
+        && !sample.contains(&0);
     fits.then_some(inputs[0])
 }
 
@@ -112,7 +117,7 @@ mod tests {
             })
             .collect();
         let stack = example.op("stack", Concatenate { axis: 1 }, &rows);
-        let pairs = example.op("pairs", BatchDot { axes: [2, 2] }, &[stack, stack]);
+        let pairs = example.op("pairs", BatchDot::new([2, 2]), &[stack, stack]);
         let flat = example.op("flat", Reshape { sample: vec![9] }, &[pairs]);
         let join = example.op("join", Concatenate { axis: 1 }, &[bottom, flat]);
         let operands = [example.constant("kernel", &[11, 2]), example.constant("bias", &[2])];

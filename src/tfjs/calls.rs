@@ -95,26 +95,27 @@ impl Call {
         self.is_keras_3 && self.tensor_arguments > 1
     }
 
-    /// The tensors given as masks, and which argument each is for; an error for any other keyword argument that asks for
-    /// something.
+    /// The keyword arguments that are a tensor.
+    pub(super) fn named_tensors(&self) -> Vec<(&str, TensorRef)> {
+        let named = self.keywords.iter();
+        named.filter_map(|(key, value)| Some((key.as_str(), TensorRef::parse(key, value).ok()?))).collect()
+    }
+
+    /// The tensors given as masks, and which argument each is for.
     pub(super) fn masks(&self) -> Result<Vec<(usize, TensorRef)>> {
         let mut masks = Vec::new();
-        for (key, value) in &self.keywords {
-            match (key.as_str(), value) {
-                (_, Value::Null) | ("training", Value::Bool(false)) => {}
-                ("mask" | "query_mask", mask) => {
+        for (key, value) in self.keywords.iter().filter(|(_, value)| !value.is_null()) {
+            match key.as_str() {
+                "mask" | "query_mask" => {
                     let mut leaves = Vec::new();
-                    collect_leaves(mask, &mut leaves);
+                    collect_leaves(value, &mut leaves);
                     for (index, mask) in leaves.into_iter().enumerate().filter(|(_, mask)| !mask.is_null()) {
                         masks.push((index, TensorRef::parse(key, mask)?));
                     }
                 }
-                ("value_mask", mask) => masks.push((1, TensorRef::parse(key, mask)?)),
-                ("key_mask", mask) => masks.push((2, TensorRef::parse(key, mask)?)),
-                _ => {
-                    let value = show(value);
-                    return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
-                }
+                "value_mask" => masks.push((1, TensorRef::parse(key, value)?)),
+                "key_mask" => masks.push((2, TensorRef::parse(key, value)?)),
+                _ => {}
             }
         }
         Ok(masks)

@@ -103,6 +103,12 @@ impl<'m> Config<'m> {
         }
     }
 
+    /// Whether `key` is there and null, where that is not the same as its being missing.
+    pub(super) fn is_null(&self, key: &'static str) -> bool {
+        self.asked.borrow_mut().insert(key);
+        self.values.get(key).is_some_and(Value::is_null)
+    }
+
     /// Marks keys that this layer knows and that have no say at inference.
     pub(super) fn ignore(&self, keys: &[&'static str]) {
         self.asked.borrow_mut().extend(keys);

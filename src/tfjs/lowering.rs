@@ -1,6 +1,7 @@
 //! What all layers share while a topology becomes a graph: the builder, the weights, the notes for the reader.
 
 use super::config::Config;
+use super::keywords::Keywords;
 use super::masks::Value;
 use super::topology::Layer;
 use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
@@ -37,7 +38,8 @@ pub(super) struct Lowering {
     stand_in_elements: usize,
     /// Whether an open dimension was given the size of the options.
     pub(super) open_size_used: bool,
-    /// Constants by layer and name, so that the calls of a shared layer share them.
+    /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
+    /// constants that all layers share.
     constants: HashMap<(LayerIdentity, String), NodeId>,
     /// Numbers in the weights of each layer.
     parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
@@ -127,6 +129,7 @@ impl Lowering {
 pub(super) struct LayerCall<'l, 'm> {
     pub(super) lowering: &'l mut Lowering,
     pub(super) config: &'l Config<'m>,
+    pub(super) keywords: &'l Keywords<'m>,
     /// The layer's name: the scope of its weights and the name of its nodes.
     pub(super) name: &'m str,
     pub(super) identity: LayerIdentity,
@@ -259,9 +262,25 @@ impl LayerCall<'_, '_> {
         }
     }
 
+    /// Whether the file has a weight of this name for the layer.
+    pub(super) fn has_weight(&self, weight: &str) -> bool {
+        self.lowering.weights.holds(&format!("{}/{weight}", self.name))
+    }
+
     /// The weight tensor `weight` of this layer.
     pub(super) fn weight_tensor(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let name = format!("{}/{weight}", self.name);
+        self.take(format!("{}/{weight}", self.name), shape)
+    }
+
+    /// The same for weights that Keras stores without the layer's name where it made them before the layer was called.
+    pub(super) fn weight_tensor_or_unscoped(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
+        if !self.has_weight(weight) && self.lowering.weights.holds(weight) {
+            return self.take(weight.into(), shape);
+        }
+        self.weight_tensor(weight, shape)
+    }
+
+    fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
         let Lowering { weights, models, is_keras_3, .. } = &mut *self.lowering;
         let models = if *is_keras_3 { models.as_slice() } else { &[] };
         let wanted = Wanted { layer: self.identity, name: &name, models, archive: self.archive };
@@ -279,11 +298,12 @@ impl LayerCall<'_, '_> {
 
     /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
     pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
-        let key = (self.identity, suffix.to_string());
+        let name = format!("{}/{suffix}", self.name);
+        let key = (self.identity, name.clone());
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }
-        let id = self.lowering.builder.constant(&format!("{}/{suffix}", self.name), value)?;
+        let id = self.lowering.builder.constant(&name, value)?;
         self.lowering.constants.insert(key, id);
         Ok(id)
     }
@@ -293,6 +313,25 @@ impl LayerCall<'_, '_> {
         let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
         self.lowering.stand_in_elements += count;
         self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
+    }
+
+    /// A constant that all layers share: what is called `name` has the same value wherever it is made.
+    pub(super) fn shared_constant(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        element: impl Fn(usize) -> f32,
+    ) -> Result<NodeId> {
+        let key = (LayerIdentity(0), name.to_string());
+        if let Some(&id) = self.lowering.constants.get(&key) {
+            return Ok(id);
+        }
+        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
+        self.lowering.stand_in_elements += count;
+        let value = Tensor::f32(shape, (0..count).map(element).collect())?;
+        let id = self.lowering.builder.constant(name, Arc::new(value))?;
+        self.lowering.constants.insert(key, id);
+        Ok(id)
     }
 
     /// Dimension `axis` of `x`, counted from the end if negative, which must be one of a sample.

@@ -14,6 +14,7 @@ mod calls;
 mod config;
 mod decoder;
 mod json;
+mod keywords;
 mod lambdas;
 mod layers;
 mod lowering;

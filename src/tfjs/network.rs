@@ -3,6 +3,7 @@
 use super::calls::{Call, TensorRef};
 use super::config::Config;
 use super::json;
+use super::keywords::Keywords;
 use super::layers;
 use super::lowering::{LayerCall, Lowering, Outputs, identity};
 use super::masks::{Masks, Value};
@@ -174,6 +175,11 @@ fn lower_call(
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
+    let mut named = Vec::new();
+    for (key, tensor) in call.named_tensors() {
+        named.push((key, find(&tensor)?));
+    }
+    let keywords = Keywords::new(&call.keywords, named);
     if call.names_all_masks() {
         inputs.iter_mut().for_each(|input| input.masks = Masks::NONE);
     }
@@ -195,16 +201,20 @@ fn lower_call(
         lowering.lingering_mask = Some(inputs[0].masks.tfjs);
     }
     match &layer.network {
-        Some(network) => lower_nested(network, &inputs, archive, lowering),
+        Some(network) => {
+            keywords.finish()?;
+            lower_nested(network, &inputs, archive, lowering)
+        }
         None => {
             let config = Config::new(&layer.config);
             if config.is_reduced_precision() {
                 lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
             }
             let (name, identity) = (&layer.name, identity(layer));
-            let mut call = LayerCall { lowering, config: &config, name, identity, archive };
+            let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name, identity, archive };
             let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
             config.finish()?;
+            keywords.finish()?;
             Ok(outputs)
         }
     }
@@ -221,8 +231,11 @@ fn lower_operation(
 ) -> Result<Vec<Value>> {
     let arguments = Arguments::read(call, |tensor| find(tensor).map(|value| value.id))?;
     let config = Config::new(&layer.config);
+    // An operation reads its arguments itself.
+    let none = serde_json::Map::new();
+    let keywords = Keywords::new(&none, Vec::new());
     let (name, identity) = (&layer.name, identity(layer));
-    let mut call = LayerCall { lowering, config: &config, name, identity, archive };
+    let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name, identity, archive };
     let outputs = operations::lower(operation, &mut call, arguments)?;
     config.finish()?;
     Ok(outputs.into_iter().map(Value::unmasked).collect())

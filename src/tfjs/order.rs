@@ -72,7 +72,7 @@ impl<'m> Directory<'m> {
     fn arguments(&self, id: CallId) -> Result<Vec<CallId>> {
         let layer = &self.network.layers[id.layer];
         let Some(call) = layer.calls.get(id.call) else { return Ok(Vec::new()) };
-        // A tensor given as mask must exist before the call, but TF.js does not know it: it is sorted after the others.
+        // Tensors given by name must exist before the call, but TF.js does not know them: they are sorted after the others.
         let place = || format!("layer `{}` ({})", layer.name, layer.class);
         let arguments = call.keyword_tensors.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
         arguments.collect::<Result<_>>().at(place)

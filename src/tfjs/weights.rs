@@ -97,6 +97,11 @@ impl WeightStore {
         self.warnings.clone()
     }
 
+    /// Whether the file has a weight of this very name.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// Whether the file was converted from a `.keras` archive.
     pub(super) fn is_archive(&self) -> bool {
         !self.places.is_empty()

@@ -13,3 +13,170 @@ KERAS3 = []
 def file(f):
     CLASSES[f.__name__] = f
     return f
+
+
+# Padding behind and before, a hole, no padding, padding only.
+IDS = np.array([[3, 1, 0, 0], [0, 0, 4, 2], [5, 0, 1, 2], [4, 4, 1, 3], [0, 0, 0, 0]], np.int32)
+
+
+def embedded(x, name="e"):
+    return L.Embedding(6, 3, mask_zero=True, name=name)(x)
+
+
+def padded(c, case, *shape):
+    """Floats whose steps are zeros where IDS are padding."""
+    v = c.floats(case, 5, 4, *shape)
+    v[IDS == 0] = 0
+    return v
+
+
+def together(outputs):
+    """Several outputs of one layer as one, since a layer's outputs have one name."""
+    flat = [L.Flatten(name=f"f{i}")(o) if len(o.shape) > 2 else o for i, o in enumerate(tf.nest.flatten(outputs))]
+    return L.Concatenate(name="all")(flat)
+
+
+def options(c, R, **more):
+    """What all recurrent layers have in common."""
+    states = 2 if R is L.LSTM else 1
+
+    def layer(units=3, **options):
+        return R(units, name="y", **more, **options)
+
+    c.one("plain", layer(), 5, 4)
+    c.one("one_step", layer(), 1, 4, batch=1)
+    c.one("units_5", layer(5, return_sequences=True), 5, 4, batch=1)
+    c.one("no_bias", layer(use_bias=False), 5, 4)
+    c.one("relu", layer(activation="relu"), 5, 4)
+    c.one("backwards", layer(go_backwards=True), 5, 4)
+    c.one("backwards_sequences", layer(go_backwards=True, return_sequences=True), 5, 4)
+    c.one("unroll", layer(unroll=True, implementation=1, dropout=0.5, recurrent_dropout=0.5), 5, 4)
+    c.one("states", lambda x: together(layer(return_state=True)(x)), 5, 4)
+    c.one("sequences_and_states",
+          lambda x: together(layer(return_state=True, return_sequences=True)(x)), 5, 4)
+    initial = {f"x{i + 1}": c.floats(f"initial{i}", 3, 3) for i in range(states)}
+    x = {"x0": c.floats("initial", 3, 5, 4), **initial}
+    c.add("initial_states", lambda x, *h: layer()(x, initial_state=list(h)), x)
+    c.add("initial_states_backwards_and_states", lambda x, *h: together(
+        layer(go_backwards=True, return_state=True, return_sequences=True)(x, initial_state=list(h))), x)
+    c.add("embedding", lambda x: layer()(embedded(x)), {"x": IDS})
+    c.add("embedding_sequences", lambda x: layer(return_sequences=True)(embedded(x)), {"x": IDS})
+    c.one("masking_backwards_sequences", lambda x: layer(go_backwards=True, return_sequences=True)(
+        L.Masking(name="m")(x)), x=padded(c, "mb", 2))
+    c.add("embedding_states", lambda x: together(
+        layer(return_state=True, return_sequences=True)(embedded(x))), {"x": IDS})
+    x = {"x0": IDS, **{f"x{i + 1}": c.floats(f"masked_initial{i}", 5, 3) for i in range(states)}}
+    c.add("embedding_initial_states", lambda x, *h: layer(return_sequences=True)(
+        embedded(x), initial_state=list(h)), x)
+    c.add("embedding_initial_states_last", lambda x, *h: layer(go_backwards=True)(
+        embedded(x), initial_state=list(h)), x)
+    c.add("embedding_two_layers", lambda x: layer()(
+        R(4, return_sequences=True, name="first", **more)(embedded(x))), {"x": IDS})
+    # In TF.js the mask lingers.
+    c.add("lingering_mask", lambda x, v: L.Add(name="sum")([
+        layer()(v), R(3, name="other", **more)(embedded(x))]), {"x0": IDS, "x1": c.floats("lm", 5, 4, 3)})
+
+
+@file
+def SimpleRNN(c):
+    options(c, L.SimpleRNN)
+    c.one("units_65", L.SimpleRNN(65, name="y"), 2, 3, batch=1)
+    c.one("linear", L.SimpleRNN(3, activation="linear", name="y"), 5, 4)
+    c.one("input_length", L.SimpleRNN(3, name="y", input_shape=(5, 4)), 5, 4)
+
+
+@file
+def GRU(c):
+    options(c, L.GRU, reset_after=True)
+    c.one("hard_sigmoid", L.GRU(3, recurrent_activation="hard_sigmoid", name="y"), 5, 4)
+
+
+@file
+def GRUResetBefore(c):
+    options(c, L.GRU, reset_after=False)
+    c.one("hard_sigmoid", L.GRU(3, reset_after=False, recurrent_activation="hard_sigmoid", name="y"), 5, 4)
+
+
+@file
+def LSTM(c):
+    options(c, L.LSTM)
+    c.one("hard_sigmoid", L.LSTM(3, recurrent_activation="hard_sigmoid", name="y"), 5, 4)
+    c.one("no_forget_bias", L.LSTM(3, unit_forget_bias=False, name="y"), 5, 4)
+
+
+@file
+def RNN(c):
+    cells = {
+        "simple": lambda: L.SimpleRNNCell(3),
+        "gru": lambda: L.GRUCell(3, reset_after=False),
+        "gru_reset_after": lambda: L.GRUCell(3),
+        "lstm": lambda: L.LSTMCell(3, activation="relu"),
+        "stacked_one": lambda: L.StackedRNNCells([L.LSTMCell(3)]),
+        "stacked": lambda: L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(5, reset_after=False), L.SimpleRNNCell(2)]),
+    }
+    for n, cell in cells.items():
+        c.one(n, L.RNN(cell(), name="y"), 5, 4)
+        c.add(n + "_embedding_sequences", lambda x: L.RNN(cell(), return_sequences=True, name="y")(embedded(x)),
+              {"x": IDS})
+    for n in ("lstm", "stacked"):
+        c.one(n + "_states", lambda x: together(
+            L.RNN(cells[n](), return_state=True, return_sequences=True, name="y")(x)), 5, 4)
+        c.one(n + "_backwards", L.RNN(cells[n](), go_backwards=True, return_sequences=True, name="y"), 5, 4)
+
+
+@file
+def Bidirectional(c):
+    def B(layer, **options):
+        return L.Bidirectional(layer, name="y", **options)
+
+    for n, R, o in (("simple", L.SimpleRNN, {}), ("gru", L.GRU, {}),
+                    ("gru_reset_before", L.GRU, {"reset_after": False}), ("lstm", L.LSTM, {})):
+        c.one(n, B(R(3, name="r", **o)), 5, 4)
+        c.one(n + "_sequences", B(R(3, return_sequences=True, name="r", **o)), 5, 4)
+    for mode in ("sum", "ave", "mul"):
+        c.one(mode, B(L.LSTM(3, name="r"), merge_mode=mode), 5, 4)
+        c.one(mode + "_sequences", B(L.LSTM(3, return_sequences=True, name="r"), merge_mode=mode), 5, 4, batch=1)
+    c.one("apart", lambda x: together(B(L.LSTM(3, name="r"), merge_mode=None)(x)), 5, 4)
+    c.one("states", lambda x: together(B(L.LSTM(3, return_state=True, name="r"))(x)), 5, 4)
+    c.one("apart_sequences_and_states", lambda x: together(
+        B(L.GRU(3, return_state=True, return_sequences=True, reset_after=False, name="r"), merge_mode=None)(x)), 5, 4)
+    c.one("backwards_inside", B(L.LSTM(3, go_backwards=True, return_sequences=True, name="r")), 5, 4)
+    c.one("backward_layer", B(L.LSTM(3, name="r"), backward_layer=L.LSTM(
+        3, activation="relu", go_backwards=True, name="s")), 5, 4)
+    c.one("backward_layer_gru", B(L.LSTM(3, return_sequences=True, name="r"), backward_layer=L.GRU(
+        2, go_backwards=True, return_sequences=True, name="s")), 5, 4)
+    c.one("rnn", B(L.RNN(L.LSTMCell(3), return_sequences=True, name="r")), 5, 4)
+    c.add("embedding", lambda x: B(L.LSTM(3, name="r"))(embedded(x)), {"x": IDS})
+    c.add("embedding_gru", lambda x: B(L.GRU(3, name="r"))(embedded(x)), {"x": IDS})
+    c.add("embedding_sequences", lambda x: B(L.LSTM(3, return_sequences=True, name="r"))(embedded(x)), {"x": IDS})
+    c.one("masking_sequences_sum", lambda x: B(L.SimpleRNN(3, return_sequences=True, name="r"), merge_mode="sum")(
+        L.Masking(name="m")(x)), x=padded(c, "mss", 2))
+    c.add("embedding_two_layers", lambda x: L.LSTM(2, name="last")(
+        B(L.LSTM(3, return_sequences=True, name="r"))(embedded(x))), {"x": IDS})
+    states = {f"x{i + 1}": c.floats(f"initial{i}", 3, 3) for i in range(4)}
+    c.add("initial_states", lambda x, *h: B(L.LSTM(3, name="r"))(x, initial_state=list(h)),
+          {"x0": c.floats("initial", 3, 5, 4), **states})
+
+
+@file
+def TimeDistributedLayers(c):
+    """Layers whose steps are computed one by one, and options of those that are not."""
+    T = lambda layer: L.TimeDistributed(layer, name="y")
+    c.one("gru", T(L.GRU(2, reset_after=False, name="r")), 3, 4, 3)
+    c.one("lstm_sequences", T(L.LSTM(2, return_sequences=True, name="r")), 2, 3, 3)
+    c.one("bidirectional", T(L.Bidirectional(L.LSTM(2, name="r"), name="b")), 2, 3, 3)
+    c.one("average_pooling", T(L.GlobalAveragePooling1D(name="p")), 2, 3, 4)
+    c.one("one_step", T(L.GlobalMaxPooling1D(name="p")), 1, 3, 4)
+    c.one("repeat_vector", T(L.RepeatVector(2, name="r")), 3, 4)
+    c.one("permute", T(L.Permute((2, 1), name="r")), 3, 2, 4)
+    c.one("reshape_minus_one", T(L.Reshape((-1, 2), name="r")), 3, 4)
+    c.one("softmax", T(L.Softmax(name="s")), 3, 4)
+    c.one("softmax_axis_1", T(L.Softmax(axis=1, name="s")), 3, 2, 4)
+    c.one("layer_normalization_axis_1", T(L.LayerNormalization(axis=1, name="s")), 3, 2, 4)
+    c.one("batch_normalization_axis_2", T(L.BatchNormalization(axis=2, name="s")), 3, 2, 4)
+    c.one("prelu_shared", T(L.PReLU(shared_axes=[1], name="s")), 3, 2, 4)
+    c.add("embedding", lambda x: T(L.Embedding(6, 2, name="e"))(x), {"x": c.ids("embedding", 6, 3, 2, 4)})
+    v = c.floats("masked", 3, 4, 3)
+    v[0, 2:] = 0
+    v[1, 1] = 0
+    c.one("masked_prelu", lambda x: L.LSTM(2, name="z")(T(L.PReLU(name="l"))(L.Masking(name="m")(x))), x=v)

@@ -37,8 +37,8 @@ class Cases:
     def rng(self, case):
         return rng_for("cases", self.name, case)
 
-    def add(self, case, build, inputs, **kwargs):
-        """build(symbolic inputs) -> output; inputs: {name: array}, its dtype is the InputLayer's."""
+    def add(self, case, build, inputs, compiled=False, **kwargs):
+        """build(symbolic inputs) -> output; inputs: {name: array}, its dtype is the InputLayer's. XLA answers if compiled."""
         K.backend.clear_session()
         assert case not in [c["name"] for c in self.cases], case
         xs = [L.Input(v.shape[1:], dtype=str(v.dtype), name=n) for n, v in inputs.items()]
@@ -47,7 +47,8 @@ class Cases:
         randomise(m, self.rng(case + "/weights"), digits=3)
         topology, weights = to_tfjs(m)
         names_in, names_out = io_names(topology["model_config"])
-        outputs = as_list(m([tf.constant(inputs[n]) for n in names_in], training=False))
+        answer = tf.function(m, jit_compile=True) if compiled else m
+        outputs = as_list(answer([tf.constant(inputs[n]) for n in names_in], training=False))
         assert len(set(names_out)) == len(outputs)
         self.cases.append({
             "name": case,
@@ -56,7 +57,8 @@ class Cases:
                          "data": numbers(w["data"])} for w in weights],
             "inputs": {n: {"dtype": str(v.dtype), "shape": list(v.shape), "data": numbers(v)}
                        for n, v in inputs.items()},
-            "keras": {n: {"shape": list(v.shape), "data": numbers(v.numpy())}
+            "keras": {n: {**({"dtype": "int32"} if v.dtype.is_integer else {}),
+                          "shape": list(v.shape), "data": numbers(v.numpy())}
                       for n, v in zip(names_out, outputs)},
         })
 

@@ -9,8 +9,12 @@ from golden import *
 
 import shutil
 
+import models_attention
+import models_recurrent
 import models_keras3
 from safetensors.numpy import save_file
+
+import models_convolution
 
 L = K.layers
 BATCH = 7
@@ -568,6 +572,8 @@ def rank_int_dense(rng, batch):
         "float_ids": ids(rng, batch, 14, (3,)).astype(np.float32)}
 
 
+models_recurrent.register(model)
+
 # Other conversions of wide_deep: (converter flags, about)
 VARIANTS = {
     "wide_deep_u8": (["--quantize_uint8=*"], "all weights as uint8"),
@@ -581,6 +587,8 @@ VARIANTS = {
 }
 
 
+MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in models_convolution.MODELS.items()})
+
 # The same builders under Keras 3, saved as .h5.
 KERAS3 = ["wide_deep", "deepfm", "two_tower", "two_tower_reshape_minus_one", "youtube_dnn", "din",
           "din_masked", "seq_first_layer_shape", "seq_list", "nested_shared", "multi_io", "masking_td",
@@ -590,7 +598,8 @@ KERAS3_NOTE = "TF.js 4.22 reads no Keras 3 models"
 ARCHIVES = ["wide_deep", "seq_first_layer_shape", "nested_shared"]
 ARCHIVE_NOTE = "converted from a .keras archive; TF.js 4.22 cannot bind its weight names"
 # Loaded and saved again by TensorFlow.js; record_tfjs.mjs writes model.json and the weights.
-SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io"]
+SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io", "gru4rec_reset_before",
+                 "bilstm_text"]
 
 
 # ---- conversion ----------------------------------------------------------------------------
@@ -641,11 +650,11 @@ def keras3():
     import keras
 
     old = K, L
-    K, L = keras, keras.layers
+    K, L = models_attention.K, models_attention.L = keras, keras.layers
     try:
         yield
     finally:
-        K, L = old
+        K, L = models_attention.K, models_attention.L = old
 
 
 def decode_weights(folder):
@@ -770,6 +779,7 @@ def main(only):
             finish(folder, m, inputs)
             entry(name, f"{source}, Keras {K.__version__}", ARCHIVE_NOTE)
 
+    MODELS.update(models_attention.MODELS)
     jobs = {}
     for name in MODELS:
         jobs[name] = plain

@@ -49,6 +49,9 @@ def randomise(model, rng, digits=None):
     values = []
     for w in model.weights:
         kind = w.name.split(":")[0].split("/")[-1]
+        if kind in ("mean", "variance", "count"):
+            values.append(w.numpy())  # a Normalization computes with copies that only adapt() makes
+            continue
         shape = tuple(w.shape)
         n = rng.standard_normal(shape)
         if kind == "gamma":

@@ -4,5 +4,6 @@ mod artifact;
 mod hostile;
 mod keras3;
 mod mutated;
+mod options;
 mod tensor_file;
 mod topologies;

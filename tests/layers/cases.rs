@@ -88,7 +88,17 @@ impl Case {
         answer.get("error").is_none().then(|| tensors(answer))
     }
 
+    /// The topology of a model around the layer.
+    pub(crate) fn topology(&self) -> &Value {
+        &self.json["topology"]
+    }
+
     pub(crate) fn load(&self, semantics: Semantics) -> tfjs_wgpu::Result<Model> {
+        self.load_as(self.topology(), semantics)
+    }
+
+    /// The case with another topology.
+    pub(crate) fn load_as(&self, topology: &Value, semantics: Semantics) -> tfjs_wgpu::Result<Model> {
         let mut bytes = Vec::new();
         let mut specs = Vec::new();
         for weight in self.json["weights"].as_array().expect("weights") {
@@ -98,7 +108,7 @@ impl Case {
         }
         let model = json!({
             "format": "layers-model",
-            "modelTopology": self.json["topology"],
+            "modelTopology": topology,
             "weightsManifest": [{"paths": ["weights.bin"], "weights": specs}],
         });
         let options = LoadOptions { semantics, ..LoadOptions::default() };

@@ -11,6 +11,10 @@ fn cases() -> Vec<Case> {
         Case::new("ids", Expand).shared(ints(&[1, 1], &[i32::MIN])).input(random(&[2, 1], 1)),
         Case::new("bools", Expand).shared(bools(&[1, 2], &[true, false])).input(random(&[2, 3], 1)),
         Case::new("awkward values", Expand).shared(floats(&[1, 10], &AWKWARD)).input(random(&[7, 2], 1)),
+        Case::new("a weight", Expand)
+            .constant(floats(&[1, 2], &[1.0, 2.0]))
+            .input(random(&[3, 1], 1))
+            .gives(floats(&[3, 2], &[1.0, 2.0, 1.0, 2.0, 1.0, 2.0])),
         Case::new("rank 4", Expand).shared(random(&[1, 2, 3, 5], 2)).input(random(&[3, 1], 1)),
         Case::new("nothing", Expand).shared(floats(&[1, 0], &[])).input(random(&[3, 1], 1)),
     ];
@@ -29,5 +33,7 @@ checks!(cases);
 fn what_does_not_fit_is_refused() {
     refuses(Expand, &["float32[S, 2]", "float32[S, 1]"], "which takes a shared and a batched value");
     refuses(Expand, &["float32[N, 2]", "float32[N, 1]"], "which takes a shared and a batched value");
+    refuses(Expand, &["float32[2, 2]", "float32[N, 1]"], "which takes a shared and a batched value");
+    refuses(Expand, &["float32[1, 2]", "float32[2, 1]"], "which takes a shared and a batched value");
     refuses(Expand, &["float32[S, 2]"], "takes 2 inputs, not 1");
 }

@@ -109,7 +109,7 @@ impl Growing {
             }
             13 => (Repeat { count: 1 + choice as usize % 4 }.into(), vec![x]),
             14 => (Softmax { axis: rank - 1, log: choice.is_multiple_of(4) }.into(), vec![x]),
-            15 => (BatchDot { axes: [rank - 1, self.builder.ty(y).shape.rank() - 1] }.into(), vec![x, y]),
+            15 => (BatchDot::new([rank - 1, self.builder.ty(y).shape.rank() - 1]).into(), vec![x, y]),
             16 => match choice % 4 {
                 0 => (Cast { to: DType::I32 }.into(), vec![x]),
                 1 => (Cast { to: DType::F32 }.into(), vec![x]),

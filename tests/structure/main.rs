@@ -3,5 +3,6 @@
 mod floors;
 mod readme;
 mod rules;
+mod semantics;
 mod sources;
 mod stems;

@@ -14,6 +14,7 @@ mod pairs;
 mod plain;
 mod reduce;
 mod softmax;
+mod windows;
 
 pub(super) use copy::columns;
 
@@ -74,6 +75,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
         Op::Binary(operator) => elementwise::binary(operator, &request),
         Op::Cast(_) => Some(elements::cast(&request)),
+        Op::Convolution(operator) => windows::convolution(operator, &mut request)?,
         Op::Dense(operator) => dense::build(operator, &request)?,
         Op::Elementwise(operator) => Some(elementwise::chain(operator, &request)),
         Op::Embedding(operator) => gather::embedding(operator, &request),
@@ -86,6 +88,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::PairDense(operator) => pairs::dense(operator, &mut request)?,
         Op::PairwiseDot(operator) => Some(pairs::products(operator, &mut request)),
         Op::Permute(operator) => Some(copy::permute(operator, &request)),
+        Op::Pool(operator) => windows::pool(operator, &request),
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Slice(operator) => Some(copy::slice(operator, &request)),

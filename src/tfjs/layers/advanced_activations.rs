@@ -125,10 +125,10 @@ fn softmax_masks(call: &mut LayerCall<'_, '_>, x: NodeId, keras: Option<NodeId>)
 }
 
 /// `x + (1 − mask) · −1e9`.
-fn mask_out(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
+pub(super) fn mask_out(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
     let mask = call.cast(mask, DType::F32)?;
-    let one = call.filled("one", &[1], 1.0)?;
-    let far = call.filled("far", &[1], -1e9)?;
+    let one = call.shared_constant("one", &[1], |_| 1.0)?;
+    let far = call.shared_constant("far", &[1], |_| -1e9)?;
     let off = call.op(Binary { function: BinaryFunction::Subtract }, &[one, mask])?;
     let adder = call.op(Binary { function: BinaryFunction::Multiply }, &[off, far])?;
     call.op(Binary { function: BinaryFunction::Add }, &[x, adder])

@@ -13,8 +13,10 @@ use crate::tfjs::masks::{Masks, Value};
 /// The classes of this file.
 pub(super) const CLASSES: &[Class] = &[
     Class::new("Activation", activation, "✓", ""),
+    Class::new("ActivityRegularization", activity_regularization, "–", ""),
     Class::new("Dense", dense, "✓", ""),
     Class::new("Flatten", flatten, "not rank 2", ""),
+    Class::new("Identity", identity, "–", ""),
     Class::new("Masking", masking, "✓", ""),
     Class::new("Permute", permute, "✓", ""),
     Class::new("RepeatVector", repeat_vector, "✓", ""),
@@ -45,6 +47,18 @@ fn activation(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Valu
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
     Ok(vec![Value::with(activations::apply(call, x)?, input.masks)])
+}
+
+/// Only training pays for it. Its mask goes on.
+fn activity_regularization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    call.config.ignore(&["l1", "l2"]);
+    let input = call.one(inputs)?;
+    Ok(vec![Value::with(input.id, input.masks.keras_only())])
+}
+
+/// Drops the mask in Keras 2.
+fn identity(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    Ok(vec![Value::unmasked(call.one(inputs)?.id)])
 }
 
 /// Drops the mask in TF.js and in Keras. TF.js refuses rank 2, which Keras leaves as it is.

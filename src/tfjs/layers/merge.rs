@@ -244,5 +244,5 @@ fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
         x = call.op(L2Normalize { axis: axes[0], floor }, &[x])?;
         y = call.op(L2Normalize { axis: axes[1], floor }, &[y])?;
     }
-    Ok(vec![Value::unmasked(call.op(BatchDot { axes }, &[x, y])?)])
+    Ok(vec![Value::unmasked(call.op(BatchDot::new(axes), &[x, y])?)])
 }

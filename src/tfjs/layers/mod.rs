@@ -4,12 +4,25 @@
 //! lists its classes with what TF.js makes of them, from which the table in README is written.
 
 mod advanced_activations;
+mod attention;
+mod convolutional;
+mod convolutional_depthwise;
 mod core;
+mod einsum_dense;
 mod embeddings;
+mod image_preprocessing;
+mod left_out;
 mod merge;
+mod multihead_attention;
 mod noise;
 mod normalization;
+mod padding;
 mod pooling;
+mod position_embedding;
+mod preprocessing;
+mod recurrent;
+mod spatial;
+mod statistics;
 mod wrappers;
 
 pub(super) use core::resolve_shape;
@@ -41,12 +54,23 @@ impl Class {
 /// The classes by the files of tfjs-layers.
 const FAMILIES: &[&[Class]] = &[
     advanced_activations::CLASSES,
+    attention::CLASSES,
+    convolutional::CLASSES,
+    convolutional_depthwise::CLASSES,
     core::CLASSES,
+    einsum_dense::CLASSES,
     embeddings::CLASSES,
+    image_preprocessing::CLASSES,
     merge::CLASSES,
+    multihead_attention::CLASSES,
     noise::CLASSES,
     normalization::CLASSES,
+    padding::CLASSES,
     pooling::CLASSES,
+    position_embedding::CLASSES,
+    preprocessing::CLASSES,
+    statistics::CLASSES,
+    recurrent::CLASSES,
     wrappers::CLASSES,
 ];
 
@@ -65,6 +89,9 @@ pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value])
     match classes().find(|known| known.name == class) {
         Some(known) => (known.lower)(call, inputs),
         None => {
+            if let Some(error) = left_out::error(class) {
+                return Err(error);
+            }
             let mut names: Vec<&str> = classes().map(|known| known.name).collect();
             names.sort_unstable();
             Err(Error::unsupported(format!("layers of class `{class}` are not supported"))

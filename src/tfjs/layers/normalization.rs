@@ -106,7 +106,7 @@ fn axes_weight(
 }
 
 /// Applies `work` to `x` with `axes` moved to the back, and moves them back again.
-fn at_the_back(
+pub(super) fn at_the_back(
     call: &mut LayerCall<'_, '_>,
     x: NodeId,
     axes: &[usize],

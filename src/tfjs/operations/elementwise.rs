@@ -144,7 +144,7 @@ fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> 
             .hint("supported are rank 3 by rank 3, and any rank by numbers of rank 2"));
     }
     let axes = [if transposed[0] { 1 } else { 2 }, if transposed[1] { 2 } else { 1 }];
-    Ok(vec![call.op(BatchDot { axes }, &[left, right])?])
+    Ok(vec![call.op(BatchDot::new(axes), &[left, right])?])
 }
 
 /// Products of two tensors summed over one dimension that the answer does not have: `bik,bjk->bij`.
@@ -176,7 +176,7 @@ fn einsum(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> 
     if !fits {
         return Err(not_supported());
     }
-    Ok(vec![call.op(BatchDot { axes: [left_axis, right_axis] }, &[left, right])?])
+    Ok(vec![call.op(BatchDot::new([left_axis, right_axis]), &[left, right])?])
 }
 
 fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {

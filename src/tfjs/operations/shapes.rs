@@ -11,6 +11,7 @@ use crate::tfjs::lowering::LayerCall;
 use serde_json::Value;
 
 pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("ConvertToTensor", &["x"], convert_to_tensor),
     Operation::new("GetItem", &["x", "key"], get_item),
     Operation::new("Reshape", &["x"], reshape),
     Operation::new("Transpose", &["x"], transpose),
@@ -29,6 +30,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 /// Parts that one tensor is taken apart into, or made of, at most.
 const MAX_PARTS: usize = 1 << 12;
+
+/// What Keras wraps a mask in that a layer passes on.
+fn convert_to_tensor(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+    call.config.refuse_unless_off("dtype")?;
+    Ok(vec![given.tensor(0)?])
+}
 
 fn size(call: &LayerCall<'_, '_>, x: NodeId, axis: usize) -> usize {
     call.shape(x).resolve(1)[axis]

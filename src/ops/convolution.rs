@@ -1,0 +1,200 @@
+//! Convolutions over one to three dimensions: Keras Conv1D to Conv3D with groups, depthwise and transposed ones.
+//!
+//! `output[n, o, u] = f(bias[u] + Σₖ Σ_c x[n, p(o, k), g · C/G + c] · kernel[k, c, u])`; `x: [N, positions…, C]`,
+//! `kernel: [taps…, C/G, U]` in Keras' layout, `bias: [U]`. `p` is a [`Window`] in each dimension, and a tap that reads
+//! nothing adds nothing. `g = u / (U/G)` is the group of a unit; a depthwise convolution has as many groups `G` as
+//! channels, and Keras' kernel `[taps…, C, M]` for it is `[taps…, 1, C · M]` without a move. A transposed convolution is
+//! one over stretched positions with the taps in reverse. `f` is an activation of one element or none.
+//!
+//! Three kernels compute it: `quads` computes 4 units of one group at a position, for which it reads an input once;
+//! `depthwise` 4 channels each with a unit of its own; `elements` one unit, for all other numbers of units. A 1 × 1
+//! convolution is a [`Dense`](super::Dense), which front ends make of it.
+
+use super::activation::Function;
+use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, word};
+use super::window::{self, WINDOW, Window, WindowParams};
+use crate::error::{Error, Result};
+use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// A convolution, a bias and an activation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Convolution {
+    /// For each dimension of positions.
+    pub windows: Vec<Window>,
+    /// Applied to the sum; `None` for linear.
+    pub activation: Option<Function>,
+}
+
+params! {
+    /// `Params` of `shaders/convolution.wgsl`.
+    ConvolutionParams {
+        window: WindowParams,
+        invocations: u32,
+        depth: u32,
+        group_units: u32,
+        padding: u32,
+        a: f32,
+        b: f32,
+        c: f32,
+        padding1: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("convolution", ConvolutionParams, fragments: [GRID, SPECIAL, ACTIVATE, WINDOW])];
+
+/// Units that an invocation computes where it can.
+const QUAD: usize = 4;
+
+/// The extents of a kernel `[taps…, depth, units]` over some channels.
+#[derive(Debug, Clone, Copy)]
+struct Extents {
+    taps: usize,
+    depth: usize,
+    units: usize,
+    channels: usize,
+    group_units: usize,
+}
+
+impl Extents {
+    fn new(x: &[usize], kernel: &[usize]) -> Extents {
+        let rank = kernel.len();
+        let (depth, units, channels) = (kernel[rank - 2], kernel[rank - 1], x[x.len() - 1]);
+        let taps = kernel[..rank - 2].iter().product();
+        Extents { taps, depth, units, channels, group_units: units / (channels / depth).max(1) }
+    }
+
+    /// The first channel that a unit reads.
+    fn first_channel(&self, unit: usize) -> usize {
+        unit / self.group_units * self.depth
+    }
+
+    fn is_depthwise(&self) -> bool {
+        self.depth == 1 && self.group_units == 1
+    }
+}
+
+impl Convolution {
+    /// The sums before the activation, not rounded.
+    fn sums(&self, inputs: &[&Tensor]) -> Result<Vec<f64>> {
+        let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
+        let extents @ Extents { depth, units, channels, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
+        let positions = &inputs[0].shape()[1..=self.windows.len()];
+        let sample = positions.iter().product::<usize>() * channels;
+        let mut sums = Vec::new();
+        for row in 0..inputs[0].shape()[0] {
+            let x = &x[row * sample..][..sample];
+            for at in 0..self.windows.iter().map(|window| window.count).product() {
+                let first = sums.len();
+                sums.extend(bias.iter().map(|&bias| f64::from(bias)));
+                window::for_each_tap(&self.windows, positions, at, |tap, from| {
+                    for unit in 0..units {
+                        let x = &x[from * channels + extents.first_channel(unit)..][..depth];
+                        let product = |c: usize| f64::from(x[c]) * f64::from(kernel[(tap * depth + c) * units + unit]);
+                        sums[first + unit] += (0..depth).map(product).sum::<f64>();
+                    }
+                });
+            }
+        }
+        Ok(sums)
+    }
+
+    fn output_sample(&self, units: usize) -> Vec<usize> {
+        self.windows.iter().map(|window| window.count).chain([units]).collect()
+    }
+}
+
+impl Operator for Convolution {
+    fn name(&self) -> &'static str {
+        "convolution"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x, kernel, bias] = expect_inputs(inputs)?;
+        for input in [x, kernel, bias] {
+            expect_dtype(input, &[DType::F32])?;
+        }
+        let sample = window::expect_positions(&self.windows, x)?;
+        let (kernel_dims, channels) = (kernel.shape.sample(), sample[sample.len() - 1]);
+        let sizes = self.windows.iter().map(|window| window.size);
+        let misfit = || Error::shape(format!("input {x}, kernel {kernel} and bias {bias} do not fit"));
+        let Some((&[depth, units], taps)) = kernel_dims.split_last_chunk::<2>().map(|(taps, last)| (last, taps)) else {
+            return Err(misfit());
+        };
+        let groups = if depth > 0 && channels.is_multiple_of(depth) { channels / depth } else { 0 };
+        let grouped = groups > 0 && units.is_multiple_of(groups);
+        let fixed = !kernel.shape.is_batched() && !bias.shape.is_batched();
+        if !grouped || !fixed || !sizes.eq(taps.iter().copied()) || bias.shape.sample() != [units] {
+            return Err(misfit());
+        }
+        Ok(TensorType::f32(x.shape.with_sample(&self.output_sample(units))))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
+        let units = inputs[2].len();
+        let shape = [vec![inputs[0].shape()[0]], self.output_sample(units)].concat();
+        Tensor::f32(&shape, self.sums(inputs)?.into_iter().map(finish).collect())
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let extents = Extents::new(&request.inputs[0].shape, &request.inputs[1].shape);
+        let Extents { taps, depth, units, group_units, .. } = extents;
+        expect_loops(request, taps.saturating_mul(1 + depth))?;
+        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output.len()] {
+            word(count)?;
+        }
+        let (entry_point, each) = if group_units.is_multiple_of(QUAD) {
+            ("quads", QUAD)
+        } else if extents.is_depthwise() && units.is_multiple_of(QUAD) {
+            ("depthwise", QUAD)
+        } else {
+            ("elements", 1)
+        };
+        let (function, [a, b, c]) = Function::encode(self.activation);
+        let count = request.output.len() / each;
+        let params = ConvolutionParams {
+            window: window::params(&self.windows, &request.inputs[0].shape[1..], units)?,
+            invocations: word(count)?,
+            depth: word(depth)?,
+            group_units: word(group_units)?,
+            padding: 0,
+            a,
+            b,
+            c,
+            padding1: 0,
+        };
+        let kernel = Kernel::new("convolution", &params, 3, invocations(count));
+        Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(function))])
+    }
+
+    /// Of the sum; the activation's comes on top.
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        let Extents { taps, depth, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
+        Tolerance::Sum { terms: taps * depth }
+    }
+
+    /// Of the sum.
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
+        let linear = Convolution { windows: self.windows.clone(), activation: None };
+        linear.eval(&absolute.iter().collect::<Vec<_>>())
+    }
+
+    /// What the activation makes of the allowance of the sum, and its own.
+    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+        let sums = self.sums(inputs)?;
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
+        Ok(match self.activation {
+            Some(function) => function.carry(&sums, &allowed, expected),
+            None => allowed,
+        })
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+        let Extents { taps, depth, .. } = Extents::new(&inputs[0].shape, &inputs[1].shape);
+        let activation = usize::from(self.activation.is_some());
+        (output.len() * (2 * taps * depth + activation)) as u64
+    }
+}

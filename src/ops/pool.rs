@@ -1,0 +1,100 @@
+//! Means and maxima of windows over one to three dimensions: Keras MaxPooling1D to 3D and AveragePooling1D to 3D.
+//!
+//! `output[n, o, c]` is the mean or the largest of `x[n, p(o, k), c]` over those taps `k` that read a position of the
+//! input (see [`Window`]): padding counts for nothing. NaN wins a maximum.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::reduce::Reduction;
+use super::window::{self, WINDOW, Window, WindowParams};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Reduces windows of positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// What is computed.
+    pub reduction: Reduction,
+    /// For each dimension of positions.
+    pub windows: Vec<Window>,
+}
+
+params! {
+    /// `Params` of `shaders/pool.wgsl`.
+    PoolParams { window: WindowParams, count: u32, padding0: u32, padding1: u32, padding2: u32 }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("pool", PoolParams, fragments: [GRID, SPECIAL, WINDOW])];
+
+impl Pool {
+    fn taps(&self) -> usize {
+        self.windows.iter().map(|window| window.size).product()
+    }
+}
+
+impl Operator for Pool {
+    fn name(&self) -> &'static str {
+        "pool"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        let sample = window::expect_positions(&self.windows, x)?;
+        if !matches!(self.reduction, Reduction::Mean | Reduction::Maximum) {
+            return Err(Error::shape("takes the mean or the maximum"));
+        }
+        let (&channels, _) = sample.split_last().unwrap_or((&0, &[]));
+        let output: Vec<usize> = self.windows.iter().map(|window| window.count).chain([channels]).collect();
+        Ok(TensorType::f32(x.shape.with_sample(&output)))
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let (x, shape) = (inputs[0].as_f32()?, inputs[0].shape());
+        let (positions, channels) = (&shape[1..=self.windows.len()], shape[self.windows.len() + 1]);
+        let sample = positions.iter().product::<usize>() * channels;
+        let counts: Vec<usize> = self.windows.iter().map(|window| window.count).collect();
+        let keep_nan = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) };
+        let mut output = Vec::new();
+        for row in 0..shape[0] {
+            for at in 0..counts.iter().product() {
+                let (mut read, mut sums) = (0, vec![0.0; channels]);
+                let mut largest = vec![f64::NEG_INFINITY; channels];
+                window::for_each_tap(&self.windows, positions, at, |_, from| {
+                    read += 1;
+                    for channel in 0..channels {
+                        let value = f64::from(x[row * sample + from * channels + channel]);
+                        sums[channel] += value;
+                        largest[channel] = keep_nan(largest[channel], value);
+                    }
+                });
+                match self.reduction {
+                    Reduction::Maximum => output.extend(largest.iter().map(|&largest| largest as f32)),
+                    _ => output.extend(sums.iter().map(|sum| (sum / f64::from(read)) as f32)),
+                }
+            }
+        }
+        Tensor::f32(&[&shape[..1], &counts, &[channels]].concat(), output)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        expect_loops(request, self.taps())?;
+        word(request.inputs[0].len())?;
+        let (count, channels) = (request.output.len(), request.output.shape[self.windows.len() + 1]);
+        let window = window::params(&self.windows, &request.inputs[0].shape[1..], channels)?;
+        let params = PoolParams { window, count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
+        let entry_point = if self.reduction == Reduction::Maximum { "largest" } else { "mean" };
+        Ok(vec![Kernel::new("pool", &params, 1, invocations(count)).entry_point(entry_point)])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        match self.reduction {
+            Reduction::Maximum => Tolerance::Exact,
+            _ => Tolerance::Sum { terms: self.taps() },
+        }
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        (output.len() * self.taps()) as u64
+    }
+}

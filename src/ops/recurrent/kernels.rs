@@ -1,0 +1,170 @@
+//! The kernels of [`Recurrent`] and which to take.
+
+use super::{Cell, MaskedOutput, Order, Recurrent, Sizes};
+use crate::error::{Error, Result};
+use crate::kernel::{
+    ACTIVATE, Binding, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, params, shader, workgroups,
+};
+use crate::ops::Function;
+use crate::ops::operator::{KernelRequest, expect_loops, word};
+
+/// One of the kernels of [`Recurrent`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecurrentKernel {
+    /// A row a workgroup, with a barrier for each step.
+    Together,
+    /// A row an invocation, without barriers.
+    Alone,
+}
+
+/// Floats that a workgroup keeps: what fits the 16 352 bytes that every phone has.
+const FLOATS: usize = 4088;
+
+/// Vectors of states that a row needs: before and after the step, and what is carried or reset.
+const VECTORS: usize = 3;
+
+/// Invocations alone of a workgroup: a whole vector of the widest software GPU.
+const MOST_LANES: usize = 8;
+
+/// Rows from which invocations alone are faster than a workgroup together on software.
+const ALONE_ROWS: usize = 4;
+
+params! {
+    /// `Params` of `shaders/recurrent.wgsl`.
+    RecurrentParams {
+        rows: u32,
+        steps: u32,
+        units: u32,
+        quads: u32,
+        lanes: u32,
+        beside: u32,
+        masked: u32,
+        initial: u32,
+        initial_at: u32,
+        backwards: u32,
+        in_place: u32,
+        sequence: u32,
+        row_width: u32,
+        states: u32,
+        states_at: u32,
+        padding: u32,
+        function: [f32; 4],
+        recurrent: [f32; 4],
+    }
+}
+
+pub(in crate::ops) const SHADERS: &[Shader] =
+    &[shader!("recurrent", RecurrentParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+
+impl RecurrentKernel {
+    /// For these sizes on a device.
+    fn choose(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> RecurrentKernel {
+        let alone = RecurrentKernel::Alone;
+        let has_room = lanes(sizes) >= ALONE_ROWS && alone.loop_steps(cell, sizes) <= facts.max_loop_steps;
+        if facts.software && sizes.rows >= ALONE_ROWS && has_room { alone } else { RecurrentKernel::Together }
+    }
+
+    /// The loop steps of one invocation, all its loops together.
+    fn loop_steps(self, cell: Cell, sizes: &Sizes) -> usize {
+        let by = if self == RecurrentKernel::Together { WORKGROUP_SIZE as usize } else { 1 };
+        let units = sizes.units.div_ceil(by);
+        let passes = if cell == (Cell::Gru { reset_after: false }) { 2 } else { 1 };
+        let of_unit = sizes.quads().saturating_add(1 + 3);
+        let of_step = units.saturating_mul(of_unit).saturating_mul(passes).saturating_add(1);
+        sizes.steps.saturating_mul(of_step).saturating_add((4 * sizes.quads()).div_ceil(by))
+    }
+}
+
+/// Invocations alone that a workgroup has room for.
+fn lanes(sizes: &Sizes) -> usize {
+    (FLOATS / (VECTORS * 4 * sizes.quads())).min(MOST_LANES)
+}
+
+pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+    let sizes = Sizes::of(&request.inputs[0].shape, &request.inputs[1].shape);
+    let Sizes { rows, steps, units, .. } = sizes;
+    let lanes = lanes(&sizes);
+    if lanes == 0 {
+        let most = FLOATS / VECTORS / 4 * 4;
+        return Err(Error::limit(format!("{units} units are more than the {most} whose states a kernel keeps"))
+            .hint("run on the CPU (--device cpu, Device::Cpu)"));
+    }
+    let kernel = operator.kernel.unwrap_or_else(|| RecurrentKernel::choose(operator.cell, &sizes, request.device));
+    expect_loops(request, kernel.loop_steps(operator.cell, &sizes))?;
+    for operand in request.inputs.iter().chain([request.output]) {
+        word(operand.len())?;
+    }
+    let (function, [a, b, c]) = Function::encode(operator.activation);
+    let (recurrent_function, [d, e, f]) = Function::encode(operator.recurrent_activation);
+    let [of_mask, of_states] = operator.beside(steps, units);
+    let (sequence, with_states) = operator.output.keeps();
+    let shown = if sequence { steps * units } else { units };
+    let params = RecurrentParams {
+        rows: word(rows)?,
+        steps: word(steps)?,
+        units: word(units)?,
+        quads: word(sizes.quads())?,
+        lanes: word(lanes)?,
+        beside: word(of_mask + of_states)?,
+        masked: match operator.masked {
+            None => 0,
+            Some(MaskedOutput::State) => 1,
+            Some(MaskedOutput::Previous) => 2,
+            Some(MaskedOutput::Zero) => 3,
+        },
+        initial: u32::from(operator.initial),
+        initial_at: word(of_mask)?,
+        backwards: u32::from(operator.order != Order::Forwards),
+        in_place: u32::from(operator.order == Order::BackwardsInPlace),
+        sequence: u32::from(sequence),
+        row_width: word(shown + if with_states { operator.cell.states() * units } else { 0 })?,
+        states: u32::from(with_states),
+        states_at: word(shown)?,
+        padding: 0,
+        function: [a, b, c, 0.0],
+        recurrent: [d, e, f, 0.0],
+    };
+    let (entry_point, groups) = match kernel {
+        RecurrentKernel::Together => ("together", rows),
+        RecurrentKernel::Alone => ("alone", rows.div_ceil(lanes)),
+    };
+    let cell = match operator.cell {
+        Cell::Simple => 0,
+        Cell::Gru { reset_after: false } => 1,
+        Cell::Gru { reset_after: true } => 2,
+        Cell::Lstm => 3,
+    };
+    let mut kernel = Kernel::new("recurrent", &params, 0, workgroups(groups))
+        .entry_point(entry_point)
+        .constant("cell", f64::from(cell))
+        .constant("function", f64::from(function))
+        .constant("recurrent_function", f64::from(recurrent_function));
+    // Where nothing stands beside the input, nothing is read there.
+    let beside = if request.inputs.len() > 2 { 2 } else { 1 };
+    kernel.bindings = vec![Binding::input(0), Binding::input(1), Binding::input(beside), Binding::output()];
+    Ok(vec![kernel])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shader_has_room_for_as_many_floats() {
+        assert!(SHADERS[0].source.contains(&format!("var<workgroup> values: array<f32, {FLOATS}>;")));
+    }
+
+    #[test]
+    fn rows_are_alone_where_software_has_room_for_a_vector_of_them() {
+        let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
+        let choose = |rows, units, facts: &DeviceFacts| {
+            RecurrentKernel::choose(Cell::Lstm, &Sizes { rows, steps: 50, units, gates: 4 }, facts)
+        };
+        assert_eq!(choose(32, 64, &software), RecurrentKernel::Alone);
+        assert_eq!(choose(1, 64, &software), RecurrentKernel::Together);
+        assert_eq!(choose(32, 512, &software), RecurrentKernel::Together);
+        assert_eq!(choose(32, 64, &DeviceFacts::FLOOR), RecurrentKernel::Together);
+        let limited = DeviceFacts { max_loop_steps: 1 << 16, ..software };
+        assert_eq!(choose(32, 80, &limited), RecurrentKernel::Together, "96 050 steps");
+    }
+}

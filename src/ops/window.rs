@@ -1,0 +1,175 @@
+//! How a window goes over the positions of a sample, under Convolution and Pool; not an operator itself.
+//!
+//! Samples are `[positions…, channels]` with one to three dimensions of positions. Along each, tap `k` of output position
+//! `o` reads position `(o · stride + k · dilation − before) / stretch` of the input, and nothing where that is not a whole
+//! number or lies outside: padding, or the holes of an input whose positions are moved `stretch` apart. A transposed
+//! convolution is a convolution over such an input.
+
+use super::operator::word;
+use crate::error::{Error, Result};
+use crate::kernel::Fragment;
+use crate::tensor::{Dim, TensorType};
+
+/// The largest position, so that kernels may count down from it.
+const MOST: usize = i32::MAX as usize;
+
+/// Most dimensions of positions.
+pub(super) const MAX_DIMS: usize = 3;
+
+/// `shaders/lib/window.wgsl`.
+pub(super) const WINDOW: Fragment = Fragment { name: "window", source: include_str!("../../shaders/lib/window.wgsl") };
+
+/// A window along one dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The number of taps.
+    pub size: usize,
+    /// The distance of neighbouring windows.
+    pub stride: usize,
+    /// The distance of neighbouring taps.
+    pub dilation: usize,
+    /// The distance to which the positions of the input are moved apart; 1 leaves them.
+    pub stretch: usize,
+    /// Positions of padding before the first of the input; negative if the first of it are left out.
+    pub before: isize,
+    /// The number of windows.
+    pub count: usize,
+}
+
+/// What lies beside the edges of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// Nothing: every window lies within.
+    Valid,
+    /// As much padding as it takes for a window at each stride, half of it before, the odd one behind.
+    Same,
+    /// As `Same`, but where strides leave positions out, half of them are left out in front too: what TF.js computes in
+    /// three dimensions.
+    SameCentred,
+    /// Padding before the first position alone, so that no window sees later positions than its own.
+    Causal,
+}
+
+impl Window {
+    /// The windows over `input` positions; none if no window fits, or what is asked for is beyond all numbers.
+    pub fn over(input: usize, size: usize, stride: usize, dilation: usize, padding: Padding) -> Option<Window> {
+        let span = span(size, dilation)?;
+        if stride == 0 {
+            return None;
+        }
+        let within = |length: usize| length.checked_sub(span).map(|rest| rest / stride + 1);
+        let padding_is_clamped = padding == Padding::Same;
+        let (before, count) = match padding {
+            Padding::Valid => (0, within(input)?),
+            Padding::Causal => (isize::try_from(span - 1).ok()?, within(input.checked_add(span - 1)?)?),
+            Padding::Same | Padding::SameCentred => {
+                let count = input.div_ceil(stride);
+                let needed = count.saturating_sub(1).checked_mul(stride)?.checked_add(span)?;
+                let padding = isize::try_from(needed).ok()?.checked_sub_unsigned(input)?;
+                (if padding_is_clamped { padding.max(0) } else { padding }.div_euclid(2), count)
+            }
+        };
+        Some(Window { size, stride, dilation, stretch: 1, before, count })
+    }
+
+    /// The windows of a transposed convolution: those which the windows of a convolution from `output` to `input`
+    /// positions would read from, so that its taps are those of the convolution in reverse. None if there is no such
+    /// convolution.
+    pub fn transposed(
+        input: usize,
+        output: usize,
+        size: usize,
+        stride: usize,
+        dilation: usize,
+        padding: Padding,
+    ) -> Option<Window> {
+        let forwards = Window::over(output, size, stride, dilation, padding)?;
+        let before = isize::try_from(span(size, dilation)? - 1).ok()?.checked_sub(forwards.before)?;
+        (forwards.count == input).then_some(Window { stride: 1, stretch: stride, before, count: output, ..forwards })
+    }
+
+    /// The position of an `input` positions long dimension that a tap of a window reads.
+    pub(crate) fn position(&self, window: usize, tap: usize, input: usize) -> Option<usize> {
+        let at = (window * self.stride + tap * self.dilation).checked_add_signed(-self.before)?;
+        (at.is_multiple_of(self.stretch) && at / self.stretch < input).then_some(at / self.stretch)
+    }
+
+    /// Whether nothing is there but one tap on every position.
+    fn is_plain(&self, input: usize) -> bool {
+        self.size == 1 && self.stride == 1 && self.stretch == 1 && self.before == 0 && self.count == input
+    }
+
+    /// Whether all numbers that arise are words.
+    fn is_countable(&self) -> bool {
+        let last = |count: usize, distance: usize| count.saturating_sub(1).checked_mul(distance);
+        let farthest = || last(self.count, self.stride)?.checked_add(last(self.size, self.dilation)?);
+        let farthest = farthest().filter(|&farthest| farthest.saturating_add(self.before.unsigned_abs()) <= MOST);
+        self.size > 0 && self.stride > 0 && self.dilation > 0 && self.stretch > 0 && farthest.is_some()
+    }
+}
+
+/// The positions from the first tap to the last.
+fn span(size: usize, dilation: usize) -> Option<usize> {
+    size.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)
+}
+
+/// Whether windows pick every position as it is.
+pub fn are_plain(windows: &[Window], positions: &[usize]) -> bool {
+    windows.iter().zip(positions).all(|(window, &input)| window.is_plain(input))
+}
+
+/// The numbers behind the batch of `x`, `[N, positions…, channels]`; an error if there are not as many as windows.
+pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec<usize>> {
+    if !(1..=MAX_DIMS).contains(&windows.len()) || x.shape.rank() != windows.len() + 2 || !x.shape.is_batched() {
+        return Err(Error::shape(format!("{} windows do not go over {x}", windows.len())));
+    }
+    for (window, dim) in windows.iter().zip(&x.shape.dims()[1..]) {
+        let stretched = if let Dim::Fixed(size) = dim { size.checked_mul(window.stretch) } else { None };
+        if !window.is_countable() || stretched.is_none_or(|size| size > MOST) {
+            return Err(Error::shape(format!("{window:?} does not go over {x}")));
+        }
+    }
+    Ok(x.shape.sample())
+}
+
+/// Calls `visit` with every tap of the window at position `at` of the output that reads something, and the position of
+/// the input that it reads; both row-major.
+pub(crate) fn for_each_tap(windows: &[Window], positions: &[usize], at: usize, mut visit: impl FnMut(usize, usize)) {
+    let (mut starts, mut rest) = ([0; MAX_DIMS], at);
+    for (start, window) in starts[..windows.len()].iter_mut().zip(windows).rev() {
+        (*start, rest) = (rest % window.count, rest / window.count);
+    }
+    let taps: usize = windows.iter().map(|window| window.size).product();
+    'taps: for tap in 0..taps {
+        let (mut from, mut size, mut rest) = (0, 1, tap);
+        for ((window, &start), &input) in windows.iter().zip(&starts).zip(positions).rev() {
+            let Some(position) = window.position(start, rest % window.size, input) else { continue 'taps };
+            from += position * size;
+            (size, rest) = (size * input, rest / window.size);
+        }
+        visit(tap, from);
+    }
+}
+
+/// `Window` of `shaders/lib/window.wgsl`: seven vectors of four words, with the dimensions of positions at the back of
+/// the first three. The last of `input` and `output` is their channels.
+pub(super) type WindowParams = [[u32; 4]; 7];
+
+/// The parameters for windows over an input of this sample.
+pub(super) fn params(windows: &[Window], input: &[usize], output_channels: usize) -> Result<WindowParams> {
+    let plain = Window { size: 1, stride: 1, dilation: 1, stretch: 1, before: 0, count: 1 };
+    let mut params = [[0; 4]; 7];
+    for place in 0..MAX_DIMS {
+        let dim = (place + windows.len()).checked_sub(MAX_DIMS);
+        let (window, size) = dim.map_or((&plain, 1), |dim| (&windows[dim], input[dim]));
+        let Window { size: taps, stride, dilation, stretch, before, count } = *window;
+        for (vector, number) in params.iter_mut().zip([size, count, taps, stride, dilation, stretch]) {
+            vector[place] = word(number)?;
+        }
+        // Countable windows have it within a signed word.
+        params[6][place] = before as i32 as u32;
+    }
+    params[0][3] = word(input[windows.len()])?;
+    params[1][3] = word(output_channels)?;
+    Ok(params)
+}

@@ -1,0 +1,67 @@
+//! The keyword arguments of one call: what a layer is given besides its inputs, asked for by name.
+//!
+//! What no layer asked for must not matter: [`Keywords::finish`] refuses it, as [`super::config`] does for keys.
+
+use super::json;
+use super::masks::Value;
+use crate::error::{Error, Result};
+use serde_json::{Map, Value as Json};
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+/// What is read before the layer is asked: see [`super::calls::Call::masks`].
+const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mask"];
+
+/// The keyword arguments of one call.
+#[derive(Debug)]
+pub(super) struct Keywords<'m> {
+    given: &'m Map<String, Json>,
+    /// Those that are tensors.
+    tensors: Vec<(&'m str, Value)>,
+    asked: RefCell<HashSet<&'static str>>,
+}
+
+impl<'m> Keywords<'m> {
+    pub(super) fn new(given: &'m Map<String, Json>, tensors: Vec<(&'m str, Value)>) -> Self {
+        Keywords { given, tensors, asked: RefCell::default() }
+    }
+
+    /// The tensor given as `key`.
+    pub(super) fn tensor(&self, key: &'static str) -> Result<Option<Value>> {
+        self.asked.borrow_mut().insert(key);
+        let tensor = self.tensors.iter().find(|(name, _)| *name == key).map(|(_, tensor)| *tensor);
+        match self.given.get(key) {
+            Some(value) if tensor.is_none() && !value.is_null() => {
+                let value = json::show(value);
+                Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported"))
+                    .cause("only tensors of the model are taken"))
+            }
+            _ => Ok(tensor),
+        }
+    }
+
+    /// Whether `key` is given and true.
+    pub(super) fn flag(&self, key: &'static str) -> Result<bool> {
+        self.asked.borrow_mut().insert(key);
+        match self.given.get(key) {
+            None | Some(Json::Null) => Ok(false),
+            Some(value) => json::boolean(key, value),
+        }
+    }
+
+    /// An error if an argument that nobody asked for holds anything.
+    pub(super) fn finish(&self) -> Result<()> {
+        let asked = self.asked.borrow();
+        for (key, value) in self.given {
+            match (key.as_str(), value) {
+                (_, Json::Null) | ("training", Json::Bool(false)) => {}
+                (key, _) if asked.contains(key) || MASKS.contains(&key) => {}
+                (key, value) => {
+                    let value = json::show(value);
+                    return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
+                }
+            }
+        }
+        Ok(())
+    }
+}

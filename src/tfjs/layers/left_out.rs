@@ -1,0 +1,68 @@
+//! Classes of TF.js and Keras that are left out on purpose, and why.
+
+use crate::error::Error;
+
+struct LeftOut {
+    classes: &'static [&'static str],
+    cause: &'static str,
+    hint: &'static str,
+}
+
+const LEFT_OUT: &[LeftOut] = &[
+    LeftOut {
+        classes: &["RandomHeight", "RandomWidth"],
+        cause: "it resizes at random even when it predicts, in TF.js",
+        hint: "leave it out of the model that is shipped",
+    },
+    LeftOut {
+        classes: &["StringLookup", "TextVectorization"],
+        cause: "it takes strings, and inputs are numbers",
+        hint: "look the ids up before the model, and ship the model that takes ids",
+    },
+    LeftOut {
+        classes: &["Hashing"],
+        cause: "it hashes the decimal digits of ids, as strings",
+        hint: "hash the ids before the model, and ship the model that takes the hashes",
+    },
+    LeftOut {
+        classes: &["HashedCrossing"],
+        cause: "it hashes pairs of ids, as strings",
+        hint: "hash the ids before the model, and ship the model that takes the hashes",
+    },
+    LeftOut {
+        classes: &["SpectralNormalization"],
+        cause: "it only changes how a layer is trained",
+        hint: "ship the layer inside it",
+    },
+    LeftOut {
+        classes: &[
+            "CachedMultiHeadAttention",
+            "TransformerDecoder",
+            "TransformerEncoder",
+            "Backbone",
+            "GPT2Backbone",
+            "GPT2CausalLM",
+        ],
+        cause: "it is a part of language models, and TF.js does not load it either",
+        hint: "MultiHeadAttention, LayerNormalization and Dense are the same in single layers",
+    },
+    LeftOut {
+        classes: &[
+            "BytePairTokenizer",
+            "GPT2CausalLMPreprocessor",
+            "GPT2Preprocessor",
+            "GPT2Tokenizer",
+            "Preprocessor",
+            "StartEndPacker",
+        ],
+        cause: "it takes strings, and inputs are numbers",
+        hint: "tokenize before the model",
+    },
+];
+
+/// What a model with a layer of this class gets, if it is left out.
+pub(super) fn error(class: &str) -> Option<Error> {
+    let known = LEFT_OUT.iter().find(|left_out| left_out.classes.contains(&class))?;
+    let error = Error::unsupported(format!("layers of class `{class}` are left out on purpose"));
+    Some(error.cause(known.cause).hint(known.hint))
+}

@@ -1,0 +1,369 @@
+//! SimpleRNN, GRU, LSTM, and RNN of their cells, stacked or not.
+//!
+//! The inputs of all steps are projected by one Dense, and [`Recurrent`] takes the projections through the steps. Stacked
+//! cells are layers one after the other: what a cell makes of a step is all that the next one sees of it.
+
+use super::Class;
+use crate::error::{Error, Place, Result};
+use crate::graph::NodeId;
+use crate::model::Semantics;
+use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Op, Order, Recurrent, RecurrentOutput, Slice};
+use crate::tensor::{DType, Dim, Tensor};
+use crate::tfjs::activations;
+use crate::tfjs::config::Config;
+use crate::tfjs::json;
+use crate::tfjs::lowering::LayerCall;
+use crate::tfjs::masks::{Masks, Value};
+use crate::tfjs::positions::Positions;
+use std::sync::Arc;
+
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[
+    Class::new("GRU", |call, inputs| layer("GRU", call, inputs), "not `reset_after`", ""),
+    Class::new("LSTM", |call, inputs| layer("LSTM", call, inputs), "✓", ""),
+    Class::new(
+        "RNN",
+        |call, inputs| layer("RNN", call, inputs),
+        "not of StackedRNNCells of Keras",
+        "of SimpleRNNCell, GRUCell, LSTMCell, StackedRNNCells of these",
+    ),
+    Class::new("SimpleRNN", |call, inputs| layer("SimpleRNN", call, inputs), "✓", ""),
+];
+
+/// A recurrent layer as its configuration has it.
+#[derive(Debug)]
+pub(super) struct Layer {
+    /// One, or stacked ones from the first to the last.
+    cells: Vec<CellSettings>,
+    pub(super) sequences: bool,
+    pub(super) states: bool,
+    pub(super) backwards: bool,
+    /// Whether Keras puts zeros out where the mask hides a step.
+    pub(super) zeros: bool,
+}
+
+#[derive(Debug)]
+struct CellSettings {
+    /// What the names of its weights have behind the layer's name.
+    scope: String,
+    /// What its place in an archive has behind the layer's.
+    place: String,
+    cell: Cell,
+    units: usize,
+    activation: Option<Function>,
+    recurrent_activation: Option<Function>,
+    use_bias: bool,
+}
+
+/// What a recurrent layer is called with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sequence<'s> {
+    pub(super) x: NodeId,
+    pub(super) mask: Option<NodeId>,
+    /// None, or one for each state of each cell.
+    pub(super) initial: &'s [NodeId],
+}
+
+impl Layer {
+    /// Reads the configuration of a layer of `class`.
+    pub(super) fn read(class: &str, call: &mut LayerCall<'_, '_>) -> Result<Layer> {
+        let config = call.config;
+        config.ignore(&["unroll", "input_dim", "input_length"]);
+        config.refuse_unless_off("time_major")?;
+        config.refuse_unless_off("num_constants")?;
+        if config.boolean_or("stateful", false)? {
+            call.lowering
+                .warn(format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name));
+        }
+        let cells = if class == "RNN" {
+            cells(call)?
+        } else {
+            vec![CellSettings::read(class, Default::default(), config, call)?]
+        };
+        Ok(Layer {
+            cells,
+            sequences: config.boolean_or("return_sequences", false)?,
+            states: config.boolean_or("return_state", false)?,
+            backwards: config.boolean_or("go_backwards", false)?,
+            zeros: config.boolean_or("zero_output_for_mask", false)?,
+        })
+    }
+
+    /// How many states the layer has.
+    pub(super) fn state_count(&self) -> usize {
+        self.cells.iter().map(|cell| cell.cell.states()).sum()
+    }
+
+    /// What the layer puts out, then its states, of the first cell first.
+    pub(super) fn run(
+        &self,
+        call: &mut LayerCall<'_, '_>,
+        sequence: Sequence<'_>,
+        order: Order,
+        masked: MaskedOutput,
+    ) -> Result<Vec<NodeId>> {
+        let (mut x, mut initial) = (sequence.x, sequence.initial);
+        let mut states = Vec::new();
+        for (index, cell) in self.cells.iter().enumerate() {
+            let is_last = index + 1 == self.cells.len();
+            // Steps stay where they are until the last cell, so that the mask fits.
+            let order = if is_last || order == Order::Forwards { order } else { Order::BackwardsInPlace };
+            let own = initial.split_off(..cell.cell.states().min(initial.len())).unwrap_or_default();
+            let sequence = Sequence { x, initial: own, ..sequence };
+            let mut outputs = cell.run(call, sequence, order, masked, [!is_last || self.sequences, self.states])?;
+            states.extend(outputs.split_off(1));
+            x = outputs[0];
+        }
+        Ok([vec![x], states].concat())
+    }
+}
+
+/// The cells of an RNN layer.
+fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
+    let (class, config) = named(call.config.get("cell").unwrap_or(&serde_json::Value::Null), "cell")?;
+    let config = Config::new(config);
+    if class != "StackedRNNCells" {
+        let cell = CellSettings::read(class, Default::default(), &config, call).at(|| class.to_string())?;
+        config.finish().at(|| class.to_string())?;
+        return Ok(vec![cell]);
+    }
+    config.refuse_unless_off("reverse_state_order")?;
+    let stack = config.string("name")?.unwrap_or_default();
+    let mut cells = Vec::new();
+    let mut positions = Positions::default();
+    for cell in config.array("cells")? {
+        let (class, config) = named(cell, "cells")?;
+        let config = Config::new(config);
+        let scope = format!("/{stack}/{}", config.string("name")?.unwrap_or_default());
+        let place = format!("/cell/cells/{}", positions.next(class));
+        cells.push(CellSettings::read(class, (scope, place), &config, call).at(|| class.to_string())?);
+        config.finish().at(|| class.to_string())?;
+    }
+    if cells.is_empty() {
+        return Err(Error::format("it has no cells"));
+    }
+    config.finish().at(|| class.to_string())?;
+    Ok(cells)
+}
+
+/// The class and the configuration of an object in a configuration.
+pub(super) fn named<'j>(
+    value: &'j serde_json::Value,
+    key: &str,
+) -> Result<(&'j str, &'j serde_json::Map<String, serde_json::Value>)> {
+    let object = json::object(key, value)?;
+    let class = json::string("class_name", json::member(object, "class_name")?)?;
+    Ok((class, json::object("config", json::member(object, "config")?)?))
+}
+
+impl CellSettings {
+    /// A cell with this scope and place.
+    fn read(
+        class: &str,
+        (scope, place): (String, String),
+        config: &Config<'_>,
+        call: &mut LayerCall<'_, '_>,
+    ) -> Result<Self> {
+        let is_keras_3 = call.is_keras_3();
+        let cell = match class {
+            "SimpleRNN" | "SimpleRNNCell" => Cell::Simple,
+            "GRU" | "GRUCell" => Cell::Gru { reset_after: config.boolean_or("reset_after", false)? },
+            "LSTM" | "LSTMCell" => Cell::Lstm,
+            other => {
+                return Err(Error::unsupported(format!("cells of class `{other}` are not supported"))
+                    .hint("supported are SimpleRNNCell, GRUCell, LSTMCell, and StackedRNNCells of these"));
+            }
+        };
+        config.ignore(&["dropout", "recurrent_dropout", "implementation", "unit_forget_bias"]);
+        let recurrent_activation = match (cell, config.get("recurrent_activation")) {
+            (Cell::Simple, _) => None,
+            (_, Some(value)) => function(Some(value), is_keras_3)?,
+            (_, None) => {
+                call.differ("has no recurrent activation, which is hard_sigmoid in TF.js and sigmoid in Keras");
+                let tfjs = call.semantics() == Semantics::TfJs;
+                Some(if tfjs { Function::HardSigmoid { slope: 0.2 } } else { Function::Sigmoid })
+            }
+        };
+        Ok(CellSettings {
+            scope,
+            place,
+            cell,
+            units: config.positive_size("units")?,
+            activation: match config.get("activation") {
+                Some(value) => function(Some(value), is_keras_3)?,
+                None => Some(Function::Tanh),
+            },
+            recurrent_activation,
+            use_bias: config.boolean_or("use_bias", true)?,
+        })
+    }
+
+    /// What the cell puts out, then its states if they are kept.
+    fn run(
+        &self,
+        call: &mut LayerCall<'_, '_>,
+        sequence: Sequence<'_>,
+        order: Order,
+        masked: MaskedOutput,
+        [sequences, states]: [bool; 2],
+    ) -> Result<Vec<NodeId>> {
+        let (name, archive) = (format!("{}{}", call.name, self.scope), format!("{}{}", call.archive, self.place));
+        let call = &mut LayerCall { lowering: &mut *call.lowering, name: &name, archive: &archive, ..*call };
+        let (x, weights) = self.project(call, sequence.x)?;
+        let mut inputs = vec![x, weights];
+        inputs.extend(beside(call, sequence)?);
+        let output = match (sequences, states) {
+            (false, false) => RecurrentOutput::Last,
+            (true, false) => RecurrentOutput::Sequence,
+            (false, true) => RecurrentOutput::LastAndStates,
+            (true, true) => RecurrentOutput::SequenceAndStates,
+        };
+        let operator = Recurrent {
+            order,
+            output,
+            masked: sequence.mask.map(|_| masked),
+            initial: !sequence.initial.is_empty(),
+            ..Recurrent::new(self.cell, self.activation, self.recurrent_activation)
+        };
+        let steps = call.shape(x).sample()[0];
+        let all = call.op(operator, &inputs)?;
+        if !states {
+            return Ok(vec![all]);
+        }
+        let shown = if sequences { steps * self.units } else { self.units };
+        let part = |call: &mut LayerCall<'_, '_>, start: usize, count: usize| {
+            call.op(Slice { axis: 1, start, step: 1, count }, &[all])
+        };
+        let mut outputs = vec![part(call, 0, shown)?];
+        if sequences {
+            outputs[0] = call.reshape(outputs[0], &[steps, self.units])?;
+        }
+        for state in 0..self.cell.states() {
+            outputs.push(part(call, shown + state * self.units, self.units)?);
+        }
+        Ok(outputs)
+    }
+
+    /// The projected inputs of all gates, and the recurrent weights.
+    fn project(&self, call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<(NodeId, NodeId)> {
+        let x = call.float(x)?;
+        let sample = call.shape(x).sample();
+        let &[_, depth] = sample.as_slice() else {
+            return Err(Error::format(format!("takes inputs of rank 3, not {}", call.shape(x))));
+        };
+        let gates = self.cell.gates();
+        let too_many = || Error::limit(format!("{} units are beyond reason", self.units));
+        let columns = self.units.checked_mul(gates).ok_or_else(too_many)?;
+        let kernel = call.weight("kernel", &[depth, columns])?;
+        let recurrent_kernel = call.weight_tensor("recurrent_kernel", &[self.units, columns])?;
+        let (bias, recurrent_bias) = match (self.use_bias, self.cell) {
+            (false, _) => (call.filled("no_bias", &[columns], 0.0)?, None),
+            (true, Cell::Gru { reset_after: true }) => {
+                let both = call.weight_tensor("bias", &[2, columns])?;
+                let row = |row: usize| Tensor::f32(&[columns], both.as_f32()?[row * columns..][..columns].to_vec());
+                (call.constant("input_bias", Arc::new(row(0)?))?, Some(row(1)?))
+            }
+            (true, _) => (call.weight("bias", &[columns])?, None),
+        };
+        let packed = Recurrent::pack(gates, &recurrent_kernel, recurrent_bias.as_ref())?;
+        let weights = call.constant("recurrent_kernel", Arc::new(packed))?;
+        Ok((call.op(Dense::default(), &[x, kernel, bias])?, weights))
+    }
+}
+
+/// An activation of one number at a time.
+fn function(value: Option<&serde_json::Value>, is_keras_3: bool) -> Result<Option<Function>> {
+    match activations::parse(value, 1, is_keras_3)? {
+        None => Ok(None),
+        Some(Op::Activation(activation)) => Ok(Some(activation.function)),
+        Some(_) => Err(Error::unsupported("softmax and log_softmax are not supported inside a recurrent layer")),
+    }
+}
+
+/// The mask and the initial states as one input of the operator.
+fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option<NodeId>> {
+    let mut parts = Vec::new();
+    if let Some(mask) = sequence.mask {
+        parts.push(call.cast(mask, DType::F32)?);
+    }
+    for state in sequence.initial {
+        parts.push(call.float(*state)?);
+    }
+    match parts.as_slice() {
+        [] => Ok(None),
+        [part] => Ok(Some(*part)),
+        parts => call.op(Concatenate { axis: 1 }, parts).map(Some),
+    }
+}
+
+fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let layer = Layer::read(class, call)?;
+    let (mask, masked) = masking(call, inputs, layer.backwards, layer.zeros)?;
+    let initial = initial_states(call, inputs, layer.state_count())?;
+    let order = if layer.backwards { Order::Backwards } else { Order::Forwards };
+    let sequence = Sequence { x: inputs[0].id, mask, initial: &initial };
+    let outputs = layer.run(call, sequence, order, masked)?;
+    let masks = if layer.sequences { inputs[0].masks } else { Masks::NONE };
+    let states = outputs[1..].iter().map(|state| Value::unmasked(*state));
+    Ok(std::iter::once(Value::with(outputs[0], masks)).chain(states).collect())
+}
+
+/// The initial states that the layer is called with behind its input: none, or `count`.
+pub(super) fn initial_states(call: &LayerCall<'_, '_>, inputs: &[Value], count: usize) -> Result<Vec<NodeId>> {
+    let states: Vec<NodeId> = inputs[1..].iter().map(|state| state.id).collect();
+    if !states.is_empty() && states.len() != count {
+        return Err(Error::format(format!("takes {count} initial states, not {}", states.len())));
+    }
+    if let Some(state) = states.iter().find(|state| call.rank(**state) != 2) {
+        return Err(Error::format(format!("an initial state has shape {}", call.shape(*state))));
+    }
+    Ok(states)
+}
+
+/// The mask of the steps, and what those put out that it hides.
+///
+/// TF.js takes whatever mask the calls before this one left behind, of a longer one the steps it comes to first; of a
+/// shorter one it fails, and Keras is followed. At a hidden step TF.js puts out the state. Keras repeats what the step before
+/// put out, which differs before all others if the initial states are not zeros, or puts zeros out if it is told to.
+pub(super) fn masking(
+    call: &mut LayerCall<'_, '_>,
+    inputs: &[Value],
+    backwards: bool,
+    zeros: bool,
+) -> Result<(Option<NodeId>, MaskedOutput)> {
+    let wanted = call.shape(inputs[0].id).dims().get(..2).unwrap_or_default().to_vec();
+    let keras = inputs[0].masks.keras;
+    if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != wanted) {
+        return Err(Error::format(format!("a mask of shape {} is not one of its steps", call.shape(mask))));
+    }
+    let mut tfjs = call.lowering.lingering_mask.flatten();
+    if let Some(mask) = tfjs.filter(|mask| call.shape(*mask).dims() != wanted) {
+        tfjs = first_steps(call, mask, &wanted, backwards)?;
+        if tfjs.is_none() {
+            tfjs = keras;
+            call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
+        }
+    }
+    if tfjs != keras {
+        call.differ("is masked differently in TF.js and in Keras");
+    } else if tfjs.is_some() && (zeros || inputs.len() > 1) {
+        call.differ("puts out the state in TF.js where a step is masked, and zeros or the output before in Keras");
+    }
+    let zero_or_previous = if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous };
+    Ok(match call.semantics() {
+        Semantics::TfJs => (tfjs, MaskedOutput::State),
+        Semantics::Keras => (keras, zero_or_previous),
+    })
+}
+
+/// The steps of a longer mask that TF.js comes to first; none of one that is not longer.
+fn first_steps(call: &mut LayerCall<'_, '_>, mask: NodeId, wanted: &[Dim], backwards: bool) -> Result<Option<NodeId>> {
+    let (&[batch, Dim::Fixed(steps)], &[wanted_batch, Dim::Fixed(count)]) = (call.shape(mask).dims(), wanted) else {
+        return Ok(None);
+    };
+    if batch != wanted_batch || steps < count {
+        return Ok(None);
+    }
+    let start = if backwards { steps - count } else { 0 };
+    call.op(Slice { axis: 1, start, step: 1, count }, &[mask]).map(Some)
+}

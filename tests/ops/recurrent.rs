@@ -1,0 +1,173 @@
+use crate::case::{Case, checks, refuses};
+use crate::values::{floats, floats_by, random};
+use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
+use tfjs_wgpu::ops::{
+    Cell, ConcreteType, Function, KernelRequest, MaskedOutput, Op, Order, Recurrent, RecurrentKernel, RecurrentOutput,
+};
+use tfjs_wgpu::{DType, Tensor};
+
+const CELLS: [Cell; 4] = [Cell::Simple, Cell::Gru { reset_after: false }, Cell::Gru { reset_after: true }, Cell::Lstm];
+
+const TANH: Option<Function> = Some(Function::Tanh);
+const SIGMOID: Option<Function> = Some(Function::Sigmoid);
+
+/// Recurrent weights as the operator takes them, of a scale that trained ones have.
+fn weights(gates: usize, units: usize) -> Tensor {
+    let scale = 0.8 / (units as f32).sqrt();
+    let drawn = random(&[units, gates * units], 2);
+    let drawn = floats_by(&[units, gates * units], |at| scale * drawn.as_f32().expect("floats")[at]);
+    Recurrent::pack(gates, &drawn, Some(&random(&[gates * units], 3))).expect("they fit")
+}
+
+/// A mask with holes, and every fourth row without any step that counts; then initial states.
+fn beside(operator: &Recurrent, [batch, steps, units]: [usize; 3]) -> Option<Tensor> {
+    let mask = if operator.masked.is_some() { steps } else { 0 };
+    let states = if operator.initial { operator.cell.states() * units } else { 0 };
+    let drawn = random(&[batch, mask + states], 4);
+    let number = |at: usize| {
+        let (row, column) = (at / (mask + states), at % (mask + states));
+        if column < mask {
+            f32::from(row % 4 != 3 && (row + 2 * column) % 3 != 0)
+        } else {
+            drawn.as_f32().expect("floats")[at]
+        }
+    };
+    (mask + states > 0).then(|| floats_by(&[batch, mask + states], number))
+}
+
+/// The operator on random numbers, by the kernel for the device and by each.
+fn case(operator: &Recurrent, sizes: [usize; 3]) -> Vec<Case> {
+    let ([batch, steps, units], gates) = (sizes, operator.cell.gates());
+    let kernels = [None, Some(RecurrentKernel::Together), Some(RecurrentKernel::Alone)];
+    let case = |kernel| {
+        let case = Case::new(format!("{sizes:?}"), Recurrent { kernel, ..operator.clone() });
+        let case = case.input(random(&[batch, steps, gates * units], 1)).constant(weights(gates, units));
+        match beside(operator, sizes) {
+            Some(beside) => case.input(beside),
+            None => case,
+        }
+    };
+    kernels.into_iter().map(case).collect()
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = by_hand();
+    let orders = [Order::Forwards, Order::Backwards, Order::BackwardsInPlace];
+    let outputs = [
+        RecurrentOutput::Last,
+        RecurrentOutput::Sequence,
+        RecurrentOutput::LastAndStates,
+        RecurrentOutput::SequenceAndStates,
+    ];
+    let masks = [None, Some(MaskedOutput::State), Some(MaskedOutput::Previous), Some(MaskedOutput::Zero)];
+    for cell in CELLS {
+        // Around quads, lanes of a workgroup and rows of one alone.
+        for (batch, steps, units) in [(1, 1, 1), (3, 5, 3), (9, 2, 4), (3, 5, 65), (1, 7, 128), (17, 3, 6)] {
+            cases.extend(case(&Recurrent::new(cell, TANH, SIGMOID), [batch, steps, units]));
+        }
+        for (index, order) in orders.iter().flat_map(|order| outputs.map(|output| (*order, output))).enumerate() {
+            for initial in [false, true] {
+                let (masked, (order, output)) = (masks[(index + usize::from(initial)) % 4], order);
+                let operator = Recurrent { order, output, masked, initial, ..Recurrent::new(cell, TANH, SIGMOID) };
+                cases.extend(case(&operator, [9, 5, 7]));
+            }
+        }
+        for (activation, recurrent) in [
+            (Some(Function::RELU), Some(Function::HardSigmoid { slope: 0.2 })),
+            (None, SIGMOID),
+            (Some(Function::Softsign), None),
+            (Some(Function::Elu { alpha: 0.5 }), TANH),
+            (SIGMOID, Some(Function::relu(Some(1.0), 0.1, 0.0))),
+        ] {
+            cases.extend(case(&Recurrent::new(cell, activation, recurrent), [3, 3, 5]));
+        }
+    }
+    cases
+}
+
+/// Two steps of one unit, the gates' recurrent weights and biases written out, without functions.
+fn by_hand() -> Vec<Case> {
+    let case = |cell, x: &[f32], weights: &[f32], bias: &[f32]| {
+        let gates = x.len() / 2;
+        let weights = Recurrent::pack(gates, &floats(&[1, gates], weights), Some(&floats(&[gates], bias)));
+        let operator = Recurrent { output: RecurrentOutput::SequenceAndStates, ..Recurrent::new(cell, None, None) };
+        Case::new("by hand", operator).input(floats(&[1, 2, gates], x)).constant(weights.expect("they fit"))
+    };
+    let gru = |reset_after| {
+        let (x, weights) = ([0.5, 2.0, 3.0, 0.25, -1.0, 1.0], [0.5, 1.0, 2.0]);
+        case(Cell::Gru { reset_after }, &x, &weights, &[0.0, 0.0, 1.0])
+    };
+    vec![
+        // 1 + 0.5, then 2 + 0.5 + 3 · 1.5.
+        case(Cell::Simple, &[1.0, 2.0], &[3.0], &[0.5]).gives(floats(&[1, 3], &[1.5, 7.0, 7.0])),
+        // z = 0.5, r = 2, candidate 3 + 1 = 4, h = 2; z = 1.25, r = 1, candidate 1 + 2 · 2 + 1 = 6, h = 2.5 − 1.5.
+        gru(false).gives(floats(&[1, 3], &[2.0, 1.0, 1.0])),
+        // z = 0.5, r = 2, candidate 3 + 2 · 1 = 5, h = 2.5; z = 1.5, r = 1.5, candidate 1 + 1.5 · 6 = 10, h = 3.75 − 5.
+        gru(true).gives(floats(&[1, 3], &[2.5, -1.25, -1.25])),
+        // i = 1, f = 2, c = 3, o = 0.5: c = 3, h = 1.5; i = 2.5, f = 0.5, c = 4, o = 1: c = 1.5 + 10, h = 11.5.
+        case(Cell::Lstm, &[1.0, 2.0, 3.0, 0.5, 1.0, 0.5, 1.0, 1.0], &[1.0, 0.0, 2.0, 0.0], &[0.0; 4])
+            .gives(floats(&[1, 4], &[1.5, 11.5, 11.5, 11.5])),
+        masked(MaskedOutput::State, &[10.0, 13.0, 13.0]),
+        masked(MaskedOutput::Previous, &[0.0, 13.0, 13.0]),
+        masked(MaskedOutput::Zero, &[0.0, 13.0, 0.0]),
+    ]
+}
+
+/// From state 10, three steps of which the middle one counts.
+fn masked(masked: MaskedOutput, expected: &[f32]) -> Case {
+    let operator = Recurrent { masked: Some(masked), initial: true, ..Recurrent::new(Cell::Simple, None, None) };
+    let operator = Recurrent { output: RecurrentOutput::SequenceAndStates, ..operator };
+    let weights = Recurrent::pack(1, &floats(&[1, 1], &[1.0]), None).expect("they fit");
+    let case = Case::new("masked", operator).input(floats(&[1, 3, 1], &[1.0, 3.0, 5.0])).constant(weights);
+    let expected = [expected, &[13.0]].concat();
+    case.input(floats(&[1, 4], &[0.0, 1.0, 0.0, 10.0])).gives(floats(&[1, 4], &expected))
+}
+
+checks!(cases);
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let lstm = || Recurrent::new(Cell::Lstm, TANH, SIGMOID);
+    refuses(lstm(), &["float32[N, 5, 8]"], "takes 2 inputs, not 1");
+    let initial = || Recurrent { initial: true, ..lstm() };
+    refuses(initial(), &["float32[N, 5, 8]", "float32[2, 4, 2, 4]"], "takes 3 inputs, not 2");
+    let fit = |x: &str, weights: &str| {
+        refuses(lstm(), &[x, weights], &format!("input {x} and recurrent weights {weights} do not fit"));
+    };
+    fit("float32[N, 5, 12]", "float32[2, 4, 2, 4]");
+    fit("float32[N, 5, 8]", "float32[2, 3, 2, 4]");
+    fit("float32[N, 5, 8]", "float32[1, 4, 2, 4]");
+    fit("float32[N, 5, 8]", "float32[2, 4, 2, 3]");
+    fit("float32[N, 0, 8]", "float32[2, 4, 2, 4]");
+    fit("float32[3, 5, 8]", "float32[2, 4, 2, 4]");
+    fit("float32[N, 8]", "float32[2, 4, 2, 4]");
+    let types = ["float32[N, 5, 8]", "float32[2, 4, 2, 4]", "float32[N, 2]"];
+    refuses(initial(), &types, "float32[N, 2] is not the 4 numbers beside each sample of float32[N, 5, 8]");
+    let types = ["float32[N, 5, 8]", "float32[2, 4, 2, 4]", "float32[S, 4]"];
+    refuses(initial(), &types, "is not the 4 numbers");
+    refuses(lstm(), &["int32[N, 5, 8]", "float32[2, 4, 2, 4]"], "takes float32 and not int32[N, 5, 8]");
+    assert!(Recurrent::pack(3, &random(&[2, 8], 1), None).is_err());
+    assert!(Recurrent::pack(4, &random(&[2, 8], 1), Some(&random(&[7], 1))).is_err());
+}
+
+/// Loops of 65 535 steps are the end on llvmpipe, and 16 KiB of states on a phone.
+#[test]
+fn what_a_device_cannot_do_is_refused() {
+    let kernels = |units: usize, max_loop_steps| {
+        let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
+        let inputs = [concrete(&[1, 100, units]), concrete(&[units.div_ceil(4) + 1, 1, units, 4])];
+        let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing: Packing::Words };
+        let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
+        let output = concrete(&[1, units]);
+        let request = KernelRequest { inputs: &inputs, output: &output, places: &[place; 2], device: &device };
+        let op: Op = Recurrent::new(Cell::Simple, TANH, None).into();
+        op.operator().kernels(&request)
+    };
+    // 100 times a step and 2 units of 32 quads, and 2 states to begin with.
+    let steps = 100 * (1 + 2 * (32 + 4)) + 2;
+    assert_eq!(kernels(128, steps).expect("kernels").len(), 1);
+    assert!(kernels(128, steps - 1).expect_err("a step is missing").to_string().contains("7302 steps"));
+    assert!(kernels(1360, usize::MAX).is_ok());
+    let error = kernels(1361, usize::MAX).expect_err("too many units");
+    assert!(error.to_string().contains("1361 units are more than the 1360"), "{error}");
+}
