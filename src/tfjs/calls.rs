@@ -89,10 +89,11 @@ impl Call {
         Ok(call)
     }
 
-    /// Whether masks reach the layer only where the call names them: Keras 3 passes that of the input on to a layer that has
-    /// no other arguments, so not to a recurrent layer that is given its initial state.
-    pub(super) fn names_all_masks(&self) -> bool {
-        self.is_keras_3 && self.tensor_arguments > 1
+    /// Whether masks reach a layer of this class only where the call names them: Keras 3 passes that of the input on to a
+    /// layer that has no other arguments, so not to a recurrent layer that is given its initial state. Attention takes
+    /// the mask of each argument.
+    pub(super) fn names_all_masks(&self, class: &str) -> bool {
+        self.is_keras_3 && self.tensor_arguments > 1 && !class.ends_with("Attention")
     }
 
     /// The keyword arguments that are a tensor.

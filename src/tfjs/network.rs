@@ -180,7 +180,7 @@ fn lower_call(
         named.push((key, find(&tensor)?));
     }
     let keywords = Keywords::new(&call.keywords, named);
-    if call.names_all_masks() {
+    if call.names_all_masks(&layer.class) {
         inputs.iter_mut().for_each(|input| input.masks = Masks::NONE);
     }
     for (index, mask) in call.masks()? {

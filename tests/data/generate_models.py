@@ -791,7 +791,7 @@ def main(only):
     jobs.update({n + "_keras3_archive": archive for n in ARCHIVES})
     jobs.update({n + "_keras3": under_keras3 for n in models_keras3.MODELS})
     jobs.update({n + "_keras3_archive": archive for n in models_keras3.MODELS})
-    jobs["towers_archive"] = archive
+    jobs.update({n + "_archive": archive for n in ("towers", "sequences")})
     for name, job in jobs.items():
         if only and name not in only:
             index += [old[name]] if name in old else []

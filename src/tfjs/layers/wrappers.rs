@@ -203,7 +203,9 @@ impl<'m> Direction<'m> {
             return Err(Error::unsupported(format!("layers of class `{class}` are not supported inside it"))
                 .hint("supported are SimpleRNN, GRU, LSTM and RNN"));
         }
-        let (name, config) = (format!("{}/{way}_{}", call.name, name(layer)), Config::new(map));
+        // In Keras 3 the layers inside are called so themselves.
+        let prefix = if call.is_keras_3() { String::new() } else { format!("{way}_") };
+        let (name, config) = (format!("{}/{prefix}{}", call.name, name(layer)), Config::new(map));
         let archive = format!("{}/{way}_layer", call.archive);
         let layer = Layer::read(class, &mut inner(call, &config, &name, &archive)).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;
