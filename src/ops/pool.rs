@@ -84,7 +84,8 @@ impl Operator for Pool {
         let window = window::params(&self.windows, &request.inputs[0].shape[1..], channels)?;
         let params = PoolParams { window, count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
         let entry_point = if self.reduction == Reduction::Maximum { "largest" } else { "mean" };
-        Ok(vec![Kernel::new("pool", &params, 1, invocations(count)).entry_point(entry_point)])
+        let kernel = Kernel::new("pool", &params, 1, invocations(count)).entry_point(entry_point);
+        Ok(vec![window::stretched(kernel, &self.windows)])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

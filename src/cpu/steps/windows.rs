@@ -42,9 +42,15 @@ impl Windows {
     /// Calls `visit` with every tap that reads something, and the channels that it reads.
     #[inline(always)]
     fn visit<'x>(&self, x: &'x [f32], at: usize, mut visit: impl FnMut(usize, &'x [f32])) {
-        for_each_tap(&self.windows, &self.positions, at, |tap, from| {
-            visit(tap, &x[from * self.channels..][..self.channels]);
-        });
+        for_each_tap(
+            &self.windows,
+            &self.positions,
+            at,
+            #[inline(always)]
+            |tap, from| {
+                visit(tap, &x[from * self.channels..][..self.channels]);
+            },
+        );
     }
 }
 
@@ -121,11 +127,16 @@ impl Product {
     /// All that one window reads, and zeros for what it does not.
     fn lay_out(&self, x: &[f32], at: usize, read: &mut [f32]) {
         let (channels, mut next) = (self.windows.channels, 0);
-        self.windows.visit(x, at, |tap, x| {
-            read[next..tap * channels].fill(0.0);
-            next = (tap + 1) * channels;
-            read[tap * channels..next].copy_from_slice(x);
-        });
+        self.windows.visit(
+            x,
+            at,
+            #[inline(always)]
+            |tap, x| {
+                read[next..tap * channels].fill(0.0);
+                next = (tap + 1) * channels;
+                read[tap * channels..next].copy_from_slice(x);
+            },
+        );
         read[next..].fill(0.0);
     }
 }
@@ -152,20 +163,25 @@ impl Groups {
         let all_units = bias.len();
         for (at, out) in out.chunks_mut(all_units.max(1)).enumerate() {
             out.copy_from_slice(bias);
-            self.windows.visit(x, at, |tap, x| {
-                let kernel = &kernel[tap * self.depth * all_units..][..self.depth * all_units];
-                if self.depth == 1 && self.units == 1 {
-                    let products = x.iter().zip(kernel).map(|(x, weight)| x * weight);
-                    out.iter_mut().zip(products).for_each(|(out, product)| *out += product);
-                    return;
-                }
-                for (c, line) in kernel.chunks(all_units).enumerate() {
-                    let groups = out.chunks_mut(self.units).zip(line.chunks(self.units)).zip(x.chunks(self.depth));
-                    for ((out, weights), x) in groups {
-                        out.iter_mut().zip(weights).for_each(|(out, weight)| *out += x[c] * weight);
+            self.windows.visit(
+                x,
+                at,
+                #[inline(always)]
+                |tap, x| {
+                    let kernel = &kernel[tap * self.depth * all_units..][..self.depth * all_units];
+                    if self.depth == 1 && self.units == 1 {
+                        let products = x.iter().zip(kernel).map(|(x, weight)| x * weight);
+                        out.iter_mut().zip(products).for_each(|(out, product)| *out += product);
+                        return;
                     }
-                }
-            });
+                    for (c, line) in kernel.chunks(all_units).enumerate() {
+                        let groups = out.chunks_mut(self.units).zip(line.chunks(self.units)).zip(x.chunks(self.depth));
+                        for ((out, weights), x) in groups {
+                            out.iter_mut().zip(weights).for_each(|(out, weight)| *out += x[c] * weight);
+                        }
+                    }
+                },
+            );
         }
     }
 }
@@ -205,16 +221,21 @@ impl Pool {
         for (at, out) in out.chunks_mut(self.windows.channels.max(1)).enumerate() {
             let mut read = 0.0;
             out.fill(if largest { f32::NEG_INFINITY } else { 0.0 });
-            self.windows.visit(x, at, |_, x| {
-                read += 1.0;
-                if largest {
-                    // NaN on either side is kept.
-                    let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
-                    out.iter_mut().zip(x).for_each(|(out, &x)| *out = larger(*out, x));
-                } else {
-                    out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
-                }
-            });
+            self.windows.visit(
+                x,
+                at,
+                #[inline(always)]
+                |_, x| {
+                    read += 1.0;
+                    if largest {
+                        // NaN on either side is kept.
+                        let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
+                        out.iter_mut().zip(x).for_each(|(out, &x)| *out = larger(*out, x));
+                    } else {
+                        out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
+                    }
+                },
+            );
             if !largest {
                 out.iter_mut().for_each(|out| *out /= read);
             }
