@@ -13,7 +13,7 @@
 
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, word};
-use super::window::{self, WINDOW, Window, WindowParams};
+use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -82,14 +82,14 @@ impl Convolution {
         let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
         let extents @ Extents { depth, units, channels, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
         let positions = &inputs[0].shape()[1..=self.windows.len()];
-        let sample = positions.iter().product::<usize>() * channels;
+        let (walk, sample) = (Walk::new(&self.windows, positions), positions.iter().product::<usize>() * channels);
         let mut sums = Vec::new();
         for row in 0..inputs[0].shape()[0] {
             let x = &x[row * sample..][..sample];
-            for at in 0..self.windows.iter().map(|window| window.count).product() {
+            for at in 0..walk.count() {
                 let first = sums.len();
                 sums.extend(bias.iter().map(|&bias| f64::from(bias)));
-                window::for_each_tap(&self.windows, positions, at, |tap, from| {
+                walk.for_each_tap(at, |tap, from| {
                     for unit in 0..units {
                         let x = &x[from * channels + extents.first_channel(unit)..][..depth];
                         let product = |c: usize| f64::from(x[c]) * f64::from(kernel[(tap * depth + c) * units + unit]);

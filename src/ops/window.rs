@@ -158,22 +158,46 @@ pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec
 /// One tap on one position.
 const PLAIN: Window = Window { size: 1, stride: 1, dilation: 1, stretch: 1, before: 0, count: 1 };
 
-/// Calls `visit` with every tap of the window at position `at` of the output that reads something, and the position of
-/// the input that it reads; both row-major.
-#[inline(always)]
-pub(crate) fn for_each_tap(windows: &[Window], positions: &[usize], at: usize, mut visit: impl FnMut(usize, usize)) {
-    let (mut all, mut sizes, mut starts, mut rest) = ([PLAIN; MAX_DIMS], [1; MAX_DIMS], [0; MAX_DIMS], at);
-    let first = MAX_DIMS - windows.len();
-    all[first..].copy_from_slice(windows);
-    sizes[first..].copy_from_slice(positions);
-    for (start, window) in starts.iter_mut().zip(&all).rev() {
-        (*start, rest) = (rest % window.count, rest / window.count);
+/// Windows on their way over the positions of a sample.
+#[derive(Debug, Clone)]
+pub(crate) struct Walk {
+    windows: [Window; MAX_DIMS],
+    positions: [usize; MAX_DIMS],
+}
+
+impl Walk {
+    pub(crate) fn new(windows: &[Window], positions: &[usize]) -> Walk {
+        let mut walk = Walk { windows: [PLAIN; MAX_DIMS], positions: [1; MAX_DIMS] };
+        let first = MAX_DIMS - windows.len();
+        walk.windows[first..].copy_from_slice(windows);
+        walk.positions[first..].copy_from_slice(positions);
+        walk
     }
-    let position = |dim: usize, tap: usize| all[dim].position(starts[dim], tap, sizes[dim]);
-    for (i, x) in (0..all[0].size).filter_map(|i| Some((i, position(0, i)?))) {
-        for (j, y) in (0..all[1].size).filter_map(|j| Some((j, position(1, j)?))) {
-            for (k, z) in (0..all[2].size).filter_map(|k| Some((k, position(2, k)?))) {
-                visit((i * all[1].size + j) * all[2].size + k, (x * sizes[1] + y) * sizes[2] + z);
+
+    /// The number of windows.
+    pub(crate) fn count(&self) -> usize {
+        self.windows.iter().map(|window| window.count).product()
+    }
+
+    /// The number of taps of a window.
+    pub(crate) fn taps(&self) -> usize {
+        self.windows.iter().map(|window| window.size).product()
+    }
+
+    /// Calls `visit` with every tap of the window at position `at` of the output that reads something, and the position
+    /// of the input that it reads; both row-major.
+    #[inline(always)]
+    pub(crate) fn for_each_tap(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
+        let ([a, b, c], [_, inner, innermost]) = (&self.windows, self.positions);
+        let starts = [at / c.count / b.count, at / c.count % b.count, at % c.count];
+        for i in 0..a.size {
+            let Some(x) = a.position(starts[0], i, self.positions[0]) else { continue };
+            for j in 0..b.size {
+                let Some(y) = b.position(starts[1], j, inner) else { continue };
+                for k in 0..c.size {
+                    let Some(z) = c.position(starts[2], k, innermost) else { continue };
+                    visit((i * b.size + j) * c.size + k, (x * inner + y) * innermost + z);
+                }
             }
         }
     }

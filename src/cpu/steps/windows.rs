@@ -9,7 +9,7 @@ use crate::cpu::functions::Apply;
 use crate::cpu::matrix::{Finish, Matrix};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;
-use crate::ops::{self, Function, Reduction, Window, for_each_tap};
+use crate::ops::{self, Function, Reduction, Walk, Window};
 use crate::tensor::Tensor;
 use pulp::Arch;
 use std::sync::Arc;
@@ -20,36 +20,24 @@ const ROWS: usize = 8 << 10;
 /// Windows over the positions of a sample.
 #[derive(Debug)]
 struct Windows {
-    windows: Vec<Window>,
-    positions: Vec<usize>,
+    walk: Walk,
     channels: usize,
-    /// The number of windows.
-    count: usize,
 }
 
 impl Windows {
     fn new(windows: &[Window], request: &Request<'_>) -> Option<Windows> {
         let mut positions = request.types[0].shape.sample();
         let channels = positions.pop()?;
-        let count = windows.iter().map(|window| window.count).product();
-        Some(Windows { windows: windows.to_vec(), positions, channels, count })
-    }
-
-    fn taps(&self) -> usize {
-        self.windows.iter().map(|window| window.size).product()
+        Some(Windows { walk: Walk::new(windows, &positions), channels })
     }
 
     /// Calls `visit` with every tap that reads something, and the channels that it reads.
     #[inline(always)]
     fn visit<'x>(&self, x: &'x [f32], at: usize, mut visit: impl FnMut(usize, &'x [f32])) {
-        for_each_tap(
-            &self.windows,
-            &self.positions,
+        self.walk.for_each_tap(
             at,
             #[inline(always)]
-            |tap, from| {
-                visit(tap, &x[from * self.channels..][..self.channels]);
-            },
+            |tap, from| visit(tap, &x[from * self.channels..][..self.channels]),
         );
     }
 }
@@ -93,9 +81,9 @@ pub(super) fn convolution(operator: &ops::Convolution, request: &mut Request<'_>
         let units = units / (windows.channels / depth);
         return Ok(Some(Box::new(Groups { x, windows, kernel, depth, units, bias, function, output, arch })));
     }
-    let depth = windows.taps() * depth;
+    let depth = windows.walk.taps() * depth;
     let matrix = Matrix::new(arch, kernel.as_f32()?, depth, units);
-    let rows = (ROWS / depth.max(1)).clamp(1, windows.count.max(1));
+    let rows = (ROWS / depth.max(1)).clamp(1, windows.walk.count().max(1));
     let scratch = (request.scratch)(rows * depth, true);
     Ok(Some(Box::new(Product { x, windows, matrix, bias, function, rows, scratch, output })))
 }
