@@ -24,10 +24,9 @@ fn mean(
     }
     let channels = params.window.output.w;
     let place = window_place(params.window, index / channels);
-    let taps = window_taps(params.window);
     var sum = 0.0;
     var read = 0u;
-    for (var tap = 0u; tap < taps; tap++) {
+    for (var tap = vec3(0u); tap.x < params.window.size.x; tap = next_tap(params.window, tap)) {
         let source = window_source(params.window, place, tap);
         if source != NOWHERE {
             sum += input[source * channels + index % channels];
@@ -49,10 +48,9 @@ fn largest(
     }
     let channels = params.window.output.w;
     let place = window_place(params.window, index / channels);
-    let taps = window_taps(params.window);
     // The bits of minus infinity, which has no literal.
-    var found = bitcast<f32>(0xff800000u | (taps & 0u));
-    for (var tap = 0u; tap < taps; tap++) {
+    var found = bitcast<f32>(0xff800000u | (channels & 0u));
+    for (var tap = vec3(0u); tap.x < params.window.size.x; tap = next_tap(params.window, tap)) {
         let source = window_source(params.window, place, tap);
         if source != NOWHERE {
             found = maximum(found, input[source * channels + index % channels]);

@@ -6,13 +6,14 @@
 //! channels, and Keras' kernel `[taps…, C, M]` for it is `[taps…, 1, C · M]` without a move. A transposed convolution is
 //! one over stretched positions with the taps in reverse. `f` is an activation of one element or none.
 //!
-//! Three kernels compute it: `quads` computes 4 units of one group at a position, for which it reads an input once;
-//! `depthwise` 4 channels each with a unit of its own; `elements` one unit, for all other numbers of units. A 1 × 1
-//! convolution is a [`Dense`](super::Dense), which front ends make of it.
+//! Kernels compute 4 units of one group, for which an input is read once, at 4 positions, for which a weight is read once
+//! (`blocks` for whole fours of channels, else `ragged_blocks`), or at one where there are no more (`quads`); 4 channels each with a unit of its own (`depthwise`); or one
+//! unit, where their number is no multiple of 4 (`elements`). A 1 × 1 convolution is a [`Dense`](super::Dense), which front
+//! ends make of it.
 
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, word};
-use super::window::{self, WINDOW, Window, WindowParams};
+use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -33,7 +34,7 @@ params! {
         invocations: u32,
         depth: u32,
         group_units: u32,
-        padding: u32,
+        positions: u32,
         a: f32,
         b: f32,
         c: f32,
@@ -81,14 +82,14 @@ impl Convolution {
         let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
         let extents @ Extents { depth, units, channels, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
         let positions = &inputs[0].shape()[1..=self.windows.len()];
-        let sample = positions.iter().product::<usize>() * channels;
+        let (walk, sample) = (Walk::new(&self.windows, positions), positions.iter().product::<usize>() * channels);
         let mut sums = Vec::new();
         for row in 0..inputs[0].shape()[0] {
             let x = &x[row * sample..][..sample];
-            for at in 0..self.windows.iter().map(|window| window.count).product() {
+            for at in 0..walk.count() {
                 let first = sums.len();
                 sums.extend(bias.iter().map(|&bias| f64::from(bias)));
-                window::for_each_tap(&self.windows, positions, at, |tap, from| {
+                walk.for_each_tap(at, |tap, from| {
                     for unit in 0..units {
                         let x = &x[from * channels + extents.first_channel(unit)..][..depth];
                         let product = |c: usize| f64::from(x[c]) * f64::from(kernel[(tap * depth + c) * units + unit]);
@@ -141,31 +142,38 @@ impl Operator for Convolution {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let extents = Extents::new(&request.inputs[0].shape, &request.inputs[1].shape);
         let Extents { taps, depth, units, group_units, .. } = extents;
-        expect_loops(request, taps.saturating_mul(1 + depth))?;
         for count in [request.inputs[0].len(), request.inputs[1].len(), request.output.len()] {
             word(count)?;
         }
-        let (entry_point, each) = if group_units.is_multiple_of(QUAD) {
-            ("quads", QUAD)
+        let positions = request.output.shape[..=self.windows.len()].iter().product::<usize>();
+        // The positions and the units that an invocation computes.
+        let (entry_point, rows, each) = if group_units.is_multiple_of(QUAD) {
+            match (positions < QUAD, depth.is_multiple_of(QUAD)) {
+                (true, _) => ("quads", 1, QUAD),
+                (false, true) => ("blocks", QUAD, QUAD),
+                (false, false) => ("ragged_blocks", QUAD, QUAD),
+            }
         } else if extents.is_depthwise() && units.is_multiple_of(QUAD) {
-            ("depthwise", QUAD)
+            ("depthwise", 1, QUAD)
         } else {
-            ("elements", 1)
+            ("elements", 1, 1)
         };
+        let stores = if each == QUAD { rows * (1 + QUAD) } else { 0 };
+        expect_loops(request, taps.saturating_mul(1 + rows * (1 + depth)) + stores)?;
         let (function, [a, b, c]) = Function::encode(self.activation);
-        let count = request.output.len() / each;
+        let count = positions.div_ceil(rows) * (units / each);
         let params = ConvolutionParams {
             window: window::params(&self.windows, &request.inputs[0].shape[1..], units)?,
             invocations: word(count)?,
             depth: word(depth)?,
             group_units: word(group_units)?,
-            padding: 0,
+            positions: word(positions)?,
             a,
             b,
             c,
             padding1: 0,
         };
-        let kernel = Kernel::new("convolution", &params, 3, invocations(count));
+        let kernel = window::stretched(Kernel::new("convolution", &params, 3, invocations(count)), &self.windows);
         Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(function))])
     }
 

@@ -89,7 +89,7 @@ pub use resize::Sampling;
 pub use tower::{MAX_LAYERS, TowerKernel};
 pub use window::{Padding, Window, are_plain};
 
-pub(crate) use window::for_each_tap;
+pub(crate) use window::Walk;
 
 /// All shaders of all operators.
 pub fn shaders() -> impl Iterator<Item = &'static Shader> {

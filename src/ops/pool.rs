@@ -5,7 +5,7 @@
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use super::reduce::Reduction;
-use super::window::{self, WINDOW, Window, WindowParams};
+use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -52,15 +52,15 @@ impl Operator for Pool {
     fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         let (x, shape) = (inputs[0].as_f32()?, inputs[0].shape());
         let (positions, channels) = (&shape[1..=self.windows.len()], shape[self.windows.len() + 1]);
-        let sample = positions.iter().product::<usize>() * channels;
+        let (walk, sample) = (Walk::new(&self.windows, positions), positions.iter().product::<usize>() * channels);
         let counts: Vec<usize> = self.windows.iter().map(|window| window.count).collect();
         let keep_nan = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) };
         let mut output = Vec::new();
         for row in 0..shape[0] {
-            for at in 0..counts.iter().product() {
+            for at in 0..walk.count() {
                 let (mut read, mut sums) = (0, vec![0.0; channels]);
                 let mut largest = vec![f64::NEG_INFINITY; channels];
-                window::for_each_tap(&self.windows, positions, at, |_, from| {
+                walk.for_each_tap(at, |_, from| {
                     read += 1;
                     for channel in 0..channels {
                         let value = f64::from(x[row * sample + from * channels + channel]);
@@ -84,7 +84,8 @@ impl Operator for Pool {
         let window = window::params(&self.windows, &request.inputs[0].shape[1..], channels)?;
         let params = PoolParams { window, count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
         let entry_point = if self.reduction == Reduction::Maximum { "largest" } else { "mean" };
-        Ok(vec![Kernel::new("pool", &params, 1, invocations(count)).entry_point(entry_point)])
+        let kernel = Kernel::new("pool", &params, 1, invocations(count)).entry_point(entry_point);
+        Ok(vec![window::stretched(kernel, &self.windows)])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -7,8 +7,9 @@
 
 use super::operator::word;
 use crate::error::{Error, Result};
-use crate::kernel::Fragment;
+use crate::kernel::{Fragment, Kernel};
 use crate::tensor::{Dim, TensorType};
+use std::fmt;
 
 /// The largest position, so that kernels may count down from it.
 const MOST: usize = i32::MAX as usize;
@@ -20,7 +21,7 @@ pub(super) const MAX_DIMS: usize = 3;
 pub(super) const WINDOW: Fragment = Fragment { name: "window", source: include_str!("../../shaders/lib/window.wgsl") };
 
 /// A window along one dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// The number of taps.
     pub size: usize,
@@ -34,6 +35,23 @@ pub struct Window {
     pub before: isize,
     /// The number of windows.
     pub count: usize,
+}
+
+/// Without what is usual, so that graphs can be read.
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Window");
+        fields.field("size", &self.size);
+        for (name, distance) in [("stride", self.stride), ("dilation", self.dilation), ("stretch", self.stretch)] {
+            if distance != 1 {
+                fields.field(name, &distance);
+            }
+        }
+        if self.before != 0 {
+            fields.field("before", &self.before);
+        }
+        fields.field("count", &self.count).finish()
+    }
 }
 
 /// What lies beside the edges of the input.
@@ -89,8 +107,13 @@ impl Window {
     }
 
     /// The position of an `input` positions long dimension that a tap of a window reads.
+    #[inline(always)]
     pub(crate) fn position(&self, window: usize, tap: usize, input: usize) -> Option<usize> {
         let at = (window * self.stride + tap * self.dilation).checked_add_signed(-self.before)?;
+        // Nearly always, and a division is not cheap.
+        if self.stretch == 1 {
+            return (at < input).then_some(at);
+        }
         (at.is_multiple_of(self.stretch) && at / self.stretch < input).then_some(at / self.stretch)
     }
 
@@ -100,7 +123,7 @@ impl Window {
     }
 
     /// Whether all numbers that arise are words.
-    fn is_countable(&self) -> bool {
+    pub(crate) fn is_countable(&self) -> bool {
         let last = |count: usize, distance: usize| count.saturating_sub(1).checked_mul(distance);
         let farthest = || last(self.count, self.stride)?.checked_add(last(self.size, self.dilation)?);
         let farthest = farthest().filter(|&farthest| farthest.saturating_add(self.before.unsigned_abs()) <= MOST);
@@ -132,22 +155,51 @@ pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec
     Ok(x.shape.sample())
 }
 
-/// Calls `visit` with every tap of the window at position `at` of the output that reads something, and the position of
-/// the input that it reads; both row-major.
-pub(crate) fn for_each_tap(windows: &[Window], positions: &[usize], at: usize, mut visit: impl FnMut(usize, usize)) {
-    let (mut starts, mut rest) = ([0; MAX_DIMS], at);
-    for (start, window) in starts[..windows.len()].iter_mut().zip(windows).rev() {
-        (*start, rest) = (rest % window.count, rest / window.count);
+/// One tap on one position.
+const PLAIN: Window = Window { size: 1, stride: 1, dilation: 1, stretch: 1, before: 0, count: 1 };
+
+/// Windows on their way over the positions of a sample.
+#[derive(Debug, Clone)]
+pub(crate) struct Walk {
+    windows: [Window; MAX_DIMS],
+    positions: [usize; MAX_DIMS],
+}
+
+impl Walk {
+    pub(crate) fn new(windows: &[Window], positions: &[usize]) -> Walk {
+        let mut walk = Walk { windows: [PLAIN; MAX_DIMS], positions: [1; MAX_DIMS] };
+        let first = MAX_DIMS - windows.len();
+        walk.windows[first..].copy_from_slice(windows);
+        walk.positions[first..].copy_from_slice(positions);
+        walk
     }
-    let taps: usize = windows.iter().map(|window| window.size).product();
-    'taps: for tap in 0..taps {
-        let (mut from, mut size, mut rest) = (0, 1, tap);
-        for ((window, &start), &input) in windows.iter().zip(&starts).zip(positions).rev() {
-            let Some(position) = window.position(start, rest % window.size, input) else { continue 'taps };
-            from += position * size;
-            (size, rest) = (size * input, rest / window.size);
+
+    /// The number of windows.
+    pub(crate) fn count(&self) -> usize {
+        self.windows.iter().map(|window| window.count).product()
+    }
+
+    /// The number of taps of a window.
+    pub(crate) fn taps(&self) -> usize {
+        self.windows.iter().map(|window| window.size).product()
+    }
+
+    /// Calls `visit` with every tap of the window at position `at` of the output that reads something, and the position
+    /// of the input that it reads; both row-major.
+    #[inline(always)]
+    pub(crate) fn for_each_tap(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
+        let ([a, b, c], [_, inner, innermost]) = (&self.windows, self.positions);
+        let starts = [at / c.count / b.count, at / c.count % b.count, at % c.count];
+        for i in 0..a.size {
+            let Some(x) = a.position(starts[0], i, self.positions[0]) else { continue };
+            for j in 0..b.size {
+                let Some(y) = b.position(starts[1], j, inner) else { continue };
+                for k in 0..c.size {
+                    let Some(z) = c.position(starts[2], k, innermost) else { continue };
+                    visit((i * b.size + j) * c.size + k, (x * inner + y) * innermost + z);
+                }
+            }
         }
-        visit(tap, from);
     }
 }
 
@@ -155,13 +207,18 @@ pub(crate) fn for_each_tap(windows: &[Window], positions: &[usize], at: usize, m
 /// the first three. The last of `input` and `output` is their channels.
 pub(super) type WindowParams = [[u32; 4]; 7];
 
+/// The kernel with the constant by which `shaders/lib/window.wgsl` leaves out a division that is nearly never needed.
+pub(super) fn stretched(kernel: Kernel, windows: &[Window]) -> Kernel {
+    let stretches = windows.iter().any(|window| window.stretch != 1);
+    kernel.constant("stretches", f64::from(u8::from(stretches)))
+}
+
 /// The parameters for windows over an input of this sample.
 pub(super) fn params(windows: &[Window], input: &[usize], output_channels: usize) -> Result<WindowParams> {
-    let plain = Window { size: 1, stride: 1, dilation: 1, stretch: 1, before: 0, count: 1 };
     let mut params = [[0; 4]; 7];
     for place in 0..MAX_DIMS {
         let dim = (place + windows.len()).checked_sub(MAX_DIMS);
-        let (window, size) = dim.map_or((&plain, 1), |dim| (&windows[dim], input[dim]));
+        let (window, size) = dim.map_or((&PLAIN, 1), |dim| (&windows[dim], input[dim]));
         let Window { size: taps, stride, dilation, stretch, before, count } = *window;
         for (vector, number) in params.iter_mut().zip([size, count, taps, stride, dilation, stretch]) {
             vector[place] = word(number)?;

@@ -154,6 +154,7 @@ fn folded(
 mod tests {
     use super::super::example::{Example, assert_same, operators};
     use super::*;
+    use crate::ops::{Padding, Window};
 
     const NORM: BatchNormalization = BatchNormalization { axis: 1, epsilon: 1e-3 };
 
@@ -168,6 +169,22 @@ mod tests {
         let graph = example.finish(y);
         let folded = fold(&graph).expect("folded");
         assert_eq!(operators(&folded), ["dense"]);
+        assert_same(&graph, &folded);
+    }
+
+    #[test]
+    fn a_norm_behind_a_convolution_goes_into_it() {
+        let mut example = Example::new();
+        let x = example.floats("x", &[5, 4]);
+        let operands = [example.constant("kernel", &[2, 2, 6]), example.constant("bias", &[6])];
+        let windows = vec![Window::over(5, 2, 2, 1, Padding::Same).expect("windows")];
+        let op = Convolution { windows, activation: None };
+        let convolved = example.op("convolution", op, &[x, operands[0], operands[1]]);
+        let statistics = example.constant("statistics", &[4, 6]);
+        let y = example.op("norm", BatchNormalization { axis: 2, epsilon: 1e-3 }, &[convolved, statistics]);
+        let graph = example.finish(y);
+        let folded = fold(&graph).expect("folded");
+        assert_eq!(operators(&folded), ["convolution"]);
         assert_same(&graph, &folded);
     }
 

@@ -13,6 +13,7 @@ mod equals;
 mod example;
 mod gather;
 mod identities;
+mod padding;
 mod pair_dense;
 mod pairwise_dot;
 mod rewrite;
@@ -74,6 +75,7 @@ type Pass = fn(&Graph, &DeviceFacts) -> Result<Graph>;
 const FUSED: &[Pass] = &[
     |graph, _| constants::fold(graph),
     |graph, _| equals::merge(graph),
+    |graph, _| padding::fold(graph),
     |graph, _| batch_normalization::fold(graph),
     |graph, _| activation::fuse(graph),
     |graph, _| shared::split_dense(graph),

@@ -9,7 +9,7 @@ use crate::cpu::functions::Apply;
 use crate::cpu::matrix::{Finish, Matrix};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;
-use crate::ops::{self, Function, Reduction, Window, for_each_tap};
+use crate::ops::{self, Function, Reduction, Walk, Window};
 use crate::tensor::Tensor;
 use pulp::Arch;
 use std::sync::Arc;
@@ -20,31 +20,25 @@ const ROWS: usize = 8 << 10;
 /// Windows over the positions of a sample.
 #[derive(Debug)]
 struct Windows {
-    windows: Vec<Window>,
-    positions: Vec<usize>,
+    walk: Walk,
     channels: usize,
-    /// The number of windows.
-    count: usize,
 }
 
 impl Windows {
     fn new(windows: &[Window], request: &Request<'_>) -> Option<Windows> {
         let mut positions = request.types[0].shape.sample();
         let channels = positions.pop()?;
-        let count = windows.iter().map(|window| window.count).product();
-        Some(Windows { windows: windows.to_vec(), positions, channels, count })
-    }
-
-    fn taps(&self) -> usize {
-        self.windows.iter().map(|window| window.size).product()
+        Some(Windows { walk: Walk::new(windows, &positions), channels })
     }
 
     /// Calls `visit` with every tap that reads something, and the channels that it reads.
     #[inline(always)]
     fn visit<'x>(&self, x: &'x [f32], at: usize, mut visit: impl FnMut(usize, &'x [f32])) {
-        for_each_tap(&self.windows, &self.positions, at, |tap, from| {
-            visit(tap, &x[from * self.channels..][..self.channels]);
-        });
+        self.walk.for_each_tap(
+            at,
+            #[inline(always)]
+            |tap, from| visit(tap, &x[from * self.channels..][..self.channels]),
+        );
     }
 }
 
@@ -87,9 +81,9 @@ pub(super) fn convolution(operator: &ops::Convolution, request: &mut Request<'_>
         let units = units / (windows.channels / depth);
         return Ok(Some(Box::new(Groups { x, windows, kernel, depth, units, bias, function, output, arch })));
     }
-    let depth = windows.taps() * depth;
+    let depth = windows.walk.taps() * depth;
     let matrix = Matrix::new(arch, kernel.as_f32()?, depth, units);
-    let rows = (ROWS / depth.max(1)).clamp(1, windows.count.max(1));
+    let rows = (ROWS / depth.max(1)).clamp(1, windows.walk.count().max(1));
     let scratch = (request.scratch)(rows * depth, true);
     Ok(Some(Box::new(Product { x, windows, matrix, bias, function, rows, scratch, output })))
 }
@@ -121,11 +115,16 @@ impl Product {
     /// All that one window reads, and zeros for what it does not.
     fn lay_out(&self, x: &[f32], at: usize, read: &mut [f32]) {
         let (channels, mut next) = (self.windows.channels, 0);
-        self.windows.visit(x, at, |tap, x| {
-            read[next..tap * channels].fill(0.0);
-            next = (tap + 1) * channels;
-            read[tap * channels..next].copy_from_slice(x);
-        });
+        self.windows.visit(
+            x,
+            at,
+            #[inline(always)]
+            |tap, x| {
+                read[next..tap * channels].fill(0.0);
+                next = (tap + 1) * channels;
+                read[tap * channels..next].copy_from_slice(x);
+            },
+        );
         read[next..].fill(0.0);
     }
 }
@@ -152,20 +151,25 @@ impl Groups {
         let all_units = bias.len();
         for (at, out) in out.chunks_mut(all_units.max(1)).enumerate() {
             out.copy_from_slice(bias);
-            self.windows.visit(x, at, |tap, x| {
-                let kernel = &kernel[tap * self.depth * all_units..][..self.depth * all_units];
-                if self.depth == 1 && self.units == 1 {
-                    let products = x.iter().zip(kernel).map(|(x, weight)| x * weight);
-                    out.iter_mut().zip(products).for_each(|(out, product)| *out += product);
-                    return;
-                }
-                for (c, line) in kernel.chunks(all_units).enumerate() {
-                    let groups = out.chunks_mut(self.units).zip(line.chunks(self.units)).zip(x.chunks(self.depth));
-                    for ((out, weights), x) in groups {
-                        out.iter_mut().zip(weights).for_each(|(out, weight)| *out += x[c] * weight);
+            self.windows.visit(
+                x,
+                at,
+                #[inline(always)]
+                |tap, x| {
+                    let kernel = &kernel[tap * self.depth * all_units..][..self.depth * all_units];
+                    if self.depth == 1 && self.units == 1 {
+                        let products = x.iter().zip(kernel).map(|(x, weight)| x * weight);
+                        out.iter_mut().zip(products).for_each(|(out, product)| *out += product);
+                        return;
                     }
-                }
-            });
+                    for (c, line) in kernel.chunks(all_units).enumerate() {
+                        let groups = out.chunks_mut(self.units).zip(line.chunks(self.units)).zip(x.chunks(self.depth));
+                        for ((out, weights), x) in groups {
+                            out.iter_mut().zip(weights).for_each(|(out, weight)| *out += x[c] * weight);
+                        }
+                    }
+                },
+            );
         }
     }
 }
@@ -205,16 +209,21 @@ impl Pool {
         for (at, out) in out.chunks_mut(self.windows.channels.max(1)).enumerate() {
             let mut read = 0.0;
             out.fill(if largest { f32::NEG_INFINITY } else { 0.0 });
-            self.windows.visit(x, at, |_, x| {
-                read += 1.0;
-                if largest {
-                    // NaN on either side is kept.
-                    let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
-                    out.iter_mut().zip(x).for_each(|(out, &x)| *out = larger(*out, x));
-                } else {
-                    out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
-                }
-            });
+            self.windows.visit(
+                x,
+                at,
+                #[inline(always)]
+                |_, x| {
+                    read += 1.0;
+                    if largest {
+                        // NaN on either side is kept.
+                        let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
+                        out.iter_mut().zip(x).for_each(|(out, &x)| *out = larger(*out, x));
+                    } else {
+                        out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
+                    }
+                },
+            );
             if !largest {
                 out.iter_mut().for_each(|out| *out /= read);
             }

@@ -5,7 +5,7 @@ use super::spatial::{Positions, convolution_padding, padding};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
-use crate::ops::{Convolution, Dense, Padding, Resize, Sampling, Window, are_plain};
+use crate::ops::{Binary, BinaryFunction, Convolution, Dense, Padding, Resize, Sampling, Window, are_plain};
 use crate::tensor::Tensor;
 use crate::tfjs::activations;
 use crate::tfjs::lowering::LayerCall;
@@ -41,7 +41,12 @@ pub(super) const CLASSES: &[Class] = &[
         "by `--semantics`",
     ),
     Class::new("SeparableConv1D", |call, inputs| separable(call, inputs, 1), "–", ""),
-    Class::new("SeparableConv2D", |call, inputs| separable(call, inputs, 2), "not as Keras saves it", ""),
+    Class::new(
+        "SeparableConv2D",
+        |call, inputs| separable(call, inputs, 2),
+        "not as Keras saves it; adds the bias of channels in front along the height",
+        "by `--semantics`",
+    ),
     Class::new(
         "UpSampling2D",
         |call, inputs| upsampling(call, inputs, 2),
@@ -168,7 +173,8 @@ pub(super) fn depthwise_layer(
     finish(call, &positions, y)
 }
 
-/// A depthwise convolution, and a matrix product over its channels.
+/// A depthwise convolution, and a matrix product over its channels. TF.js adds the bias of channels in front along the
+/// height, which fails unless there are as many rows as filters; it refuses what Keras writes of kernels.
 fn separable(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Result<Vec<Value>> {
     let positions = Positions::of(call, inputs, dims)?;
     let filters = call.config.positive_size("filters")?;
@@ -176,9 +182,34 @@ fn separable(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Res
     let depth = call.shape(y).sample().pop().unwrap_or(0);
     let kernel = call.weight_tensor("pointwise_kernel", &[vec![1; dims], vec![depth, filters]].concat())?;
     let kernel = call.constant("pointwise_kernel", Arc::new((*kernel).clone().reshaped(&[depth, filters])?))?;
+    if adds_bias_along_height(call, &positions, y, filters)? {
+        let none = call.filled("no_pointwise_bias", &[filters], 0.0)?;
+        let y = call.op(Dense::default(), &[y, kernel, none])?;
+        let along_height = call.weight_tensor("bias", &[filters])?;
+        let along_height = call.constant("bias", Arc::new((*along_height).clone().reshaped(&[filters, 1, 1])?))?;
+        let y = call.op(Binary { function: BinaryFunction::Add }, &[y, along_height])?;
+        return finish(call, &positions, y);
+    }
     let bias = bias(call, filters)?;
     let y = call.op(Dense::default(), &[y, kernel, bias])?;
     finish(call, &positions, y)
+}
+
+/// Whether the bias of a separable convolution that TF.js loads goes to rows instead of filters.
+fn adds_bias_along_height(
+    call: &mut LayerCall<'_, '_>,
+    positions: &Positions,
+    y: NodeId,
+    filters: usize,
+) -> Result<bool> {
+    let written_by_keras = call.config.get("kernel_initializer").is_some();
+    let is_square = filters > 1 && call.shape(y).sample()[0] == filters;
+    let has_bias = call.config.boolean_or("use_bias", true)?;
+    if positions.dims != 2 || !positions.channels_first || !is_square || !has_bias || written_by_keras {
+        return Ok(false);
+    }
+    call.differ("adds the bias along the height in TF.js, to the channels in Keras");
+    Ok(call.semantics() == Semantics::TfJs)
 }
 
 fn transposed(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Result<Vec<Value>> {
