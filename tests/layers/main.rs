@@ -3,13 +3,13 @@
 //! Each file of tests/data/cases is one layer class; each case in it a tiny model with its weights, inputs and recorded
 //! answers.
 
+mod by_hand;
 mod cases;
 mod changed;
 
 use cases::{Case, all};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use tfjs_wgpu::ops::{Operator, Softmax};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{LoadOptions, Model, Semantics, gpu::LimitsPreset};
@@ -85,24 +85,6 @@ fn layers_answer_on_the_gpu() {
     check_all(Semantics::Keras, CheckDevice::Gpu(LimitsPreset::Full));
 }
 
-/// Files that Keras did not write may leave the axis out.
-#[test]
-fn a_softmax_without_an_axis() {
-    let case =
-        all().into_iter().find(|case| case.class == "Softmax" && case.name == "shape_3_4_batch_3").expect("the case");
-    let mut topology = case.topology().clone();
-    let config = &mut topology["model_config"]["config"]["layers"][1]["config"];
-    config.as_object_mut().expect("a config").remove("axis").expect("the axis");
-    let x = case.inputs.get("x").expect("the input");
-    for (semantics, axis) in [(Semantics::TfJs, 1), (Semantics::Keras, 2)] {
-        let model = case.load_as(&topology, semantics).expect("the model loads");
-        assert_eq!(model.skews().len(), 1, "{:?}", model.skews());
-        let answer = tfjs_wgpu::reference::run(model.graph(), &case.inputs).expect("an answer");
-        let expected = Softmax { axis, log: false }.eval(&[x]).expect("an answer");
-        assert_eq!(answer.get("y"), Some(&expected), "{semantics:?}");
-    }
-}
-
 /// Every row of docs/semantics.md is a difference of some recorded layer or model.
 #[test]
 fn every_difference_is_recorded() {
@@ -111,9 +93,8 @@ fn every_difference_is_recorded() {
     let models = folders.filter_map(|folder| Model::load(folder.ok()?.path(), LoadOptions::default()).ok());
     let layers = all().into_iter().filter_map(|case| case.load(Semantics::TfJs).ok());
     let skews = models.chain(layers).flat_map(|model| model.skews().to_vec());
-    let mut met: BTreeSet<String> = skews.map(|skew| skew.difference.to_string()).collect();
-    // Keras writes the axis always: see a_softmax_without_an_axis.
-    met.insert("normalises axis 1 in TF.js and the last axis in Keras, as none is given".into());
+    let recorded = skews.map(|skew| skew.difference.to_string());
+    let met: BTreeSet<String> = recorded.chain(by_hand::DIFFERENCES.map(String::from)).collect();
     let text = std::fs::read_to_string(root.join("docs/semantics.md")).expect("docs/semantics.md");
     let rows = text.lines().filter(|line| line.starts_with("| ")).skip(1);
     let listed: BTreeSet<String> = rows.filter_map(|row| row.split(" | ").nth(1)).map(str::to_string).collect();

@@ -1,0 +1,93 @@
+//! Differences between TF.js and Keras in files that Keras does not write: recorded cases with a key changed.
+
+use crate::cases::{Case, all};
+use serde_json::{Map, Value, json};
+use tfjs_wgpu::{NamedTensors, Semantics, reference};
+
+/// What is said of them.
+pub(crate) const DIFFERENCES: [&str; 3] = [
+    "goes back by `layer` in TF.js and by `backward_layer` in Keras",
+    "has no recurrent activation, which is hard_sigmoid in TF.js and sigmoid in Keras",
+    "normalises axis 1 in TF.js and the last axis in Keras, as none is given",
+];
+
+/// A change of a configuration.
+type Change<'c> = dyn Fn(&mut Map<String, Value>) + 'c;
+
+fn case(class: &str, name: &str) -> Case {
+    all().into_iter().find(|case| case.class == class && case.name == name).expect("the case")
+}
+
+/// The answer of a case whose layer's configuration is changed, and what is said of it.
+fn answer(case: &Case, semantics: Semantics, change: impl Fn(&mut Map<String, Value>)) -> (NamedTensors, Vec<String>) {
+    let mut topology = case.topology().clone();
+    let config = &mut topology["model_config"]["config"]["layers"][1]["config"];
+    change(config.as_object_mut().expect("a config"));
+    let model = case.load_as(&topology, semantics).expect("the model loads");
+    let said = model.skews().iter().map(|skew| skew.difference.to_string()).collect();
+    (reference::run(model.graph(), &case.inputs).expect("an answer"), said)
+}
+
+/// Checks that a change is reported, and makes a layer answer as one of two other changes does, by the semantics.
+fn assert_differs(
+    case: &Case,
+    difference: &str,
+    change: impl Fn(&mut Map<String, Value>),
+    [tfjs, keras]: [&Change<'_>; 2],
+) {
+    assert_ne!(
+        answer(case, Semantics::Keras, tfjs).0,
+        answer(case, Semantics::Keras, keras).0,
+        "nothing to tell apart"
+    );
+    for (semantics, meaning) in [(Semantics::TfJs, tfjs), (Semantics::Keras, keras)] {
+        let (found, said) = answer(case, semantics, &change);
+        assert_eq!(said, [difference], "{semantics:?}");
+        assert_eq!(found, answer(case, semantics, meaning).0, "{semantics:?}");
+    }
+}
+
+fn set(key: &'static str, value: Value) -> impl Fn(&mut Map<String, Value>) {
+    move |config| drop(config.insert(key.into(), value.clone()))
+}
+
+fn remove(key: &'static str) -> impl Fn(&mut Map<String, Value>) {
+    move |config| drop(config.remove(key).expect("the key"))
+}
+
+#[test]
+fn a_softmax_without_an_axis() {
+    let case = case("Softmax", "shape_3_4_batch_3");
+    assert_differs(&case, DIFFERENCES[2], remove("axis"), [&set("axis", json!(1)), &set("axis", json!(2))]);
+}
+
+#[test]
+fn a_recurrent_layer_without_a_recurrent_activation() {
+    let case = case("LSTM", "plain");
+    let name = |name: &str| set("recurrent_activation", json!(name));
+    let change = remove("recurrent_activation");
+    let (tfjs, keras) = (name("hard_sigmoid"), name("sigmoid"));
+    assert_differs(&case, DIFFERENCES[1], change, [&tfjs, &keras]);
+}
+
+#[test]
+fn a_backward_layer_that_tfjs_does_not_look_at() {
+    let case = case("Bidirectional", "simple");
+    let backward = |config: &mut Map<String, Value>, activation: &str| {
+        let mut layer = config["layer"].clone();
+        layer["config"]["go_backwards"] = json!(true);
+        layer["config"]["activation"] = json!(activation);
+        config.insert("backward_layer".into(), layer);
+    };
+    let halves = [Semantics::TfJs, Semantics::Keras].map(|semantics| {
+        let (found, said) = answer(&case, semantics, |config| backward(config, "relu"));
+        assert_eq!(said, [DIFFERENCES[0]]);
+        let values = found.get("y").expect("the output").to_f64();
+        values.chunks(3).map(<[f64]>::to_vec).collect::<Vec<_>>()
+    });
+    let same: Vec<bool> = halves[0].iter().zip(&halves[1]).map(|(tfjs, keras)| tfjs == keras).collect();
+    // Of every row the forward half is the same, and the backward half is not.
+    assert!(same.iter().enumerate().all(|(half, same)| *same == half.is_multiple_of(2)), "{same:?}");
+    let alone = answer(&case, Semantics::TfJs, |_| {}).0.get("y").expect("the output").to_f64();
+    assert_eq!(halves[0].concat(), alone);
+}
