@@ -141,9 +141,24 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
         let outputs = lower_call(layer, call, find, &archive, lowering).at(place)?;
         record_shape(layer, &outputs, lowering);
         values.insert(id, outputs);
+        if lowering.is_keras_3 && layer.class == "MultiHeadAttention" {
+            forget_masks(call, &directory, &mut values)?;
+        }
     }
     lowering.models.pop();
     network.outputs.iter().map(|tensor| find(tensor, &directory, &values)).collect()
+}
+
+/// MultiHeadAttention of Keras 3 takes the masks off the tensors that it is given, so that what reads them afterwards, as
+/// the sum with its answer does, finds none.
+fn forget_masks(call: &Call, directory: &Directory<'_>, values: &mut HashMap<CallId, Vec<Value>>) -> Result<()> {
+    for tensor in &call.arguments {
+        let value = values.get_mut(&directory.resolve(tensor)?).and_then(|outputs| outputs.get_mut(tensor.output));
+        if let Some(value) = value {
+            value.masks.keras = None;
+        }
+    }
+    Ok(())
 }
 
 fn record_shape(layer: &Layer, outputs: &[Value], lowering: &mut Lowering) {

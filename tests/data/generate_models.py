@@ -9,6 +9,7 @@ from golden import *
 
 import shutil
 
+import cases_attention
 import models_attention
 import models_recurrent
 import models_keras3
@@ -592,10 +593,10 @@ MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in models_convolut
 # The same builders under Keras 3, saved as .h5.
 KERAS3 = ["wide_deep", "deepfm", "two_tower", "two_tower_reshape_minus_one", "youtube_dnn", "din",
           "din_masked", "seq_first_layer_shape", "seq_list", "nested_shared", "multi_io", "masking_td",
-          "relu_options", "elu_alpha"]
+          "relu_options", "elu_alpha", "sasrec", "own_preprocessing"]
 KERAS3_NOTE = "TF.js 4.22 reads no Keras 3 models"
 # Converted from a .keras archive: weights are named by position, like layers/dense_1/vars/0.
-ARCHIVES = ["wide_deep", "seq_first_layer_shape", "nested_shared"]
+ARCHIVES = ["wide_deep", "seq_first_layer_shape", "nested_shared", "sasrec", "own_preprocessing"]
 ARCHIVE_NOTE = "converted from a .keras archive; TF.js 4.22 cannot bind its weight names"
 # Loaded and saved again by TensorFlow.js; record_tfjs.mjs writes model.json and the weights.
 SAVED_BY_TFJS = ["wide_deep", "two_tower", "din", "seq_dict", "nested_shared", "multi_io", "gru4rec_reset_before",
@@ -650,11 +651,11 @@ def keras3():
     import keras
 
     old = K, L
-    K, L = models_attention.K, models_attention.L = keras, keras.layers
+    K, L = models_attention.K, models_attention.L = cases_attention.K, cases_attention.L = keras, keras.layers
     try:
         yield
     finally:
-        K, L = models_attention.K, models_attention.L = old
+        K, L = models_attention.K, models_attention.L = cases_attention.K, cases_attention.L = old
 
 
 def decode_weights(folder):

@@ -101,7 +101,7 @@ fn attend(call: &mut LayerCall<'_, '_>, scores: NodeId, query: Value, value: Val
         let steps = steps_of(call, mask, value.id)?;
         masks.push(call.reshape(steps, &[1, call.shape(steps).sample_len()])?);
     }
-    let scores = masked(call, scores, masks, causal)?;
+    let (scores, _) = masked(call, scores, masks, causal)?;
     let weights = call.op(Softmax { axis: 2, log: false }, &[scores])?;
     let mut id = call.op(BatchDot::new([2, 1]), &[weights, value.id])?;
     if let Some(mask) = query.masks.keras {
@@ -125,13 +125,14 @@ pub(super) fn steps_of(call: &mut LayerCall<'_, '_>, mask: NodeId, x: NodeId) ->
     call.float(mask)
 }
 
-/// Scores `[…, T, S]` with −1e9 added where any of the masks, floats 0 and 1, is off, or a step would look ahead.
+/// Scores `[…, T, S]` with −1e9 added where any of the masks, floats 0 and 1, is off, or a step would look ahead; and all
+/// masks as one.
 pub(super) fn masked(
     call: &mut LayerCall<'_, '_>,
     scores: NodeId,
     mut masks: Vec<NodeId>,
     causal: bool,
-) -> Result<NodeId> {
+) -> Result<(NodeId, Option<NodeId>)> {
     if causal {
         let sample = call.shape(scores).sample();
         let [.., queries, keys] = sample.as_slice() else {
@@ -140,13 +141,13 @@ pub(super) fn masked(
         masks.push(causal_mask(call, *queries, *keys)?);
     }
     let mut masks = masks.into_iter();
-    let Some(mut all) = masks.next() else { return Ok(scores) };
+    let Some(mut all) = masks.next() else { return Ok((scores, None)) };
     for mask in masks {
         if mask != all {
             all = call.op(Binary { function: BinaryFunction::Minimum }, &[all, mask])?;
         }
     }
-    mask_out(call, scores, all)
+    Ok((mask_out(call, scores, all)?, Some(all)))
 }
 
 /// A constant `[queries, keys]`: 1 where the key does not come after the query.

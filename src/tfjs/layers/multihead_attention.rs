@@ -8,7 +8,7 @@ use super::attention::{given_mask, masked, steps_of};
 use super::einsum_dense::dense;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::{BatchDot, Heads, Softmax};
+use crate::ops::{BatchDot, Binary, BinaryFunction, Heads, Softmax};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
@@ -33,7 +33,8 @@ fn multi_head_attention(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
         None => key_dim,
     };
     let sizes = Sizes { heads, key: key_dim, value: value_dim };
-    call.config.ignore(&["dropout", "seed", "query_shape", "key_shape", "value_shape", "flash_attention"]);
+    let dropout = call.config.number_or("dropout", 0.0)?;
+    call.config.ignore(&["seed", "query_shape", "key_shape", "value_shape", "flash_attention"]);
     if call.config.integers("attention_axes")?.is_some_and(|axes| axes != [1]) {
         return Err(Error::unsupported("attends along other axes than 1").hint("leave `attention_axes` out"));
     }
@@ -43,13 +44,18 @@ fn multi_head_attention(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
     let scale = (1.0 / (sizes.key as f64).sqrt()) as f32;
     let of_scores = BatchDot { axes: [3, 3], heads: Some(Heads { inputs: [2, 2], output: 1 }), scale };
     let scores = call.op(of_scores, &[q, k])?;
-    let scores = mask_scores(call, scores, [query, value, key])?;
-    let weights = call.op(Softmax { axis: 3, log: false }, &[scores])?;
+    let (scores, mask) = mask_scores(call, scores, [query, value, key])?;
+    let mut weights = call.op(Softmax { axis: 3, log: false }, &[scores])?;
+    let wants_scores = call.keywords.flag("return_attention_scores")?;
+    // A query that may attend to nothing attends to all keys alike; where Keras 3 has the weights at hand, to none.
+    if let Some(mask) = mask.filter(|_| call.is_keras_3() && (dropout > 0.0 || wants_scores)) {
+        weights = call.op(Binary { function: BinaryFunction::Multiply }, &[weights, mask])?;
+    }
     let of_values = BatchDot { axes: [3, 1], heads: Some(Heads { inputs: [1, 2], output: 2 }), scale: 1.0 };
     let attended = call.op(of_values, &[weights, v])?;
     let id = output(call, attended, query.id, &sizes)?;
     let mut outputs = vec![Value::with(id, query.masks.keras_only())];
-    if call.keywords.flag("return_attention_scores")? {
+    if wants_scores {
         outputs.push(Value::unmasked(weights));
     }
     Ok(outputs)
@@ -113,7 +119,11 @@ fn weights(
 }
 
 /// Query, value and key may bring masks, the call another one and the wish not to look ahead; all of them hold.
-fn mask_scores(call: &mut LayerCall<'_, '_>, scores: NodeId, [query, value, key]: [Value; 3]) -> Result<NodeId> {
+fn mask_scores(
+    call: &mut LayerCall<'_, '_>,
+    scores: NodeId,
+    [query, value, key]: [Value; 3],
+) -> Result<(NodeId, Option<NodeId>)> {
     let causal = call.keywords.flag("use_causal_mask")?;
     let mut masks = Vec::new();
     if let Some(mask) = query.masks.keras {
@@ -130,7 +140,7 @@ fn mask_scores(call: &mut LayerCall<'_, '_>, scores: NodeId, [query, value, key]
         masks.push(call.reshape(steps, &[1, 1, length])?);
     }
     if let Some(given) = call.keywords.tensor("attention_mask")? {
-        let mut mask = given_mask(call, given.id, causal || !masks.is_empty())?;
+        let mut mask = given_mask(call, given.id, causal || !masks.is_empty() || call.is_keras_3())?;
         // Without a dimension of heads it is the same for all of them.
         while call.rank(mask) < 4 {
             mask = call.expand(mask, 1)?;
