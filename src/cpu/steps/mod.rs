@@ -12,6 +12,7 @@ mod gather;
 mod normalization;
 mod pairs;
 mod plain;
+mod recurrent;
 mod reduce;
 mod softmax;
 
@@ -86,6 +87,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::PairDense(operator) => pairs::dense(operator, &mut request)?,
         Op::PairwiseDot(operator) => Some(pairs::products(operator, &mut request)),
         Op::Permute(operator) => Some(copy::permute(operator, &request)),
+        Op::Recurrent(operator) => recurrent::build(operator, &mut request)?,
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Slice(operator) => Some(copy::slice(operator, &request)),
