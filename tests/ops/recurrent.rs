@@ -150,6 +150,19 @@ fn what_does_not_fit_is_refused() {
     assert!(Recurrent::pack(4, &random(&[2, 8], 1), Some(&random(&[7], 1))).is_err());
 }
 
+/// What roundings grow to over the steps stays far from what a wrong gate makes.
+#[test]
+fn the_allowance_stays_small_over_many_steps() {
+    for cell in CELLS {
+        let op: Op = Recurrent::new(cell, TANH, SIGMOID).into();
+        let (x, weights) = (random(&[2, 50, cell.gates() * 65], 1), weights(cell.gates(), 65));
+        let expected = op.operator().eval(&[&x, &weights]).expect("an answer");
+        let allowed = op.operator().allowance(&[&x, &weights], &expected).expect("an allowance");
+        let most = allowed.into_iter().fold(0.0, f64::max);
+        assert!((1e-7..2e-4).contains(&most), "{cell:?}: {most}");
+    }
+}
+
 /// Loops of 65 535 steps are the end on llvmpipe, and 16 KiB of states on a phone.
 #[test]
 fn what_a_device_cannot_do_is_refused() {
