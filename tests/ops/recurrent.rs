@@ -62,7 +62,8 @@ fn cases() -> Vec<Case> {
     let masks = [None, Some(MaskedOutput::State), Some(MaskedOutput::Previous), Some(MaskedOutput::Zero)];
     for cell in CELLS {
         // Around quads, lanes of a workgroup and rows of one alone.
-        for (batch, steps, units) in [(1, 1, 1), (3, 5, 3), (9, 2, 4), (3, 5, 65), (1, 7, 128), (17, 3, 6)] {
+        for (batch, steps, units) in [(1, 1, 1), (3, 5, 3), (9, 2, 4), (3, 5, 65), (1, 7, 128), (17, 3, 6), (35, 2, 2)]
+        {
             cases.extend(case(&Recurrent::new(cell, TANH, SIGMOID), [batch, steps, units]));
         }
         for (index, order) in orders.iter().flat_map(|order| outputs.map(|output| (*order, output))).enumerate() {

@@ -93,6 +93,10 @@ fn at_once<'c>(
                 axes.iter().map(|&axis| if axis < 0 { axis } else { axis.saturating_add(1) }).collect();
             Some((class, with("axis", moved.into())))
         }
+        "Flatten" if config.get("data_format").and_then(Json::as_str) != Some("channels_first") => {
+            let target = Json::from(vec![Json::from(steps), Json::from(-1)]);
+            Some(("Reshape", Map::from_iter([("target_shape".to_string(), target)])))
+        }
         "Permute" => {
             let dims = numbers("dims").transpose()?.unwrap_or_default();
             let moved = dims.iter().map(|&dim| dim.saturating_add(1));
