@@ -1,6 +1,6 @@
 // The recurrence of SimpleRNN, GRU and LSTM over all steps of a sequence: see src/ops/recurrent.rs for the formulas. The
-// states of a row stay in workgroup memory. Either a workgroup takes a row through the steps together, an invocation a
-// unit, with barriers between, or each of its invocations takes a row of its own, without.
+// states of a row stay in workgroup memory. Either a workgroup takes a row through the steps together, or a few rows of few
+// units, an invocation a unit, with barriers between; or each of its invocations takes a row of its own, without.
 
 struct Params {
     rows: u32,
@@ -8,8 +8,8 @@ struct Params {
     units: u32,
     // Quads of a state, the last padded by zeros.
     quads: u32,
-    // Invocations of a workgroup that work alone.
-    lanes: u32,
+    // Rows of a workgroup, a power of 2 if it works together.
+    group_rows: u32,
     // Numbers beside each row: a mask if `masked`, then the initial states from `initial_at` on if `initial`.
     beside: u32,
     // 0: all steps count. Others do not change the states, and put out 1: the state, 2: what the step before did,
@@ -49,7 +49,7 @@ override recurrent_function: u32;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // Of a row: the states before and after a step, which change places with each, then what an LSTM carries, or the states
-// of a GRU behind the reset gate. An invocation alone has a slice of its own, from `slice` on.
+// of a GRU behind the reset gate. Each row has a slice of its own, from `slice` on.
 var<workgroup> values: array<f32, 4088>;
 var<private> slice: u32;
 
@@ -77,7 +77,7 @@ fn counts(row: u32, step: u32) -> bool {
     return params.masked == 0u || beside[row * params.beside + input_step(step)] != 0.0;
 }
 
-// An invocation's share of the units begins at `start` and goes on by `by`: its lane and 64, or alone 0 and 1.
+// An invocation's share of the units begins at `start` and goes on by `by`: alone 0 and 1.
 fn begin(row: u32, start: u32, by: u32) {
     for (var k = start; k < 4u * params.quads; k += by) {
         var hidden = 0.0;
@@ -228,41 +228,55 @@ fn advance(row: u32, step: u32, counted: bool, seen: bool, start: u32, by: u32) 
     }
 }
 
-// For any number of units, as fast as a row can be.
+// For few rows, or many units.
 @compute @workgroup_size(64)
 fn together(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup_index(workgroup, workgroups);
+    let first_row = workgroup_index(workgroup, workgroups) * params.group_rows;
     // The same for the whole workgroup, as are the steps, so all reach the barriers.
-    if row >= params.rows {
+    if first_row >= params.rows {
         return;
     }
-    begin(row, lane, 64u);
+    let lanes = 64u / params.group_rows;
+    let row = first_row + lane / lanes;
+    let start = lane % lanes;
+    let is_row = row < params.rows;
+    slice = lane / lanes * 12u * params.quads;
+    if is_row {
+        begin(row, start, lanes);
+    }
     var seen = false;
     for (var step = 0u; step < params.steps; step++) {
         workgroupBarrier();
-        let counted = counts(row, step);
-        seen = seen || counted;
+        var counted = false;
+        if is_row {
+            counted = counts(row, step);
+            seen = seen || counted;
+        }
         if cell == GRU {
-            reset(row, step, lane, 64u);
+            if is_row {
+                reset(row, step, start, lanes);
+            }
             workgroupBarrier();
         }
-        advance(row, step, counted, seen, lane, 64u);
+        if is_row {
+            advance(row, step, counted, seen, start, lanes);
+        }
     }
 }
 
-// For several rows, where barriers are dear.
+// For many rows, where barriers are dear.
 @compute @workgroup_size(64)
 fn alone(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup_index(workgroup, workgroups) * params.lanes + lane;
-    if lane >= params.lanes || row >= params.rows {
+    let row = workgroup_index(workgroup, workgroups) * params.group_rows + lane;
+    if lane >= params.group_rows || row >= params.rows {
         return;
     }
     slice = lane * 12u * params.quads;

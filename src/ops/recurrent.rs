@@ -15,10 +15,13 @@
 //! A step that does not count leaves the states as they are; what it puts out is [`MaskedOutput`]. The output is
 //! `[N, U]`, `[N, T, U]`, or with states one line a sample ([`RecurrentOutput`]).
 //!
-//! On the GPU the states of a row stay in workgroup memory. A workgroup takes a row through the steps, an invocation a
-//! unit, with a barrier for each step ([`RecurrentKernel::Together`]); or, where a CPU plays the GPU and there are rows
-//! enough to keep a vector busy, an invocation takes a row alone ([`RecurrentKernel::Alone`]). The weights of a unit stand by
-//! quads of the states they are multiplied with, padded by zeros, so that one load has four.
+//! On the GPU the states of a row stay in workgroup memory. A workgroup takes a row through the steps, or a few rows of few
+//! units, an invocation a unit, with a barrier for each step ([`RecurrentKernel::Together`]); or, where a CPU plays the GPU
+//! and there are rows enough to keep a vector busy, an invocation takes a row alone ([`RecurrentKernel::Alone`]). The
+//! weights of a unit stand by quads of the states they are multiplied with, padded by zeros, so that one load has four.
+//!
+//! Milliseconds of a prediction of an LSTM of 64 units over 50 steps, least of 8, llvmpipe (Mesa 22.3.6) on two shared
+//! cores of an x86-64 server: together 1.1, 8.3 and 67 for 1, 8 and 64 rows, alone 1.7, 4.3 and 30. Not measured on hardware.
 
 mod kernels;
 mod plain;

@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::keywords::Keywords;
 use super::masks::Value;
-use super::topology::Layer;
+use super::topology::{Layer, Network};
 use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
@@ -43,9 +43,13 @@ pub(super) struct Lowering {
     constants: HashMap<(LayerIdentity, String), NodeId>,
     /// Numbers in the weights of each layer.
     parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
+    /// The models inside wrappers of layers. They are kept, because what tells their layers apart is where they stand.
+    wrapped: HashMap<LayerIdentity, Arc<Network>>,
     /// What TF.js would pass as `kwargs['mask']`: set by any call with a masked input to the mask of its first input,
     /// and never cleared (`executor.ts`). None before the first such call.
     pub(super) lingering_mask: Option<Option<NodeId>>,
+    /// Whether initial states are among those arguments: a recurrent layer was called with some since there are any.
+    pub(super) lingering_states: bool,
     /// The shape of the last output of each layer.
     pub(super) shapes: HashMap<LayerIdentity, Shape>,
 }
@@ -74,7 +78,9 @@ impl Lowering {
             open_size_used: false,
             constants: HashMap::new(),
             parameters: HashMap::new(),
+            wrapped: HashMap::new(),
             lingering_mask: None,
+            lingering_states: false,
             shapes: HashMap::new(),
         }
     }
@@ -110,6 +116,21 @@ impl Lowering {
     /// Numbers in the weights that `layer` took.
     pub(super) fn parameters_of(&self, layer: LayerIdentity) -> u64 {
         self.parameters.get(&layer).map_or(0, |weights| weights.values().sum())
+    }
+
+    /// The model inside the wrapper `layer`, if it was called and there is one.
+    pub(super) fn wrapped_by(&self, layer: LayerIdentity) -> Option<&Arc<Network>> {
+        self.wrapped.get(&layer)
+    }
+
+    /// The model that `json` describes, inside the wrapper `layer`: the same for every call.
+    pub(super) fn wrap(&mut self, layer: LayerIdentity, json: &serde_json::Value) -> Result<Arc<Network>> {
+        if let Some(network) = self.wrapped.get(&layer) {
+            return Ok(Arc::clone(network));
+        }
+        let network = Arc::new(Network::parse(json)?);
+        self.wrapped.insert(layer, Arc::clone(&network));
+        Ok(network)
     }
 
     fn differ(&mut self, layer: &str, difference: &'static str) {

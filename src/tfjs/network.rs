@@ -276,7 +276,12 @@ fn conform(network: &Network, tensor: &TensorRef, given: NodeId, lowering: &mut 
 }
 
 /// TF.js runs a model inside a model without incoming masks and drops the masks of its outputs; Keras does neither.
-fn lower_nested(network: &Network, inputs: &[Value], archive: &str, lowering: &mut Lowering) -> Result<Vec<Value>> {
+pub(super) fn lower_nested(
+    network: &Network,
+    inputs: &[Value],
+    archive: &str,
+    lowering: &mut Lowering,
+) -> Result<Vec<Value>> {
     let mut conformed = Vec::with_capacity(inputs.len());
     for (tensor, value) in network.inputs.iter().zip(inputs) {
         conformed.push(Value::with(conform(network, tensor, value.id, lowering)?, value.masks.keras_only()));
@@ -286,6 +291,7 @@ fn lower_nested(network: &Network, inputs: &[Value], archive: &str, lowering: &m
     if !outer_arguments {
         // The inner model had arguments of its own, which are gone.
         lowering.lingering_mask = None;
+        lowering.lingering_states = false;
     }
     let drop = |value: Value| Value::with(value.id, Masks { tfjs: None, ..value.masks });
     Ok(outputs.into_iter().map(drop).collect())

@@ -4,6 +4,7 @@ use super::lowering::{Lowering, identity};
 use super::topology::{Layer, Network};
 use crate::model::LayerSummary;
 use crate::tensor::Shape;
+use std::sync::Arc;
 
 /// All layers in file order, those of a nested model after the model.
 pub(super) fn layers(network: &Network, lowering: &Lowering) -> Vec<LayerSummary> {
@@ -29,13 +30,18 @@ fn push(network: &Network, depth: usize, lowering: &Lowering, rows: &mut Vec<Lay
             parameters: parameters(layer, lowering),
             connected_to,
         });
-        if let Some(network) = &layer.network {
+        if let Some(network) = inside(layer, lowering) {
             push(network, depth + 1, lowering, rows);
         }
     }
 }
 
+/// The model that the layer is, or that it wraps.
+fn inside<'m>(layer: &'m Layer, lowering: &'m Lowering) -> Option<&'m Network> {
+    layer.network.as_ref().or_else(|| lowering.wrapped_by(identity(layer)).map(Arc::as_ref))
+}
+
 fn parameters(layer: &Layer, lowering: &Lowering) -> u64 {
-    let inner = layer.network.iter().flat_map(|network| &network.layers);
+    let inner = inside(layer, lowering).into_iter().flat_map(|network| &network.layers);
     lowering.parameters_of(identity(layer)) + inner.map(|layer| parameters(layer, lowering)).sum::<u64>()
 }

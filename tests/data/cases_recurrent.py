@@ -72,7 +72,9 @@ def options(c, R, **more):
         embedded(x), initial_state=list(h)), x)
     c.add("embedding_two_layers", lambda x: layer()(
         R(4, return_sequences=True, name="first", **more)(embedded(x))), {"x": IDS})
-    # In TF.js the mask lingers.
+    # In TF.js the mask lingers, and so do states.
+    c.add("lingering_states", lambda x, *h: layer()(R(3, return_sequences=True, name="first", **more)(
+        embedded(x), initial_state=list(h))), x)
     c.add("lingering_mask", lambda x, v: L.Add(name="sum")([
         layer()(v), R(3, name="other", **more)(embedded(x))]), {"x0": IDS, "x1": c.floats("lm", 5, 4, 3)})
 
@@ -176,6 +178,9 @@ def TimeDistributedLayers(c):
     c.one("batch_normalization_axis_2", T(L.BatchNormalization(axis=2, name="s")), 3, 2, 4)
     c.one("prelu_shared", T(L.PReLU(shared_axes=[1], name="s")), 3, 2, 4)
     c.add("embedding", lambda x: T(L.Embedding(6, 2, name="e"))(x), {"x": c.ids("embedding", 6, 3, 2, 4)})
+    i = L.Input((4,), name="i")
+    inner = K.Model(i, L.Concatenate(name="c")([L.Dense(2, name="d1")(i), L.BatchNormalization(name="b")(i)]))
+    c.one("model", T(inner), 3, 4)
     v = c.floats("masked", 3, 4, 3)
     v[0, 2:] = 0
     v[1, 1] = 0

@@ -48,6 +48,20 @@ def seq2seq(rng, batch):
     return K.Model([seen, wanted], y, name="seq2seq"), inputs
 
 
+def gru_ranker(rng, batch):
+    """One session and many candidates."""
+    clicks, item = L.Input((9,), dtype="int32", name="clicks"), L.Input((1,), dtype="int32", name="item")
+    table = L.Embedding(41, 8, mask_zero=True, name="item_emb")
+    session = L.GRU(12, reset_after=False, return_sequences=True, name="steps")(table(clicks))
+    session = L.Dense(8, name="session")(L.GRU(12, reset_after=False, name="last")(session))
+    candidate = L.Flatten(name="candidate")(table(item))
+    product = L.Dot(axes=1, name="product")([session, candidate])
+    h = L.Dense(8, activation="relu", name="fc")(L.Concatenate(name="both")([session, candidate, product]))
+    y = L.Dense(1, activation="sigmoid", name="score")(h)
+    return K.Model([clicks, item], y, name="gru_ranker"), {
+        "clicks": history(rng, batch, 41, 9), "item": rng.integers(1, 41, (batch, 1)).astype(np.int32)}
+
+
 def floats(rng, *shape):
     return rng.standard_normal(shape).astype(np.float32)
 
@@ -58,6 +72,7 @@ def register(model):
           "TF.js has no reset_after, the default of Keras")(named("gru4rec", lambda r, b: gru4rec(r, b, True)))
     model("gru4rec with reset_after=False, which TF.js loads")(
         named("gru4rec_reset_before", lambda r, b: gru4rec(r, b, False)))
+    model("a session's clicks through two masked GRU layers, ranking candidates of the same table")(gru_ranker)
     model("text: Embedding(mask_zero), Bidirectional(LSTM), GlobalMaxPooling1D",
           "Bidirectional puts out the state in TF.js where a step is masked, zeros in Keras")(bilstm_text)
     model("encoder and decoder: Masking, SimpleRNN, LSTM whose states another begins with, TimeDistributed(Dense)",

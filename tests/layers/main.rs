@@ -24,7 +24,6 @@ fn refused(case: &Case) -> Option<&'static str> {
         ("MaskMerge", "Concatenate_time_first" | "Concatenate_time_second" | "Concatenate_time_three") => {
             Some("joins masked and unmasked inputs along their steps")
         }
-        ("TimeDistributed", "nested_sequential") => Some("TimeDistributed of a model"),
         ("Resizing" | "UpSampling2D", "bicubic") => Some("that interpolation"),
         _ => None,
     }

@@ -62,7 +62,8 @@ fn cases() -> Vec<Case> {
     let masks = [None, Some(MaskedOutput::State), Some(MaskedOutput::Previous), Some(MaskedOutput::Zero)];
     for cell in CELLS {
         // Around quads, lanes of a workgroup and rows of one alone.
-        for (batch, steps, units) in [(1, 1, 1), (3, 5, 3), (9, 2, 4), (3, 5, 65), (1, 7, 128), (17, 3, 6)] {
+        for (batch, steps, units) in [(1, 1, 1), (3, 5, 3), (9, 2, 4), (3, 5, 65), (1, 7, 128), (17, 3, 6), (35, 2, 2)]
+        {
             cases.extend(case(&Recurrent::new(cell, TANH, SIGMOID), [batch, steps, units]));
         }
         for (index, order) in orders.iter().flat_map(|order| outputs.map(|output| (*order, output))).enumerate() {
@@ -148,6 +149,19 @@ fn what_does_not_fit_is_refused() {
     refuses(lstm(), &["int32[N, 5, 8]", "float32[2, 4, 2, 4]"], "takes float32 and not int32[N, 5, 8]");
     assert!(Recurrent::pack(3, &random(&[2, 8], 1), None).is_err());
     assert!(Recurrent::pack(4, &random(&[2, 8], 1), Some(&random(&[7], 1))).is_err());
+}
+
+/// What roundings grow to over the steps stays far from what a wrong gate makes.
+#[test]
+fn the_allowance_stays_small_over_many_steps() {
+    for cell in CELLS {
+        let op: Op = Recurrent::new(cell, TANH, SIGMOID).into();
+        let (x, weights) = (random(&[2, 50, cell.gates() * 65], 1), weights(cell.gates(), 65));
+        let expected = op.operator().eval(&[&x, &weights]).expect("an answer");
+        let allowed = op.operator().allowance(&[&x, &weights], &expected).expect("an allowance");
+        let most = allowed.into_iter().fold(0.0, f64::max);
+        assert!((1e-7..2e-4).contains(&most), "{cell:?}: {most}");
+    }
 }
 
 /// Loops of 65 535 steps are the end on llvmpipe, and 16 KiB of states on a phone.

@@ -12,6 +12,7 @@ mod gather;
 mod normalization;
 mod pairs;
 mod plain;
+mod recurrent;
 mod reduce;
 mod softmax;
 mod windows;
@@ -89,6 +90,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::PairwiseDot(operator) => Some(pairs::products(operator, &mut request)),
         Op::Permute(operator) => Some(copy::permute(operator, &request)),
         Op::Pool(operator) => windows::pool(operator, &request),
+        Op::Recurrent(operator) => recurrent::build(operator, &mut request)?,
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Slice(operator) => Some(copy::slice(operator, &request)),

@@ -11,7 +11,7 @@ use crate::ops::operator::{KernelRequest, expect_loops, word};
 /// One of the kernels of [`Recurrent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecurrentKernel {
-    /// A row a workgroup, with a barrier for each step.
+    /// A row a workgroup, or a few where units are few, with a barrier for each step.
     Together,
     /// A row an invocation, without barriers.
     Alone,
@@ -26,8 +26,9 @@ const VECTORS: usize = 3;
 /// Invocations alone of a workgroup: a whole vector of the widest software GPU.
 const MOST_LANES: usize = 8;
 
-/// Rows from which invocations alone are faster than a workgroup together on software.
-const ALONE_ROWS: usize = 4;
+/// Rows, and invocations, from which invocations alone are faster than a workgroup together on software.
+const ALONE_ROWS: usize = 8;
+const ALONE_LANES: usize = 4;
 
 params! {
     /// `Params` of `shaders/recurrent.wgsl`.
@@ -36,7 +37,7 @@ params! {
         steps: u32,
         units: u32,
         quads: u32,
-        lanes: u32,
+        group_rows: u32,
         beside: u32,
         masked: u32,
         initial: u32,
@@ -60,36 +61,48 @@ impl RecurrentKernel {
     /// For these sizes on a device.
     fn choose(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> RecurrentKernel {
         let alone = RecurrentKernel::Alone;
-        let has_room = lanes(sizes) >= ALONE_ROWS && alone.loop_steps(cell, sizes) <= facts.max_loop_steps;
+        let has_room = alone.group_rows(sizes) >= ALONE_LANES && alone.loop_steps(cell, sizes) <= facts.max_loop_steps;
         if facts.software && sizes.rows >= ALONE_ROWS && has_room { alone } else { RecurrentKernel::Together }
+    }
+
+    /// Rows that a workgroup takes: as many as have an invocation for each unit, or alone as many as fill a vector. None if
+    /// its memory has no room for the states of one.
+    fn group_rows(self, sizes: &Sizes) -> usize {
+        let most = match self {
+            RecurrentKernel::Together => (WORKGROUP_SIZE as usize / sizes.units.next_power_of_two()).max(1),
+            RecurrentKernel::Alone => MOST_LANES,
+        };
+        let needed = sizes.rows.max(1).next_power_of_two();
+        (FLOATS / (VECTORS * 4 * sizes.quads())).min(most).min(needed)
+    }
+
+    /// Invocations that share the units of a row.
+    fn lanes(self, sizes: &Sizes) -> usize {
+        let together = WORKGROUP_SIZE as usize / self.group_rows(sizes).max(1);
+        if self == RecurrentKernel::Together { together } else { 1 }
     }
 
     /// The loop steps of one invocation, all its loops together.
     fn loop_steps(self, cell: Cell, sizes: &Sizes) -> usize {
-        let by = if self == RecurrentKernel::Together { WORKGROUP_SIZE as usize } else { 1 };
-        let units = sizes.units.div_ceil(by);
+        let lanes = self.lanes(sizes);
+        let units = sizes.units.div_ceil(lanes);
         let passes = if cell == (Cell::Gru { reset_after: false }) { 2 } else { 1 };
         let of_unit = sizes.quads().saturating_add(1 + 3);
         let of_step = units.saturating_mul(of_unit).saturating_mul(passes).saturating_add(1);
-        sizes.steps.saturating_mul(of_step).saturating_add((4 * sizes.quads()).div_ceil(by))
+        sizes.steps.saturating_mul(of_step).saturating_add((4 * sizes.quads()).div_ceil(lanes))
     }
-}
-
-/// Invocations alone that a workgroup has room for.
-fn lanes(sizes: &Sizes) -> usize {
-    (FLOATS / (VECTORS * 4 * sizes.quads())).min(MOST_LANES)
 }
 
 pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
     let sizes = Sizes::of(&request.inputs[0].shape, &request.inputs[1].shape);
     let Sizes { rows, steps, units, .. } = sizes;
-    let lanes = lanes(&sizes);
-    if lanes == 0 {
+    let kernel = operator.kernel.unwrap_or_else(|| RecurrentKernel::choose(operator.cell, &sizes, request.device));
+    let group_rows = kernel.group_rows(&sizes);
+    if group_rows == 0 {
         let most = FLOATS / VECTORS / 4 * 4;
         return Err(Error::limit(format!("{units} units are more than the {most} whose states a kernel keeps"))
             .hint("run on the CPU (--device cpu, Device::Cpu)"));
     }
-    let kernel = operator.kernel.unwrap_or_else(|| RecurrentKernel::choose(operator.cell, &sizes, request.device));
     expect_loops(request, kernel.loop_steps(operator.cell, &sizes))?;
     for operand in request.inputs.iter().chain([request.output]) {
         word(operand.len())?;
@@ -104,7 +117,7 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
         steps: word(steps)?,
         units: word(units)?,
         quads: word(sizes.quads())?,
-        lanes: word(lanes)?,
+        group_rows: word(group_rows)?,
         beside: word(of_mask + of_states)?,
         masked: match operator.masked {
             None => 0,
@@ -124,17 +137,14 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
         function: [a, b, c, 0.0],
         recurrent: [d, e, f, 0.0],
     };
-    let (entry_point, groups) = match kernel {
-        RecurrentKernel::Together => ("together", rows),
-        RecurrentKernel::Alone => ("alone", rows.div_ceil(lanes)),
-    };
+    let entry_point = if kernel == RecurrentKernel::Together { "together" } else { "alone" };
     let cell = match operator.cell {
         Cell::Simple => 0,
         Cell::Gru { reset_after: false } => 1,
         Cell::Gru { reset_after: true } => 2,
         Cell::Lstm => 3,
     };
-    let mut kernel = Kernel::new("recurrent", &params, 0, workgroups(groups))
+    let mut kernel = Kernel::new("recurrent", &params, 0, workgroups(rows.div_ceil(group_rows)))
         .entry_point(entry_point)
         .constant("cell", f64::from(cell))
         .constant("function", f64::from(function))
@@ -152,6 +162,19 @@ mod tests {
     #[test]
     fn the_shader_has_room_for_as_many_floats() {
         assert!(SHADERS[0].source.contains(&format!("var<workgroup> values: array<f32, {FLOATS}>;")));
+    }
+
+    #[test]
+    fn a_workgroup_has_rows_as_lanes_and_memory_allow() {
+        let group_rows = |kernel: RecurrentKernel, rows, units| {
+            kernel.group_rows(&Sizes { rows, steps: 1, units, gates: 1 })
+        };
+        let together = |rows, units| group_rows(RecurrentKernel::Together, rows, units);
+        assert_eq!([together(99, 64), together(99, 33), together(99, 32), together(99, 5)], [1, 1, 2, 8]);
+        assert_eq!([together(1, 5), together(3, 5), together(99, 1), together(9, 1360)], [1, 4, 64, 1]);
+        let alone = |rows, units| group_rows(RecurrentKernel::Alone, rows, units);
+        assert_eq!([alone(99, 5), alone(99, 200), alone(99, 512), alone(3, 5), alone(9, 1361)], [8, 6, 2, 4, 0]);
+        assert_eq!(RecurrentKernel::Together.lanes(&Sizes { rows: 9, steps: 1, units: 24, gates: 1 }), 32);
     }
 
     #[test]

@@ -98,12 +98,12 @@ impl Step<'_> {
                 States { hidden: hidden.collect(), carried: Vec::new() }
             }
             Cell::Gru { reset_after } => {
-                let reset = |unit: usize| self.gate(states, 1, unit);
+                let resets: Vec<Approximate> = units.clone().map(|unit| self.gate(states, 1, unit)).collect();
                 let after_reset: Vec<Approximate> =
-                    units.clone().map(|unit| reset(unit).times(states.hidden[unit])).collect();
+                    resets.iter().zip(&states.hidden).map(|(reset, state)| reset.times(*state)).collect();
                 let hidden = units.map(|unit| {
                     let sum = match reset_after {
-                        true => reset(unit).times(self.sum(&states.hidden, 2, unit)),
+                        true => resets[unit].times(self.sum(&states.hidden, 2, unit)),
                         false => self.sum(&after_reset, 2, unit),
                     };
                     let update = self.gate(states, 0, unit);

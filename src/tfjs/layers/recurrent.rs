@@ -298,8 +298,8 @@ fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option
 
 fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let layer = Layer::read(class, call)?;
-    let (mask, masked) = masking(call, inputs, layer.backwards, layer.zeros)?;
     let initial = initial_states(call, inputs, layer.state_count())?;
+    let (mask, masked) = masking(call, inputs[0], [layer.backwards, layer.zeros, !initial.is_empty()])?;
     let order = if layer.backwards { Order::Backwards } else { Order::Forwards };
     let sequence = Sequence { x: inputs[0].id, mask, initial: &initial };
     let outputs = layer.run(call, sequence, order, masked)?;
@@ -309,30 +309,38 @@ fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
 }
 
 /// The initial states that the layer is called with behind its input: none, or `count`.
-pub(super) fn initial_states(call: &LayerCall<'_, '_>, inputs: &[Value], count: usize) -> Result<Vec<NodeId>> {
-    let states: Vec<NodeId> = inputs[1..].iter().map(|state| state.id).collect();
-    if !states.is_empty() && states.len() != count {
-        return Err(Error::format(format!("takes {count} initial states, not {}", states.len())));
+///
+/// Once a layer with a masked input has run, TF.js keeps the states that a layer is given, and refuses to run later ones.
+pub(super) fn initial_states(call: &mut LayerCall<'_, '_>, inputs: &[Value], count: usize) -> Result<Vec<NodeId>> {
+    let own: Vec<NodeId> = inputs[1..].iter().map(|state| state.id).collect();
+    if !own.is_empty() && own.len() != count {
+        return Err(Error::format(format!("takes {count} initial states, not {}", own.len())));
     }
-    if let Some(state) = states.iter().find(|state| call.rank(**state) != 2) {
+    if let Some(state) = own.iter().find(|state| call.rank(**state) != 2) {
         return Err(Error::format(format!("an initial state has shape {}", call.shape(*state))));
     }
-    Ok(states)
+    if call.lowering.lingering_mask.is_some() {
+        if call.lowering.lingering_states {
+            call.differ("cannot be computed in TF.js, where the initial states of an earlier layer reach it");
+        }
+        call.lowering.lingering_states |= !own.is_empty();
+    }
+    Ok(own)
 }
 
 /// The mask of the steps, and what those put out that it hides.
 ///
 /// TF.js takes whatever mask the calls before this one left behind, of a longer one the steps it comes to first; of a
 /// shorter one it fails, and Keras is followed. At a hidden step TF.js puts out the state. Keras repeats what the step before
-/// put out, which differs before all others if the initial states are not zeros, or puts zeros out if it is told to.
+/// put out, which differs before all others if the layer has `begun` with other states than zeros, or puts `zeros` out if
+/// it is told to.
 pub(super) fn masking(
     call: &mut LayerCall<'_, '_>,
-    inputs: &[Value],
-    backwards: bool,
-    zeros: bool,
+    input: Value,
+    [backwards, zeros, begun]: [bool; 3],
 ) -> Result<(Option<NodeId>, MaskedOutput)> {
-    let wanted = call.shape(inputs[0].id).dims().get(..2).unwrap_or_default().to_vec();
-    let keras = inputs[0].masks.keras;
+    let wanted = call.shape(input.id).dims().get(..2).unwrap_or_default().to_vec();
+    let keras = input.masks.keras;
     if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != wanted) {
         return Err(Error::format(format!("a mask of shape {} is not one of its steps", call.shape(mask))));
     }
@@ -346,7 +354,7 @@ pub(super) fn masking(
     }
     if tfjs != keras {
         call.differ("is masked differently in TF.js and in Keras");
-    } else if tfjs.is_some() && (zeros || inputs.len() > 1) {
+    } else if tfjs.is_some() && (zeros || begun) {
         call.differ("puts out the state in TF.js where a step is masked, and zeros or the output before in Keras");
     }
     let zero_or_previous = if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous };

@@ -10,6 +10,7 @@ use crate::tfjs::config::Config;
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
+use crate::tfjs::network::lower_nested;
 use serde_json::{Map, Value as Json};
 
 /// The classes of this file.
@@ -20,7 +21,7 @@ pub(super) const CLASSES: &[Class] = &[
         "not of RNN, nor with `backward_layer`; steps that a mask hides put out states",
         "by `--semantics`",
     ),
-    Class::new("TimeDistributed", time_distributed, "✓", "not of models"),
+    Class::new("TimeDistributed", time_distributed, "✓", ""),
 ];
 
 /// Layers that do to every step at once what they would do to each.
@@ -46,14 +47,30 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
     if sample.len() < 2 {
         return Err(Error::format(format!("takes inputs of rank 3 or more, not {}", call.shape(input.id))));
     }
-    let (class, config) = named(call.config.get("layer").unwrap_or(&Json::Null), "layer")?;
-    // The layer inside is called without what earlier layers left behind.
-    let lingering = call.lowering.lingering_mask.take();
-    let output = match at_once(class, config, sample[0])? {
-        Some((class, config)) => apply(call, class, &config, input.id),
-        None => step_by_step(call, class, config, input.id),
+    let layer = call.config.get("layer").unwrap_or(&Json::Null);
+    let (class, config) = match layer.get("class_name").and_then(Json::as_str) {
+        Some(class @ ("Sequential" | "Functional" | "Model")) => (class, None),
+        _ => named(layer, "layer").map(|(class, config)| (class, Some(config)))?,
     };
-    call.lowering.lingering_mask = lingering;
+    // The layer inside is called without what earlier layers left behind.
+    let lingering = (call.lowering.lingering_mask.take(), call.lowering.lingering_states);
+    let output = match config {
+        None => {
+            let network = call.lowering.wrap(call.identity, layer)?;
+            let archive = format!("{}/layer", call.archive);
+            step_by_step(call, input.id, |call, step| {
+                let outputs = lower_nested(&network, &[Value::unmasked(step)], &archive, call.lowering)?;
+                only_output(&outputs)
+            })
+        }
+        Some(config) => match at_once(class, config, sample[0])? {
+            Some((class, config)) => with_config(&config, |config| apply(call, class, config, input.id)),
+            None => with_config(config, |config| {
+                step_by_step(call, input.id, |call, step| apply(call, class, config, step))
+            }),
+        },
+    };
+    (call.lowering.lingering_mask, call.lowering.lingering_states) = lingering;
     Ok(vec![Value::with(output.at(|| class.to_string())?, input.masks)])
 }
 
@@ -77,6 +94,10 @@ fn at_once<'c>(
                 axes.iter().map(|&axis| if axis < 0 { axis } else { axis.saturating_add(1) }).collect();
             Some((class, with("axis", moved.into())))
         }
+        "Flatten" if config.get("data_format").and_then(Json::as_str) != Some("channels_first") => {
+            let target = Json::from(vec![Json::from(steps), Json::from(-1)]);
+            Some(("Reshape", Map::from_iter([("target_shape".to_string(), target)])))
+        }
         "Permute" => {
             let dims = numbers("dims").transpose()?.unwrap_or_default();
             let moved = dims.iter().map(|&dim| dim.saturating_add(1));
@@ -93,41 +114,47 @@ fn at_once<'c>(
     })
 }
 
-/// Applies the layer to all steps alike.
-fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Map<String, Json>, x: NodeId) -> Result<NodeId> {
+/// Does what needs the layer's configuration, and refuses what nobody read of it.
+fn with_config<T>(config: &Map<String, Json>, work: impl FnOnce(&Config<'_>) -> Result<T>) -> Result<T> {
     let config = Config::new(config);
-    let output = apply_with(call, class, &config, x)?;
+    let result = work(&config)?;
     config.finish()?;
-    Ok(output)
+    Ok(result)
 }
 
-fn apply_with(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: NodeId) -> Result<NodeId> {
+fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: NodeId) -> Result<NodeId> {
     // Keras 3 puts the layer's own name behind the wrapper's.
     let name = match config.string("name")? {
         Some(own) if call.is_keras_3() => format!("{}/{own}", call.name),
         _ => call.name.to_string(),
     };
     let archive = format!("{}/layer", call.archive);
-    match lower(class, &mut inner(call, config, &name, &archive), &[Value::unmasked(x)])?.as_slice() {
+    only_output(&lower(class, &mut inner(call, config, &name, &archive), &[Value::unmasked(x)])?)
+}
+
+fn only_output(outputs: &[Value]) -> Result<NodeId> {
+    match outputs {
         [output] if output.masks.keras.is_none() => Ok(output.id),
         [_] => Err(Error::unsupported("makes a mask of its own inside it, which is not supported")),
         outputs => Err(Error::unsupported(format!("has {} outputs inside it, which is not supported", outputs.len()))),
     }
 }
 
-/// Applies the layer to one step after the other.
-fn step_by_step(call: &mut LayerCall<'_, '_>, class: &str, config: &Map<String, Json>, x: NodeId) -> Result<NodeId> {
-    let config = Config::new(config);
+/// Applies a layer to one step after the other.
+fn step_by_step(
+    call: &mut LayerCall<'_, '_>,
+    x: NodeId,
+    mut apply: impl FnMut(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
+) -> Result<NodeId> {
     let sample = call.shape(x).sample();
     let mut outputs = Vec::new();
     for start in 0..sample[0] {
         call.lowering.count_call()?;
         let step = call.op(Slice { axis: 1, start, step: 1, count: 1 }, &[x])?;
         let step = call.reshape(step, &sample[1..])?;
-        let output = apply_with(call, class, &config, step)?;
+        let output = apply(call, step)?;
         outputs.push(call.expand(output, 1)?);
     }
-    config.finish()?;
     match outputs.as_slice() {
         [] => Err(Error::format("takes at least one step")),
         [output] => Ok(*output),
@@ -146,11 +173,11 @@ fn bidirectional(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
     if (sequences, states) != (backward.layer.sequences, backward.layer.states) {
         return Err(Error::format("its two layers do not return the same"));
     }
-    let (mask, masked) = masking(call, inputs, backwards, sequences)?;
-    let (back_mask, _) = masking(call, inputs, !backwards, sequences)?;
     let half = forward.layer.state_count();
     let initial = initial_states(call, inputs, half + backward.layer.state_count())?;
     let (first, second) = initial.split_at(half.min(initial.len()));
+    let (mask, masked) = masking(call, inputs[0], [backwards, sequences, !initial.is_empty()])?;
+    let (back_mask, _) = masking(call, inputs[0], [!backwards, sequences, !initial.is_empty()])?;
     let [there_order, back_order] = match backwards {
         false => [Order::Forwards, Order::BackwardsInPlace],
         true => [Order::Backwards, Order::Forwards],
