@@ -25,6 +25,14 @@ fn softplus(x: f32) -> f32 {
     return maximum(x, 0.0) + log1p(exp(-abs(x)));
 }
 
+// log(shift + x), p.x below its domain and p.y at its end.
+fn shifted_logarithm(x: f32, shift: f32, p: vec3<f32>) -> f32 {
+    if x <= -shift {
+        return select(p.x, p.y, x == -shift);
+    }
+    return log(shift + x);
+}
+
 fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
     // Drivers turn NaN into numbers in exp() and elsewhere, and a number would hide that something was wrong before.
     if is_nan(x) {
@@ -44,6 +52,14 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
         case 10u: { return x * tanh_precise(softplus(x)); }
         case 11u: { return x / (1.0 + exp(-x)); }
         case 12u: { return exp(x); }
+        case 14u: { return shifted_logarithm(x, 0.0, p); }
+        case 15u: {
+            if abs(x) < 0.01 {
+                return log1p(x);
+            }
+            return shifted_logarithm(x, 1.0, p);
+        }
+        case 16u: { return select(sqrt(max(x, 0.0)), p.x, x < 0.0); }
         // The identity, for a layer without a function.
         default: { return x; }
     }

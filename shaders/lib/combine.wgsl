@@ -9,6 +9,7 @@ fn combine(function: u32, x: f32, y: f32) -> f32 {
         case 3u: { return x / y; }
         case 4u: { return maximum(x, y); }
         case 5u: { return minimum(x, y); }
-        default: { return select(x, x * y, x < 0.0); }
+        case 6u: { return select(x, x * y, x < 0.0); }
+        default: { return select(x, 0.0, y == 0.0); }
     }
 }

@@ -56,7 +56,7 @@ fn expm1(x: f32) -> f32 {
     return exp(x) - 1.0;
 }
 
-// log(1 + x) for x in [0, 1].
+// log(1 + x) for x from -0.01 to 1.
 fn log1p(x: f32) -> f32 {
     if x < 0.01 {
         return x * (1.0 - x * (0.5 - x * (1.0 / 3.0 - x * 0.25)));

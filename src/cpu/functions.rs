@@ -57,8 +57,8 @@ impl WithSimd for Apply<'_> {
                     simd.select_f32s(simd.less_than_f32s(zero, x), x, lower)
                 });
             }
-            Function::HardSigmoid => {
-                let (slope, half) = (splat(0.2), splat(0.5));
+            Function::HardSigmoid { slope } => {
+                let (slope, half) = (splat(slope), splat(0.5));
                 map!(simd, values, |x| {
                     let y = simd.mul_add_e_f32s(slope, x, half);
                     let y = simd.select_f32s(simd.less_than_f32s(y, zero), zero, y);
@@ -68,7 +68,14 @@ impl WithSimd for Apply<'_> {
             Function::Softsign => {
                 map!(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
             }
-            Function::Selu | Function::Softplus | Function::Gelu | Function::Mish | Function::Exponential => {
+            Function::SquareRoot => map!(simd, values, |x| simd.sqrt_f32s(x)),
+            Function::Selu
+            | Function::Softplus
+            | Function::Gelu
+            | Function::Mish
+            | Function::Exponential
+            | Function::Logarithm
+            | Function::LogarithmPlusOne => {
                 for value in values {
                     *value = function.at(f64::from(*value)) as f32;
                 }
@@ -161,13 +168,13 @@ mod tests {
     use crate::cpu::vector::machines;
     use crate::tensor::{Tensor, compare};
 
-    const FUNCTIONS: [Function; 14] = [
+    const FUNCTIONS: [Function; 17] = [
         Function::RELU,
         Function::relu(Some(6.0), 0.25, -0.5),
         Function::Elu { alpha: 1.5 },
         Function::Selu,
         Function::Sigmoid,
-        Function::HardSigmoid,
+        Function::HardSigmoid { slope: 0.2 },
         Function::Softplus,
         Function::Softsign,
         Function::Tanh,
@@ -176,6 +183,9 @@ mod tests {
         Function::Mish,
         Function::Swish,
         Function::Exponential,
+        Function::Logarithm,
+        Function::LogarithmPlusOne,
+        Function::SquareRoot,
     ];
 
     /// Floats of all exponents and both signs, a finer grid where functions bend, and what is not finite.

@@ -1,4 +1,5 @@
-//! A function of one element: every activation of Keras 2 and TF.js but softmax, which needs a whole row.
+//! A function of one element: the activations of Keras and TF.js but softmax, which needs a whole row, and what users
+//! apply to features before a model.
 //!
 //! | function | formula | Keras / TF.js name |
 //! |---|---|---|
@@ -6,7 +7,7 @@
 //! | `Elu` | `x` for `x > 0`, else `alpha · (e^x − 1)` | `elu`, `ELU` |
 //! | `Selu` | `1.0507… ·` elu with alpha 1.6732… | `selu` |
 //! | `Sigmoid` | `1 / (1 + e^−x)` | `sigmoid` |
-//! | `HardSigmoid` | `clip(0.2·x + 0.5, 0, 1)` | `hard_sigmoid` of Keras 2 and TF.js (Keras 3 has slope 1/6) |
+//! | `HardSigmoid` | `clip(slope·x + 0.5, 0, 1)` | `hard_sigmoid`: slope 0.2 in Keras 2 and TF.js, 1/6 in Keras 3 |
 //! | `Softplus` | `log(1 + e^x)` | `softplus` |
 //! | `Softsign` | `x / (1 + abs(x))` | `softsign` |
 //! | `Tanh` | `tanh(x)` | `tanh` |
@@ -15,6 +16,9 @@
 //! | `Mish` | `x · tanh(softplus(x))` | `mish` |
 //! | `Swish` | `x · sigmoid(x)` | `swish` |
 //! | `Exponential` | `e^x` | `exponential` of Keras |
+//! | `Logarithm` | `log(x)`, NaN below 0 | `keras.ops.log` |
+//! | `LogarithmPlusOne` | `log(1 + x)`, with its digits near 0 | `keras.ops.log1p` |
+//! | `SquareRoot` | `√x`, NaN below 0 | `keras.ops.sqrt` |
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
@@ -49,8 +53,11 @@ pub enum Function {
     Selu,
     /// Logistic function.
     Sigmoid,
-    /// Piecewise linear sigmoid of slope 0.2.
-    HardSigmoid,
+    /// Piecewise linear sigmoid.
+    HardSigmoid {
+        /// Between its ends.
+        slope: f32,
+    },
     /// Smooth rectifier.
     Softplus,
     /// Rational sigmoid.
@@ -67,6 +74,12 @@ pub enum Function {
     Swish,
     /// Exponential.
     Exponential,
+    /// Natural logarithm.
+    Logarithm,
+    /// Natural logarithm of one more.
+    LogarithmPlusOne,
+    /// Square root.
+    SquareRoot,
 }
 
 params! {
@@ -109,7 +122,7 @@ impl Function {
             Function::Elu { alpha } => elu(x, f64::from(alpha)),
             Function::Selu => SELU_SCALE * elu(x, SELU_ALPHA),
             Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-            Function::HardSigmoid => (0.2 * x + 0.5).clamp(0.0, 1.0),
+            Function::HardSigmoid { slope } => (f64::from(slope) * x + 0.5).clamp(0.0, 1.0),
             Function::Softplus => softplus(x),
             Function::Softsign => x / (1.0 + x.abs()),
             Function::Tanh => x.tanh(),
@@ -121,6 +134,9 @@ impl Function {
             Function::Mish => x * softplus(x).tanh(),
             Function::Swish => x / (1.0 + (-x).exp()),
             Function::Exponential => x.exp(),
+            Function::Logarithm => x.ln(),
+            Function::LogarithmPlusOne => x.ln_1p(),
+            Function::SquareRoot => x.sqrt(),
         }
     }
 
@@ -154,11 +170,14 @@ impl Function {
     pub(crate) fn tolerance(self) -> Tolerance {
         match self {
             Function::Relu { negative_slope: 0.0, .. } => Tolerance::Exact,
-            Function::Relu { .. } | Function::HardSigmoid | Function::Softsign => {
+            Function::Relu { .. } | Function::HardSigmoid { .. } | Function::Softsign => {
                 Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
             }
             // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
             Function::Exponential => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
+            // WGSL gives the logarithm 2^-21 around 1, where it is small; 1 + x rounds besides.
+            Function::Logarithm | Function::LogarithmPlusOne => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
+            Function::SquareRoot => Tolerance::Pointwise { ulps: 6.0, absolute: 0.0 },
             _ => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
         }
     }
@@ -174,7 +193,7 @@ impl Function {
             Function::Elu { alpha } => (2, [alpha, 1.0, 0.0]),
             Function::Selu => (2, [SELU_ALPHA as f32, SELU_SCALE as f32, 0.0]),
             Function::Sigmoid => (3, [0.0; 3]),
-            Function::HardSigmoid => (4, [0.2, 0.5, 0.0]),
+            Function::HardSigmoid { slope } => (4, [slope, 0.5, 0.0]),
             Function::Softplus => (5, [0.0; 3]),
             Function::Softsign => (6, [0.0; 3]),
             Function::Tanh => (7, [0.0; 3]),
@@ -183,6 +202,10 @@ impl Function {
             Function::Mish => (10, [0.0; 3]),
             Function::Swish => (11, [0.0; 3]),
             Function::Exponential => (12, [0.0; 3]),
+            // WGSL has no literals for what they are outside their domain and at its end.
+            Function::Logarithm => (14, [f32::NAN, f32::NEG_INFINITY, 0.0]),
+            Function::LogarithmPlusOne => (15, [f32::NAN, f32::NEG_INFINITY, 0.0]),
+            Function::SquareRoot => (16, [f32::NAN, 0.0, 0.0]),
         }
     }
 }

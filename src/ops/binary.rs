@@ -2,7 +2,8 @@
 //!
 //! `output[i] = f(left[i], right[i])`, both sides stretched as NumPy does. Keras: Add, Subtract, Multiply, Average (a
 //! sum, then a product), Maximum, Minimum, PReLU (`max(0, x) + alpha · min(0, x)`). TF.js has no Subtract layer.
-//! Maximum and Minimum keep NaN, as Keras does; on booleans they are `or` and `and`.
+//! Maximum and Minimum keep NaN, as Keras does; on booleans they are `or` and `and`. Keep is for masks: a choice between two
+//! tensors is the sum of what is kept of one and what is kept of the other.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use super::strided_copy::{MAX_RANK, aligned};
@@ -34,6 +35,8 @@ pub enum BinaryFunction {
     Minimum,
     /// `left` where positive, else `left · right`.
     PRelu,
+    /// `left` where `right` is not 0, else 0, whatever `left` is there.
+    Keep,
 }
 
 params! {
@@ -65,13 +68,15 @@ impl BinaryFunction {
             BinaryFunction::Minimum => left.min(right),
             BinaryFunction::PRelu if left < 0.0 => left * right,
             BinaryFunction::PRelu => left,
+            BinaryFunction::Keep if right == 0.0 => 0.0,
+            BinaryFunction::Keep => left,
         }
     }
 
     /// The tolerance class of the value for two given numbers.
     pub(super) fn tolerance(self) -> Tolerance {
         match self {
-            function if function.decides() => Tolerance::Exact,
+            function if function.decides() || function == BinaryFunction::Keep => Tolerance::Exact,
             // WGSL gives division 2.5 units, the others are rounded correctly.
             BinaryFunction::Divide => Tolerance::Pointwise { ulps: 3.0, absolute: 0.0 },
             _ => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
@@ -92,6 +97,7 @@ impl BinaryFunction {
             BinaryFunction::Maximum => 4,
             BinaryFunction::Minimum => 5,
             BinaryFunction::PRelu => 6,
+            BinaryFunction::Keep => 7,
         }
     }
 }

@@ -3,11 +3,11 @@
 use super::config::Config;
 use super::masks::Value;
 use super::topology::Layer;
-use super::weights::{LayerIdentity, WeightStore, expect_stand_in};
+use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
 use crate::model::{LoadOptions, Semantics, Skew};
-use crate::ops::{Cast, Op, Reshape};
+use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
 use crate::tensor::{DType, Shape, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +25,10 @@ pub(super) struct Lowering {
     pub(super) builder: Builder,
     weights: WeightStore,
     pub(super) options: LoadOptions,
+    /// Whether Keras 3 wrote the topology.
+    pub(super) is_keras_3: bool,
+    /// The names of the models around the current layer, outermost first.
+    pub(super) models: Vec<String>,
     skews: Vec<Skew>,
     warnings: Vec<String>,
     /// Calls of layers so far.
@@ -53,12 +57,14 @@ pub(super) struct Finished {
 }
 
 impl Lowering {
-    pub(super) fn new(weights: WeightStore, options: LoadOptions) -> Self {
+    pub(super) fn new(weights: WeightStore, options: LoadOptions, is_keras_3: bool) -> Self {
         let weights_warnings = weights.warnings();
         Lowering {
             builder: Builder::new(),
             weights,
             options,
+            is_keras_3,
+            models: Vec::new(),
             skews: Vec::new(),
             warnings: weights_warnings,
             calls: 0,
@@ -105,6 +111,10 @@ impl Lowering {
     }
 
     fn differ(&mut self, layer: &str, difference: &'static str) {
+        // TF.js loads no topology of Keras 3, and so cannot answer differently.
+        if self.is_keras_3 {
+            return;
+        }
         let skew = Skew { layer: layer.into(), difference };
         if !self.skews.contains(&skew) {
             self.skews.push(skew);
@@ -120,6 +130,8 @@ pub(super) struct LayerCall<'l, 'm> {
     /// The layer's name: the scope of its weights and the name of its nodes.
     pub(super) name: &'m str,
     pub(super) identity: LayerIdentity,
+    /// Where the layer stands in a `.keras` archive, as in `layers/dense_1`; see `weights`.
+    pub(super) archive: &'m str,
 }
 
 /// Tells `layer` from others by where it stands in memory; topologies do not move while they are lowered.
@@ -130,6 +142,11 @@ pub(super) fn identity(layer: &Layer) -> LayerIdentity {
 impl LayerCall<'_, '_> {
     pub(super) fn semantics(&self) -> Semantics {
         self.lowering.options.semantics
+    }
+
+    /// Whether Keras 3 wrote the topology: some of its layers are others than those of Keras 2.
+    pub(super) fn is_keras_3(&self) -> bool {
+        self.lowering.is_keras_3
     }
 
     /// Notes that TF.js and Keras differ at this layer.
@@ -154,6 +171,48 @@ impl LayerCall<'_, '_> {
         self.lowering.builder.op(self.name, op, inputs)
     }
 
+    /// A function of every element of `x`.
+    pub(super) fn apply(&mut self, function: Function, x: NodeId) -> Result<NodeId> {
+        self.op(Activation { function }, &[x])
+    }
+
+    /// A function of pairs of elements.
+    pub(super) fn binary(&mut self, function: BinaryFunction, left: NodeId, right: NodeId) -> Result<NodeId> {
+        self.op(Binary { function }, &[left, right])
+    }
+
+    /// A function of every element of `x` and a number.
+    pub(super) fn with_number(&mut self, function: BinaryFunction, x: NodeId, number: f32) -> Result<NodeId> {
+        let number = self.number(number)?;
+        self.binary(function, x, number)
+    }
+
+    /// `x` where `mask` is on, else 0.
+    pub(super) fn kept(&mut self, x: NodeId, mask: NodeId) -> Result<NodeId> {
+        let mask = self.float(mask)?;
+        self.binary(BinaryFunction::Keep, x, mask)
+    }
+
+    /// `x` where `mask` is on, else `y`.
+    pub(super) fn choose(&mut self, mask: NodeId, x: NodeId, y: NodeId) -> Result<NodeId> {
+        let on = self.float(mask)?;
+        let one = self.number(1.0)?;
+        let off = self.binary(BinaryFunction::Subtract, one, on)?;
+        let [x, y] = [(x, on), (y, off)].map(|(value, mask)| self.binary(BinaryFunction::Keep, value, mask));
+        self.binary(BinaryFunction::Add, x?, y?)
+    }
+
+    /// A number as a constant.
+    pub(super) fn number(&mut self, number: f32) -> Result<NodeId> {
+        self.filled(&format!("number_{number}"), &[1], number)
+    }
+
+    /// Numbers that the file gives among the arguments of a call, as a constant.
+    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<NodeId> {
+        let name = format!("{}/numbers", self.name);
+        self.lowering.builder.constant(&name, Arc::new(Tensor::f32(shape, values)?))
+    }
+
     /// `x` as float32.
     pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
         self.cast(x, DType::F32)
@@ -171,6 +230,11 @@ impl LayerCall<'_, '_> {
 
     pub(super) fn cast(&mut self, x: NodeId, to: DType) -> Result<NodeId> {
         if self.dtype(x) == to { Ok(x) } else { self.op(Cast { to }, &[x]) }
+    }
+
+    /// `x` as booleans: whether it differs from 0.
+    pub(super) fn truth(&mut self, x: NodeId) -> Result<NodeId> {
+        if self.dtype(x) == DType::Bool { Ok(x) } else { self.op(NotEqual { value: 0.0 }, &[x]) }
     }
 
     pub(super) fn reshape(&mut self, x: NodeId, sample: &[usize]) -> Result<NodeId> {
@@ -198,7 +262,10 @@ impl LayerCall<'_, '_> {
     /// The weight tensor `weight` of this layer.
     pub(super) fn weight_tensor(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
         let name = format!("{}/{weight}", self.name);
-        let tensor = self.lowering.weights.take(self.identity, &name, shape)?;
+        let Lowering { weights, models, is_keras_3, .. } = &mut *self.lowering;
+        let models = if *is_keras_3 { models.as_slice() } else { &[] };
+        let wanted = Wanted { layer: self.identity, name: &name, models, archive: self.archive };
+        let tensor = weights.take(wanted, shape)?;
         let counted = self.lowering.parameters.entry(self.identity).or_default();
         counted.insert(name, tensor.len() as u64);
         Ok(tensor)

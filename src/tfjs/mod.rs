@@ -4,21 +4,26 @@
 //! rules by which weights find their layers. The entry points are [`Model::load`] and [`Model::from_bytes`]. It runs
 //! nothing.
 //!
-//! Inside, `json` reads values, `manifest`, `shards`, `mapping` and `decoder` the weights, `topology` the layers as the file lists
-//! them; `network` walks their calls in the order of `order`, `layers` turns each into operators with the help of
-//! `lowering`, and `weights` knows which weight belongs to which layer.
+//! Inside, `json` reads values, `manifest`, `shards`, `mapping` and `decoder` the weights, `topology` and `calls` the layers as
+//! the file lists them; `network` walks their calls in the order of `order`, `layers` and `operations` turn each into operators
+//! with the help of `lowering`, and `weights` knows which weight belongs to which layer. What Keras 3 writes, and archives, are
+//! read too, though TF.js reads neither; such models answer as Keras does.
 
 mod activations;
+mod calls;
 mod config;
 mod decoder;
 mod json;
+mod lambdas;
 mod layers;
 mod lowering;
 mod manifest;
 mod mapping;
 mod masks;
 mod network;
+mod operations;
 mod order;
+mod positions;
 mod quantization;
 mod shards;
 mod summary;
@@ -28,7 +33,7 @@ mod weights;
 pub use layers::{Class, classes};
 
 use crate::error::{Error, ErrorKind, Place, Result};
-use crate::model::{LoadOptions, Model};
+use crate::model::{LoadOptions, Model, Semantics};
 use lowering::Lowering;
 use manifest::Manifest;
 use serde_json::{Map, Value};
@@ -103,7 +108,14 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
     let network = Network::parse(root).at(|| "modelTopology".into())?;
     let manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
     let tensors = shards::read(&manifest, source, options.weights)?;
-    let mut lowering = Lowering::new(WeightStore::new(&manifest, tensors)?, options);
+    let weights = WeightStore::new(&manifest, tensors)?;
+    let is_keras_3 = keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form();
+    let mut options = options;
+    if is_keras_3 || weights.is_archive() {
+        // TF.js loads neither.
+        options.semantics = Semantics::Keras;
+    }
+    let mut lowering = Lowering::new(weights, options, is_keras_3);
     let (outputs, layers) = network::lower_model(&network, &mut lowering)?;
     let finished = lowering.finish(outputs)?;
     Ok(Model {

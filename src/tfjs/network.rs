@@ -1,13 +1,15 @@
 //! Walks the calls of a model and of the models inside it, in TF.js's order, turning each into operators.
 
+use super::calls::{Call, TensorRef};
 use super::config::Config;
 use super::json;
 use super::layers;
 use super::lowering::{LayerCall, Lowering, Outputs, identity};
 use super::masks::{Masks, Value};
+use super::operations::{self, Arguments};
 use super::order::{CallId, Directory};
 use super::summary;
-use super::topology::{Call, Layer, Network, TensorRef};
+use super::topology::{Layer, Network};
 use crate::error::{Error, Place, Result};
 use crate::graph::NodeId;
 use crate::model::LayerSummary;
@@ -18,25 +20,28 @@ use std::collections::{HashMap, HashSet};
 /// The outputs of the model by name, and its layers for a summary.
 pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<(Outputs, Vec<LayerSummary>)> {
     let mut inputs = Vec::with_capacity(network.inputs.len());
-    for tensor in &network.inputs {
-        inputs.push(Value::unmasked(model_input(network, tensor, lowering)?));
+    for (tensor, name) in network.inputs.iter().zip(&network.input_names) {
+        inputs.push(Value::unmasked(model_input(network, tensor, name.as_deref(), lowering)?));
     }
-    let values = lower_network(network, &inputs, lowering)?;
+    let values = lower_network(network, &inputs, "", lowering)?;
     let names = output_names(network);
     let outputs = names.into_iter().zip(values).map(|(name, value)| (name, value.id)).collect();
     Ok((outputs, summary::layers(network, lowering)))
 }
 
-/// The layers' names, numbered from the second output of a layer on; no name twice, whatever layers are called.
+/// The keys of a dict, or the layers' names, numbered from the second output of a layer on; no name twice, whatever layers
+/// are called.
 fn output_names(network: &Network) -> Vec<String> {
-    let mut taken: HashSet<String> = network.outputs.iter().map(|tensor| tensor.layer.clone()).collect();
+    let named = network.outputs.iter().zip(&network.output_names);
+    let named: Vec<&str> = named.map(|(tensor, name)| name.as_ref().unwrap_or(&tensor.layer).as_str()).collect();
+    let mut taken: HashSet<String> = named.iter().map(|name| name.to_string()).collect();
     let mut next_numbers: HashMap<&str, usize> = HashMap::new();
-    let mut names = Vec::with_capacity(network.outputs.len());
-    for tensor in &network.outputs {
-        let number = next_numbers.entry(&tensor.layer).or_default();
-        let mut name = tensor.layer.clone();
+    let mut names = Vec::with_capacity(named.len());
+    for own_name in named {
+        let number = next_numbers.entry(own_name).or_default();
+        let mut name = own_name.to_string();
         while *number > 0 && !taken.insert(name.clone()) {
-            name = format!("{}_{number}", tensor.layer);
+            name = format!("{own_name}_{number}");
             *number += 1;
         }
         *number = (*number).max(1);
@@ -46,14 +51,14 @@ fn output_names(network: &Network) -> Vec<String> {
 }
 
 /// Adds the input that an InputLayer stands for.
-fn model_input(network: &Network, tensor: &TensorRef, lowering: &mut Lowering) -> Result<NodeId> {
+fn model_input(network: &Network, tensor: &TensorRef, name: Option<&str>, lowering: &mut Lowering) -> Result<NodeId> {
     let layer = network.layers.iter().find(|layer| layer.name == tensor.layer && layer.class == "InputLayer");
     let Some(layer) = layer else {
         return Err(Error::format(format!("input `{}` of the model is not an InputLayer", tensor.layer)));
     };
     let place = || format!("layer `{}` (InputLayer)", layer.name);
     let ty = input_type(layer, lowering).at(place)?;
-    lowering.builder.input(&layer.name, ty).at(place)
+    lowering.builder.input(name.unwrap_or(&layer.name), ty).at(place)
 }
 
 fn input_type(layer: &Layer, lowering: &mut Lowering) -> Result<TensorType> {
@@ -78,15 +83,13 @@ fn input_type(layer: &Layer, lowering: &mut Lowering) -> Result<TensorType> {
 /// The dimensions of a sample as an InputLayer declares them; none where it leaves one open.
 fn declared_sample(layer: &Layer) -> Result<Vec<Option<usize>>> {
     let config = Config::new(&layer.config);
-    if config.get("batch_shape").is_some() {
-        return Err(super::topology::keras_3());
-    }
-    let dims = match (config.get("batch_input_shape"), config.get("input_shape")) {
+    let batch_shape = config.get("batch_input_shape").or_else(|| config.get("batch_shape"));
+    let dims = match (batch_shape, config.get("input_shape")) {
         (Some(shape), _) => json::array("batch_input_shape", shape)?.get(1..).unwrap_or_default(),
         (None, Some(shape)) => json::array("input_shape", shape)?,
         (None, None) => {
             return Err(Error::format("the model does not say the shape of its input")
-                .cause("its first layer has neither `batch_input_shape` nor `input_shape`"));
+                .cause("its first layer has neither `batch_input_shape` nor `batch_shape` nor `input_shape`"));
         }
     };
     let size = |dim: &serde_json::Value| {
@@ -109,12 +112,13 @@ fn declared_dtype(layer: &Layer) -> Result<DType> {
     }
 }
 
-/// The outputs of `network` for `inputs`.
-fn lower_network(network: &Network, inputs: &[Value], lowering: &mut Lowering) -> Result<Vec<Value>> {
+/// The outputs of `network`, which stands at `archive` in one, for `inputs`.
+fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &mut Lowering) -> Result<Vec<Value>> {
     if inputs.len() != network.inputs.len() {
         let (wanted, given) = (network.inputs.len(), inputs.len());
         return Err(Error::format(format!("model `{}` takes {wanted} inputs, not {given}", network.name)));
     }
+    lowering.models.push(network.name.clone());
     let directory = Directory::new(network)?;
     let mut values: HashMap<CallId, Vec<Value>> = HashMap::new();
     for (tensor, &value) in network.inputs.iter().zip(inputs) {
@@ -131,10 +135,13 @@ fn lower_network(network: &Network, inputs: &[Value], lowering: &mut Lowering) -
         let Some(call) = layer.calls.get(id.call) else {
             return Err(Error::format("is used, but it is neither an input of the model nor called").at(place()));
         };
-        let outputs = lower_call(layer, call, &directory, &values, lowering).at(place)?;
+        let find = |tensor: &TensorRef| find(tensor, &directory, &values);
+        let archive = format!("{archive}layers/{}", layer.position);
+        let outputs = lower_call(layer, call, find, &archive, lowering).at(place)?;
         record_shape(layer, &outputs, lowering);
         values.insert(id, outputs);
     }
+    lowering.models.pop();
     network.outputs.iter().map(|tensor| find(tensor, &directory, &values)).collect()
 }
 
@@ -155,20 +162,28 @@ fn find(tensor: &TensorRef, directory: &Directory<'_>, values: &HashMap<CallId, 
 fn lower_call(
     layer: &Layer,
     call: &Call,
-    directory: &Directory<'_>,
-    values: &HashMap<CallId, Vec<Value>>,
+    find: impl Fn(&TensorRef) -> Result<Value>,
+    archive: &str,
     lowering: &mut Lowering,
 ) -> Result<Vec<Value>> {
     lowering.count_call()?;
-    let mut inputs: Vec<Value> =
-        call.arguments.iter().map(|tensor| find(tensor, directory, values)).collect::<Result<_>>()?;
+    if let Some(operation) = &layer.operation {
+        return lower_operation(operation, layer, call, find, archive, lowering);
+    }
+    let mut inputs: Vec<Value> = call.arguments.iter().map(&find).collect::<Result<_>>()?;
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
-    if let Some(mask) = call.mask()? {
-        let mask = find(&mask, directory, values)?.id;
+    for (index, mask) in call.masks()? {
+        let mask = find(&mask)?.id;
+        let Some(input) = inputs.get_mut(index) else {
+            return Err(Error::format(format!(
+                "has a mask for its input {index}, but {} inputs",
+                call.arguments.len()
+            )));
+        };
         // TF.js does not look at keyword arguments that are tensors.
-        inputs[0].masks.keras = Some(match lowering.builder.ty(mask).dtype {
+        input.masks.keras = Some(match lowering.builder.ty(mask).dtype {
             DType::Bool => mask,
             _ => lowering.builder.op(&layer.name, NotEqual { value: 0.0 }, &[mask])?,
         });
@@ -177,18 +192,37 @@ fn lower_call(
         lowering.lingering_mask = Some(inputs[0].masks.tfjs);
     }
     match &layer.network {
-        Some(network) => lower_nested(network, &inputs, lowering),
+        Some(network) => lower_nested(network, &inputs, archive, lowering),
         None => {
             let config = Config::new(&layer.config);
             if config.is_reduced_precision() {
                 lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
             }
-            let mut call = LayerCall { lowering, config: &config, name: &layer.name, identity: identity(layer) };
+            let (name, identity) = (&layer.name, identity(layer));
+            let mut call = LayerCall { lowering, config: &config, name, identity, archive };
             let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
             config.finish()?;
             Ok(outputs)
         }
     }
+}
+
+/// A bare operation.
+fn lower_operation(
+    operation: &str,
+    layer: &Layer,
+    call: &Call,
+    find: impl Fn(&TensorRef) -> Result<Value>,
+    archive: &str,
+    lowering: &mut Lowering,
+) -> Result<Vec<Value>> {
+    let arguments = Arguments::read(call, |tensor| find(tensor).map(|value| value.id))?;
+    let config = Config::new(&layer.config);
+    let (name, identity) = (&layer.name, identity(layer));
+    let mut call = LayerCall { lowering, config: &config, name, identity, archive };
+    let outputs = operations::lower(operation, &mut call, arguments)?;
+    config.finish()?;
+    Ok(outputs.into_iter().map(Value::unmasked).collect())
 }
 
 /// The tensor given to a model inside a model, in the dtype of the InputLayer that takes it: TF.js and Keras cast.
@@ -211,13 +245,13 @@ fn conform(network: &Network, tensor: &TensorRef, given: NodeId, lowering: &mut 
 }
 
 /// TF.js runs a model inside a model without incoming masks and drops the masks of its outputs; Keras does neither.
-fn lower_nested(network: &Network, inputs: &[Value], lowering: &mut Lowering) -> Result<Vec<Value>> {
+fn lower_nested(network: &Network, inputs: &[Value], archive: &str, lowering: &mut Lowering) -> Result<Vec<Value>> {
     let mut conformed = Vec::with_capacity(inputs.len());
     for (tensor, value) in network.inputs.iter().zip(inputs) {
         conformed.push(Value::with(conform(network, tensor, value.id, lowering)?, value.masks.keras_only()));
     }
     let outer_arguments = lowering.lingering_mask.is_some();
-    let outputs = lower_network(network, &conformed, lowering)?;
+    let outputs = lower_network(network, &conformed, &format!("{archive}/"), lowering)?;
     if !outer_arguments {
         // The inner model had arguments of its own, which are gone.
         lowering.lingering_mask = None;

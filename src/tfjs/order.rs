@@ -5,7 +5,8 @@
 //! a mask lingers from one call to the next. Here it also finds calls that depend on themselves and tensors that
 //! nothing makes.
 
-use super::topology::{Layer, Network, TensorRef};
+use super::calls::TensorRef;
+use super::topology::{Layer, Network};
 use crate::error::{Error, Place, Result};
 use std::collections::HashMap;
 
@@ -73,8 +74,7 @@ impl<'m> Directory<'m> {
         let Some(call) = layer.calls.get(id.call) else { return Ok(Vec::new()) };
         // A tensor given as mask must exist before the call, but TF.js does not know it: it is sorted after the others.
         let place = || format!("layer `{}` ({})", layer.name, layer.class);
-        let mask = call.mask().at(place)?;
-        let arguments = mask.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
+        let arguments = call.keyword_tensors.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
         arguments.collect::<Result<_>>().at(place)
     }
 

@@ -1,9 +1,11 @@
 //! Layers and calls as the file lists them, before anything is known about shapes.
 //!
 //! Sequential models in list and dict form, Functional models (`Model` and `Functional`), and either of them as a
-//! layer of another. This is the form that Keras 2 and TF.js write.
+//! layer of another, as Keras 2, Keras 3 and TF.js write them.
 
-use super::json::{array, member, object, show, size, string};
+use super::calls::{Call, TensorRef, parse_calls, structure};
+use super::json::{array, member, object, string};
+use super::{lambdas, layers, operations, positions};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
 
@@ -15,6 +17,9 @@ pub(super) struct Network {
     /// The tensors that are its inputs and outputs.
     pub(super) inputs: Vec<TensorRef>,
     pub(super) outputs: Vec<TensorRef>,
+    /// The names of those that have a name besides that of their layer: the keys of a dict.
+    pub(super) input_names: Vec<Option<String>>,
+    pub(super) output_names: Vec<Option<String>>,
 }
 
 /// One layer and the calls made of it.
@@ -23,26 +28,14 @@ pub(super) struct Layer {
     pub(super) name: String,
     pub(super) class: String,
     pub(super) config: Map<String, Value>,
+    /// What it is called in a `.keras` archive: its class and its number among the layers of that class.
+    pub(super) position: String,
+    /// What it is if it is a bare operation (`x + y`, `keras.ops.…`) and no layer.
+    pub(super) operation: Option<String>,
     /// The model this layer is, if it is one.
     pub(super) network: Option<Network>,
     /// Empty for an InputLayer.
     pub(super) calls: Vec<Call>,
-}
-
-/// One call of a layer.
-#[derive(Debug, Default)]
-pub(super) struct Call {
-    pub(super) arguments: Vec<TensorRef>,
-    /// The keyword arguments of its first tensor.
-    pub(super) keywords: Map<String, Value>,
-}
-
-/// A tensor as the file names it: which output of which call of which layer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct TensorRef {
-    pub(super) layer: String,
-    pub(super) call: usize,
-    pub(super) output: usize,
 }
 
 impl Network {
@@ -80,8 +73,14 @@ impl Network {
             return Err(Error::format(format!("Sequential model `{name}` has no layers")));
         };
         if first.class != "InputLayer" {
-            layers.insert(0, first.input_layer());
+            let mut input = first.input_layer();
+            // What Keras 3 says of a model without an InputLayer that was built by its first call.
+            if let Some(shape) = config.get("build_input_shape").filter(|shape| !shape.is_null()) {
+                input.config.insert("batch_shape".into(), shape.clone());
+            }
+            layers.insert(0, input);
         }
+        positions::assign(&mut layers);
         // Each layer takes the output of the one before it.
         for index in 1..layers.len() {
             let arguments = vec![TensorRef::first_of(&layers[index - 1])];
@@ -89,7 +88,7 @@ impl Network {
         }
         let tensor = |layer: Option<&Layer>| layer.map(TensorRef::first_of).into_iter().collect();
         let (inputs, outputs) = (tensor(layers.first()), tensor(layers.last()));
-        Ok(Network { name, layers, inputs, outputs })
+        Ok(Network { name, layers, inputs, outputs, input_names: vec![None], output_names: vec![None] })
     }
 
     fn parse_functional(config: &Value, name: Option<&str>) -> Result<Network> {
@@ -97,33 +96,26 @@ impl Network {
         let own_name = config.get("name").and_then(Value::as_str);
         let name = own_name.or(name).unwrap_or("model").to_string();
         let layers = array("layers", member(config, "layers")?)?.iter().enumerate();
-        let layers = layers.map(|(index, layer)| Layer::parse(layer, index)).collect::<Result<_>>()?;
-        let tensors = |key: &str| -> Result<Vec<TensorRef>> {
-            let list = member(config, key)?;
-            if list.is_object() {
-                return Err(Error::unsupported(format!("`{key}` is a dict, which TF.js cannot load either"))
-                    .hint("build the model with lists of inputs and outputs, and convert it again"));
-            }
-            let list = array(key, list)?;
-            // Keras 3 writes a single tensor without the list around it.
-            if list.first().is_some_and(Value::is_string) {
-                return Err(keras_3());
-            }
-            list.iter().map(|tensor| TensorRef::parse(key, tensor)).collect()
-        };
-        let (inputs, outputs) = (tensors("input_layers")?, tensors("output_layers")?);
+        let layers = layers.map(|(index, layer)| Layer::parse(layer, index));
+        let mut layers: Vec<Layer> = layers.collect::<Result<_>>()?;
+        positions::assign(&mut layers);
+        let tensors = |key: &str| structure(key, member(config, key)?);
+        let (input_names, inputs) = tensors("input_layers")?.into_iter().unzip();
+        let (output_names, outputs): (_, Vec<TensorRef>) = tensors("output_layers")?.into_iter().unzip();
         if outputs.is_empty() {
             return Err(Error::format(format!("model `{name}` has no outputs")));
         }
-        Ok(Network { name, layers, inputs, outputs })
+        Ok(Network { name, layers, inputs, outputs, input_names, output_names })
     }
-}
 
-/// What a file of Keras 3 gets.
-pub(super) fn keras_3() -> Error {
-    Error::unsupported("is a Keras 3 topology, which is not supported yet")
-        .cause("TF.js layers models are written by Keras 2; TF.js itself cannot load this file either")
-        .hint("save the model with tf_keras (TF_USE_LEGACY_KERAS=1) and convert it again")
+    /// Whether any part is in a form that only Keras 3 writes.
+    pub(super) fn has_keras_3_form(&self) -> bool {
+        self.layers.iter().any(|layer| {
+            layer.calls.iter().any(|call| call.is_keras_3)
+                || layer.config.contains_key("batch_shape")
+                || layer.network.as_ref().is_some_and(Network::has_keras_3_form)
+        })
+    }
 }
 
 impl Layer {
@@ -139,11 +131,24 @@ impl Layer {
         let place = || format!("layer `{name}` ({class})");
         // A nested model's config is its layers, which are parsed already.
         let config = if network.is_some() { Map::new() } else { config.as_object().cloned().unwrap_or_default() };
-        let calls = match layer.get("inbound_nodes") {
-            None => Vec::new(),
-            Some(calls) => parse_calls(calls).at(place)?,
+        let calls = layer.get("inbound_nodes");
+        let mut parsed = Layer {
+            class: class.into(),
+            operation: (network.is_none() && is_operation(layer, class, &config)).then(|| class.to_string()),
+            name: name.clone(),
+            config,
+            position: String::new(),
+            network,
+            calls: Vec::new(),
         };
-        Ok(Layer { name, class: class.into(), config, network, calls })
+        if let (Some(calls), true) = (calls, lambdas::is_lambda(class)) {
+            let lambda = lambdas::parse(&parsed.config, calls).at(place)?;
+            parsed.operation = Some(lambda.operation.into());
+            (parsed.config, parsed.calls) = (lambda.config, lambda.calls);
+        } else if let Some(calls) = calls {
+            parsed.calls = parse_calls(calls, parsed.operation.is_some()).at(place)?;
+        }
+        Ok(parsed)
     }
 
     /// The InputLayer that a Sequential model starting with this layer does without.
@@ -155,64 +160,36 @@ impl Layer {
         let name = format!("{}_input", self.name);
         let mut config = first.config.clone();
         config.insert("name".into(), name.as_str().into());
-        Layer { name, class: "InputLayer".into(), config, network: None, calls: Vec::new() }
+        Layer {
+            name,
+            class: "InputLayer".into(),
+            config,
+            position: String::new(),
+            operation: None,
+            network: None,
+            calls: Vec::new(),
+        }
     }
 
     /// The number the file gives the first call: TF.js and Keras 2 count the construction of a nested model as 0.
     pub(super) fn first_call(&self) -> usize {
-        usize::from(self.network.is_some())
+        usize::from(self.network.is_some() && !self.calls.iter().any(|call| call.is_keras_3))
     }
 }
 
-fn parse_calls(json: &Value) -> Result<Vec<Call>> {
-    array("inbound_nodes", json)?.iter().map(parse_call).collect()
-}
-
-fn parse_call(json: &Value) -> Result<Call> {
-    if json.get("args").is_some() {
-        return Err(keras_3());
-    }
-    let mut call = Call::default();
-    for argument in array("inbound_nodes", json)? {
-        call.arguments.push(TensorRef::parse("inbound_nodes", argument)?);
-        if let (Some(Value::Object(keywords)), true) = (argument.get(3), call.keywords.is_empty()) {
-            call.keywords = keywords.clone();
-        }
-    }
-    Ok(call)
-}
-
-impl Call {
-    /// The tensor given as `mask`; an error for any other keyword argument that asks for something.
-    pub(super) fn mask(&self) -> Result<Option<TensorRef>> {
-        let mut mask = None;
-        for (key, value) in &self.keywords {
-            match (key.as_str(), value) {
-                (_, Value::Null) | ("training", Value::Bool(false)) => {}
-                ("mask", tensor) => mask = Some(TensorRef::parse("mask", tensor)?),
-                _ => {
-                    let value = show(value);
-                    return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
-                }
-            }
-        }
-        Ok(mask)
-    }
+/// Keras 3 writes operations among the layers. Some are called like a layer (Add, Softmax); the converter drops the
+/// module that tells them apart, but layers say whether they are trainable, and no operation does. (Of the layers
+/// SpatialDropout does not, but there is no such operation.)
+fn is_operation(layer: &Map<String, Value>, class: &str, config: &Map<String, Value>) -> bool {
+    let calls = layer.get("inbound_nodes").and_then(Value::as_array);
+    let is_keras_3 = calls.is_some_and(|calls| calls.iter().any(Value::is_object));
+    let is_layer_only = layers::is_known(class) && !operations::is_known(class);
+    is_keras_3 && class != "InputLayer" && !config.contains_key("trainable") && !is_layer_only
 }
 
 impl TensorRef {
     /// The first output of the first call of a layer of a Sequential model.
     fn first_of(layer: &Layer) -> TensorRef {
         TensorRef { layer: layer.name.clone(), call: 0, output: 0 }
-    }
-
-    /// From `[layer, call, output]`, which may be followed by keyword arguments.
-    pub(super) fn parse(key: &str, json: &Value) -> Result<TensorRef> {
-        let parts = json.as_array().filter(|parts| parts.len() >= 3);
-        let Some([layer, call, output, ..]) = parts.map(Vec::as_slice) else {
-            return Err(Error::format(format!("`{key}` holds {}, which does not name a tensor", show(json)))
-                .hint("a tensor is written [layer name, call index, output index]"));
-        };
-        Ok(TensorRef { layer: string(key, layer)?.into(), call: size(key, call)?, output: size(key, output)? })
     }
 }

@@ -1,13 +1,22 @@
-//! Which weight belongs to which layer: the name rules and strict errors of TF.js (`container.ts`, `loadWeights`).
+//! Which weight belongs to which layer: the name rules and strict errors of TF.js (`container.ts`, `loadWeights`), and
+//! what Keras 3 and `.keras` archives write besides.
 //!
 //! A layer's weight is called `layer/weight`. Where no weight of the file has that name, one with a component more
-//! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Every weight must find its layer, and every
-//! layer its weights.
+//! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Keras 3 puts the names of enclosing models before
+//! those names, all or some (`tower/fc1/kernel`). Every weight must find its layer, and every layer its weights.
+//!
+//! An archive names weights by position, `layers/dense_1/vars/0`: the layer by its class and number (`positions`), the
+//! weight by its number in the order in which the layer makes them. A layer takes its weights in that order, those
+//! that training does not change last, and leaves out what its options leave out; then the order of taking is the number.
+//! A layer that holds others gives each a scope of its own: its name, and where it is in an archive, which is that of the
+//! layer and then the attribute that holds it: `layers/bidirectional/forward_layer` (`LayerCall::archive`); a leading
+//! underscore of an attribute does not matter. Where one attribute alone holds weights (`cell`, `layer`) it need not be
+//! named.
 
 use super::manifest::Manifest;
 use crate::error::{Error, Place, Result};
 use crate::tensor::{DType, Tensor, format_dims};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Elements of all constants that stand in for weights that layers do without, at most. A file may ask for any size in
@@ -26,6 +35,10 @@ pub(super) struct WeightStore {
     taken: HashMap<String, Taken>,
     /// Wanted names that the file does not have, in the order of the layers.
     missing: Vec<String>,
+    /// Of an archive: the places that hold weights, by what they are called here.
+    places: BTreeMap<String, String>,
+    /// Of an archive: the weights that each place was asked for, in order.
+    asked: HashMap<String, Vec<String>>,
     /// About weights that hold infinities: they may be meant, as in a mask.
     warnings: Vec<String>,
 }
@@ -34,6 +47,18 @@ pub(super) struct WeightStore {
 struct Taken {
     layer: LayerIdentity,
     file_name: String,
+}
+
+/// A weight as a layer asks for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'w> {
+    pub(super) layer: LayerIdentity,
+    /// `layer/weight`
+    pub(super) name: &'w str,
+    /// The names of the models around the layer, outermost first; empty where the file does not write them.
+    pub(super) models: &'w [String],
+    /// Where the layer is in an archive.
+    pub(super) archive: &'w str,
 }
 
 /// Tells one layer object from another with the same name.
@@ -53,8 +78,18 @@ impl WeightStore {
             shared.insert(name.clone(), Arc::new(tensor));
         }
         let shortened = order.iter().filter_map(|name| Some((shorten(name)?, name.clone()))).collect();
-        let (taken, missing) = (HashMap::new(), Vec::new());
-        Ok(WeightStore { tensors: shared, order, shortened, taken, missing, warnings })
+        let places =
+            order.iter().filter_map(|name| archive_place(name)).map(|place| (plain(place), place.into())).collect();
+        Ok(WeightStore {
+            tensors: shared,
+            order,
+            shortened,
+            taken: HashMap::new(),
+            missing: Vec::new(),
+            places,
+            asked: HashMap::new(),
+            warnings,
+        })
     }
 
     /// What a reader should know of the weights.
@@ -62,20 +97,25 @@ impl WeightStore {
         self.warnings.clone()
     }
 
-    /// The weight called `name` of `layer`, of shape `shape`. A weight that is missing is stood in for by zeros
-    /// until [`WeightStore::finish`] reports all that are.
-    pub(super) fn take(&mut self, layer: LayerIdentity, name: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        if self.taken.get(name).is_some_and(|taken| taken.layer != layer) {
+    /// Whether the file was converted from a `.keras` archive.
+    pub(super) fn is_archive(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// The weight `wanted`, of shape `shape`. A weight that is missing is stood in for by zeros until
+    /// [`WeightStore::finish`] reports all that are.
+    pub(super) fn take(&mut self, wanted: Wanted<'_>, shape: &[usize]) -> Result<Arc<Tensor>> {
+        let (name, file_name) = if self.is_archive() { self.find_in_archive(wanted) } else { self.find(wanted) };
+        if self.taken.get(&name).is_some_and(|taken| taken.layer != wanted.layer) {
             return Err(Error::weights(format!("two layers want a weight called `{name}`"))
                 .cause("weights find their layers by name")
                 .hint("give the layers different names and convert the model again"));
         }
-        let exact = self.tensors.contains_key(name).then(|| name.to_string());
-        let Some(file_name) = exact.or_else(|| self.shortened.get(name).cloned()) else {
-            if !self.missing.iter().any(|missing| missing == name) {
-                self.missing.push(name.into());
-            }
+        let Some(file_name) = file_name else {
             let zeros = vec![0.0; expect_stand_in(shape, 0).at(|| format!("weight `{name}` is missing"))?];
+            if !self.missing.contains(&name) {
+                self.missing.push(name);
+            }
             return Ok(Arc::new(Tensor::f32(shape, zeros)?));
         };
         let tensor = Arc::clone(&self.tensors[&file_name]);
@@ -84,14 +124,53 @@ impl WeightStore {
             return Err(Error::weights(format!("weight `{file_name}` has shape {found}, the layer needs {wanted}"))
                 .hint("topology and weights must be of one conversion"));
         }
-        self.taken.insert(name.into(), Taken { layer, file_name });
+        self.taken.insert(name, Taken { layer: wanted.layer, file_name });
         Ok(if tensor.dtype() == DType::F32 { tensor } else { Arc::new(tensor.cast(DType::F32)) })
+    }
+
+    /// The name by which the weight is wanted, and that in the file, if there is one: with the names of all models around
+    /// it, then of fewer.
+    fn find(&self, wanted: Wanted<'_>) -> (String, Option<String>) {
+        let names = (0..=wanted.models.len()).map(|from| {
+            let models = wanted.models[from..].iter().map(String::as_str);
+            models.chain([wanted.name]).collect::<Vec<_>>().join("/")
+        });
+        let names: Vec<String> = names.collect();
+        if let Some(name) = names.iter().find(|name| self.tensors.contains_key(*name)) {
+            return (name.clone(), Some(name.clone()));
+        }
+        match names.iter().find_map(|name| Some((name, self.shortened.get(name)?))) {
+            Some((name, file_name)) => (name.clone(), Some(file_name.clone())),
+            None => (wanted.name.into(), None),
+        }
+    }
+
+    /// The same by position, `layers/dense/vars/0`.
+    fn find_in_archive(&mut self, wanted: Wanted<'_>) -> (String, Option<String>) {
+        let asked = self.asked.entry(wanted.archive.into()).or_default();
+        let index = asked.iter().position(|name| name == wanted.name).unwrap_or_else(|| {
+            asked.push(wanted.name.into());
+            asked.len() - 1
+        });
+        let place = plain(wanted.archive);
+        let below = format!("{place}/");
+        let inside = self.places.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below));
+        let mut inside = inside.map(|(_, place)| place);
+        let held = match (self.places.get(&place), inside.next(), inside.next()) {
+            (Some(place), _, _) | (None, Some(place), None) => place.as_str(),
+            _ => wanted.archive,
+        };
+        let name = format!("{held}/vars/{index}");
+        let found = self.tensors.contains_key(&name).then(|| name.clone());
+        (name, found)
     }
 
     /// An error if a layer lacks a weight, or a weight a layer.
     pub(super) fn finish(&self) -> Result<()> {
         let used: HashSet<&str> = self.taken.values().map(|taken| taken.file_name.as_str()).collect();
-        let unused: Vec<String> = self.order.iter().filter(|name| !used.contains(name.as_str())).cloned().collect();
+        // The state of random numbers, which an archive keeps, has no say at inference.
+        let is_unused = |name: &&String| !used.contains(name.as_str()) && !name.contains("/seed_generator/");
+        let unused: Vec<String> = self.order.iter().filter(is_unused).cloned().collect();
         if !self.missing.is_empty() {
             return Err(self.missing_weights(&unused));
         }
@@ -112,12 +191,6 @@ impl WeightStore {
     fn missing_weights(&self, unused: &[String]) -> Error {
         let (count, wanted) = (self.missing.len(), self.missing.len() + self.taken.len());
         let error = Error::weights(format!("{count} of {wanted} weights are missing: {}", list(&self.missing)));
-        let positional = |name: &String| name.starts_with("layers/") && name.contains("/vars/");
-        if unused.iter().any(positional) {
-            return error
-                .cause("the file names weights by position (layers/…/vars/0), as .keras archives do once converted")
-                .hint("save the model as .h5 or SavedModel and convert that; TF.js cannot load this file either");
-        }
         let error = error.hint("topology and weights must be of one conversion");
         if unused.is_empty() { error } else { error.cause(format!("no layer takes {} of the file", list(unused))) }
     }
@@ -131,6 +204,18 @@ pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
         return Err(Error::limit(format!("a layer without a weight of shape {dims} is beyond reason")));
     }
     Ok(count)
+}
+
+/// The part of an archive that holds this weight: `layers/dense` of `layers/dense/vars/0`.
+fn archive_place(name: &str) -> Option<&str> {
+    let (place, index) = name.rsplit_once("/vars/")?;
+    index.parse::<usize>().is_ok().then_some(place)
+}
+
+/// A place without the underscores that private attributes begin with.
+fn plain(place: &str) -> String {
+    let parts: Vec<&str> = place.split('/').map(|part| part.strip_prefix('_').unwrap_or(part)).collect();
+    parts.join("/")
 }
 
 /// The name without the component before its last.

@@ -13,6 +13,7 @@ import itertools
 
 import cases_attention
 import cases_convolution
+import cases_operations
 import cases_recurrent
 
 L = K.layers
@@ -723,10 +724,10 @@ def shared(a, b):
 
 def main(only):
     global K, L, FOLDER
-    families = [cases_attention, cases_convolution, cases_recurrent]
+    families = [cases_attention, cases_convolution, cases_operations, cases_recurrent]
     for family in families:
         CLASSES.update(family.CLASSES)
-    classes = list(CLASSES)
+    classes = [name for name in CLASSES if name not in cases_operations.ONLY_KERAS3]
     if only[:1] == ["--keras3"]:
         import keras
 

@@ -9,6 +9,7 @@ from golden import *
 
 import shutil
 
+import models_keras3
 from safetensors.numpy import save_file
 
 import models_convolution
@@ -683,7 +684,9 @@ def finish(folder, m, inputs, topology_folder=None):
         names_in, names_out = io_names(sequential)
     assert sorted(names_in) == sorted(inputs), (names_in, list(inputs))
     batch = len(next(iter(inputs.values())))
-    y = as_list(m.predict([inputs[n] for n in names_in], batch_size=batch, verbose=0))
+    x = inputs if isinstance(m.input, dict) else [inputs[n] for n in names_in]
+    y = m.predict(x, batch_size=batch, verbose=0)
+    y = [y[n] for n in names_out] if isinstance(y, dict) else as_list(y)
     assert len(y) == len(names_out) == len(set(names_out))
     assert all(np.isfinite(v).all() for v in y)
     save_file(inputs, folder / "input.safetensors")
@@ -705,8 +708,11 @@ def main(only):
     def build(name):
         """The model with its weights and inputs; the same numbers on every call."""
         K.backend.clear_session()
-        spec, rng = MODELS[name], rng_for("models", name)
-        m, inputs = spec["build"](rng, spec["batch"])
+        rng = rng_for("models", name)
+        if name in models_keras3.MODELS:
+            m, inputs = models_keras3.MODELS[name](K, rng, models_keras3.BATCH)
+        else:
+            m, inputs = MODELS[name]["build"](rng, MODELS[name]["batch"])
         randomise(m, rng)
         return m, inputs
 
@@ -777,6 +783,9 @@ def main(only):
     jobs.update({n + "_keras3": under_keras3 for n in KERAS3})
     jobs.update({n + "_archive": archive for n in ARCHIVES})
     jobs.update({n + "_keras3_archive": archive for n in ARCHIVES})
+    jobs.update({n + "_keras3": under_keras3 for n in models_keras3.MODELS})
+    jobs.update({n + "_keras3_archive": archive for n in models_keras3.MODELS})
+    jobs["towers_archive"] = archive
     for name, job in jobs.items():
         if only and name not in only:
             index += [old[name]] if name in old else []

@@ -72,14 +72,16 @@ def randomise(model, rng, digits=None):
 
 
 def io_names(model_config):
-    """(input layer names, output layer names) of a Keras 2 model config."""
+    """(input names, output names) of a model config: those of the layers, or the keys of a dict."""
     config = model_config["config"]
     if model_config["class_name"] == "Sequential":
         layers = config["layers"] if isinstance(config, dict) else config
         assert layers[0]["class_name"] == "InputLayer"
         return [layers[0]["config"]["name"]], [layers[-1]["config"]["name"]]
 
-    def names(refs):  # Keras 3 writes a single one flat: ["y", 0, 0]
+    def names(refs):  # Keras 3 writes a single one flat, ["y", 0, 0], and dicts as they are
+        if isinstance(refs, dict):
+            return sorted(refs)
         return [refs[0]] if isinstance(refs[0], str) else [r[0] for r in refs]
 
     return names(config["input_layers"]), names(config["output_layers"])

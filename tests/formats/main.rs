@@ -2,6 +2,7 @@
 
 mod artifact;
 mod hostile;
+mod keras3;
 mod mutated;
 mod options;
 mod tensor_file;

@@ -26,6 +26,7 @@ fn refused(case: &Case) -> Option<&'static str> {
         // Keras itself fails on any other batch, and N cannot stand behind another dimension here.
         ("MaskPropagation", name) if name.contains("batch_1") => Some("a mask [1, T] meets a tensor [1, A, T]"),
         ("Concatenate", "axis_0") => Some("joins along the batch"),
+        ("MaskMerge", _) if case.is_keras_3 => None,
         ("MaskMerge", "Concatenate_time_first" | "Concatenate_time_second" | "Concatenate_time_three") => {
             Some("joins masked and unmasked inputs along their steps")
         }

@@ -11,7 +11,7 @@ use tfjs_wgpu::{Device, LoadOptions, NamedTensors, Semantics, Session, Tensor, W
 fn check_all(semantics: Semantics, file: &str, device: CheckDevice) {
     let mut wrong = Vec::new();
     let mut checked = 0;
-    for golden in all().into_iter().filter(|golden| !golden.is_later_format()) {
+    for golden in all() {
         if semantics == Semantics::TfJs && golden.is_backend_fault() {
             continue;
         }
@@ -122,7 +122,7 @@ fn packed_weights_answer_as_decoded_ones() {
 /// A check that excuses everything proves nothing: answers off by a hundredth of their range are found wrong.
 #[test]
 fn answers_that_are_a_little_wrong_are_found_wrong() {
-    for golden in all().into_iter().filter(|golden| !golden.is_later_format()) {
+    for golden in all() {
         let keras = golden.tensors("keras.safetensors").expect("Keras answered every model");
         let shifted: NamedTensors = keras.iter().map(|(name, tensor)| (name, shifted(tensor))).collect();
         let model = golden.load(Semantics::Keras).expect("the model loads");
@@ -147,7 +147,7 @@ fn shifted(tensor: &Tensor) -> Tensor {
 /// Where the recorded answers of TF.js and Keras differ, loading says so, and only there.
 #[test]
 fn a_model_is_said_to_differ_exactly_when_its_recorded_answers_do() {
-    for golden in all().into_iter().filter(|golden| !golden.is_later_format() && !golden.is_backend_fault()) {
+    for golden in all().into_iter().filter(|golden| !golden.is_backend_fault()) {
         let (Some(tfjs), Some(keras)) = (golden.tensors("tfjs.safetensors"), golden.tensors("keras.safetensors"))
         else {
             continue;

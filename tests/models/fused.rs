@@ -27,7 +27,7 @@ fn assert_same(name: &str, plain: &Graph, other: &Graph, inputs: &NamedTensors, 
 }
 
 fn models() -> impl Iterator<Item = (Golden, Model, NamedTensors)> {
-    let golden = all().into_iter().filter(|golden| !golden.is_later_format());
+    let golden = all().into_iter();
     golden.flat_map(|golden| {
         [Semantics::TfJs, Semantics::Keras].map(|semantics| {
             let again = Golden { name: golden.name.clone(), tfjs: golden.tfjs.clone() };

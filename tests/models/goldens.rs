@@ -25,11 +25,6 @@ pub(crate) fn all() -> Vec<Golden> {
 }
 
 impl Golden {
-    /// Keras 3 topologies and positional weight names, which are not read yet.
-    pub(crate) fn is_later_format(&self) -> bool {
-        self.name.contains("_keras3") || self.name.ends_with("_archive")
-    }
-
     /// Where TF.js's recorded answer is the fault of the backend it was recorded with: its pure JavaScript backend
     /// pairs the elements of a BatchNormalization on axis 1 with the wrong statistics, its GPU backends do not.
     pub(crate) fn is_backend_fault(&self) -> bool {

@@ -9,7 +9,7 @@ const POINTS: [f32; 7] = [-5.0, -1.0, -0.25, 0.0, 0.25, 1.0, 5.0];
 
 /// Values computed with mpmath at 30 digits.
 #[rustfmt::skip]
-const TABLE: [(&str, Function, [f32; 7]); 20] = [
+const TABLE: [(&str, Function, [f32; 7]); 24] = [
     ("relu", Function::RELU, [0.0, 0.0, 0.0, 0.0, 0.25, 1.0, 5.0]),
     ("relu6", Function::relu(Some(6.0), 0.0, 0.0), [0.0, 0.0, 0.0, 0.0, 0.25, 1.0, 5.0]),
     ("relu up to 0.5", Function::relu(Some(0.5), 0.0, 0.0), [0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.5]),
@@ -22,7 +22,8 @@ const TABLE: [(&str, Function, [f32; 7]); 20] = [
     ("elu", Function::Elu { alpha: 0.5 }, [-0.496_631_03, -0.316_060_28, -0.110_599_61, 0.0, 0.25, 1.0, 5.0]),
     ("selu", Function::Selu, [-1.746_253_4, -1.111_330_7, -0.388_890_2, 0.0, 0.262_675_25, 1.050_701, 5.253_505]),
     ("sigmoid", Function::Sigmoid, [0.006_692_851, 0.268_941_42, 0.437_823_5, 0.5, 0.562_176_5, 0.731_058_6, 0.993_307_2]),
-    ("hard_sigmoid", Function::HardSigmoid, [0.0, 0.3, 0.45, 0.5, 0.55, 0.7, 1.0]),
+    ("hard_sigmoid of Keras 3", Function::HardSigmoid { slope: 1.0 / 6.0 }, [0.0, 0.333_333_34, 0.458_333_34, 0.5, 0.541_666_7, 0.666_666_7, 1.0]),
+    ("hard_sigmoid", Function::HardSigmoid { slope: 0.2 }, [0.0, 0.3, 0.45, 0.5, 0.55, 0.7, 1.0]),
     ("softplus", Function::Softplus, [0.006_715_348_5, 0.313_261_7, 0.575_939_4, LN_2, 0.825_939_4, 1.313_261_7, 5.006_715_3]),
     ("softsign", Function::Softsign, [-0.833_333_3, -0.5, -0.2, 0.0, 0.2, 0.5, 0.833_333_3]),
     ("tanh", Function::Tanh, [-0.999_909_2, -0.761_594_2, -0.244_918_66, 0.0, 0.244_918_66, 0.761_594_2, 0.999_909_2]),
@@ -31,6 +32,9 @@ const TABLE: [(&str, Function, [f32; 7]); 20] = [
     ("mish", Function::Mish, [-0.033_576_24, -0.303_401_46, -0.129_926_96, 0.0, 0.169_572_41, 0.865_098_4, 4.999_552]),
     ("swish", Function::Swish, [-0.033_464_255, -0.268_941_42, -0.109_455_87, 0.0, 0.140_544_13, 0.731_058_6, 4.966_535_6]),
     ("exponential", Function::Exponential, [0.006_737_947, 0.367_879_44, 0.778_800_8, 1.0, 1.284_025_4, 2.718_281_7, 148.413_16]),
+    ("logarithm", Function::Logarithm, [f32::NAN, f32::NAN, f32::NAN, f32::NEG_INFINITY, -1.386_294_4, 0.0, 1.609_438]),
+    ("logarithm plus one", Function::LogarithmPlusOne, [f32::NAN, f32::NEG_INFINITY, -0.287_682_07, 0.0, 0.223_143_55, LN_2, 1.791_759_5]),
+    ("square root", Function::SquareRoot, [f32::NAN, f32::NAN, f32::NAN, 0.0, 0.5, 1.0, 2.236_068]),
 ];
 
 /// Where the limits below are taken.
@@ -73,7 +77,7 @@ fn at_infinity() -> Vec<Case> {
         (Function::Elu { alpha: 0.5 }, [inf, -0.5, nan]),
         (Function::Selu, [inf, -1.758_099_3, nan]),
         (Function::Sigmoid, [1.0, 0.0, nan]),
-        (Function::HardSigmoid, [1.0, 0.0, nan]),
+        (Function::HardSigmoid { slope: 0.2 }, [1.0, 0.0, nan]),
         (Function::Softplus, [inf, 0.0, nan]),
         (Function::Tanh, [1.0, -1.0, nan]),
         (Function::Exponential, [inf, 0.0, nan]),

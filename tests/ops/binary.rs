@@ -3,7 +3,7 @@ use crate::values::{bools, bools_by, floats, floats_by, random};
 use proptest::prelude::*;
 use tfjs_wgpu::ops::{Binary, BinaryFunction, Operator};
 
-const FUNCTIONS: [BinaryFunction; 7] = [
+const FUNCTIONS: [BinaryFunction; 8] = [
     BinaryFunction::Add,
     BinaryFunction::Subtract,
     BinaryFunction::Multiply,
@@ -11,6 +11,7 @@ const FUNCTIONS: [BinaryFunction; 7] = [
     BinaryFunction::Maximum,
     BinaryFunction::Minimum,
     BinaryFunction::PRelu,
+    BinaryFunction::Keep,
 ];
 
 /// Numbers whose sums, products and quotients are normal floats: a device may flush subnormals to zero, and WGSL
@@ -57,6 +58,7 @@ fn by_hand() -> Vec<Case> {
         (BinaryFunction::Maximum, [7.0, 3.0, 0.0, inf, nan, nan]),
         (BinaryFunction::Minimum, [2.0, -2.0, -1.0, 1.0, nan, nan]),
         (BinaryFunction::PRelu, [7.0, -6.0, 0.0, inf, nan, nan]),
+        (BinaryFunction::Keep, [7.0, -2.0, 0.0, inf, nan, -4.0]),
     ];
     let by_function = |(function, expected): (BinaryFunction, [f32; 6])| {
         let case = Case::new(format!("{function:?} by hand"), binary(function));

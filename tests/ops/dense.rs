@@ -99,7 +99,7 @@ const FUNCTIONS: [Function; 16] = [
     Function::Elu { alpha: -0.5 },
     Function::Selu,
     Function::Sigmoid,
-    Function::HardSigmoid,
+    Function::HardSigmoid { slope: 0.2 },
     Function::Softplus,
     Function::Softsign,
     Function::Tanh,

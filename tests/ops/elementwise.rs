@@ -39,7 +39,7 @@ fn cases() -> Vec<Case> {
         Function::Elu { alpha: 0.7 },
         Function::Selu,
         Function::Sigmoid,
-        Function::HardSigmoid,
+        Function::HardSigmoid { slope: 0.2 },
         Function::Softplus,
         Function::Softsign,
         Function::Tanh,

@@ -48,7 +48,7 @@ fn cases() -> Vec<Case> {
         (Some(Function::relu(Some(1.0), 0.25, 0.5)), Some(Function::Elu { alpha: 0.5 })),
         (Some(Function::relu(None, -0.5, 0.0)), Some(Function::relu(None, 0.2, 0.0))),
         (Some(Function::Mish), Some(Function::Softplus)),
-        (Some(Function::HardSigmoid), Some(Function::Exponential)),
+        (Some(Function::HardSigmoid { slope: 0.2 }), Some(Function::Exponential)),
     ] {
         cases.extend(tower(3, 33, &[64, 32, 7], &[first, second, first]));
         cases.extend(tower(67, 33, &[64, 32, 8], &[first, first, second]));

@@ -127,6 +127,7 @@ fn combine(function: BinaryFunction, is_right: bool, out: &mut [f32], other: &[f
             apply(out, other, stretch, is_right, |l, r| if l < r || l.is_nan() { l } else { r });
         }
         BinaryFunction::PRelu => apply(out, other, stretch, is_right, |l, r| if l < 0.0 { l * r } else { l }),
+        BinaryFunction::Keep => apply(out, other, stretch, is_right, |l, r| if r == 0.0 { 0.0 } else { l }),
     }
 }
 

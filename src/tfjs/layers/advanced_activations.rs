@@ -6,6 +6,7 @@ use crate::graph::NodeId;
 use crate::model::Semantics;
 use crate::ops::{Activation, Binary, BinaryFunction, Function, Permute, Softmax};
 use crate::tensor::{DType, broadcast};
+use crate::tfjs::activations;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
@@ -21,23 +22,23 @@ pub(super) const CLASSES: &[Class] = &[
 
 /// TF.js reads `max_value` alone; Keras also `negative_slope` and `threshold`.
 fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
-    let max_value = call.config.number("max_value")?.map(|max| max as f32);
-    let mut slope = call.config.number_or("negative_slope", 0.0)? as f32;
-    let mut threshold = call.config.number_or("threshold", 0.0)? as f32;
-    if slope != 0.0 || threshold != 0.0 {
+    let mut function = activations::relu(call.config)?;
+    if let Function::Relu { max_value, negative_slope, threshold } = function
+        && (negative_slope != 0.0 || threshold != 0.0)
+    {
         call.differ("ignores negative_slope and threshold in TF.js, not in Keras");
         if call.semantics() == Semantics::TfJs {
-            (slope, threshold) = (0.0, 0.0);
+            function = Function::relu(max_value, 0.0, 0.0);
         }
     }
     let masks = call.one(inputs)?.masks;
-    apply(call, inputs, Function::relu(max_value, slope, threshold), masks)
+    apply(call, inputs, function, masks)
 }
 
 fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
-    let alpha = call.config.number_or("alpha", 0.3)? as f32;
+    let function = activations::leaky_relu(call.config)?;
     let masks = call.one(inputs)?.masks.keras_only();
-    apply(call, inputs, Function::relu(None, alpha, 0.0), masks)
+    apply(call, inputs, function, masks)
 }
 
 /// TF.js refuses any alpha but 1.
@@ -74,7 +75,7 @@ fn prelu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
 }
 
 /// The axis is −1 by default in Keras and 1 in TF.js; it may be a list, whose dimensions are normalised together.
-/// A mask adds −1e9 where it is off.
+/// A mask adds −1e9 where it is off; in Keras 3 the value is −1e9 there, and the answer 0.
 fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let mut x = call.float_operand(input.id)?;
@@ -88,8 +89,9 @@ fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
         }
     };
     let masks = softmax_masks(call, x, input.masks.keras);
-    if let Some(mask) = masks.of(call.semantics()) {
-        x = mask_out(call, x, mask)?;
+    let mask = masks.of(call.semantics());
+    if let Some(mask) = mask {
+        x = if call.is_keras_3() { masked_far(call, x, mask)? } else { mask_out(call, x, mask)? };
     }
     let axes: Vec<usize> = axes.iter().map(|&axis| call.sample_axis(x, axis)).collect::<Result<_>>()?;
     let id = match axes.as_slice() {
@@ -99,6 +101,10 @@ fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
             return Err(Error::format(format!("`axis` names a dimension twice: {axes:?}")));
         }
         axes => softmax_together(call, x, axes)?,
+    };
+    let id = match mask.filter(|_| call.is_keras_3()) {
+        Some(mask) => call.kept(id, mask)?,
+        None => id,
     };
     Ok(vec![Value::with(id, input.masks.keras_only())])
 }
@@ -126,6 +132,12 @@ fn mask_out(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<Nod
     let off = call.op(Binary { function: BinaryFunction::Subtract }, &[one, mask])?;
     let adder = call.op(Binary { function: BinaryFunction::Multiply }, &[off, far])?;
     call.op(Binary { function: BinaryFunction::Add }, &[x, adder])
+}
+
+/// `x` where the mask is on, else −1e9.
+fn masked_far(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
+    let far = call.number(-1e9)?;
+    call.choose(mask, x, far)
 }
 
 /// Softmax over several dimensions at once: moved to the back, seen as one, and put back.

@@ -66,13 +66,13 @@ fn reshape(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
     for dim in call.config.array("target_shape")? {
         target.push(if dim.is_null() { -1 } else { json::integer("target_shape", dim)? });
     }
-    let sample = resolve(&target, call.shape(x).sample_len())
+    let sample = resolve_shape(&target, call.shape(x).sample_len())
         .ok_or_else(|| Error::format(format!("{} cannot be reshaped to {target:?}", call.shape(x))))?;
     Ok(vec![Value::unmasked(call.reshape(x, &sample)?)])
 }
 
 /// `target` with its one open dimension computed from the number of elements.
-fn resolve(target: &[i64], elements: usize) -> Option<Vec<usize>> {
+pub(in crate::tfjs) fn resolve_shape(target: &[i64], elements: usize) -> Option<Vec<usize>> {
     let known: usize =
         target.iter().filter(|&&dim| dim >= 0).try_fold(1usize, |product, &dim| product.checked_mul(dim as usize))?;
     match target.iter().filter(|&&dim| dim < 0).count() {

@@ -4,7 +4,7 @@ use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
-use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize};
+use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize, Reduce, Reduction};
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
@@ -61,6 +61,11 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
     if inputs.len() < 2 {
         return Err(Error::format(format!("takes 2 inputs or more, not {}", inputs.len())));
     }
+    let may_leave_out =
+        matches!(function, BinaryFunction::Multiply | BinaryFunction::Maximum | BinaryFunction::Minimum);
+    if call.is_keras_3() && may_leave_out && inputs.iter().any(|input| input.masks.keras.is_some()) {
+        return merge_what_counts(call, inputs, function);
+    }
     let rank = inputs.iter().map(|input| call.rank(input.id)).max().unwrap_or_default();
     let mut merged: Option<NodeId> = None;
     for input in inputs {
@@ -74,11 +79,71 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
         });
     }
     let id = merged.ok_or_else(|| Error::format("has no inputs"))?;
+    if call.is_keras_3() {
+        let keras = any_of(call, inputs)?;
+        return Ok(vec![Value::with(id, Masks { tfjs: None, keras })]);
+    }
     // TF.js gives the mask an extra leading dimension here. Of what follows only a Softmax would take it, and answer
     // with another rank; that is not reproduced.
     let keras: Vec<NodeId> = inputs.iter().filter_map(|input| input.masks.keras).collect();
     let keras = all_of(call, &keras)?;
     Ok(vec![Value::with(id, Masks { tfjs: None, keras })])
+}
+
+/// Multiply, Maximum and Minimum of Keras 3, where a masked element takes no part: Multiply takes 1 for it and answers 0
+/// where all are masked; the others take what the inputs before it gave, or the input after it.
+fn merge_what_counts(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunction) -> Result<Vec<Value>> {
+    let with_features = |call: &mut LayerCall<'_, '_>, mask: Option<NodeId>| -> Result<Option<NodeId>> {
+        mask.map(|mask| call.expand(mask, call.rank(mask))).transpose()
+    };
+    let mut parts = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let mask = with_features(call, input.masks.keras)?;
+        parts.push((call.float_operand(input.id)?, mask));
+    }
+    let mask = any_of(call, inputs)?;
+    if function == BinaryFunction::Multiply {
+        let one = call.number(1.0)?;
+        for (x, mask) in &mut parts {
+            if let Some(mask) = *mask {
+                *x = call.choose(mask, *x, one)?;
+            }
+        }
+    }
+    let [first, rest @ ..] = parts.as_slice() else { return Err(Error::format("has no inputs")) };
+    let (mut merged, mut merged_mask) = *first;
+    for &(mut x, mask) in rest {
+        if function != BinaryFunction::Multiply {
+            if let Some(mask) = mask {
+                x = call.choose(mask, x, merged)?;
+            }
+            if let Some(mask) = merged_mask {
+                merged = call.choose(mask, merged, x)?;
+            }
+        }
+        merged_mask = match (merged_mask, mask) {
+            (Some(before), Some(mask)) => Some(call.binary(BinaryFunction::Maximum, before, mask)?),
+            _ => None,
+        };
+        merged = call.binary(function, merged, x)?;
+    }
+    if let (BinaryFunction::Multiply, Some(mask)) = (function, with_features(call, mask)?) {
+        merged = call.kept(merged, mask)?;
+    }
+    Ok(vec![Value::with(merged, Masks { tfjs: None, keras: mask })])
+}
+
+/// The steps that any mask keeps; none if an input has no mask. What merges in Keras 3 passes on.
+fn any_of(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Option<NodeId>> {
+    let masks: Option<Vec<NodeId>> = inputs.iter().map(|input| input.masks.keras).collect();
+    let mut any: Option<NodeId> = None;
+    for mask in masks.unwrap_or_default() {
+        any = Some(match any {
+            None => mask,
+            Some(before) => call.binary(BinaryFunction::Maximum, before, mask)?,
+        });
+    }
+    Ok(any)
 }
 
 /// The steps that every mask keeps; none without masks.
@@ -105,6 +170,10 @@ fn concatenate(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Val
         parts.push(if same { input.id } else { call.float(input.id)? });
     }
     let id = call.op(Concatenate { axis }, &parts)?;
+    if call.is_keras_3() {
+        let keras = concatenated_mask_of_keras_3(call, inputs, axis)?;
+        return Ok(vec![Value::with(id, Masks { tfjs: None, keras })]);
+    }
     let masks = Masks {
         tfjs: concatenated_mask(call, inputs, axis, |masks| masks.tfjs)?,
         keras: concatenated_mask(call, inputs, axis, |masks| masks.keras)?,
@@ -132,6 +201,30 @@ fn concatenated_mask(
     }
     Err(Error::unsupported("joins masked and unmasked inputs along their steps")
         .cause("Keras refuses this too, unless the last axis is 1 wide"))
+}
+
+/// In Keras 3 a step of the result counts where any of its features does.
+fn concatenated_mask_of_keras_3(call: &mut LayerCall<'_, '_>, inputs: &[Value], axis: usize) -> Result<Option<NodeId>> {
+    if inputs.iter().all(|input| input.masks.keras.is_none()) {
+        return Ok(None);
+    }
+    let mut parts = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let none = call.number(0.0)?;
+        let zeros = call.float(input.id)?;
+        let zeros = call.binary(BinaryFunction::Keep, zeros, none)?;
+        let mask = match input.masks.keras {
+            Some(mask) if call.rank(mask) < call.rank(zeros) => call.expand(mask, call.rank(mask))?,
+            Some(mask) => mask,
+            None => call.number(1.0)?,
+        };
+        let mask = call.float(mask)?;
+        parts.push(call.binary(BinaryFunction::Add, zeros, mask)?);
+    }
+    let joined = call.op(Concatenate { axis }, &parts)?;
+    let truth = call.truth(joined)?;
+    let last = call.rank(truth) - 1;
+    call.op(Reduce { reduction: Reduction::Maximum, axis: last }, &[truth]).map(Some)
 }
 
 /// Drops masks in TF.js and in Keras.

@@ -17,6 +17,8 @@ mod pooling;
 mod spatial;
 mod wrappers;
 
+pub(super) use core::resolve_shape;
+
 use super::lowering::LayerCall;
 use super::masks::Value;
 use crate::error::{Error, Result};
@@ -60,6 +62,11 @@ const FAMILIES: &[&[Class]] = &[
 /// Every layer class that loads, besides models and InputLayer.
 pub fn classes() -> impl Iterator<Item = &'static Class> {
     FAMILIES.iter().copied().flatten()
+}
+
+/// Whether there is such a layer here.
+pub(super) fn is_known(class: &str) -> bool {
+    classes().any(|known| known.name == class)
 }
 
 /// The outputs of one call of a layer of `class`.

@@ -25,7 +25,7 @@ const EPSILON: f64 = 1e-3;
 fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
-    call.config.ignore(&["momentum", "fused", "synchronized"]);
+    call.config.ignore(&["momentum", "renorm_momentum", "renorm_clipping", "fused", "synchronized"]);
     for key in ["renorm", "virtual_batch_size"] {
         call.config.refuse_unless_off(key)?;
     }

@@ -28,8 +28,7 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
             .hint(format!("supported are {}", STEPWISE.join(", "))));
     }
     let config = Config::new(json::object("config", json::member(layer, "config")?)?);
-    let mut inner =
-        LayerCall { lowering: &mut *call.lowering, config: &config, name: call.name, identity: call.identity };
+    let mut inner = LayerCall { lowering: &mut *call.lowering, config: &config, ..*call };
     let outputs = lower(class, &mut inner, &[Value::unmasked(input.id)]).at(|| class.to_string())?;
     config.finish().at(|| class.to_string())?;
     Ok(outputs.into_iter().map(|output| Value::with(output.id, input.masks)).collect())

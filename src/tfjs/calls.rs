@@ -1,0 +1,190 @@
+//! Calls of layers as the file writes them: by Keras 2 and TF.js in one form, by Keras 3 in another.
+//!
+//! Keras 2 lists the tensors that a call takes, `[[layer, call, output, {keywords}], …]`. Keras 3 writes the arguments of
+//! the Python call, `{args, kwargs}`, where an object of class `__keras_tensor__` stands for a tensor; lists, dicts and
+//! plain numbers may be among them.
+
+use super::json::{array, member, object, show, size, string};
+use crate::error::{Error, Result};
+use serde_json::{Map, Value};
+
+/// Keyword arguments that layers also take by position, in the order in which they would be given.
+const ALSO_POSITIONAL: &[&str] = &["inputs", "sequences", "sequence", "query", "value", "key", "initial_state"];
+
+/// One call of a layer.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    /// The tensors that it takes, those of lists and dicts one after the other.
+    pub(super) arguments: Vec<TensorRef>,
+    /// All that Keras 3 gives by position, as written.
+    pub(super) positional: Vec<Value>,
+    /// What is given by name; in Keras 2 with the first tensor.
+    pub(super) keywords: Map<String, Value>,
+    /// The tensors in `keywords`.
+    pub(super) keyword_tensors: Vec<TensorRef>,
+    pub(super) is_keras_3: bool,
+}
+
+/// A tensor as the file names it: which output of which call of which layer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TensorRef {
+    pub(super) layer: String,
+    pub(super) call: usize,
+    pub(super) output: usize,
+}
+
+/// All calls of a layer. The arguments of a bare operation of Keras 3 are left as they are written.
+pub(super) fn parse_calls(json: &Value, is_operation: bool) -> Result<Vec<Call>> {
+    let calls = array("inbound_nodes", json)?.iter();
+    calls
+        .map(|call| match call {
+            Value::Object(call) => Call::parse_keras_3(call, is_operation),
+            call => Call::parse_keras_2(call),
+        })
+        .collect()
+}
+
+impl Call {
+    fn parse_keras_2(json: &Value) -> Result<Call> {
+        let mut call = Call::default();
+        for argument in array("inbound_nodes", json)? {
+            call.arguments.push(TensorRef::parse("inbound_nodes", argument)?);
+            if let (Some(Value::Object(keywords)), true) = (argument.get(3), call.keywords.is_empty()) {
+                call.keywords = keywords.clone();
+            }
+        }
+        for value in call.keywords.values() {
+            let several = std::slice::from_ref(value).iter().chain(value.as_array().into_iter().flatten());
+            call.keyword_tensors.extend(several.filter_map(|value| TensorRef::parse("", value).ok()));
+        }
+        Ok(call)
+    }
+
+    pub(super) fn parse_keras_3(json: &Map<String, Value>, is_operation: bool) -> Result<Call> {
+        let mut call = Call { is_keras_3: true, ..Call::default() };
+        call.positional = array("args", member(json, "args")?)?.to_vec();
+        if let Some(keywords) = json.get("kwargs") {
+            call.keywords = object("kwargs", keywords)?.clone();
+        }
+        for value in &call.positional {
+            collect_tensors(value, &mut call.arguments)?;
+        }
+        if !is_operation {
+            for &keyword in ALSO_POSITIONAL {
+                if let Some(value) = call.keywords.remove(keyword) {
+                    collect_tensors(&value, &mut call.arguments)?;
+                }
+            }
+        }
+        for value in call.keywords.values() {
+            collect_tensors(value, &mut call.keyword_tensors)?;
+        }
+        Ok(call)
+    }
+
+    /// The tensors given as masks, and which argument each is for; an error for any other keyword argument that asks for
+    /// something.
+    pub(super) fn masks(&self) -> Result<Vec<(usize, TensorRef)>> {
+        let mut masks = Vec::new();
+        for (key, value) in &self.keywords {
+            match (key.as_str(), value) {
+                (_, Value::Null) | ("training", Value::Bool(false)) => {}
+                ("mask" | "query_mask", mask) => {
+                    let mut leaves = Vec::new();
+                    collect_leaves(mask, &mut leaves);
+                    for (index, mask) in leaves.into_iter().enumerate().filter(|(_, mask)| !mask.is_null()) {
+                        masks.push((index, TensorRef::parse(key, mask)?));
+                    }
+                }
+                ("value_mask", mask) => masks.push((1, TensorRef::parse(key, mask)?)),
+                ("key_mask", mask) => masks.push((2, TensorRef::parse(key, mask)?)),
+                _ => {
+                    let value = show(value);
+                    return Err(Error::unsupported(format!("its call argument `{key}` = {value} is not supported")));
+                }
+            }
+        }
+        Ok(masks)
+    }
+}
+
+impl TensorRef {
+    /// From `[layer, call, output]`, which may be followed by keyword arguments, or the object that Keras 3 writes.
+    pub(super) fn parse(key: &str, json: &Value) -> Result<TensorRef> {
+        let history = json.get("config").and_then(|config| config.get("keras_history"));
+        let parts = history.unwrap_or(json).as_array().filter(|parts| parts.len() >= 3);
+        let Some([layer, call, output, ..]) = parts.map(Vec::as_slice) else {
+            return Err(Error::format(format!("`{key}` holds {}, which does not name a tensor", show(json)))
+                .hint("a tensor is written [layer name, call index, output index]"));
+        };
+        Ok(TensorRef { layer: string(key, layer)?.into(), call: size(key, call)?, output: size(key, output)? })
+    }
+}
+
+/// Whether this is a tensor in the form of Keras 3.
+pub(super) fn is_keras_tensor(json: &Value) -> bool {
+    json.get("class_name").and_then(Value::as_str) == Some("__keras_tensor__")
+}
+
+/// The members of lists and dicts in any depth, in Keras' order. A tensor is a member, in either form.
+fn collect_leaves<'j>(json: &'j Value, leaves: &mut Vec<&'j Value>) {
+    match json {
+        tensor if TensorRef::parse("", tensor).is_ok() => leaves.push(tensor),
+        Value::Array(items) => items.iter().for_each(|item| collect_leaves(item, leaves)),
+        Value::Object(members) => sorted(members).iter().for_each(|(_, item)| collect_leaves(item, leaves)),
+        leaf => leaves.push(leaf),
+    }
+}
+
+/// The tensors in an argument of Keras 3. Dicts are walked in the order of their keys, as Keras does.
+fn collect_tensors(json: &Value, tensors: &mut Vec<TensorRef>) -> Result<()> {
+    match json {
+        tensor if is_keras_tensor(tensor) => tensors.push(TensorRef::parse("args", tensor)?),
+        Value::Array(items) => items.iter().try_for_each(|item| collect_tensors(item, tensors))?,
+        Value::Object(members) => sorted(members).iter().try_for_each(|(_, item)| collect_tensors(item, tensors))?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// In the order of the keys, which is that of Python for strings: by code points.
+fn sorted(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut members: Vec<(&String, &Value)> = members.iter().collect();
+    members.sort_unstable_by_key(|(key, _)| *key);
+    members
+}
+
+/// The tensors that a model takes or returns, each with its name if it has one of its own: lists and dicts in any depth,
+/// or a single tensor. Keras walks dicts in the order of their keys.
+pub(super) fn structure(key: &str, json: &Value) -> Result<Vec<(Option<String>, TensorRef)>> {
+    let mut tensors = Vec::new();
+    walk_structure(key, json, None, &mut tensors)?;
+    Ok(tensors)
+}
+
+fn walk_structure(
+    key: &str,
+    json: &Value,
+    name: Option<&str>,
+    tensors: &mut Vec<(Option<String>, TensorRef)>,
+) -> Result<()> {
+    let inner = |name: Option<&str>, part: &str| name.map_or(part.to_string(), |name| format!("{name}/{part}"));
+    match json {
+        Value::Array(parts) if parts.first().is_some_and(Value::is_string) => {
+            tensors.push((name.map(str::to_string), TensorRef::parse(key, json)?));
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let name = name.map(|name| inner(Some(name), &index.to_string()));
+                walk_structure(key, item, name.as_deref(), tensors)?;
+            }
+        }
+        Value::Object(members) => {
+            for (member, item) in sorted(members) {
+                walk_structure(key, item, Some(&inner(name, member)), tensors)?;
+            }
+        }
+        _ => return Err(Error::format(format!("`{key}` holds {}, which does not name a tensor", show(json)))),
+    }
+    Ok(())
+}
