@@ -8,7 +8,8 @@ from golden import *
 L = K.layers
 CLASSES = {}
 # Those whose files or answers are others in Keras 3.
-KERAS3 = []
+KERAS3 = ["CenterCrop", "Conv1D", "Conv1DTranspose", "Conv2DTranspose", "DepthwiseConv2D", "Rescaling", "Resizing",
+          "SeparableConv2D", "UpSampling2D"]
 FIRST = {"data_format": "channels_first"}
 
 
@@ -152,7 +153,9 @@ def SeparableConv2D(c):
         "no_bias_relu": {"use_bias": False, "activation": "relu"}, "filters_3_tanh": {"filters": 3, "activation": "tanh"},
     }, 5, 5, 3)
     every(c, make, {"first": FIRST}, 3, 4, 4)
-    # As TF.js saves it, which refuses what Keras writes besides.
+    if K.__version__.startswith("3"):
+        return
+    # As TF.js saves it, which refuses what Keras 2 writes besides.
     for name, o in {"plain": {}, "same_multiplier_2": {"padding": "same", "depth_multiplier": 2},
                     "strides_2_relu": {"strides": 2, "activation": "relu"}, "dilation_2": {"dilation_rate": 2},
                     "first_no_bias": {"use_bias": False, **FIRST}, "first": FIRST,
