@@ -44,6 +44,9 @@ pub(super) fn parse_calls(json: &Value, is_operation: bool) -> Result<Vec<Call>>
         .collect()
 }
 
+/// Layers that Keras 3 writes as called in training, and for which that changes nothing.
+const SAME_IN_TRAINING: &[&str] = &["CenterCrop", "Resizing"];
+
 impl Call {
     fn parse_keras_2(json: &Value) -> Result<Call> {
         let mut call = Call::default();
@@ -83,12 +86,13 @@ impl Call {
     }
 
     /// The tensors given as masks, and which argument each is for; an error for any other keyword argument that asks for
-    /// something.
-    pub(super) fn masks(&self) -> Result<Vec<(usize, TensorRef)>> {
+    /// something of a layer of `class`.
+    pub(super) fn masks(&self, class: &str) -> Result<Vec<(usize, TensorRef)>> {
         let mut masks = Vec::new();
         for (key, value) in &self.keywords {
             match (key.as_str(), value) {
                 (_, Value::Null) | ("training", Value::Bool(false)) => {}
+                ("training", Value::Bool(true)) if SAME_IN_TRAINING.contains(&class) => {}
                 ("mask" | "query_mask", mask) => {
                     let mut leaves = Vec::new();
                     collect_leaves(mask, &mut leaves);

@@ -174,7 +174,7 @@ fn lower_call(
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
-    for (index, mask) in call.masks()? {
+    for (index, mask) in call.masks(&layer.class)? {
         let mask = find(&mask)?.id;
         let Some(input) = inputs.get_mut(index) else {
             return Err(Error::format(format!(
