@@ -129,10 +129,14 @@ fn required<T>(value: Option<T>, key: &str) -> Result<T> {
     value.ok_or_else(|| Error::format(format!("`{key}` is missing from its config")))
 }
 
+/// The weight of a depthwise convolution.
+const DEPTHWISE_KERNEL: &str = "depthwise_kernel";
+
 /// The depthwise convolution that reads the weight `weight`, its multiplier times as many channels.
 pub(super) fn depthwise(
     call: &mut LayerCall<'_, '_>,
     positions: &Positions,
+    weight: &str,
     honours_dilation: bool,
     bias_of: impl FnOnce(&mut LayerCall<'_, '_>, usize) -> Result<NodeId>,
 ) -> Result<NodeId> {
@@ -155,7 +159,7 @@ pub(super) fn depthwise(
     let units = positions.channels.checked_mul(multiplier);
     let units = units.ok_or_else(|| Error::limit(format!("a `depth_multiplier` of {multiplier} is beyond reason")))?;
     let stored = [&taps[..], &[positions.channels, multiplier]].concat();
-    let kernel = call.weight_tensor("depthwise_kernel", &stored)?;
+    let kernel = call.weight_tensor(weight, &stored)?;
     let kernel = (*kernel).clone().reshaped(&[&taps[..], &[1, units]].concat())?;
     let bias = bias_of(call, units)?;
     convolve(call, positions, windows, ["depthwise_", "kernel"], Arc::new(kernel), bias)
@@ -169,7 +173,9 @@ pub(super) fn depthwise_layer(
     honours_dilation: bool,
 ) -> Result<Vec<Value>> {
     let positions = Positions::of(call, inputs, dims)?;
-    let y = depthwise(call, &positions, honours_dilation, bias)?;
+    // Keras 3 has the name of all other kernels for it.
+    let weight = if call.is_keras_3() { "kernel" } else { DEPTHWISE_KERNEL };
+    let y = depthwise(call, &positions, weight, honours_dilation, bias)?;
     finish(call, &positions, y)
 }
 
@@ -178,7 +184,9 @@ pub(super) fn depthwise_layer(
 fn separable(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Result<Vec<Value>> {
     let positions = Positions::of(call, inputs, dims)?;
     let filters = call.config.positive_size("filters")?;
-    let y = depthwise(call, &positions, true, |call, units| call.filled("no_depthwise_bias", &[units], 0.0))?;
+    let y = depthwise(call, &positions, DEPTHWISE_KERNEL, true, |call, units| {
+        call.filled("no_depthwise_bias", &[units], 0.0)
+    })?;
     let depth = call.shape(y).sample().pop().unwrap_or(0);
     let kernel = call.weight_tensor("pointwise_kernel", &[vec![1; dims], vec![depth, filters]].concat())?;
     let kernel = call.constant("pointwise_kernel", Arc::new((*kernel).clone().reshaped(&[depth, filters])?))?;
