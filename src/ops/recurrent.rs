@@ -8,8 +8,9 @@
 //! | cell | gates | next state |
 //! |---|---|---|
 //! | `Simple` | one | `h′ = f(x + s)` |
-//! | `Gru { reset_after: false }` | z, r, h | `h′ = z·h + (1 − z) · f(x_h + (r·h) · R_h + b_h)`, `z = σ(x_z + s_z)`, `r = σ(x_r + s_r)` |
+//! | `Gru { reset_after: false }` | z, r, h | `h′ = z·h + (1 − z) · f(x_h + (r·h) · R_h + b_h)` |
 //! | `Gru { reset_after: true }` | z, r, h | `h′ = z·h + (1 − z) · f(x_h + r · s_h)` |
+//! | | | `z = σ(x_z + s_z)`, `r = σ(x_r + s_r)` in both |
 //! | `Lstm` | i, f, c, o | `c′ = σ(x_f + s_f)·c + σ(x_i + s_i)·f(x_c + s_c)`, `h′ = σ(x_o + s_o) · f(c′)` |
 //!
 //! A step that does not count leaves the states as they are; what it puts out is [`MaskedOutput`]. The output is
@@ -21,7 +22,8 @@
 //! weights of a unit stand by quads of the states they are multiplied with, padded by zeros, so that one load has four.
 //!
 //! Milliseconds of a prediction of an LSTM of 64 units over 50 steps, least of 8, llvmpipe (Mesa 22.3.6) on two shared
-//! cores of an x86-64 server: together 1.1, 8.3 and 67 for 1, 8 and 64 rows, alone 1.7, 4.3 and 30. Not measured on hardware.
+//! cores of an x86-64 server: together 1.1, 8.3 and 67 for 1, 8 and 64 rows, alone 1.7, 4.3 and 30. Not measured on
+//! hardware.
 
 mod kernels;
 mod plain;
@@ -191,8 +193,8 @@ impl Recurrent {
     }
 
     /// Lays out recurrent weights `[U, G · U]` and their bias `[G · U]`, if there is one, as the operator reads them:
-    /// `[U / 4 + 1, G, U, 4]`, element `[q, g, u, i]` being what state `4q + i` adds to gate `g` of unit `u`, zeros behind the
-    /// last state, and in the last quads the bias as element 0.
+    /// `[U / 4 + 1, G, U, 4]`, element `[q, g, u, i]` being what state `4q + i` adds to gate `g` of unit `u`, zeros behind
+    /// the last state, and in the last quads the bias as element 0.
     pub fn pack(gates: usize, weights: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let &[units, columns] = weights.shape() else {
             return Err(Error::shape(format!("recurrent weights of rank {} are not a matrix", weights.shape().len())));

@@ -183,7 +183,9 @@ fn warm(session: &Session, inputs: &NamedTensors) -> (usize, usize) {
 #[test]
 fn warm_predictions_on_the_cpu_allocate_their_outputs_alone() {
     let _one = ONE.lock().expect("no test panicked");
-    for model in ["examples/shop_rank", "tests/data/models/dlrm_26", "tests/data/models/din"] {
+    for model in
+        ["examples/shop_rank", "tests/data/models/dlrm_26", "tests/data/models/din", "tests/data/models/gru_ranker"]
+    {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
         let model = Model::load(folder, LoadOptions::default()).expect("the model loads");
         let options = SessionOptions { device: Device::Cpu, cpu_threads: Some(1), ..SessionOptions::default() };

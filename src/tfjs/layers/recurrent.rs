@@ -331,9 +331,9 @@ pub(super) fn initial_states(call: &mut LayerCall<'_, '_>, inputs: &[Value], cou
 /// The mask of the steps, and what those put out that it hides.
 ///
 /// TF.js takes whatever mask the calls before this one left behind, of a longer one the steps it comes to first; of a
-/// shorter one it fails, and Keras is followed. At a hidden step TF.js puts out the state. Keras repeats what the step before
-/// put out, which differs before all others if the layer has `begun` with other states than zeros, or puts `zeros` out if
-/// it is told to.
+/// shorter one it fails, and Keras is followed. At a hidden step TF.js puts out the state. Keras repeats what the step
+/// before put out, which differs before all others if the layer has `begun` with other states than zeros, or puts `zeros`
+/// out if it is told to.
 pub(super) fn masking(
     call: &mut LayerCall<'_, '_>,
     input: Value,
