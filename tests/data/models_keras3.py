@@ -93,11 +93,14 @@ def sequences(K, rng, batch):
     """Recurrent layers and what they are wrapped in, from states of one to another."""
     L = K.layers
     steps, ids_ = L.Input((4, 3), name="steps"), L.Input((4,), dtype="int32", name="ids")
-    h, state = L.GRU(3, return_sequences=True, return_state=True, name="zz_gru")(L.Embedding(6, 4, mask_zero=True, name="emb")(ids_))
+    embedded = L.Embedding(6, 4, mask_zero=True, name="emb")(ids_)
+    h, state = L.GRU(3, return_sequences=True, return_state=True, name="zz_gru")(embedded)
     b = L.Bidirectional(L.LSTM(2, return_sequences=True, name="l"), name="both")(steps)
     again = L.GRU(3, reset_after=False, recurrent_activation="hard_sigmoid", name="again")(b, initial_state=state)
-    cells = L.RNN(L.StackedRNNCells([L.GRUCell(2, name="g"), L.LSTMCell(3, name="m"), L.GRUCell(2, name="o")], name="stack"), name="cells")(b)
-    sums = L.Bidirectional(L.RNN(L.SimpleRNNCell(2, use_bias=False, name="s"), name="r"), merge_mode="sum", name="sum")(steps)
+    stack = L.StackedRNNCells([L.GRUCell(2, name="g"), L.LSTMCell(3, name="m"), L.GRUCell(2, name="o")], name="stack")
+    cells = L.RNN(stack, name="cells")(b)
+    simple = L.RNN(L.SimpleRNNCell(2, use_bias=False, name="s"), name="r")
+    sums = L.Bidirectional(simple, merge_mode="sum", name="sum")(steps)
     td = L.GlobalMaxPooling1D(name="pool")(L.TimeDistributed(L.Dense(2, name="d"), name="td")(h))
     y = L.Dense(2, name="y")(L.Concatenate(name="joined")([again, cells, sums, td]))
     m = K.Model([steps, ids_], y, name="sequences")
