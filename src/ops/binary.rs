@@ -37,6 +37,10 @@ pub enum BinaryFunction {
     PRelu,
     /// `left` where `right` is not 0, else 0, whatever `left` is there.
     Keep,
+    /// 1 where `left > right`, else 0, so also where either is NaN.
+    Greater,
+    /// 1 where `left ≥ right`, else 0, so also where either is NaN.
+    AtLeast,
 }
 
 params! {
@@ -70,13 +74,16 @@ impl BinaryFunction {
             BinaryFunction::PRelu => left,
             BinaryFunction::Keep if right == 0.0 => 0.0,
             BinaryFunction::Keep => left,
+            BinaryFunction::Greater => f64::from(left > right),
+            BinaryFunction::AtLeast => f64::from(left >= right),
         }
     }
 
     /// The tolerance class of the value for two given numbers.
     pub(super) fn tolerance(self) -> Tolerance {
         match self {
-            function if function.decides() || function == BinaryFunction::Keep => Tolerance::Exact,
+            BinaryFunction::Keep | BinaryFunction::Greater | BinaryFunction::AtLeast => Tolerance::Exact,
+            function if function.decides() => Tolerance::Exact,
             // WGSL gives division 2.5 units, the others are rounded correctly.
             BinaryFunction::Divide => Tolerance::Pointwise { ulps: 3.0, absolute: 0.0 },
             _ => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
@@ -98,6 +105,8 @@ impl BinaryFunction {
             BinaryFunction::Minimum => 5,
             BinaryFunction::PRelu => 6,
             BinaryFunction::Keep => 7,
+            BinaryFunction::Greater => 8,
+            BinaryFunction::AtLeast => 9,
         }
     }
 }

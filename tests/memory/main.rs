@@ -6,6 +6,7 @@
 
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,15 +19,20 @@ struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
-static CLAIMED: AtomicUsize = AtomicUsize::new(0);
-static CLAIMS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// How often this thread allocated, and how many bytes: the harness reports other tests meanwhile, on its own thread.
+    static CLAIMED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
 
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
-        CLAIMED.fetch_add(layout.size(), Ordering::Relaxed);
-        CLAIMS.fetch_add(1, Ordering::Relaxed);
+        CLAIMED.with(|claimed| {
+            let (claims, bytes) = claimed.get();
+            claimed.set((claims + 1, bytes + layout.size()));
+        });
         unsafe { System.alloc(layout) }
     }
 
@@ -171,11 +177,11 @@ fn a_manifest_that_lies_claims_no_memory() {
 /// The allocations of one warm prediction, and their bytes without those of the outputs' elements.
 fn warm(session: &Session, inputs: &NamedTensors) -> (usize, usize) {
     session.predict(inputs).expect("a prediction");
-    let (claims, claimed) = (CLAIMS.load(Ordering::Relaxed), CLAIMED.load(Ordering::Relaxed));
+    let (claims_before, bytes_before) = CLAIMED.get();
     let prediction = session.predict(inputs).expect("a prediction");
-    let (claims, claimed) = (CLAIMS.load(Ordering::Relaxed) - claims, CLAIMED.load(Ordering::Relaxed) - claimed);
+    let (claims, bytes) = CLAIMED.get();
     let outputs: usize = prediction.outputs.iter().map(|(_, tensor)| 4 * tensor.len()).sum();
-    (claims, claimed - outputs)
+    (claims - claims_before, bytes - bytes_before - outputs)
 }
 
 /// The engine's memory is kept between predictions, and does not grow with the batch beyond a block of rows. What a

@@ -3,7 +3,7 @@ use crate::values::{bools, bools_by, floats, floats_by, random};
 use proptest::prelude::*;
 use tfjs_wgpu::ops::{Binary, BinaryFunction, Operator};
 
-const FUNCTIONS: [BinaryFunction; 8] = [
+const FUNCTIONS: [BinaryFunction; 10] = [
     BinaryFunction::Add,
     BinaryFunction::Subtract,
     BinaryFunction::Multiply,
@@ -12,6 +12,8 @@ const FUNCTIONS: [BinaryFunction; 8] = [
     BinaryFunction::Minimum,
     BinaryFunction::PRelu,
     BinaryFunction::Keep,
+    BinaryFunction::Greater,
+    BinaryFunction::AtLeast,
 ];
 
 /// Numbers whose sums, products and quotients are normal floats: a device may flush subnormals to zero, and WGSL
@@ -59,12 +61,19 @@ fn by_hand() -> Vec<Case> {
         (BinaryFunction::Minimum, [2.0, -2.0, -1.0, 1.0, nan, nan]),
         (BinaryFunction::PRelu, [7.0, -6.0, 0.0, inf, nan, nan]),
         (BinaryFunction::Keep, [7.0, -2.0, 0.0, inf, nan, -4.0]),
+        (BinaryFunction::Greater, [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]),
+        (BinaryFunction::AtLeast, [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]),
     ];
     let by_function = |(function, expected): (BinaryFunction, [f32; 6])| {
         let case = Case::new(format!("{function:?} by hand"), binary(function));
         case.input(floats(&[3, 2], &left)).input(floats(&[3, 2], &right)).gives(floats(&[3, 2], &expected))
     };
     let mut cases: Vec<Case> = table.into_iter().map(by_function).collect();
+    for (function, expected) in [(BinaryFunction::Greater, [0.0; 4]), (BinaryFunction::AtLeast, [1.0, 1.0, 1.0, 0.0])] {
+        let equal = floats(&[1, 4], &[inf, -inf, 0.0, nan]);
+        let case = Case::new(format!("{function:?} of equal numbers"), binary(function)).input(equal.clone());
+        cases.push(case.input(equal).gives(floats(&[1, 4], &expected)));
+    }
     let truth = |right: [bool; 4]| bools(&[1, 4], &right);
     for (function, expected) in
         [(BinaryFunction::Maximum, [false, true, true, true]), (BinaryFunction::Minimum, [false, false, false, true])]

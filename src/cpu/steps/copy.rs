@@ -1,6 +1,6 @@
 //! Concatenate, Expand, Permute, Repeat and Slice: elements in other places.
 
-use super::{Fast, Request, Step};
+use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
 use crate::error::Result;
 use crate::ops;
@@ -53,7 +53,7 @@ pub(super) fn repeat(_: &ops::Repeat, request: &Request<'_>) -> Box<dyn Step> {
     one(request, Pattern::Repeat)
 }
 
-pub(super) fn permute(operator: &ops::Permute, request: &Request<'_>) -> Box<dyn Step> {
+pub(super) fn permute(operator: &ops::Permute, request: &Request<'_>) -> Fast {
     let batched = usize::from(request.types[0].shape.is_batched());
     let strides = row_major_strides(&request.types[0].shape.sample());
     let sample = request.ty.shape.sample();
@@ -66,17 +66,22 @@ pub(super) fn permute(operator: &ops::Permute, request: &Request<'_>) -> Box<dyn
         }
         from
     };
-    one(request, Pattern::Map((0..request.output.width).map(from).collect()))
+    mapped(request, from)
 }
 
-pub(super) fn slice(operator: &ops::Slice, request: &Request<'_>) -> Box<dyn Step> {
+pub(super) fn slice(operator: &ops::Slice, request: &Request<'_>) -> Fast {
     let [_, size, after] = request.around(0, operator.axis);
     let from = |index: usize| {
         let (before, along, after_index) =
             (index / (operator.count * after), index / after % operator.count, index % after);
         (before * size + operator.position(along)) * after + after_index
     };
-    one(request, Pattern::Map((0..request.output.width).map(from).collect()))
+    mapped(request, from)
+}
+
+fn mapped(request: &Request<'_>, from: impl Fn(usize) -> usize) -> Fast {
+    let width = request.output.width;
+    (width <= MOST_MAPPED).then(|| one(request, Pattern::Map((0..width).map(from).collect())))
 }
 
 fn one(request: &Request<'_>, pattern: Pattern) -> Box<dyn Step> {

@@ -1,6 +1,6 @@
 //! Activation, Binary and Elementwise: chains of functions of one and two elements.
 
-use super::{Fast, Request, Step};
+use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::Apply;
 use crate::cpu::vector::vectorised;
@@ -27,21 +27,24 @@ struct Chain {
     arch: Arch,
 }
 
-pub(super) fn activation(operator: &ops::Activation, request: &Request<'_>) -> Box<dyn Step> {
+pub(super) fn activation(operator: &ops::Activation, request: &Request<'_>) -> Fast {
     build(vec![ops::Step::Apply(operator.function)], request)
 }
 
 /// For floats; booleans are seldom enough for their plain answer.
 pub(super) fn binary(operator: &ops::Binary, request: &Request<'_>) -> Fast {
     let step = ops::Step::Combine { function: operator.function, input: 1, is_right: false };
-    (request.output.dtype == DType::F32).then(|| build(vec![step], request))
+    if request.output.dtype == DType::F32 { build(vec![step], request) } else { None }
 }
 
-pub(super) fn chain(operator: &ops::Elementwise, request: &Request<'_>) -> Box<dyn Step> {
+pub(super) fn chain(operator: &ops::Elementwise, request: &Request<'_>) -> Fast {
     build(operator.steps.clone(), request)
 }
 
-fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Box<dyn Step> {
+fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Fast {
+    if request.output.width > MOST_MAPPED {
+        return None;
+    }
     let sample = request.ty.shape.sample();
     let operand = |position: usize| {
         let own = request.types[position].shape.sample();
@@ -56,7 +59,7 @@ fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Box<dyn Step> {
         (request.operands[position].clone(), stretch)
     };
     let operands = (0..request.operands.len()).map(operand).collect();
-    Box::new(Chain { operands, steps, output: request.output, arch: request.arch })
+    Some(Box::new(Chain { operands, steps, output: request.output, arch: request.arch }))
 }
 
 /// For each element of a sample the element that is read for it.
@@ -128,6 +131,8 @@ fn combine(function: BinaryFunction, is_right: bool, out: &mut [f32], other: &[f
         }
         BinaryFunction::PRelu => apply(out, other, stretch, is_right, |l, r| if l < 0.0 { l * r } else { l }),
         BinaryFunction::Keep => apply(out, other, stretch, is_right, |l, r| if r == 0.0 { 0.0 } else { l }),
+        BinaryFunction::Greater => apply(out, other, stretch, is_right, |l, r| if l > r { 1.0 } else { 0.0 }),
+        BinaryFunction::AtLeast => apply(out, other, stretch, is_right, |l, r| if l >= r { 1.0 } else { 0.0 }),
     }
 }
 

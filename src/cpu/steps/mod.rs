@@ -64,6 +64,9 @@ impl Request<'_> {
     }
 }
 
+/// Elements of a row that a list of where each comes from is made for. A file may name any size in a few bytes.
+const MOST_MAPPED: usize = 1 << 24;
+
 /// A step, or why there is no fast one.
 type Fast = Option<Box<dyn Step>>;
 
@@ -71,14 +74,14 @@ type Fast = Option<Box<dyn Step>>;
 pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
     let fast: Fast = match request.op {
         Op::Concatenate(operator) => return Ok(copy::concatenate(operator, &request)),
-        Op::Activation(operator) => Some(elementwise::activation(operator, &request)),
+        Op::Activation(operator) => elementwise::activation(operator, &request),
         Op::BatchDot(operator) => batch_dot::build(operator, &request),
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
         Op::Binary(operator) => elementwise::binary(operator, &request),
         Op::Cast(_) => Some(elements::cast(&request)),
         Op::Convolution(operator) => windows::convolution(operator, &mut request)?,
         Op::Dense(operator) => dense::build(operator, &request)?,
-        Op::Elementwise(operator) => Some(elementwise::chain(operator, &request)),
+        Op::Elementwise(operator) => elementwise::chain(operator, &request),
         Op::Embedding(operator) => gather::embedding(operator, &request),
         Op::Expand(_) => Some(copy::expand(&request)),
         Op::Gather(operator) => gather::gather(operator, &request),
@@ -88,12 +91,12 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::NotEqual(operator) => Some(elements::not_equal(operator, &request)),
         Op::PairDense(operator) => pairs::dense(operator, &mut request)?,
         Op::PairwiseDot(operator) => Some(pairs::products(operator, &mut request)),
-        Op::Permute(operator) => Some(copy::permute(operator, &request)),
+        Op::Permute(operator) => copy::permute(operator, &request),
         Op::Pool(operator) => windows::pool(operator, &request),
         Op::Recurrent(operator) => recurrent::build(operator, &mut request)?,
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
-        Op::Slice(operator) => Some(copy::slice(operator, &request)),
+        Op::Slice(operator) => copy::slice(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::Tower(operator) => dense::tower(operator, &mut request)?,
         // A new operator runs before it is fast.

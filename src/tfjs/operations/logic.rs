@@ -1,11 +1,9 @@
 //! Comparisons, what is done with their answers, and dtypes.
-//!
-//! An order is found by the sign of a difference, so a comparison with NaN, which is false, is not right here.
 
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::{BinaryFunction, Function, NotEqual};
+use crate::ops::{BinaryFunction, NotEqual};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 
@@ -15,16 +13,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Ok(vec![not(call, different)?])
     }),
     Operation::new("NotEqual", &["x1", "x2"], |call, given| Ok(vec![different(call, given)?])),
-    Operation::new("Greater", &["x1", "x2"], |call, given| Ok(vec![greater(call, given, [0, 1])?])),
-    Operation::new("Less", &["x1", "x2"], |call, given| Ok(vec![greater(call, given, [1, 0])?])),
-    Operation::new("GreaterEqual", &["x1", "x2"], |call, given| {
-        let less = greater(call, given, [1, 0])?;
-        Ok(vec![not(call, less)?])
-    }),
-    Operation::new("LessEqual", &["x1", "x2"], |call, given| {
-        let greater = greater(call, given, [0, 1])?;
-        Ok(vec![not(call, greater)?])
-    }),
+    Operation::new("Greater", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::Greater, [0, 1])),
+    Operation::new("Less", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::Greater, [1, 0])),
+    Operation::new("GreaterEqual", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::AtLeast, [0, 1])),
+    Operation::new("LessEqual", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::AtLeast, [1, 0])),
     Operation::new("LogicalAnd", &["x1", "x2"], |call, given| both(call, given, BinaryFunction::Minimum)),
     Operation::new("LogicalOr", &["x1", "x2"], |call, given| both(call, given, BinaryFunction::Maximum)),
     Operation::new("LogicalNot", &["x"], |call, given| {
@@ -56,12 +48,16 @@ fn comparable(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, order: [usize
     Ok([call.float(operands[0])?, call.float(operands[1])?])
 }
 
-/// Whether the operand `order[0]` is greater than the operand `order[1]`.
-fn greater(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, order: [usize; 2]) -> Result<NodeId> {
+/// How the operand `order[0]` compares with the operand `order[1]`.
+fn ordered(
+    call: &mut LayerCall<'_, '_>,
+    given: &Arguments<'_>,
+    function: BinaryFunction,
+    order: [usize; 2],
+) -> Result<Vec<NodeId>> {
     let [left, right] = comparable(call, given, order)?;
-    let difference = call.binary(BinaryFunction::Subtract, left, right)?;
-    let above = call.apply(Function::RELU, difference)?;
-    call.truth(above)
+    let answer = call.binary(function, left, right)?;
+    Ok(vec![call.truth(answer)?])
 }
 
 fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<NodeId> {
@@ -72,8 +68,11 @@ fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Node
         return call.op(NotEqual { value: value as f32 }, &[tensor]);
     }
     let [left, right] = comparable(call, given, [0, 1])?;
-    let difference = call.binary(BinaryFunction::Subtract, left, right)?;
-    call.truth(difference)
+    let no_less = call.binary(BinaryFunction::AtLeast, left, right)?;
+    let no_more = call.binary(BinaryFunction::AtLeast, right, left)?;
+    let equal = call.binary(BinaryFunction::Minimum, no_less, no_more)?;
+    let equal = call.truth(equal)?;
+    not(call, equal)
 }
 
 fn not(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
