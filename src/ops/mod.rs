@@ -21,7 +21,7 @@ macro_rules! catalogue {
 
         /// Any operator.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Op { $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")] $name($name)),+ }
+        pub enum Op { $(#[doc = concat!("See [`", stringify!($name), "`](type@", stringify!($name), ").")] $name($name)),+ }
 
         $(impl From<$name> for Op {
             fn from(operator: $name) -> Self {
