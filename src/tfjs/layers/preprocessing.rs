@@ -1,9 +1,9 @@
-//! From raw numbers and ids to ids and vectors: Discretization, IntegerLookup and CategoryEncoding.
+//! From raw numbers and ids to ids and vectors: Discretization, Hashing, IntegerLookup and CategoryEncoding.
 
 use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::{CategoryEncoding, Search};
+use crate::ops::{CategoryEncoding, HashBucket, Search};
 use crate::tensor::{DType, Tensor};
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub(super) const CLASSES: &[Class] = &[
     Class::new("CategoryEncoding", category_encoding, "fails", "multi_hot, one_hot, count"),
     Class::new("Discretization", discretization, "–", ""),
+    Class::new("Hashing", hashing, "–", "of integers, without salt"),
     Class::new("IntegerLookup", integer_lookup, "–", "not tf_idf"),
 ];
 
@@ -66,6 +67,40 @@ fn discretization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
     let bins = boundaries.len() + 1;
     let boundaries = call.constant("boundaries", Arc::new(Tensor::f32(&[bins - 1], boundaries)?))?;
     let id = call.op(Search::Rank, &[x, boundaries])?;
+    let id = match call.config.string("output_mode")?.unwrap_or("int") {
+        "int" => {
+            call.config.refuse_unless_off("sparse")?;
+            id
+        }
+        mode => encoded(call, id, mode, bins)?,
+    };
+    Ok(vec![Value::unmasked(id)])
+}
+
+/// The bucket of each id's decimal text.
+fn hashing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let input = call.one(inputs)?;
+    if call.config.get("salt").is_some() {
+        return Err(Error::unsupported("its salt is not supported")
+            .cause("with `salt` Keras hashes by SipHash, without it by FarmHash")
+            .hint(
+                "train the model without `salt`, or hash the ids before it and ship the model that takes the hashes",
+            ));
+    }
+    let dtype = call.dtype(input.id);
+    if dtype != DType::I32 {
+        return Err(Error::unsupported(format!("it hashes integers, not {dtype}"))
+            .hint("give the model's input the dtype int32, or cast before the layer"));
+    }
+    let bins = call.config.positive_size("num_bins")?;
+    let too_many = || Error::unsupported(format!("its num_bins of {bins} is not an int32"));
+    let count = u32::try_from(bins).ok().filter(|&count| count <= i32::MAX as u32).ok_or_else(too_many)?;
+    let masked = call.config.get("mask_value").map(|value| json::integer("mask_value", value)).transpose()?;
+    let beyond = |value| Error::unsupported(format!("its mask_value {value} is not an int32"));
+    let masked = masked.map(|value| i32::try_from(value).map_err(|_| beyond(value))).transpose()?;
+    // One bin is everyone's.
+    let masked = masked.filter(|_| count > 1);
+    let id = call.op(HashBucket { bins: count, masked }, &[input.id])?;
     let id = match call.config.string("output_mode")?.unwrap_or("int") {
         "int" => {
             call.config.refuse_unless_off("sparse")?;
