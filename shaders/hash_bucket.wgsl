@@ -1,4 +1,4 @@
-// The bucket of each id: FarmHash's fingerprint of its decimal text, mod `buckets`. One invocation an id.
+// The bucket of each id: a hash of its decimal text, mod `buckets`. One invocation an id.
 //
 // Numbers of 64 bits are vectors of two words, the lower one first.
 
@@ -9,6 +9,8 @@ struct Params {
     // 1 if the id `masked` has bucket 0 to itself, else 0.
     first: u32,
     masked: i32,
+    // That of SipHash, its first half in the first two words.
+    key: vec4<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -86,8 +88,100 @@ fn fingerprint(text: vec3<u32>, length: u32) -> vec2<u32> {
     return mixed(c, d, multiplier);
 }
 
+// The state of SipHash.
+struct State {
+    v0: vec2<u32>,
+    v1: vec2<u32>,
+    v2: vec2<u32>,
+    v3: vec2<u32>,
+}
+
+// From 1 to 31 bits to the left.
+fn rotated_left(a: vec2<u32>, bits: u32) -> vec2<u32> {
+    return rotated(a.yx, 32u - bits);
+}
+
+fn sip_round(state: State) -> State {
+    var next = state;
+    next.v0 = sum(next.v0, next.v1);
+    next.v2 = sum(next.v2, next.v3);
+    next.v1 = rotated_left(next.v1, 13u) ^ next.v0;
+    next.v3 = rotated_left(next.v3, 16u) ^ next.v2;
+    next.v0 = sum(next.v0.yx, next.v3);
+    next.v2 = sum(next.v2, next.v1);
+    next.v1 = rotated_left(next.v1, 17u) ^ next.v2;
+    next.v3 = rotated_left(next.v3, 21u) ^ next.v0;
+    next.v2 = next.v2.yx;
+    return next;
+}
+
+fn absorbed(state: State, block: vec2<u32>) -> State {
+    var next = state;
+    next.v3 ^= block;
+    next = sip_round(sip_round(next));
+    next.v0 ^= block;
+    return next;
+}
+
+// SipHash-2-4.
+fn keyed_hash(text: vec3<u32>, length: u32) -> vec2<u32> {
+    let low = params.key.xy;
+    let high = params.key.zw;
+    var state = State(
+        low ^ vec2<u32>(0x70736575u, 0x736f6d65u),
+        high ^ vec2<u32>(0x6e646f6du, 0x646f7261u),
+        low ^ vec2<u32>(0x6e657261u, 0x6c796765u),
+        high ^ vec2<u32>(0x79746573u, 0x74656462u),
+    );
+    var last = text.xy;
+    if length >= 8u {
+        state = absorbed(state, last);
+        last = vec2<u32>(text.z, 0u);
+    }
+    state = absorbed(state, last | vec2<u32>(0u, length << 24u));
+    state.v2.x ^= 0xffu;
+    state = sip_round(sip_round(sip_round(sip_round(state))));
+    return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
+struct Text {
+    // The first one lowest, zeros behind the last one.
+    characters: vec3<u32>,
+    length: u32,
+}
+
+fn decimal(id: i32) -> Text {
+    // −2³¹ has no opposite, but its bits are those of 2³¹.
+    let bits = bitcast<u32>(id);
+    var rest = select(bits, 0u - bits, id < 0);
+    var characters = vec3<u32>(0u);
+    var length = 0u;
+    for (var digit = 0u; digit < 10u && (digit == 0u || rest != 0u); digit++) {
+        characters = with_front(characters, 48u + rest % 10u);
+        rest /= 10u;
+        length++;
+    }
+    if id < 0 {
+        return Text(with_front(characters, 45u), length + 1u);
+    }
+    return Text(characters, length);
+}
+
+fn bucket(id: i32, hash: vec2<u32>) -> i32 {
+    if params.first == 1u && id == params.masked {
+        return 0;
+    }
+    // The remainder stays below 2³¹, so that a bit more still fits a word.
+    var remainder = hash.y % params.buckets;
+    for (var bit = 0u; bit < 32u; bit++) {
+        remainder = (remainder << 1u) | ((hash.x >> (31u - bit)) & 1u);
+        remainder = select(remainder, remainder - params.buckets, remainder >= params.buckets);
+    }
+    return i32(remainder + params.first);
+}
+
 @compute @workgroup_size(64)
-fn main(
+fn farmhash(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -96,31 +190,20 @@ fn main(
     if index >= params.count {
         return;
     }
-    let id = ids[index];
-    if params.first == 1u && id == params.masked {
-        buckets[index] = 0;
+    let text = decimal(ids[index]);
+    buckets[index] = bucket(ids[index], fingerprint(text.characters, text.length));
+}
+
+@compute @workgroup_size(64)
+fn siphash(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
         return;
     }
-    // −2³¹ has no opposite, but its bits are those of 2³¹.
-    let bits = bitcast<u32>(id);
-    var rest = select(bits, 0u - bits, id < 0);
-    var text = vec3<u32>(0u);
-    var length = 0u;
-    for (var digit = 0u; digit < 10u && (digit == 0u || rest != 0u); digit++) {
-        text = with_front(text, 48u + rest % 10u);
-        rest /= 10u;
-        length++;
-    }
-    if id < 0 {
-        text = with_front(text, 45u);
-        length++;
-    }
-    let hash = fingerprint(text, length);
-    // The remainder stays below 2³¹, so that a bit more still fits a word.
-    var remainder = hash.y % params.buckets;
-    for (var bit = 0u; bit < 32u; bit++) {
-        remainder = (remainder << 1u) | ((hash.x >> (31u - bit)) & 1u);
-        remainder = select(remainder, remainder - params.buckets, remainder >= params.buckets);
-    }
-    buckets[index] = i32(remainder + params.first);
+    let text = decimal(ids[index]);
+    buckets[index] = bucket(ids[index], keyed_hash(text.characters, text.length));
 }

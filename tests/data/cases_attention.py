@@ -272,6 +272,9 @@ def Hashing(c):
         c.add(f"{bins}_bins", L.Hashing(bins, name="y"), {"x": x})
     for bins, mask in ((1, 7), (2, 7), (7, 7), (7, 0), (100003, -999), (7, -2147483648), (7, 5)):
         c.add(f"{bins}_bins_mask_{mask}", L.Hashing(bins, mask_value=mask, name="y"), {"x": x})
+    for n, salt in (("133", 133), ("two", [1, 2**40 + 5]), ("wide", [2**63 - 1, 2**53 + 1]), ("negative", [-3, 4])):
+        c.add("salt_" + n, L.Hashing(100003, salt=salt, name="y"), {"x": x})
+    c.add("salt_mask", L.Hashing(7, salt=[5, 6], mask_value=-3, name="y"), {"x": x})
     c.add("batch_1", L.Hashing(11, name="y"), {"x": x[:1]})
     c.add("rank_3", L.Hashing(11, name="y"), {"x": x.reshape(3, 2, 4)})
     for n, options in (("", {}), ("_mask", {"mask_value": 0})):

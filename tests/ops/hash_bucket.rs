@@ -3,7 +3,11 @@ use crate::values::{ints, ints_by};
 use tfjs_wgpu::ops::HashBucket;
 
 fn hash(bins: u32, masked: Option<i32>) -> HashBucket {
-    HashBucket { bins, masked }
+    HashBucket { bins, masked, salt: None }
+}
+
+fn salted(bins: u32, masked: Option<i32>, salt: [u64; 2]) -> HashBucket {
+    HashBucket { bins, masked, salt: Some(salt) }
 }
 
 /// One number of every length of a text, with and without a sign.
@@ -48,6 +52,20 @@ const IN_MAX: [i32; 22] = [
     882810075, 1508909984,
 ];
 
+/// What `tf.strings.to_hash_bucket_strong(tf.as_string(IDS), buckets, key)` answers for key 133, 133.
+const SALTED_IN_7: [i32; 22] = [1, 5, 4, 5, 3, 0, 4, 3, 0, 5, 4, 6, 2, 2, 4, 5, 1, 2, 5, 3, 6, 6];
+/// For key 2⁵³ − 1, −3.
+const SALTED_IN_100003: [i32; 22] = [
+    97806, 29588, 13854, 73944, 34562, 47745, 68692, 56244, 55471, 61562, 17409, 25400, 55872, 12482, 48205, 68834,
+    83175, 30777, 32882, 10314, 74497, 91279,
+];
+/// For key 1, 2⁴⁰ + 5.
+const SALTED_IN_MAX: [i32; 22] = [
+    1945005827, 299744773, 245600745, 1220606089, 388052558, 1096052799, 725264327, 612636479, 761124306, 642106853,
+    1534113642, 253230504, 1906774581, 1769392587, 1015419039, 1683469929, 166208443, 422689336, 920919049, 685806217,
+    1712620575, 1603361558,
+];
+
 fn cases() -> Vec<Case> {
     let mut cases = by_tensorflow();
     for (bins, masked) in [(2, None), (65537, None), (i32::MAX as u32, Some(3)), (1000, Some(0)), (2, Some(-1))] {
@@ -56,17 +74,20 @@ fn cases() -> Vec<Case> {
             let scrambled = (index as u32).wrapping_mul(2_654_435_761);
             scrambled as i32 >> (index % 31)
         });
-        cases.push(Case::new(format!("{bins} bins, {masked:?} masked"), hash(bins, masked)).input(ids));
+        for op in [hash(bins, masked), salted(bins, masked, [u64::MAX, 1 << 32])] {
+            cases.push(Case::new(format!("{op:?}"), op).input(ids.clone()));
+        }
     }
     cases
 }
 
 fn by_tensorflow() -> Vec<Case> {
-    let case = |bins: u32, masked: Option<i32>, buckets: [i32; 22]| {
-        Case::new(format!("{bins} bins as TensorFlow has them, {masked:?} masked"), hash(bins, masked))
+    let answers = |op: HashBucket, buckets: [i32; 22]| {
+        Case::new(format!("{op:?} as TensorFlow answers"), op)
             .input(ints(&[2, 11], &IDS))
             .gives(ints(&[2, 11], &buckets))
     };
+    let case = |bins, masked, buckets| answers(hash(bins, masked), buckets);
     // Of 8 bins, the masked id has one.
     let masked = |masked: i32| {
         let mut buckets = IN_7.map(|bucket| bucket + 1);
@@ -83,6 +104,10 @@ fn by_tensorflow() -> Vec<Case> {
         masked(i32::MIN),
         masked(123),
         case(8, Some(5), IN_7.map(|bucket| bucket + 1)),
+        answers(salted(7, None, [133, 133]), SALTED_IN_7),
+        answers(salted(100_003, None, [(1 << 53) - 1, -3i64 as u64]), SALTED_IN_100003),
+        answers(salted(i32::MAX as u32, None, [1, (1 << 40) + 5]), SALTED_IN_MAX),
+        answers(salted(8, Some(5), [133, 133]), SALTED_IN_7.map(|bucket| bucket + 1)),
     ]
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) const CLASSES: &[Class] = &[
     Class::new("CategoryEncoding", category_encoding, "fails", "multi_hot, one_hot, count"),
     Class::new("Discretization", discretization, "–", ""),
-    Class::new("Hashing", hashing, "–", "of integers, without salt"),
+    Class::new("Hashing", hashing, "–", "of integers"),
     Class::new("IntegerLookup", integer_lookup, "–", "not tf_idf"),
 ];
 
@@ -80,13 +80,6 @@ fn discretization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
 /// The bucket of each id's decimal text.
 fn hashing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
-    if call.config.get("salt").is_some() {
-        return Err(Error::unsupported("its salt is not supported")
-            .cause("with `salt` Keras hashes by SipHash, without it by FarmHash")
-            .hint(
-                "train the model without `salt`, or hash the ids before it and ship the model that takes the hashes",
-            ));
-    }
     let dtype = call.dtype(input.id);
     if dtype != DType::I32 {
         return Err(Error::unsupported(format!("it hashes integers, not {dtype}"))
@@ -100,7 +93,7 @@ fn hashing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
     let masked = masked.map(|value| i32::try_from(value).map_err(|_| beyond(value))).transpose()?;
     // One bin is everyone's.
     let masked = masked.filter(|_| count > 1);
-    let id = call.op(HashBucket { bins: count, masked }, &[input.id])?;
+    let id = call.op(HashBucket { bins: count, masked, salt: salt(call)? }, &[input.id])?;
     let id = match call.config.string("output_mode")?.unwrap_or("int") {
         "int" => {
             call.config.refuse_unless_off("sparse")?;
@@ -109,6 +102,19 @@ fn hashing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
         mode => encoded(call, id, mode, bins)?,
     };
     Ok(vec![Value::unmasked(id)])
+}
+
+/// A salt may be any 64 bits, more than a JSON number holds as a float. One number is both halves of the key.
+fn salt(call: &LayerCall<'_, '_>) -> Result<Option<[u64; 2]>> {
+    let Some(salt) = call.config.get("salt") else { return Ok(None) };
+    let halves = salt.as_array().map_or([Some(salt), Some(salt)], |both| match both.as_slice() {
+        [low, high] => [Some(low), Some(high)],
+        _ => [None, None],
+    });
+    match halves.map(|half| half?.as_i64()) {
+        [Some(low), Some(high)] => Ok(Some([low as u64, high as u64])),
+        _ => Err(Error::format(format!("`salt` is {salt}, not an integer or two"))),
+    }
 }
 
 /// What an IntegerLookup maps to what.
