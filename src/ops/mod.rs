@@ -56,6 +56,7 @@ catalogue! {
     embedding::Embedding,
     expand::Expand,
     gather::Gather,
+    hash_bucket::HashBucket,
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,

@@ -7,8 +7,8 @@ from golden import *
 L = K.layers
 CLASSES = {}
 # Those whose files or answers are others in Keras 3.
-KERAS3 = ["AdditiveAttention", "Attention", "Discretization", "EinsumDense", "GroupNormalization", "Identity",
-          "IntegerLookup", "MultiHeadAttention", "Normalization", "UnitNormalization"]
+KERAS3 = ["AdditiveAttention", "Attention", "Discretization", "EinsumDense", "GroupNormalization", "Hashing",
+          "Identity", "IntegerLookup", "MultiHeadAttention", "Normalization", "UnitNormalization"]
 
 
 def file(f):
@@ -260,6 +260,30 @@ def IntegerLookup(c):
         c.add(mode + "_padded", L.IntegerLookup(vocabulary=tokens, output_mode=mode, max_tokens=8, pad_to_max_tokens=True,
                                                 name="y"), {"x": x})
     c.add("one_hot", L.IntegerLookup(vocabulary=tokens, output_mode="one_hot", name="y"), {"x": x[:, :1].copy()})
+
+
+@file
+def Hashing(c):
+    # Every length of a text, with and without a sign.
+    x = np.array([[0, 7, -3, 12], [-12, 123, -999, 1234], [-1234, 12345, -54321, 123456],
+                  [-123456, 7654321, -1234567, 87654321], [-12345678, 123456789, -987654321, 1234567890],
+                  [-1234567890, 2147483647, -2147483648, -1]], np.int32)
+    for bins in (1, 2, 7, 65536, 100003, 2147483647):
+        c.add(f"{bins}_bins", L.Hashing(bins, name="y"), {"x": x})
+    for bins, mask in ((1, 7), (2, 7), (7, 7), (7, 0), (100003, -999), (7, -2147483648), (7, 5)):
+        c.add(f"{bins}_bins_mask_{mask}", L.Hashing(bins, mask_value=mask, name="y"), {"x": x})
+    for n, salt in (("133", 133), ("two", [1, 2**40 + 5]), ("wide", [2**63 - 1, 2**53 + 1]), ("negative", [-3, 4])):
+        c.add("salt_" + n, L.Hashing(100003, salt=salt, name="y"), {"x": x})
+    c.add("salt_mask", L.Hashing(7, salt=[5, 6], mask_value=-3, name="y"), {"x": x})
+    c.add("batch_1", L.Hashing(11, name="y"), {"x": x[:1]})
+    c.add("rank_3", L.Hashing(11, name="y"), {"x": x.reshape(3, 2, 4)})
+    for n, options in (("", {}), ("_mask", {"mask_value": 0})):
+        c.add("embedded" + n, lambda a: L.Embedding(9, 3, name="e")(L.Hashing(9, name="y", **options)(a)), {"x": x})
+        for mode in ("multi_hot", "count"):
+            c.add(mode + n, L.Hashing(5, output_mode=mode, name="y", **options), {"x": x})
+    c.add("one_hot", L.Hashing(5, output_mode="one_hot", name="y"), {"x": x[:, :1].copy()})
+    c.add("drops_masks", lambda a: L.GlobalAveragePooling1D(name="p")(L.Embedding(9, 3, name="e")(L.Hashing(
+        9, mask_value=0, name="y")(a))), {"x": histories()[0]})
 
 
 # ---- what changes nothing ------------------------------------------------------------------

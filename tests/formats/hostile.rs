@@ -95,6 +95,14 @@ const DAMAGES: &[(&str, Damage)] = &[
         artifact.layer(1)["class_name"] = json!("Softmax");
         artifact.layer(1)["config"] = json!({"name": "y", "axis": [1, 1]});
     }),
+    ("a hash of floats", |artifact| hashing(artifact, "float32", json!({"num_bins": 7}))),
+    ("a hash without bins", |artifact| hashing(artifact, "int32", json!({"num_bins": 0}))),
+    ("a hash of more bins than ids", |artifact| hashing(artifact, "int32", json!({"num_bins": 2_147_483_648u64}))),
+    ("a hash with a mask beyond ids", |artifact| {
+        hashing(artifact, "int32", json!({"num_bins": 7, "mask_value": 2_147_483_648u64}));
+    }),
+    ("a hash with three salts", |artifact| hashing(artifact, "int32", json!({"num_bins": 7, "salt": [1, 2, 3]}))),
+    ("a hash with a salt of text", |artifact| hashing(artifact, "int32", json!({"num_bins": 7, "salt": "sea"}))),
     ("inputs of nothing", |artifact| artifact.config()["input_layers"] = json!({"x": 3})),
     ("arithmetic on integers", |artifact| {
         artifact.layer(0)["config"]["dtype"] = json!("int32");
@@ -112,6 +120,14 @@ const DAMAGES: &[(&str, Damage)] = &[
     }),
     ("shapes that do not fit", |artifact| artifact.layer(0)["config"]["batch_input_shape"] = json!([null, 5])),
 ];
+
+/// Makes the model one layer that hashes.
+fn hashing(artifact: &mut Artifact, input: &str, config: serde_json::Value) {
+    artifact.layer(0)["config"]["dtype"] = json!(input);
+    artifact.layer(1)["class_name"] = json!("Hashing");
+    artifact.layer(1)["config"] = config;
+    artifact.layer(1)["config"]["name"] = json!("y");
+}
 
 #[test]
 fn every_damage_is_refused_in_words() {

@@ -16,6 +16,7 @@ mod elementwise;
 mod embedding;
 mod expand;
 mod gather;
+mod hash_bucket;
 mod l2_normalize;
 mod layer_normalization;
 mod masked_mean;

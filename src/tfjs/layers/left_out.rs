@@ -20,11 +20,6 @@ const LEFT_OUT: &[LeftOut] = &[
         hint: "look the ids up before the model, and ship the model that takes ids",
     },
     LeftOut {
-        classes: &["Hashing"],
-        cause: "it hashes the decimal digits of ids, as strings",
-        hint: "hash the ids before the model, and ship the model that takes the hashes",
-    },
-    LeftOut {
         classes: &["HashedCrossing"],
         cause: "it hashes pairs of ids, as strings",
         hint: "hash the ids before the model, and ship the model that takes the hashes",

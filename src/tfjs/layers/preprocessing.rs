@@ -1,9 +1,9 @@
-//! From raw numbers and ids to ids and vectors: Discretization, IntegerLookup and CategoryEncoding.
+//! From raw numbers and ids to ids and vectors: Discretization, Hashing, IntegerLookup and CategoryEncoding.
 
 use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::{CategoryEncoding, Search};
+use crate::ops::{CategoryEncoding, HashBucket, Search};
 use crate::tensor::{DType, Tensor};
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub(super) const CLASSES: &[Class] = &[
     Class::new("CategoryEncoding", category_encoding, "fails", "multi_hot, one_hot, count"),
     Class::new("Discretization", discretization, "–", ""),
+    Class::new("Hashing", hashing, "–", "of integers"),
     Class::new("IntegerLookup", integer_lookup, "–", "not tf_idf"),
 ];
 
@@ -74,6 +75,46 @@ fn discretization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
         mode => encoded(call, id, mode, bins)?,
     };
     Ok(vec![Value::unmasked(id)])
+}
+
+/// The bucket of each id's decimal text.
+fn hashing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let input = call.one(inputs)?;
+    let dtype = call.dtype(input.id);
+    if dtype != DType::I32 {
+        return Err(Error::unsupported(format!("it hashes integers, not {dtype}"))
+            .hint("give the model's input the dtype int32, or cast before the layer"));
+    }
+    let bins = call.config.positive_size("num_bins")?;
+    let too_many = || Error::unsupported(format!("its num_bins of {bins} is not an int32"));
+    let count = u32::try_from(bins).ok().filter(|&count| count <= i32::MAX as u32).ok_or_else(too_many)?;
+    let masked = call.config.get("mask_value").map(|value| json::integer("mask_value", value)).transpose()?;
+    let beyond = |value| Error::unsupported(format!("its mask_value {value} is not an int32"));
+    let masked = masked.map(|value| i32::try_from(value).map_err(|_| beyond(value))).transpose()?;
+    // One bin is everyone's.
+    let masked = masked.filter(|_| count > 1);
+    let id = call.op(HashBucket { bins: count, masked, salt: salt(call)? }, &[input.id])?;
+    let id = match call.config.string("output_mode")?.unwrap_or("int") {
+        "int" => {
+            call.config.refuse_unless_off("sparse")?;
+            id
+        }
+        mode => encoded(call, id, mode, bins)?,
+    };
+    Ok(vec![Value::unmasked(id)])
+}
+
+/// A salt may be any 64 bits, more than a JSON number holds as a float. One number is both halves of the key.
+fn salt(call: &LayerCall<'_, '_>) -> Result<Option<[u64; 2]>> {
+    let Some(salt) = call.config.get("salt") else { return Ok(None) };
+    let halves = salt.as_array().map_or([Some(salt), Some(salt)], |both| match both.as_slice() {
+        [low, high] => [Some(low), Some(high)],
+        _ => [None, None],
+    });
+    match halves.map(|half| half?.as_i64()) {
+        [Some(low), Some(high)] => Ok(Some([low as u64, high as u64])),
+        _ => Err(Error::format(format!("`salt` is {salt}, not an integer or two"))),
+    }
 }
 
 /// What an IntegerLookup maps to what.
