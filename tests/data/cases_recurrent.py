@@ -7,7 +7,7 @@ from golden import *
 L = K.layers
 CLASSES = {}
 # Those whose files or answers are others in Keras 3.
-KERAS3 = ["GRU", "RNN"]
+KERAS3 = ["ConvLSTM2D", "GRU", "RNN"]
 
 
 def file(f):
@@ -185,3 +185,33 @@ def TimeDistributedLayers(c):
     v[0, 2:] = 0
     v[1, 1] = 0
     c.one("masked_prelu", lambda x: L.LSTM(2, name="z")(T(L.PReLU(name="l"))(L.Masking(name="m")(x))), x=v)
+
+
+@file
+def ConvLSTM2D(c):
+    def layer(**options):
+        return L.ConvLSTM2D(**{"filters": 2, "kernel_size": (2, 1), "name": "y", **options})
+
+    first = {"data_format": "channels_first"}
+    for i, (n, o) in enumerate({
+            "plain": {"kernel_size": (3, 2), "filters": 3}, "same": {"padding": "same", "kernel_size": (2, 3)},
+            "strides_2": {"strides": 2},
+            "same_strides_2_1": {"padding": "same", "strides": (2, 1)}, "dilation_2_1": {"dilation_rate": (2, 1)},
+            "kernel_1_filters_4": {"filters": 4, "kernel_size": 1}, "no_bias": {"use_bias": False},
+            "sigmoid_relu": {"recurrent_activation": "sigmoid", "activation": "relu"},
+            "linear": {"activation": "linear", "recurrent_activation": "hard_sigmoid", "filters": 1},
+            "sequences": {"return_sequences": True}, "backwards": {"go_backwards": True, "dropout": 0.5},
+            "backwards_sequences": {"go_backwards": True, "return_sequences": True, "padding": "same"},
+            }.items()):
+        c.one(n, layer(**o), 2 + i % 4 // 3, 4, 3, 2, batch=1 if i else 3)
+    c.one("one_step", layer(return_sequences=True), 1, 4, 3, 2, batch=1)
+    c.one("first", layer(**first), 2, 2, 4, 3, batch=1, compiled=True)
+    c.one("first_sequences", layer(filters=1, return_sequences=True, padding="same", **first), 2, 3, 3, 2, batch=2,
+          compiled=True)
+    c.one("states", lambda x: together(layer(return_state=True)(x)), 2, 4, 3, 2, batch=1)
+    c.one("sequences_and_states_first", lambda x: together(
+        layer(return_state=True, return_sequences=True, **first)(x)), 2, 2, 4, 3, batch=1, compiled=True)
+    # TF.js throws: the mask of the other layer has no dimensions of images.
+    c.add("lingering_mask", lambda x, v: L.Concatenate(name="all")([
+        L.Flatten(name="f")(layer()(v)), L.SimpleRNN(2, name="other")(embedded(x))]),
+        {"x0": IDS[:2], "x1": c.floats("lm", 2, 4, 2, 2, 1)})

@@ -21,6 +21,7 @@ fn layers() -> Vec<(&'static str, usize, Value)> {
         ("Conv2DTranspose", 2, kernel(json!({"filters": 2, "output_padding": 0, "strides": 2}))),
         ("DepthwiseConv2D", 2, kernel(json!({"depth_multiplier": 1}))),
         ("SeparableConv2D", 2, kernel(json!({"filters": 2, "depth_multiplier": 1}))),
+        ("ConvLSTM2D", 3, kernel(json!({"filters": 2}))),
         ("MaxPooling1D", 1, pool()),
         ("AveragePooling3D", 3, pool()),
         ("GlobalMaxPooling2D", 2, json!({"data_format": "channels_last", "keepdims": true})),

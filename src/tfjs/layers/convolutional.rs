@@ -64,7 +64,7 @@ fn finish(call: &mut LayerCall<'_, '_>, positions: &Positions, y: NodeId) -> Res
 }
 
 /// The layer's bias, or zeros if it has none.
-fn bias(call: &mut LayerCall<'_, '_>, units: usize) -> Result<NodeId> {
+pub(super) fn bias(call: &mut LayerCall<'_, '_>, units: usize) -> Result<NodeId> {
     if call.config.boolean_or("use_bias", true)? {
         call.weight("bias", &[units])
     } else {
@@ -74,7 +74,7 @@ fn bias(call: &mut LayerCall<'_, '_>, units: usize) -> Result<NodeId> {
 
 /// The convolution of `x` with a kernel `[taps…, channels of a group, units]`. With one tap on every position it is a
 /// matrix product.
-fn convolve(
+pub(super) fn convolve(
     call: &mut LayerCall<'_, '_>,
     positions: &Positions,
     windows: Vec<Window>,
@@ -125,7 +125,7 @@ fn convolution(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> R
     finish(call, &positions, y)
 }
 
-fn required<T>(value: Option<T>, key: &str) -> Result<T> {
+pub(super) fn required<T>(value: Option<T>, key: &str) -> Result<T> {
     value.ok_or_else(|| Error::format(format!("`{key}` is missing from its config")))
 }
 

@@ -7,6 +7,7 @@ mod advanced_activations;
 mod attention;
 mod convolutional;
 mod convolutional_depthwise;
+mod convolutional_recurrent;
 mod core;
 mod einsum_dense;
 mod embeddings;
@@ -57,6 +58,7 @@ const FAMILIES: &[&[Class]] = &[
     attention::CLASSES,
     convolutional::CLASSES,
     convolutional_depthwise::CLASSES,
+    convolutional_recurrent::CLASSES,
     core::CLASSES,
     einsum_dense::CLASSES,
     embeddings::CLASSES,

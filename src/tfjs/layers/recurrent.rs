@@ -272,7 +272,7 @@ impl CellSettings {
 }
 
 /// An activation of one number at a time.
-fn function(value: Option<&serde_json::Value>, is_keras_3: bool) -> Result<Option<Function>> {
+pub(super) fn function(value: Option<&serde_json::Value>, is_keras_3: bool) -> Result<Option<Function>> {
     match activations::parse(value, 1, is_keras_3)? {
         None => Ok(None),
         Some(Op::Activation(activation)) => Ok(Some(activation.function)),

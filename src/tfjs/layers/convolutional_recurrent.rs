@@ -1,0 +1,238 @@
+//! ConvLSTM2D: an LSTM whose states are images and whose matrix products are convolutions.
+//!
+//! The images of all steps go through the input convolution of all four gates at once, as one convolution over steps and
+//! positions whose kernel is one step deep. The rest is unrolled: a recurrent convolution for each step after the first,
+//! whose states are zeros, and the gates.
+
+use super::Class;
+use super::convolutional::{bias, convolve, required};
+use super::recurrent::{function, initial_states};
+use super::spatial::{Positions, convolution_padding};
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::ops::BinaryFunction::{Add, Multiply};
+use crate::ops::{Concatenate, Function, Padding, Permute, Slice, Window};
+use crate::tensor::Tensor;
+use crate::tfjs::lowering::LayerCall;
+use crate::tfjs::masks::Value;
+use std::sync::Arc;
+
+/// The classes of this file.
+pub(super) const CLASSES: &[Class] = &[Class::new("ConvLSTM2D", conv_lstm_2d, "✓", "without masks and initial states")];
+
+/// Input, forget, candidate and output gate, side by side in all weights.
+const GATES: usize = 4;
+
+/// What a step has for the next one: the hidden state and the cell state.
+type States = [NodeId; 2];
+
+fn conv_lstm_2d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let config = call.config;
+    config.ignore(&["unroll", "dropout", "recurrent_dropout", "unit_forget_bias", "implementation"]);
+    for key in ["time_major", "num_constants", "zero_output_for_mask"] {
+        config.refuse_unless_off(key)?;
+    }
+    if config.boolean_or("stateful", false)? {
+        call.lowering
+            .warn(format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name));
+    }
+    let sequences = config.boolean_or("return_sequences", false)?;
+    let keeps_states = config.boolean_or("return_state", false)?;
+    let backwards = config.boolean_or("go_backwards", false)?;
+    let Some((&input, [])) = inputs.split_first() else {
+        return Err(Error::unsupported("its initial states are not supported"));
+    };
+    initial_states(call, inputs, 2)?;
+    expect_no_mask(call, input)?;
+    let images = Images::of(call, input)?;
+    let cell = Cell::read(call, &images)?;
+    let x = cell.input_convolution(call, &images)?;
+
+    let mut states: Option<States> = None;
+    let mut hidden = Vec::new();
+    for at in 0..images.steps {
+        call.lowering.count_call()?;
+        let at = if backwards { images.steps - 1 - at } else { at };
+        let image = step_of(call, x, at)?;
+        let next = cell.step(call, image, states)?;
+        hidden.push(next[0]);
+        states = Some(next);
+    }
+    let Some(states) = states else { return Err(Error::format("takes at least one step")) };
+    let output = if sequences { images.sequence(call, &hidden)? } else { images.positions.back(call, states[0])? };
+    let mut outputs = vec![Value::unmasked(output)];
+    if keeps_states {
+        for state in states {
+            outputs.push(Value::unmasked(images.positions.back(call, state)?));
+        }
+    }
+    Ok(outputs)
+}
+
+/// Refuses a mask. What earlier layers left behind as one in TF.js, it cannot compute with, and Keras is followed.
+fn expect_no_mask(call: &mut LayerCall<'_, '_>, input: Value) -> Result<()> {
+    let lingering = call.lowering.lingering_mask.flatten();
+    let of_positions = lingering.filter(|mask| call.rank(*mask) > 2);
+    if let Some(mask) = input.masks.keras.or(of_positions) {
+        let shape = call.shape(mask);
+        return Err(Error::unsupported(format!("a mask of shape {shape} reaches it, which is not supported"))
+            .hint("leave out what masks its input"));
+    }
+    if lingering.is_some() {
+        call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
+    }
+    Ok(())
+}
+
+/// Step `at` of `[N, T, …]`.
+fn step_of(call: &mut LayerCall<'_, '_>, x: NodeId, at: usize) -> Result<NodeId> {
+    let sample = call.shape(x).sample();
+    let step = call.op(Slice { axis: 1, start: at, step: 1, count: 1 }, &[x])?;
+    call.reshape(step, &sample[1..])
+}
+
+/// The images of all steps, with their channels behind.
+struct Images {
+    /// `[N, T, height, width, C]`.
+    x: NodeId,
+    steps: usize,
+    /// Those of one step, where `x` is of all.
+    positions: Positions,
+}
+
+impl Images {
+    fn of(call: &mut LayerCall<'_, '_>, input: Value) -> Result<Images> {
+        let channels_first = call.config.channels_first()?;
+        let mut x = call.float_operand(input.id)?;
+        if call.rank(x) != 5 {
+            return Err(Error::format(format!("takes inputs of rank 5, not {}", call.shape(x))));
+        }
+        if channels_first {
+            x = call.op(Permute { order: vec![0, 1, 3, 4, 2] }, &[x])?;
+        }
+        let sample = call.shape(x).sample();
+        let (steps, sizes, channels) = (sample[0], sample[1..3].to_vec(), sample[3]);
+        Ok(Images { x, steps, positions: Positions { dims: 2, channels_first, x, sizes, channels } })
+    }
+
+    /// The hidden states one after the other, with channels where the layer has them.
+    fn sequence(&self, call: &mut LayerCall<'_, '_>, hidden: &[NodeId]) -> Result<NodeId> {
+        let mut steps = Vec::new();
+        for &state in hidden {
+            steps.push(call.expand(state, 1)?);
+        }
+        let all = if let [one] = steps[..] { one } else { call.op(Concatenate { axis: 1 }, &steps)? };
+        if !self.positions.channels_first {
+            return Ok(all);
+        }
+        call.op(Permute { order: vec![0, 1, 4, 2, 3] }, &[all])
+    }
+}
+
+/// The cell as its configuration has it.
+struct Cell {
+    filters: usize,
+    taps: Vec<usize>,
+    /// Of the input convolution.
+    windows: Vec<Window>,
+    activation: Option<Function>,
+    recurrent_activation: Option<Function>,
+    /// `[taps…, C, gates · filters]`.
+    kernel: Arc<Tensor>,
+    /// `[taps…, filters, gates · filters]`.
+    recurrent_kernel: Arc<Tensor>,
+    bias: NodeId,
+    /// Of the recurrent convolution.
+    no_bias: NodeId,
+}
+
+impl Cell {
+    fn read(call: &mut LayerCall<'_, '_>, images: &Images) -> Result<Cell> {
+        let (config, positions) = (call.config, &images.positions);
+        let filters = config.positive_size("filters")?;
+        let units = filters.checked_mul(GATES);
+        let units = units.ok_or_else(|| Error::limit(format!("{filters} filters are beyond reason")))?;
+        let taps = required(positions.numbers(call, "kernel_size")?, "kernel_size")?;
+        let strides = positions.numbers_or_1(call, "strides")?;
+        let dilations = positions.numbers_or_1(call, "dilation_rate")?;
+        let padding = convolution_padding(call, 2)?;
+        let is_keras_3 = call.is_keras_3();
+        Ok(Cell {
+            filters,
+            windows: positions.windows(call, &taps, &strides, &dilations, padding)?,
+            activation: match config.get("activation") {
+                Some(value) => function(Some(value), is_keras_3)?,
+                None => Some(Function::Tanh),
+            },
+            recurrent_activation: match config.get("recurrent_activation") {
+                Some(value) => function(Some(value), is_keras_3)?,
+                None if is_keras_3 => Some(Function::Sigmoid),
+                None => Some(Function::HardSigmoid { slope: 0.2 }),
+            },
+            kernel: call.weight_tensor("kernel", &[&taps[..], &[positions.channels, units]].concat())?,
+            recurrent_kernel: call.weight_tensor("recurrent_kernel", &[&taps[..], &[filters, units]].concat())?,
+            bias: bias(call, units)?,
+            no_bias: call.filled("no_recurrent_bias", &[units], 0.0)?,
+            taps,
+        })
+    }
+
+    /// What the gates of all steps have from the images: `[N, T, positions…, gates · filters]`.
+    fn input_convolution(&self, call: &mut LayerCall<'_, '_>, images: &Images) -> Result<NodeId> {
+        let Positions { sizes, channels, .. } = &images.positions;
+        let over_steps = Positions {
+            dims: 3,
+            channels_first: false,
+            x: images.x,
+            sizes: [&[images.steps], sizes.as_slice()].concat(),
+            channels: *channels,
+        };
+        let one_by_one = Window::over(images.steps, 1, 1, 1, Padding::Valid);
+        let one_by_one = one_by_one.ok_or_else(|| Error::format("takes at least one step"))?;
+        let windows = [&[one_by_one], self.windows.as_slice()].concat();
+        let kernel = (*self.kernel).clone().reshaped(&[&[1], self.kernel.shape()].concat())?;
+        convolve(call, &over_steps, windows, ["", "kernel"], Arc::new(kernel), self.bias)
+    }
+
+    /// What the gates of a step have from the hidden state `h`, added to what they have from its image.
+    fn add_recurrent(&self, call: &mut LayerCall<'_, '_>, image: NodeId, h: NodeId) -> Result<NodeId> {
+        let sample = call.shape(h).sample();
+        let positions =
+            Positions { dims: 2, channels_first: false, x: h, sizes: sample[..2].to_vec(), channels: self.filters };
+        let windows = positions.windows(call, &self.taps, &[1, 1], &[1, 1], Padding::Same)?;
+        let kernel = Arc::clone(&self.recurrent_kernel);
+        let recurrent = convolve(call, &positions, windows, ["recurrent_", "kernel"], kernel, self.no_bias)?;
+        call.binary(Add, image, recurrent)
+    }
+
+    /// The states after a step, from what the gates have from its image and the states before, which are zeros at first.
+    fn step(&self, call: &mut LayerCall<'_, '_>, image: NodeId, before: Option<States>) -> Result<States> {
+        let gates = match before {
+            Some([h, _]) => self.add_recurrent(call, image, h)?,
+            None => image,
+        };
+        let gate = |call: &mut LayerCall<'_, '_>, index: usize, function: Option<Function>| {
+            let slice = Slice { axis: 3, start: index * self.filters, step: 1, count: self.filters };
+            let gate = call.op(slice, &[gates])?;
+            activate(call, function, gate)
+        };
+        let input = gate(call, 0, self.recurrent_activation)?;
+        let candidate = gate(call, 2, self.activation)?;
+        let output = gate(call, 3, self.recurrent_activation)?;
+        let mut c = call.binary(Multiply, input, candidate)?;
+        if let Some([_, before]) = before {
+            let forget = gate(call, 1, self.recurrent_activation)?;
+            let kept = call.binary(Multiply, forget, before)?;
+            c = call.binary(Add, kept, c)?;
+        }
+        let shown = activate(call, self.activation, c)?;
+        Ok([call.binary(Multiply, output, shown)?, c])
+    }
+}
+
+fn activate(call: &mut LayerCall<'_, '_>, function: Option<Function>, x: NodeId) -> Result<NodeId> {
+    match function {
+        Some(function) => call.apply(function, x),
+        None => Ok(x),
+    }
+}
