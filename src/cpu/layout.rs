@@ -7,7 +7,7 @@
 
 use super::frame::{Operand, Output, Place, Target};
 use super::steps::{self, Step};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source};
 use crate::ops::Op;
 use crate::plan::Retain;
@@ -203,12 +203,28 @@ fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
                 let operands: Vec<&Tensor> =
                     node.inputs.iter().filter_map(|id| constants[id.index()].as_deref()).collect();
                 let all = operands.len() == node.inputs.len() && !node.ty.shape.is_batched();
-                if all { Some(Arc::new(evaluate(op, &node.name, &operands)?)) } else { None }
+                if all {
+                    expect_computable(&node.name, &node.ty)?;
+                    Some(Arc::new(evaluate(op, &node.name, &operands)?))
+                } else {
+                    None
+                }
             }
         };
         constants.push(value);
     }
     Ok(constants)
+}
+
+/// An error for what weights alone give and no memory holds: a file may repeat a few of them any number of times.
+fn expect_computable(name: &str, ty: &TensorType) -> Result<()> {
+    const MOST_ELEMENTS: usize = 1 << 28;
+    let elements = ty.shape.resolve(1).iter().try_fold(1usize, |elements, &dim| elements.checked_mul(dim));
+    if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
+        let what = format!("a value of shape {} that follows from weights alone is too large", ty.shape);
+        return Err(Error::limit(what).at(format!("`{name}`")));
+    }
+    Ok(())
 }
 
 /// The node that this one is another shape of.

@@ -26,6 +26,9 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("pool", PoolParams, fragments: [GRID, SPECIAL, WINDOW])];
 
+/// Positions of a pool, padding too: as many as an image of 4096 by 4096 has. A file may name any number in a few bytes.
+const MOST_TAPS: usize = 1 << 24;
+
 impl Pool {
     fn taps(&self) -> usize {
         self.windows.iter().map(|window| window.size).product()
@@ -43,6 +46,10 @@ impl Operator for Pool {
         let sample = window::expect_positions(&self.windows, x)?;
         if !matches!(self.reduction, Reduction::Mean | Reduction::Maximum) {
             return Err(Error::shape("takes the mean or the maximum"));
+        }
+        let taps = self.windows.iter().try_fold(1usize, |taps, window| taps.checked_mul(window.size));
+        if taps.is_none_or(|taps| taps > MOST_TAPS) {
+            return Err(Error::limit(format!("pools of more than {MOST_TAPS} positions are beyond reason")));
         }
         let (&channels, _) = sample.split_last().unwrap_or((&0, &[]));
         let output: Vec<usize> = self.windows.iter().map(|window| window.count).chain([channels]).collect();

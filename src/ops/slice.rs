@@ -83,10 +83,12 @@ impl Operator for Slice {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let view = AxisView::new(&request.inputs[0].shape, self.axis);
         let inner = view.inner as isize;
+        // A step that is never taken may have any size.
+        let step = if self.count > 1 { self.step } else { 1 };
         let block = Block {
             size: &[view.outer, self.count, view.inner],
             input_offset: self.start * view.inner,
-            input_strides: &[view.axis as isize * inner, self.step * inner, 1],
+            input_strides: &[view.axis as isize * inner, step * inner, 1],
             output_strides: &[self.count * view.inner, view.inner, 1],
             output_offset: 0,
         };

@@ -7,6 +7,8 @@ use super::rewrite::rewrite;
 use crate::error::Result;
 use crate::graph::{Graph, Source};
 use crate::ops::{Convolution, Op, Window};
+use crate::tensor::Tensor;
+use std::sync::Arc;
 
 /// `graph` with convolutions over what they read padded.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
@@ -14,6 +16,13 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
         let Source::Op(Op::Convolution(convolution)) = &node.source else { return Ok(None) };
         let Some((Op::Pad(pad), inputs)) = rewrite.operator(node.inputs[0]) else { return Ok(None) };
         let Some((&[0, 0], around)) = pad.around.split_last() else { return Ok(None) };
+        // What is read outside is not multiplied, and an infinite weight would make NaN of a zero. Without positions there is
+        // nothing to pad.
+        let infinite = |kernel: &Arc<Tensor>| kernel.count_floats(|weight| !weight.is_finite()) > 0;
+        let is_empty = graph.node(inputs[0]).ty.shape.sample_len() == 0;
+        if rewrite.value(node.inputs[1]).is_none_or(infinite) || is_empty {
+            return Ok(None);
+        }
         let moved = |(window, around): (&Window, &[usize; 2])| {
             let before = isize::try_from(around[0].checked_mul(window.stretch)?).ok()?;
             let moved = Window { before: window.before.checked_add(before)?, ..*window };

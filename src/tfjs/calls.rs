@@ -73,6 +73,7 @@ impl Call {
         }
         let mut also_positional = Vec::new();
         if !is_operation {
+            expect_tensors_in_front(&call.positional)?;
             also_positional.extend(ALSO_POSITIONAL.iter().filter_map(|keyword| call.keywords.remove(*keyword)));
         }
         for value in call.positional.iter().chain(&also_positional) {
@@ -152,6 +153,26 @@ fn collect_leaves<'j>(json: &'j Value, leaves: &mut Vec<&'j Value>) {
 }
 
 /// The tensors in an argument of Keras 3. Dicts are walked in the order of their keys, as Keras does.
+/// An error for a positional argument of a layer that is no tensor, or that comes after one left out: which argument it is
+/// depends on the class, and it may change the answer.
+fn expect_tensors_in_front(positional: &[Value]) -> Result<()> {
+    let mut left_out = false;
+    for value in positional {
+        let mut tensors = Vec::new();
+        collect_tensors(value, &mut tensors)?;
+        match value {
+            Value::Null => left_out = true,
+            Value::Bool(false) => {}
+            value if tensors.is_empty() || left_out => {
+                return Err(Error::unsupported(format!("its positional argument {} is not supported", show(value)))
+                    .hint("give it by name, build the model again and convert it"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn collect_tensors(json: &Value, tensors: &mut Vec<TensorRef>) -> Result<()> {
     match json {
         tensor if is_keras_tensor(tensor) => tensors.push(TensorRef::parse("args", tensor)?),

@@ -205,6 +205,8 @@ fn keras_options(function: &Function, given: Map<String, Value>) -> Result<Map<S
         }
         // The least square of the length, not the least length.
         "Normalize" => {
+            // Without an axis it goes over all elements.
+            options.entry("axis").or_insert(Value::Null);
             let floor = options.get("epsilon").and_then(Value::as_f64).unwrap_or(1e-12);
             options.insert("epsilon".into(), floor.sqrt().into());
         }

@@ -21,6 +21,7 @@ fn cases() -> Vec<Case> {
             cases.push(case("every other in reverse", slice(axis, size - 1, -2, size.div_ceil(2))));
             cases.push(case("the same again and again", slice(axis, 2, 0, 4)));
             cases.push(case("none", slice(axis, 0, 1, 0)));
+            cases.push(case("one by a step never taken", slice(axis, 1, isize::MAX, 1)));
         }
     }
     cases.push(Case::new("rank 8", slice(4, 2, -1, 2)).input(random(&[3, 2, 1, 3, 3, 1, 2, 3], 3)));

@@ -1,6 +1,6 @@
 //! BatchDot: products of the lines of two samples.
 
-use super::{Fast, Request, Step};
+use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::vector::{dot, vectorised};
 use crate::error::Result;
@@ -43,7 +43,9 @@ pub(super) fn build(operator: &ops::BatchDot, request: &Request<'_>) -> Fast {
     let (run, steps) = last.map_or((1, [0, 0]), |dim| (dim.size, dim.strides));
     let depth = shapes[0][operator.axes[0]];
     let in_lines = right_step == 1;
-    if left_step != 1 || depth == 0 || run == 0 || !(in_lines || steps == [0, 1]) {
+    let starts = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(dim.size));
+    let too_many = starts.is_none_or(|starts| starts > MOST_MAPPED);
+    if left_step != 1 || depth == 0 || run == 0 || too_many || !(in_lines || steps == [0, 1]) {
         return None;
     }
     let mut starts = vec![[0, 0]];

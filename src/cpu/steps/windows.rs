@@ -73,6 +73,10 @@ struct Groups {
 
 pub(super) fn convolution(operator: &ops::Convolution, request: &mut Request<'_>) -> Result<Fast> {
     let (Some(kernel), true) = (request.constant(1).cloned(), request.operands[2].once) else { return Ok(None) };
+    // Laid out, positions outside are zeros, which would make NaN of an infinite weight that nothing is multiplied with.
+    if kernel.count_floats(|weight| !weight.is_finite()) > 0 {
+        return Ok(None);
+    }
     let Some(windows) = Windows::new(&operator.windows, request) else { return Ok(None) };
     let (x, bias) = (request.operands[0].clone(), request.operands[2].clone());
     let (function, output, arch) = (operator.activation, request.output, request.arch);

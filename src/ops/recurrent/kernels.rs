@@ -87,7 +87,8 @@ impl RecurrentKernel {
         let lanes = self.lanes(sizes);
         let units = sizes.units.div_ceil(lanes);
         let passes = if cell == (Cell::Gru { reset_after: false }) { 2 } else { 1 };
-        let of_unit = sizes.quads().saturating_add(1 + 3);
+        // Besides the sums: the unit itself, the gates that are opened, and what goes through the activation.
+        let of_unit = sizes.quads().saturating_add(if cell == Cell::Lstm { 1 + 3 + 2 } else { 1 + 3 });
         let of_step = units.saturating_mul(of_unit).saturating_mul(passes).saturating_add(1);
         sizes.steps.saturating_mul(of_step).saturating_add((4 * sizes.quads()).div_ceil(lanes))
     }

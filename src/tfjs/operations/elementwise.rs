@@ -217,6 +217,10 @@ fn gelu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
 
 /// The option `axis` as a dimension of a sample of `x`.
 fn axis(call: &LayerCall<'_, '_>, x: NodeId) -> Result<usize> {
+    if call.config.is_null("axis") {
+        return Err(Error::unsupported("goes over all elements, the batch too, which is not supported")
+            .hint("give it an axis, build the model again and convert it"));
+    }
     match call.config.integers("axis")?.as_deref() {
         None => call.sample_axis(x, -1),
         Some(&[axis]) => call.sample_axis(x, axis),

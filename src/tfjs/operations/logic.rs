@@ -64,6 +64,7 @@ fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Node
     let tensor = given.operand(call, 0)?;
     if let Some(value) = given.number(1)
         && call.dtype(tensor) != DType::Bool
+        && (call.dtype(tensor) != DType::I32 || f64::from(value as f32) == value)
     {
         return call.op(NotEqual { value: value as f32 }, &[tensor]);
     }

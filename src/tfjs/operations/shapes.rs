@@ -265,6 +265,9 @@ fn get_item(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<N
     let takes_dimension = |key: &&&Value| !key.is_null() && !is(key, "__ellipsis__");
     let skipped = call.rank(x).checked_sub(keys.iter().filter(takes_dimension).count());
     let skipped = skipped.ok_or_else(|| Error::format(format!("takes more indices than {} has", call.shape(x))))?;
+    if keys.iter().filter(|key| is(key, "__ellipsis__")).count() > 1 {
+        return Err(Error::format("takes items by more than one `...`"));
+    }
     let mut axis = 0;
     for key in keys {
         match key {
