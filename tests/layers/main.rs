@@ -6,6 +6,7 @@
 mod by_hand;
 mod cases;
 mod changed;
+mod refused;
 
 use cases::{Case, all};
 use std::collections::BTreeSet;

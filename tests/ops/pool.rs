@@ -52,3 +52,11 @@ fn what_does_not_fit_is_refused() {
     refuses(Pool { windows: Vec::new(), ..op() }, &["float32[N, 4]"], "0 windows do not go over float32[N, 4]");
     refuses(Pool { reduction: Reduction::Sum, ..op() }, &["float32[N, 4, 2]"], "takes the mean or the maximum");
 }
+
+/// Each size may be counted, but not all positions together.
+#[test]
+fn pools_out_of_all_proportion_are_refused() {
+    let window = |size: usize| Window::over(4, size, size, 1, Padding::Same).expect("a window");
+    let pool = Pool { reduction: Reduction::Maximum, windows: vec![window(1 << 30), window(1 << 30), window(16)] };
+    refuses(pool, &["float32[N, 4, 4, 4, 2]"], "positions are beyond reason");
+}
