@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 /// Keyword arguments that layers also take by position, in the order in which they would be given.
 const ALSO_POSITIONAL: &[&str] = &["inputs", "sequences", "sequence", "query", "value", "key", "initial_state"];
 
-/// Keyword arguments that hold masks.
-const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mask"];
+/// Keyword arguments that hold masks: see [`Call::masks`].
+pub(super) const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mask"];
 
 /// One call of a layer.
 #[derive(Debug, Default)]
@@ -152,7 +152,6 @@ fn collect_leaves<'j>(json: &'j Value, leaves: &mut Vec<&'j Value>) {
     }
 }
 
-/// The tensors in an argument of Keras 3. Dicts are walked in the order of their keys, as Keras does.
 /// An error for a positional argument of a layer that is no tensor, or that comes after one left out: which argument it is
 /// depends on the class, and it may change the answer.
 fn expect_tensors_in_front(positional: &[Value]) -> Result<()> {
@@ -173,6 +172,7 @@ fn expect_tensors_in_front(positional: &[Value]) -> Result<()> {
     Ok(())
 }
 
+/// The tensors in an argument of Keras 3. Dicts are walked in the order of their keys, as Keras does.
 fn collect_tensors(json: &Value, tensors: &mut Vec<TensorRef>) -> Result<()> {
     match json {
         tensor if is_keras_tensor(tensor) => tensors.push(TensorRef::parse("args", tensor)?),

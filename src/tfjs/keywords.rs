@@ -2,15 +2,13 @@
 //!
 //! What no layer asked for must not matter: [`Keywords::finish`] refuses it, as [`super::config`] does for keys.
 
+use super::calls::MASKS;
 use super::json;
 use super::masks::Value;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value as Json};
 use std::cell::RefCell;
 use std::collections::HashSet;
-
-/// What is read before the layer is asked: see [`super::calls::Call::masks`].
-const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mask"];
 
 /// The keyword arguments of one call.
 #[derive(Debug)]
@@ -55,6 +53,7 @@ impl<'m> Keywords<'m> {
         for (key, value) in self.given {
             match (key.as_str(), value) {
                 (_, Json::Null) | ("training", Json::Bool(false)) => {}
+                // Masks are read before the layer is asked.
                 (key, _) if asked.contains(key) || MASKS.contains(&key) => {}
                 (key, value) => {
                     let value = json::show(value);

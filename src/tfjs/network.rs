@@ -1,4 +1,4 @@
-//! Walks the calls of a model and of the models inside it, in TF.js's order, turning each into operators.
+//! Walks the calls of a model and of the models inside it, in the order in which they run, turning each into operators.
 
 use super::calls::{Call, TensorRef};
 use super::config::Config;
@@ -127,7 +127,7 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
         record_shape(&network.layers[id.layer], &[value], lowering);
         values.insert(id, vec![value]);
     }
-    for id in directory.execution_order()? {
+    for id in directory.execution_order(lowering.is_keras_3)? {
         if values.contains_key(&id) {
             continue;
         }
@@ -150,13 +150,12 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
 }
 
 /// MultiHeadAttention of Keras 3 takes the masks off the tensors that it is given, so that what reads them afterwards, as
-/// the sum with its answer does, finds none.
+/// the sum with its answer does, finds none. What a layer passes on as it is, as Dropout does, is the same tensor.
 fn forget_masks(call: &Call, directory: &Directory<'_>, values: &mut HashMap<CallId, Vec<Value>>) -> Result<()> {
     for tensor in &call.arguments {
-        let value = values.get_mut(&directory.resolve(tensor)?).and_then(|outputs| outputs.get_mut(tensor.output));
-        if let Some(value) = value {
-            value.masks.keras = None;
-        }
+        let id = find(tensor, directory, values)?.id;
+        let same = values.values_mut().flatten().filter(|value| value.id == id);
+        same.for_each(|value| value.masks.keras = None);
     }
     Ok(())
 }

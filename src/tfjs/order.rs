@@ -1,9 +1,10 @@
-//! The order in which TF.js runs the calls of a model.
+//! The order in which TF.js or Keras 3 runs the calls of a model.
 //!
 //! TF.js sorts from the outputs backwards, depth first, the last argument of a call before the first
 //! (`executor.ts`, `getTopologicalSortAndRecipientCountsForOneFetch`). The order matters for its answers in one place:
-//! a mask lingers from one call to the next. Here it also finds calls that depend on themselves and tensors that
-//! nothing makes.
+//! a mask lingers from one call to the next. In Keras 3, which TF.js does not load, it matters where a mask is taken off:
+//! there the calls farthest from the outputs run first (`function.py`, `map_graph`). Here the order also finds calls that
+//! depend on themselves and tensors that nothing makes.
 
 use super::calls::TensorRef;
 use super::topology::{Layer, Network};
@@ -68,18 +69,53 @@ impl<'m> Directory<'m> {
         }
     }
 
-    /// The calls whose outputs a call takes, in the order of its arguments.
-    fn arguments(&self, id: CallId) -> Result<Vec<CallId>> {
+    /// The calls whose outputs a call takes: those of its arguments in order, then those of what it is given by name.
+    fn arguments(&self, id: CallId) -> Result<[Vec<CallId>; 2]> {
         let layer = &self.network.layers[id.layer];
-        let Some(call) = layer.calls.get(id.call) else { return Ok(Vec::new()) };
-        // Tensors given by name must exist before the call, but TF.js does not know them: they are sorted after the others.
+        let Some(call) = layer.calls.get(id.call) else { return Ok(Default::default()) };
         let place = || format!("layer `{}` ({})", layer.name, layer.class);
-        let arguments = call.keyword_tensors.iter().chain(&call.arguments).map(|tensor| self.resolve(tensor));
-        arguments.collect::<Result<_>>().at(place)
+        let resolve = |tensors: &[TensorRef]| tensors.iter().map(|tensor| self.resolve(tensor)).collect::<Result<_>>();
+        Ok([resolve(&call.arguments).at(place)?, resolve(&call.keyword_tensors).at(place)?])
     }
 
-    /// All calls that the outputs need, each after its arguments, as TF.js orders them.
-    pub(super) fn execution_order(&self) -> Result<Vec<CallId>> {
+    /// All calls that the outputs need, each after its arguments, as TF.js orders them, or Keras 3.
+    pub(super) fn execution_order(&self, is_keras_3: bool) -> Result<Vec<CallId>> {
+        if is_keras_3 {
+            // The first argument before the last, and those given by name after them.
+            let last_first = |parts: [Vec<CallId>; 2]| parts.concat().into_iter().rev().collect();
+            return self.by_distance(&self.sorted(|id| self.arguments(id).map(last_first))?);
+        }
+        // Tensors given by name must exist before the call, but TF.js does not know them: they come after the others.
+        self.sorted(|id| self.arguments(id).map(|[positional, named]| [named, positional].concat()))
+    }
+
+    /// Sorted calls by how far they are from the outputs, farthest first. The calls of a layer are as far as the farthest
+    /// that was met before; equally far ones stay in the order in which they were met, from the outputs on.
+    fn by_distance(&self, sorted: &[CallId]) -> Result<Vec<CallId>> {
+        let mut met: Vec<CallId> = Vec::new();
+        let mut distances: HashMap<CallId, usize> = HashMap::new();
+        let mut of_layers: HashMap<usize, usize> = HashMap::new();
+        let mut at_least = |met: &mut Vec<CallId>, id: CallId, distance: usize| {
+            let known = distances.entry(id).or_insert_with(|| {
+                met.push(id);
+                0
+            });
+            *known = distance.max(*known);
+            *known
+        };
+        for &id in sorted.iter().rev() {
+            let of_layer = of_layers.entry(id.layer).or_default();
+            *of_layer = at_least(&mut met, id, *of_layer);
+            for argument in self.arguments(id)?.concat() {
+                at_least(&mut met, argument, *of_layer + 1);
+            }
+        }
+        met.sort_by_key(|id| std::cmp::Reverse(distances[id]));
+        Ok(met)
+    }
+
+    /// All calls that the outputs need, depth first, the last of the `arguments` of a call before the first.
+    fn sorted(&self, arguments: impl Fn(CallId) -> Result<Vec<CallId>>) -> Result<Vec<CallId>> {
         let mut marks: HashMap<CallId, Mark> = HashMap::new();
         let mut order = Vec::new();
         for output in &self.network.outputs {
@@ -96,7 +132,7 @@ impl<'m> Directory<'m> {
                     }
                     Mark::Unseen => {
                         marks.insert(top, Mark::Open);
-                        for argument in self.arguments(top)? {
+                        for argument in arguments(top)? {
                             match marks.get(&argument).copied().unwrap_or(Mark::Unseen) {
                                 Mark::Unseen => stack.push(argument),
                                 Mark::Open => return Err(self.cycle(argument)),

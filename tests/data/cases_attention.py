@@ -150,6 +150,17 @@ def MultiHeadAttention(c):
         make(name="l")(a, embedded(b, dim=6))), {"x0": q, "x1": ids2})
     c.add("scores", lambda a, b: L.Flatten(name="y")(make(name="l")(
         a, b, return_attention_scores=True)[1]), {"x0": q, "x1": v})
+    # Keras 3 takes the mask off a query, so that of two attentions to one tensor only the first that runs finds it.
+    flat = lambda name, e: L.Flatten()(make(name=name)(e, e))
+    deep = lambda name, e: L.Flatten()(L.Dense(2)(L.Dense(3)(make(name=name)(e, e))))
+    joined = lambda *parts: L.Concatenate(name="y")(list(parts))
+    c.add("two_of_one_query", lambda a: (lambda e: joined(flat("l", e), flat("m", e)))(embedded(a)), {"x": ids})
+    c.add("two_the_second_deeper", lambda a: (lambda e: joined(flat("l", e), deep("m", e)))(embedded(a)), {"x": ids})
+    c.add("two_the_first_deeper", lambda a: (lambda e: joined(deep("l", e), flat("m", e)))(embedded(a)), {"x": ids})
+    c.add("two_behind_dropout", lambda a: (lambda e: joined(
+        flat("l", L.Dropout(0.2)(e)), deep("m", e)))(embedded(a)), {"x": ids})
+    c.add("pooled_besides", lambda a: (lambda e: joined(
+        flat("l", e), L.GlobalAveragePooling1D()(e)))(embedded(a)), {"x": ids})
     c.add("called_twice", lambda a, b: (lambda l: L.Add(name="y")([l(a, b), l(a, a)]))(make(name="l")),
           {"x0": q, "x1": v})
 
