@@ -8,20 +8,21 @@ use super::json;
 use super::lowering::LayerCall;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
+use crate::model::Semantics;
 use crate::ops::{Activation, BinaryFunction, Function, Op, Slice, Softmax};
 use serde_json::Value;
 
 /// The operator for the value of an `activation` key; none for linear.
-pub(super) fn parse(value: Option<&Value>, rank: usize, is_keras_3: bool) -> Result<Option<Op>> {
+pub(super) fn parse(call: &mut LayerCall<'_, '_>, value: Option<&Value>, rank: usize) -> Result<Option<Op>> {
     let Some(value) = value else { return Ok(None) };
-    if let Some(function) = of_layer(value)? {
+    if let Some(function) = of_layer(call, value)? {
         return Ok(Some(Activation { function }.into()));
     }
     let name = name(value)?;
     if let "softmax" | "log_softmax" | "logSoftmax" = name {
         return Ok(Some(Softmax { axis: rank - 1, log: name != "softmax" }.into()));
     }
-    match function(name, is_keras_3) {
+    match function(name, call.is_keras_3()) {
         _ if name == "linear" => Ok(None),
         Some(function) => Ok(Some(Activation { function }.into())),
         None => Err(Error::unsupported(format!("its activation `{name}` is not supported")).hint(
@@ -66,13 +67,13 @@ pub(super) fn function(name: &str, is_keras_3: bool) -> Option<Function> {
     })
 }
 
-/// The function of an activation that is given as a layer, if it is.
-fn of_layer(value: &Value) -> Result<Option<Function>> {
+/// The function of an activation that is given as a layer, if it is: what that layer computes.
+fn of_layer(call: &mut LayerCall<'_, '_>, value: &Value) -> Result<Option<Function>> {
     let Some(class) = value.get("class_name").and_then(Value::as_str) else { return Ok(None) };
     let empty = serde_json::Map::new();
     let config = Config::new(value.get("config").and_then(Value::as_object).unwrap_or(&empty));
     let function = match class {
-        "ReLU" => relu(&config)?,
+        "ReLU" => relu(call, &config)?,
         "LeakyReLU" => leaky_relu(&config)?,
         "ELU" => Function::Elu { alpha: config.number_or("alpha", 1.0)? as f32 },
         _ => return Ok(None),
@@ -81,13 +82,18 @@ fn of_layer(value: &Value) -> Result<Option<Function>> {
     Ok(Some(function))
 }
 
-/// ReLU with Keras' options.
-pub(super) fn relu(config: &Config<'_>) -> Result<Function> {
-    Ok(Function::Relu {
-        max_value: config.number("max_value")?.map(|max| max as f32),
-        negative_slope: config.number_or("negative_slope", 0.0)? as f32,
-        threshold: config.number_or("threshold", 0.0)? as f32,
-    })
+/// The layer ReLU. TF.js reads `max_value` alone; Keras also `negative_slope` and `threshold`.
+pub(super) fn relu(call: &mut LayerCall<'_, '_>, config: &Config<'_>) -> Result<Function> {
+    let max_value = config.number("max_value")?.map(|max| max as f32);
+    let slope = config.number_or("negative_slope", 0.0)? as f32;
+    let threshold = config.number_or("threshold", 0.0)? as f32;
+    if slope != 0.0 || threshold != 0.0 {
+        call.differ("ignores negative_slope and threshold in TF.js, not in Keras");
+        if call.semantics() == Semantics::TfJs {
+            return Ok(Function::relu(max_value, 0.0, 0.0));
+        }
+    }
+    Ok(Function::relu(max_value, slope, threshold))
 }
 
 /// LeakyReLU, whose slope is called `alpha` in Keras 2 and `negative_slope` in Keras 3.
@@ -107,7 +113,8 @@ pub(super) fn apply(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
     {
         return Ok(applied);
     }
-    match parse(value, call.rank(x), call.is_keras_3())? {
+    let rank = call.rank(x);
+    match parse(call, value, rank)? {
         Some(op) => call.op(op, &[x]),
         None => Ok(x),
     }

@@ -166,6 +166,10 @@ def Dense(c):
     c.add("with_regularizer", L.Dense(3, kernel_regularizer=K.regularizers.L2(0.01),
                                       kernel_initializer=K.initializers.LecunNormal(), name="y"),
           {"x": c.floats("r", 3, 4)})
+    for n, layer in (("ReLU", lambda: L.ReLU(negative_slope=0.25, threshold=0.1, max_value=0.8)),
+                     ("ReLU_max_value", lambda: L.ReLU(max_value=0.5)), ("LeakyReLU", lambda: L.LeakyReLU(0.4)),
+                     ("ELU", lambda: L.ELU()), ("ELU_alpha", lambda: L.ELU(0.5))):
+        c.one(f"activation_layer_{n}", L.Dense(5, activation=layer(), name="y"), 3, scale=2.5)
     c.add("with_constraint", L.Dense(3, kernel_constraint=K.constraints.MaxNorm(2.0),
                                      bias_regularizer=K.regularizers.L1L2(0.1, 0.2), name="y"),
           {"x": c.floats("r", 3, 4)})

@@ -20,17 +20,9 @@ pub(super) const CLASSES: &[Class] = &[
     Class::new("ThresholdedReLU", thresholded_relu, "✓", ""),
 ];
 
-/// TF.js reads `max_value` alone; Keras also `negative_slope` and `threshold`.
 fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
-    let mut function = activations::relu(call.config)?;
-    if let Function::Relu { max_value, negative_slope, threshold } = function
-        && (negative_slope != 0.0 || threshold != 0.0)
-    {
-        call.differ("ignores negative_slope and threshold in TF.js, not in Keras");
-        if call.semantics() == Semantics::TfJs {
-            function = Function::relu(max_value, 0.0, 0.0);
-        }
-    }
+    let config = call.config;
+    let function = activations::relu(call, config)?;
     let masks = call.one(inputs)?.masks;
     apply(call, inputs, function, masks)
 }

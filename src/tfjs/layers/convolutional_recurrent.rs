@@ -161,11 +161,11 @@ impl Cell {
             filters,
             windows: positions.windows(call, &taps, &strides, &dilations, padding)?,
             activation: match config.get("activation") {
-                Some(value) => function(Some(value), is_keras_3)?,
+                Some(value) => function(call, value)?,
                 None => Some(Function::Tanh),
             },
             recurrent_activation: match config.get("recurrent_activation") {
-                Some(value) => function(Some(value), is_keras_3)?,
+                Some(value) => function(call, value)?,
                 None if is_keras_3 => Some(Function::Sigmoid),
                 None => Some(Function::HardSigmoid { slope: 0.2 }),
             },

@@ -164,7 +164,6 @@ impl CellSettings {
         config: &Config<'_>,
         call: &mut LayerCall<'_, '_>,
     ) -> Result<Self> {
-        let is_keras_3 = call.is_keras_3();
         let cell = match class {
             "SimpleRNN" | "SimpleRNNCell" => Cell::Simple,
             "GRU" | "GRUCell" => Cell::Gru { reset_after: config.boolean_or("reset_after", false)? },
@@ -177,7 +176,7 @@ impl CellSettings {
         config.ignore(&["dropout", "recurrent_dropout", "implementation", "unit_forget_bias"]);
         let recurrent_activation = match (cell, config.get("recurrent_activation")) {
             (Cell::Simple, _) => None,
-            (_, Some(value)) => function(Some(value), is_keras_3)?,
+            (_, Some(value)) => function(call, value)?,
             (_, None) => {
                 call.differ("has no recurrent activation, which is hard_sigmoid in TF.js and sigmoid in Keras");
                 let tfjs = call.semantics() == Semantics::TfJs;
@@ -190,7 +189,7 @@ impl CellSettings {
             cell,
             units: config.positive_size("units")?,
             activation: match config.get("activation") {
-                Some(value) => function(Some(value), is_keras_3)?,
+                Some(value) => function(call, value)?,
                 None => Some(Function::Tanh),
             },
             recurrent_activation,
@@ -272,8 +271,8 @@ impl CellSettings {
 }
 
 /// An activation of one number at a time.
-pub(super) fn function(value: Option<&serde_json::Value>, is_keras_3: bool) -> Result<Option<Function>> {
-    match activations::parse(value, 1, is_keras_3)? {
+pub(super) fn function(call: &mut LayerCall<'_, '_>, value: &serde_json::Value) -> Result<Option<Function>> {
+    match activations::parse(call, Some(value), 1)? {
         None => Ok(None),
         Some(Op::Activation(activation)) => Ok(Some(activation.function)),
         Some(_) => Err(Error::unsupported("softmax and log_softmax are not supported inside a recurrent layer")),
