@@ -71,6 +71,18 @@ fn elements(
     output[index] = finish(sum);
 }
 
+// What one tap adds to four units.
+fn sum_of_tap(source: u32, first_channel: u32, weights: u32, units: u32) -> vec4<f32> {
+    var sums = vec4(0.0);
+    if source != NOWHERE {
+        let base = source * params.window.input.w + first_channel;
+        for (var k = 0u; k < params.depth; k++) {
+            sums += input[base + k] * kernel_quads[weights + k * units];
+        }
+    }
+    return sums;
+}
+
 // Four units of one group, which read the same channels.
 @compute @workgroup_size(64)
 fn quads(
@@ -89,13 +101,7 @@ fn quads(
     var sums = bias_quads[unit];
     var weights = unit;
     for (var tap = vec3(0u); tap.x < params.window.size.x; tap = next_tap(params.window, tap)) {
-        let source = window_source(params.window, place, tap);
-        if source != NOWHERE {
-            let base = source * params.window.input.w + first_channel;
-            for (var k = 0u; k < params.depth; k++) {
-                sums += input[base + k] * kernel_quads[weights + k * units];
-            }
-        }
+        sums += sum_of_tap(window_source(params.window, place, tap), first_channel, weights, units);
         weights += params.depth * units;
     }
     output_quads[index] = finish_quad(sums);
@@ -128,18 +134,6 @@ fn sources_of(places: Places, tap: vec3<u32>) -> vec4<u32> {
     );
 }
 
-// What one tap adds to four units where not all of four positions read something.
-fn tap_at_edge(source: u32, first_channel: u32, weights: u32, units: u32) -> vec4<f32> {
-    var sums = vec4(0.0);
-    if source != NOWHERE {
-        let base = source * params.window.input.w + first_channel;
-        for (var k = 0u; k < params.depth; k++) {
-            sums += input[base + k] * kernel_quads[weights + k * units];
-        }
-    }
-    return sums;
-}
-
 // The weights of four channels for four units.
 fn weight_block(at: u32, units: u32) -> mat4x4<f32> {
     return mat4x4(
@@ -150,8 +144,8 @@ fn weight_block(at: u32, units: u32) -> mat4x4<f32> {
     );
 }
 
-// `tap_at_edge` of `blocks`.
-fn whole_tap_at_edge(source: u32, first_channel: u32, weights: u32, units: u32) -> vec4<f32> {
+// The same of `blocks`, where not all of four positions read something.
+fn whole_sum_of_tap(source: u32, first_channel: u32, weights: u32, units: u32) -> vec4<f32> {
     var sums = vec4(0.0);
     if source != NOWHERE {
         let base = (source * params.window.input.w + first_channel) / 4u;
@@ -201,7 +195,7 @@ fn ragged_blocks(
             }
         } else {
             for (var i = 0u; i < 4u; i++) {
-                sums[i] += tap_at_edge(sources[i], first_channel, weights, units);
+                sums[i] += sum_of_tap(sources[i], first_channel, weights, units);
             }
         }
         weights += params.depth * units;
@@ -241,7 +235,7 @@ fn blocks(
             }
         } else {
             for (var i = 0u; i < 4u; i++) {
-                sums[i] += whole_tap_at_edge(sources[i], first_channel, weights, units);
+                sums[i] += whole_sum_of_tap(sources[i], first_channel, weights, units);
             }
         }
         weights += params.depth * units;

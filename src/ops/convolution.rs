@@ -7,9 +7,9 @@
 //! one over stretched positions with the taps in reverse. `f` is an activation of one element or none.
 //!
 //! Kernels compute 4 units of one group, for which an input is read once, at 4 positions, for which a weight is read once
-//! (`blocks` for whole fours of channels, else `ragged_blocks`), or at one where there are no more (`quads`); 4 channels each with a unit of its own (`depthwise`); or one
-//! unit, where their number is no multiple of 4 (`elements`). A 1 × 1 convolution is a [`Dense`](super::Dense), which front
-//! ends make of it.
+//! (`blocks` for whole fours of channels, else `ragged_blocks`), or at one where there are no more (`quads`); 4 channels
+//! each with a unit of its own (`depthwise`); or one unit, where their number is no multiple of 4 (`elements`). A 1 × 1
+//! convolution is a [`Dense`](super::Dense), which front ends make of it.
 
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, word};

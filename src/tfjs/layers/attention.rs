@@ -21,12 +21,16 @@ fn query_value_key(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<[Va
         [query, value, key] => [query, value, key],
         _ => return Err(Error::format(format!("takes query, value and key, not {} inputs", inputs.len()))),
     };
-    for input in [query, value, key] {
-        if call.rank(input.id) != 3 {
-            return Err(Error::unsupported(format!("takes inputs of rank 3, not {}", call.shape(input.id))));
-        }
+    sequences(call, [query, value, key])
+}
+
+/// Query, value and key as floats `[N, T, D]`.
+pub(super) fn sequences(call: &mut LayerCall<'_, '_>, inputs: [Value; 3]) -> Result<[Value; 3]> {
+    if let Some(input) = inputs.iter().find(|input| call.rank(input.id) != 3) {
+        return Err(Error::unsupported(format!("takes inputs of rank 3, not {}", call.shape(input.id))));
     }
     let mut float = |input: Value| Ok(Value::with(call.float_operand(input.id)?, input.masks));
+    let [query, value, key] = inputs;
     Ok([float(query)?, float(value)?, float(key)?])
 }
 

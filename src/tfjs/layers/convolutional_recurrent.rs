@@ -6,12 +6,13 @@
 
 use super::Class;
 use super::convolutional::{bias, convolve, required};
-use super::recurrent::{function, initial_states};
+use super::recurrent::{function, initial_states, warn_if_stateful};
 use super::spatial::{Positions, convolution_padding};
+use super::wrappers::{joined_steps, step_of};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::BinaryFunction::{Add, Multiply};
-use crate::ops::{Concatenate, Function, Padding, Permute, Slice, Window};
+use crate::ops::{Function, Padding, Permute, Slice, Window};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
@@ -32,10 +33,7 @@ fn conv_lstm_2d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Va
     for key in ["time_major", "num_constants", "zero_output_for_mask"] {
         config.refuse_unless_off(key)?;
     }
-    if config.boolean_or("stateful", false)? {
-        call.lowering
-            .warn(format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name));
-    }
+    warn_if_stateful(call)?;
     let sequences = config.boolean_or("return_sequences", false)?;
     let keeps_states = config.boolean_or("return_state", false)?;
     let backwards = config.boolean_or("go_backwards", false)?;
@@ -84,13 +82,6 @@ fn expect_no_mask(call: &mut LayerCall<'_, '_>, input: Value) -> Result<()> {
     Ok(())
 }
 
-/// Step `at` of `[N, T, …]`.
-fn step_of(call: &mut LayerCall<'_, '_>, x: NodeId, at: usize) -> Result<NodeId> {
-    let sample = call.shape(x).sample();
-    let step = call.op(Slice { axis: 1, start: at, step: 1, count: 1 }, &[x])?;
-    call.reshape(step, &sample[1..])
-}
-
 /// The images of all steps, with their channels behind.
 struct Images {
     /// `[N, T, height, width, C]`.
@@ -117,11 +108,7 @@ impl Images {
 
     /// The hidden states one after the other, with channels where the layer has them.
     fn sequence(&self, call: &mut LayerCall<'_, '_>, hidden: &[NodeId]) -> Result<NodeId> {
-        let mut steps = Vec::new();
-        for &state in hidden {
-            steps.push(call.expand(state, 1)?);
-        }
-        let all = if let [one] = steps[..] { one } else { call.op(Concatenate { axis: 1 }, &steps)? };
+        let all = joined_steps(call, hidden)?;
         if !self.positions.channels_first {
             return Ok(all);
         }

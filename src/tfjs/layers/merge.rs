@@ -136,27 +136,23 @@ fn merge_what_counts(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: B
 /// The steps that any mask keeps; none if an input has no mask. What merges in Keras 3 passes on.
 fn any_of(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Option<NodeId>> {
     let masks: Option<Vec<NodeId>> = inputs.iter().map(|input| input.masks.keras).collect();
-    let mut any: Option<NodeId> = None;
-    for mask in masks.unwrap_or_default() {
-        any = Some(match any {
-            None => mask,
-            Some(before) => call.binary(BinaryFunction::Maximum, before, mask)?,
-        });
-    }
-    Ok(any)
+    combined(call, BinaryFunction::Maximum, &masks.unwrap_or_default())
 }
 
 /// The steps that every mask keeps; none without masks.
 fn all_of(call: &mut LayerCall<'_, '_>, masks: &[NodeId]) -> Result<Option<NodeId>> {
-    let mut all: Option<NodeId> = None;
+    combined(call, BinaryFunction::Minimum, masks)
+}
+
+fn combined(call: &mut LayerCall<'_, '_>, function: BinaryFunction, masks: &[NodeId]) -> Result<Option<NodeId>> {
+    let mut combined: Option<NodeId> = None;
     for &mask in masks {
-        all = Some(match all {
-            None => mask,
-            Some(before) if before == mask => mask,
-            Some(before) => call.op(Binary { function: BinaryFunction::Minimum }, &[before, mask])?,
+        combined = Some(match combined {
+            Some(before) if before != mask => call.binary(function, before, mask)?,
+            _ => mask,
         });
     }
-    Ok(all)
+    Ok(combined)
 }
 
 fn concatenate(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {

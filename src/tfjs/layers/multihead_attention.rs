@@ -4,7 +4,7 @@
 //! [`BatchDot`].
 
 use super::Class;
-use super::attention::{given_mask, masked, steps_of};
+use super::attention::{given_mask, masked, sequences, steps_of};
 use super::einsum_dense::dense;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
@@ -71,13 +71,7 @@ fn query_value_key(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<[Va
     if given.next().is_some() {
         return Err(Error::format(format!("takes query, value and key, not {} inputs", inputs.len())));
     }
-    for input in [query, value, key] {
-        if call.rank(input.id) != 3 {
-            return Err(Error::unsupported(format!("takes inputs of rank 3, not {}", call.shape(input.id))));
-        }
-    }
-    let mut float = |input: Value| Ok(Value::with(call.float_operand(input.id)?, input.masks));
-    Ok([float(query)?, float(value)?, float(key)?])
+    sequences(call, [query, value, key])
 }
 
 /// `x · kernel + bias` for every head: `[N, T, D] → [N, T, heads, size]`.

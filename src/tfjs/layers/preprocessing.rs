@@ -45,6 +45,15 @@ fn encoded(call: &mut LayerCall<'_, '_>, mut ids: NodeId, mode: &str, tokens: us
     call.op(CategoryEncoding { tokens, count }, &[ids])
 }
 
+/// The same with the mode `int`, which leaves ids as they are.
+fn ids_or_encoded(call: &mut LayerCall<'_, '_>, ids: NodeId, mode: &str, tokens: usize) -> Result<NodeId> {
+    if mode == "int" {
+        call.config.refuse_unless_off("sparse")?;
+        return Ok(ids);
+    }
+    encoded(call, ids, mode, tokens)
+}
+
 /// How many boundaries are at most the number.
 fn discretization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
@@ -67,14 +76,8 @@ fn discretization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
     let bins = boundaries.len() + 1;
     let boundaries = call.constant("boundaries", Arc::new(Tensor::f32(&[bins - 1], boundaries)?))?;
     let id = call.op(Search::Rank, &[x, boundaries])?;
-    let id = match call.config.string("output_mode")?.unwrap_or("int") {
-        "int" => {
-            call.config.refuse_unless_off("sparse")?;
-            id
-        }
-        mode => encoded(call, id, mode, bins)?,
-    };
-    Ok(vec![Value::unmasked(id)])
+    let mode = call.config.string("output_mode")?.unwrap_or("int");
+    Ok(vec![Value::unmasked(ids_or_encoded(call, id, mode, bins)?)])
 }
 
 /// The bucket of each id's decimal text.
@@ -94,14 +97,8 @@ fn hashing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
     // One bin is everyone's.
     let masked = masked.filter(|_| count > 1);
     let id = call.op(HashBucket { bins: count, masked, salt: salt(call)? }, &[input.id])?;
-    let id = match call.config.string("output_mode")?.unwrap_or("int") {
-        "int" => {
-            call.config.refuse_unless_off("sparse")?;
-            id
-        }
-        mode => encoded(call, id, mode, bins)?,
-    };
-    Ok(vec![Value::unmasked(id)])
+    let mode = call.config.string("output_mode")?.unwrap_or("int");
+    Ok(vec![Value::unmasked(ids_or_encoded(call, id, mode, bins)?)])
 }
 
 /// A salt may be any 64 bits, more than a JSON number holds as a float. One number is both halves of the key.
@@ -146,12 +143,8 @@ fn integer_lookup(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
     let found = call.op(Search::Value { absent: lookup.absent, spread: lookup.spread }, &[x, keys, values])?;
     let padded = call.config.boolean_or("pad_to_max_tokens", false)?;
     let most = call.config.get("max_tokens").map(|_| call.config.positive_size("max_tokens")).transpose()?;
-    if mode == "int" {
-        call.config.refuse_unless_off("sparse")?;
-        return Ok(vec![Value::unmasked(found)]);
-    }
     let places = most.filter(|_| padded).unwrap_or(lookup.size);
-    let id = encoded(call, found, mode, places)?;
+    let id = ids_or_encoded(call, found, mode, places)?;
     // In Keras 3 the layer's integers are its answer's, too.
     let id = if call.is_keras_3() { call.cast(id, DType::I32)? } else { id };
     Ok(vec![Value::unmasked(id)])

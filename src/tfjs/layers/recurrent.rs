@@ -71,10 +71,7 @@ impl Layer {
         config.ignore(&["unroll", "input_dim", "input_length"]);
         config.refuse_unless_off("time_major")?;
         config.refuse_unless_off("num_constants")?;
-        if config.boolean_or("stateful", false)? {
-            call.lowering
-                .warn(format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name));
-        }
+        warn_if_stateful(call)?;
         let cells = if class == "RNN" {
             cells(call)?
         } else {
@@ -116,6 +113,15 @@ impl Layer {
         }
         Ok([vec![x], states].concat())
     }
+}
+
+/// Keras and TF.js carry the states of a stateful layer from one prediction to the next.
+pub(super) fn warn_if_stateful(call: &mut LayerCall<'_, '_>) -> Result<()> {
+    if call.config.boolean_or("stateful", false)? {
+        let warning = format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name);
+        call.lowering.warn(warning);
+    }
+    Ok(())
 }
 
 /// The cells of an RNN layer.

@@ -150,15 +150,26 @@ fn step_by_step(
     let mut outputs = Vec::new();
     for start in 0..sample[0] {
         call.lowering.count_call()?;
-        let step = call.op(Slice { axis: 1, start, step: 1, count: 1 }, &[x])?;
-        let step = call.reshape(step, &sample[1..])?;
-        let output = apply(call, step)?;
-        outputs.push(call.expand(output, 1)?);
+        let step = step_of(call, x, start)?;
+        outputs.push(apply(call, step)?);
     }
-    match outputs.as_slice() {
+    joined_steps(call, &outputs)
+}
+
+/// Step `at` of `[N, T, …]`.
+pub(super) fn step_of(call: &mut LayerCall<'_, '_>, x: NodeId, at: usize) -> Result<NodeId> {
+    let sample = call.shape(x).sample();
+    let step = call.op(Slice { axis: 1, start: at, step: 1, count: 1 }, &[x])?;
+    call.reshape(step, &sample[1..])
+}
+
+/// `[N, T, …]` of its steps.
+pub(super) fn joined_steps(call: &mut LayerCall<'_, '_>, steps: &[NodeId]) -> Result<NodeId> {
+    let steps: Vec<NodeId> = steps.iter().map(|&step| call.expand(step, 1)).collect::<Result<_>>()?;
+    match steps.as_slice() {
         [] => Err(Error::format("takes at least one step")),
-        [output] => Ok(*output),
-        outputs => call.op(Concatenate { axis: 1 }, outputs),
+        [step] => Ok(*step),
+        steps => call.op(Concatenate { axis: 1 }, steps),
     }
 }
 
