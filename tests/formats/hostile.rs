@@ -53,7 +53,8 @@ const DAMAGES: &[(&str, Damage)] = &[
     ("NaN weight", |artifact| artifact.shards[0].1[..4].copy_from_slice(&f32::NAN.to_le_bytes())),
     ("unknown model class", |artifact| artifact.json["modelTopology"]["model_config"]["class_name"] = json!("Magic")),
     ("no layers", |artifact| artifact.config()["layers"] = json!([])),
-    ("unknown layer class", |artifact| artifact.layer(1)["class_name"] = json!("TextVectorization")),
+    ("unknown layer class", |artifact| artifact.layer(1)["class_name"] = json!("CapsuleLayer")),
+    ("layer left out", |artifact| artifact.layer(1)["class_name"] = json!("Lambda")),
     ("layer without a name", |artifact| {
         artifact.layer(1).as_object_mut().expect("an object").remove("name");
         artifact.layer_config(1).remove("name");

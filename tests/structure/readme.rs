@@ -1,21 +1,23 @@
 //! README's table of layers is the catalogue's. `UPDATE_README=1` writes it anew.
 
 use crate::sources::root;
+use std::collections::BTreeMap;
 use tfjs_wgpu::tfjs::classes;
 
 const START: &str = "<!-- layers -->\n";
 const END: &str = "<!-- end of layers -->";
 
-/// Classes of one row: neighbours of which the same is to be said.
+/// A row for all classes of which the same is to be said: first what TF.js and this package have alike, then what TF.js
+/// does not have, then the others by name.
 fn table() -> String {
-    let mut rows: Vec<(Vec<&str>, &str, &str)> = Vec::new();
+    let mut by_words: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for class in classes() {
-        match rows.last_mut() {
-            Some((names, tfjs, note)) if (*tfjs, *note) == (class.tfjs, class.note) => names.push(class.name),
-            _ => rows.push((vec![class.name], class.tfjs, class.note)),
-        }
+        by_words.entry((class.tfjs, class.note)).or_default().push(class.name);
     }
-    let rows = rows.iter().map(|(names, tfjs, note)| format!("| {} | {tfjs} | {} |\n", names.join(", "), here(note)));
+    by_words.values_mut().for_each(|names| names.sort_unstable());
+    let mut rows: Vec<((&str, &str), Vec<&str>)> = by_words.into_iter().collect();
+    rows.sort_by_key(|(words, names)| (*words != ("✓", ""), *words != ("–", ""), names[0]));
+    let rows = rows.iter().map(|((tfjs, note), names)| format!("| {} | {tfjs} | {} |\n", names.join(", "), here(note)));
     format!("| layers | TF.js 4.22 | here |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 

@@ -10,6 +10,11 @@ struct LeftOut {
 
 const LEFT_OUT: &[LeftOut] = &[
     LeftOut {
+        classes: &["Lambda"],
+        cause: "it holds Python code, which TF.js does not run either",
+        hint: "write it as layers or as operations of keras.ops, which are saved by name",
+    },
+    LeftOut {
         classes: &["RandomHeight", "RandomWidth"],
         cause: "it resizes at random even when it predicts, in TF.js",
         hint: "leave it out of the model that is shipped",

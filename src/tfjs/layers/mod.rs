@@ -90,14 +90,7 @@ pub(super) fn is_known(class: &str) -> bool {
 pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     match classes().find(|known| known.name == class) {
         Some(known) => (known.lower)(call, inputs),
-        None => {
-            if let Some(error) = left_out::error(class) {
-                return Err(error);
-            }
-            let mut names: Vec<&str> = classes().map(|known| known.name).collect();
-            names.sort_unstable();
-            Err(Error::unsupported(format!("layers of class `{class}` are not supported"))
-                .hint(format!("supported are {}", names.join(", "))))
-        }
+        None => Err(left_out::error(class)
+            .unwrap_or_else(|| Error::unsupported(format!("layers of class `{class}` are not supported")))),
     }
 }

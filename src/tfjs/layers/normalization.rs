@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The classes of this file.
 pub(super) const CLASSES: &[Class] = &[
     Class::new("BatchNormalization", batch_normalization, "rank 4 at most", ""),
-    Class::new("BatchNormalizationV1", batch_normalization, "✓", ""),
+    Class::new("BatchNormalizationV1", batch_normalization, "rank 4 at most", ""),
     Class::new("LayerNormalization", layer_normalization, "rank 4 at most", ""),
 ];
 
