@@ -8,7 +8,6 @@ mod random;
 mod variants;
 
 pub use ids::BadIdCount;
-pub(crate) use random::SplitMix64;
 pub use random::random_inputs;
 
 use crate::error::{Error, Result};

@@ -3,7 +3,7 @@
 //! Times are not normal: they have a floor and a long tail. So the middle is the median, the interval is the bootstrap's,
 //! and two sets are compared by ranks. Nothing here knows what was measured.
 
-use crate::session::SplitMix64;
+use crate::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 /// Resamples of the bootstrap.
