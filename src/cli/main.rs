@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod compare;
 mod devices;
 mod input;
 mod inspect;
@@ -39,6 +40,7 @@ enum Verb {
     Check(check::CheckArguments),
     Inspect(inspect::InspectArguments),
     Devices(devices::DevicesArguments),
+    Compare(compare::CompareArguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Check(arguments) => check::check(arguments, &mut out),
         Verb::Inspect(arguments) => inspect::inspect(arguments, &mut out),
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
+        Verb::Compare(arguments) => compare::compare(arguments, &mut out),
     };
     match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,
