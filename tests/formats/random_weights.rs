@@ -159,6 +159,26 @@ fn layers_of_one_name_have_weights_of_their_own() {
     assert_ne!(answers.get("a"), answers.get("b"));
 }
 
+/// What `model.to_json()` of Keras 3 has besides what the converter keeps.
+#[test]
+fn the_json_of_keras_3_loads() {
+    let file = std::fs::read("tests/data/models/deepfm_keras3/model.json").expect("a recorded model");
+    let file: Value = serde_json::from_slice(&file).expect("JSON");
+    let mut topology = file["modelTopology"]["model_config"].clone();
+    let whole = |object: &mut Value, module: &str| {
+        object["module"] = json!(module);
+        object["registered_name"] = Value::Null;
+        object["build_config"] = json!({"input_shape": [null, 1]});
+    };
+    whole(&mut topology, "keras.src.models.functional");
+    topology["compile_config"] = json!({"optimizer": "adam", "loss": "mse"});
+    for layer in topology["config"]["layers"].as_array_mut().expect("layers") {
+        whole(layer, "keras.layers");
+    }
+    let stored = Model::load("tests/data/models/deepfm_keras3", LoadOptions::default()).expect("the model loads");
+    assert_eq!(text(&load(&topology, random(1)).expect("the topology loads")), text(&stored));
+}
+
 #[test]
 fn a_bare_topology_may_be_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
