@@ -1,6 +1,9 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{BadIdArguments, DeviceArgument, PipelineArguments, ReadArguments, StorageArguments};
+use crate::arguments::{
+    BadIdArguments, DeviceArgument, ExecutionArguments, PipelineArguments, ReadArguments, StorageArguments,
+    ValueArguments,
+};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -48,6 +51,10 @@ pub(crate) struct RunArguments {
     storage: StorageArguments,
     #[command(flatten)]
     passes: PipelineArguments,
+    #[command(flatten)]
+    values: ValueArguments,
+    #[command(flatten)]
+    execution: ExecutionArguments,
     /// Threads of the CPU, with --device cpu [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -66,6 +73,8 @@ impl RunArguments {
         SessionOptions {
             device: self.device.into(),
             pipeline: self.passes.pipeline(),
+            storage: self.values.storage(),
+            execution: self.execution.execution(),
             shared: shared.map(|(name, _)| name.to_string()).collect(),
             cpu_threads: self.threads,
             ..SessionOptions::default()

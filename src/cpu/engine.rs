@@ -68,6 +68,17 @@ impl Engine {
         Ok(Engine { graph: Arc::clone(graph), layout, operations, threads, memory: Mutex::default() })
     }
 
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The bytes of the memory between predictions.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let arenas = memory.iter().flat_map(|memory| [&memory.once, &memory.block]);
+        arenas.flat_map(|arena| &arena.buffers).map(Data::bytes).sum()
+    }
+
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows, at least one.
     pub(crate) fn predict(&self, inputs: &[&Tensor], batch: usize, spare: &mut Spare) -> Result<NamedTensors> {
         let names = self.graph.outputs().iter().map(|(name, _)| name.clone());

@@ -1,6 +1,7 @@
 //! Answers predictions of one plan on one device, for several threads at once.
 
 use super::device::Gpu;
+use super::execution::Execution;
 use super::flight::Flight;
 use super::loaded::Loaded;
 use crate::error::Result;
@@ -19,6 +20,17 @@ const MAX_FLIGHTS: usize = 3;
 
 /// Flights that were not needed during this many predictions are given up.
 const PREDICTIONS_BEFORE_GIVING_UP: u32 = 64;
+
+/// How a plan is loaded and run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RunnerOptions {
+    /// The values that can be read.
+    pub(crate) retain: Retain,
+    /// How predictions are handed to the device.
+    pub(crate) execution: Execution,
+    /// Where new pipelines are kept on disk, if the driver can.
+    pub(crate) cache_folder: Option<PathBuf>,
+}
 
 /// A plan on a device, ready to answer.
 #[derive(Debug)]
@@ -69,16 +81,9 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Runner {
-    /// Uploads the weights and compiles the pipelines of `plan`. New pipelines are kept in `cache_folder`, if there
-    /// is one and the driver can.
-    pub(crate) fn new(
-        gpu: Gpu,
-        plan: Plan,
-        retain: Retain,
-        cache_folder: Option<PathBuf>,
-        timeline: &mut Timeline,
-    ) -> Result<Runner> {
-        let loaded = Loaded::new(gpu, plan, retain, cache_folder, timeline)?;
+    /// Uploads the weights and compiles the pipelines of `plan`.
+    pub(crate) fn new(gpu: Gpu, plan: Plan, options: RunnerOptions, timeline: &mut Timeline) -> Result<Runner> {
+        let loaded = Loaded::new(gpu, plan, options, timeline)?;
         Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
     }
 
@@ -95,6 +100,20 @@ impl Runner {
 
     pub(crate) fn plan(&self) -> &Plan {
         &self.loaded.plan
+    }
+
+    /// The bytes of its buffers of weights, of tables, of what grows with the batch, and of parameters. Predictions under way
+    /// are not counted.
+    pub(crate) fn held_bytes(&self) -> [u64; 4] {
+        let [weights, tables] = self.loaded.constants.bytes();
+        let idle = &self.flights().idle;
+        let sum = |bytes: fn(&Flight) -> u64| idle.iter().map(bytes).sum::<u64>();
+        [weights, tables, sum(Flight::bytes), sum(Flight::params_bytes)]
+    }
+
+    /// Whether its tables are those of `other`, in the same memory.
+    pub(crate) fn shares_tables(&self, other: &Runner) -> bool {
+        self.loaded.constants.tables == other.loaded.constants.tables
     }
 
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows.
