@@ -12,6 +12,7 @@ mod variants;
 pub use held::HeldMemory;
 pub use ids::BadIdCount;
 pub(crate) use open::open_inspector;
+pub(crate) use random::SplitMix64;
 pub use random::random_inputs;
 
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTensors> {
     let graph = model.graph();
     expect_computable(graph, batch)?;
-    let mut generator = SplitMix64(seed);
+    let mut generator = SplitMix64::new(seed);
     let mut inputs = NamedTensors::new();
     for (_, node) in graph.inputs() {
         let shape = node.ty.shape.resolve(batch);
@@ -29,9 +29,13 @@ pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTens
 }
 
 /// The generator of Steele, Lea and Flood (2014): small, seedable, and good enough for test inputs.
-struct SplitMix64(u64);
+pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        SplitMix64(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -40,11 +44,13 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    fn unit(&mut self) -> f32 {
+    /// A number of 0..1.
+    pub(crate) fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1u32 << 24) as f32
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    /// A number of 0..limit.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 }

@@ -1,5 +1,10 @@
 //! Measuring and explaining a model: whether its answers are right, and where its time goes.
 
 mod check;
+pub mod machine;
+pub mod measurement;
+pub mod ranking;
+pub mod report;
+pub mod statistics;
 
 pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check, output_allowances};

@@ -1,0 +1,93 @@
+//! Where something was measured: without this a time means nothing. It measures nothing itself.
+
+use crate::gpu::{AdapterSummary, adapters};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The machine and the program that measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The processor's own name, where the system tells it.
+    pub cpu: String,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// `linux`, `android`, `macos`, `windows`, …
+    pub os: String,
+    /// `x86_64`, `aarch64`, …
+    pub architecture: String,
+    /// The version of tfjs-wgpu.
+    pub version: String,
+    /// Whether it was compiled with optimisation, `release` or `debug`. Times of the latter mean little.
+    pub build: String,
+    /// The GPU adapter that sessions take, if there is one.
+    pub adapter: Option<Adapter>,
+}
+
+/// A GPU adapter and its driver.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Adapter {
+    /// The device's name.
+    pub name: String,
+    /// `vulkan`, `metal` or `dx12`.
+    pub backend: String,
+    /// What sort of hardware it is, `software GPU` for example.
+    pub kind: String,
+    /// The driver's name.
+    pub driver: String,
+    /// The driver's version, as it gives it.
+    pub driver_version: String,
+    /// Limits by name, in bytes or counts.
+    pub limits: BTreeMap<String, u64>,
+    /// Optional features and whether the adapter has them.
+    pub features: BTreeMap<String, bool>,
+}
+
+impl From<&AdapterSummary> for Adapter {
+    fn from(summary: &AdapterSummary) -> Self {
+        Adapter {
+            name: summary.name.clone(),
+            backend: summary.backend.clone(),
+            kind: summary.kind.name().into(),
+            driver: summary.driver.clone(),
+            driver_version: summary.driver_version.clone(),
+            limits: summary.limits.iter().map(|(name, limit)| ((*name).into(), *limit)).collect(),
+            features: summary.features.iter().map(|(name, has)| ((*name).into(), *has)).collect(),
+        }
+    }
+}
+
+impl Machine {
+    /// This machine, with the adapter that `TFJS_WGPU_ADAPTER` names if it is set.
+    pub fn here() -> Machine {
+        let wanted = std::env::var("TFJS_WGPU_ADAPTER").unwrap_or_default().to_lowercase();
+        let found = adapters();
+        let adapter = found.iter().find(|adapter| adapter.name.to_lowercase().contains(&wanted));
+        Machine {
+            cpu: cpu_name().unwrap_or_else(|| "unknown".into()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            os: std::env::consts::OS.into(),
+            architecture: std::env::consts::ARCH.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
+            adapter: adapter.map(Adapter::from),
+        }
+    }
+}
+
+/// Linux and Android tell it, other systems only through calls of their own.
+fn cpu_name() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let value = |name: &str| {
+        let line = text.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name))?;
+        Some(line.split_once(':')?.1.trim().to_string())
+    };
+    value("model name").or_else(|| value("Hardware"))
+}
+
+/// The most memory this process has held so far, in bytes, where the system tells it (Linux, Android).
+pub fn peak_resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}

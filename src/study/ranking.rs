@@ -1,0 +1,129 @@
+//! How alike two rankings of the same items are. A recommender is judged by its order, not by its scores.
+
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+
+/// How alike the order of some scores is to that of others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RankAgreement {
+    /// Items that were ranked.
+    pub n: usize,
+    /// How many of them the next two look at, from the top.
+    pub k: usize,
+    /// Kendall's τ-b over all items: 1 for the same order, -1 for the reverse. 1 too if all items are tied in both.
+    pub kendall_tau: f64,
+    /// Normalised discounted cumulative gain of the first k. The gain of an item is how many of the reference's first k
+    /// it is not behind: k for the best, 1 for the k-th, 0 beyond.
+    pub ndcg: f64,
+    /// The share of the reference's first k among the first k.
+    pub top_k_overlap: f64,
+    /// Whether the best item is the same.
+    pub same_best: bool,
+    /// Places in the first k that hold another item than in the reference.
+    pub moved_in_top_k: usize,
+}
+
+/// How alike `scores` order items to `reference`, the highest first, the earlier of two equal ones first. `None` if there
+/// are none, or of different number.
+pub fn rank_agreement(reference: &[f64], scores: &[f64], k: usize) -> Option<RankAgreement> {
+    let n = reference.len();
+    if n == 0 || n != scores.len() || k == 0 {
+        return None;
+    }
+    let k = k.min(n);
+    let (ideal, order) = (order(reference), order(scores));
+    let gain = |item: usize| ideal[..k].iter().position(|&other| other == item).map_or(0, |place| k - place) as f64;
+    let discounted =
+        |order: &[usize]| -> f64 { (0..k).map(|place| gain(order[place]) / (place as f64 + 2.0).log2()).sum() };
+    let shared = order[..k].iter().filter(|item| ideal[..k].contains(item)).count();
+    Some(RankAgreement {
+        n,
+        k,
+        kendall_tau: kendall_tau(reference, scores),
+        ndcg: discounted(&order) / discounted(&ideal),
+        top_k_overlap: shared as f64 / k as f64,
+        same_best: order[0] == ideal[0],
+        moved_in_top_k: (0..k).filter(|&place| order[place] != ideal[place]).count(),
+    })
+}
+
+/// Items by score, the highest first; NaN last; equal ones in their own order.
+fn order(scores: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    let key = |item: usize| if scores[item].is_nan() { f64::NEG_INFINITY } else { scores[item] };
+    order.sort_by(|&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
+    order
+}
+
+/// Kendall's τ-b: pairs in the same order less pairs in the opposite one, over the geometric mean of the pairs that each
+/// side does not tie (Kendall 1945). Every pair is looked at: rankings are hundreds of items long.
+fn kendall_tau(first: &[f64], second: &[f64]) -> f64 {
+    let (mut agreement, mut untied_first, mut untied_second) = (0i64, 0i64, 0i64);
+    for a in 0..first.len() {
+        for b in a + 1..first.len() {
+            let (x, y) = (sign(first[a], first[b]), sign(second[a], second[b]));
+            agreement += x * y;
+            untied_first += x * x;
+            untied_second += y * y;
+        }
+    }
+    match (untied_first, untied_second) {
+        (0, 0) => 1.0,
+        (0, _) | (_, 0) => 0.0,
+        (x, y) => agreement as f64 / ((x as f64) * (y as f64)).sqrt(),
+    }
+}
+
+fn sign(a: f64, b: f64) -> i64 {
+    match a.partial_cmp(&b) {
+        Some(Ordering::Less) => -1,
+        Some(Ordering::Greater) => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agreement(reference: &[f64], scores: &[f64], k: usize) -> RankAgreement {
+        rank_agreement(reference, scores, k).expect("rankings of the same items")
+    }
+
+    #[test]
+    fn the_same_order_agrees_whatever_the_scores() {
+        let found = agreement(&[0.1, 0.9, 0.5, 0.3], &[-3.0, 8.0, 7.0, -2.0], 2);
+        assert_eq!((found.kendall_tau, found.ndcg, found.top_k_overlap), (1.0, 1.0, 1.0));
+        assert!(found.same_best && found.moved_in_top_k == 0);
+    }
+
+    #[test]
+    fn the_reverse_order_is_as_wrong_as_can_be() {
+        let found = agreement(&[4.0, 3.0, 2.0, 1.0], &[1.0, 2.0, 3.0, 4.0], 2);
+        assert_eq!((found.kendall_tau, found.ndcg, found.top_k_overlap), (-1.0, 0.0, 0.0));
+        assert!(!found.same_best && found.moved_in_top_k == 2);
+    }
+
+    #[test]
+    fn one_swap_is_worth_what_the_formulas_say() {
+        // Items 0 and 1 change places: of 6 pairs 5 agree and 1 does not.
+        let found = agreement(&[4.0, 3.0, 2.0, 1.0], &[3.0, 4.0, 2.0, 1.0], 3);
+        assert!((found.kendall_tau - 4.0 / 6.0).abs() < 1e-12);
+        let discount = |place: f64| 1.0 / (place + 1.0).log2();
+        let ideal = 3.0 * discount(1.0) + 2.0 * discount(2.0) + discount(3.0);
+        let swapped = 2.0 * discount(1.0) + 3.0 * discount(2.0) + discount(3.0);
+        assert!((found.ndcg - swapped / ideal).abs() < 1e-12);
+        assert_eq!((found.top_k_overlap, found.moved_in_top_k), (1.0, 2));
+    }
+
+    #[test]
+    fn ties_and_nan_have_a_place() {
+        // τ-b of a tie in one side: 5 pairs agree, 6 and 5 are untied.
+        let found = agreement(&[4.0, 3.0, 2.0, 1.0], &[4.0, 3.0, 1.0, 1.0], 4);
+        assert!((found.kendall_tau - 5.0 / 30f64.sqrt()).abs() < 1e-12);
+        let found = agreement(&[2.0, 1.0], &[f64::NAN, 1.0], 1);
+        assert!(!found.same_best);
+        assert_eq!(agreement(&[1.0, 1.0], &[2.0, 2.0], 1).kendall_tau, 1.0);
+        assert!(rank_agreement(&[], &[], 1).is_none() && rank_agreement(&[1.0], &[1.0, 2.0], 1).is_none());
+    }
+}

@@ -1,0 +1,311 @@
+//! What samples say: order statistics with an interval of confidence, a rank test, a line through points.
+//!
+//! Times are not normal: they have a floor and a long tail. So the middle is the median, the interval is the bootstrap's,
+//! and two sets are compared by ranks. Nothing here knows what was measured.
+
+use crate::session::SplitMix64;
+use serde::{Deserialize, Serialize};
+
+/// Resamples of the bootstrap.
+const RESAMPLES: usize = 1000;
+
+/// Samples that the bootstrap draws from, at most: of more it takes evenly spaced order statistics, which have the same
+/// distribution to within the rounding of a clock.
+const MOST_RESAMPLED: usize = 2000;
+
+/// The seed of the bootstrap: the same samples always give the same interval.
+const SEED: u64 = 1;
+
+/// The order statistics of samples, in their unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How many samples.
+    pub n: usize,
+    /// The smallest.
+    pub min: f64,
+    /// The mean.
+    pub mean: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 95th percentile.
+    pub p95: f64,
+    /// The 99th percentile. Of fewer than 100 samples it is hardly more than the largest.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+    /// The interval in which the median lies with a confidence of 95 %, by the percentile bootstrap.
+    pub p50_ci95: [f64; 2],
+}
+
+impl Summary {
+    /// The summary of `samples`; `None` if there are none, or any that is no number.
+    pub fn of(samples: &[f64]) -> Option<Summary> {
+        if samples.is_empty() || samples.iter().any(|sample| sample.is_nan()) {
+            return None;
+        }
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |fraction| quantile(&sorted, fraction);
+        Some(Summary {
+            n: sorted.len(),
+            min: sorted[0],
+            mean: sorted.iter().sum::<f64>() / sorted.len() as f64,
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: sorted[sorted.len() - 1],
+            p50_ci95: median_interval(&sorted),
+        })
+    }
+}
+
+/// The median; NaN of nothing.
+pub fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile(&sorted, 0.5)
+}
+
+/// The quantile of sorted samples, between two of them by a straight line (Hyndman and Fan's type 7); NaN of nothing.
+pub fn quantile(sorted: &[f64], fraction: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = fraction.clamp(0.0, 1.0) * last as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
+}
+
+/// The percentile bootstrap of the median of sorted samples.
+fn median_interval(sorted: &[f64]) -> [f64; 2] {
+    let few = sorted.len().min(MOST_RESAMPLED);
+    let spaced = |index: usize| quantile(sorted, (index as f64 + 0.5) / few as f64);
+    let thinned: Vec<f64> = if few < sorted.len() { (0..few).map(spaced).collect() } else { sorted.to_vec() };
+    let mut generator = SplitMix64::new(SEED);
+    let mut counts = vec![0u32; few];
+    let mut medians: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            counts.fill(0);
+            (0..few).for_each(|_| counts[generator.below(few)] += 1);
+            median_of_counted(&thinned, &counts)
+        })
+        .collect();
+    medians.sort_by(f64::total_cmp);
+    // As many draws were made as there are samples; for thinned ones the interval is that much wider than it need be.
+    let shrink = (few as f64 / sorted.len() as f64).sqrt();
+    let middle = quantile(sorted, 0.5);
+    [0.025, 0.975].map(|fraction| middle + shrink * (quantile(&medians, fraction) - middle))
+}
+
+/// The median of sorted values, each as often as it is counted.
+fn median_of_counted(sorted: &[f64], counts: &[u32]) -> f64 {
+    let total: u32 = counts.iter().sum();
+    let at = |place: u32| {
+        let mut seen = 0;
+        let found = counts.iter().position(|count| {
+            seen += count;
+            seen > place
+        });
+        found.map_or(f64::NAN, |index| sorted[index])
+    };
+    if total % 2 == 1 { at(total / 2) } else { 0.5 * (at(total / 2 - 1) + at(total / 2)) }
+}
+
+/// Whether one set of samples tends to be larger than another.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RankTest {
+    /// Mann and Whitney's U of the second set: over all pairs, how often its sample is the larger, ties counting half.
+    pub u: f64,
+    /// How likely a U as far from the middle is if both sets are of one distribution; two-sided.
+    pub p_value: f64,
+    /// Cliff's delta, -1 to 1: how much more often the second set's sample is the larger than the smaller.
+    pub delta: f64,
+}
+
+/// Samples in each set, both without ties, up to which the distribution of U is counted out.
+const MOST_EXACT: usize = 20;
+
+/// Mann and Whitney's rank test of whether `second` tends to be larger than `first`: counted out for a few samples, by the
+/// normal approximation with corrections for ties and continuity for more. `None` if a set is empty or holds NaN.
+pub fn rank_test(first: &[f64], second: &[f64]) -> Option<RankTest> {
+    let (m, n) = (first.len(), second.len());
+    if m == 0 || n == 0 || first.iter().chain(second).any(|sample| sample.is_nan()) {
+        return None;
+    }
+    let mut pooled: Vec<(f64, bool)> =
+        first.iter().map(|&value| (value, false)).chain(second.iter().map(|&value| (value, true))).collect();
+    pooled.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut before, mut rank_sum, mut ties) = (0.0, 0.0, 0.0);
+    for group in pooled.chunk_by(|a, b| a.0 == b.0) {
+        let size = group.len() as f64;
+        let rank = before + 0.5 * (size + 1.0);
+        before += size;
+        rank_sum += rank * group.iter().filter(|(_, is_second)| *is_second).count() as f64;
+        ties += size.powi(3) - size;
+    }
+    let pairs = (m * n) as f64;
+    let u = rank_sum - 0.5 * (n * (n + 1)) as f64;
+    let delta = 2.0 * u / pairs - 1.0;
+    let p_value = if ties == 0.0 && m <= MOST_EXACT && n <= MOST_EXACT {
+        exact_p_value(m, n, u)
+    } else {
+        let total = (m + n) as f64;
+        let variance = pairs / 12.0 * (total + 1.0 - ties / (total * (total - 1.0)));
+        let distance = ((u - 0.5 * pairs).abs() - 0.5).max(0.0);
+        if variance > 0.0 { erfc(distance / (2.0 * variance).sqrt()) } else { 1.0 }
+    };
+    Some(RankTest { u, p_value: p_value.min(1.0), delta })
+}
+
+/// The two-sided probability by counting: the number of ways to a sum of U obeys w(m, n, u) = w(m - 1, n, u - n) +
+/// w(m, n - 1, u).
+fn exact_p_value(m: usize, n: usize, u: f64) -> f64 {
+    let most = m * n;
+    // ways[j][u] for the current m and j of n.
+    let mut ways = vec![vec![0.0; most + 1]; n + 1];
+    ways.iter_mut().for_each(|row| row[0] = 1.0);
+    for _ in 1..=m {
+        let mut next = vec![vec![0.0; most + 1]; n + 1];
+        next[0][0] = 1.0;
+        for j in 1..=n {
+            for sum in 0..=most {
+                let taken = if sum >= j { ways[j][sum - j] } else { 0.0 };
+                next[j][sum] = taken + next[j - 1][sum];
+            }
+        }
+        ways = next;
+    }
+    let far = (u - 0.5 * most as f64).abs();
+    let is_as_far = |sum: usize| (sum as f64 - 0.5 * most as f64).abs() >= far - 1e-9;
+    let total: f64 = ways[n].iter().sum();
+    (0..=most).filter(|&sum| is_as_far(sum)).map(|sum| ways[n][sum]).sum::<f64>() / total
+}
+
+fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
+}
+
+/// A line through points by least squares: `y = intercept + slope · x`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// What one more x adds.
+    pub slope: f64,
+    /// y without any x.
+    pub intercept: f64,
+    /// The share of y's variance that the line explains.
+    pub r_squared: f64,
+}
+
+/// The line through `points`; `None` if they do not tell one.
+pub fn line(points: &[(f64, f64)]) -> Option<Line> {
+    let n = points.len() as f64;
+    let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / n;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let sum = |value: &dyn Fn(f64, f64) -> f64| points.iter().map(|point| value(point.0 - x, point.1 - y)).sum::<f64>();
+    let (xx, xy, yy) = (sum(&|dx, _| dx * dx), sum(&|dx, dy| dx * dy), sum(&|_, dy| dy * dy));
+    // Not `xx == 0`: NaN tells no line either.
+    if !(points.len() >= 2 && xx > 0.0 && yy.is_finite()) {
+        return None;
+    }
+    let slope = xy / xx;
+    let r_squared = if yy > 0.0 { xy * xy / (xx * yy) } else { 1.0 };
+    Some(Line { slope, intercept: y - slope * x, r_squared })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: f64, expected: f64, tolerance: f64) {
+        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
+    }
+
+    /// Samples of a distribution by its quantile function.
+    fn drawn(count: usize, seed: u64, quantile: impl Fn(f64) -> f64) -> Vec<f64> {
+        let mut generator = SplitMix64::new(seed);
+        (0..count).map(|_| quantile(f64::from(generator.unit()))).collect()
+    }
+
+    #[test]
+    fn quantiles_lie_between_samples() {
+        let summary = Summary::of(&[4.0, 1.0, 3.0, 2.0]).expect("samples");
+        assert_eq!((summary.n, summary.min, summary.mean, summary.max), (4, 1.0, 2.5, 4.0));
+        close(summary.p50, 2.5, 1e-12);
+        close(summary.p90, 3.7, 1e-12);
+        let one = Summary::of(&[7.0]).expect("a sample");
+        assert_eq!((one.p50, one.p99, one.p50_ci95), (7.0, 7.0, [7.0, 7.0]));
+        assert!(Summary::of(&[]).is_none() && Summary::of(&[1.0, f64::NAN]).is_none());
+    }
+
+    #[test]
+    fn a_long_list_has_the_quantiles_of_its_distribution() {
+        // Exponential: the quantile of p is -ln(1 - p).
+        let samples = drawn(20_000, 3, |p| -(1.0 - p).ln());
+        let summary = Summary::of(&samples).expect("samples");
+        close(summary.p50, 2f64.ln(), 0.03);
+        close(summary.p90, 10f64.ln(), 0.06);
+        close(summary.p99, 100f64.ln(), 0.2);
+        close(summary.mean, 1.0, 0.03);
+        // The median's standard error is 1 / (2 f √n) = 1 / √n here; the interval is 3.92 of them.
+        let [low, high] = summary.p50_ci95;
+        close(high - low, 3.92 / 20_000f64.sqrt(), 0.008);
+    }
+
+    #[test]
+    fn the_interval_holds_the_median_about_as_often_as_it_says() {
+        let holds = |seed| {
+            let summary = Summary::of(&drawn(41, seed, |p| -(1.0 - p).ln())).expect("samples");
+            summary.p50_ci95[0] <= 2f64.ln() && 2f64.ln() <= summary.p50_ci95[1]
+        };
+        let held = (0..400).filter(|&seed| holds(seed)).count();
+        // 95 % of 400 is 380; the bootstrap of few samples is a little off.
+        assert!((365..=396).contains(&held), "{held} of 400");
+    }
+
+    #[test]
+    fn ranks_tell_sets_apart() {
+        // Every sample of the second is larger: the smallest of the 2 · C(6, 3)⁻¹ tails.
+        let apart = rank_test(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]).expect("samples");
+        assert_eq!((apart.u, apart.delta), (9.0, 1.0));
+        close(apart.p_value, 0.1, 1e-12);
+        let same = rank_test(&[1.0, 4.0], &[2.0, 3.0]).expect("samples");
+        assert_eq!((same.u, same.delta, same.p_value), (2.0, 0.0, 1.0));
+        let tied = rank_test(&[1.0; 5], &[1.0; 5]).expect("samples");
+        assert_eq!((tied.delta, tied.p_value), (0.0, 1.0));
+        assert!(rank_test(&[], &[1.0]).is_none());
+    }
+
+    #[test]
+    fn counted_and_approximated_probabilities_agree() {
+        let first: Vec<f64> = (0..20).map(f64::from).collect();
+        let second: Vec<f64> = (0..20).map(|index| f64::from(index) + 4.5).collect();
+        let exact = rank_test(&first, &second).expect("samples");
+        // A tie more and the approximation is taken.
+        let (mut first, mut second) = (first, second);
+        first.push(100.0);
+        second.push(100.0);
+        let approximate = rank_test(&first, &second).expect("samples");
+        close(exact.p_value, approximate.p_value, 0.02);
+    }
+
+    #[test]
+    fn sets_of_one_distribution_are_rarely_called_different() {
+        let called = (0..1000).filter(|&seed| {
+            let samples = drawn(60, seed, |p| -(1.0 - p).ln());
+            rank_test(&samples[..30], &samples[30..]).expect("samples").p_value < 0.05
+        });
+        let called = called.count();
+        assert!((30..=70).contains(&called), "{called} of 1000 at 5 %");
+    }
+
+    #[test]
+    fn a_line_is_found_through_its_points() {
+        let found = line(&[(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)]).expect("a line");
+        close(found.slope, 2.0, 1e-12);
+        close(found.intercept, 3.0, 1e-12);
+        close(found.r_squared, 1.0, 1e-12);
+        assert!(line(&[(1.0, 5.0), (1.0, 7.0)]).is_none() && line(&[(1.0, 2.0)]).is_none());
+    }
+}
