@@ -5,13 +5,14 @@ use super::device::Gpu;
 use super::execution::{Execution, ReadBacks, Submits};
 use super::loaded::Loaded;
 use super::memory::Memory;
-use super::prepared::{Prepared, ReadyDispatch};
+use super::prepared::Prepared;
 use super::read_back::{ReadBack, await_mappings, map};
+use super::step_times::{StepTimes, Timestamps, has_timestamps, place, record};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Retain;
 use crate::tensor::{Spare, Tensor};
-use crate::timeline::Timeline;
+use crate::timeline::{Span, Timeline};
 use std::sync::mpsc;
 
 /// Batch sizes whose bind groups are kept.
@@ -43,45 +44,46 @@ impl Flight {
         Flight { memory, prepared: Vec::new(), predictions: 0, largest_batch: 0 }
     }
 
-    /// The values that are read back, in `spare` memory if there is any. After an error the flight is not fit for use.
+    /// The values that are read back, in `spare` memory if there is any, and when each kernel ran, if that is wanted. After an
+    /// error the flight is not fit for use.
     pub(super) fn run(
         &mut self,
         loaded: &Loaded,
         inputs: &[&Tensor],
         batch: usize,
         spare: &mut Spare,
+        mut times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
     ) -> Result<Vec<(NodeId, Tensor)>> {
+        let gpu = &loaded.gpu;
         timeline.span_with("prepare", |timeline| self.prepare(loaded, batch, timeline))?;
         let Flight { memory, prepared, .. } = self;
-        let Some(prepared) = prepared.last() else {
+        let Some(prepared) = prepared.last_mut() else {
             return Err(Error::device("no batch is prepared"));
         };
-        timeline.span_with("write inputs", |timeline| write_inputs(loaded, memory, prepared, inputs, timeline))?;
-        timeline.count("dispatches", prepared.dispatches.len() as u64);
-        let (with_outputs, alone) = match loaded.options.execution {
-            Execution { submits: Submits::One, read_back: ReadBacks::Together, .. } => (prepared.dispatches.len(), 0),
-            Execution { submits: Submits::One, .. } => (0, prepared.dispatches.len()),
-            Execution { submits: Submits::PerKernel, .. } => (0, 1),
-        };
-        let new_encoder = || loaded.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for dispatches in prepared.dispatches[with_outputs..].chunks(alone.max(1)) {
-            let commands = timeline.span("encode", || {
-                let mut encoder = new_encoder();
-                record(&mut encoder, dispatches);
-                encoder.finish()
-            });
-            submit(&loaded.gpu, commands, timeline);
+        let kernels = prepared.dispatches.len();
+        if times.is_some() && has_timestamps(gpu) {
+            prepared.timestamps.get_or_insert_with(|| Timestamps::new(gpu, kernels));
         }
+        let prepared = &*prepared;
+        timeline.span_with("write inputs", |timeline| write_inputs(loaded, memory, prepared, inputs, timeline))?;
+        timeline.count("dispatches", kernels as u64);
+        let timestamps = prepared.timestamps.as_ref().filter(|_| times.is_some());
+        let by_host = times.as_deref_mut().filter(|_| timestamps.is_none());
+        let with_outputs = submit_alone(loaded, prepared, timestamps, by_host, timeline)?;
+        let new_encoder = || gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let (sender, receiver) = mpsc::channel();
         let mut values = Vec::new();
-        let mut dispatches = &prepared.dispatches[..with_outputs];
         for (index, read_back) in prepared.read_backs.iter().enumerate() {
+            let is_first = index == 0;
             // After all that reads them.
             let maps_inputs = memory.inputs_are_mapped() && index + 1 == prepared.read_backs.len();
             let commands = timeline.span("encode", || {
                 let mut encoder = new_encoder();
-                record(&mut encoder, std::mem::take(&mut dispatches));
+                if is_first {
+                    record(&mut encoder, &prepared.dispatches[with_outputs..], with_outputs, timestamps);
+                    timestamps.inspect(|timestamps| timestamps.record(&mut encoder, &sender));
+                }
                 read_back.record(&mut encoder, loaded, memory, &sender);
                 if maps_inputs {
                     let inputs = &memory.inputs.buffer;
@@ -89,10 +91,15 @@ impl Flight {
                 }
                 encoder.finish()
             });
-            let submission = submit(&loaded.gpu, commands, timeline);
-            wait(&loaded.gpu, submission, timeline)?;
-            await_mappings(read_back.mapping_count() + usize::from(maps_inputs), &receiver)?;
+            let submission = submit(gpu, commands, timeline);
+            wait(gpu, submission, timeline)?;
+            let others = usize::from(maps_inputs) + usize::from(is_first && timestamps.is_some());
+            await_mappings(read_back.mapping_count() + others, &receiver)?;
             values.extend(timeline.span("read back", || read_back.values(loaded, memory, batch, spare))?);
+        }
+        if let (Some(times), Some(timestamps)) = (times, timestamps) {
+            let tick_ns = f64::from(gpu.queue.get_timestamp_period());
+            *times = StepTimes { spans: place(&timestamps.ticks()?, tick_ns, timeline), tick_ns: Some(tick_ns) };
         }
         Ok(values)
     }
@@ -183,18 +190,40 @@ fn fill(mut target: wgpu::WriteOnly<'_, [u8]>, prepared: &Prepared, inputs: &[&T
     timeline.count("upload_bytes", written);
 }
 
-/// Kernels in one pass.
-fn record(encoder: &mut wgpu::CommandEncoder, dispatches: &[ReadyDispatch]) {
-    if dispatches.is_empty() {
-        return;
+/// Submits the kernels that are not submitted with the first read-back, and gives the position of the first that is. Those
+/// whose times the host takes are waited for one by one.
+fn submit_alone(
+    loaded: &Loaded,
+    prepared: &Prepared,
+    timestamps: Option<&Timestamps>,
+    by_host: Option<&mut StepTimes>,
+    timeline: &mut Timeline,
+) -> Result<usize> {
+    let Execution { submits, read_back, .. } = loaded.options.execution;
+    let at_once = match (submits, read_back) {
+        _ if by_host.is_some() => 1,
+        (Submits::One, ReadBacks::Together) => return Ok(0),
+        (Submits::One, ReadBacks::PerOutput) => prepared.dispatches.len().max(1),
+        (Submits::PerKernel, _) => 1,
+    };
+    let mut spans = Vec::new();
+    for (group, dispatches) in prepared.dispatches.chunks(at_once).enumerate() {
+        let commands = timeline.span("encode", || {
+            let mut encoder = loaded.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            record(&mut encoder, dispatches, group * at_once, timestamps);
+            encoder.finish()
+        });
+        let start_ns = timeline.elapsed_ns();
+        let submission = submit(&loaded.gpu, commands, timeline);
+        if by_host.is_some() {
+            wait(&loaded.gpu, submission, timeline)?;
+            spans.push(Span { name: "kernel", start_ns, duration_ns: timeline.elapsed_ns() - start_ns });
+        }
     }
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    for dispatch in dispatches {
-        let [x, y, z] = dispatch.workgroups;
-        pass.set_pipeline(&dispatch.pipeline);
-        pass.set_bind_group(0, &dispatch.bind_group, &[]);
-        pass.dispatch_workgroups(x, y, z);
+    if let Some(times) = by_host {
+        *times = StepTimes { spans, tick_ns: None };
     }
+    Ok(prepared.dispatches.len())
 }
 
 fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer, timeline: &mut Timeline) -> wgpu::SubmissionIndex {

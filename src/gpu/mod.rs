@@ -20,6 +20,7 @@ mod prepared;
 mod read_back;
 mod runner;
 mod shared_devices;
+mod step_times;
 
 pub use adapter::{AdapterKind, AdapterSummary, adapters};
 pub use device::Gpu;

@@ -4,6 +4,7 @@ use super::loaded::Loaded;
 use super::memory::Memory;
 use super::pipelines::Pipeline;
 use super::read_back::ReadBack;
+use super::step_times::Timestamps;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::plan::Dispatch;
@@ -17,6 +18,8 @@ pub(super) struct Prepared {
     pub(super) input_offsets_bytes: Vec<u64>,
     pub(super) input_bytes: u64,
     pub(super) dispatches: Vec<ReadyDispatch>,
+    /// Made when their times are asked for.
+    pub(super) timestamps: Option<Timestamps>,
     /// The size of the buffer of their parameters.
     pub(super) params_bytes: u64,
     /// One for all outputs, or one for each.
@@ -58,7 +61,15 @@ impl Prepared {
         let input_offsets_bytes = plan.graph().inputs().map(|(id, _)| plan.region(id, batch).offset_bytes).collect();
         let input_bytes = plan.model_input_bytes(batch);
         let params_bytes = params.size();
-        Ok(Prepared { batch, input_offsets_bytes, input_bytes, dispatches: ready, params_bytes, read_backs })
+        Ok(Prepared {
+            batch,
+            input_offsets_bytes,
+            input_bytes,
+            dispatches: ready,
+            timestamps: None,
+            params_bytes,
+            read_backs,
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use super::device::Gpu;
 use super::execution::Execution;
 use super::flight::Flight;
 use super::loaded::Loaded;
+use super::step_times::StepTimes;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId};
 use crate::kernel::DeviceFacts;
@@ -124,9 +125,12 @@ impl Runner {
         spare: &mut Spare,
         timeline: &mut Timeline,
     ) -> Result<NamedTensors> {
-        let values = self.run(inputs, batch, spare, timeline)?;
+        Ok(self.named(self.run(inputs, batch, spare, None, timeline)?))
+    }
+
+    fn named(&self, values: Vec<(NodeId, Tensor)>) -> NamedTensors {
         let names = self.plan().graph().outputs().iter().map(|(name, _)| name.clone());
-        Ok(names.zip(values.into_iter().map(|(_, value)| value)).collect())
+        names.zip(values.into_iter().map(|(_, value)| value)).collect()
     }
 
     /// The values of all operators, for a runner that retains them; an error if a kernel wrote past its output.
@@ -138,7 +142,20 @@ impl Runner {
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let graph = self.plan().graph();
         let inputs = graph.inputs().map(|(_, node)| input(inputs, &node.name)).collect::<Result<Vec<_>>>()?;
-        self.run(&inputs, batch, &mut Spare::default(), timeline)
+        self.run(&inputs, batch, &mut Spare::default(), None, timeline)
+    }
+
+    /// Predicts and tells when each kernel ran.
+    pub(crate) fn time_steps(
+        &self,
+        inputs: &[&Tensor],
+        batch: usize,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<(NamedTensors, StepTimes)> {
+        let mut times = StepTimes::default();
+        let values = self.run(inputs, batch, spare, Some(&mut times), timeline)?;
+        Ok((self.named(values), times))
     }
 
     fn run(
@@ -146,12 +163,13 @@ impl Runner {
         inputs: &[&Tensor],
         batch: usize,
         spare: &mut Spare,
+        times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let (under_way, flight) = timeline.span_with("take turn", |timeline| self.start(timeline));
         let mut flight = flight.unwrap_or_else(|| Flight::new(&self.loaded, batch, timeline));
         // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
-        let values = flight.run(&self.loaded, inputs, batch, spare, timeline)?;
+        let values = flight.run(&self.loaded, inputs, batch, spare, times, timeline)?;
         if flight.is_too_large(&self.loaded, batch) {
             timeline.count("released_bytes", flight.bytes());
         } else {

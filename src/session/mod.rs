@@ -6,12 +6,14 @@ mod held;
 mod ids;
 mod inputs;
 mod open;
+mod profile;
 mod random;
 mod variants;
 
 pub use held::HeldMemory;
 pub use ids::BadIdCount;
 pub(crate) use open::open_inspector;
+pub use profile::{Profile, ProfileOptions, ProfileStage, ProfileStep, RecordedSpan, Recording, StepClock};
 pub(crate) use random::SplitMix64;
 pub use random::random_inputs;
 
@@ -192,6 +194,27 @@ impl Session {
         spare: &mut Spare,
         timeline: &mut Timeline,
     ) -> Result<(NamedTensors, Vec<BadIdCount>)> {
+        let (inputs, bad_ids) = self.arrange(inputs, timeline)?;
+        let outputs = match &self.engine {
+            _ if inputs.batch == 0 => self.empty_outputs()?,
+            Engine::Reference(graph) => {
+                let inputs = inputs.into_named(&self.expected);
+                timeline.span("compute", || reference::run(graph, &inputs))?
+            }
+            Engine::Cpu(variants) => {
+                let engine = self.cpu_engine(variants, &inputs)?;
+                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))?
+            }
+            Engine::Gpu(variants) => {
+                let runner = self.runner(variants, &inputs, timeline)?;
+                predict_in_pieces(&runner, &inputs, spare, timeline)?
+            }
+        };
+        Ok((outputs, bad_ids))
+    }
+
+    /// The inputs as the engine takes them, and the ids that are outside their tables.
+    fn arrange<'t>(&self, inputs: &'t NamedTensors, timeline: &mut Timeline) -> Result<(Fitted<'t>, Vec<BadIdCount>)> {
         let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
         let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
         let inputs = match self.storage {
@@ -200,28 +223,21 @@ impl Session {
         };
         // Only a pipeline that computes what is shared once makes use of it.
         let once = self.pipeline != Pipeline::Plain && !matches!(self.engine, Engine::Reference(_));
-        let inputs = if once { inputs } else { inputs.repeated()? };
-        let outputs = match &self.engine {
-            _ if inputs.batch == 0 => self.empty_outputs()?,
-            Engine::Reference(graph) => {
-                let inputs = inputs.into_named(&self.expected);
-                timeline.span("compute", || reference::run(graph, &inputs))?
-            }
-            Engine::Cpu(variants) => {
-                let engine = variants
-                    .get(&inputs.shared, |first| first.share(&self.rewritten(&inputs.shared, &DeviceFacts::HOST)?))?;
-                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))?
-            }
-            Engine::Gpu(variants) => {
-                let runner = variants.get(&inputs.shared, |first| {
-                    timeline.span_with("open variant", |timeline| {
-                        first.share(self.rewritten(&inputs.shared, first.facts())?, timeline)
-                    })
-                })?;
-                predict_in_pieces(&runner, &inputs, spare, timeline)?
-            }
-        };
-        Ok((outputs, bad_ids))
+        Ok((if once { inputs } else { inputs.repeated()? }, bad_ids))
+    }
+
+    /// The engine for inputs of which some are shared.
+    fn cpu_engine(&self, variants: &Variants<cpu::Engine>, inputs: &Fitted<'_>) -> Result<Arc<cpu::Engine>> {
+        variants.get(&inputs.shared, |first| first.share(&self.rewritten(&inputs.shared, &DeviceFacts::HOST)?))
+    }
+
+    /// The same on a GPU.
+    fn runner(&self, variants: &Variants<Runner>, inputs: &Fitted<'_>, timeline: &mut Timeline) -> Result<Arc<Runner>> {
+        variants.get(&inputs.shared, |first| {
+            timeline.span_with("open variant", |timeline| {
+                first.share(self.rewritten(&inputs.shared, first.facts())?, timeline)
+            })
+        })
     }
 
     /// The graph for predictions in which the inputs at these positions are shared.

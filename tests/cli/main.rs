@@ -4,6 +4,7 @@ mod check;
 mod devices;
 mod filter;
 mod inspect;
+mod profile;
 mod run;
 mod usage;
 

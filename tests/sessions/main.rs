@@ -4,6 +4,7 @@ mod execution;
 mod memory;
 mod opening;
 mod pieces;
+mod profile;
 mod reuse;
 mod storage;
 mod threads;
