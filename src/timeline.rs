@@ -85,6 +85,11 @@ impl Timeline {
         self.spans.iter().filter(|span| span.name == name).map(|span| span.duration_ns).sum()
     }
 
+    /// When it was started.
+    pub fn origin(&self) -> Instant {
+        self.origin
+    }
+
     /// Nanoseconds since the origin.
     pub fn elapsed_ns(&self) -> u64 {
         nanoseconds(self.origin.elapsed())

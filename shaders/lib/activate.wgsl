@@ -33,6 +33,27 @@ fn shifted_logarithm(x: f32, shift: f32, p: vec3<f32>) -> f32 {
     return log(shift + x);
 }
 
+// The nearest half-precision float, the even one of two; `infinity` beyond the largest. Through bits: pack2x16float() is an
+// optional capability and may round either way, and an addition that rounds may be compiled away.
+fn round_to_half(x: f32, infinity: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let magnitude = bits & 0x7fffffffu;
+    if magnitude >= 0x477ff000u {
+        return select(infinity, -infinity, x < 0.0);
+    }
+    if magnitude >= 0x38800000u {
+        // 10 of 23 bits stay. A carry goes into the exponent, as it should.
+        let rounded = (magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u;
+        return bitcast<f32>(rounded | (bits & 0x80000000u));
+    }
+    // Subnormal: a count of 2^-24. What is shifted out entirely rounds to nothing.
+    let shift = min(126u - (magnitude >> 23u), 25u);
+    let mantissa = (magnitude & 0x7fffffu) | 0x800000u;
+    let count = (mantissa + (1u << (shift - 1u)) - 1u + ((mantissa >> shift) & 1u)) >> shift;
+    let value = bitcast<u32>(f32(count) * 5.9604644775390625e-8);
+    return bitcast<f32>(value | (bits & 0x80000000u));
+}
+
 fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
     // Drivers turn NaN into numbers in exp() and elsewhere, and a number would hide that something was wrong before.
     if is_nan(x) {
@@ -60,6 +81,7 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
             return shifted_logarithm(x, 1.0, p);
         }
         case 16u: { return select(sqrt(max(x, 0.0)), p.x, x < 0.0); }
+        case 17u: { return round_to_half(x, p.x); }
         // The identity, for a layer without a function.
         default: { return x; }
     }

@@ -1,7 +1,8 @@
 //! Options that several verbs share, in the words of the command line.
 
 use clap::ValueEnum;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
+use tfjs_wgpu::passes::{Pipeline, Storage};
 use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, WeightStorage};
 
 /// `--semantics`
@@ -60,6 +61,99 @@ impl StorageArguments {
     pub(crate) fn storage(&self) -> WeightStorage {
         self.weights.into()
     }
+}
+
+/// In what form values stand in memory between operators.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ValueArguments {
+    /// In what form values stand in memory between operators
+    #[arg(long, value_enum, default_value = "f32")]
+    storage: StorageArgument,
+}
+
+impl ValueArguments {
+    pub(crate) fn storage(&self) -> Storage {
+        self.storage.into()
+    }
+}
+
+/// `--storage`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StorageArgument {
+    /// As they are computed
+    F32,
+    /// Rounded to float16, ids and weights too, as TF.js does on phones without float32 textures. Imitates the answers,
+    /// not the times
+    F16,
+}
+
+impl From<StorageArgument> for Storage {
+    fn from(argument: StorageArgument) -> Self {
+        match argument {
+            StorageArgument::F32 => Storage::F32,
+            StorageArgument::F16 => Storage::F16,
+        }
+    }
+}
+
+/// How predictions are handed to a GPU: what is not the default is slower, and shows by how much.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExecutionArguments {
+    /// What kernels share a compiled program, with --device gpu
+    #[arg(long, value_enum, default_value = "shared")]
+    programs: ProgramsArgument,
+    /// How kernels are submitted, with --device gpu
+    #[arg(long, value_enum, default_value = "one")]
+    submits: SubmitsArgument,
+    /// How outputs come back, with --device gpu
+    #[arg(long, value_enum, default_value = "together")]
+    read_back: ReadBackArgument,
+}
+
+impl ExecutionArguments {
+    pub(crate) fn execution(&self) -> Execution {
+        Execution {
+            programs: match self.programs {
+                ProgramsArgument::Shared => Programs::Shared,
+                ProgramsArgument::PerShape => Programs::PerShape,
+            },
+            submits: match self.submits {
+                SubmitsArgument::One => Submits::One,
+                SubmitsArgument::PerKernel => Submits::PerKernel,
+            },
+            read_back: match self.read_back {
+                ReadBackArgument::Together => ReadBacks::Together,
+                ReadBackArgument::PerOutput => ReadBacks::PerOutput,
+            },
+        }
+    }
+}
+
+/// `--programs`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProgramsArgument {
+    /// All that differ in shapes alone
+    Shared,
+    /// None that differ in shapes, as in TF.js: another batch compiles anew
+    PerShape,
+}
+
+/// `--submits`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SubmitsArgument {
+    /// All at once
+    One,
+    /// Each by itself
+    PerKernel,
+}
+
+/// `--read-back`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReadBackArgument {
+    /// All at once
+    Together,
+    /// Each copied, mapped and waited for by itself
+    PerOutput,
 }
 
 /// `--weights`

@@ -4,7 +4,7 @@ use crate::message;
 use crate::model_file::ModelFile;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use tfjs_wgpu::{Error, ErrorKind, NamedTensors, Result, session, tensor_file};
+use tfjs_wgpu::{Error, ErrorKind, Model, NamedTensors, Result, Tensor, session, tensor_file};
 
 /// The seed of random inputs.
 const SEED: u64 = 1;
@@ -69,6 +69,22 @@ pub(crate) fn inputs(named: Option<&Path>, file: &ModelFile, random_batch: usize
         }
     };
     Ok((inputs, origin))
+}
+
+/// Random inputs of so many rows, whatever lies beside the model.
+pub(crate) fn random(file: &ModelFile, batch: usize) -> Result<(NamedTensors, Origin)> {
+    let origin = Origin::Random { batch };
+    message::note(&format!("input: {origin}"));
+    Ok((session::random_inputs(&file.model, batch, SEED)?, origin))
+}
+
+/// The names of the inputs of a model that are given with one row for a whole batch of the others.
+pub(crate) fn shared(model: &Model, inputs: &NamedTensors) -> Vec<String> {
+    let rows = |tensor: &Tensor| tensor.shape().first().copied().unwrap_or(1);
+    let known = || inputs.iter().filter(|(name, _)| model.graph().inputs().any(|(_, node)| node.name == *name));
+    let has_batch = known().any(|(_, tensor)| rows(tensor) > 1);
+    let shared = known().filter(|(_, tensor)| has_batch && rows(tensor) == 1);
+    shared.map(|(name, _)| name.to_string()).collect()
 }
 
 /// `error` with what to do if it is that the file which `option` names cannot be read.

@@ -12,6 +12,7 @@ mod inspect;
 mod message;
 mod model_file;
 mod output_file;
+mod profile;
 mod ranking;
 mod run;
 mod table;
@@ -39,6 +40,7 @@ enum Verb {
     Run(run::RunArguments),
     Check(check::CheckArguments),
     Inspect(inspect::InspectArguments),
+    Profile(profile::ProfileArguments),
     Devices(devices::DevicesArguments),
     Compare(compare::CompareArguments),
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(arguments, &mut out),
         Verb::Check(arguments) => check::check(arguments, &mut out),
         Verb::Inspect(arguments) => inspect::inspect(arguments, &mut out),
+        Verb::Profile(arguments) => profile::profile(arguments, &mut out),
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
         Verb::Compare(arguments) => compare::compare(arguments, &mut out),
     };

@@ -1,11 +1,12 @@
-//! Where `--output` must not write: over what the command reads.
+//! Where options must not write: over what the command reads.
 
 use crate::model_file::ModelFile;
 use std::path::{Path, PathBuf};
 use tfjs_wgpu::{Error, ErrorKind, Result};
 
-/// An error if `output` is a file of the model or one of `others`, which are files that are read and what they are.
-pub(crate) fn expect_not_read(output: &Path, file: &ModelFile, others: &[(&Path, &str)]) -> Result<()> {
+/// An error if `output`, which `option` names, is a file of the model or one of `others`, which are files that are read and what
+/// they are.
+pub(crate) fn expect_not_read(option: &str, output: &Path, file: &ModelFile, others: &[(&Path, &str)]) -> Result<()> {
     // What does not exist yet is none of them.
     let Ok(target) = output.canonicalize() else { return Ok(()) };
     let is_target = |path: &Path| path.canonicalize().is_ok_and(|path| path == target);
@@ -21,7 +22,7 @@ pub(crate) fn expect_not_read(output: &Path, file: &ModelFile, others: &[(&Path,
     };
     Err(Error::new(ErrorKind::Input, format!("is {what}"))
         .at(output.display().to_string())
-        .hint("choose another name for --output"))
+        .hint(format!("choose another name for {option}")))
 }
 
 /// Whether a file looks like one that a model in `folder` consists of.

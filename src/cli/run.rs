@@ -1,6 +1,9 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{BadIdArguments, DeviceArgument, PipelineArguments, ReadArguments, StorageArguments};
+use crate::arguments::{
+    BadIdArguments, DeviceArgument, ExecutionArguments, PipelineArguments, ReadArguments, StorageArguments,
+    ValueArguments,
+};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -12,7 +15,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, Tensor, tensor_file};
+use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -48,6 +51,10 @@ pub(crate) struct RunArguments {
     storage: StorageArguments,
     #[command(flatten)]
     passes: PipelineArguments,
+    #[command(flatten)]
+    values: ValueArguments,
+    #[command(flatten)]
+    execution: ExecutionArguments,
     /// Threads of the CPU, with --device cpu [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -59,14 +66,12 @@ pub(crate) struct RunArguments {
 impl RunArguments {
     /// A session that is prepared for what it will be given.
     fn session(&self, model: &Model, inputs: &NamedTensors) -> SessionOptions {
-        let rows = |tensor: &Tensor| tensor.shape().first().copied().unwrap_or(1);
-        let known = || inputs.iter().filter(|(name, _)| model.graph().inputs().any(|(_, node)| node.name == *name));
-        let has_batch = known().any(|(_, tensor)| rows(tensor) > 1);
-        let shared = known().filter(|(_, tensor)| has_batch && rows(tensor) == 1);
         SessionOptions {
             device: self.device.into(),
             pipeline: self.passes.pipeline(),
-            shared: shared.map(|(name, _)| name.to_string()).collect(),
+            storage: self.values.storage(),
+            execution: self.execution.execution(),
+            shared: input::shared(model, inputs),
             cpu_threads: self.threads,
             ..SessionOptions::default()
         }
@@ -158,7 +163,7 @@ fn expect_not_read(output: &Path, file: &ModelFile, origin: &Origin, labels: Opt
     let input = origin.path().map(|path| (path, "the input"));
     let labels = labels.map(|(_, path)| (path.as_path(), "the file of labels"));
     let others: Vec<(&Path, &str)> = input.into_iter().chain(labels).collect();
-    output_file::expect_not_read(output, file, &others)
+    output_file::expect_not_read("--output", output, file, &others)
 }
 
 /// An error unless every row has its label; a note if there are fewer rows than were asked for.

@@ -3,14 +3,16 @@
 use super::frame::{Arena, Frame, Part};
 use super::layout::{Layout, Phase, is_once};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Source};
+use crate::graph::{Graph, NodeId, Source};
 use crate::ops::ConcreteType;
 use crate::plan::Retain;
 use crate::tensor::{DType, Data, NamedTensors, Spare, Tensor, TensorType};
 use pulp::Arch;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Rows that go through all steps together: few enough for the second level cache, many enough that reading the
 /// weights does not count. A multiple of the height of a tile of [`super::matrix`].
@@ -68,32 +70,75 @@ impl Engine {
         Ok(Engine { graph: Arc::clone(graph), layout, operations, threads, memory: Mutex::default() })
     }
 
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The bytes of the memory between predictions.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let arenas = memory.iter().flat_map(|memory| [&memory.once, &memory.block]);
+        arenas.flat_map(|arena| &arena.buffers).map(Data::bytes).sum()
+    }
+
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows, at least one.
     pub(crate) fn predict(&self, inputs: &[&Tensor], batch: usize, spare: &mut Spare) -> Result<NamedTensors> {
-        let names = self.graph.outputs().iter().map(|(name, _)| name.clone());
-        Ok(names.zip(self.results(inputs, batch, spare)?).collect())
+        Ok(self.named(self.results(inputs, batch, spare, None)?))
+    }
+
+    fn named(&self, results: Vec<Tensor>) -> NamedTensors {
+        self.graph.outputs().iter().map(|(name, _)| name.clone()).zip(results).collect()
     }
 
     /// The values of all nodes, of an engine that retains them.
     pub(crate) fn inspect(&self, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
-        self.results(inputs, batch, &mut Spare::default())
+        self.results(inputs, batch, &mut Spare::default(), None)
+    }
+
+    /// Predicts and tells how long each step took: nanoseconds in the order of [`Engine::steps`], summed over blocks of rows and
+    /// the threads that took them.
+    pub(crate) fn time_steps(
+        &self,
+        inputs: &[&Tensor],
+        batch: usize,
+        spare: &mut Spare,
+    ) -> Result<(NamedTensors, Vec<u64>)> {
+        let clocks = Clocks::new(&self.layout);
+        let results = self.results(inputs, batch, spare, Some(&clocks))?;
+        let times_ns = clocks.once.into_iter().chain(clocks.block).map(AtomicU64::into_inner);
+        Ok((self.named(results), times_ns.collect()))
+    }
+
+    /// The node that each step computes, and whether it is computed once for all rows; in running order.
+    pub(crate) fn steps(&self) -> Vec<(NodeId, bool)> {
+        let ids: Vec<NodeId> = self.graph.ids().collect();
+        let phase = |phase: &Phase, once: bool| phase.nodes.iter().map(|node| (ids[*node], once)).collect::<Vec<_>>();
+        [phase(&self.layout.once, true), phase(&self.layout.block, false)].concat()
     }
 
     /// The results for the whole batch.
-    fn results(&self, inputs: &[&Tensor], batch: usize, spare: &mut Spare) -> Result<Vec<Tensor>> {
+    fn results(
+        &self,
+        inputs: &[&Tensor],
+        batch: usize,
+        spare: &mut Spare,
+        clocks: Option<&Clocks>,
+    ) -> Result<Vec<Tensor>> {
         let types = self.layout.results.iter().map(|&node| &self.graph.nodes()[node].ty);
         let shapes: Vec<(Vec<usize>, DType)> = types.map(|ty| (ty.shape.resolve(batch), ty.dtype)).collect();
         let data = shapes.iter().map(|(shape, dtype)| spare.take(*dtype, shape.iter().product()));
         let mut data: Vec<Data> = data.collect();
-        self.fill(inputs, batch, &mut data)?;
+        self.fill(inputs, batch, &mut data, clocks)?;
         shapes.iter().zip(data).map(|((shape, _), data)| Tensor::new(shape, data)).collect()
     }
 
-    fn fill(&self, inputs: &[&Tensor], batch: usize, data: &mut [Data]) -> Result<()> {
+    fn fill(&self, inputs: &[&Tensor], batch: usize, data: &mut [Data], clocks: Option<&Clocks>) -> Result<()> {
+        let once_clock = clocks.map(|clocks| clocks.once.as_slice());
+        let block_clock = clocks.map(|clocks| clocks.block.as_slice());
         let mut memory = self.take_memory();
         let Memory { once, block } = &mut memory;
         let results = data.iter_mut().map(Part::whole).collect();
-        run(&self.layout.once, Frame { inputs, first: 0, rows: 1, arena: once, once: None, results })?;
+        run(&self.layout.once, Frame { inputs, first: 0, rows: 1, arena: once, once: None, results }, once_clock)?;
         let once = Some(&*once);
         let rows = self.block_rows(batch);
         let mut rest = Rest { parts: data.iter_mut().map(Part::whole).collect(), widths: self.result_widths() };
@@ -106,7 +151,7 @@ impl Engine {
                     blocks.into_par_iter().try_for_each(|(first, results)| {
                         let mut memory = self.take_memory();
                         let (rows, arena) = (rows_from(first), &mut memory.block);
-                        run(&self.layout.block, Frame { inputs, first, rows, arena, once, results })?;
+                        run(&self.layout.block, Frame { inputs, first, rows, arena, once, results }, block_clock)?;
                         self.give_back(memory);
                         Ok(())
                     })
@@ -116,7 +161,8 @@ impl Engine {
                 let mut parts = Vec::new();
                 for first in firsts {
                     let (rows, results) = (rows_from(first), rest.split_off(rows, parts));
-                    parts = run(&self.layout.block, Frame { inputs, first, rows, arena: block, once, results })?;
+                    let frame = Frame { inputs, first, rows, arena: block, once, results };
+                    parts = run(&self.layout.block, frame, block_clock)?;
                 }
             }
         }
@@ -152,9 +198,32 @@ impl Engine {
     }
 }
 
-/// Runs all steps; gives back the list of the results' parts, to be used again.
-fn run<'r>(phase: &Phase, mut frame: Frame<'_, 'r>) -> Result<Vec<Part<'r>>> {
-    phase.steps.iter().try_for_each(|step| step.run(&mut frame))?;
+/// Nanoseconds of each step.
+struct Clocks {
+    once: Vec<AtomicU64>,
+    block: Vec<AtomicU64>,
+}
+
+impl Clocks {
+    fn new(layout: &Layout) -> Self {
+        let zeros = |phase: &Phase| phase.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        Clocks { once: zeros(&layout.once), block: zeros(&layout.block) }
+    }
+}
+
+/// Runs all steps, and adds to `clock` how long they take; gives back the list of the results' parts, to be used again.
+fn run<'r>(phase: &Phase, mut frame: Frame<'_, 'r>, clock: Option<&[AtomicU64]>) -> Result<Vec<Part<'r>>> {
+    let Some(clock) = clock else {
+        phase.steps.iter().try_for_each(|step| step.run(&mut frame))?;
+        return Ok(frame.results);
+    };
+    let mut last = Instant::now();
+    for (step, total) in phase.steps.iter().zip(clock) {
+        step.run(&mut frame)?;
+        let now = Instant::now();
+        total.fetch_add(now.duration_since(last).as_nanos() as u64, Ordering::Relaxed);
+        last = now;
+    }
     Ok(frame.results)
 }
 

@@ -69,6 +69,11 @@ impl WithSimd for Apply<'_> {
                 map!(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
             }
             Function::SquareRoot => map!(simd, values, |x| simd.sqrt_f32s(x)),
+            Function::Half => {
+                for value in values {
+                    *value = half::f16::from_f32(*value).to_f32();
+                }
+            }
             Function::Selu
             | Function::Softplus
             | Function::Gelu

@@ -40,6 +40,8 @@ pub(super) struct Layout {
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     pub(super) steps: Vec<Box<dyn Step>>,
+    /// By step: the node whose value it computes, or delivers.
+    pub(super) nodes: Vec<usize>,
     pub(super) slots: Vec<Slot>,
     free: Vec<usize>,
 }
@@ -73,6 +75,11 @@ impl Phase {
         self.free.retain(|&free| free != slot);
         self.slots[slot].width = self.slots[slot].width.max(wanted.width);
         slot
+    }
+
+    fn add(&mut self, node: usize, step: Box<dyn Step>) {
+        self.steps.push(step);
+        self.nodes.push(node);
     }
 }
 
@@ -131,7 +138,7 @@ impl Layout {
                 let output = Output { target, dtype, once, offset: 0, stride: width, width };
                 let rows = Operand { width: *stride, ..operand.clone() };
                 let phase = if once { &mut self.once } else { &mut self.block };
-                phase.steps.push(steps::columns(rows, *offset, output));
+                phase.add(node, steps::columns(rows, *offset, output));
             }
         }
     }
@@ -167,7 +174,9 @@ impl Layout {
             steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch, scratch };
         let step = steps::build(request)?;
         phase.free.extend(taken);
-        phase.steps.extend(step);
+        if let Some(step) = step {
+            phase.add(index, step);
+        }
         Ok(())
     }
 

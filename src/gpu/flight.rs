@@ -1,15 +1,19 @@
-//! The memory and bind groups of one prediction at a time, and how it runs: one encoder, one submit, one wait.
+//! The memory and bind groups of one prediction at a time, and how it runs: one encoder, one submit, one wait, unless the
+//! session is to be executed otherwise.
 
+use super::device::Gpu;
+use super::execution::{Execution, ReadBacks, Submits};
 use super::loaded::Loaded;
-use super::memory::{GUARD_BYTES, GUARD_WORD, Memory};
-use super::prepared::{Mapped, Prepared, ReadBack};
+use super::memory::Memory;
+use super::prepared::Prepared;
+use super::read_back::{ReadBack, await_mappings, map};
+use super::step_times::{StepTimes, Timestamps, has_timestamps, place, record};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Retain;
 use crate::tensor::{Spare, Tensor};
-use crate::timeline::Timeline;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::Duration;
+use crate::timeline::{Span, Timeline};
+use std::sync::mpsc;
 
 /// Batch sizes whose bind groups are kept.
 const PREPARED_BATCHES: usize = 8;
@@ -20,12 +24,6 @@ const PREDICTIONS_BEFORE_SHRINKING: u32 = 64;
 
 /// Less than this is not worth making buffers again.
 const LEAST_BYTES_TO_GIVE_BACK: u64 = 1 << 20;
-
-/// A mapping is reported by whichever thread waits for the device, which may be another one than ours; it has the
-/// report and only needs to be scheduled.
-const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
-
-type MapResult = std::result::Result<(), wgpu::BufferAsyncError>;
 
 /// What one prediction works in. Several of them may be under way on one device.
 #[derive(Debug)]
@@ -46,37 +44,64 @@ impl Flight {
         Flight { memory, prepared: Vec::new(), predictions: 0, largest_batch: 0 }
     }
 
-    /// The values that are read back, in `spare` memory if there is any. After an error the flight is not fit for use.
+    /// The values that are read back, in `spare` memory if there is any, and when each kernel ran, if that is wanted. After an
+    /// error the flight is not fit for use.
     pub(super) fn run(
         &mut self,
         loaded: &Loaded,
         inputs: &[&Tensor],
         batch: usize,
         spare: &mut Spare,
+        mut times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let gpu = &loaded.gpu;
         timeline.span_with("prepare", |timeline| self.prepare(loaded, batch, timeline))?;
         let Flight { memory, prepared, .. } = self;
-        let Some(prepared) = prepared.last() else {
+        let Some(prepared) = prepared.last_mut() else {
             return Err(Error::device("no batch is prepared"));
         };
+        let kernels = prepared.dispatches.len();
+        if times.is_some() && has_timestamps(gpu) {
+            prepared.timestamps.get_or_insert_with(|| Timestamps::new(gpu, kernels));
+        }
+        let prepared = &*prepared;
         timeline.span_with("write inputs", |timeline| write_inputs(loaded, memory, prepared, inputs, timeline))?;
+        timeline.count("dispatches", kernels as u64);
+        let timestamps = prepared.timestamps.as_ref().filter(|_| times.is_some());
+        let by_host = times.as_deref_mut().filter(|_| timestamps.is_none());
+        let with_outputs = submit_alone(loaded, prepared, timestamps, by_host, timeline)?;
+        let new_encoder = || gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let (sender, receiver) = mpsc::channel();
-        let commands = timeline.span("encode", || encode(loaded, memory, prepared, &sender));
-        drop(sender);
-        timeline.count("dispatches", prepared.dispatches.len() as u64);
-        let submission = timeline.span("submit", || gpu.queue.submit([commands]));
-        timeline.count("submits", 1);
-        timeline
-            .span("wait", || {
-                gpu.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
-            })
-            .map_err(|cause| Error::device("waiting for the GPU failed").cause(cause.to_string()))?;
-        timeline.count("waits", 1);
-        gpu.check()?;
-        await_mappings(memory, prepared, &receiver)?;
-        timeline.span("read back", || read_back(loaded, memory, prepared, spare))
+        let mut values = Vec::new();
+        for (index, read_back) in prepared.read_backs.iter().enumerate() {
+            let is_first = index == 0;
+            // After all that reads them.
+            let maps_inputs = memory.inputs_are_mapped() && index + 1 == prepared.read_backs.len();
+            let commands = timeline.span("encode", || {
+                let mut encoder = new_encoder();
+                if is_first {
+                    record(&mut encoder, &prepared.dispatches[with_outputs..], with_outputs, timestamps);
+                    timestamps.inspect(|timestamps| timestamps.record(&mut encoder, &sender));
+                }
+                read_back.record(&mut encoder, loaded, memory, &sender);
+                if maps_inputs {
+                    let inputs = &memory.inputs.buffer;
+                    map(&encoder, inputs, wgpu::MapMode::Write, inputs.size(), &sender);
+                }
+                encoder.finish()
+            });
+            let submission = submit(gpu, commands, timeline);
+            wait(gpu, submission, timeline)?;
+            let others = usize::from(maps_inputs) + usize::from(is_first && timestamps.is_some());
+            await_mappings(read_back.mapping_count() + others, &receiver)?;
+            values.extend(timeline.span("read back", || read_back.values(loaded, memory, batch, spare))?);
+        }
+        if let (Some(times), Some(timestamps)) = (times, timestamps) {
+            let tick_ns = f64::from(gpu.queue.get_timestamp_period());
+            *times = StepTimes { spans: place(&timestamps.ticks()?, tick_ns, timeline), tick_ns: Some(tick_ns) };
+        }
+        Ok(values)
     }
 
     /// Whether the memory should be given back, because all recent batches were much smaller.
@@ -92,9 +117,14 @@ impl Flight {
         self.memory.bytes() >= LEAST_BYTES_TO_GIVE_BACK.max(4 * needed)
     }
 
-    /// The bytes this flight holds.
+    /// The bytes this flight holds that grow with the batch.
     pub(super) fn bytes(&self) -> u64 {
         self.memory.bytes()
+    }
+
+    /// The bytes of the parameters of all its kernels.
+    pub(super) fn params_bytes(&self) -> u64 {
+        self.prepared.iter().map(|prepared| prepared.params_bytes).sum()
     }
 
     /// Puts the bind groups of `batch` at the end of `prepared`.
@@ -104,12 +134,13 @@ impl Flight {
             return Ok(());
         }
         let dispatches = loaded.plan.dispatches(batch)?;
-        let read_back = ReadBack::of(loaded, batch);
-        if self.memory.reserve(&loaded.gpu, &loaded.plan, batch, read_back.staging_bytes(), timeline) {
+        let read_backs = ReadBack::of(loaded, batch);
+        let staging_bytes = read_backs.iter().map(ReadBack::staging_bytes).max().unwrap_or(0);
+        if self.memory.reserve(&loaded.gpu, &loaded.plan, batch, staging_bytes, timeline) {
             // Their bind groups hold buffers that were replaced.
             self.prepared.clear();
         }
-        let prepared = Prepared::new(loaded, &self.memory, batch, &dispatches, read_back, timeline)?;
+        let prepared = Prepared::new(loaded, &self.memory, batch, &dispatches, read_backs, timeline)?;
         if self.prepared.len() == PREPARED_BATCHES {
             self.prepared.remove(0);
         }
@@ -126,7 +157,7 @@ fn write_inputs(
     timeline: &mut Timeline,
 ) -> Result<()> {
     let gpu = &loaded.gpu;
-    if loaded.retain == Retain::All {
+    if loaded.options.retain == Retain::All {
         memory.write_guards(gpu);
     }
     let Some(bytes) = wgpu::BufferSize::new(prepared.input_bytes) else { return Ok(()) };
@@ -159,93 +190,52 @@ fn fill(mut target: wgpu::WriteOnly<'_, [u8]>, prepared: &Prepared, inputs: &[&T
     timeline.count("upload_bytes", written);
 }
 
-fn mapped_buffer(memory: &Memory, mapped: Mapped) -> &wgpu::Buffer {
-    match mapped {
-        Mapped::Staging => &memory.staging.buffer,
-        Mapped::Slot(slot) => memory.slot(slot),
-    }
-}
-
-/// All dispatches in one pass, the copies, and the mappings that follow; each reports to `mapped`.
-fn encode(loaded: &Loaded, memory: &Memory, prepared: &Prepared, mapped: &Sender<MapResult>) -> wgpu::CommandBuffer {
-    let mut encoder = loaded.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for dispatch in &prepared.dispatches {
-            let [x, y, z] = dispatch.workgroups;
-            pass.set_pipeline(&dispatch.pipeline);
-            pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
-        }
-    }
-    let staging = &memory.staging.buffer;
-    for (region, to) in &prepared.read_back.copies {
-        let from = memory.buffer(&loaded.constants, region.buffer);
-        encoder.copy_buffer_to_buffer(from, region.offset_bytes, staging, *to, Some(region.length_bytes));
-    }
-    let map = |buffer: &wgpu::Buffer, mode, bytes| {
-        let mapped = mapped.clone();
-        // The receiver is gone only when waiting failed, and then nobody wants to know.
-        encoder.map_buffer_on_submit(buffer, mode, 0..bytes, move |result| drop(mapped.send(result)));
-    };
-    for (buffer, bytes) in &prepared.read_back.mapped {
-        map(mapped_buffer(memory, *buffer), wgpu::MapMode::Read, *bytes);
-    }
-    let inputs = &memory.inputs.buffer;
-    if memory.inputs_are_mapped() {
-        map(inputs, wgpu::MapMode::Write, inputs.size());
-    }
-    encoder.finish()
-}
-
-/// Until everything that was to be mapped is.
-fn await_mappings(memory: &Memory, prepared: &Prepared, reports: &Receiver<MapResult>) -> Result<()> {
-    for _ in 0..prepared.read_back.mapped.len() + usize::from(memory.inputs_are_mapped()) {
-        match reports.recv_timeout(REPORT_TIMEOUT) {
-            Ok(Ok(())) => {}
-            _ => return Err(Error::device("the GPU's results could not be mapped")),
-        }
-    }
-    Ok(())
-}
-
-fn read_back(
+/// Submits the kernels that are not submitted with the first read-back, and gives the position of the first that is. Those
+/// whose times the host takes are waited for one by one.
+fn submit_alone(
     loaded: &Loaded,
-    memory: &Memory,
     prepared: &Prepared,
-    spare: &mut Spare,
-) -> Result<Vec<(NodeId, Tensor)>> {
-    let ReadBack { mapped, values, .. } = &prepared.read_back;
-    let view = |(buffer, bytes): &(Mapped, u64)| {
-        mapped_buffer(memory, *buffer)
-            .get_mapped_range(0..*bytes)
-            .map_err(|cause| Error::device("the GPU's results could not be read").cause(cause.to_string()))
+    timestamps: Option<&Timestamps>,
+    by_host: Option<&mut StepTimes>,
+    timeline: &mut Timeline,
+) -> Result<usize> {
+    let Execution { submits, read_back, .. } = loaded.options.execution;
+    let at_once = match (submits, read_back) {
+        _ if by_host.is_some() => 1,
+        (Submits::One, ReadBacks::Together) => return Ok(0),
+        (Submits::One, ReadBacks::PerOutput) => prepared.dispatches.len().max(1),
+        (Submits::PerKernel, _) => 1,
     };
-    let views = mapped.iter().map(view).collect::<Result<Vec<_>>>()?;
-    let mut tensors = Vec::with_capacity(values.len());
-    let mut overrun = None;
-    for value in values {
-        let words: &[u32] = bytemuck::try_cast_slice(&views[value.mapped])
-            .map_err(|cause| Error::device("the GPU's results are not aligned").cause(cause.to_string()))?;
-        let node = loaded.plan.graph().node(value.node);
-        let shape = node.ty.shape.resolve(prepared.batch);
-        let length: usize = shape.iter().product();
-        let start = (value.offset_bytes / 4) as usize;
-        let data = spare.decode(node.ty.dtype, &words[start..start + length]);
-        tensors.push((value.node, Tensor::new(&shape, data)?));
-        let guard = &words[start + length..start + (value.length_bytes / 4) as usize];
-        let guarded = loaded.retain == Retain::All && length > 0 && value.in_slot;
-        if guarded && guard.iter().any(|&word| word != GUARD_WORD) {
-            overrun.get_or_insert(value.node);
+    let mut spans = Vec::new();
+    for (group, dispatches) in prepared.dispatches.chunks(at_once).enumerate() {
+        let commands = timeline.span("encode", || {
+            let mut encoder = loaded.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            record(&mut encoder, dispatches, group * at_once, timestamps);
+            encoder.finish()
+        });
+        let start_ns = timeline.elapsed_ns();
+        let submission = submit(&loaded.gpu, commands, timeline);
+        if by_host.is_some() {
+            wait(&loaded.gpu, submission, timeline)?;
+            spans.push(Span { name: "kernel", start_ns, duration_ns: timeline.elapsed_ns() - start_ns });
         }
     }
-    drop(views);
-    for (buffer, _) in mapped {
-        mapped_buffer(memory, *buffer).unmap();
+    if let Some(times) = by_host {
+        *times = StepTimes { spans, tick_ns: None };
     }
-    match overrun {
-        None => Ok(tensors),
-        Some(id) => Err(Error::device(format!("a kernel wrote past its output into the {GUARD_BYTES} guard bytes"))
-            .at(format!("`{}`", loaded.plan.graph().node(id).name))),
-    }
+    Ok(prepared.dispatches.len())
+}
+
+fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer, timeline: &mut Timeline) -> wgpu::SubmissionIndex {
+    timeline.count("submits", 1);
+    timeline.span("submit", || gpu.queue.submit([commands]))
+}
+
+fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
+    timeline.count("waits", 1);
+    let poll = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+    timeline
+        .span("wait", || gpu.device.poll(poll))
+        .map_err(|cause| Error::device("waiting for the GPU failed").cause(cause.to_string()))?;
+    gpu.check()
 }

@@ -66,6 +66,11 @@ pub(super) struct Constants {
 }
 
 impl Constants {
+    /// The bytes of the weights, and of the tables, which several plans may share.
+    pub(super) fn bytes(&self) -> [u64; 2] {
+        [self.weights.size(), self.tables.size()]
+    }
+
     /// Uploads the constants of `plan`; its tables only if they are not there already.
     pub(super) fn upload(gpu: &Gpu, plan: &Plan, tables: Option<wgpu::Buffer>, timeline: &mut Timeline) -> Self {
         let weights = make_buffer(gpu, "weights", WORKING, plan.weight_bytes(), timeline);

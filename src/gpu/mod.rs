@@ -3,10 +3,12 @@
 //! A process opens a device once (`shared_devices`), and pipelines belong to the device. A plan is loaded on it
 //! (`loaded`): its constants are uploaded while its pipelines are made. A prediction takes one of a few flights
 //! (`runner`), which own what grows with the batch; it writes its inputs, records one encoder, submits once, waits
-//! once and reads back once (`flight`). For a batch size it has seen before (`prepared`) it allocates nothing.
+//! once and reads back once (`flight`, `read_back`), unless it is to show what that saves (`execution`). For a batch size
+//! it has seen before (`prepared`) it allocates nothing.
 
 mod adapter;
 mod device;
+mod execution;
 mod failures;
 mod flight;
 mod limits;
@@ -15,11 +17,14 @@ mod memory;
 mod pipeline_cache;
 mod pipelines;
 mod prepared;
+mod read_back;
 mod runner;
 mod shared_devices;
+mod step_times;
 
 pub use adapter::{AdapterKind, AdapterSummary, adapters};
 pub use device::Gpu;
+pub use execution::{Execution, Programs, ReadBacks, Submits};
 pub use limits::LimitsPreset;
 pub(crate) use pipeline_cache::folder as cache_folder;
-pub(crate) use runner::Runner;
+pub(crate) use runner::{Runner, RunnerOptions};

@@ -1,6 +1,8 @@
-//! Compiled kernels: one pipeline per shader, entry point and constants, shared by every model on the device.
+//! Compiled kernels: one pipeline per shader, entry point and constants, shared by every model on the device; or, to show what
+//! that saves, one per kernel that differs in anything.
 
 use super::device::Gpu;
+use super::execution::Programs;
 use super::pipeline_cache::DiskCache;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
@@ -32,12 +34,26 @@ struct Key {
     entry_point: &'static str,
     constants: Vec<(&'static str, u64)>,
     checks: Checks,
+    /// Parameters and grid, where pipelines are not shared by kernels that differ in those.
+    shape: Option<(Vec<u8>, [u32; 3])>,
 }
 
 impl Key {
-    fn of(kernel: &Kernel, checks: Checks) -> Self {
+    fn of(kernel: &Kernel, checks: Checks, programs: Programs) -> Self {
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        Key { shader: kernel.shader, entry_point: kernel.entry_point, constants, checks }
+        let shape = match programs {
+            Programs::Shared => None,
+            Programs::PerShape => Some((kernel.params.clone(), kernel.workgroups)),
+        };
+        Key { shader: kernel.shader, entry_point: kernel.entry_point, constants, checks, shape }
+    }
+
+    /// What distinguishes the module that the pipeline is made of.
+    fn module(&self) -> Key {
+        match self.shape {
+            None => Key { entry_point: "", constants: Vec::new(), ..self.clone() },
+            Some(_) => self.clone(),
+        }
     }
 }
 
@@ -81,13 +97,18 @@ impl<K: Eq + Hash, V: Clone> MadeOnce<K, V> {
 /// The pipelines made so far.
 #[derive(Debug, Default)]
 pub(super) struct Pipelines {
-    modules: MadeOnce<(&'static str, Checks), wgpu::ShaderModule>,
+    programs: Programs,
+    modules: MadeOnce<Key, wgpu::ShaderModule>,
     /// Bind group and pipeline layouts by the number of storage bindings.
     layouts: MadeOnce<usize, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
     pipelines: MadeOnce<Key, Pipeline>,
 }
 
 impl Pipelines {
+    pub(super) fn new(programs: Programs) -> Self {
+        Pipelines { programs, ..Pipelines::default() }
+    }
+
     /// The pipeline of `kernel`, and whether this call made it.
     pub(super) fn get(
         &self,
@@ -96,15 +117,16 @@ impl Pipelines {
         checks: Checks,
         cache: Option<&DiskCache>,
     ) -> Result<(Pipeline, bool)> {
-        self.pipelines.get(Key::of(kernel, checks), || self.make(gpu, kernel, checks, cache))
+        let key = Key::of(kernel, checks, self.programs);
+        self.pipelines.get(key.clone(), || self.make(gpu, kernel, &key, cache))
     }
 
-    fn make(&self, gpu: &Gpu, kernel: &Kernel, checks: Checks, cache: Option<&DiskCache>) -> Result<Pipeline> {
+    fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, cache: Option<&DiskCache>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
             .ok_or_else(|| Error::device(format!("there is no shader called `{}`", kernel.shader)))?;
-        let (module, _) = self.modules.get((shader.name, checks), || {
+        let (module, _) = self.modules.get(key.module(), || {
             let source = wgpu::ShaderSource::Wgsl(shader.text().into());
-            let module = module(gpu, wgpu::ShaderModuleDescriptor { label: Some(shader.name), source }, checks);
+            let module = module(gpu, wgpu::ShaderModuleDescriptor { label: Some(shader.name), source }, key.checks);
             gpu.check().map(|()| module)
         })?;
         let storage = kernel.bindings.len();
@@ -139,7 +161,7 @@ impl Pipelines {
     ) -> Result<T> {
         let missing: HashMap<Key, &Kernel> = kernels
             .iter()
-            .map(|kernel| (Key::of(kernel, checks), *kernel))
+            .map(|kernel| (Key::of(kernel, checks, self.programs), *kernel))
             .filter(|(key, _)| !self.pipelines.has(key))
             .collect();
         if missing.is_empty() {

@@ -3,10 +3,11 @@
 use super::loaded::Loaded;
 use super::memory::Memory;
 use super::pipelines::Pipeline;
+use super::read_back::ReadBack;
+use super::step_times::Timestamps;
 use crate::error::Result;
-use crate::graph::NodeId;
-use crate::kernel::{BufferId, Kernel, Region};
-use crate::plan::{Dispatch, Retain};
+use crate::kernel::Kernel;
+use crate::plan::Dispatch;
 use crate::timeline::Timeline;
 
 /// One batch size, ready to run in one memory.
@@ -17,7 +18,12 @@ pub(super) struct Prepared {
     pub(super) input_offsets_bytes: Vec<u64>,
     pub(super) input_bytes: u64,
     pub(super) dispatches: Vec<ReadyDispatch>,
-    pub(super) read_back: ReadBack,
+    /// Made when their times are asked for.
+    pub(super) timestamps: Option<Timestamps>,
+    /// The size of the buffer of their parameters.
+    pub(super) params_bytes: u64,
+    /// One for all outputs, or one for each.
+    pub(super) read_backs: Vec<ReadBack>,
 }
 
 /// A dispatch in wgpu's terms.
@@ -28,82 +34,6 @@ pub(super) struct ReadyDispatch {
     pub(super) workgroups: [u32; 3],
 }
 
-/// What the host reads when the kernels are done.
-#[derive(Debug, Default)]
-pub(super) struct ReadBack {
-    /// Into the staging buffer, each at its offset.
-    pub(super) copies: Vec<(Region, u64)>,
-    /// The buffers to map, and how much of each.
-    pub(super) mapped: Vec<(Mapped, u64)>,
-    pub(super) values: Vec<ValueRead>,
-}
-
-/// A buffer that the host maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mapped {
-    Staging,
-    Slot(usize),
-}
-
-/// A value in a mapped buffer.
-#[derive(Debug)]
-pub(super) struct ValueRead {
-    pub(super) node: NodeId,
-    /// The position of the buffer among those mapped.
-    pub(super) mapped: usize,
-    pub(super) offset_bytes: u64,
-    /// With the guard behind it.
-    pub(super) length_bytes: u64,
-    pub(super) in_slot: bool,
-}
-
-impl ReadBack {
-    /// Reads the outputs, or every value an operator made.
-    pub(super) fn of(loaded: &Loaded, batch: usize) -> ReadBack {
-        let graph = loaded.plan.graph();
-        let nodes: Vec<NodeId> = match loaded.retain {
-            Retain::Outputs => graph.outputs().iter().map(|(_, id)| *id).collect(),
-            Retain::All => graph.ids().filter(|id| !graph.node(*id).inputs.is_empty()).collect(),
-        };
-        let mut read_back = ReadBack::default();
-        for node in nodes {
-            read_back.add(loaded, node, batch);
-        }
-        read_back
-    }
-
-    fn add(&mut self, loaded: &Loaded, node: NodeId, batch: usize) {
-        let mut region = loaded.plan.region(node, batch);
-        let in_slot = matches!(region.buffer, BufferId::Slot(_));
-        if in_slot {
-            region.length_bytes += loaded.guard_bytes;
-        }
-        region.length_bytes = region.length_bytes.max(4);
-        let length_bytes = region.length_bytes;
-        let (mapped, offset_bytes) = match region.buffer {
-            BufferId::Slot(slot) if loaded.read_slots.contains(&slot) => (Mapped::Slot(slot), region.offset_bytes),
-            _ => {
-                let offset = self.staging_bytes();
-                self.copies.push((region, offset));
-                (Mapped::Staging, offset)
-            }
-        };
-        let end = offset_bytes + length_bytes;
-        let position = self.mapped.iter().position(|(known, _)| *known == mapped);
-        let position = position.unwrap_or_else(|| {
-            self.mapped.push((mapped, 0));
-            self.mapped.len() - 1
-        });
-        self.mapped[position].1 = self.mapped[position].1.max(end);
-        self.values.push(ValueRead { node, mapped: position, offset_bytes, length_bytes, in_slot });
-    }
-
-    /// The bytes of the staging buffer in use.
-    pub(super) fn staging_bytes(&self) -> u64 {
-        self.mapped.iter().find(|(mapped, _)| *mapped == Mapped::Staging).map_or(0, |(_, bytes)| *bytes)
-    }
-}
-
 impl Prepared {
     /// Makes what `dispatches` of one batch size need in `memory`, which has room for them.
     pub(super) fn new(
@@ -111,17 +41,17 @@ impl Prepared {
         memory: &Memory,
         batch: usize,
         dispatches: &[Dispatch],
-        read_back: ReadBack,
+        read_backs: Vec<ReadBack>,
         timeline: &mut Timeline,
     ) -> Result<Prepared> {
         let Loaded { gpu, plan, .. } = loaded;
         let kernels: Vec<&Kernel> = dispatches.iter().map(|dispatch| &dispatch.kernel).collect();
-        let folder = loaded.cache_folder.as_deref();
-        gpu.pipelines.make_all(gpu, &kernels, loaded.checks, folder, timeline, |_| ())?;
+        let pipelines = &loaded.pipelines;
+        pipelines.make_all(gpu, &kernels, loaded.checks, loaded.options.cache_folder.as_deref(), timeline, |_| ())?;
         let (params, offsets) = upload_params(loaded, &kernels, timeline);
         let mut ready = Vec::with_capacity(dispatches.len());
         for (dispatch, offset) in dispatches.iter().zip(offsets) {
-            let (pipeline, _) = gpu.pipelines.get(gpu, &dispatch.kernel, loaded.checks, None)?;
+            let (pipeline, _) = pipelines.get(gpu, &dispatch.kernel, loaded.checks, None)?;
             let bind_group = bind_group(loaded, memory, dispatch, &pipeline, &params, offset);
             let workgroups = dispatch.kernel.workgroups;
             ready.push(ReadyDispatch { pipeline: pipeline.pipeline, bind_group, workgroups });
@@ -130,7 +60,16 @@ impl Prepared {
         gpu.check()?;
         let input_offsets_bytes = plan.graph().inputs().map(|(id, _)| plan.region(id, batch).offset_bytes).collect();
         let input_bytes = plan.model_input_bytes(batch);
-        Ok(Prepared { batch, input_offsets_bytes, input_bytes, dispatches: ready, read_back })
+        let params_bytes = params.size();
+        Ok(Prepared {
+            batch,
+            input_offsets_bytes,
+            input_bytes,
+            dispatches: ready,
+            timestamps: None,
+            params_bytes,
+            read_backs,
+        })
     }
 }
 

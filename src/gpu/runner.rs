@@ -1,8 +1,10 @@
 //! Answers predictions of one plan on one device, for several threads at once.
 
 use super::device::Gpu;
+use super::execution::Execution;
 use super::flight::Flight;
 use super::loaded::Loaded;
+use super::step_times::StepTimes;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId};
 use crate::kernel::DeviceFacts;
@@ -19,6 +21,17 @@ const MAX_FLIGHTS: usize = 3;
 
 /// Flights that were not needed during this many predictions are given up.
 const PREDICTIONS_BEFORE_GIVING_UP: u32 = 64;
+
+/// How a plan is loaded and run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RunnerOptions {
+    /// The values that can be read.
+    pub(crate) retain: Retain,
+    /// How predictions are handed to the device.
+    pub(crate) execution: Execution,
+    /// Where new pipelines are kept on disk, if the driver can.
+    pub(crate) cache_folder: Option<PathBuf>,
+}
 
 /// A plan on a device, ready to answer.
 #[derive(Debug)]
@@ -69,16 +82,9 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Runner {
-    /// Uploads the weights and compiles the pipelines of `plan`. New pipelines are kept in `cache_folder`, if there
-    /// is one and the driver can.
-    pub(crate) fn new(
-        gpu: Gpu,
-        plan: Plan,
-        retain: Retain,
-        cache_folder: Option<PathBuf>,
-        timeline: &mut Timeline,
-    ) -> Result<Runner> {
-        let loaded = Loaded::new(gpu, plan, retain, cache_folder, timeline)?;
+    /// Uploads the weights and compiles the pipelines of `plan`.
+    pub(crate) fn new(gpu: Gpu, plan: Plan, options: RunnerOptions, timeline: &mut Timeline) -> Result<Runner> {
+        let loaded = Loaded::new(gpu, plan, options, timeline)?;
         Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
     }
 
@@ -97,6 +103,20 @@ impl Runner {
         &self.loaded.plan
     }
 
+    /// The bytes of its buffers of weights, of tables, of what grows with the batch, and of parameters. Predictions under way
+    /// are not counted.
+    pub(crate) fn held_bytes(&self) -> [u64; 4] {
+        let [weights, tables] = self.loaded.constants.bytes();
+        let idle = &self.flights().idle;
+        let sum = |bytes: fn(&Flight) -> u64| idle.iter().map(bytes).sum::<u64>();
+        [weights, tables, sum(Flight::bytes), sum(Flight::params_bytes)]
+    }
+
+    /// Whether its tables are those of `other`, in the same memory.
+    pub(crate) fn shares_tables(&self, other: &Runner) -> bool {
+        self.loaded.constants.tables == other.loaded.constants.tables
+    }
+
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows.
     pub(crate) fn predict(
         &self,
@@ -105,9 +125,12 @@ impl Runner {
         spare: &mut Spare,
         timeline: &mut Timeline,
     ) -> Result<NamedTensors> {
-        let values = self.run(inputs, batch, spare, timeline)?;
+        Ok(self.named(self.run(inputs, batch, spare, None, timeline)?))
+    }
+
+    fn named(&self, values: Vec<(NodeId, Tensor)>) -> NamedTensors {
         let names = self.plan().graph().outputs().iter().map(|(name, _)| name.clone());
-        Ok(names.zip(values.into_iter().map(|(_, value)| value)).collect())
+        names.zip(values.into_iter().map(|(_, value)| value)).collect()
     }
 
     /// The values of all operators, for a runner that retains them; an error if a kernel wrote past its output.
@@ -119,7 +142,20 @@ impl Runner {
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let graph = self.plan().graph();
         let inputs = graph.inputs().map(|(_, node)| input(inputs, &node.name)).collect::<Result<Vec<_>>>()?;
-        self.run(&inputs, batch, &mut Spare::default(), timeline)
+        self.run(&inputs, batch, &mut Spare::default(), None, timeline)
+    }
+
+    /// Predicts and tells when each kernel ran.
+    pub(crate) fn time_steps(
+        &self,
+        inputs: &[&Tensor],
+        batch: usize,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<(NamedTensors, StepTimes)> {
+        let mut times = StepTimes::default();
+        let values = self.run(inputs, batch, spare, Some(&mut times), timeline)?;
+        Ok((self.named(values), times))
     }
 
     fn run(
@@ -127,12 +163,13 @@ impl Runner {
         inputs: &[&Tensor],
         batch: usize,
         spare: &mut Spare,
+        times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
     ) -> Result<Vec<(NodeId, Tensor)>> {
         let (under_way, flight) = timeline.span_with("take turn", |timeline| self.start(timeline));
         let mut flight = flight.unwrap_or_else(|| Flight::new(&self.loaded, batch, timeline));
         // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
-        let values = flight.run(&self.loaded, inputs, batch, spare, timeline)?;
+        let values = flight.run(&self.loaded, inputs, batch, spare, times, timeline)?;
         if flight.is_too_large(&self.loaded, batch) {
             timeline.count("released_bytes", flight.bytes());
         } else {

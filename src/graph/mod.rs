@@ -9,7 +9,7 @@ mod text;
 
 pub use builder::Builder;
 
-use crate::ops::Op;
+use crate::ops::{ConcreteType, Cost, Op};
 use crate::tensor::{Tensor, TensorType};
 use std::sync::Arc;
 
@@ -70,6 +70,14 @@ impl Graph {
     /// The node at `id`.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+
+    /// What the operator of a node costs at one batch size; nothing for other nodes.
+    pub fn cost(&self, id: NodeId, batch: usize) -> Cost {
+        let Node { source: Source::Op(op), inputs, ty, .. } = self.node(id) else { return Cost::default() };
+        let concrete = |ty: &TensorType| ConcreteType { shape: ty.shape.resolve(batch), dtype: ty.dtype };
+        let inputs: Vec<ConcreteType> = inputs.iter().map(|id| concrete(&self.node(*id).ty)).collect();
+        op.operator().cost(&inputs, &concrete(ty))
     }
 
     /// All positions in order.

@@ -19,6 +19,7 @@
 //! | `Logarithm` | `log(x)`, NaN below 0 | `keras.ops.log` |
 //! | `LogarithmPlusOne` | `log(1 + x)`, with its digits near 0 | `keras.ops.log1p` |
 //! | `SquareRoot` | `√x`, NaN below 0 | `keras.ops.sqrt` |
+//! | `Half` | the nearest half-precision float, the even one of two; ±∞ from 65 520 on | what a half-float texture keeps |
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
@@ -80,6 +81,8 @@ pub enum Function {
     LogarithmPlusOne,
     /// Square root.
     SquareRoot,
+    /// Rounding to half precision.
+    Half,
 }
 
 params! {
@@ -137,6 +140,8 @@ impl Function {
             Function::Logarithm => x.ln(),
             Function::LogarithmPlusOne => x.ln_1p(),
             Function::SquareRoot => x.sqrt(),
+            // A float first, as devices have it: rounding twice is not rounding once.
+            Function::Half => f64::from(half::f16::from_f32(x as f32)),
         }
     }
 
@@ -169,7 +174,7 @@ impl Function {
     /// The tolerance class of the value at a given argument.
     pub(crate) fn tolerance(self) -> Tolerance {
         match self {
-            Function::Relu { negative_slope: 0.0, .. } => Tolerance::Exact,
+            Function::Relu { negative_slope: 0.0, .. } | Function::Half => Tolerance::Exact,
             Function::Relu { .. } | Function::HardSigmoid { .. } | Function::Softsign => {
                 Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
             }
@@ -206,6 +211,8 @@ impl Function {
             Function::Logarithm => (14, [f32::NAN, f32::NEG_INFINITY, 0.0]),
             Function::LogarithmPlusOne => (15, [f32::NAN, f32::NEG_INFINITY, 0.0]),
             Function::SquareRoot => (16, [f32::NAN, 0.0, 0.0]),
+            // Nor for infinity.
+            Function::Half => (17, [f32::INFINITY, 0.0, 0.0]),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Scales lines to length one: the `normalize` option of Keras Dot.
 //!
 //! `output = x / √(max(Σ x², floor))` along one axis. The floor is 1e-12 in Keras (`l2_normalize`) and 1e-7 in TF.js
-//! (its float32 epsilon), so the two differ for vectors shorter than 3.2e-4.
+//! (its float32 epsilon; 1e-4 with half-float textures), so the two differ for vectors shorter than 3.2e-4.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
 use super::view::AxisView;
@@ -16,6 +16,13 @@ pub struct L2Normalize {
     pub axis: usize,
     /// The least squared length that is divided by.
     pub floor: f32,
+}
+
+impl L2Normalize {
+    /// The floor of TF.js: its epsilon.
+    pub const TFJS_FLOOR: f32 = 1e-7;
+    /// The same where it computes in half-float textures.
+    pub const TFJS_HALF_FLOOR: f32 = 1e-4;
 }
 
 params! {

@@ -12,6 +12,7 @@ mod equals;
 #[cfg(test)]
 mod example;
 mod gather;
+mod half_storage;
 mod identities;
 mod padding;
 mod pair_dense;
@@ -26,6 +27,7 @@ use crate::kernel::DeviceFacts;
 use std::fmt;
 use std::sync::Arc;
 
+pub use half_storage::Storage;
 pub use shared::{expect_shareable, share};
 
 /// A named list of passes.

@@ -272,11 +272,7 @@ impl Plan {
         }
         counts.slot_bytes = self.slots.iter().map(|slot| slot.bytes(batch)).sum();
         counts.weight_bytes = self.constants.weight_bytes + self.constants.table_bytes;
-        for node in self.graph.nodes() {
-            let Source::Op(op) = &node.source else { continue };
-            let inputs: Vec<ConcreteType> = node.inputs.iter().map(|id| self.concrete(*id, batch)).collect();
-            let output = ConcreteType { shape: node.ty.shape.resolve(batch), dtype: node.ty.dtype };
-            let cost = op.operator().cost(&inputs, &output);
+        for cost in self.graph.ids().map(|id| self.graph.cost(id, batch)) {
             counts.work.flops += cost.flops;
             counts.work.bytes += cost.bytes;
         }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::model::Model;
+use crate::passes::Storage;
 use crate::tensor::{DType, NamedTensors, Tensor, format_dims};
 use std::borrow::Cow;
 
@@ -30,6 +31,16 @@ impl Fitted<'_> {
     pub(super) fn repeated(mut self) -> Result<Self> {
         for position in std::mem::take(&mut self.shared) {
             self.tensors[position] = Cow::Owned(self.tensors[position].repeat_rows(self.batch)?);
+        }
+        Ok(self)
+    }
+
+    /// The same as they would stand in memory.
+    pub(super) fn stored(mut self, storage: Storage) -> Result<Self> {
+        for tensor in &mut self.tensors {
+            if let Some(stored) = storage.input(tensor)? {
+                *tensor = Cow::Owned(stored);
+            }
         }
         Ok(self)
     }

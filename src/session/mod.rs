@@ -2,26 +2,32 @@
 //!
 //! A [`Session`] checks what it is given, chooses the device and says why, and answers. It knows nothing of files.
 
+mod held;
 mod ids;
 mod inputs;
+mod open;
+mod profile;
 mod random;
 mod variants;
 
+pub use held::HeldMemory;
 pub use ids::BadIdCount;
+pub(crate) use open::open_inspector;
+pub use profile::{Profile, ProfileOptions, ProfileStage, ProfileStep, RecordedSpan, Recording, StepClock};
 pub use random::random_inputs;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, LimitsPreset, Runner, cache_folder};
+use crate::gpu::{Execution, LimitsPreset, Runner};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
 use crate::model::{Model, OnBadId};
-use crate::passes::{self, Pipeline};
-use crate::plan::{Plan, Retain};
+use crate::passes::{Pipeline, Storage};
 use crate::tensor::{NamedTensors, Spare, Tensor};
 use crate::timeline::Timeline;
 use crate::{cpu, reference};
 use ids::Watched;
 use inputs::{Expected, Fitted};
+use open::{expect_effect, fallback, open_cpu, open_gpu, rewritten};
 use std::path::PathBuf;
 use std::sync::Arc;
 use variants::Variants;
@@ -49,6 +55,10 @@ pub struct SessionOptions {
     pub limits: LimitsPreset,
     /// The rewrites that the model goes through. The reference knows none.
     pub pipeline: Pipeline,
+    /// How values stand in memory.
+    pub storage: Storage,
+    /// How predictions are handed to a GPU. An error where one is not asked for.
+    pub execution: Execution,
     /// The names of inputs that will be given with one row for a whole batch: the session is prepared for that when it is
     /// opened. Other sets of shared inputs are prepared when they are first met. The plain pipeline and the reference have
     /// nothing to prepare.
@@ -80,7 +90,10 @@ pub struct Session {
     model: Model,
     expected: Expected,
     watched: Vec<Watched>,
+    /// What engines are made of: the model's graph, with its constants as they are stored.
+    graph: Arc<Graph>,
     pipeline: Pipeline,
+    storage: Storage,
     engine: Engine,
     chosen: String,
     timeline: Timeline,
@@ -88,7 +101,7 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Engine {
-    Reference,
+    Reference(Arc<Graph>),
     Cpu(Variants<cpu::Engine>),
     Gpu(Box<Variants<Runner>>),
 }
@@ -108,18 +121,20 @@ impl Session {
         if model.options().on_bad_id == OnBadId::Error {
             ids::expect_all_watched(model)?;
         }
-        expect_threads(&options)?;
+        expect_effect(&options)?;
+        let stored = options.storage.constants(graph)?;
         let mut timeline = Timeline::start();
         let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
-            Device::Reference => Ok((Engine::Reference, "reference".to_string())),
-            Device::Cpu => Ok((open_cpu(model, &options, timeline)?, "cpu".to_string())),
-            Device::Gpu => open_gpu(model, &options, timeline),
-            Device::Auto => open_gpu(model, &options, timeline)
-                .or_else(|error| Ok((open_cpu(model, &options, timeline)?, fallback(&error)))),
+            Device::Reference => Ok((Engine::Reference(options.storage.run(&stored)?), "reference".to_string())),
+            Device::Cpu => Ok((open_cpu(&stored, &options, timeline)?, "cpu".to_string())),
+            Device::Gpu => open_gpu(&stored, &options, timeline),
+            Device::Auto => open_gpu(&stored, &options, timeline)
+                .or_else(|error| Ok((open_cpu(&stored, &options, timeline)?, fallback(&error)))),
         })?;
         let (expected, watched) = (Expected::of(graph), ids::watched(graph));
-        let pipeline = options.pipeline;
-        Ok(Session { model: model.clone(), expected, watched, pipeline, engine, chosen, timeline })
+        let SessionOptions { pipeline, storage, .. } = options;
+        let model = model.clone();
+        Ok(Session { model, expected, watched, graph: stored, pipeline, storage, engine, chosen, timeline })
     }
 
     /// The model.
@@ -135,6 +150,15 @@ impl Session {
     /// Whether a GPU answers.
     pub fn is_gpu(&self) -> bool {
         matches!(self.engine, Engine::Gpu(_))
+    }
+
+    /// What the session holds on its device between predictions.
+    pub fn memory(&self) -> HeldMemory {
+        match &self.engine {
+            Engine::Reference(graph) => HeldMemory::of_reference(graph),
+            Engine::Cpu(variants) => HeldMemory::of_cpu(&variants.all()),
+            Engine::Gpu(variants) => HeldMemory::of_gpu(&variants.all()),
+        }
     }
 
     /// Where the time went while opening.
@@ -169,34 +193,55 @@ impl Session {
         spare: &mut Spare,
         timeline: &mut Timeline,
     ) -> Result<(NamedTensors, Vec<BadIdCount>)> {
-        let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
-        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
-        // Only a pipeline that computes what is shared once makes use of it.
-        let once = self.pipeline != Pipeline::Plain && !matches!(self.engine, Engine::Reference);
-        let inputs = if once { inputs } else { inputs.repeated()? };
+        let (inputs, bad_ids) = self.arrange(inputs, timeline)?;
         let outputs = match &self.engine {
             _ if inputs.batch == 0 => self.empty_outputs()?,
-            Engine::Reference => {
+            Engine::Reference(graph) => {
                 let inputs = inputs.into_named(&self.expected);
-                timeline.span("compute", || reference::run(self.model.graph(), &inputs))?
+                timeline.span("compute", || reference::run(graph, &inputs))?
             }
             Engine::Cpu(variants) => {
-                let engine = variants.get(&inputs.shared, |first| {
-                    first.share(&rewritten(&self.model, self.pipeline, &inputs.shared, &DeviceFacts::HOST)?)
-                })?;
+                let engine = self.cpu_engine(variants, &inputs)?;
                 timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))?
             }
             Engine::Gpu(variants) => {
-                let runner = variants.get(&inputs.shared, |first| {
-                    timeline.span_with("open variant", |timeline| {
-                        let graph = rewritten(&self.model, self.pipeline, &inputs.shared, first.facts())?;
-                        first.share(graph, timeline)
-                    })
-                })?;
+                let runner = self.runner(variants, &inputs, timeline)?;
                 predict_in_pieces(&runner, &inputs, spare, timeline)?
             }
         };
         Ok((outputs, bad_ids))
+    }
+
+    /// The inputs as the engine takes them, and the ids that are outside their tables.
+    fn arrange<'t>(&self, inputs: &'t NamedTensors, timeline: &mut Timeline) -> Result<(Fitted<'t>, Vec<BadIdCount>)> {
+        let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
+        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
+        let inputs = match self.storage {
+            Storage::F32 => inputs,
+            Storage::F16 => timeline.span("round inputs", || inputs.stored(self.storage))?,
+        };
+        // Only a pipeline that computes what is shared once makes use of it.
+        let once = self.pipeline != Pipeline::Plain && !matches!(self.engine, Engine::Reference(_));
+        Ok((if once { inputs } else { inputs.repeated()? }, bad_ids))
+    }
+
+    /// The engine for inputs of which some are shared.
+    fn cpu_engine(&self, variants: &Variants<cpu::Engine>, inputs: &Fitted<'_>) -> Result<Arc<cpu::Engine>> {
+        variants.get(&inputs.shared, |first| first.share(&self.rewritten(&inputs.shared, &DeviceFacts::HOST)?))
+    }
+
+    /// The same on a GPU.
+    fn runner(&self, variants: &Variants<Runner>, inputs: &Fitted<'_>, timeline: &mut Timeline) -> Result<Arc<Runner>> {
+        variants.get(&inputs.shared, |first| {
+            timeline.span_with("open variant", |timeline| {
+                first.share(self.rewritten(&inputs.shared, first.facts())?, timeline)
+            })
+        })
+    }
+
+    /// The graph for predictions in which the inputs at these positions are shared.
+    fn rewritten(&self, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
+        rewritten(&self.graph, self.pipeline, self.storage, shared, facts)
     }
 
     fn empty_outputs(&self) -> Result<NamedTensors> {
@@ -233,86 +278,6 @@ pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInpu
     let batch = fitted.batch;
     let (repeated, given) = (repeated.into_named(&expected), fitted.into_named(&expected));
     Ok(FitInputs { repeated, given, shared, batch, bad_ids })
-}
-
-/// A runner of `graph` that keeps every value, for looking into a model, and the device it runs on.
-pub(crate) fn open_inspector(
-    limits: LimitsPreset,
-    graph: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
-) -> Result<(Runner, String)> {
-    let gpu = Gpu::open(limits)?;
-    let name = describe(&gpu);
-    let plan = Plan::new(graph(gpu.facts())?, gpu.facts(), Retain::All)?;
-    Ok((Runner::new(gpu, plan, Retain::All, cache_folder(None), &mut Timeline::start())?, name))
-}
-
-/// An error for a number of threads that would have no effect.
-fn expect_threads(options: &SessionOptions) -> Result<()> {
-    match options.cpu_threads {
-        Some(0) => {
-            Err(Error::input("no thread can compute nothing").hint("give at least one, or leave the number out"))
-        }
-        Some(_) if options.device != Device::Cpu => {
-            Err(Error::input("a number of threads has an effect on the CPU alone").hint("choose the device cpu"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn open_cpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<Engine> {
-    let shared = shared_positions(model, options)?;
-    let graph = timeline.span("plan", || rewritten(model, options.pipeline, &shared, &DeviceFacts::HOST))?;
-    let engine = timeline.span("prepare", || cpu::Engine::new(&graph, options.cpu_threads, Retain::Outputs))?;
-    Ok(Engine::Cpu(Variants::new(shared, engine)))
-}
-
-fn open_gpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) -> Result<(Engine, String)> {
-    let shared = shared_positions(model, options)?;
-    let gpu = timeline.span("open device", || Gpu::open(options.limits))?;
-    let chosen = describe(&gpu);
-    let plan = timeline.span("plan", || {
-        Plan::new(rewritten(model, options.pipeline, &shared, gpu.facts())?, gpu.facts(), Retain::Outputs)
-    })?;
-    let cache_folder = cache_folder(options.cache_folder.as_deref());
-    let runner = Runner::new(gpu, plan, Retain::Outputs, cache_folder, timeline)?;
-    Ok((Engine::Gpu(Box::new(Variants::new(shared, runner))), chosen))
-}
-
-/// The positions of the inputs that the options call shared, as a pipeline makes use of them.
-fn shared_positions(model: &Model, options: &SessionOptions) -> Result<Vec<usize>> {
-    if options.pipeline == Pipeline::Plain || options.shared.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<&str> = options.shared.iter().map(String::as_str).collect();
-    passes::expect_shareable(model.graph(), &names)?;
-    let inputs = model.graph().inputs().enumerate();
-    Ok(inputs.filter(|(_, (_, node))| names.contains(&node.name.as_str())).map(|(position, _)| position).collect())
-}
-
-/// The graph for predictions in which the inputs at these positions are shared.
-fn rewritten(model: &Model, pipeline: Pipeline, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
-    if shared.is_empty() {
-        return pipeline.run(model.graph(), facts);
-    }
-    let inputs = model.graph().inputs().enumerate().filter(|(position, _)| shared.contains(position));
-    let names: Vec<&str> = inputs.map(|(_, (_, node))| node.name.as_str()).collect();
-    pipeline.run(&Arc::new(passes::share(model.graph(), &names)?), facts)
-}
-
-fn describe(gpu: &Gpu) -> String {
-    let adapter = gpu.adapter();
-    format!("gpu: {} ({}, {} {})", adapter.name, adapter.kind.name(), adapter.driver, adapter.driver_version)
-}
-
-fn fallback(error: &Error) -> String {
-    let mut chosen = format!("cpu, because {error}");
-    if let Some(cause) = error.cause_text() {
-        chosen.push_str(&format!(" ({cause})"));
-    }
-    if let Some(hint) = error.hint_text() {
-        chosen.push_str(&format!("; {hint}"));
-    }
-    chosen
 }
 
 /// Predicts at once, or in the largest pieces whose values fit the device's bindings.

@@ -24,6 +24,13 @@ impl<E> Variants<E> {
         Variants { opened: (shared, Arc::new(engine)), others: Mutex::default() }
     }
 
+    /// All engines, the first first.
+    pub(super) fn all(&self) -> Vec<Arc<E>> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = others.iter().map(|(_, engine)| Arc::clone(engine));
+        std::iter::once(Arc::clone(&self.opened.1)).chain(others).collect()
+    }
+
     /// The engine for these shared inputs, made by `make` of the first if it is new.
     pub(super) fn get(&self, shared: &[usize], make: impl FnOnce(&E) -> Result<E>) -> Result<Arc<E>> {
         let (opened, first) = &self.opened;

@@ -75,6 +75,16 @@ impl Data {
             Data::Bool(_) => DType::Bool,
         }
     }
+
+    /// The size of the elements.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Data::F32(values) => size_of_val(&values[..]),
+            Data::I32(values) => size_of_val(&values[..]),
+            Data::Bool(values) => size_of_val(&values[..]),
+        };
+        bytes as u64
+    }
 }
 
 /// A concrete, dense, row-major array.

@@ -5,6 +5,7 @@ mod compare;
 mod devices;
 mod filter;
 mod inspect;
+mod profile;
 mod run;
 mod usage;
 

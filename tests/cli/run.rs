@@ -236,3 +236,23 @@ fn models_that_cannot_be_loaded() {
     let transcripts = [&missing, &empty, &text, &object].map(|path| transcript_in(&folder, &["run", path]));
     assert_snapshot!(transcripts.join("\n\n"));
 }
+
+#[test]
+fn values_stored_as_half_floats() {
+    let call = |storage: &str| {
+        transcript(&["run", &model("wide_deep"), "--device", "cpu", "--pipeline", "plain", "--storage", storage])
+    };
+    let (full, half) = (call("f32"), call("f16"));
+    // Not as a snapshot: where an engine adds in another order, a half may be the next one.
+    assert!(half.contains("exit code 0") && half.contains("score: float32[7, 1]"), "{half}");
+    assert_ne!(full.replace("--storage f32", "--storage f16"), half, "other answers");
+}
+
+#[test]
+fn options_without_effect() {
+    let call = |option: &str, value: &str| {
+        transcript(&["run", &model("ncf"), "--device", "cpu", &format!("--{option}"), value])
+    };
+    let calls = [("programs", "per-shape"), ("submits", "per-kernel"), ("read-back", "per-output"), ("threads", "0")];
+    assert_snapshot!(calls.map(|(option, value)| call(option, value)).join("\n\n"));
+}

@@ -9,7 +9,7 @@ const POINTS: [f32; 7] = [-5.0, -1.0, -0.25, 0.0, 0.25, 1.0, 5.0];
 
 /// Values computed with mpmath at 30 digits.
 #[rustfmt::skip]
-const TABLE: [(&str, Function, [f32; 7]); 24] = [
+const TABLE: [(&str, Function, [f32; 7]); 25] = [
     ("relu", Function::RELU, [0.0, 0.0, 0.0, 0.0, 0.25, 1.0, 5.0]),
     ("relu6", Function::relu(Some(6.0), 0.0, 0.0), [0.0, 0.0, 0.0, 0.0, 0.25, 1.0, 5.0]),
     ("relu up to 0.5", Function::relu(Some(0.5), 0.0, 0.0), [0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.5]),
@@ -34,6 +34,7 @@ const TABLE: [(&str, Function, [f32; 7]); 24] = [
     ("exponential", Function::Exponential, [0.006_737_947, 0.367_879_44, 0.778_800_8, 1.0, 1.284_025_4, 2.718_281_7, 148.413_16]),
     ("logarithm", Function::Logarithm, [f32::NAN, f32::NAN, f32::NAN, f32::NEG_INFINITY, -1.386_294_4, 0.0, 1.609_438]),
     ("logarithm plus one", Function::LogarithmPlusOne, [f32::NAN, f32::NEG_INFINITY, -0.287_682_07, 0.0, 0.223_143_55, LN_2, 1.791_759_5]),
+    ("half", Function::Half, POINTS),
     ("square root", Function::SquareRoot, [f32::NAN, f32::NAN, f32::NAN, 0.0, 0.5, 1.0, 2.236_068]),
 ];
 
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case> {
     cases.push(Case::new("rank 5", Activation { function: Function::RELU }).input(random(&[3, 2, 3, 5, 7], 2)));
     cases.push(Case::new("no elements", Activation { function: Function::RELU }).input(floats(&[3, 0], &[])));
     cases.extend(at_infinity());
+    cases.extend(halves());
     cases
 }
 
@@ -81,12 +83,48 @@ fn at_infinity() -> Vec<Case> {
         (Function::Softplus, [inf, 0.0, nan]),
         (Function::Tanh, [1.0, -1.0, nan]),
         (Function::Exponential, [inf, 0.0, nan]),
+        (Function::Half, [inf, -inf, nan]),
     ];
     let case = |(function, expected): (Function, [f32; 3])| {
         let name = format!("{function:?} at infinity");
         Case::new(name, Activation { function }).input(floats(&[1, 3], &INFINITE)).gives(floats(&[1, 3], &expected))
     };
     table.into_iter().map(case).collect()
+}
+
+/// Numbers between two halves, at the ends of what a half can be, and every exponent.
+fn halves() -> Vec<Case> {
+    let unit = 0.5f32.powi(24);
+    let inf = f32::INFINITY;
+    let pairs = [
+        (2049.0, 2048.0),
+        (2051.0, 2052.0),
+        (-2049.0, -2048.0),
+        (1.000_488_4, 1.000_976_6),
+        (65_504.0, 65_504.0),
+        (65_519.996, 65_504.0),
+        (65_520.0, inf),
+        (-65_520.0, -inf),
+        (1e30, inf),
+        // Below 2^-14 halves are counts of 2^-24; a tie goes to the even one.
+        (0.5 * unit, 0.0),
+        (0.500_001 * unit, unit),
+        (1.5 * unit, 2.0 * unit),
+        (-2.5 * unit, -2.0 * unit),
+        (1023.25 * unit, 1023.0 * unit),
+        (1023.5 * unit, 1024.0 * unit),
+        (0.25 * unit, 0.0),
+        (f32::MIN_POSITIVE, 0.0),
+    ];
+    let (x, y): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+    let case = |name| Case::new(name, Activation { function: Function::Half });
+    let exponents = floats_by(&[1, 7 * 250], |index| {
+        let mantissa = [1.0, 1.0 + f32::EPSILON, 1.25, 1.000_5, 1.333, 1.999_6, 1.999_999_9][index % 7];
+        let sign = if index % 2 == 0 { mantissa } else { -mantissa };
+        sign * 2f32.powi(index as i32 / 7 - 125)
+    });
+    let by_hand = case("half, by hand").input(floats(&[1, x.len()], &x)).gives(floats(&[1, y.len()], &y));
+    vec![by_hand, case("half, of every exponent").input(exponents)]
 }
 
 checks!(cases);

@@ -1,9 +1,12 @@
 //! What sessions of one process share, how many threads use one, and when memory is given back. By counts.
 
+mod execution;
 mod memory;
 mod opening;
 mod pieces;
+mod profile;
 mod reuse;
+mod storage;
 mod threads;
 
 use std::path::PathBuf;

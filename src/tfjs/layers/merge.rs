@@ -236,7 +236,7 @@ fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     };
     if call.config.boolean_or("normalize", false)? {
         // Differs for vectors shorter than 3.2e-4 only, so it is no skew worth a note on every model.
-        let floor = if call.semantics() == Semantics::TfJs { 1e-7 } else { 1e-12 };
+        let floor = if call.semantics() == Semantics::TfJs { L2Normalize::TFJS_FLOOR } else { 1e-12 };
         x = call.op(L2Normalize { axis: axes[0], floor }, &[x])?;
         y = call.op(L2Normalize { axis: axes[1], floor }, &[y])?;
     }

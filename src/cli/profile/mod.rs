@@ -1,0 +1,152 @@
+//! `profile`: where the time of a prediction goes, step by step.
+
+mod object;
+mod report;
+
+use crate::arguments::{
+    DeviceArgument, ExecutionArguments, PipelineArguments, ReadArguments, StorageArguments, ValueArguments,
+};
+use crate::input::{self, Origin};
+use crate::message::{self, Failure};
+use crate::model_file::ModelFile;
+use crate::output_file;
+use clap::ValueEnum;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tfjs_wgpu::session::{Profile, ProfileOptions};
+use tfjs_wgpu::study::chrome_trace;
+use tfjs_wgpu::study::profile::{Breakdown, Ceilings};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, NamedTensors, Result, Session, SessionOptions};
+
+/// Show where the time of a prediction goes: on the device step by step, and on the host
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = object::HELP)]
+pub(crate) struct ProfileArguments {
+    /// A model.json, or the folder that holds it
+    model: PathBuf,
+    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
+    /// the model, else random numbers]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Random inputs of N rows
+    #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Where to compute. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceArgument,
+    #[command(flatten)]
+    read: ReadArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
+    #[command(flatten)]
+    passes: PipelineArguments,
+    #[command(flatten)]
+    values: ValueArguments,
+    #[command(flatten)]
+    execution: ExecutionArguments,
+    /// Threads of the CPU, with --device cpu [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Pairs of predictions, one as usual and one whose steps are timed
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// What a row of the table is
+    #[arg(long, value_enum, default_value = "step", conflicts_with = "json")]
+    by: By,
+    /// The order of the rows
+    #[arg(long, value_enum, default_value = "run", conflicts_with = "json")]
+    sort: Sort,
+    /// Write a trace that ui.perfetto.dev and chrome://tracing open
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--by`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// A kernel of a GPU, a step of the CPU
+    Step,
+    /// All steps of one operator
+    Operator,
+}
+
+/// `--sort`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// As they run
+    Run,
+    /// The longest first
+    Time,
+}
+
+/// A profile and what it was made of.
+struct Profiled<'a> {
+    arguments: &'a ProfileArguments,
+    file: &'a ModelFile,
+    origin: &'a Origin,
+    profile: &'a Profile,
+    breakdown: &'a Breakdown,
+    ceilings: Option<&'a Ceilings>,
+}
+
+impl ProfileArguments {
+    fn session(&self, file: &ModelFile, inputs: &NamedTensors) -> SessionOptions {
+        SessionOptions {
+            device: self.device.into(),
+            pipeline: self.passes.pipeline(),
+            storage: self.values.storage(),
+            execution: self.execution.execution(),
+            shared: input::shared(&file.model, inputs),
+            cpu_threads: self.threads,
+            ..SessionOptions::default()
+        }
+    }
+}
+
+/// Runs the verb.
+pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let options = LoadOptions { weights: arguments.storage.storage(), ..arguments.read.options() };
+    let file = ModelFile::load(&arguments.model, options)?;
+    let (inputs, origin) = match arguments.batch {
+        Some(batch) => input::random(&file, batch as usize)?,
+        None => input::inputs(arguments.input.as_deref(), &file, 1)?,
+    };
+    if let Some(path) = &arguments.trace {
+        let input = origin.path().map(|path| (path, "the input"));
+        output_file::expect_not_read("--trace", path, &file, &input.into_iter().collect::<Vec<_>>())?;
+    }
+    let options = arguments.session(&file, &inputs);
+    let session = Session::open_with(&file.model, options.clone())?;
+    message::note(&format!("device: {}", session.device()));
+    let runs = ProfileOptions { runs: arguments.runs as usize, ..ProfileOptions::default() };
+    let profile = session.profile(&inputs, runs).map_err(|error| origin.blame(error))?;
+    let ceilings = Ceilings::measure(&options)?;
+    let breakdown = Breakdown::of(&profile, ceilings.as_ref());
+    if let Some(path) = &arguments.trace {
+        write_trace(path, &profile, file.model.name())?;
+    }
+    let (ceilings, profile, breakdown) = (ceilings.as_ref(), &profile, &breakdown);
+    let profiled = Profiled { arguments, file: &file, origin: &origin, profile, breakdown, ceilings };
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &object::object(&profiled))?;
+        writeln!(out)?;
+    } else {
+        report::write(profile, breakdown, ceilings, arguments.by, arguments.sort, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_trace(path: &Path, profile: &Profile, model: &str) -> Result<()> {
+    std::fs::write(path, chrome_trace(profile, model).to_string()).map_err(|cause| {
+        Error::new(ErrorKind::Io, "the trace cannot be written")
+            .at(path.display().to_string())
+            .cause(cause.to_string())
+            .hint("give --trace the path of a file that you may write")
+    })?;
+    message::note(&format!("trace: {} (open it at https://ui.perfetto.dev)", path.display()));
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! When each kernel of a prediction ran: by timestamps of the device, each kernel in a pass of its own; where a device has
+//! none, by the host, which then submits each kernel by itself and waits for it.
+
+use super::device::Gpu;
+use super::prepared::ReadyDispatch;
+use super::read_back::{MapResult, map};
+use crate::error::{Error, Result};
+use crate::timeline::{Span, Timeline};
+use std::sync::mpsc::Sender;
+
+/// Kernels whose two timestamps fit one set of queries.
+const KERNELS_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
+
+/// When each kernel ran, in running order, from the timeline's origin on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct StepTimes {
+    pub(crate) spans: Vec<Span>,
+    /// Nanoseconds of a tick of the device's clock; `None` where the host took the time.
+    pub(crate) tick_ns: Option<f64>,
+}
+
+/// Whether kernels can take their own time.
+pub(super) fn has_timestamps(gpu: &Gpu) -> bool {
+    gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+}
+
+/// Queries for the kernels of one batch size, and the buffers they come back through.
+#[derive(Debug)]
+pub(super) struct Timestamps {
+    sets: Vec<wgpu::QuerySet>,
+    kernels: usize,
+    resolved: wgpu::Buffer,
+    staging: wgpu::Buffer,
+}
+
+impl Timestamps {
+    pub(super) fn new(gpu: &Gpu, kernels: usize) -> Self {
+        let count = |first: usize| 2 * (kernels - first).min(KERNELS_PER_SET) as u32;
+        let set = |first: usize| {
+            gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("timestamps"),
+                ty: wgpu::QueryType::Timestamp,
+                count: count(first),
+            })
+        };
+        let buffer = |usage| {
+            let (label, size) = (Some("timestamps"), (16 * kernels as u64).max(16));
+            gpu.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+        };
+        Timestamps {
+            sets: (0..kernels).step_by(KERNELS_PER_SET).map(set).collect(),
+            kernels,
+            resolved: buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC),
+            staging: buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST),
+        }
+    }
+
+    /// What a pass of the kernel at `index` alone writes.
+    fn writes(&self, index: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+        let query = 2 * (index % KERNELS_PER_SET) as u32;
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.sets[index / KERNELS_PER_SET],
+            beginning_of_pass_write_index: Some(query),
+            end_of_pass_write_index: Some(query + 1),
+        }
+    }
+
+    /// Records that the timestamps come back once all kernels are done; the mapping reports to `mapped`.
+    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, mapped: &Sender<MapResult>) {
+        for (index, set) in self.sets.iter().enumerate() {
+            let first = index * KERNELS_PER_SET;
+            let count = 2 * (self.kernels - first).min(KERNELS_PER_SET) as u32;
+            encoder.resolve_query_set(set, 0..count, &self.resolved, 16 * first as u64);
+        }
+        let bytes = self.resolved.size();
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, Some(bytes));
+        map(encoder, &self.staging, wgpu::MapMode::Read, bytes, mapped);
+    }
+
+    /// First and last tick of each kernel, once they are mapped.
+    pub(super) fn ticks(&self) -> Result<Vec<[u64; 2]>> {
+        let view = self
+            .staging
+            .get_mapped_range(0..self.staging.size())
+            .map_err(|cause| Error::device("the GPU's timestamps could not be read").cause(cause.to_string()))?;
+        let ticks = view.chunks_exact(16).take(self.kernels).map(|pair| {
+            let tick = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+            [tick(&pair[..8]), tick(&pair[8..])]
+        });
+        let ticks = ticks.collect();
+        drop(view);
+        self.staging.unmap();
+        Ok(ticks)
+    }
+}
+
+/// Kernels, the first of which is the one at `first`: in one pass, or each in one that takes its time.
+pub(super) fn record(
+    encoder: &mut wgpu::CommandEncoder,
+    dispatches: &[ReadyDispatch],
+    first: usize,
+    timestamps: Option<&Timestamps>,
+) {
+    let at_once = if timestamps.is_some() { 1 } else { dispatches.len().max(1) };
+    for (group, dispatches) in dispatches.chunks(at_once).enumerate() {
+        let timestamp_writes = timestamps.map(|timestamps| timestamps.writes(first + group));
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+        for dispatch in dispatches {
+            let [x, y, z] = dispatch.workgroups;
+            pass.set_pipeline(&dispatch.pipeline);
+            pass.set_bind_group(0, &dispatch.bind_group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+}
+
+/// The spans of kernels on the device, on the host's clock.
+///
+/// The two clocks are not synchronised. All that is known is that the kernels ran between the start of the first submit and
+/// the end of the last wait. They are put where the submit ends, or as much earlier as they must be to end with the wait, but
+/// not before the submit starts.
+pub(super) fn place(ticks: &[[u64; 2]], tick_ns: f64, timeline: &Timeline) -> Vec<Span> {
+    let Some(first) = ticks.iter().map(|[start, _]| *start).min() else { return Vec::new() };
+    let nanoseconds = |ticks: u64| (ticks as f64 * tick_ns) as u64;
+    let last = ticks.iter().map(|[_, end]| *end).max().unwrap_or(first);
+    let end_of = |span: &Span| span.start_ns + span.duration_ns;
+    let submit = timeline.spans().iter().find(|span| span.name == "submit");
+    let waited = timeline.spans().iter().rfind(|span| span.name == "wait").map_or(u64::MAX, end_of);
+    let latest = waited.saturating_sub(nanoseconds(last.saturating_sub(first)));
+    let origin_ns = submit.map_or(0, |submit| end_of(submit).min(latest).max(submit.start_ns));
+    let span = |&[start, end]: &[u64; 2]| Span {
+        name: "kernel",
+        start_ns: origin_ns + nanoseconds(start - first),
+        // Some drivers take the end of a pass before its start.
+        duration_ns: nanoseconds(end.saturating_sub(start)),
+    };
+    ticks.iter().map(span).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A submit from 1 to 2 microseconds and a wait until 10.
+    fn timeline() -> Timeline {
+        let mut timeline = Timeline::start();
+        let [a, b, c] = [1, 2, 10].map(|microseconds| timeline.origin() + Duration::from_micros(microseconds));
+        timeline.record("submit", a, b);
+        timeline.record("wait", b, c);
+        timeline
+    }
+
+    #[test]
+    fn kernels_stand_between_submit_and_wait() {
+        let spans = |ticks: &[[u64; 2]]| {
+            let spans = place(ticks, 2.0, &timeline());
+            spans.into_iter().map(|span| [span.start_ns, span.duration_ns]).collect::<Vec<_>>()
+        };
+        assert_eq!(spans(&[[500, 700], [800, 1500]]), [[2000, 400], [2600, 1400]]);
+        assert_eq!(spans(&[[500, 5000]]), [[1000, 9000]], "it ends with the wait");
+        assert_eq!(spans(&[[500, 9000]]), [[1000, 17_000]], "it does not start before the submit");
+        assert_eq!(spans(&[[500, 400]]), [[2000, 0]]);
+        assert!(spans(&[]).is_empty());
+    }
+}

@@ -1,0 +1,339 @@
+//! What a profile means: medians, shares, operators together, and how near each step comes to what the device can do.
+//!
+//! The roofline of Williams, Waterman and Patterson (2009): a step that does `i` operations for each byte it moves can do no
+//! more than the smaller of the device's operations in a second and `i` times its bytes in a second. Both ceilings are measured
+//! by probes through the same machinery, so that a share says "of what this device reached", and not of a data sheet. Bytes
+//! are the least that the operator must move, each value once at four bytes: caches and packed weights can lift a step above
+//! its roof.
+
+use super::statistics::median;
+use crate::error::{Error, Result};
+use crate::graph::{Builder, Graph, NodeId};
+use crate::model::Model;
+use crate::ops::{Activation, Dense, Function};
+use crate::passes::{Pipeline, Storage};
+use crate::session::{Device, Profile, ProfileOptions, ProfileStep, Session, SessionOptions};
+use crate::tensor::{NamedTensors, Shape, Tensor, TensorType};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Elements of a row of the probes.
+const PROBE_WIDTH: usize = 1024;
+
+/// Rows that are copied: 16 MiB read and as much written, more than most caches hold.
+const COPIED_ROWS: usize = 4096;
+
+/// Rows that are multiplied: so many at first, and four times as many until a run takes long enough, at most.
+const MULTIPLIED_ROWS: (usize, usize) = (64, 4096);
+
+/// Long enough for the ends of a run not to count.
+const LONG_ENOUGH_NS: f64 = 4e6;
+
+/// What a device reached in probes, by the clock that profiles use.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ceilings {
+    /// Billions of operations on floats in a second, in a large Dense.
+    pub gflop_per_s: f64,
+    /// Billions of bytes in a second, read and written by a large copy.
+    pub gb_per_s: f64,
+}
+
+impl Ceilings {
+    /// Measures the device of `options`. Not the reference, which is not meant to be fast.
+    pub fn measure(options: &SessionOptions) -> Result<Option<Ceilings>> {
+        if options.device == Device::Reference {
+            return Ok(None);
+        }
+        let open = |probe: Graph| {
+            let (pipeline, storage, shared) = (Pipeline::Plain, Storage::F32, Vec::new());
+            let options = SessionOptions { pipeline, storage, shared, ..options.clone() };
+            Session::open_with(&Model::from_graph("probe", probe), options)
+        };
+        let copied = Probe::of(&open(copy_probe()?)?, COPIED_ROWS)?;
+        let dense = open(dense_probe()?)?;
+        let (mut rows, most) = MULTIPLIED_ROWS;
+        let mut multiplied = Probe::of(&dense, rows)?;
+        while multiplied.ns < LONG_ENOUGH_NS && rows < most {
+            rows *= 4;
+            multiplied = Probe::of(&dense, rows)?;
+        }
+        let ceilings = Ceilings { gflop_per_s: multiplied.flops / multiplied.ns, gb_per_s: copied.bytes / copied.ns };
+        Ok(Some(ceilings).filter(|Ceilings { gflop_per_s, gb_per_s }| gflop_per_s.is_finite() && gb_per_s.is_finite()))
+    }
+
+    /// The most billions of operations in a second that a step with so many for each byte can do.
+    pub fn roof_gflop_per_s(&self, flops_per_byte: f64) -> f64 {
+        self.gflop_per_s.min(flops_per_byte * self.gb_per_s)
+    }
+
+    /// Which ceiling is the lower for such a step.
+    pub fn bound(&self, flops_per_byte: f64) -> Bound {
+        if flops_per_byte * self.gb_per_s < self.gflop_per_s { Bound::Memory } else { Bound::Compute }
+    }
+}
+
+/// What stands in a step's way at best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// The bytes that it moves.
+    Memory,
+    /// The operations that it does.
+    Compute,
+}
+
+impl Bound {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bound::Memory => "memory",
+            Bound::Compute => "compute",
+        }
+    }
+}
+
+/// The fastest run of a probe.
+struct Probe {
+    ns: f64,
+    flops: f64,
+    bytes: f64,
+}
+
+impl Probe {
+    fn of(session: &Session, rows: usize) -> Result<Probe> {
+        let x = Tensor::f32(&[rows, PROBE_WIDTH], vec![0.5; rows * PROBE_WIDTH])?;
+        let inputs: NamedTensors = [("x".to_string(), x)].into_iter().collect();
+        let profile = session.profile(&inputs, ProfileOptions { warmup_runs: 0, runs: 3 })?;
+        // A step that only delivers is part of how the device does it.
+        let ns = (0..3).map(|run| profile.steps.iter().map(|step| step.times_ns[run]).sum::<u64>()).min();
+        let main = profile.steps.first().ok_or_else(|| Error::device("a probe has no step"))?;
+        Ok(Probe { ns: ns.unwrap_or(0) as f64, flops: main.flops as f64, bytes: main.bytes as f64 })
+    }
+}
+
+fn copy_probe() -> Result<Graph> {
+    probe(|builder, x| builder.op("y", Activation { function: Function::RELU }, &[x]))
+}
+
+fn dense_probe() -> Result<Graph> {
+    let weights = |shape: &[usize]| {
+        let count = shape.iter().product::<usize>();
+        Tensor::f32(shape, (0..count).map(|index| (index % 7) as f32 / 8.0 - 0.375).collect()).map(Arc::new)
+    };
+    let (kernel, bias) = (weights(&[PROBE_WIDTH, PROBE_WIDTH])?, weights(&[PROBE_WIDTH])?);
+    probe(|builder, x| {
+        let (kernel, bias) = (builder.constant("kernel", kernel)?, builder.constant("bias", bias)?);
+        builder.op("y", Dense::default(), &[x, kernel, bias])
+    })
+}
+
+fn probe(operator: impl FnOnce(&mut Builder, NodeId) -> Result<NodeId>) -> Result<Graph> {
+    let mut builder = Builder::new();
+    let x = builder.input("x", TensorType::f32(Shape::batched(&[PROBE_WIDTH])))?;
+    let y = operator(&mut builder, x)?;
+    builder.finish(vec![("y".into(), y)])
+}
+
+/// A step, or all steps of an operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The median of all runs, in nanoseconds. Of an operator the sum of its steps' medians.
+    pub median_ns: f64,
+    /// The fastest run.
+    pub min_ns: f64,
+    /// The share of all steps' medians.
+    pub share: f64,
+    /// Billions of operations on floats in a second, at the median.
+    pub gflop_per_s: f64,
+    /// Billions of bytes in a second, at the median.
+    pub gb_per_s: f64,
+    /// Operations for each byte.
+    pub flops_per_byte: f64,
+    /// Which ceiling is the lower, if there are ceilings.
+    pub bound: Option<Bound>,
+    /// The share of that ceiling that was reached.
+    pub reached: Option<f64>,
+}
+
+/// All steps of an operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperatorShare {
+    /// The operator.
+    pub operator: String,
+    /// How many steps.
+    pub steps: usize,
+    /// Their time and work.
+    #[serde(flatten)]
+    pub share: Share,
+}
+
+/// What a profile means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Breakdown {
+    /// For each step of the profile in running order.
+    pub steps: Vec<Share>,
+    /// By operator, that which takes longest first.
+    pub operators: Vec<OperatorShare>,
+    /// The sum of all steps' medians, in nanoseconds.
+    pub steps_ns: f64,
+    /// The median of a prediction as usual.
+    pub usual_ns: f64,
+    /// The median of a prediction whose steps are timed.
+    pub timed_ns: f64,
+    /// How many times as long the latter takes: what timing adds.
+    pub distortion: f64,
+}
+
+/// Time and work of steps together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Total {
+    median_ns: f64,
+    min_ns: f64,
+    flops: u64,
+    bytes: u64,
+}
+
+impl Total {
+    fn of(step: &ProfileStep) -> Total {
+        let times: Vec<f64> = step.times_ns.iter().map(|&ns| ns as f64).collect();
+        let min_ns = times.iter().copied().fold(f64::INFINITY, f64::min);
+        Total { median_ns: median(&times), min_ns, flops: step.flops, bytes: step.bytes }
+    }
+
+    fn add(&mut self, other: &Total) {
+        self.median_ns += other.median_ns;
+        self.min_ns += other.min_ns;
+        self.flops += other.flops;
+        self.bytes += other.bytes;
+    }
+
+    fn share(&self, all_ns: f64, ceilings: Option<&Ceilings>) -> Share {
+        // What takes no time by the device's clock reached nothing that could be told.
+        let per_ns = |amount: u64| if self.median_ns > 0.0 { amount as f64 / self.median_ns } else { 0.0 };
+        let (gflop_per_s, gb_per_s) = (per_ns(self.flops), per_ns(self.bytes));
+        let flops_per_byte = self.flops as f64 / self.bytes.max(1) as f64;
+        let bound = ceilings.map(|ceilings| ceilings.bound(flops_per_byte));
+        let reached = ceilings.zip(bound).map(|(ceilings, bound)| match bound {
+            Bound::Memory => gb_per_s / ceilings.gb_per_s,
+            Bound::Compute => gflop_per_s / ceilings.gflop_per_s,
+        });
+        let share = if all_ns > 0.0 { self.median_ns / all_ns } else { 0.0 };
+        let Total { median_ns, min_ns, .. } = *self;
+        Share { median_ns, min_ns, share, gflop_per_s, gb_per_s, flops_per_byte, bound, reached }
+    }
+}
+
+impl Breakdown {
+    /// The breakdown of a profile, against the ceilings of its device if they are known.
+    pub fn of(profile: &Profile, ceilings: Option<&Ceilings>) -> Breakdown {
+        let totals: Vec<Total> = profile.steps.iter().map(Total::of).collect();
+        let steps_ns = totals.iter().map(|total| total.median_ns).sum();
+        let mut operators: Vec<(&str, usize, Total)> = Vec::new();
+        for (step, total) in profile.steps.iter().zip(&totals) {
+            let known = operators.iter().position(|(operator, ..)| *operator == step.operator);
+            let position = known.unwrap_or_else(|| {
+                operators.push((&step.operator, 0, Total::default()));
+                operators.len() - 1
+            });
+            operators[position].1 += 1;
+            operators[position].2.add(total);
+        }
+        operators.sort_by(|left, right| right.2.median_ns.total_cmp(&left.2.median_ns));
+        let operator = |(operator, steps, total): (&str, usize, Total)| OperatorShare {
+            operator: operator.into(),
+            steps,
+            share: total.share(steps_ns, ceilings),
+        };
+        let median_of = |ns: &[u64]| median(&ns.iter().map(|&ns| ns as f64).collect::<Vec<_>>());
+        let (usual_ns, timed_ns) = (median_of(&profile.usual_ns), median_of(&profile.timed_ns));
+        Breakdown {
+            steps: totals.iter().map(|total| total.share(steps_ns, ceilings)).collect(),
+            operators: operators.into_iter().map(operator).collect(),
+            steps_ns,
+            usual_ns,
+            timed_ns,
+            distortion: timed_ns / usual_ns,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Recording, StepClock};
+
+    fn profile() -> Profile {
+        let step = |operator: &str, flops, bytes, times_ns: &[u64]| ProfileStep {
+            name: format!("{operator} of the model"),
+            operator: operator.into(),
+            kernel: "kernel".into(),
+            shape: vec![2, 3],
+            flops,
+            bytes,
+            times_ns: times_ns.to_vec(),
+        };
+        Profile {
+            device: "test".into(),
+            batch: 2,
+            clock: StepClock::Device,
+            tick_ns: Some(1.0),
+            steps: vec![
+                step("dense", 4000, 100, &[100, 300, 200]),
+                step("reshape", 0, 400, &[100, 90, 110]),
+                step("dense", 0, 0, &[0, 0, 0]),
+            ],
+            usual_ns: vec![500, 300, 400],
+            timed_ns: vec![1000, 900, 1100],
+            stages: Vec::new(),
+            recording: Recording::default(),
+        }
+    }
+
+    #[test]
+    fn steps_and_operators_stand_against_the_ceilings() {
+        let ceilings = Ceilings { gflop_per_s: 40.0, gb_per_s: 8.0 };
+        let breakdown = Breakdown::of(&profile(), Some(&ceilings));
+        assert_eq!((breakdown.steps_ns, breakdown.usual_ns, breakdown.timed_ns), (300.0, 400.0, 1000.0));
+        assert_eq!(breakdown.distortion, 2.5);
+        let dense = &breakdown.steps[0];
+        assert_eq!(
+            (dense.median_ns, dense.min_ns, dense.gflop_per_s, dense.flops_per_byte),
+            (200.0, 100.0, 20.0, 40.0)
+        );
+        assert_eq!((dense.bound, dense.reached), (Some(Bound::Compute), Some(0.5)));
+        let moved = &breakdown.steps[1];
+        assert_eq!((moved.gb_per_s, moved.bound, moved.reached), (4.0, Some(Bound::Memory), Some(0.5)));
+        assert_eq!(breakdown.steps[2].gflop_per_s, 0.0, "no time and no work is no number that is none");
+        let operators: Vec<_> =
+            breakdown.operators.iter().map(|all| (all.operator.as_str(), all.steps, all.share.median_ns)).collect();
+        assert_eq!(operators, [("dense", 2, 200.0), ("reshape", 1, 100.0)]);
+        let shares: f64 = breakdown.operators.iter().map(|all| all.share.share).sum();
+        assert!((shares - 1.0).abs() < 1e-12);
+        assert_eq!(Breakdown::of(&profile(), None).steps[0].reached, None);
+    }
+
+    #[test]
+    fn the_roof_is_the_lower_of_two_ceilings() {
+        let ceilings = Ceilings { gflop_per_s: 40.0, gb_per_s: 8.0 };
+        assert_eq!((ceilings.roof_gflop_per_s(1.0), ceilings.bound(1.0)), (8.0, Bound::Memory));
+        assert_eq!((ceilings.roof_gflop_per_s(5.0), ceilings.bound(5.0)), (40.0, Bound::Compute));
+    }
+
+    #[test]
+    fn a_profile_survives_json() {
+        let text = serde_json::to_string(&profile()).expect("JSON");
+        assert_eq!(serde_json::from_str::<Profile>(&text).expect("a profile"), profile());
+        let breakdown = Breakdown::of(&profile(), None);
+        let text = serde_json::to_string(&breakdown).expect("JSON");
+        assert_eq!(serde_json::from_str::<Breakdown>(&text).expect("a breakdown"), breakdown);
+    }
+
+    #[test]
+    fn ceilings_are_measured_where_something_is_meant_to_be_fast() {
+        let measure =
+            |device| Ceilings::measure(&SessionOptions { device, ..SessionOptions::default() }).expect("a measurement");
+        let cpu = measure(Device::Cpu).expect("ceilings");
+        assert!(cpu.gflop_per_s > 0.0 && cpu.gb_per_s > 0.0, "{cpu:?}");
+        assert_eq!(measure(Device::Reference), None);
+    }
+}

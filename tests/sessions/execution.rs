@@ -1,0 +1,132 @@
+//! Ways of execution differ in what is compiled, submitted and waited for, and never in answers.
+
+use crate::model;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use tfjs_wgpu::gpu::{Execution, Gpu, LimitsPreset, Programs, ReadBacks, Submits};
+use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::{Device, Model, Session, SessionOptions};
+
+fn open(model: &Model, pipeline: Pipeline, execution: Execution) -> Session {
+    let options = SessionOptions {
+        device: Device::Gpu,
+        pipeline,
+        execution,
+        cache_folder: Some(PathBuf::new()),
+        ..SessionOptions::default()
+    };
+    Session::open_with(model, options).expect("the GPU opens")
+}
+
+fn all() -> impl Iterator<Item = Execution> {
+    let pairs = Programs::ALL.into_iter().flat_map(|programs| Submits::ALL.map(|submits| (programs, submits)));
+    pairs.flat_map(|(programs, submits)| ReadBacks::ALL.map(|read_back| Execution { programs, submits, read_back }))
+}
+
+#[test]
+fn counts_follow_from_the_plan_and_answers_are_the_same() {
+    let Some(model) = model("multi_io") else { return };
+    let inputs = random_inputs(&model, 5, 1).expect("inputs");
+    let outputs = model.graph().outputs().len() as u64;
+    assert!(outputs > 1, "one output is always by itself");
+    for pipeline in Pipeline::ALL {
+        let expected = open(&model, pipeline, Execution::default()).predict(&inputs).expect("a prediction");
+        let dispatches = expected.timeline.counter("dispatches");
+        for execution in all() {
+            let session = open(&model, pipeline, execution);
+            // The second prediction finds everything as the first left it, mapped memory among it.
+            for _ in 0..2 {
+                let prediction = session.predict(&inputs).expect("a prediction");
+                assert_eq!(prediction.outputs, expected.outputs, "{execution:?}");
+                let count = |name| prediction.timeline.counter(name);
+                let (submits, waits) = match (execution.submits, execution.read_back) {
+                    (Submits::One, ReadBacks::Together) => (1, 1),
+                    (Submits::PerKernel, ReadBacks::Together) => (dispatches + 1, 1),
+                    (Submits::One, ReadBacks::PerOutput) => (1 + outputs, outputs),
+                    (Submits::PerKernel, ReadBacks::PerOutput) => (dispatches + outputs, outputs),
+                };
+                assert_eq!((count("dispatches"), count("submits"), count("waits")), (dispatches, submits, waits));
+            }
+        }
+    }
+}
+
+/// The kernels of one batch that differ in anything.
+fn distinct_kernels(model: &Model, pipeline: Pipeline, batch: usize) -> u64 {
+    let gpu = Gpu::open(LimitsPreset::Full).expect("the GPU opens");
+    let graph = pipeline.run(model.graph(), gpu.facts()).expect("a graph");
+    let dispatches = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan").dispatches(batch);
+    let key = |kernel: &tfjs_wgpu::kernel::Kernel| {
+        let constants: Vec<u64> = kernel.constants.iter().map(|(_, value)| value.to_bits()).collect();
+        (kernel.shader, kernel.entry_point, constants, kernel.params.clone(), kernel.workgroups)
+    };
+    let keys: BTreeSet<_> = dispatches.expect("dispatches").iter().map(|dispatch| key(&dispatch.kernel)).collect();
+    keys.len() as u64
+}
+
+#[test]
+fn programs_of_a_shape_are_compiled_for_every_batch_and_session() {
+    let Some(model) = model("wide_deep") else { return };
+    let pipeline = Pipeline::Plain;
+    let execution = Execution { programs: Programs::PerShape, ..Execution::default() };
+    for _ in 0..2 {
+        let session = open(&model, pipeline, execution);
+        assert_eq!(session.timeline().counter("pipelines"), 0, "TF.js compiles when a kernel first runs");
+        let made = |batch: usize| {
+            let inputs = random_inputs(&model, batch, 1).expect("inputs");
+            session.predict(&inputs).expect("a prediction").timeline.counter("pipelines")
+        };
+        let (first, again, other) = (made(3), made(3), made(4));
+        assert_eq!(first, distinct_kernels(&model, pipeline, 3));
+        assert_eq!(again, 0);
+        assert!(other > 0 && other <= distinct_kernels(&model, pipeline, 4), "{other}: some depend on no batch");
+        assert_eq!(made(3), 0, "both batches are kept");
+    }
+}
+
+#[test]
+fn execution_is_refused_where_no_gpu_is_asked_for() {
+    let Some(model) = model("ncf") else { return };
+    for device in [Device::Auto, Device::Cpu, Device::Reference] {
+        for execution in all().filter(|execution| *execution != Execution::default()) {
+            let error = Session::open_with(&model, SessionOptions { device, execution, ..SessionOptions::default() });
+            let error = error.expect_err("an option without effect");
+            assert!(error.to_string().contains("has an effect on a GPU alone"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_session_says_what_it_holds() {
+    let Some(model) = model("wide_deep") else { return };
+    let gpu = open(&model, Pipeline::Fused, Execution::default());
+    let plan = {
+        let facts = Gpu::open(LimitsPreset::Full).expect("the GPU opens").facts().clone();
+        Plan::new(Pipeline::Fused.run(model.graph(), &facts).expect("a graph"), &facts, Retain::Outputs)
+            .expect("a plan")
+    };
+    let opened = gpu.memory();
+    assert_eq!(opened.weight_bytes, plan.weight_bytes() + plan.table_bytes());
+    assert_eq!((opened.activation_bytes, opened.parameter_bytes), (0, 0), "nothing is made before the first batch");
+    let predict = |session: &Session, batch: usize| {
+        session.predict(&random_inputs(&model, batch, 1).expect("inputs")).expect("a prediction");
+        session.memory()
+    };
+    let (small, large) = (predict(&gpu, 1), predict(&gpu, 64));
+    let slots: u64 = plan.slots().iter().map(|slot| slot.bytes(64)).sum();
+    assert!(large.activation_bytes >= slots + plan.model_input_bytes(64), "{large:?}");
+    assert!(small.activation_bytes < large.activation_bytes && small.parameter_bytes > 0);
+    assert_eq!(small.weight_bytes, opened.weight_bytes);
+    assert_eq!(
+        large.total_bytes(),
+        large.weight_bytes + large.activation_bytes + large.parameter_bytes,
+        "the total is of all"
+    );
+    let open = |device| Session::open(&model, device).expect("a session");
+    let cpu = predict(&open(Device::Cpu), 64);
+    assert!(cpu.weight_bytes > 0 && cpu.activation_bytes > 0, "{cpu:?}");
+    let reference = predict(&open(Device::Reference), 64);
+    assert!(reference.weight_bytes > 0 && reference.activation_bytes == 0, "{reference:?}");
+}
