@@ -47,7 +47,7 @@ pub enum Device {
 }
 
 /// How a session is opened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionOptions {
     /// Where predictions are computed.
     pub device: Device,

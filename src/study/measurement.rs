@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::DeviceFacts;
 use crate::model::Model;
-use crate::passes::Pipeline;
+use crate::passes::{self, Pipeline};
 use crate::plan::{Counts, Plan, Retain};
 use crate::session::{Device, Prediction, Session, SessionOptions, random_inputs};
 use crate::tensor::NamedTensors;
@@ -93,6 +93,8 @@ pub struct Measurement {
     pub batch: usize,
     /// The inputs that were given with one row for the whole batch.
     pub shared: Vec<String>,
+    /// Reading and decoding the model's file, if this process did it once.
+    pub load_ms: Option<f64>,
     /// Opening: the device if this process had not opened it, the plan, pipelines it had not compiled, weights uploaded.
     pub open_ms: f64,
     /// The stages of opening. Pipelines are compiled while weights are uploaded.
@@ -121,9 +123,9 @@ pub struct Measurement {
     pub upload_bytes: u64,
     /// Bytes of its outputs.
     pub download_bytes: u64,
-    /// Bytes of the weights on the device.
+    /// Bytes of the weights that the session holds on its device.
     pub weight_bytes: u64,
-    /// Bytes of the values between operators.
+    /// Bytes of the inputs, values between operators and outputs that it holds there.
     pub activation_bytes: u64,
     /// The most memory the process has held until the end of the runs, where the system tells it.
     pub peak_resident_bytes: Option<u64>,
@@ -155,7 +157,7 @@ pub fn measure(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Measurement> {
     expect_possible(run)?;
-    let inputs = inputs(model, &session.shared, run)?;
+    let inputs = random_inputs_of(model, &session.shared, run.batch, run.seed)?;
     let (opened, open_ns) = timed(|| Session::open_with(model, session.clone()));
     let opened = opened?;
     let (first, first_ns) = timed(|| opened.predict(&inputs));
@@ -163,6 +165,7 @@ pub fn measure(
     let first = std::mem::take(&mut prediction.timeline);
     let warm = warm(&opened, &inputs, &mut prediction, run, progress)?;
     let counts = counts(model, session, &opened, run.batch)?;
+    let held = opened.memory();
     let summary = Summary::of(&warm.samples_ms);
     let per_second = |amount: u64| summary.map(|summary| amount as f64 / (summary.p50 * 1e6));
     let last = if warm.samples_ms.is_empty() { &first } else { &prediction.timeline };
@@ -173,6 +176,7 @@ pub fn measure(
         settings: settings(session),
         batch: run.batch,
         shared: session.shared.clone(),
+        load_ms: None,
         open_ms: milliseconds(open_ns),
         open_stages: stages(&[opened.timeline()]),
         first_ms: milliseconds(first_ns),
@@ -187,8 +191,8 @@ pub fn measure(
         allocations: warm.allocations,
         upload_bytes: counts.upload_bytes,
         download_bytes: counts.download_bytes,
-        weight_bytes: counts.weight_bytes,
-        activation_bytes: counts.slot_bytes,
+        weight_bytes: held.weight_bytes,
+        activation_bytes: held.activation_bytes,
         peak_resident_bytes: peak_resident_bytes(),
         flops: counts.work.flops,
         traffic_bytes: counts.work.bytes,
@@ -210,10 +214,12 @@ fn expect_possible(run: &RunOptions) -> Result<()> {
 }
 
 /// Random inputs, those that are shared with one row.
-fn inputs(model: &Model, shared: &[String], run: &RunOptions) -> Result<NamedTensors> {
-    let inputs = random_inputs(model, run.batch, run.seed)?;
+pub(super) fn random_inputs_of(model: &Model, shared: &[String], batch: usize, seed: u64) -> Result<NamedTensors> {
+    let names: Vec<&str> = shared.iter().map(String::as_str).collect();
+    passes::expect_shareable(model.graph(), &names)?;
+    let inputs = random_inputs(model, batch, seed)?;
     let one_row = |(name, tensor): (String, crate::tensor::Tensor)| {
-        let is_shared = shared.contains(&name) && run.batch > 1;
+        let is_shared = shared.contains(&name) && batch > 1;
         Ok((name, if is_shared { tensor.rows(0, 1)? } else { tensor }))
     };
     inputs.into_iter().map(one_row).collect::<Result<Vec<_>>>().map(|inputs| inputs.into_iter().collect())
@@ -306,10 +312,19 @@ fn device_name(session: &Session, device: Device) -> &'static str {
     }
 }
 
-/// What is set otherwise than usual.
+/// What is set otherwise than usual, in the words of the command line.
 fn settings(options: &SessionOptions) -> Vec<String> {
-    let threads = options.cpu_threads.map(|threads| format!("threads {threads}"));
-    threads.into_iter().collect()
+    let SessionOptions { execution, storage, cpu_threads, .. } = options;
+    let usual = SessionOptions::default();
+    let named = [
+        ("storage", storage.name(), usual.storage.name()),
+        ("programs", execution.programs.name(), usual.execution.programs.name()),
+        ("submits", execution.submits.name(), usual.execution.submits.name()),
+        ("read-back", execution.read_back.name(), usual.execution.read_back.name()),
+    ];
+    let changed = named.into_iter().filter(|(_, name, usual)| name != usual);
+    let threads = cpu_threads.map(|threads| format!("threads {threads}"));
+    changed.map(|(option, name, _)| format!("{option} {name}")).chain(threads).collect()
 }
 
 fn thinned(samples: &[f64]) -> Vec<f64> {

@@ -57,6 +57,9 @@ pub struct ModelIdentity {
 pub struct StudyResults {
     /// Whether it came to its end. What was measured before an interruption stands.
     pub complete: bool,
+    /// What could not be measured, and why.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Fresh processes: from nothing to the first answer.
     pub cold: Vec<ColdStart>,
     /// Predictions with pauses between them.
@@ -197,10 +200,10 @@ pub struct Ablation {
     pub settings: Vec<String>,
     /// Rows of a prediction.
     pub batch: usize,
-    /// Opening in a fresh process, the median.
-    pub open_ms: f64,
-    /// The first prediction in a fresh process, the median.
-    pub first_ms: f64,
+    /// Opening in a fresh process, the median; `None` where no process could be started.
+    pub open_ms: Option<f64>,
+    /// The first prediction in a fresh process likewise.
+    pub first_ms: Option<f64>,
     /// Warm predictions.
     pub warm_ms: Summary,
     /// Pipelines made until the first answer.

@@ -1,0 +1,109 @@
+//! Measuring in a process of its own, where nothing has been opened, compiled or read before: the command `tfjs-wgpu bench`
+//! is run for one device, plan and batch size, and its report is read.
+
+use super::measurement::{Measurement, Pace, RunOptions, milliseconds, timed};
+use super::report::Report;
+use crate::error::{Error, Result};
+use crate::session::{Device, SessionOptions};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How to start the command.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// The executable of `tfjs-wgpu`.
+    pub program: PathBuf,
+    /// The model as the command takes it: a `model.json`, or the folder that holds one.
+    pub model: PathBuf,
+    /// Options of the command that say how the model is read, as `--semantics keras`.
+    pub reading: Vec<OsString>,
+}
+
+/// Drivers keep what they compiled on disk too. These environment variables turn that off in Mesa and in NVIDIA's driver.
+const DRIVER_CACHES_OFF: &[(&str, &str)] = &[("MESA_SHADER_CACHE_DISABLE", "true"), ("__GL_SHADER_DISK_CACHE", "0")];
+
+/// What a process of its own measured.
+#[derive(Debug, Clone)]
+pub struct Launched {
+    /// What it reported.
+    pub measurement: Measurement,
+    /// From its start to its end.
+    pub process_ms: f64,
+}
+
+impl Launcher {
+    /// Measures in a new process. `cache_folder` is where it looks for compiled pipelines and leaves its own: where the
+    /// command usually does if it is `None`; nowhere if it is empty, and then drivers that can be told so keep none either.
+    pub fn measure(&self, session: &SessionOptions, run: &RunOptions, cache_folder: Option<&Path>) -> Result<Launched> {
+        let mut command = Command::new(&self.program);
+        command.arg("bench").arg(&self.model).args(&self.reading).args(session_arguments(session));
+        command.args(run_arguments(run)).arg("--json").stdin(Stdio::null());
+        if let Some(folder) = cache_folder {
+            command.env("TFJS_WGPU_CACHE_DIR", folder);
+            command.envs(if folder.as_os_str().is_empty() { DRIVER_CACHES_OFF } else { &[] }.iter().copied());
+        }
+        let (output, ns) = timed(|| command.output());
+        let place = || self.program.display().to_string();
+        let output = output.map_err(|cause| Error::io(&self.program, &cause).hint("give the path of `tfjs-wgpu`"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let error = Error::device(format!("a process that measures ended with {}", output.status)).at(place());
+            return Err(error.cause(reason(&said)).hint("run its command by itself to see all that it says"));
+        }
+        let report = Report::from_json(&String::from_utf8_lossy(&output.stdout)).map_err(|error| error.at(place()))?;
+        match report.results.into_iter().next() {
+            Some(measurement) => Ok(Launched { measurement, process_ms: milliseconds(ns) }),
+            None => Err(Error::device("a process that measures reported nothing").at(place())),
+        }
+    }
+}
+
+/// The error among what a process said, without its label.
+fn reason(said: &str) -> String {
+    let line = said.lines().find_map(|line| line.strip_prefix("error: "));
+    line.or_else(|| said.lines().last()).unwrap_or("it said nothing").into()
+}
+
+/// The options of `bench` that open such a session.
+fn session_arguments(session: &SessionOptions) -> Vec<OsString> {
+    let device = match session.device {
+        Device::Auto => "auto",
+        Device::Gpu => "gpu",
+        Device::Cpu => "cpu",
+        Device::Reference => "reference",
+    };
+    let mut arguments = vec!["--device", device];
+    if session.device != Device::Reference {
+        arguments.extend(["--plan", session.pipeline.name()]);
+    }
+    let execution = session.execution;
+    arguments.extend(["--storage", session.storage.name(), "--programs", execution.programs.name()]);
+    arguments.extend(["--submits", execution.submits.name(), "--read-back", execution.read_back.name()]);
+    let mut arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
+    if let Some(threads) = session.cpu_threads {
+        arguments.extend(["--threads".into(), threads.to_string().into()]);
+    }
+    for name in &session.shared {
+        arguments.extend(["--shared".into(), name.into()]);
+    }
+    arguments
+}
+
+/// The options of `bench` that make such runs.
+fn run_arguments(run: &RunOptions) -> Vec<OsString> {
+    let mut arguments = vec![
+        ("--batch", run.batch.to_string()),
+        ("--warmup-runs", run.warmup_runs.to_string()),
+        ("--runs", run.runs.to_string()),
+        ("--min-secs", run.min_seconds.to_string()),
+        ("--max-secs", run.max_seconds.to_string()),
+        ("--seed", run.seed.to_string()),
+    ];
+    match run.pace {
+        Pace::BackToBack => {}
+        Pace::Delay(delay) => arguments.push(("--run-delay", delay.as_secs_f64().to_string())),
+        Pace::Interval(interval) => arguments.push(("--run-frequency", (1.0 / interval.as_secs_f64()).to_string())),
+    }
+    arguments.into_iter().flat_map(|(name, value)| [OsString::from(name), value.into()]).collect()
+}

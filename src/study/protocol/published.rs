@@ -1,0 +1,41 @@
+//! The averages that a deployment of a recommender in a mini-program published, and ours in the same stages.
+
+use crate::study::report::{ColdStart, Published, PublishedRow};
+
+/// Stages in milliseconds: of TF.js on WebGL the engine's sub-package, loading the model, the first prediction, and their
+/// sum; of the mini-program's own engine, which has nothing to fetch, likewise. (vivo, "weixin-mini-ai", September 2025.)
+const PUBLISHED: [(&str, Option<f64>, f64, f64, f64); 2] = [
+    ("TF.js in a mini-program, published", Some(971.0), 321.0, 252.0, 1544.0),
+    ("native engine of the mini-program, published", None, 531.0, 19.0, 550.0),
+];
+
+/// What their numbers hold and ours do not, and the other way round.
+const MISSING: [&str; 4] = [
+    "Theirs are averages over the phones of a shop's visitors; ours are medians on the machine above.",
+    "Theirs are of their model and their inputs, which were not published; ours of the model above.",
+    "Their sub-package is the code of TF.js, fetched and evaluated. Ours is part of the program: its loading is in the \
+     process times above, and in no stage here.",
+    "Whether their start counts fetching the model's file is not said. Ours reads it from the disk.",
+];
+
+/// Their numbers, and ours of every cold start.
+pub(super) fn beside(cold: &[ColdStart]) -> Option<Published> {
+    let ours = |cold: &ColdStart| PublishedRow {
+        engine: format!("{} {}{}", cold.device, cold.plan, if cold.cached { ", pipelines on disk" } else { "" }),
+        is_published: false,
+        package_ms: None,
+        init_ms: cold.load_ms + cold.open_ms,
+        run_ms: cold.first_ms,
+        total_ms: cold.load_ms + cold.open_ms + cold.first_ms,
+    };
+    let theirs = PUBLISHED.map(|(engine, package_ms, init_ms, run_ms, total_ms)| PublishedRow {
+        engine: engine.into(),
+        is_published: true,
+        package_ms,
+        init_ms,
+        run_ms,
+        total_ms,
+    });
+    let rows: Vec<PublishedRow> = theirs.into_iter().chain(cold.iter().map(ours)).collect();
+    (!cold.is_empty()).then(|| Published { rows, missing: MISSING.map(String::from).into() })
+}
