@@ -1,6 +1,7 @@
 //! Options that several verbs share, in the words of the command line.
 
 use clap::ValueEnum;
+use std::ffi::OsString;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::{Pipeline, Storage};
 use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, WeightStorage};
@@ -47,6 +48,11 @@ impl RandomWeightsArguments {
     pub(crate) fn seed(&self) -> Option<u64> {
         self.random_weights
     }
+
+    /// The words of the command line for another call.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        self.random_weights.map(|seed| format!("--random-weights={seed}").into()).into_iter().collect()
+    }
 }
 
 /// In what form weights stay in memory.
@@ -60,6 +66,11 @@ pub(crate) struct StorageArguments {
 impl StorageArguments {
     pub(crate) fn storage(&self) -> WeightStorage {
         self.weights.into()
+    }
+
+    /// The words of the command line for another call.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        words("--weights", self.weights)
     }
 }
 
@@ -179,6 +190,18 @@ impl ReadArguments {
         let open_size = self.open_size.map(|size| size as usize);
         LoadOptions { semantics: self.semantics.into(), open_size, ..LoadOptions::default() }
     }
+
+    /// The words of the command line for another call.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        let open_size = self.open_size.map(|size| vec!["--open-size".into(), size.to_string().into()]);
+        [words("--semantics", self.semantics), open_size.unwrap_or_default()].concat()
+    }
+}
+
+/// The words with which an option is given again.
+fn words(option: &str, value: impl ValueEnum) -> Vec<OsString> {
+    let name = value.to_possible_value().map(|value| value.get_name().to_string());
+    name.map(|name| vec![option.into(), name.into()]).unwrap_or_default()
 }
 
 /// What becomes of ids outside their tables.

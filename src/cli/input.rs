@@ -10,7 +10,7 @@ use tfjs_wgpu::{Error, ErrorKind, Model, NamedTensors, Result, Tensor, session, 
 const SEED: u64 = 1;
 
 /// Inputs beside a model, in the order of preference.
-const BESIDE_THE_MODEL: [&str; 3] = ["input.safetensors", "input.npz", "input.json"];
+pub(crate) const BESIDE_THE_MODEL: [&str; 3] = ["input.safetensors", "input.npz", "input.json"];
 
 /// Where the inputs come from.
 #[derive(Debug, Clone, PartialEq, Eq)]

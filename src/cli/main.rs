@@ -4,6 +4,7 @@
 //! answer, 1 where the answer is no, 2 where there is none. One file per verb.
 
 mod arguments;
+mod bench;
 mod check;
 mod compare;
 mod devices;
@@ -13,8 +14,10 @@ mod message;
 mod model_file;
 mod output_file;
 mod profile;
+mod progress;
 mod ranking;
 mod run;
+mod study;
 mod table;
 mod values;
 mod warnings;
@@ -41,6 +44,8 @@ enum Verb {
     Check(check::CheckArguments),
     Inspect(inspect::InspectArguments),
     Profile(profile::ProfileArguments),
+    Bench(bench::BenchArguments),
+    Study(study::StudyArguments),
     Devices(devices::DevicesArguments),
     Compare(compare::CompareArguments),
 }
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
         Verb::Check(arguments) => check::check(arguments, &mut out),
         Verb::Inspect(arguments) => inspect::inspect(arguments, &mut out),
         Verb::Profile(arguments) => profile::profile(arguments, &mut out),
+        Verb::Bench(arguments) => bench::bench(arguments, &mut out),
+        Verb::Study(arguments) => study::study(arguments, &mut out),
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
         Verb::Compare(arguments) => compare::compare(arguments, &mut out),
     };

@@ -2,8 +2,10 @@
 
 mod check;
 pub mod compare;
+mod csv;
 pub mod machine;
 pub mod measurement;
+mod page;
 pub mod process;
 pub mod profile;
 pub mod protocol;

@@ -1,0 +1,261 @@
+//! `bench`: how long opening, the first prediction and later ones take, by device, plan and batch size.
+//!
+//! One row is measured in this process; of several each is measured in a process of its own, so that none finds the device
+//! open or pipelines compiled by the one before.
+
+mod table;
+
+use crate::arguments::{
+    DeviceArgument, ExecutionArguments, PipelineArgument, RandomWeightsArguments, ReadArguments, StorageArguments,
+    ValueArguments,
+};
+use crate::message::{self, Failure};
+use crate::model_file::ModelFile;
+use crate::progress::ProgressBar;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
+use tfjs_wgpu::study::process::Launcher;
+use tfjs_wgpu::study::report::Report;
+use tfjs_wgpu::{Device, Error, ErrorKind, LoadOptions, Result, SessionOptions, gpu};
+
+/// Time opening, the first prediction and warm ones, by device, plan and batch size
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct BenchArguments {
+    /// A model.json, or the folder that holds it
+    model: PathBuf,
+    /// Where to compute [default: gpu, if there is one, and cpu]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "DEVICES")]
+    device: Vec<DeviceArgument>,
+    /// The rewrites that the model goes through; the reference knows none
+    #[arg(long, visible_alias = "pipeline", value_enum, value_delimiter = ',', value_name = "PLANS")]
+    #[arg(default_value = "fused")]
+    plan: Vec<PipelineArgument>,
+    /// Rows of a prediction
+    #[arg(long, value_delimiter = ',', value_name = "SIZES", default_value = "1,32,256")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Vec<u32>,
+    /// Inputs that have one row for the whole batch: one user, many candidates
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    shared: Vec<String>,
+    #[command(flatten)]
+    runs: RunsArguments,
+    /// Threads of the CPU [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
+    #[command(flatten)]
+    read: ReadArguments,
+    #[command(flatten)]
+    random_weights: RandomWeightsArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
+    #[command(flatten)]
+    values: ValueArguments,
+    #[command(flatten)]
+    execution: ExecutionArguments,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Write the quantities to a file too, one a row
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+/// How often, and how soon after one another.
+#[derive(Debug, clap::Args)]
+struct RunsArguments {
+    /// Predictions before those that count, besides the first of all
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    warmup_runs: u32,
+    /// Predictions that count, at least; 0 for the first one alone
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    runs: u32,
+    /// Seconds that they take together, at least
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    min_secs: f64,
+    /// Seconds after which no more are started
+    #[arg(long, value_name = "SECONDS", default_value_t = 150.0)]
+    max_secs: f64,
+    /// Pause after every prediction
+    #[arg(long, value_name = "SECONDS", conflicts_with = "run_frequency")]
+    run_delay: Option<f64>,
+    /// Predictions in a second, at most: each starts so long after the start of the one before
+    #[arg(long, value_name = "HERTZ")]
+    run_frequency: Option<f64>,
+    /// The seed of the random inputs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+impl RunsArguments {
+    fn options(&self, batch: u32) -> Result<RunOptions> {
+        let seconds = |name: &str, value: f64| {
+            Duration::try_from_secs_f64(value).map_err(|_| {
+                Error::new(ErrorKind::Input, format!("{name} {value} is no length of time"))
+                    .hint("give a number from 0")
+            })
+        };
+        let pace = match (self.run_delay, self.run_frequency) {
+            (Some(delay), _) => Pace::Delay(seconds("--run-delay", delay)?),
+            (_, Some(frequency)) if frequency > 0.0 => Pace::Interval(seconds("--run-frequency", 1.0 / frequency)?),
+            (_, Some(frequency)) => {
+                return Err(Error::new(ErrorKind::Input, format!("--run-frequency {frequency} is no frequency"))
+                    .hint("give a number above 0, or leave it out for one prediction after the other"));
+            }
+            (None, None) => Pace::BackToBack,
+        };
+        Ok(RunOptions {
+            batch: batch as usize,
+            warmup_runs: self.warmup_runs as usize,
+            runs: self.runs as usize,
+            min_seconds: self.min_secs,
+            max_seconds: self.max_secs,
+            pace,
+            seed: self.seed,
+        })
+    }
+}
+
+const HELP: &str = "\
+Of several rows each is measured in a process of its own. A prediction is timed from host to host: inputs checked and
+uploaded, outputs read back. Inputs are random.
+
+The object that --json prints, which `compare` reads:
+  schema    1; a higher number where the meaning of a field has changed
+  created   in UTC
+  model     {name, format, hash, layers, operators, weight_bytes}
+  machine   {cpu, cores, os, architecture, version, build, adapter: {name, backend, kind, driver,
+            driver_version, limits, features}}
+  seed      of the inputs
+  results   [{device, engine, plan, settings, batch, shared, load_ms, open_ms, open_stages, first_ms,
+            first_stages, warm_ms: {n, min, mean, p50, p90, p95, p99, max, p50_ci95}, warm_stages,
+            samples_ms, dispatches, submits, waits, pipelines, allocations, upload_bytes,
+            download_bytes, weight_bytes, activation_bytes, peak_resident_bytes, flops,
+            traffic_bytes, gflop_per_s, gb_per_s}]
+Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %).";
+
+/// Runs the verb.
+pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let options = LoadOptions {
+        weights: arguments.storage.storage(),
+        random_weights: arguments.random_weights.seed(),
+        ..arguments.read.options()
+    };
+    let file = ModelFile::load(&arguments.model, options)?;
+    let rows = rows(arguments)?;
+    let mut report = Report::new(&file.model, arguments.runs.seed);
+    if let [(session, run)] = &rows[..] {
+        let mut bar = ProgressBar::new();
+        let progress = &mut |progress| bar.show(&label(session, run), progress);
+        let mut measurement = measure(&file.model, session, run, progress)?;
+        bar.clear();
+        measurement.load_ms = Some(file.load_time.as_secs_f64() * 1e3);
+        report.results.push(measurement);
+    } else {
+        report.results = in_processes(arguments, &rows)?;
+    }
+    let mut engines: Vec<&str> = report.results.iter().map(|result| result.engine.as_str()).collect();
+    engines.dedup();
+    engines.into_iter().for_each(|engine| message::note(&format!("device: {engine}")));
+    if cfg!(debug_assertions) {
+        message::warning("this is a debug build: its times mean little");
+    }
+    if let Some(path) = &arguments.csv {
+        write_csv(path, &report)?;
+    }
+    if arguments.json {
+        writeln!(out, "{}", report.to_json()?)?;
+    } else {
+        table::write(&report.results, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+type Row = (SessionOptions, RunOptions);
+
+/// What is measured, in the order of devices, plans and batch sizes.
+fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
+    let usual = if gpu::adapters().is_empty() {
+        message::note("no GPU adapter was found: measuring the CPU alone");
+        vec![DeviceArgument::Cpu]
+    } else {
+        vec![DeviceArgument::Gpu, DeviceArgument::Cpu]
+    };
+    let devices = if arguments.device.is_empty() { &usual } else { &arguments.device };
+    if arguments.threads.is_some() && !devices.contains(&DeviceArgument::Cpu) {
+        return Err(Error::new(ErrorKind::Input, "a number of threads has an effect on the CPU alone")
+            .hint("leave --threads out, or add cpu to --device"));
+    }
+    let mut rows = Vec::new();
+    for &device in devices {
+        // The reference knows no passes, so one row of it is all there is.
+        let plans = if device == DeviceArgument::Reference { &arguments.plan[..1] } else { &arguments.plan[..] };
+        for &plan in plans {
+            for &batch in &arguments.batch {
+                let is_cpu = device == DeviceArgument::Cpu;
+                let session = SessionOptions {
+                    device: Device::from(device),
+                    pipeline: plan.into(),
+                    storage: arguments.values.storage(),
+                    execution: arguments.execution.execution(),
+                    shared: arguments.shared.clone(),
+                    cpu_threads: arguments.threads.filter(|_| is_cpu).map(|threads| threads as usize),
+                    ..SessionOptions::default()
+                };
+                rows.push((session, arguments.runs.options(batch)?));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn in_processes(arguments: &BenchArguments, rows: &[Row]) -> Result<Vec<Measurement>> {
+    let launcher = launcher(&arguments.model, reading(arguments))?;
+    let mut bar = ProgressBar::new();
+    let measure = |(index, (session, run)): (usize, &Row)| {
+        bar.step(&label(session, run), index, rows.len());
+        launcher.measure(session, run, None).map(|launched| launched.measurement)
+    };
+    let measured = rows.iter().enumerate().map(measure).collect();
+    bar.clear();
+    measured
+}
+
+/// How this very command is started.
+pub(crate) fn launcher(model: &Path, reading: Vec<OsString>) -> Result<Launcher> {
+    let program = std::env::current_exe().map_err(|cause| {
+        Error::new(ErrorKind::Io, "the command does not find itself to start again")
+            .cause(cause.to_string())
+            .hint("measure one device, plan and batch size at a time")
+    })?;
+    Ok(Launcher { program, model: model.to_path_buf(), reading })
+}
+
+fn reading(arguments: &BenchArguments) -> Vec<OsString> {
+    [arguments.read.words(), arguments.storage.words(), arguments.random_weights.words()].concat()
+}
+
+fn label(session: &SessionOptions, run: &RunOptions) -> String {
+    let device = match session.device {
+        Device::Auto => "auto",
+        Device::Gpu => "gpu",
+        Device::Cpu => "cpu",
+        Device::Reference => "reference",
+    };
+    format!("{device} {} batch {}", session.pipeline, run.batch)
+}
+
+fn write_csv(path: &Path, report: &Report) -> Result<()> {
+    std::fs::write(path, report.to_csv()).map_err(|cause| {
+        Error::new(ErrorKind::Io, "cannot be written")
+            .at(path.display().to_string())
+            .cause(cause.to_string())
+            .hint("give --csv the path of a file that you may write")
+    })?;
+    message::note(&format!("quantities: {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `study`: the whole protocol in one go, kept on disk from the first step on.
+
+use crate::arguments::{RandomWeightsArguments, ReadArguments, StorageArguments};
+use crate::bench::launcher;
+use crate::input;
+use crate::message::{self, Failure};
+use crate::model_file::ModelFile;
+use crate::progress::ProgressBar;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tfjs_wgpu::study::protocol::{StudyOptions, study as run_study};
+use tfjs_wgpu::study::report::Report;
+use tfjs_wgpu::{Device, Error, ErrorKind, LoadOptions, Result, gpu, tensor_file};
+
+/// Measure everything there is to know about a model's time, and write a page about it
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct StudyArguments {
+    /// A model.json, or the folder that holds it
+    model: PathBuf,
+    /// The folder for report.html, report.json and report.csv; made if it is not there
+    #[arg(long, value_name = "FOLDER")]
+    report: PathBuf,
+    /// Inputs that describe the user and have one row for all candidates [default: those with one row in the file
+    /// `input` beside the model]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    shared: Vec<String>,
+    /// The seed of the random inputs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// A few runs of everything, to see that it works: its numbers mean little
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    read: ReadArguments,
+    #[command(flatten)]
+    random_weights: RandomWeightsArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
+}
+
+const HELP: &str = "\
+The files are written after every step, so an interrupted study keeps what it measured. What is measured: cold starts
+in processes of their own, without and with compiled pipelines on disk; warm predictions; the habits of TF.js on WebGL,
+given up one after the other; what a dispatch costs; the order of candidates under half floats; time against the
+number of candidates; and predictions with pauses. Inputs are random.
+
+report.json is what `bench --json` prints, and the object `study` besides. `compare` reads it.";
+
+/// Runs the verb.
+pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let options = LoadOptions {
+        weights: arguments.storage.storage(),
+        random_weights: arguments.random_weights.seed(),
+        ..arguments.read.options()
+    };
+    let file = ModelFile::load(&arguments.model, options)?;
+    let folder = &arguments.report;
+    std::fs::create_dir_all(folder).map_err(|cause| unwritable(folder, &cause))?;
+    if cfg!(debug_assertions) {
+        message::warning("this is a debug build: its times mean little (cargo run --release -- study …)");
+    }
+    let mut devices = vec![Device::Gpu, Device::Cpu];
+    if gpu::adapters().is_empty() {
+        message::note("no GPU adapter was found: studying the CPU alone");
+        devices.remove(0);
+    }
+    let reading = [arguments.read.words(), arguments.storage.words(), arguments.random_weights.words()].concat();
+    let options = StudyOptions {
+        devices,
+        shared: shared(arguments, &file)?,
+        launcher: Some(launcher(&arguments.model, reading)?),
+        seed: arguments.seed,
+        quick: arguments.quick,
+    };
+    let mut bar = ProgressBar::new();
+    let report = run_study(&file.model, &options, &mut |report, progress| {
+        keep(folder, report)?;
+        if let Some(step) = progress.step {
+            bar.step(&step.to_string(), progress.done, progress.count);
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    bar.clear();
+    for note in report?.study.iter().flat_map(|study| &study.notes) {
+        message::warning(note);
+    }
+    for name in FILES {
+        writeln!(out, "{}", folder.join(name).display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const FILES: [&str; 3] = ["report.html", "report.json", "report.csv"];
+
+/// The inputs that have one row where the file beside the model has several in others.
+fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
+    if !arguments.shared.is_empty() {
+        return Ok(arguments.shared.clone());
+    }
+    let Some(path) = input::beside(file, &input::BESIDE_THE_MODEL) else { return Ok(Vec::new()) };
+    let inputs = tensor_file::read(&path)?;
+    let rows = |name: &str| inputs.get(name).and_then(|tensor| tensor.shape().first().copied()).unwrap_or(1);
+    let names: Vec<&str> = file.model.graph().inputs().map(|(_, node)| node.name.as_str()).collect();
+    if names.iter().all(|name| rows(name) <= 1) {
+        return Ok(Vec::new());
+    }
+    let shared: Vec<String> = names.iter().filter(|name| rows(name) == 1).map(|name| (*name).to_string()).collect();
+    if !shared.is_empty() {
+        message::note(&format!("one row for all candidates, as in {}: {}", path.display(), shared.join(", ")));
+    }
+    Ok(shared)
+}
+
+/// Writes the files anew, each under another name first, so that a reader never finds half of one.
+fn keep(folder: &Path, report: &Report) -> Result<()> {
+    for (name, text) in FILES.iter().zip([report.to_html(), report.to_json()?, report.to_csv()]) {
+        let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
+        std::fs::write(&new, text).map_err(|cause| unwritable(&new, &cause))?;
+        std::fs::rename(&new, &path).map_err(|cause| unwritable(&path, &cause))?;
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, cause: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot be written")
+        .at(path.display().to_string())
+        .cause(cause.to_string())
+        .hint("give --report a folder that you may write")
+}

@@ -1,0 +1,151 @@
+//! The four questions a study is asked, answered in sentences from its numbers. A question without numbers has no answer.
+
+use super::markup::{counted, digits, time, times};
+use crate::study::measurement::{Measurement, Stage};
+use crate::study::report::{ColdStart, Precision, Report, StudyResults};
+
+/// A question, its answer, and the section that has the numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) question: &'static str,
+    pub(crate) text: String,
+    pub(crate) section: &'static str,
+}
+
+/// The answers that a report has.
+pub(crate) fn answers(report: &Report) -> Vec<Answer> {
+    let answer = |question, text: Option<String>, section| text.map(|text| Answer { question, text, section });
+    let study = report.study.as_ref();
+    [
+        answer("How long is the first prediction, and what is in it?", study.and_then(first), "cold"),
+        answer("What does fusion save?", fusion(report), "ablations"),
+        answer("From how many candidates on is which device faster?", study.and_then(break_even), "candidates"),
+        answer("Does half-float storage change the ranking?", study.and_then(half), "precision"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The parts of a cold start that add up to all of it: stages of opening overlap.
+pub(super) fn cold_parts(cold: &ColdStart) -> [(&'static str, f64); 5] {
+    let stage =
+        |stages: &[Stage], name: &str| stages.iter().find(|stage| stage.name == name).map_or(0.0, |stage| stage.ms);
+    let (device, plan) = (stage(&cold.open_stages, "open device"), stage(&cold.open_stages, "plan"));
+    [
+        ("reading the file", cold.load_ms),
+        ("opening the device", device),
+        ("planning", plan),
+        ("compiling and uploading", (cold.open_ms - device - plan).max(0.0)),
+        ("predicting", cold.first_ms),
+    ]
+}
+
+fn first(study: &StudyResults) -> Option<String> {
+    let find = |device: &str, cached: bool| {
+        let mut all = study.cold.iter();
+        all.find(|cold| {
+            cold.device == device && cold.plan == "fused" && cold.cached == cached && cold.settings.is_empty()
+        })
+    };
+    let (gpu, cached, cpu) = (find("gpu", false), find("gpu", true), find("cpu", false));
+    let subject = gpu.or(cpu)?;
+    let parts = cold_parts(subject).into_iter().filter(|(_, ms)| *ms >= 0.01 * subject.total_ms.p50);
+    let parts: Vec<String> = parts.map(|(name, ms)| format!("{name} {}", time(ms))).collect();
+    let place = if gpu.is_some() { "GPU" } else { "CPU" };
+    let mut text = format!(
+        "In a fresh process the first answer of the fused plan takes {} on the {place}: {}.",
+        time(subject.total_ms.p50),
+        parts.join(", ")
+    );
+    if let Some(cached) = cached {
+        text.push_str(&format!(" With compiled pipelines on disk it takes {}.", time(cached.total_ms.p50)));
+    }
+    if let (Some(_), Some(cpu)) = (gpu, cpu) {
+        text.push_str(&format!(" On the CPU it takes {}.", time(cpu.total_ms.p50)));
+    }
+    Some(text)
+}
+
+/// The measurement of a plan on the GPU at the smallest batch.
+fn warm<'r>(report: &'r Report, plan: &str) -> Option<&'r Measurement> {
+    let found = report.results.iter().filter(|result| result.device == "gpu" && result.plan == plan);
+    found.filter(|result| result.settings.is_empty() && result.warm_ms.is_some()).min_by_key(|result| result.batch)
+}
+
+fn fusion(report: &Report) -> Option<String> {
+    let fused = warm(report, "fused")?;
+    let against = |plan: &str, name: &str| {
+        let other = warm(report, plan).filter(|other| other.batch == fused.batch)?;
+        let (before, after) = (other.warm_ms?.p50, fused.warm_ms?.p50);
+        let ratio = if before >= after {
+            format!("{} as fast", times(before, after))
+        } else {
+            format!("{} as slow", times(after, before))
+        };
+        let dispatches = counted(other.dispatches, "dispatch", "dispatches");
+        Some(format!("{name} takes {dispatches} and {}; the fused one is {ratio}", time(before)))
+    };
+    let others = [against("plain", "the plain plan"), against("tfjs-webgl2", "the one in the shape of TF.js")];
+    let others: Vec<String> = others.into_iter().flatten().collect();
+    if others.is_empty() {
+        return None;
+    }
+    let rows = counted(fused.batch as u64, "row", "rows");
+    let dispatches = counted(fused.dispatches, "dispatch", "dispatches");
+    let fused = time(fused.warm_ms?.p50);
+    Some(format!("For {rows} the fused plan takes {dispatches} and {fused}. In comparison {}.", others.join("; ")))
+}
+
+fn break_even(study: &StudyResults) -> Option<String> {
+    let pair = study.break_even.iter().find(|pair| pair.for_few == "cpu fused" && pair.for_many == "gpu fused")?;
+    let curve = |label: &str| study.curves.iter().find(|curve| curve.label() == label);
+    let (cpu, gpu) = (curve("cpu fused")?, curve("gpu fused")?);
+    let (first, most) = (cpu.points.first()?.candidates, cpu.points.last()?.candidates);
+    let at = |candidates: usize| {
+        let time_of = |curve: &crate::study::report::Curve| {
+            curve.points.iter().find(|point| point.candidates == candidates).map(|point| time(point.ms.p50))
+        };
+        match (time_of(cpu), time_of(gpu)) {
+            (Some(cpu), Some(gpu)) => format!(" At {candidates} candidates the CPU takes {cpu}, the GPU {gpu}."),
+            _ => String::new(),
+        }
+    };
+    Some(match pair.from_candidates {
+        None => format!("The GPU is faster nowhere up to {most} candidates.{}", at(most)),
+        Some(from) if from == first => format!("The GPU is faster from the first candidate on.{}", at(most)),
+        Some(from) => format!("The CPU is faster for few candidates, the GPU from {from} on.{}", at(from)),
+    })
+}
+
+fn half(study: &StudyResults) -> Option<String> {
+    let is_half = |row: &&Precision| row.settings.iter().any(|setting| setting == "storage f16");
+    // The shape of TF.js is what such phones run; where it is not there, the fused plan stands for it.
+    let rows = || study.precision.iter().filter(is_half);
+    let row = rows().find(|row| row.plan.starts_with("tfjs")).or_else(|| rows().next())?;
+    let moved = format!("Scores move by up to {}.", digits(row.max_abs_difference));
+    let (rankings, candidates, k) = (row.rankings, row.candidates, row.k);
+    if row.kendall_tau[1] >= 1.0 {
+        return Some(format!("No: all {rankings} rankings of {candidates} candidates stay as they are. {moved}"));
+    }
+    let top = if row.top_k_overlap[1] >= 1.0 {
+        format!("the first {k} are the same candidates in all")
+    } else {
+        let [mean, least] = row.top_k_overlap.map(|value| digits(100.0 * value));
+        format!("{mean} % of the first {k} stay among them on average, {least} % at worst")
+    };
+    Some(format!(
+        "Yes: over {rankings} rankings of {candidates} candidates Kendall's τ is {} on average and {} at worst, NDCG@{k} {} \
+         and {}; {top}, and the best is the same in {}. {moved}",
+        near_one(row.kendall_tau[0]),
+        near_one(row.kendall_tau[1]),
+        near_one(row.ndcg[0]),
+        near_one(row.ndcg[1]),
+        row.same_best,
+    ))
+}
+
+/// A number up to one, with what is missing to one still to be seen.
+pub(super) fn near_one(value: f64) -> String {
+    if value >= 1.0 { "1".into() } else { format!("{value:.4}") }
+}
