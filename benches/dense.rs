@@ -1,132 +1,127 @@
-//! How long dense layers take by each of their kernels, and as one tower, end to end through the public interface:
+//! How long dense layers take by each of their kernels, on the CPU, and as one tower, end to end through the public
+//! interface: what the rules that choose a kernel are made by.
 //!
 //! ```sh
-//! cargo bench --bench dense -- [--depth 240] [--units 256,128,64,1] [--batch 1,32,256] [--rounds 50]
+//! cargo bench --bench dense -- ['240x256/batch 32'] [--quick] [--save-baseline NAME] [--baseline NAME]
 //! ```
-//!
-//! One line per batch and way of computing: the least and the middle time of a prediction, all ways taking turns. It
-//! judges nothing.
 
-use clap::Parser;
-use std::process::ExitCode;
+use criterion::{Criterion, criterion_group, criterion_main};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Dense, DenseKernel, Function, Tower, TowerKernel};
 use tfjs_wgpu::tensor::{Shape, TensorType};
-use tfjs_wgpu::{Device, Model, NamedTensors, Result, Session, SessionOptions, Tensor};
+use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Result, Session, Tensor, gpu};
 
-/// Times dense layers by each of their kernels.
-#[derive(Debug, Parser)]
-struct Arguments {
-    /// Width of the input
-    #[arg(long, default_value_t = 240)]
-    depth: usize,
-    /// Units of each layer
-    #[arg(long, value_delimiter = ',', default_value = "256,128,64,1")]
-    units: Vec<usize>,
-    /// Batch sizes
-    #[arg(long, value_delimiter = ',', default_value = "1,32,256")]
-    batch: Vec<usize>,
-    /// Predictions of each way
-    #[arg(long, default_value_t = 50)]
-    rounds: usize,
-    /// Given by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
-}
+/// Depth and units of single layers.
+const LAYERS: [[usize; 2]; 3] = [[16, 16], [240, 256], [512, 512]];
+
+/// Depth and units of a ranking model's layers.
+const RANKER: &[usize] = &[240, 256, 128, 64, 1];
+
+const BATCHES: [usize; 3] = [1, 32, 256];
 
 /// How the layers are computed.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    Layers(Option<DenseKernel>),
+    /// As the rules choose.
+    Chosen,
+    Layers(DenseKernel),
     Tower(TowerKernel),
+    Cpu,
 }
 
-const WAYS: [Way; 6] = [
-    Way::Layers(None),
-    Way::Layers(Some(DenseKernel::Elements)),
-    Way::Layers(Some(DenseKernel::Blocks)),
-    Way::Layers(Some(DenseKernel::Tiles)),
-    Way::Tower(TowerKernel::Together),
-    Way::Tower(TowerKernel::Alone),
+const WAYS: [Way; 5] = [
+    Way::Chosen,
+    Way::Layers(DenseKernel::Elements),
+    Way::Layers(DenseKernel::Blocks),
+    Way::Layers(DenseKernel::Tiles),
+    Way::Cpu,
 ];
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+const TOWERS: [Way; 2] = [Way::Tower(TowerKernel::Together), Way::Tower(TowerKernel::Alone)];
+
+fn layers(criterion: &mut Criterion) {
+    for [depth, units] in LAYERS {
+        measure(criterion, &format!("{depth}x{units}"), &[depth, units], &WAYS);
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+fn ranker(criterion: &mut Criterion) {
+    measure(criterion, "ranker", RANKER, &[&WAYS[..], &TOWERS].concat());
+}
+
+/// Warm predictions of the layers of these `widths`, each batch size by all ways.
+fn measure(criterion: &mut Criterion, name: &str, widths: &[usize], ways: &[Way]) {
+    let has_gpu = !gpu::adapters().is_empty();
+    if !has_gpu {
+        println!("{name}: only the CPU is measured, for there is no GPU");
+    }
     let mut sessions = Vec::new();
-    for way in WAYS {
-        match open(arguments, way) {
+    for &way in ways.iter().filter(|way| has_gpu || matches!(way, Way::Cpu)) {
+        match open(widths, way) {
             Ok(session) => sessions.push((way, session)),
-            Err(error) => println!("{way:?}: {error}"),
+            Err(error) => println!("{name}: {way:?} is left out: {error}"),
         }
     }
-    if let Some((_, session)) = sessions.first() {
-        println!("{}: {} -> {:?}", session.device(), arguments.depth, arguments.units);
-    }
-    for &batch in &arguments.batch {
-        let x = (0..batch * arguments.depth).map(value).collect();
-        let inputs = NamedTensors::from_iter([("x".to_string(), Tensor::f32(&[batch, arguments.depth], x)?)]);
-        let mut times: Vec<Vec<Duration>> = vec![Vec::new(); sessions.len()];
-        for _ in 0..arguments.rounds {
-            for ((_, session), times) in sessions.iter().zip(&mut times) {
-                let start = Instant::now();
-                session.predict(&inputs)?;
-                times.push(start.elapsed());
-            }
+    for batch in BATCHES {
+        let inputs = inputs(batch, widths[0]).expect("inputs");
+        let mut group = criterion.benchmark_group(format!("{name}/batch {batch}"));
+        for (way, session) in &sessions {
+            let mut prediction = Prediction::default();
+            let mut predict = || session.predict_into(&inputs, &mut prediction).expect("a prediction");
+            group.bench_function(format!("{way:?}"), |bencher| bencher.iter(&mut predict));
         }
-        for ((way, _), times) in sessions.iter().zip(&mut times) {
-            times.sort_unstable();
-            let (least, middle) = (times.first(), times.get(times.len() / 2));
-            let ms = |time: Option<&Duration>| time.map_or(0.0, |time| 1e3 * time.as_secs_f64());
-            println!("batch {batch:4}  {:28} {:9.3} ms {:9.3} ms", format!("{way:?}"), ms(least), ms(middle));
-        }
+        group.finish();
     }
-    Ok(())
 }
 
-/// The layers with ReLU between them, on a GPU.
-fn open(arguments: &Arguments, way: Way) -> Result<Session> {
+fn inputs(batch: usize, depth: usize) -> Result<NamedTensors> {
+    let x = Tensor::f32(&[batch, depth], (0..batch * depth).map(value).collect())?;
+    Ok([("x", x)].into_iter().collect())
+}
+
+/// The layers with ReLU between them.
+fn open(widths: &[usize], way: Way) -> Result<Session> {
     let mut builder = Builder::new();
-    let x = builder.input("x", TensorType::f32(Shape::batched(&[arguments.depth])))?;
-    let (mut operands, mut depth) = (vec![x], arguments.depth);
-    for (layer, &units) in arguments.units.iter().enumerate() {
-        let kernel = Tensor::f32(&[depth, units], (0..depth * units).map(value).collect())?;
+    let x = builder.input("x", TensorType::f32(Shape::batched(&widths[..1])))?;
+    let mut operands = vec![x];
+    for (layer, pair) in widths.windows(2).enumerate() {
+        let kernel = Tensor::f32(pair, (0..pair[0] * pair[1]).map(value).collect())?;
         operands.push(builder.constant(&format!("kernel {layer}"), Arc::new(kernel))?);
-        let bias = Tensor::f32(&[units], (0..units).map(value).collect())?;
+        let bias = Tensor::f32(&pair[1..], (0..pair[1]).map(value).collect())?;
         operands.push(builder.constant(&format!("bias {layer}"), Arc::new(bias))?);
-        depth = units;
     }
-    let last = arguments.units.len().saturating_sub(1);
-    let activation = |layer: usize| (layer < last).then_some(Function::RELU);
-    let y = match way {
-        Way::Tower(kernel) => {
-            let activations = (0..arguments.units.len()).map(activation).collect();
-            builder.op("tower", Tower { activations, kernel: Some(kernel) }, &operands)?
+    let count = widths.len() - 1;
+    let activation = |layer: usize| (layer + 1 < count).then_some(Function::RELU);
+    let y = if let Way::Tower(kernel) = way {
+        let activations = (0..count).map(activation).collect();
+        builder.op("tower", Tower { activations, kernel: Some(kernel) }, &operands)?
+    } else {
+        let kernel = if let Way::Layers(kernel) = way { Some(kernel) } else { None };
+        let mut x = x;
+        for (layer, weights) in operands[1..].chunks_exact(2).enumerate() {
+            let dense = Dense { activation: activation(layer), kernel };
+            x = builder.op(&format!("layer {layer}"), dense, &[x, weights[0], weights[1]])?;
         }
-        Way::Layers(kernel) => {
-            let mut x = x;
-            for (layer, weights) in operands[1..].chunks_exact(2).enumerate() {
-                let dense = Dense { activation: activation(layer), kernel };
-                x = builder.op(&format!("layer {layer}"), dense, &[x, weights[0], weights[1]])?;
-            }
-            x
-        }
+        x
     };
     let model = Model::from_graph("dense", builder.finish(vec![("y".into(), y)])?);
-    Session::open_with(&model, SessionOptions { device: Device::Gpu, ..SessionOptions::default() })
+    Session::open(&model, if matches!(way, Way::Cpu) { Device::Cpu } else { Device::Gpu })
 }
 
 /// Numbers between −1/16 and 1/16 without a pattern that a product would show.
 fn value(index: usize) -> f32 {
     (index * 7919 % 1009) as f32 / 8072.0 - 0.0625
 }
+
+/// Half a minute a shape, rather than the minutes of the defaults.
+fn config() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(20)
+}
+
+criterion_group!(name = dense; config = config(); targets = layers, ranker);
+criterion_main!(dense);

@@ -48,6 +48,7 @@ pub mod model;
 pub mod ops;
 pub mod passes;
 pub mod plan;
+mod random;
 pub mod reference;
 pub mod session;
 pub mod study;

@@ -72,6 +72,10 @@ pub struct LoadOptions {
     pub open_size: Option<usize>,
     /// In what form weights stay in memory.
     pub weights: WeightStorage,
+    /// Draws every weight at random by this seed, the same on every machine, all as float32. No weight file is read, and
+    /// the file need have no weights manifest: it may be a bare topology, as `model.to_json()` of Keras or
+    /// `model.toJSON()` of TF.js makes it. Such a model takes as long as one with weights, and its answers mean nothing.
+    pub random_weights: Option<u64>,
 }
 
 /// One layer as a model summary shows it.
@@ -98,9 +102,9 @@ pub struct WeightSummary {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// How it is stored: `float32`, `float16`, `uint8 (scale 0.02, min -1.3)`, …
+    /// How it is stored: `float32`, `float16`, `uint8 (scale 0.02, min -1.3)`, …; `float32 (random)` where none is.
     pub stored: String,
-    /// Bytes in the file.
+    /// Bytes in the file; of a random weight, those that its float32 take.
     pub stored_bytes: u64,
 }
 

@@ -34,6 +34,21 @@ pub(crate) struct ReadArguments {
     open_size: Option<u32>,
 }
 
+/// Whether the weights are those of the file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RandomWeightsArguments {
+    /// Draw all weights at random and read no weight file: the model may be a bare topology [default seed: 1]
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    random_weights: Option<u64>,
+}
+
+impl RandomWeightsArguments {
+    /// The seed, if weights are to be drawn.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.random_weights
+    }
+}
+
 /// In what form weights stay in memory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StorageArguments {

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod compare;
 mod devices;
 mod input;
 mod inspect;
@@ -41,6 +42,7 @@ enum Verb {
     Inspect(inspect::InspectArguments),
     Profile(profile::ProfileArguments),
     Devices(devices::DevicesArguments),
+    Compare(compare::CompareArguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Inspect(arguments) => inspect::inspect(arguments, &mut out),
         Verb::Profile(arguments) => profile::profile(arguments, &mut out),
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
+        Verb::Compare(arguments) => compare::compare(arguments, &mut out),
     };
     match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,

@@ -14,7 +14,6 @@ pub use held::HeldMemory;
 pub use ids::BadIdCount;
 pub(crate) use open::open_inspector;
 pub use profile::{Profile, ProfileOptions, ProfileStage, ProfileStep, RecordedSpan, Recording, StepClock};
-pub(crate) use random::SplitMix64;
 pub use random::random_inputs;
 
 use crate::error::{Error, Result};

@@ -1,6 +1,7 @@
 //! Measuring and explaining a model: whether its answers are right, and where its time goes.
 
 mod check;
+pub mod compare;
 pub mod machine;
 pub mod measurement;
 pub mod profile;

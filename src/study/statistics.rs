@@ -3,7 +3,7 @@
 //! Times are not normal: they have a floor and a long tail. So the middle is the median, the interval is the bootstrap's,
 //! and two sets are compared by ranks. Nothing here knows what was measured.
 
-use crate::session::SplitMix64;
+use crate::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 /// Resamples of the bootstrap.
@@ -80,23 +80,56 @@ pub fn quantile(sorted: &[f64], fraction: f64) -> f64 {
 
 /// The percentile bootstrap of the median of sorted samples.
 fn median_interval(sorted: &[f64]) -> [f64; 2] {
+    let mut medians = resampled_medians(sorted, &mut SplitMix64::new(SEED));
+    medians.sort_by(f64::total_cmp);
+    INTERVAL.map(|fraction| quantile(&medians, fraction))
+}
+
+/// How many times the median of `first` that of `second` is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MedianRatio {
+    /// The ratio of the samples' medians.
+    pub ratio: f64,
+    /// The interval in which it lies with a confidence of 95 %, by the percentile bootstrap.
+    pub ci95: [f64; 2],
+}
+
+/// How many times the median of `first` that of `second` is. `None` if there are no samples, or any that is not above 0.
+pub fn median_ratio(first: &[f64], second: &[f64]) -> Option<MedianRatio> {
+    let is_time = |sample: &f64| *sample > 0.0 && sample.is_finite();
+    if first.is_empty() || second.is_empty() || !first.iter().chain(second).all(is_time) {
+        return None;
+    }
+    let mut generator = SplitMix64::new(SEED);
+    let [first, second] = [first, second].map(|samples| {
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        (quantile(&sorted, 0.5), resampled_medians(&sorted, &mut generator))
+    });
+    let mut ratios: Vec<f64> = first.1.iter().zip(&second.1).map(|(first, second)| second / first).collect();
+    ratios.sort_by(f64::total_cmp);
+    Some(MedianRatio { ratio: second.0 / first.0, ci95: INTERVAL.map(|fraction| quantile(&ratios, fraction)) })
+}
+
+/// The ends of an interval that holds 95 %.
+const INTERVAL: [f64; 2] = [0.025, 0.975];
+
+/// The medians of resamples of sorted samples.
+fn resampled_medians(sorted: &[f64], generator: &mut SplitMix64) -> Vec<f64> {
     let few = sorted.len().min(MOST_RESAMPLED);
     let spaced = |index: usize| quantile(sorted, (index as f64 + 0.5) / few as f64);
     let thinned: Vec<f64> = if few < sorted.len() { (0..few).map(spaced).collect() } else { sorted.to_vec() };
-    let mut generator = SplitMix64::new(SEED);
     let mut counts = vec![0u32; few];
-    let mut medians: Vec<f64> = (0..RESAMPLES)
+    // As many draws were made as there are samples; for thinned ones the medians lie that much wider than they need to.
+    let shrink = (few as f64 / sorted.len() as f64).sqrt();
+    let middle = quantile(sorted, 0.5);
+    (0..RESAMPLES)
         .map(|_| {
             counts.fill(0);
             (0..few).for_each(|_| counts[generator.below(few)] += 1);
-            median_of_counted(&thinned, &counts)
+            middle + shrink * (median_of_counted(&thinned, &counts) - middle)
         })
-        .collect();
-    medians.sort_by(f64::total_cmp);
-    // As many draws were made as there are samples; for thinned ones the interval is that much wider than it need be.
-    let shrink = (few as f64 / sorted.len() as f64).sqrt();
-    let middle = quantile(sorted, 0.5);
-    [0.025, 0.975].map(|fraction| middle + shrink * (quantile(&medians, fraction) - middle))
+        .collect()
 }
 
 /// The median of sorted values, each as often as it is counted.
@@ -181,6 +214,19 @@ fn exact_p_value(m: usize, n: usize, u: f64) -> f64 {
     let is_as_far = |sum: usize| (sum as f64 - 0.5 * most as f64).abs() >= far - 1e-9;
     let total: f64 = ways[n].iter().sum();
     (0..=most).filter(|&sum| is_as_far(sum)).map(|sum| ways[n][sum]).sum::<f64>() / total
+}
+
+/// The p-values of several tests, each raised so that it is unlikely that any of them is small by accident (Holm 1979): the
+/// smallest of n by n, the next by n - 1, and none below the one before it.
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let (mut corrected, mut least) = (vec![1.0; p_values.len()], 0f64);
+    for (place, &index) in order.iter().enumerate() {
+        least = least.max(p_values[index] * (p_values.len() - place) as f64).min(1.0);
+        corrected[index] = least;
+    }
+    corrected
 }
 
 fn erfc(x: f64) -> f64 {
@@ -298,6 +344,32 @@ mod tests {
         });
         let called = called.count();
         assert!((30..=70).contains(&called), "{called} of 1000 at 5 %");
+    }
+
+    #[test]
+    fn the_ratio_of_medians_has_an_interval() {
+        let same = median_ratio(&[3.0; 9], &[6.0; 9]).expect("samples");
+        assert_eq!((same.ratio, same.ci95), (2.0, [2.0, 2.0]));
+        assert!(median_ratio(&[0.0], &[1.0]).is_none() && median_ratio(&[1.0], &[]).is_none());
+        let holds = |seed| {
+            let samples = drawn(82, seed, |p| 1.0 - (1.0 - p).ln());
+            let double: Vec<f64> = samples[41..].iter().map(|sample| 2.0 * sample).collect();
+            let [low, high] = median_ratio(&samples[..41], &double).expect("samples").ci95;
+            low <= 2.0 && 2.0 <= high
+        };
+        // 95 % of 400 is 380; the bootstrap of few samples is a little wide.
+        let held = (0..400).filter(|&seed| holds(seed)).count();
+        assert!((365..=396).contains(&held), "{held} of 400");
+    }
+
+    #[test]
+    fn several_tests_are_corrected_for_each_other() {
+        // Holm's steps by hand: 4 · 0.01, 3 · 0.02, 2 · 0.03 raised to 0.06 by the one before, 0.5.
+        let corrected = holm(&[0.03, 0.01, 0.5, 0.02]);
+        for (found, expected) in corrected.into_iter().zip([0.06, 0.04, 0.5, 0.06]) {
+            close(found, expected, 1e-12);
+        }
+        assert_eq!((holm(&[0.7, 0.9]), holm(&[])), (vec![1.0, 1.0], vec![]));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What all layers share while a topology becomes a graph: the builder, the weights, the notes for the reader.
 
 use super::config::Config;
+use super::json::object;
 use super::keywords::Keywords;
 use super::masks::Value;
 use super::topology::{Layer, Network};
 use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
-use crate::model::{LoadOptions, Semantics, Skew};
+use crate::model::{LoadOptions, Semantics, Skew, WeightSummary};
 use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
 use crate::tensor::{DType, Shape, Tensor};
 use std::collections::HashMap;
@@ -60,6 +61,8 @@ pub(super) struct Finished {
     pub(super) graph: Graph,
     pub(super) skews: Vec<Skew>,
     pub(super) warnings: Vec<String>,
+    /// The weights that were drawn at random.
+    pub(super) drawn: Vec<WeightSummary>,
 }
 
 impl Lowering {
@@ -93,7 +96,8 @@ impl Lowering {
             )
             .hint("load it without"));
         }
-        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings })
+        let drawn = self.weights.drawn().to_vec();
+        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, drawn })
     }
 
     /// Counts a call of a layer; an error if there are more than any model has.
@@ -128,7 +132,7 @@ impl Lowering {
         if let Some(network) = self.wrapped.get(&layer) {
             return Ok(Arc::clone(network));
         }
-        let network = Arc::new(Network::parse(json)?);
+        let network = Arc::new(Network::parse(object("model", json)?)?);
         self.wrapped.insert(layer, Arc::clone(&network));
         Ok(network)
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use std::collections::HashSet;
 
 /// All groups in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Manifest {
     pub(super) groups: Vec<Group>,
 }
@@ -83,7 +83,10 @@ impl StoredDType {
 impl Manifest {
     pub(super) fn parse(json: Option<&Value>) -> Result<Manifest> {
         let Some(json) = json else {
-            return Err(Error::format("is missing").hint("without weights a model has no answers: save them with it"));
+            return Err(Error::format("is missing").hint(
+                "save the weights with the model, or have random ones drawn to measure it (--random-weights, \
+                LoadOptions::random_weights)",
+            ));
         };
         let groups = array("weightsManifest", json)?.iter().enumerate();
         let groups = groups.map(|(index, group)| Group::parse(group).at(|| format!("group {index}")));

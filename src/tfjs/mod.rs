@@ -26,6 +26,7 @@ mod operations;
 mod order;
 mod positions;
 mod quantization;
+mod random_weights;
 mod shards;
 mod summary;
 mod topology;
@@ -35,10 +36,12 @@ pub use layers::{Class, classes};
 
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::model::{LoadOptions, Model, Semantics};
+use json::object;
 use lowering::Lowering;
 use manifest::Manifest;
 use serde_json::{Map, Value};
 use shards::{Folder, InMemory, ShardSource};
+use std::collections::HashMap;
 use std::path::Path;
 use topology::Network;
 use weights::WeightStore;
@@ -104,12 +107,15 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
     let Value::Object(json) = json else {
         return Err(Error::format("is not the JSON of a model").cause("it is not an object").hint(FORMAT_HINT));
     };
-    expect_layers_model(&json)?;
+    expect_layers_model(&json, options)?;
     let (root, keras_version) = topology_root(&json)?;
     let network = Network::parse(root).at(|| "modelTopology".into())?;
-    let manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
-    let tensors = shards::read(&manifest, source, options.weights)?;
-    let weights = WeightStore::new(&manifest, tensors)?;
+    let (mut manifest, mut tensors) = (Manifest::default(), HashMap::new());
+    if options.random_weights.is_none() {
+        manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
+        tensors = shards::read(&manifest, source, options.weights)?;
+    }
+    let weights = WeightStore::new(&manifest, tensors, options.random_weights)?;
     let is_keras_3 = keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form();
     let mut options = options;
     if is_keras_3 || weights.is_archive() {
@@ -125,7 +131,7 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
         format: format_line(&json, keras_version),
         options,
         layers,
-        weights: manifest.summaries(),
+        weights: [manifest.summaries(), finished.drawn].concat(),
         skews: finished.skews,
         warnings: finished.warnings,
     })
@@ -135,24 +141,39 @@ const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converte
     --output_format=tfjs_layers_model, or by model.save() in TF.js";
 
 /// An error that says what the file is, if it is something else.
-fn expect_layers_model(json: &Map<String, Value>) -> Result<()> {
+fn expect_layers_model(json: &Map<String, Value>, options: LoadOptions) -> Result<()> {
     let graph_def = json.get("modelTopology").and_then(|topology| topology.get("node")).is_some();
     if json.get("format").and_then(Value::as_str) == Some("graph-model") || graph_def {
         return Err(Error::new(ErrorKind::Unsupported, "is a TF.js graph model, not a layers model")
             .cause("its topology is a TensorFlow graph (tf.loadGraphModel), without layers")
             .hint("convert the Keras model again with --output_format=tfjs_layers_model"));
     }
-    if !json.contains_key("modelTopology") {
+    if is_bare_topology(json) && options.random_weights.is_none() {
+        return Err(Error::format("is a topology without weights")
+            .cause("its top level is the topology itself, without a `modelTopology` and weights beside it")
+            .hint(
+                "give the model.json that lies beside weight files, or have random weights drawn to measure the model \
+                (--random-weights, LoadOptions::random_weights)",
+            ));
+    }
+    if !json.contains_key("modelTopology") && !is_bare_topology(json) {
         return Err(Error::format("is not the JSON of a model").cause("it has no `modelTopology`").hint(FORMAT_HINT));
     }
     Ok(())
 }
 
+/// Whether this is a topology itself, as `model.to_json()` makes it, and not the file around it.
+fn is_bare_topology(json: &Map<String, Value>) -> bool {
+    let has = |key| json.contains_key(key);
+    !has("modelTopology") && (has("model_config") || has("class_name") && has("config"))
+}
+
 /// The object with `class_name` and `config`, and the Keras version beside it.
-fn topology_root(json: &Map<String, Value>) -> Result<(&Value, Option<&str>)> {
-    let topology = json.get("modelTopology").unwrap_or(&Value::Null);
+fn topology_root(json: &Map<String, Value>) -> Result<(&Map<String, Value>, Option<&str>)> {
+    let topology = json.get("modelTopology").map_or(Ok(json), |topology| object("modelTopology", topology))?;
     let version = topology.get("keras_version").and_then(Value::as_str);
-    Ok((topology.get("model_config").unwrap_or(topology), version))
+    let root = topology.get("model_config").map_or(Ok(topology), |config| object("model_config", config))?;
+    Ok((root, version))
 }
 
 fn format_line(json: &Map<String, Value>, keras_version: Option<&str>) -> String {

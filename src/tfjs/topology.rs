@@ -40,8 +40,7 @@ pub(super) struct Layer {
 
 impl Network {
     /// A model from an object with `class_name` and `config`.
-    pub(super) fn parse(json: &Value) -> Result<Network> {
-        let root = object("modelTopology", json)?;
+    pub(super) fn parse(root: &Map<String, Value>) -> Result<Network> {
         let class = string("class_name", member(root, "class_name")?)?;
         Self::parse_config(class, member(root, "config")?, None)?.ok_or_else(|| {
             Error::unsupported(format!("a model of class `{class}` is not known"))

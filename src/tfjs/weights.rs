@@ -14,7 +14,9 @@
 //! named.
 
 use super::manifest::Manifest;
+use super::random_weights::RandomWeights;
 use crate::error::{Error, Place, Result};
+use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub(super) struct WeightStore {
     asked: HashMap<String, Vec<String>>,
     /// About weights that hold infinities: they may be meant, as in a mask.
     warnings: Vec<String>,
+    /// Draws all weights where the file's are not wanted.
+    random: Option<RandomWeights>,
 }
 
 #[derive(Debug)]
@@ -66,9 +70,17 @@ pub(super) struct Wanted<'w> {
 pub(super) struct LayerIdentity(pub(super) usize);
 
 impl WeightStore {
-    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>) -> Result<WeightStore> {
+    /// The weights of the file, or such as are drawn by the seed `random`.
+    pub(super) fn new(
+        manifest: &Manifest,
+        mut tensors: HashMap<String, Tensor>,
+        random: Option<u64>,
+    ) -> Result<WeightStore> {
         let order: Vec<String> = manifest.weights().map(|spec| spec.name.clone()).collect();
         let (mut shared, mut warnings) = (HashMap::new(), Vec::new());
+        if let Some(seed) = random {
+            warnings.push(format!("weights are random (seed {seed}): answers mean nothing"));
+        }
         for name in &order {
             let Some(tensor) = tensors.remove(name) else { continue };
             match count_infinities(name, &tensor)? {
@@ -89,12 +101,18 @@ impl WeightStore {
             places,
             asked: HashMap::new(),
             warnings,
+            random: random.map(RandomWeights::new),
         })
     }
 
     /// What a reader should know of the weights.
     pub(super) fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
+    }
+
+    /// The weights that were drawn at random, in the order in which layers asked for them.
+    pub(super) fn drawn(&self) -> &[WeightSummary] {
+        self.random.as_ref().map_or(&[], RandomWeights::drawn)
     }
 
     /// Whether the file has a weight of this very name.
@@ -110,6 +128,9 @@ impl WeightStore {
     /// The weight `wanted`, of shape `shape`. A weight that is missing is stood in for by zeros until
     /// [`WeightStore::finish`] reports all that are.
     pub(super) fn take(&mut self, wanted: Wanted<'_>, shape: &[usize]) -> Result<Arc<Tensor>> {
+        if let Some(random) = &mut self.random {
+            return random.take(wanted, shape);
+        }
         let (name, file_name) = if self.is_archive() { self.find_in_archive(wanted) } else { self.find(wanted) };
         if self.taken.get(&name).is_some_and(|taken| taken.layer != wanted.layer) {
             return Err(Error::weights(format!("two layers want a weight called `{name}`"))
@@ -124,11 +145,7 @@ impl WeightStore {
             return Ok(Arc::new(Tensor::f32(shape, zeros)?));
         };
         let tensor = Arc::clone(&self.tensors[&file_name]);
-        if tensor.shape() != shape {
-            let (wanted, found) = (format_dims(shape), format_dims(tensor.shape()));
-            return Err(Error::weights(format!("weight `{file_name}` has shape {found}, the layer needs {wanted}"))
-                .hint("topology and weights must be of one conversion"));
-        }
+        expect_shape(&file_name, &tensor, shape)?;
         self.taken.insert(name, Taken { layer: wanted.layer, file_name });
         Ok(if tensor.dtype() == DType::F32 { tensor } else { Arc::new(tensor.cast(DType::F32)) })
     }
@@ -199,6 +216,16 @@ impl WeightStore {
         let error = error.hint("topology and weights must be of one conversion");
         if unused.is_empty() { error } else { error.cause(format!("no layer takes {} of the file", list(unused))) }
     }
+}
+
+/// An error if the weight `name` has another shape than the layer needs.
+pub(super) fn expect_shape(name: &str, tensor: &Tensor, shape: &[usize]) -> Result<()> {
+    if tensor.shape() == shape {
+        return Ok(());
+    }
+    let (wanted, found) = (format_dims(shape), format_dims(tensor.shape()));
+    Err(Error::weights(format!("weight `{name}` has shape {found}, the layer needs {wanted}"))
+        .hint("topology and weights must be of one conversion"))
 }
 
 /// The elements of a stand-in of this shape; an error if with those `before` it they are beyond reason.

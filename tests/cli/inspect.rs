@@ -1,6 +1,6 @@
 //! `inspect`: every view of a model.
 
-use crate::{command, model, transcript};
+use crate::{Folder, command, model, transcript, transcript_in};
 use insta::assert_snapshot;
 
 #[test]
@@ -33,6 +33,20 @@ fn plan() {
 #[test]
 fn weights() {
     assert_snapshot!(transcript(&["inspect", &model("wide_deep_mixed"), "--weights"]));
+}
+
+#[test]
+fn topology_without_weights() {
+    let folder = Folder::with_model("ncf");
+    let text = std::fs::read_to_string(folder.join("model.json")).expect("model.json");
+    let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let topology = folder.write("topology.json", &file["modelTopology"].to_string());
+    let calls: [&[&str]; 3] = [
+        &["inspect", &topology],
+        &["inspect", &topology, "--random-weights"],
+        &["inspect", &topology, "--random-weights=5", "--weights"],
+    ];
+    assert_snapshot!(calls.map(|call| transcript_in(&folder, call)).join("\n\n"));
 }
 
 #[test]

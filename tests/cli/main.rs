@@ -1,6 +1,7 @@
 //! The command as a user meets it: stdout, stderr and exit code of whole calls, as snapshots.
 
 mod check;
+mod compare;
 mod devices;
 mod filter;
 mod inspect;

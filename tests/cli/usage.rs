@@ -30,6 +30,11 @@ fn help_devices() {
 }
 
 #[test]
+fn help_compare() {
+    assert_snapshot!(transcript(&["compare", "--help"]));
+}
+
+#[test]
 fn wrong_calls() {
     let ncf = model("ncf");
     let calls: [&[&str]; 11] = [

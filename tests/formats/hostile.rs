@@ -17,6 +17,7 @@ const DAMAGES: &[(&str, Damage)] = &[
     ("a graph model", |artifact| {
         artifact.json = json!({"format": "graph-model", "modelTopology": {"node": []}, "weightsManifest": []});
     }),
+    ("a topology without weights", |artifact| artifact.json = artifact.json["modelTopology"]["model_config"].clone()),
     ("no weights manifest", |artifact| {
         artifact.json.as_object_mut().expect("an object").remove("weightsManifest");
     }),

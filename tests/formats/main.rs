@@ -5,5 +5,6 @@ mod hostile;
 mod keras3;
 mod mutated;
 mod options;
+mod random_weights;
 mod tensor_file;
 mod topologies;

@@ -4,7 +4,7 @@ use crate::artifact::{functional, input_layer};
 use serde_json::{Value, json};
 use tfjs_wgpu::{LoadOptions, Semantics};
 
-/// Layers that need no weights of the file, and those that fail for the lack of them at last.
+/// Layers with and without weights, which are random.
 fn layers() -> Vec<(&'static str, usize, Value)> {
     let kernel = |more: Value| {
         let mut config = json!({
@@ -60,7 +60,7 @@ fn no_option_makes_a_layer_panic() {
                 });
                 let artifact = functional(vec![input_layer("x", &shape), layer], &["x"], &["y"], &[]);
                 for semantics in [Semantics::TfJs, Semantics::Keras] {
-                    match artifact.load(LoadOptions { semantics, ..LoadOptions::default() }) {
+                    match artifact.load(LoadOptions { semantics, random_weights: Some(1), ..LoadOptions::default() }) {
                         Ok(_) => loaded += 1,
                         Err(_) => refused += 1,
                     }

@@ -2,7 +2,7 @@
 
 mod object;
 
-use crate::arguments::{PipelineArgument, ReadArguments};
+use crate::arguments::{PipelineArgument, RandomWeightsArguments, ReadArguments};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
 use crate::table::{Align, Table};
@@ -15,7 +15,7 @@ use tfjs_wgpu::kernel::{DeviceFacts, Shader};
 use tfjs_wgpu::passes::{self, Pipeline};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::TensorType;
-use tfjs_wgpu::{Error, ErrorKind, Model, Result, ops};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result, ops};
 
 /// Show a model: its layers, or one of the views below
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,8 @@ pub(crate) struct InspectArguments {
     shared: Vec<String>,
     #[command(flatten)]
     read: ReadArguments,
+    #[command(flatten)]
+    random: RandomWeightsArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -72,7 +74,8 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     }
     let batch = arguments.batch.unwrap_or(1) as usize;
     let shader = view.shader.as_deref().map(shader).transpose()?;
-    let model = ModelFile::load(&arguments.model, arguments.read.options())?.model;
+    let options = LoadOptions { random_weights: arguments.random.seed(), ..arguments.read.options() };
+    let model = ModelFile::load(&arguments.model, options)?.model;
     if let Some(shader) = shader {
         write!(out, "{}", shader.text())?;
     } else if view.graph {

@@ -1,0 +1,165 @@
+//! `compare`: which differences between two reports are real. It measures nothing.
+
+use crate::message::{self, Failure};
+use crate::table::{Align, Table};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tfjs_wgpu::study::compare::{self as study, CompareOptions, Comparison};
+use tfjs_wgpu::study::report::Report;
+
+const EXIT_CODES: &str = "Exit codes: 0 nothing is slower by more than the threshold; 1 something is, and not by \
+    accident; 2 they could not be compared.";
+
+/// What the fields mean, for `--help`.
+const HELP: &str = "\
+The object that --json prints; of every pair, the value of BEFORE comes first:
+  schema    1; a higher number where the meaning of a field has changed
+  created   when the two reports were made
+  threshold_percent, alpha
+            as given
+  rows      what both reports have:
+            [{device, plan, settings, batch, shared, warm, open_ms, first_ms, changed}]
+            warm is null where a report has no runs, or {n, p50_ms, ratio, ratio_ci95, p_value, delta,
+            effect, verdict, is_regression}; verdict is \"faster\", \"slower\" or
+            \"no_difference_shown\"; effect is \"negligible\", \"small\", \"medium\" or \"large\"
+            changed is [{name, before, after}], counts that are others now
+  only_before, only_after
+            [{device, plan, settings, batch, shared}], what one report alone has
+  warnings  lines of text
+
+ratio is that of the medians, its interval by the bootstrap; p_value is that of Mann and Whitney's rank
+test, corrected for the number of rows (Holm); delta is Cliff's. Runs of one process are compared: what
+differs from process to process, they do not show. Repeat the measurement where a few per cent matter.
+
+";
+
+/// Compare two reports of `bench --json` or `study`: which differences are real
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES, after_long_help = [HELP, EXIT_CODES].concat())]
+pub(crate) struct CompareArguments {
+    /// The report to compare with
+    before: PathBuf,
+    /// The report that is judged
+    after: PathBuf,
+    /// By how many per cent a median may grow
+    #[arg(long, value_name = "PERCENT", default_value_t = CompareOptions::default().threshold_percent)]
+    threshold: f64,
+    /// How unlikely a difference must be, if there is none, to be called one
+    #[arg(long, value_name = "P", default_value_t = CompareOptions::default().alpha)]
+    alpha: f64,
+    /// Compare reports of different models too
+    #[arg(long)]
+    any_model: bool,
+    /// Print the comparison as one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub(crate) fn compare(arguments: &CompareArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let options = CompareOptions {
+        threshold_percent: arguments.threshold,
+        alpha: arguments.alpha,
+        any_model: arguments.any_model,
+    };
+    let (before, after) = (Report::read(&arguments.before)?, Report::read(&arguments.after)?);
+    let comparison = study::compare(&before, &after, options)?;
+    for warning in &comparison.warnings {
+        message::warning(warning);
+    }
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &comparison)?;
+        writeln!(out)?;
+    } else {
+        write_text(&comparison, out)?;
+    }
+    Ok(if comparison.regressions().next().is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write_text(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    if comparison.rows.iter().any(|row| row.warm.is_some()) {
+        writeln!(out, "Warm predictions, medians in milliseconds:")?;
+        write_warm(comparison, out)?;
+        writeln!(out)?;
+    }
+    writeln!(out, "Opening and first predictions in milliseconds, one sample each, from which nothing follows:")?;
+    let mut table = Table::with_header(&[
+        ("result", Align::Left),
+        ("open before", Align::Right),
+        ("open after", Align::Right),
+        ("first before", Align::Right),
+        ("first after", Align::Right),
+    ]);
+    for row in &comparison.rows {
+        let [[open, open_after], [first, first_after]] = [row.open_ms, row.first_ms].map(|pair| pair.map(milliseconds));
+        table.row([row.key.to_string(), open, open_after, first, first_after]);
+    }
+    table.write(out, "  ")?;
+    write_changed(comparison, out)?;
+    for (what, keys) in [("BEFORE", &comparison.only_before), ("AFTER", &comparison.only_after)] {
+        if !keys.is_empty() {
+            writeln!(out, "\nOnly in {what}:")?;
+        }
+        for key in keys {
+            writeln!(out, "  {}", message::printable(&key.to_string()))?;
+        }
+    }
+    let (slower, rows) = (comparison.regressions().count(), comparison.rows.len());
+    writeln!(out, "\n{slower} of {rows} slower by more than {} %", comparison.threshold_percent)
+}
+
+fn write_warm(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::with_header(&[
+        ("result", Align::Left),
+        ("before", Align::Right),
+        ("after", Align::Right),
+        ("ratio", Align::Right),
+        ("95 % interval", Align::Left),
+        ("p", Align::Right),
+        ("delta", Align::Right),
+        ("effect", Align::Left),
+        ("verdict", Align::Left),
+    ]);
+    for row in &comparison.rows {
+        let Some(warm) = &row.warm else { continue };
+        let [low, high] = warm.ratio_ci95;
+        let over = if warm.is_regression { ", beyond the threshold" } else { "" };
+        table.row([
+            row.key.to_string(),
+            milliseconds(warm.p50_ms[0]),
+            milliseconds(warm.p50_ms[1]),
+            format!("{:.3}", warm.ratio),
+            format!("{low:.3} to {high:.3}"),
+            if warm.p_value < 1e-4 { "<0.0001".into() } else { format!("{:.4}", warm.p_value) },
+            format!("{:+.2}", warm.delta),
+            warm.effect.to_string(),
+            format!("{}{over}", warm.verdict),
+        ]);
+    }
+    table.write(out, "  ")
+}
+
+fn write_changed(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::with_header(&[
+        ("result", Align::Left),
+        ("count", Align::Left),
+        ("before", Align::Right),
+        ("after", Align::Right),
+    ]);
+    for row in &comparison.rows {
+        for count in &row.changed {
+            let (before, after) = (count.before.to_string(), count.after.to_string());
+            table.row([row.key.to_string(), count.name.clone(), before, after]);
+        }
+    }
+    if comparison.rows.iter().all(|row| row.changed.is_empty()) {
+        return Ok(());
+    }
+    writeln!(out, "\nCounts that changed:")?;
+    table.write(out, "  ")
+}
+
+fn milliseconds(ms: f64) -> String {
+    format!("{ms:.3}")
+}
