@@ -69,10 +69,14 @@ fn rounded(tensor: &Tensor) -> Result<Option<Tensor>> {
         return Ok(None);
     }
     let round = |value: f32| f16::from_f32(value).to_f32();
+    if tensor.dtype() == DType::F32 {
+        // Where they lie, so that a table in a mapped file is not decoded for good besides.
+        let values = tensor.as_f32()?;
+        let is_half = values.iter().all(|value| round(*value).to_bits() == value.to_bits());
+        let rounded = || Tensor::f32(tensor.shape(), values.iter().map(|value| round(*value)).collect());
+        return if is_half { Ok(None) } else { rounded().map(Some) };
+    }
     match tensor.data() {
-        Data::F32(values) if values.iter().any(|value| round(*value).to_bits() != value.to_bits()) => {
-            Tensor::f32(tensor.shape(), values.iter().map(|value| round(*value)).collect()).map(Some)
-        }
         // Infinite ones saturate, and are in no table.
         Data::I32(values) if values.iter().any(|value| round(*value as f32) as i32 != *value) => {
             Tensor::i32(tensor.shape(), values.iter().map(|value| round(*value as f32) as i32).collect()).map(Some)

@@ -125,6 +125,8 @@ pub struct Profile {
     pub tick_ns: Option<f64>,
     /// In running order.
     pub steps: Vec<ProfileStep>,
+    /// Nanoseconds from the start of the first step to the end of the last, by run: with what lies between steps.
+    pub elapsed_ns: Vec<u64>,
     /// Host to host, of predictions as usual, in nanoseconds.
     pub usual_ns: Vec<u64>,
     /// Host to host, of predictions that were timed, which took turns with the others.
@@ -160,12 +162,14 @@ impl Session {
             self.predict_into(inputs, &mut usual)?;
             timed = self.time_steps(inputs, Spare::of(timed.outputs))?;
         }
-        let (mut usual_ns, mut timed_ns, mut stages) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut usual_ns, mut timed_ns, mut elapsed_ns] = [const { Vec::new() }; 3];
+        let mut stages = Vec::new();
         for _ in 0..options.runs {
             self.predict_into(inputs, &mut usual)?;
             timed = self.time_steps(inputs, Spare::of(timed.outputs))?;
             usual_ns.push(usual.timeline.total_ns("predict"));
             timed_ns.push(timed.timeline.total_ns("predict"));
+            elapsed_ns.push(elapsed(&timed.spans));
             add_stages(&mut stages, &usual.timeline, &timed.timeline);
             for (step, span) in steps.iter_mut().zip(&timed.spans) {
                 step.times_ns.push(span.duration_ns);
@@ -191,7 +195,7 @@ impl Session {
             span.name.clone_from(&step.name);
         }
         let (device, clock, tick_ns) = (self.chosen.clone(), timed.clock, timed.tick_ns);
-        Ok(Profile { device, batch, clock, tick_ns, steps, usual_ns, timed_ns, stages, recording })
+        Ok(Profile { device, batch, clock, tick_ns, steps, elapsed_ns, usual_ns, timed_ns, stages, recording })
     }
 
     /// One prediction whose steps are timed.
@@ -341,6 +345,13 @@ fn end_to_end(mut start_ns: u64, times_ns: &[u64]) -> Vec<Span> {
         span
     };
     times_ns.iter().map(span).collect()
+}
+
+/// From the first start to the last end.
+fn elapsed(spans: &[Span]) -> u64 {
+    let first = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
+    let last = spans.iter().map(|span| span.start_ns + span.duration_ns).max().unwrap_or(0);
+    last - first
 }
 
 /// Adds one run of each kind to the stages; each name counts once a run, with all its spans.

@@ -176,6 +176,8 @@ pub struct Breakdown {
     pub operators: Vec<OperatorShare>,
     /// The sum of all steps' medians, in nanoseconds.
     pub steps_ns: f64,
+    /// The median of the time from the start of the first step to the end of the last, with what lies between them.
+    pub elapsed_ns: f64,
     /// The median of a prediction as usual.
     pub usual_ns: f64,
     /// The median of a prediction whose steps are timed.
@@ -250,6 +252,7 @@ impl Breakdown {
             steps: totals.iter().map(|total| total.share(steps_ns, ceilings)).collect(),
             operators: operators.into_iter().map(operator).collect(),
             steps_ns,
+            elapsed_ns: median_of(&profile.elapsed_ns),
             usual_ns,
             timed_ns,
             distortion: timed_ns / usual_ns,
@@ -282,6 +285,7 @@ mod tests {
                 step("reshape", 0, 400, &[100, 90, 110]),
                 step("dense", 0, 0, &[0, 0, 0]),
             ],
+            elapsed_ns: vec![250, 420, 330],
             usual_ns: vec![500, 300, 400],
             timed_ns: vec![1000, 900, 1100],
             stages: Vec::new(),
@@ -294,7 +298,7 @@ mod tests {
         let ceilings = Ceilings { gflop_per_s: 40.0, gb_per_s: 8.0 };
         let breakdown = Breakdown::of(&profile(), Some(&ceilings));
         assert_eq!((breakdown.steps_ns, breakdown.usual_ns, breakdown.timed_ns), (300.0, 400.0, 1000.0));
-        assert_eq!(breakdown.distortion, 2.5);
+        assert_eq!((breakdown.distortion, breakdown.elapsed_ns), (2.5, 330.0));
         let dense = &breakdown.steps[0];
         assert_eq!(
             (dense.median_ns, dense.min_ns, dense.gflop_per_s, dense.flops_per_byte),

@@ -28,7 +28,13 @@ pub fn chrome_trace(profile: &Profile, model: &str) -> Value {
         StepClock::HostPerSubmit => ("GPU", "by the host, from the submit of each kernel alone to the end of the wait"),
         StepClock::Host => ("steps", "by the host, summed over blocks of rows and threads, put end to end"),
     };
-    let mut events = vec![name("process_name", HOST, 0, "host"), name("process_name", DEVICE, 0, device)];
+    let mut events = vec![
+        name("process_name", HOST, 0, "host"),
+        name("thread_name", HOST, 1, "session"),
+        name("thread_name", HOST, 2, "beside it"),
+        name("process_name", DEVICE, 0, device),
+        name("thread_name", DEVICE, 1, "steps"),
+    ];
     let spans: Vec<&RecordedSpan> = host.iter().map(|(span, _)| *span).collect();
     for (track, (span, what)) in tracks(&spans).into_iter().zip(&host) {
         events.push(event(HOST, track, span, "host", json!({ "in": what })));

@@ -34,6 +34,7 @@ fn json() {
         "timed_ns",
         "distortion",
         "steps_ns",
+        "elapsed_ns",
         "ceilings",
         "steps",
         "operators",

@@ -16,7 +16,7 @@ fn profile(session: &Session, batch: usize) -> Profile {
     let profile = session.profile(&inputs, RUNS).expect("a profile");
     assert_eq!(session.predict(&inputs).expect("a prediction").outputs, before, "a profile changes no answer");
     assert_eq!(profile.batch, batch);
-    assert_eq!((profile.usual_ns.len(), profile.timed_ns.len()), (3, 3));
+    assert_eq!((profile.usual_ns.len(), profile.timed_ns.len(), profile.elapsed_ns.len()), (3, 3, 3));
     assert!(profile.steps.iter().all(|step| step.times_ns.len() == 3));
     assert!(profile.steps.iter().flat_map(|step| &step.times_ns).sum::<u64>() > 0, "steps take time");
     assert_eq!(profile.recording.steps.len(), profile.steps.len());

@@ -4,7 +4,8 @@ mod object;
 mod report;
 
 use crate::arguments::{
-    DeviceArgument, ExecutionArguments, PipelineArguments, ReadArguments, StorageArguments, ValueArguments,
+    DeviceArgument, ExecutionArguments, PipelineArguments, RandomWeightsArguments, ReadArguments, StorageArguments,
+    ValueArguments,
 };
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
@@ -37,6 +38,8 @@ pub(crate) struct ProfileArguments {
     device: DeviceArgument,
     #[command(flatten)]
     read: ReadArguments,
+    #[command(flatten)]
+    random: RandomWeightsArguments,
     #[command(flatten)]
     storage: StorageArguments,
     #[command(flatten)]
@@ -109,7 +112,8 @@ impl ProfileArguments {
 
 /// Runs the verb.
 pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = LoadOptions { weights: arguments.storage.storage(), ..arguments.read.options() };
+    let (weights, random_weights) = (arguments.storage.storage(), arguments.random.seed());
+    let options = LoadOptions { weights, random_weights, ..arguments.read.options() };
     let file = ModelFile::load(&arguments.model, options)?;
     let (inputs, origin) = match arguments.batch {
         Some(batch) => input::random(&file, batch as usize)?,

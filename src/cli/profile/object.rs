@@ -18,7 +18,8 @@ The object that --json prints; times are nanoseconds, medians of all runs:
   tick_ns   of the device's clock, or null
   usual_ns, timed_ns, distortion
             a prediction as usual, one whose steps are timed, and how many times as long that takes
-  steps_ns  all steps together
+  steps_ns, elapsed_ns
+            all steps together, and from the start of the first to the end of the last
   ceilings  null, or {gflop_per_s, gb_per_s}: reached in a large Dense and in a large copy
   steps     [{name, operator, kernel, shape, flops, bytes, median_ns, min_ns, share, gflop_per_s,
             gb_per_s, flops_per_byte, bound, reached}] in running order; bound is \"memory\" or
@@ -68,6 +69,7 @@ pub(super) fn object(profiled: &Profiled<'_>) -> Value {
         "timed_ns": breakdown.timed_ns,
         "distortion": breakdown.distortion,
         "steps_ns": breakdown.steps_ns,
+        "elapsed_ns": breakdown.elapsed_ns,
         "ceilings": ceilings.map(|ceilings| {
             json!({ "gflop_per_s": ceilings.gflop_per_s, "gb_per_s": ceilings.gb_per_s })
         }),

@@ -28,8 +28,9 @@ pub(super) fn write(
         }
         StepClock::Host => "by the host, summed over blocks of rows and threads",
     };
-    let Breakdown { steps_ns, usual_ns, timed_ns, distortion, .. } = breakdown;
-    writeln!(out, "{} steps, together {} ms, {clock}", profile.steps.len(), milliseconds(*steps_ns))?;
+    let Breakdown { steps_ns, elapsed_ns, usual_ns, timed_ns, distortion, .. } = breakdown;
+    let (steps, elapsed) = (milliseconds(*steps_ns), milliseconds(*elapsed_ns));
+    writeln!(out, "{} steps, together {steps} of {elapsed} ms from first to last, {clock}", profile.steps.len())?;
     writeln!(
         out,
         "a prediction takes {} ms as usual and {} ms with timed steps: {distortion:.2} times as long",
@@ -164,6 +165,7 @@ mod tests {
                 step("fc1", "dense", 400_000, 10_000, 40_000),
                 step("fc2", "dense", 200, 100, 9000),
             ],
+            elapsed_ns: vec![61_000],
             usual_ns: vec![200_000],
             timed_ns: vec![250_000],
             stages: vec![ProfileStage { name: "wait".into(), usual_ns: vec![150_000], timed_ns: vec![190_000] }],
@@ -184,7 +186,7 @@ step  name  kernel                    shape   median µs  min µs  share  GFLOP/
    2  fc2   dense.main grid 1x1x1     [4, 8]        9.0     9.0  18.0%     0.02  0.01       2.00  memory      0.1%
    0  rows  embedding.main grid 1x1x1  [4, 8]        1.0     1.0   2.0%     0.00  4.00       0.00  memory     50.0%
 
-3 steps, together 0.050 ms, by the GPU's timestamps
+3 steps, together 0.050 of 0.061 ms from first to last, by the GPU's timestamps
 a prediction takes 0.200 ms as usual and 0.250 ms with timed steps: 1.25 times as long
 the device reached 20.0 GFLOP/s in a large Dense and 8.00 GB/s in a large copy; `reached` is the share of the lower roof
 
