@@ -4,10 +4,12 @@
 
 use super::machine::Machine;
 use super::measurement::{Measurement, Stage};
+use super::profile::{Breakdown, Ceilings};
 use super::statistics::{Line, Summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Source;
 use crate::model::Model;
+use crate::session::Profile;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::SystemTime;
@@ -72,6 +74,9 @@ pub struct StudyResults {
     pub dispatch_cost: Option<DispatchCost>,
     /// From the shape of TF.js to the fused plan, one habit after the other.
     pub ablations: Vec<Ablation>,
+    /// Where the time of a prediction goes, step by step.
+    #[serde(default)]
+    pub profiles: Vec<ProfiledPlan>,
     /// What precision costs and what it does to the order.
     pub precision: Vec<Precision>,
     /// The published numbers beside ours.
@@ -214,6 +219,21 @@ pub struct Ablation {
     pub submits: u64,
     /// Waits for the device.
     pub waits: u64,
+}
+
+/// The steps of a prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProfiledPlan {
+    /// `gpu` or `cpu`.
+    pub device: String,
+    /// The pipeline of passes.
+    pub plan: String,
+    /// What was measured.
+    pub profile: Profile,
+    /// What it means.
+    pub breakdown: Breakdown,
+    /// What the device reached in probes.
+    pub ceilings: Option<Ceilings>,
 }
 
 /// One way to compute, against the reference: how fast, how far off, and what becomes of the order.

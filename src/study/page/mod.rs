@@ -5,6 +5,7 @@ mod answers;
 mod cold;
 mod markup;
 mod plot;
+mod profiles;
 mod sections;
 
 use super::report::Report;
@@ -20,6 +21,7 @@ impl Report {
         let sections = [
             cold::cold(self),
             sections::ablations(self),
+            profiles::profiles(self),
             sections::dispatch_cost(self),
             sections::candidates(self),
             sections::sporadic(self),

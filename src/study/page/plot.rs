@@ -4,13 +4,16 @@
 use super::markup::{digits, escape};
 use std::fmt::Write;
 
-/// The width of a plot in its own units; its text is 12 of them high.
-const WIDTH: f64 = 440.0;
+/// The width of a plot in its own units; its text is 13 of them high.
+const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
+
+/// Room for what stands at the end of a bar.
+const TOTAL: f64 = 110.0;
 
 /// Colours, dashes and marks that the style sheet has.
 const STYLES: usize = 8;
@@ -249,7 +252,7 @@ pub(super) fn bars(title: &str, parts: &[&str], bars: &[Bar]) -> String {
     const PITCH: f64 = 38.0;
     let longest = bars.iter().map(|bar| bar.parts.iter().sum::<f64>()).fold(f64::MIN_POSITIVE, f64::max);
     let height = PITCH * bars.len() as f64 + 4.0;
-    let full = WIDTH - 78.0;
+    let full = WIDTH - TOTAL;
     let mut svg = open(height, title, "bars");
     for (row, bar) in bars.iter().enumerate() {
         let top = PITCH * row as f64;
@@ -330,7 +333,7 @@ mod tests {
     fn bars_are_as_long_as_their_numbers() {
         let bar = |parts: &[f64]| Bar { label: "x".into(), parts: parts.into(), total: "y".into() };
         let html = bars("t", &["a", "b"], &[bar(&[1.0, 3.0]), bar(&[1.0, 1.0])]);
-        let width = |share: f64| format!("width=\"{:.1}\"", share * (WIDTH - 78.0));
+        let width = |share: f64| format!("width=\"{:.1}\"", share * (WIDTH - TOTAL));
         assert!(html.contains(&width(0.25)) && html.contains(&width(0.75)));
         assert_eq!(html.matches("<rect").count(), 4);
         assert_eq!(html.matches("swatch").count(), 2);

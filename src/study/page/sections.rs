@@ -1,7 +1,7 @@
 //! The sections about warm predictions. Each is left out where it has no numbers.
 
 use super::answers::near_one;
-use super::markup::{bytes, digits, paragraph, section, table, time, times, with_settings};
+use super::markup::{bytes, digits, escape, paragraph, section, table, time, times, with_settings};
 use super::plot::{Bar, Plot, Point, Scale, Series, bars, lines};
 use crate::study::measurement::Measurement;
 use crate::study::report::{Ablation, BreakEven, Curve, Precision, PublishedRow, Report, Sporadic};
@@ -46,7 +46,6 @@ pub(super) fn ablations(report: &Report) -> Option<String> {
         let optional = |ms: Option<f64>| ms.map_or("–".into(), digits);
         vec![
             ablation.name.clone(),
-            ablation.about.clone(),
             ablation.batch.to_string(),
             optional(ablation.open_ms),
             optional(ablation.first_ms),
@@ -58,20 +57,13 @@ pub(super) fn ablations(report: &Report) -> Option<String> {
             ablation.waits.to_string(),
         ]
     };
-    let header = [
-        "step",
-        "what it means",
-        "rows",
-        "open ms",
-        "first ms",
-        "warm ms",
-        "95 % of it",
-        "pipelines",
-        "dispatches",
-        "submits",
-        "waits",
-    ];
-    body.push(table("From the shape of TF.js to the fused plan", 2, &header, &all.iter().map(row).collect::<Vec<_>>()));
+    let header =
+        ["step", "rows", "open ms", "first ms", "warm ms", "95 % of it", "pipelines", "dispatches", "submits", "waits"];
+    let meaning =
+        |ablation: &Ablation| format!("<li><b>{}</b>: {}.</li>", escape(&ablation.name), escape(&ablation.about));
+    let meanings: String = all.iter().filter(|ablation| ablation.batch == first.batch).map(meaning).collect();
+    body.push(format!("<ul>{meanings}</ul>"));
+    body.push(table("From the shape of TF.js to the fused plan", 1, &header, &all.iter().map(row).collect::<Vec<_>>()));
     if let Some(last) = all.iter().rfind(|ablation| ablation.batch == first.batch) {
         let (before, after) = (first.warm_ms.p50, last.warm_ms.p50);
         let ratio = times(before.max(after), before.min(after));
@@ -275,8 +267,7 @@ pub(super) fn published(report: &Report) -> Option<String> {
         vec![row.engine.clone(), package, digits(row.init_ms), digits(row.run_ms), digits(row.total_ms)]
     };
     let header = ["engine", "sub-package ms", "init ms", "run ms", "total ms"];
-    let missing: String =
-        published.missing.iter().map(|term| format!("<li>{}</li>", super::markup::escape(term))).collect();
+    let missing: String = published.missing.iter().map(|term| format!("<li>{}</li>", escape(term))).collect();
     let html = table("The same stages", 1, &header, &published.rows.iter().map(row).collect::<Vec<_>>());
     let about = paragraph(
         "A deployment of a recommender in a mini-program published the averages of four stages for TF.js and for the \

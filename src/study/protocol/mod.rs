@@ -9,6 +9,7 @@ mod cold;
 mod curves;
 mod dispatches;
 mod precision;
+mod profiles;
 mod published;
 mod steps;
 
@@ -123,6 +124,10 @@ fn take(step: &Step, model: &Model, options: &StudyOptions, report: &mut Report)
         Step::Ablation { habit, session, batch } => {
             let found = ablations::measure_habit(model, options, *habit, session, *batch)?;
             results(report).ablations.push(found);
+        }
+        Step::Profile { session, batch } => {
+            let found = profiles::profile(model, options, session, *batch, &results(report).profiles)?;
+            results(report).profiles.push(found);
         }
         Step::Precision { session, name } => {
             let found = precision::compare(model, options, session, name)?;

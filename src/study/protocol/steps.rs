@@ -1,7 +1,7 @@
 //! The steps of a study and their order: what is quick and most asked for comes first.
 
 use super::ablations::{self, Habit};
-use super::{StudyOptions, curves, dispatches, precision, session};
+use super::{StudyOptions, curves, dispatches, precision, profiles, session};
 use crate::model::Model;
 use crate::passes::Pipeline;
 use crate::session::{Device, SessionOptions};
@@ -57,6 +57,13 @@ pub enum Step {
         /// Rows of a prediction.
         batch: usize,
     },
+    /// The steps of a prediction.
+    Profile {
+        /// What is opened.
+        session: SessionOptions,
+        /// Rows of a prediction.
+        batch: usize,
+    },
     /// The order of candidates against the reference's.
     Precision {
         /// What is opened.
@@ -81,6 +88,7 @@ impl fmt::Display for Step {
             }
             Step::Dispatches { dispatches, .. } => write!(f, "{dispatches} empty dispatches"),
             Step::Ablation { habit, batch, .. } => write!(f, "ablation, {}, batch {batch}", habit.name()),
+            Step::Profile { session, batch } => write!(f, "profile, {}, batch {batch}", on(session)),
             Step::Precision { name, .. } => write!(f, "precision, {name}"),
         }
     }
@@ -121,6 +129,7 @@ pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
         steps.extend(ablations::steps());
         steps.extend(dispatches::steps());
     }
+    steps.extend(profiles::steps(options));
     steps.extend(precision::steps(model, options));
     steps.extend(curves::candidates(options));
     steps.extend(curves::sporadics(options));

@@ -1,0 +1,99 @@
+//! The section about the steps of a prediction.
+
+use super::markup::{digits, escape, paragraph, section, table, time};
+use super::plot::{Bar, bars};
+use crate::session::StepClock;
+use crate::study::profile::Share;
+use crate::study::report::{ProfiledPlan, Report};
+use crate::study::statistics::median;
+
+/// The stages of a prediction on the host that follow one another, and what they are called here.
+const STAGES: [(&str, &[&str]); 6] = [
+    ("checking inputs", &["check inputs", "check ids"]),
+    ("writing inputs", &["write inputs"]),
+    ("recording commands", &["prepare", "encode"]),
+    ("submitting", &["submit"]),
+    ("waiting or computing", &["wait", "compute"]),
+    ("reading back", &["read back"]),
+];
+
+/// Bars of host stages, bars by operator, and every step in tables that open.
+pub(super) fn profiles(report: &Report) -> Option<String> {
+    let all = &report.study.as_ref()?.profiles;
+    let first = all.first()?;
+    let label = |each: &ProfiledPlan| format!("{} {}", each.device, each.plan);
+    let host = |each: &ProfiledPlan| {
+        let parts = host_stages(each);
+        Bar { label: label(each), total: time(each.breakdown.usual_ns / 1e6), parts }
+    };
+    let names = STAGES.map(|(name, _)| name);
+    let mut body = vec![
+        paragraph(&format!("A warm prediction of {} rows, as the host sees it:", first.profile.batch)),
+        bars("Stages of a warm prediction", &names, &all.iter().map(host).collect::<Vec<_>>()),
+    ];
+    for each in all {
+        body.push(format!("<h3>{}</h3>", escape(&label(each))));
+        body.push(paragraph(&said(each)));
+        let bar = |operator: &crate::study::profile::OperatorShare| {
+            let ms = operator.share.median_ns / 1e6;
+            let label = format!("{} ({})", operator.operator, operator.steps);
+            Bar { label, parts: vec![ms], total: format!("{}, {} %", time(ms), digits(100.0 * operator.share.share)) }
+        };
+        let operators: Vec<Bar> = each.breakdown.operators.iter().take(8).map(bar).collect();
+        body.push(bars(&format!("Operators of {}", label(each)), &["operator"], &operators));
+        body.push(format!("<details><summary>Every step</summary>{}</details>", steps(each)));
+    }
+    Some(section("steps", "Where a prediction's time goes", &body.concat()))
+}
+
+/// Milliseconds of each stage; what the stages leave over is part of the last.
+fn host_stages(each: &ProfiledPlan) -> Vec<f64> {
+    let of = |names: &[&str]| -> f64 {
+        let stages = each.profile.stages.iter().filter(|stage| names.contains(&stage.name.as_str()));
+        stages.map(|stage| median(&stage.usual_ns.iter().map(|&ns| ns as f64 / 1e6).collect::<Vec<_>>())).sum()
+    };
+    STAGES.iter().map(|(_, names)| of(names)).collect()
+}
+
+fn said(each: &ProfiledPlan) -> String {
+    let breakdown = &each.breakdown;
+    let clock = match each.profile.clock {
+        StepClock::Device => "by the GPU's timestamps",
+        StepClock::HostPerSubmit => "by the host, each submitted and waited for alone",
+        StepClock::Host => "by the host, summed over threads",
+    };
+    let (steps, usual) = (time(breakdown.steps_ns / 1e6), time(breakdown.usual_ns / 1e6));
+    let mut text = format!(
+        "{} steps take {steps} together, {clock}; a prediction takes {usual}, and {} times as long when its steps are timed.",
+        each.profile.steps.len(),
+        digits(breakdown.distortion)
+    );
+    if let Some(ceilings) = &each.ceilings {
+        let (flops, bytes) = (digits(ceilings.gflop_per_s), digits(ceilings.gb_per_s));
+        text.push_str(&format!(
+            " In probes the device reached {flops} GFLOP/s in a large Dense and {bytes} GB/s in a large copy."
+        ));
+    }
+    text
+}
+
+fn steps(each: &ProfiledPlan) -> String {
+    let row = |(step, share): (&crate::session::ProfileStep, &Share)| {
+        let reached = share.reached.map_or("–".into(), |reached| format!("{} %", digits(100.0 * reached)));
+        vec![
+            step.name.clone(),
+            step.operator.clone(),
+            digits(share.median_ns / 1e3),
+            format!("{} %", digits(100.0 * share.share)),
+            digits(share.gflop_per_s),
+            digits(share.gb_per_s),
+            digits(share.flops_per_byte),
+            share.bound.map_or("–", |bound| bound.name()).into(),
+            reached,
+        ]
+    };
+    let rows: Vec<Vec<String>> = each.profile.steps.iter().zip(&each.breakdown.steps).map(row).collect();
+    let header =
+        ["step", "operator", "µs", "share", "GFLOP/s", "GB/s", "flop per byte", "bound by", "of the roof reached"];
+    table("Steps in running order, medians", 2, &header, &rows)
+}

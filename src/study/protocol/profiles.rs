@@ -1,0 +1,40 @@
+//! Where the time of a prediction goes, step by step, on each device and in each shape of plan.
+
+use super::steps::pipelines;
+use super::{Step, StudyOptions, session};
+use crate::error::Result;
+use crate::model::Model;
+use crate::session::{Device, ProfileOptions, Session, SessionOptions};
+use crate::study::measurement::random_inputs_of;
+use crate::study::profile::{Breakdown, Ceilings};
+use crate::study::report::ProfiledPlan;
+
+/// A page of candidates.
+const BATCH: usize = 200;
+
+/// Every plan of the GPU but that of WebGL 1, whose kernels are those of WebGL 2; the fused one of the CPU.
+pub(super) fn steps(options: &StudyOptions) -> Vec<Step> {
+    let each = options.devices.iter().flat_map(|&device| pipelines(device).iter().map(move |&plan| (device, plan)));
+    each.map(|(device, plan)| Step::Profile { session: session(device, plan), batch: BATCH }).collect()
+}
+
+/// Profiles `session`. The ceilings of a device are measured once, by the first profile of it.
+pub(super) fn profile(
+    model: &Model,
+    options: &StudyOptions,
+    session: &SessionOptions,
+    batch: usize,
+    known: &[ProfiledPlan],
+) -> Result<ProfiledPlan> {
+    let opened = Session::open_with(model, session.clone())?;
+    let inputs = random_inputs_of(model, &[], batch, options.seed)?;
+    let (warmup_runs, runs) = if options.quick { (1, 2) } else { (3, 20) };
+    let profile = opened.profile(&inputs, ProfileOptions { warmup_runs, runs })?;
+    let device = if session.device == Device::Gpu { "gpu" } else { "cpu" };
+    let ceilings = match known.iter().find(|other| other.device == device) {
+        Some(other) => other.ceilings,
+        None => Ceilings::measure(session)?,
+    };
+    let breakdown = Breakdown::of(&profile, ceilings.as_ref());
+    Ok(ProfiledPlan { device: device.into(), plan: session.pipeline.name().into(), profile, breakdown, ceilings })
+}
