@@ -46,8 +46,8 @@ enum Verb {
     Profile(profile::ProfileArguments),
     Bench(bench::BenchArguments),
     Study(study::StudyArguments),
-    Devices(devices::DevicesArguments),
     Compare(compare::CompareArguments),
+    Devices(devices::DevicesArguments),
 }
 
 fn main() -> ExitCode {
