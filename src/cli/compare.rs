@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tfjs_wgpu::study::compare::{self as study, CompareOptions, Comparison};
+use tfjs_wgpu::study::digits;
 use tfjs_wgpu::study::report::Report;
 
 const EXIT_CODES: &str = "Exit codes: 0 nothing is slower by more than the threshold; 1 something is, and not by \
@@ -92,7 +93,7 @@ fn write_text(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
         ("first after", Align::Right),
     ]);
     for row in &comparison.rows {
-        let [[open, open_after], [first, first_after]] = [row.open_ms, row.first_ms].map(|pair| pair.map(milliseconds));
+        let [[open, open_after], [first, first_after]] = [row.open_ms, row.first_ms].map(|pair| pair.map(digits));
         table.row([row.key.to_string(), open, open_after, first, first_after]);
     }
     table.write(out, "  ")?;
@@ -127,8 +128,8 @@ fn write_warm(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
         let over = if warm.is_regression { ", beyond the threshold" } else { "" };
         table.row([
             row.key.to_string(),
-            milliseconds(warm.p50_ms[0]),
-            milliseconds(warm.p50_ms[1]),
+            digits(warm.p50_ms[0]),
+            digits(warm.p50_ms[1]),
             format!("{:.3}", warm.ratio),
             format!("{low:.3} to {high:.3}"),
             if warm.p_value < 1e-4 { "<0.0001".into() } else { format!("{:.4}", warm.p_value) },
@@ -158,8 +159,4 @@ fn write_changed(comparison: &Comparison, out: &mut impl Write) -> io::Result<()
     }
     writeln!(out, "\nCounts that changed:")?;
     table.write(out, "  ")
-}
-
-fn milliseconds(ms: f64) -> String {
-    format!("{ms:.3}")
 }

@@ -3,6 +3,7 @@
 mod check;
 pub mod compare;
 mod csv;
+mod digits;
 pub mod machine;
 pub mod measurement;
 mod page;
@@ -15,4 +16,5 @@ pub mod statistics;
 mod trace;
 
 pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check, output_allowances};
+pub use digits::digits;
 pub use trace::chrome_trace;

@@ -17,6 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use tfjs_wgpu::passes;
 use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::study::process::Launcher;
 use tfjs_wgpu::study::report::Report;
@@ -146,6 +147,8 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
         ..arguments.read.options()
     };
     let file = ModelFile::load(&arguments.model, options)?;
+    let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
+    passes::expect_shareable(file.model.graph(), &shared)?;
     let rows = rows(arguments)?;
     let mut report = Report::new(&file.model, arguments.runs.seed);
     if let [(session, run)] = &rows[..] {

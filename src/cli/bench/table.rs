@@ -2,6 +2,7 @@
 
 use crate::table::{Align, Table};
 use std::io::{self, Write};
+use tfjs_wgpu::study::digits;
 use tfjs_wgpu::study::measurement::Measurement;
 
 /// Two tables: times, and what is done for them.
@@ -53,24 +54,4 @@ fn warm(result: &Measurement) -> [String; 8] {
     let interval = format!("{}..{}", digits(warm.p50_ci95[0]), digits(warm.p50_ci95[1]));
     let [p50, min, p90, p95, p99, max] = [warm.p50, warm.min, warm.p90, warm.p95, warm.p99, warm.max].map(digits);
     [p50, interval, min, p90, p95, p99, max, warm.n.to_string()]
-}
-
-/// Three digits: more is noise.
-pub(crate) fn digits(value: f64) -> String {
-    let magnitude = if value > 0.0 { value.log10().floor() as i32 } else { 0 };
-    let decimals = usize::try_from((2 - magnitude).clamp(0, 6)).unwrap_or(0);
-    format!("{value:.decimals$}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::digits;
-
-    #[test]
-    fn three_digits() {
-        let cases = [(0.0, "0.00"), (0.001234, "0.00123"), (0.5, "0.500"), (12.34, "12.3"), (1234.5, "1234")];
-        for (value, expected) in cases {
-            assert_eq!(digits(value), expected);
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The four questions a study is asked, answered in sentences from its numbers. A question without numbers has no answer.
 
-use super::markup::{counted, digits, time, times};
+use super::markup::{counted, time, times};
+use crate::study::digits;
 use crate::study::measurement::{Measurement, Stage};
 use crate::study::report::{ColdStart, Precision, Report, StudyResults};
 

@@ -1,8 +1,9 @@
 //! The section about cold starts.
 
 use super::answers::cold_parts;
-use super::markup::{digits, paragraph, section, table, time, with_settings};
+use super::markup::{paragraph, section, table, time, with_settings};
 use super::plot::{Bar, bars};
+use crate::study::digits;
 use crate::study::report::{ColdStart, Report};
 
 /// Bars of stages and their table.

@@ -1,6 +1,7 @@
 //! Text that is safe in the page, numbers that claim no more than was measured, and tables. The page is well-formed XML, so
 //! that a mistake shows.
 
+use crate::study::digits;
 use crate::study::report::Report;
 use std::fmt::Write;
 
@@ -19,20 +20,6 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// A number with three significant digits: runs of the same thing differ in the third.
-pub(super) fn digits(value: f64) -> String {
-    if !value.is_finite() {
-        return "–".into();
-    }
-    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    let decimals = usize::try_from((2 - magnitude).clamp(0, 7)).unwrap_or(0);
-    let text = format!("{value:.decimals$}");
-    // 9.996 is 10.0 and not 10.00.
-    let digits = text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let significant = digits.trim_start_matches('0').len();
-    if significant > 3 && decimals > 0 { format!("{value:.0$}", decimals - 1) } else { text }
 }
 
 /// A time in the unit in which it has few digits.
@@ -113,20 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_three_digits() {
-        let cases = [
-            (0.0, "0.00"),
-            (0.001_234, "0.00123"),
-            (0.9996, "1.00"),
-            (9.996, "10.0"),
-            (12.34, "12.3"),
-            (999.7, "1000"),
-            (12_345.0, "12345"),
-            (f64::NAN, "–"),
-        ];
-        for (value, expected) in cases {
-            assert_eq!(digits(value), expected);
-        }
+    fn units_keep_numbers_short() {
         assert_eq!([time(0.0026), time(0.44), time(33.71)], ["2.60 µs", "0.440 ms", "33.7 ms"]);
         assert_eq!([bytes(132), bytes(369_616), bytes(5_120_000)], ["132 B", "370 kB", "5.12 MB"]);
     }

@@ -1,7 +1,8 @@
 //! Lines and bars as SVG, in the colours of the page. A plot is drawn for a phone and grows with the page; legends are text
 //! of the page.
 
-use super::markup::{digits, escape};
+use super::markup::escape;
+use crate::study::digits;
 use std::fmt::Write;
 
 /// The width of a plot in its own units; its text is 13 of them high.

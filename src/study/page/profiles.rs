@@ -1,8 +1,9 @@
 //! The section about the steps of a prediction.
 
-use super::markup::{digits, escape, paragraph, section, table, time};
+use super::markup::{escape, paragraph, section, table, time};
 use super::plot::{Bar, bars};
 use crate::session::StepClock;
+use crate::study::digits;
 use crate::study::profile::Share;
 use crate::study::report::{ProfiledPlan, Report};
 use crate::study::statistics::median;

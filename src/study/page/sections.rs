@@ -1,8 +1,9 @@
 //! The sections about warm predictions. Each is left out where it has no numbers.
 
 use super::answers::near_one;
-use super::markup::{bytes, digits, escape, paragraph, section, table, time, times, with_settings};
+use super::markup::{bytes, escape, paragraph, section, table, time, times, with_settings};
 use super::plot::{Bar, Plot, Point, Scale, Series, bars, lines};
+use crate::study::digits;
 use crate::study::measurement::Measurement;
 use crate::study::report::{Ablation, BreakEven, Curve, Precision, PublishedRow, Report, Sporadic};
 use crate::study::statistics::Summary;
