@@ -172,7 +172,7 @@ impl Session {
         let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
         let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
         // Only a pipeline that computes what is shared once makes use of it.
-        let once = self.pipeline != Pipeline::Plain && !matches!(self.engine, Engine::Reference);
+        let once = self.pipeline.shares() && !matches!(self.engine, Engine::Reference);
         let inputs = if once { inputs } else { inputs.repeated()? };
         let outputs = match &self.engine {
             _ if inputs.batch == 0 => self.empty_outputs()?,
@@ -193,7 +193,8 @@ impl Session {
                         first.share(graph, timeline)
                     })
                 })?;
-                predict_in_pieces(&runner, &inputs, spare, timeline)?
+                let most = self.pipeline.most_rows().unwrap_or(usize::MAX);
+                predict_in_pieces(&runner, &inputs, most, spare, timeline)?
             }
         };
         Ok((outputs, bad_ids))
@@ -280,7 +281,7 @@ fn open_gpu(model: &Model, options: &SessionOptions, timeline: &mut Timeline) ->
 
 /// The positions of the inputs that the options call shared, as a pipeline makes use of them.
 fn shared_positions(model: &Model, options: &SessionOptions) -> Result<Vec<usize>> {
-    if options.pipeline == Pipeline::Plain || options.shared.is_empty() {
+    if !options.pipeline.shares() || options.shared.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<&str> = options.shared.iter().map(String::as_str).collect();
@@ -315,14 +316,16 @@ fn fallback(error: &Error) -> String {
     chosen
 }
 
-/// Predicts at once, or in the largest pieces whose values fit the device's bindings.
+/// Predicts at once, or in the largest pieces of at most `most` rows whose values fit the device's bindings. Each piece is
+/// submitted and read back by itself.
 fn predict_in_pieces(
     runner: &Runner,
     inputs: &Fitted<'_>,
+    most: usize,
     spare: &mut Spare,
     timeline: &mut Timeline,
 ) -> Result<NamedTensors> {
-    let (batch, most) = (inputs.batch, runner.plan().max_batch());
+    let (batch, most) = (inputs.batch, runner.plan().max_batch().min(most));
     if batch <= most {
         return runner.predict(&inputs.references(), batch, spare, timeline);
     }
