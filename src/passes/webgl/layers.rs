@@ -21,6 +21,10 @@ impl Predict<'_> {
         let like = &node.ty.shape;
         let shape = like.resolve(rows);
         let axis_is_last = |axis: usize| axis + 1 == shape.len();
+        // What follows from weights alone or has no elements is no model's; nothing below is written for it.
+        if !like.is_batched() || shape.contains(&0) || inputs.iter().any(|input| input.shape.contains(&0)) {
+            return self.assumed(op, inputs, &shape);
+        }
         match (op, inputs) {
             (Op::Reshape(_), [x]) => self.backend.reshape(x, &shape, like),
             (Op::Embedding(op), [ids, table]) => {

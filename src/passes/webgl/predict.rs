@@ -111,7 +111,7 @@ impl<'g> Predict<'g> {
     /// The tensor of a weight; of a number that a layer makes in every call a new one.
     pub(super) fn weight(&mut self, id: NodeId, row: usize) -> Tensor {
         let (node, new) = (self.graph.node(id), self.constants[&id]);
-        if node.name.contains("/number") {
+        if node.name.contains("/number_") {
             return self.backend.on_cpu(new, &[]);
         }
         let mut shape = node.ty.shape.resolve(1);
