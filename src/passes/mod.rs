@@ -62,7 +62,7 @@ impl Pipeline {
         self == Pipeline::Fused
     }
 
-    /// Rows that a session computes at a time; `None` for as many as the device takes.
+    /// Rows that a session computes at a time on a GPU; `None` for as many as the device takes.
     pub fn most_rows(self) -> Option<usize> {
         matches!(self, Pipeline::TfjsWebgl2 | Pipeline::TfjsWebgl1).then_some(webgl::ROWS_OF_A_PREDICT)
     }

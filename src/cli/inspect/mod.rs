@@ -108,6 +108,10 @@ fn shader(name: &str) -> Result<&'static Shader> {
 fn graph(model: &Model, arguments: &InspectArguments, usual: PipelineArgument) -> Result<Arc<Graph>> {
     let pipeline: Pipeline = arguments.pipeline.unwrap_or(usual).into();
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
+    if pipeline.most_rows().is_some() && !shared.is_empty() {
+        return Err(Error::new(ErrorKind::Input, format!("{pipeline} computes nothing once for a whole batch"))
+            .hint("leave out --shared, or choose another --pipeline"));
+    }
     if shared.is_empty() {
         return pipeline.run(model.graph(), &DeviceFacts::FLOOR);
     }
@@ -192,7 +196,7 @@ fn write_layers(model: &Model, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_kernels(described: &webgl::Description, out: &mut impl Write) -> io::Result<()> {
-    write!(out, "{described}\n")?;
+    writeln!(out, "{described}")?;
     let kernels = described.kernels.iter().filter(|kernel| kernel.name != "read");
     let (on_cpu, on_gpu): (Vec<_>, Vec<_>) = kernels.partition(|kernel| kernel.on_cpu);
     let mut totals = Table::new(&[Align::Left, Align::Left]);

@@ -86,7 +86,8 @@ pub(super) struct Backend {
     pub(super) builder: Builder,
     /// Nodes of programs whose results nothing reads.
     pub(super) ran: Vec<NodeId>,
-    uploads: usize,
+    /// What the programs run for: a layer, an input or an output.
+    pub(super) layer: String,
 }
 
 impl Backend {
@@ -128,7 +129,12 @@ impl Backend {
         if self.builder.ty(node).shape == *like || !like.is_batched() {
             return Ok(node);
         }
-        self.builder.op("reshape", Reshape { sample: like.sample() }, &[node])
+        self.builder.op(&self.name("Reshape"), Reshape { sample: like.sample() }, &[node])
+    }
+
+    /// The name of a node: what it is for, and what it is there.
+    pub(super) fn name(&self, what: &str) -> String {
+        format!("{}/{what}", self.layer)
     }
 
     /// Begins a kernel; the programs that run until the next one begins are its own.
@@ -165,12 +171,12 @@ impl Backend {
         }
     }
 
-    /// Runs a program. `compute` adds what it computes to the graph, over the nodes of its inputs.
+    /// Runs a program. `compute` adds what it computes to the graph, over the nodes of its inputs and under a name.
     pub(super) fn run(
         &mut self,
         call: &Call,
         inputs: &[&Tensor],
-        compute: impl FnOnce(&mut Builder, &[NodeId]) -> Result<NodeId>,
+        compute: impl FnOnce(&mut Builder, &[NodeId], &str) -> Result<NodeId>,
     ) -> Result<Tensor> {
         let mut nodes = Vec::with_capacity(inputs.len());
         let mut key = format!("{}|{}", call.class, call.code);
@@ -179,7 +185,8 @@ impl Backend {
             nodes.push(node);
             key.push_str(&part);
         }
-        let node = compute(&mut self.builder, &nodes)?;
+        let name = self.name(call.class);
+        let node = compute(&mut self.builder, &nodes, &name)?;
         let output = self.store(node, &call.output, call.packed_output);
         let texture = if call.class.starts_with("Decode") {
             textures::dense_size(&call.output)
@@ -237,7 +244,7 @@ impl Backend {
 
     /// Runs a program that only moves the elements of `input`.
     pub(super) fn moved(&mut self, call: &Call, input: &Tensor) -> Result<Tensor> {
-        let output = self.run(call, &[input], |builder, nodes| builder.op(call.class, Copy, nodes))?;
+        let output = self.run(call, &[input], |builder, nodes, name| builder.op(name, Copy, nodes))?;
         Ok(Tensor { like: input.like.clone(), ..output })
     }
 
@@ -256,9 +263,8 @@ impl Backend {
         }
         let (texture, output) = (textures::size(shape, is_packed), textures::as_3d(shape));
         let class = if is_packed { "EncodeMatrixPacked" } else { "EncodeMatrix" };
-        let copy = self.builder.op(class, Copy, &[node])?;
+        let copy = self.builder.op(&self.name(class), Copy, &[node])?;
         self.ran.push(copy);
-        self.uploads += 1;
         self.description.uploads += 1;
         let laid_out = textures::size(&output, is_packed);
         self.record(class, vec![texture.to_vec()], &output, format!("{class}{texture:?}{output:?}{laid_out:?}"));

@@ -116,8 +116,8 @@ impl Backend {
     pub(super) fn square(&mut self, x: &Tensor) -> Result<Tensor> {
         self.kernel("Square", &[x], std::slice::from_ref(&x.shape));
         let function = BinaryFunction::Multiply;
-        self.run(&Call::unpacked("UnaryOp", "Square", &x.shape), &[x], |builder, nodes| {
-            builder.op("Square", Binary { function }, &[nodes[0], nodes[0]])
+        self.run(&Call::unpacked("UnaryOp", "Square", &x.shape), &[x], |builder, nodes, name| {
+            builder.op(name, Binary { function }, &[nodes[0], nodes[0]])
         })
     }
 
@@ -162,15 +162,15 @@ impl Backend {
             let left = length.div_ceil(window);
             let class = if reduction == Reduction::Mean { "Mean" } else { "Reduce" };
             let call = Call::unpacked(class, format!("{reduction:?} {window} {length}"), &[lines, left]);
-            reduced = self.run(&call, &[&reduced], |builder, nodes| {
+            reduced = self.run(&call, &[&reduced], |builder, nodes, name| {
                 let mut x = nodes[0];
                 let mut sample = builder.ty(x).shape.sample();
                 if left > 1 {
                     sample.pop();
                     sample.extend([left, window]);
-                    x = builder.op(class, Reshape { sample: sample.clone() }, &[x])?;
+                    x = builder.op(name, Reshape { sample: sample.clone() }, &[x])?;
                 }
-                builder.op(class, Reduce { reduction, axis: sample.len() }, &[x])
+                builder.op(name, Reduce { reduction, axis: sample.len() }, &[x])
             })?;
             length = left;
             if left == 1 {
@@ -209,8 +209,8 @@ impl Backend {
         let flat_table = table.seen_as(&[1, 1, table.shape[0], width], table.like());
         let flat_ids = ids.seen_as(&[1, count], ids.like());
         let call = Call::unpacked("Gather", "", &[1, 1, count, width]);
-        let rows = self.run(&call, &[&flat_table, &flat_ids], |builder, nodes| {
-            builder.op("GatherV2", op.clone(), &[nodes[1], nodes[0]])
+        let rows = self.run(&call, &[&flat_table, &flat_ids], |builder, nodes, name| {
+            builder.op(name, op.clone(), &[nodes[1], nodes[0]])
         })?;
         self.reshape_inside(&rows, &[count, width], &rows.like().clone())
     }
@@ -245,9 +245,9 @@ impl Backend {
             return self.concat_inside(&parts, axis, op);
         }
         let borrowed: Vec<&Tensor> = inputs.iter().collect();
-        self.run(&Call::packed("ConcatPacked", axis, &joined(inputs, axis)), &borrowed, |builder, nodes| {
+        self.run(&Call::packed("ConcatPacked", axis, &joined(inputs, axis)), &borrowed, |builder, nodes, name| {
             // Only a piece of a batch is copied; the graph has one.
-            builder.op("Concat", op.clone(), if *op == Op::Copy(Copy) { &nodes[..1] } else { nodes })
+            builder.op(name, op.clone(), if *op == Op::Copy(Copy) { &nodes[..1] } else { nodes })
         })
     }
 
@@ -262,7 +262,7 @@ impl Backend {
     pub(super) fn fill(&mut self, name: &'static str, shape: &[usize], value: f32) -> Result<Tensor> {
         let constant = tensor::Tensor::f32(&[1], vec![value])?;
         let constant = self.builder.constant(&format!("{name}/{value}"), Arc::new(constant))?;
-        self.run(&Call::unpacked("Fill", "", shape), &[], |builder, _| builder.op(name, Copy, &[constant]))
+        self.run(&Call::unpacked("Fill", "", shape), &[], |builder, _, name| builder.op(name, Copy, &[constant]))
     }
 
     /// Tile, where the graph stretches without being told.
@@ -318,13 +318,14 @@ impl Backend {
 
     /// Runs a program that computes one operator over its inputs.
     pub(super) fn run_op(&mut self, call: &Call, inputs: &[&Tensor], op: Op) -> Result<Tensor> {
-        self.run(call, inputs, |builder, nodes| builder.op(call.class, op, nodes))
+        self.run(call, inputs, |builder, nodes, name| builder.op(name, op, nodes))
     }
 
     /// What a kernel on the CPU computes.
-    pub(super) fn op_on_cpu(&mut self, name: &str, op: Op, inputs: &[&Tensor], shape: &[usize]) -> Result<Tensor> {
+    pub(super) fn op_on_cpu(&mut self, kernel: &str, op: Op, inputs: &[&Tensor], shape: &[usize]) -> Result<Tensor> {
         let nodes: Vec<NodeId> = inputs.iter().map(|input| self.node(input)).collect::<Result<_>>()?;
-        let node = self.builder.op(name, op, &nodes)?;
+        let name = self.name(&format!("{kernel} on the CPU"));
+        let node = self.builder.op(&name, op, &nodes)?;
         Ok(self.computed_on_cpu(node, shape))
     }
 }

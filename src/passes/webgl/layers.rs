@@ -49,7 +49,7 @@ impl Predict<'_> {
                 }
                 self.dense(x, kernel, bias, function)
             }
-            (Op::Activation(Activation { function }), [x]) => self.activation(function.clone(), x),
+            (Op::Activation(Activation { function }), [x]) => self.activation(*function, x),
             (Op::Softmax(softmax), [x]) if axis_is_last(softmax.axis) && !softmax.log => self.backend.softmax(x),
             (Op::Binary(op), [left, right]) if binary_kernel(op.function).is_some() => {
                 self.backend.binary(op.function, left, right)
@@ -119,8 +119,8 @@ impl Predict<'_> {
                 self.free("LeakyRelu", x);
                 let slope = self.backend.scalar(negative_slope)?;
                 let call = Call::packed("BinaryOpPacked", "LeakyRelu", &x.shape);
-                self.backend.run(&call, &[x, &slope], |builder, nodes| {
-                    builder.op("LeakyRelu", Activation { function }, &nodes[..1])
+                self.backend.run(&call, &[x, &slope], |builder, nodes, name| {
+                    builder.op(name, Activation { function }, &nodes[..1])
                 })
             }
             _ => self.assumed(&Activation { function }.into(), std::slice::from_ref(x), &x.shape.clone()),
@@ -134,8 +134,8 @@ impl Predict<'_> {
             let zeros = self.backend.fill("ZerosLike", &ids.shape, 0.0)?;
             self.backend.kernel("NotEqual", &[ids, &zeros], std::slice::from_ref(&ids.shape));
             let call = Call::unpacked("BinaryOp", "NotEqual", &ids.shape);
-            self.backend.run(&call, &[ids, &zeros], |builder, nodes| {
-                builder.op("NotEqual", crate::ops::NotEqual { value: 0.0 }, &nodes[..1])
+            self.backend.run(&call, &[ids, &zeros], |builder, nodes, name| {
+                builder.op(name, crate::ops::NotEqual { value: 0.0 }, &nodes[..1])
             })?;
         }
         Ok(())
@@ -145,10 +145,8 @@ impl Predict<'_> {
     fn dense(&mut self, x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, own: Option<&Op>) -> Result<Tensor> {
         let fused = match own {
             None => Some(None),
-            Some(Op::Activation(Activation { function: f @ Function::Elu { alpha: 1.0 } })) => Some(Some(f.clone())),
-            Some(Op::Activation(Activation { function })) if *function == Function::RELU => {
-                Some(Some(function.clone()))
-            }
+            Some(Op::Activation(Activation { function: f @ Function::Elu { alpha: 1.0 } })) => Some(Some(*f)),
+            Some(Op::Activation(Activation { function })) if *function == Function::RELU => Some(Some(*function)),
             Some(_) => None,
         };
         if let Some(activation) = fused {
@@ -164,7 +162,7 @@ impl Predict<'_> {
             value = self.backend.binary(BinaryFunction::Add, &value, &bias)?;
         }
         match own {
-            Some(Op::Activation(Activation { function })) => self.activation(function.clone(), &value),
+            Some(Op::Activation(Activation { function })) => self.activation(*function, &value),
             Some(Op::Softmax(softmax)) if !softmax.log => self.backend.softmax(&value),
             Some(op) => self.assumed(op, std::slice::from_ref(&value), &value.shape.clone()),
             None => Ok(value),
@@ -192,13 +190,13 @@ impl Predict<'_> {
         let output = vec![1, rows, units];
         self.backend.kernel("_FusedMatMul", &inputs, std::slice::from_ref(&output));
         let call = Call::packed("MatMulPacked", format!("bias {} {activation:?}", bias.is_some()), &output);
-        let product = self.backend.run(&call, &inputs, |builder, nodes| {
+        let product = self.backend.run(&call, &inputs, |builder, nodes, name| {
             let zeros = || Ok(Arc::new(tensor::Tensor::f32(&[units], vec![0.0; units])?));
             let bias = match nodes.get(2) {
                 Some(&bias) => bias,
                 None => builder.constant("no_bias", zeros()?)?,
             };
-            builder.op("_FusedMatMul", Dense { activation, kernel: None }, &[nodes[0], nodes[1], bias])
+            builder.op(name, Dense { activation, kernel: None }, &[nodes[0], nodes[1], bias])
         })?;
         let mut product = self.backend.regroup(&product, &[rows, units])?;
         if rank > 2 {
@@ -232,7 +230,7 @@ impl Predict<'_> {
         self.backend.kernel("FusedBatchNorm", &inputs, std::slice::from_ref(&shape));
         let call = Call::packed("BatchNormPacked", op.epsilon, &shape);
         let output =
-            self.backend.run(&call, &inputs, |builder, nodes| builder.op("FusedBatchNorm", op.clone(), &nodes[..2]))?;
+            self.backend.run(&call, &inputs, |builder, nodes, name| builder.op(name, op.clone(), &nodes[..2]))?;
         self.backend.regroup(&output, &x.shape)
     }
 
@@ -265,8 +263,8 @@ impl Predict<'_> {
         let inputs = [&whole, mean, variance, beta, gamma];
         self.backend.kernel("FusedBatchNorm", &inputs, &[shape.to_vec()]);
         let call = Call::packed("BatchNormPacked", format!("stretched {}", op.epsilon), &shape);
-        let output = self.backend.run(&call, &inputs, |builder, nodes| {
-            builder.op("FusedBatchNorm", op.clone(), &[nodes[0], nodes[4], nodes[3]])
+        let output = self.backend.run(&call, &inputs, |builder, nodes, name| {
+            builder.op(name, op.clone(), &[nodes[0], nodes[4], nodes[3]])
         })?;
         self.backend.regroup(&output, &x.shape)
     }

@@ -68,17 +68,23 @@ impl<'g> Predict<'g> {
                 output.extend(values[id.index()].clone());
             }
         }
-        let names = self.graph.outputs().iter().map(|(name, _)| name.clone());
         let mut whole = Vec::with_capacity(outputs.len());
-        for pieces in outputs {
+        for ((name, _), pieces) in self.graph.outputs().iter().zip(outputs) {
+            self.backend.layer.clone_from(name);
             whole.push(if let [piece] = &pieces[..] { piece.clone() } else { self.backend.concat_pieces(&pieces)? });
         }
-        names.zip(whole).map(|(name, tensor)| Ok((name, self.backend.read(&tensor)?))).collect()
+        let mut read = Vec::with_capacity(whole.len());
+        for ((name, _), tensor) in self.graph.outputs().iter().zip(&whole) {
+            self.backend.layer.clone_from(name);
+            read.push((name.clone(), self.backend.read(tensor)?));
+        }
+        Ok(read)
     }
 
     fn piece(&mut self, given: &[(NodeId, Tensor)], start: usize, rows: usize) -> Result<Vec<Option<Tensor>>> {
         let mut values: Vec<Option<Tensor>> = vec![None; self.graph.nodes().len()];
         for (id, whole) in given {
+            self.backend.layer.clone_from(&self.graph.node(*id).name);
             let shape = [&[rows], &whole.shape[1..]].concat();
             self.backend.kernel("Slice", &[whole], std::slice::from_ref(&shape));
             values[id.index()] = Some(if self.backend.forwards(&[whole]) {
@@ -96,6 +102,7 @@ impl<'g> Predict<'g> {
                 Source::Op(op) if values[id.index()].is_none() => {
                     let inputs: Vec<Tensor> =
                         node.inputs.iter().filter_map(|input| values[input.index()].clone()).collect();
+                    self.backend.layer.clone_from(&node.name);
                     let value = self.layer(id, node, op, &inputs, rows)?;
                     if let Some(activation) = self.own_activations.get(&id) {
                         values[activation.index()] = Some(value.clone());
