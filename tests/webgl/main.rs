@@ -9,8 +9,10 @@ use tfjs_wgpu::plan::{Plan, Retain};
 
 /// Recorded models with kernels that are not described, and which these are.
 const NOT_DESCRIBED: &[(&str, &str)] = &[
+    ("computed_mask", "Masking"),
     ("gru4rec_reset_before", "recurrent layers, step by step"),
     ("image_tower", "convolutions and pooling"),
+    ("joined_ids", "casts of ids that a Concatenate made float"),
     ("masking_td", "Masking"),
     ("seq_dict", "ThresholdedReLU"),
     ("text_cnn", "convolutions and pooling"),

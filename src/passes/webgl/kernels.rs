@@ -184,7 +184,7 @@ impl Backend {
         let shape: Vec<usize> = order.iter().map(|&from| x.shape[from]).collect();
         self.kernel("Transpose", &[x], std::slice::from_ref(&shape));
         if self.forwards(&[x]) {
-            return self.op_on_cpu("Transpose", Permute { order: order.to_vec() }.into(), &[x], &shape);
+            return self.op_on_cpu("Transpose", transposition(x, order), &[x], &shape);
         }
         self.transpose_inside(x, order)
     }
@@ -192,11 +192,7 @@ impl Backend {
     fn transpose_inside(&mut self, x: &Tensor, order: &[usize]) -> Result<Tensor> {
         let shape: Vec<usize> = order.iter().map(|&from| x.shape[from]).collect();
         let call = Call::packed("TransposePacked", format!("{order:?}"), &shape);
-        // A weight, or steps of a sequence before its samples: the graph has no such order, and only the work is meant.
-        if !x.like().is_batched() || order[0] != 0 {
-            return self.moved(&call, x);
-        }
-        self.run_op(&call, &[x], Permute { order: order.to_vec() }.into())
+        self.run_op(&call, &[x], transposition(x, order))
     }
 
     /// GatherV2 of rows.
@@ -277,10 +273,15 @@ impl Backend {
         self.kernel("Unpack", &[x], &vec![step.clone(); steps]);
         let like = x.like().with_sample(&x.like().sample()[1..]);
         let one = [&[1], step.as_slice()].concat();
-        let slice = |start| Slice { axis: 1, start, step: 1, count: 1 };
+        let on_cpu = self.forwards(&[x]);
         (0..steps)
             .map(|start| {
-                let taken = self.run_op(&Call::packed("SlicePacked", "", &one), &[x], slice(start).into())?;
+                let op = Slice { axis: 1, start, step: 1, count: 1 }.into();
+                let taken = if on_cpu {
+                    self.op_on_cpu("Unpack", op, &[x], &one)?
+                } else {
+                    self.run_op(&Call::packed("SlicePacked", "", &one), &[x], op)?
+                };
                 self.reshape_inside(&taken, &step, &like)
             })
             .collect()
@@ -296,6 +297,10 @@ impl Backend {
         let like = |step: &Tensor| step.like().with_sample(&[&[1], step.like().sample().as_slice()].concat());
         let steps = steps.iter().map(|step| self.reshape_inside(step, &expanded(&step.shape), &like(step)));
         let steps: Vec<Tensor> = steps.collect::<Result<_>>()?;
+        let borrowed: Vec<&Tensor> = steps.iter().collect();
+        if self.forwards(&borrowed) {
+            return self.op_on_cpu("Pack", Concatenate { axis: 1 }.into(), &borrowed, &shape);
+        }
         self.concat_inside(&steps, 1, &Concatenate { axis: 1 }.into())
     }
 
@@ -328,6 +333,15 @@ impl Backend {
         let node = self.builder.op(&name, op, &nodes)?;
         Ok(self.computed_on_cpu(node, shape))
     }
+}
+
+/// What a transposition is in the graph.
+fn transposition(x: &Tensor, order: &[usize]) -> Op {
+    // A weight, or steps of a sequence before its samples: the graph has no such order, and only the work is meant.
+    if !x.like().is_batched() || order[0] != 0 {
+        return Copy.into();
+    }
+    Permute { order: order.to_vec() }.into()
 }
 
 fn joined(inputs: &[Tensor], axis: usize) -> Vec<usize> {

@@ -77,7 +77,10 @@ impl Predict<'_> {
                 self.batch_normalization(op, x, &parts)
             }
             (Op::LayerNormalization(op), [x, gamma, beta]) if op.axes == 1 && x.shape.len() == 2 => {
-                self.layer_normalization(op, x, gamma, beta)
+                let present =
+                    |position: usize, absent: &str| !self.graph.node(node.inputs[position]).name.contains(absent);
+                let present = [present(1, "/no_gamma"), present(2, "/no_beta")];
+                self.layer_normalization(op, x, [gamma, beta], present)
             }
             (Op::BatchDot(op), [left, right]) if op.heads.is_none() && op.scale == 1.0 => {
                 self.batch_dot(op, left, right, &shape)
@@ -241,8 +244,8 @@ impl Predict<'_> {
         &mut self,
         op: &LayerNormalization,
         x: &Tensor,
-        gamma: &Tensor,
-        beta: &Tensor,
+        weights: [&Tensor; 2],
+        present: [bool; 2],
     ) -> Result<Tensor> {
         let (rows, width) = (x.shape[0], x.shape[1]);
         let mean = self.backend.reduce("Mean", Reduction::Mean, x, 1, true)?;
@@ -251,20 +254,29 @@ impl Predict<'_> {
         let off = self.backend.binary(BinaryFunction::Subtract, x, &mean)?;
         let square = self.backend.square(&off)?;
         let variance = self.backend.reduce("Mean", Reduction::Mean, &square, 1, true)?;
-        let gamma_row = self.backend.regroup(gamma, &[1, width])?;
-        let beta_row = self.backend.regroup(beta, &[1, width])?;
-        let mut parts = Vec::with_capacity(4);
-        for part in [&mean, &variance, &gamma_row, &beta_row] {
-            parts.push(self.backend.tile(part, &x.shape, Copy.into())?);
+        let mut stretched = vec![mean, variance];
+        for (weight, _) in weights.iter().zip(present).filter(|(_, present)| *present) {
+            stretched.push(self.backend.regroup(weight, &[1, width])?);
         }
+        for part in &mut stretched {
+            *part = self.backend.tile(part, &x.shape, Copy.into())?;
+        }
+        // Beta stands before gamma.
+        stretched[2..].reverse();
         let shape = [1, 1, rows, width];
         let whole = self.backend.regroup(x, &shape)?;
-        let [mean, variance, gamma, beta] = [&parts[0], &parts[1], &parts[2], &parts[3]];
-        let inputs = [&whole, mean, variance, beta, gamma];
+        let inputs: Vec<&Tensor> = std::iter::once(&whole).chain(&stretched).collect();
         self.backend.kernel("FusedBatchNorm", &inputs, &[shape.to_vec()]);
-        let call = Call::packed("BatchNormPacked", format!("stretched {}", op.epsilon), &shape);
+        let absent = [self.backend.node(weights[0])?, self.backend.node(weights[1])?];
+        let call = Call::packed("BatchNormPacked", format!("stretched {} {present:?}", op.epsilon), &shape);
         let output = self.backend.run(&call, &inputs, |builder, nodes, name| {
-            builder.op(name, op.clone(), &[nodes[0], nodes[4], nodes[3]])
+            let [gamma, beta] = match present {
+                [true, true] => [nodes[4], nodes[3]],
+                [true, false] => [nodes[3], absent[1]],
+                [false, true] => [absent[0], nodes[3]],
+                [false, false] => absent,
+            };
+            builder.op(name, op.clone(), &[nodes[0], gamma, beta])
         })?;
         self.backend.regroup(&output, &x.shape)
     }
