@@ -34,7 +34,11 @@ fn differences(recording: &Recording) -> Vec<String> {
         let at = lines.iter().zip(&steps).take_while(|(line, step)| line == step).count();
         differences.push(format!("step {at} is {:?} and was recorded as {:?}", lines.get(at), steps.get(at)));
     }
+    let first = webgl::describe_first(recording.model.graph(), recording.batch).expect("a description");
     let counts = [
+        ("first programs", first.programs().count(), recording.first.programs),
+        ("first uploads", first.uploads, recording.first.uploads),
+        ("first downloads", first.downloads, recording.first.downloads),
         ("programs", described.programs().count(), recording.warm.programs),
         ("uploads", described.uploads, recording.warm.uploads),
         ("downloads", described.downloads, recording.warm.downloads),

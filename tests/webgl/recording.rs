@@ -20,6 +20,7 @@ pub(crate) struct Recording {
     pub(crate) model: Model,
     pub(crate) batch: usize,
     pub(crate) distinct_programs: usize,
+    pub(crate) first: Counts,
     pub(crate) warm: Counts,
     steps: Vec<usize>,
     lines: Vec<String>,
@@ -64,8 +65,11 @@ fn read(root: &Path, file: &Path) -> Recording {
         _ => lines[steps[0]].split(['[', ',']).nth(1).expect("a shape"),
     };
     let batch = batch.parse().expect("a batch");
-    let count = |key: &str| number(&recorded["warm"][key]);
-    let warm = Counts { programs: count("programs"), uploads: count("uploads"), downloads: count("downloads") };
+    let counts = |predict: &str| {
+        let count = |key: &str| number(&recorded[predict][key]);
+        Counts { programs: count("programs"), uploads: count("uploads"), downloads: count("downloads") }
+    };
+    let (first, warm) = (counts("first"), counts("warm"));
     let distinct_programs = number(&recorded["distinct_programs"]);
-    Recording { name, model, batch, distinct_programs, warm, steps, lines }
+    Recording { name, model, batch, distinct_programs, first, warm, steps, lines }
 }

@@ -84,7 +84,8 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
         let graph = graph(&model, arguments, PipelineArgument::Fused)?;
         write!(out, "{}", Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs)?.text(batch)?)?;
     } else if view.kernels {
-        write_kernels(&webgl::describe(model.graph(), batch)?, out)?;
+        let first = webgl::describe_first(model.graph(), batch)?;
+        write_kernels(&first, &webgl::describe(model.graph(), batch)?, out)?;
     } else if view.weights {
         write_weights(&model, out)?;
     } else if view.json {
@@ -195,7 +196,7 @@ fn write_layers(model: &Model, out: &mut impl Write) -> io::Result<()> {
     table.write(out, "")
 }
 
-fn write_kernels(described: &webgl::Description, out: &mut impl Write) -> io::Result<()> {
+fn write_kernels(first: &webgl::Description, described: &webgl::Description, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{described}")?;
     let kernels = described.kernels.iter().filter(|kernel| kernel.name != "read");
     let (on_cpu, on_gpu): (Vec<_>, Vec<_>) = kernels.partition(|kernel| kernel.on_cpu);
@@ -205,9 +206,10 @@ fn write_kernels(described: &webgl::Description, out: &mut impl Write) -> io::Re
     if assumed > 0 {
         totals.row(["assumed".into(), format!("{assumed} kernels are not described: each stands for one program")]);
     }
-    totals.row(["programs run".into(), described.programs().count().to_string()]);
+    let and_first = |warm: usize, first: usize| format!("{warm}, {first} in the first predict");
+    totals.row(["programs run".into(), and_first(described.programs().count(), first.programs().count())]);
     totals.row(["programs compiled".into(), described.distinct_programs.to_string()]);
-    totals.row(["uploads".into(), described.uploads.to_string()]);
+    totals.row(["uploads".into(), and_first(described.uploads, first.uploads)]);
     totals.row(["downloads".into(), described.downloads.to_string()]);
     totals.write(out, "")
 }

@@ -32,6 +32,13 @@ pub fn describe(graph: &Graph, batch: usize) -> Result<Description> {
     Ok(std::mem::take(&mut predict.backend.description))
 }
 
+/// The same for the first predict after the model was loaded, which also uploads weights.
+pub fn describe_first(graph: &Graph, batch: usize) -> Result<Description> {
+    let mut predict = Predict::new(graph);
+    predict.run(batch)?;
+    Ok(std::mem::take(&mut predict.backend.description))
+}
+
 /// A graph with an operator for every program that TF.js runs for a warm predict of up to 32 samples: of `rows`, which
 /// decides what runs on the CPU and which layouts differ. It answers batches of any size.
 pub fn as_tfjs(graph: &Graph, rows: usize) -> Result<Graph> {
