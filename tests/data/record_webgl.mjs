@@ -23,7 +23,8 @@ const SHOP_RANK = path.join(HERE, '../../examples/shop_rank');
 const RECORDINGS = Object.fromEntries([
   ...['wide_deep', 'deepfm_dot', 'ncf', 'dlrm', 'dlrm_26', 'dcn', 'two_tower', 'youtube_dnn', 'youtube_dnn_10k', 'din',
     'multi_io', 'batch37', 'seq_dict', 'masking_td', 'nested_shared', 'text_cnn', 'image_tower',
-    'gru4rec_reset_before', 'relu_options', 'joined_ids', 'computed_mask', 'seq_list'].map(name => [name, {dir: path.join(HERE, 'models', name)}]),
+    'gru4rec_reset_before', 'relu_options', 'joined_ids', 'computed_mask',
+    'seq_list'].map(name => [name, {dir: path.join(HERE, 'models', name)}]),
   ...[1, 32, 200].map(batch => [`shop_rank_${batch}`, {dir: SHOP_RANK, batch}]),
 ]);
 
