@@ -284,6 +284,10 @@ pub(crate) enum PipelineArgument {
     Plain,
     /// The same answers by as few dispatches as can be
     Fused,
+    /// The programs that TF.js runs on WebGL 2, in its order: for studies
+    TfjsWebgl2,
+    /// The same on WebGL 1, as in mini-programs
+    TfjsWebgl1,
 }
 
 impl From<PipelineArgument> for Pipeline {
@@ -291,6 +295,8 @@ impl From<PipelineArgument> for Pipeline {
         match argument {
             PipelineArgument::Plain => Pipeline::Plain,
             PipelineArgument::Fused => Pipeline::Fused,
+            PipelineArgument::TfjsWebgl2 => Pipeline::TfjsWebgl2,
+            PipelineArgument::TfjsWebgl1 => Pipeline::TfjsWebgl1,
         }
     }
 }

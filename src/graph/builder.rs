@@ -1,6 +1,6 @@
 //! Adds nodes one by one, inferring types, and drops what no output needs.
 
-use super::{Graph, Node, NodeId, Source};
+use super::{Graph, Node, NodeId, Note, Source};
 use crate::error::{Error, Place, Result};
 use crate::ops::Op;
 use crate::tensor::{Shape, Tensor, TensorType};
@@ -25,6 +25,7 @@ const MAX_NODES: usize = 1 << 18;
 #[derive(Debug, Default)]
 pub struct Builder {
     nodes: Vec<Node>,
+    notes: Vec<(String, Note)>,
 }
 
 impl Builder {
@@ -55,6 +56,11 @@ impl Builder {
         self.push(Node { name: name.into(), source: Source::Op(op), inputs: inputs.to_vec(), ty })
     }
 
+    /// Notes about a layer what its operators do not show.
+    pub fn note(&mut self, layer: &str, note: Note) {
+        self.notes.push((layer.into(), note));
+    }
+
     /// The type of a value.
     pub fn ty(&self, id: NodeId) -> &TensorType {
         &self.nodes[id.index()].ty
@@ -73,8 +79,13 @@ impl Builder {
     /// The graph of what `outputs` need, inputs first. Inputs stay even where nothing needs them: the caller still names
     /// them.
     pub fn finish(self, outputs: Vec<(String, NodeId)>) -> Result<Graph> {
+        self.finish_with(outputs, &[])
+    }
+
+    /// The same where the values of `kept` are computed too, though no output needs them.
+    pub fn finish_with(self, outputs: Vec<(String, NodeId)>, kept: &[NodeId]) -> Result<Graph> {
         let mut needed = vec![false; self.nodes.len()];
-        for (_, id) in &outputs {
+        for id in outputs.iter().map(|(_, id)| id).chain(kept) {
             needed[id.index()] = true;
         }
         for index in (0..self.nodes.len()).rev() {
@@ -100,7 +111,7 @@ impl Builder {
             }
         }
         let outputs = outputs.into_iter().map(|(name, id)| (name, renumbered[id.index()])).collect();
-        Ok(Graph { nodes, outputs })
+        Ok(Graph { nodes, outputs, notes: self.notes })
     }
 }
 

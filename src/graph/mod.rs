@@ -59,6 +59,20 @@ pub struct Node {
 pub struct Graph {
     nodes: Vec<Node>,
     outputs: Vec<(String, NodeId)>,
+    notes: Vec<(String, Note)>,
+}
+
+/// What the operators of a layer do not show and TF.js goes by. Graphs made of others have no notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// An Embedding that masks id 0.
+    MaskZero,
+    /// A BatchNormalization without gamma, for which ones stand.
+    NoGamma,
+    /// A BatchNormalization without beta, for which zeros stand.
+    NoBeta,
+    /// A layer that is applied to every step of a sequence.
+    TimeDistributed,
 }
 
 impl Graph {
@@ -88,6 +102,11 @@ impl Graph {
     /// The inputs in the model's order.
     pub fn inputs(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         self.ids().zip(&self.nodes).filter(|(_, node)| node.source == Source::Input)
+    }
+
+    /// Whether this was noted about a layer.
+    pub fn has_note(&self, layer: &str, note: Note) -> bool {
+        self.notes.iter().any(|(name, noted)| name == layer && *noted == note)
     }
 
     /// The outputs in the model's order, by name.

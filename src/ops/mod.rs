@@ -51,6 +51,7 @@ catalogue! {
     category_encoding::CategoryEncoding,
     concatenate::Concatenate,
     convolution::Convolution,
+    copy::Copy,
     dense::Dense,
     elementwise::Elementwise,
     embedding::Embedding,

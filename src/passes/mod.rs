@@ -20,6 +20,7 @@ mod pairwise_dot;
 mod rewrite;
 mod shared;
 mod tower;
+pub mod webgl;
 
 use crate::error::Result;
 use crate::graph::Graph;
@@ -38,24 +39,44 @@ pub enum Pipeline {
     /// All that save dispatches and memory traffic.
     #[default]
     Fused,
+    /// The work of TF.js on WebGL 2, program by program ([`webgl`]).
+    TfjsWebgl2,
+    /// The same on WebGL 1, which the plugin for mini-programs forces.
+    TfjsWebgl1,
 }
 
 impl Pipeline {
     /// All pipelines.
-    pub const ALL: [Pipeline; 2] = [Pipeline::Plain, Pipeline::Fused];
+    pub const ALL: [Pipeline; 4] = [Pipeline::Plain, Pipeline::Fused, Pipeline::TfjsWebgl2, Pipeline::TfjsWebgl1];
 
     /// The name in options and messages.
     pub fn name(self) -> &'static str {
         match self {
             Pipeline::Plain => "plain",
             Pipeline::Fused => "fused",
+            Pipeline::TfjsWebgl2 => "tfjs-webgl2",
+            Pipeline::TfjsWebgl1 => "tfjs-webgl1",
         }
+    }
+
+    /// Whether what samples of a batch share is computed once.
+    pub fn shares(self) -> bool {
+        self == Pipeline::Fused
+    }
+
+    /// Rows that a session computes at a time on a GPU; `None` for as many as the device takes.
+    pub fn most_rows(self) -> Option<usize> {
+        matches!(self, Pipeline::TfjsWebgl2 | Pipeline::TfjsWebgl1).then_some(webgl::ROWS_OF_A_PREDICT)
     }
 
     /// Applies the passes for a device.
     pub fn run(self, graph: &Arc<Graph>, facts: &DeviceFacts) -> Result<Arc<Graph>> {
-        if self == Pipeline::Plain {
-            return Ok(Arc::clone(graph));
+        match self {
+            Pipeline::Plain => return Ok(Arc::clone(graph)),
+            Pipeline::TfjsWebgl2 | Pipeline::TfjsWebgl1 => {
+                return Ok(Arc::new(webgl::as_tfjs(graph, webgl::ROWS_OF_A_PREDICT)?));
+            }
+            Pipeline::Fused => (),
         }
         let mut fused = identities::remove(graph)?;
         for pass in FUSED {

@@ -206,7 +206,8 @@ impl Session {
             }
             Engine::Gpu(variants) => {
                 let runner = self.runner(variants, &inputs, timeline)?;
-                predict_in_pieces(&runner, &inputs, spare, timeline)?
+                let most = self.pipeline.most_rows().unwrap_or(usize::MAX);
+                predict_in_pieces(&runner, &inputs, most, spare, timeline)?
             }
         };
         Ok((outputs, bad_ids))
@@ -221,7 +222,7 @@ impl Session {
             Storage::F16 => timeline.span("round inputs", || inputs.stored(self.storage))?,
         };
         // Only a pipeline that computes what is shared once makes use of it.
-        let once = self.pipeline != Pipeline::Plain && !matches!(self.engine, Engine::Reference(_));
+        let once = self.pipeline.shares() && !matches!(self.engine, Engine::Reference(_));
         Ok((if once { inputs } else { inputs.repeated()? }, bad_ids))
     }
 
@@ -280,14 +281,16 @@ pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInpu
     Ok(FitInputs { repeated, given, shared, batch, bad_ids })
 }
 
-/// Predicts at once, or in the largest pieces whose values fit the device's bindings.
+/// Predicts at once, or in the largest pieces of at most `most` rows whose values fit the device's bindings. Each piece is
+/// submitted and read back by itself.
 fn predict_in_pieces(
     runner: &Runner,
     inputs: &Fitted<'_>,
+    most: usize,
     spare: &mut Spare,
     timeline: &mut Timeline,
 ) -> Result<NamedTensors> {
-    let (batch, most) = (inputs.batch, runner.plan().max_batch());
+    let (batch, most) = (inputs.batch, runner.plan().max_batch().min(most));
     if batch <= most {
         return runner.predict(&inputs.references(), batch, spare, timeline);
     }

@@ -74,7 +74,7 @@ pub(super) fn open_gpu(
 
 /// The positions of the inputs that the options call shared, as a pipeline makes use of them.
 fn shared_positions(graph: &Graph, options: &SessionOptions) -> Result<Vec<usize>> {
-    if options.pipeline == Pipeline::Plain || options.shared.is_empty() {
+    if !options.pipeline.shares() || options.shared.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<&str> = options.shared.iter().map(String::as_str).collect();

@@ -106,7 +106,7 @@ pub fn check(
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
     }
     let plain = model.graph();
-    let once = pipeline != Pipeline::Plain && !shared.is_empty();
+    let once = pipeline.shares() && !shared.is_empty();
     let rewritten = |facts: &DeviceFacts| {
         let names: Vec<&str> = shared.iter().map(String::as_str).collect();
         let graph = if once { Arc::new(passes::share(plain, &names)?) } else { Arc::clone(plain) };

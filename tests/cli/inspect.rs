@@ -31,6 +31,21 @@ fn plan() {
 }
 
 #[test]
+fn kernels_of_tfjs() {
+    let described = transcript(&["inspect", &model("ncf"), "--kernels", "--batch", "7"]);
+    let assumed = transcript(&["inspect", &model("text_cnn"), "--kernels"]);
+    let assumed = assumed.lines().skip_while(|line| !line.starts_with("kernels")).collect::<Vec<_>>().join("\n");
+    assert_snapshot!([described, assumed].join("\n\n"));
+}
+
+#[test]
+fn plan_of_tfjs() {
+    let plan = transcript(&["inspect", &model("ncf"), "--plan", "--batch", "32", "--pipeline", "tfjs-webgl2"]);
+    let shared = ["inspect", &model("ncf"), "--plan", "--pipeline", "tfjs-webgl1", "--shared", "user_id"];
+    assert_snapshot!([plan, transcript(&shared)].join("\n\n"));
+}
+
+#[test]
 fn weights() {
     assert_snapshot!(transcript(&["inspect", &model("wide_deep_mixed"), "--weights"]));
 }

@@ -11,6 +11,7 @@ mod cast;
 mod category_encoding;
 mod concatenate;
 mod convolution;
+mod copy;
 mod dense;
 mod elementwise;
 mod embedding;

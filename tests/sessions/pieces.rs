@@ -5,8 +5,31 @@ use std::sync::Arc;
 use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Concatenate, Dense, Function, Reduce, Reduction};
+use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::tensor::{Shape, TensorType};
-use tfjs_wgpu::{Device, Model, NamedTensors, Session, Tensor};
+use tfjs_wgpu::{Device, Model, NamedTensors, Session, SessionOptions, Tensor};
+
+#[test]
+fn the_pipelines_of_tfjs_take_32_rows_at_a_time() {
+    if !gpu() {
+        return;
+    }
+    let model = model();
+    let candidates = Tensor::f32(&[70, 1], (0..70).map(|row| row as f32 / 8.0).collect()).expect("as many rows");
+    let user = Tensor::f32(&[1, 1], vec![0.75]).expect("as many rows");
+    let inputs: NamedTensors = [("user", user), ("candidate", candidates)].into_iter().collect();
+    let predict = |pipeline| {
+        let options = SessionOptions { device: Device::Gpu, pipeline, ..SessionOptions::default() };
+        Session::open_with(&model, options).expect("a session").predict(&inputs).expect("a prediction")
+    };
+    let plain = predict(Pipeline::Plain);
+    for pipeline in [Pipeline::TfjsWebgl2, Pipeline::TfjsWebgl1] {
+        let tfjs = predict(pipeline);
+        assert_eq!((plain.timeline.counter("submits"), tfjs.timeline.counter("submits")), (1, 3), "{pipeline}");
+        let [expected, actual] = [&plain, &tfjs].map(|prediction| prediction.outputs.get("y").expect("the output"));
+        assert_eq!(expected, actual, "{pipeline}");
+    }
+}
 
 /// Units of a layer so wide that 1024 samples of it fill the 128 MiB that a phone binds.
 const WIDTH: usize = 1 << 15;

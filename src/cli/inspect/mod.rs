@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tfjs_wgpu::graph::{Graph, Source};
 use tfjs_wgpu::kernel::{DeviceFacts, Shader};
-use tfjs_wgpu::passes::{self, Pipeline};
+use tfjs_wgpu::passes::{self, Pipeline, webgl};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::TensorType;
 use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result, ops};
@@ -25,7 +25,7 @@ pub(crate) struct InspectArguments {
     model: PathBuf,
     #[command(flatten)]
     view: View,
-    /// The batch size of the plan, for --plan and --json [default: 1]
+    /// The batch size, for --plan, --kernels and --json [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     /// The rewrites that the graph or the plan has gone through [default: plain for --graph, else fused]
@@ -49,6 +49,9 @@ struct View {
     /// The dispatches of one prediction on a phone of the lowest class
     #[arg(long)]
     plan: bool,
+    /// The kernels that TF.js' WebGL backend runs for one warm predict, each with its programs
+    #[arg(long)]
+    kernels: bool,
     /// The weights as they are stored
     #[arg(long)]
     weights: bool,
@@ -64,8 +67,8 @@ struct View {
 pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let view = &arguments.view;
     // Not by clap: to its `requires`, any view of the group would do.
-    if arguments.batch.is_some() && !view.plan && !view.json {
-        let error = Error::new(ErrorKind::Input, "--batch belongs to --plan and --json");
+    if arguments.batch.is_some() && !view.plan && !view.kernels && !view.json {
+        let error = Error::new(ErrorKind::Input, "--batch belongs to --plan, --kernels and --json");
         return Err(error.hint("add one of them, or leave out --batch").into());
     }
     if (arguments.pipeline.is_some() || !arguments.shared.is_empty()) && !view.plan && !view.graph {
@@ -83,6 +86,9 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     } else if view.plan {
         let graph = graph(&model, arguments, PipelineArgument::Fused)?;
         write!(out, "{}", Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs)?.text(batch)?)?;
+    } else if view.kernels {
+        let first = webgl::describe_first(model.graph(), batch)?;
+        write_kernels(&first, &webgl::describe(model.graph(), batch)?, out)?;
     } else if view.weights {
         write_weights(&model, out)?;
     } else if view.json {
@@ -106,6 +112,10 @@ fn shader(name: &str) -> Result<&'static Shader> {
 fn graph(model: &Model, arguments: &InspectArguments, usual: PipelineArgument) -> Result<Arc<Graph>> {
     let pipeline: Pipeline = arguments.pipeline.unwrap_or(usual).into();
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
+    if pipeline.most_rows().is_some() && !shared.is_empty() {
+        return Err(Error::new(ErrorKind::Input, format!("{pipeline} computes nothing once for a whole batch"))
+            .hint("leave out --shared, or choose another --pipeline"));
+    }
     if shared.is_empty() {
         return pipeline.run(model.graph(), &DeviceFacts::FLOOR);
     }
@@ -187,6 +197,24 @@ fn write_layers(model: &Model, out: &mut impl Write) -> io::Result<()> {
         ]);
     }
     table.write(out, "")
+}
+
+fn write_kernels(first: &webgl::Description, described: &webgl::Description, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{described}")?;
+    let kernels = described.kernels.iter().filter(|kernel| kernel.name != "read");
+    let (on_cpu, on_gpu): (Vec<_>, Vec<_>) = kernels.partition(|kernel| kernel.on_cpu);
+    let mut totals = Table::new(&[Align::Left, Align::Left]);
+    totals.row(["kernels".into(), format!("{}, {} of them on the CPU", on_cpu.len() + on_gpu.len(), on_cpu.len())]);
+    let assumed = on_gpu.iter().filter(|kernel| kernel.assumed).count();
+    if assumed > 0 {
+        totals.row(["assumed".into(), format!("{assumed} kernels are not described: each stands for one program")]);
+    }
+    let and_first = |warm: usize, first: usize| format!("{warm}, {first} in the first predict");
+    totals.row(["programs run".into(), and_first(described.programs().count(), first.programs().count())]);
+    totals.row(["programs compiled".into(), described.distinct_programs.to_string()]);
+    totals.row(["uploads".into(), and_first(described.uploads, first.uploads)]);
+    totals.row(["downloads".into(), described.downloads.to_string()]);
+    totals.write(out, "")
 }
 
 fn write_weights(model: &Model, out: &mut impl Write) -> io::Result<()> {

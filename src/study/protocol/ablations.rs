@@ -79,7 +79,7 @@ impl Habit {
         let pipeline = match self {
             Habit::KernelPerOperator => Pipeline::Fused,
             Habit::Textures => Pipeline::Plain,
-            _ => Pipeline::Plain,
+            _ => Pipeline::TfjsWebgl2,
         };
         SessionOptions { execution, ..session(Device::Gpu, pipeline) }
     }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn each_step_gives_up_one_habit_more() {
         let first = Habit::AllKept.session();
-        assert_eq!((first.execution.submits, first.pipeline), (Submits::PerKernel, Pipeline::Plain));
+        assert_eq!((first.execution.submits, first.pipeline), (Submits::PerKernel, Pipeline::TfjsWebgl2));
         for pair in Habit::ALL.windows(2) {
             let (before, after) = (pair[0].session(), pair[1].session());
             let changed = [

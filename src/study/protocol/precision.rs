@@ -32,9 +32,9 @@ pub(super) fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
         let fused = storage(Pipeline::Fused, Storage::F32);
         steps.push(Step::Precision { session: fused, name: on("GPU, fused", "CPU, fused") });
         if device == Device::Gpu {
-            let shaped = storage(Pipeline::Plain, Storage::F32);
+            let shaped = storage(Pipeline::TfjsWebgl2, Storage::F32);
             steps.push(Step::Precision { session: shaped, name: "GPU, as TF.js" });
-            let half = storage(Pipeline::Plain, Storage::F16);
+            let half = storage(Pipeline::TfjsWebgl2, Storage::F16);
             steps.push(Step::Precision { session: half, name: "GPU, as TF.js in half floats" });
         }
         let half = storage(Pipeline::Fused, Storage::F16);

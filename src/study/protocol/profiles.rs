@@ -4,18 +4,20 @@ use super::steps::pipelines;
 use super::{Step, StudyOptions, session};
 use crate::error::Result;
 use crate::model::Model;
+use crate::passes::Pipeline;
 use crate::session::{Device, ProfileOptions, Session, SessionOptions};
 use crate::study::measurement::random_inputs_of;
 use crate::study::profile::{Breakdown, Ceilings};
 use crate::study::report::ProfiledPlan;
 
-/// A page of candidates.
-const BATCH: usize = 200;
+/// The most rows that TF.js predicts at once.
+const BATCH: usize = 32;
 
 /// Every plan of the GPU but that of WebGL 1, whose kernels are those of WebGL 2; the fused one of the CPU.
 pub(super) fn steps(options: &StudyOptions) -> Vec<Step> {
     let each = options.devices.iter().flat_map(|&device| pipelines(device).iter().map(move |&plan| (device, plan)));
-    each.map(|(device, plan)| Step::Profile { session: session(device, plan), batch: BATCH }).collect()
+    let differ = each.filter(|(_, plan)| *plan != Pipeline::TfjsWebgl1);
+    differ.map(|(device, plan)| Step::Profile { session: session(device, plan), batch: BATCH }).collect()
 }
 
 /// Profiles `session`. The ceilings of a device are measured once, by the first profile of it.

@@ -2,6 +2,7 @@
 
 use super::Class;
 use crate::error::Result;
+use crate::graph::Note;
 use crate::ops::{Embedding, NotEqual};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
@@ -21,6 +22,7 @@ fn embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value
     let bad_id = call.lowering.options.on_bad_id.bad_id();
     let id = call.op(Embedding { bad_id }, &[ids, table])?;
     let masks = if call.config.boolean_or("mask_zero", false)? {
+        call.lowering.builder.note(call.name, Note::MaskZero);
         Masks::both(call.op(NotEqual { value: 0.0 }, &[input.id])?)
     } else {
         Masks::NONE

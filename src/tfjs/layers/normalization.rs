@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Note};
 use crate::ops::{BatchNormalization, LayerNormalization, Permute};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
@@ -55,6 +55,11 @@ fn statistics(call: &mut LayerCall<'_, '_>, channels: usize) -> Result<NodeId> {
     };
     let scale = call.config.boolean_or("scale", true)?;
     let center = call.config.boolean_or("center", true)?;
+    for (present, note) in [(scale, Note::NoGamma), (center, Note::NoBeta)] {
+        if !present {
+            call.lowering.builder.note(call.name, note);
+        }
+    }
     row(call, "gamma", scale, 1.0)?;
     row(call, "beta", center, 0.0)?;
     row(call, "moving_mean", true, 0.0)?;

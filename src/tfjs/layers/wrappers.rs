@@ -3,7 +3,7 @@
 use super::recurrent::{Layer, Sequence, initial_states, masking, named};
 use super::{Class, lower};
 use crate::error::{Error, Place, Result};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Note};
 use crate::model::Semantics;
 use crate::ops::{Binary, BinaryFunction, Concatenate, MaskedOutput, Order, Slice};
 use crate::tfjs::config::Config;
@@ -47,6 +47,7 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
     if sample.len() < 2 {
         return Err(Error::format(format!("takes inputs of rank 3 or more, not {}", call.shape(input.id))));
     }
+    call.lowering.builder.note(call.name, Note::TimeDistributed);
     let layer = call.config.get("layer").unwrap_or(&Json::Null);
     let (class, config) = match layer.get("class_name").and_then(Json::as_str) {
         Some(class @ ("Sequential" | "Functional" | "Model")) => (class, None),

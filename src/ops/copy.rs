@@ -1,0 +1,53 @@
+//! The same elements in memory of their own.
+//!
+//! `output = input`. Nothing needs it to be right: it stands for work that only moves data, where that work is the matter.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided_copy::{self, Block};
+use crate::error::Result;
+use crate::kernel::{Kernel, Shader};
+use crate::tensor::{Tensor, TensorType, Tolerance};
+
+/// Copies its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy;
+
+pub(super) const SHADERS: &[Shader] = &[];
+
+impl Operator for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x] = expect_inputs(inputs)?;
+        Ok(x.clone())
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        Ok(inputs[0].clone())
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let block = Block {
+            size: &[request.output.len()],
+            input_offset: 0,
+            input_strides: &[1],
+            output_strides: &[1],
+            output_offset: 0,
+        };
+        Ok(vec![strided_copy::kernel(&block)?])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn passes_values(&self) -> bool {
+        true
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+        0
+    }
+}
