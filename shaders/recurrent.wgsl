@@ -18,9 +18,9 @@ struct Params {
     masked: u32,
     initial: u32,
     initial_at: u32,
-    // Whether steps are taken from the last to the first, and outputs stand where their inputs do.
-    backwards: u32,
-    in_place: u32,
+    // 0: steps are taken from the first to the last. From the last to the first, and outputs stand 1: in that order,
+    // 2: where their inputs do.
+    order: u32,
     // Whether each step is put out, or the last; in rows of so many numbers, with the states from `states_at` on unless
     // that is 0.
     sequence: u32,
@@ -28,7 +28,8 @@ struct Params {
     states_at: u32,
     // Behind the states, if they are in memory.
     output_at: u32,
-    // The step to take, if it is one.
+    // What a dispatch is for that does one thing alone, and of which step.
+    phase: u32,
     step: u32,
     // The parameters of the two functions.
     function: vec4<f32>,
@@ -39,6 +40,10 @@ const SIMPLE: u32 = 0u;
 const GRU: u32 = 1u;
 const GRU_RESET_AFTER: u32 = 2u;
 const LSTM: u32 = 3u;
+
+const BEGIN: u32 = 0u;
+const RESET: u32 = 1u;
+const ADVANCE: u32 = 2u;
 
 override cell: u32;
 override function: u32;
@@ -90,7 +95,7 @@ fn third() -> u32 {
 }
 
 fn input_step(step: u32) -> u32 {
-    return select(step, params.steps - 1u - step, params.backwards == 1u);
+    return select(step, params.steps - 1u - step, params.order > 0u);
 }
 
 fn counts(row: u32, step: u32) -> bool {
@@ -227,7 +232,7 @@ fn advance(row: u32, step: u32, counted: bool, seen: bool, start: u32, by: u32) 
     let is_last = step + 1u == params.steps;
     let shown = counted || params.masked == 1u || (params.masked == 2u && seen);
     let out = params.output_at + row * params.row_width;
-    let place = select(step, params.steps - 1u - step, params.in_place == 1u);
+    let place = select(step, params.steps - 1u - step, params.order == 2u);
     for (var unit = start; unit < params.units; unit += by) {
         var state = held(states_before(step) + unit);
         if counted {
@@ -312,54 +317,33 @@ fn alone(
     }
 }
 
-// The three of a dispatch for each step: an invocation has one unit of one row, or one state with the zeros behind them.
+// For states in memory. An invocation has a unit of a row; to begin with, a state or one of the zeros behind them.
 @compute @workgroup_size(64)
-fn begin_states(
+fn one_phase(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = invocation_index(workgroup, workgroups, lane);
-    let padded = 4u * params.quads;
-    let row = index / padded;
+    let width = select(params.units, 4u * params.quads, params.phase == BEGIN);
+    let row = index / width;
     if row >= params.rows {
         return;
     }
-    slice = row * 3u * padded;
-    begin(row, index % padded, padded);
-}
-
-@compute @workgroup_size(64)
-fn reset_step(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    let row = index / params.units;
-    if row >= params.rows {
-        return;
-    }
+    let own = index % width;
     slice = row * 12u * params.quads;
-    reset(row, params.step, index % params.units, params.units);
-}
-
-@compute @workgroup_size(64)
-fn advance_step(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    let row = index / params.units;
-    if row >= params.rows {
+    if params.phase == BEGIN {
+        begin(row, own, width);
         return;
     }
-    slice = row * 12u * params.quads;
+    if params.phase == RESET {
+        reset(row, params.step, own, width);
+        return;
+    }
     let counted = counts(row, params.step);
     var seen = counted;
     for (var step = 0u; step < params.step && !seen; step++) {
         seen = counts(row, step);
     }
-    advance(row, params.step, counted, seen, index % params.units, params.units);
+    advance(row, params.step, counted, seen, own, width);
 }

@@ -30,14 +30,10 @@ fn kernels() -> Vec<Kernel> {
     let devices = |model: Model| [&DeviceFacts::FLOOR, &software, &short].map(|facts| (model.clone(), facts));
     for (model, facts) in models().flat_map(devices) {
         let graphs = Pipeline::ALL.map(|pipeline| pipeline.run(model.graph(), facts).expect("a graph"));
-        for graph in graphs {
-            let plan = Plan::new(graph, facts, Retain::All);
-            if plan.is_err() && *facts == short {
-                continue;
-            }
-            let plan = plan.expect("a plan");
-            for batch in [1, 300] {
-                kernels.extend(plan.dispatches(batch).expect("dispatches").into_iter().map(|dispatch| dispatch.kernel));
+        for (graph, batch) in graphs.into_iter().flat_map(|graph| [1, 300].map(|batch| (graph.clone(), batch))) {
+            match Plan::new(graph, facts, Retain::All).and_then(|plan| plan.dispatches(batch)) {
+                Err(_) if *facts == short => (),
+                asked => kernels.extend(asked.expect("dispatches").into_iter().map(|dispatch| dispatch.kernel)),
             }
         }
     }

@@ -38,6 +38,11 @@ const MOST_STEPS: usize = 1 << 14;
 const ALONE_ROWS: usize = 8;
 const ALONE_LANES: usize = 4;
 
+/// What a dispatch does where each does one thing alone.
+const BEGIN: u32 = 0;
+const RESET: u32 = 1;
+const ADVANCE: u32 = 2;
+
 params! {
     /// `Params` of `shaders/recurrent.wgsl`.
     RecurrentParams {
@@ -50,12 +55,12 @@ params! {
         masked: u32,
         initial: u32,
         initial_at: u32,
-        backwards: u32,
-        in_place: u32,
+        order: u32,
         sequence: u32,
         row_width: u32,
         states_at: u32,
         output_at: u32,
+        phase: u32,
         step: u32,
         function: [f32; 4],
         recurrent: [f32; 4],
@@ -180,16 +185,16 @@ fn step_by_step(
             .cause(format!("the states of {units} units, or loops over all steps, are too much for one dispatch"))
             .hint("run on the CPU (--device cpu, Device::Cpu)"));
     }
-    let in_memory = |entry_point, step, count| {
-        let params = RecurrentParams { step, ..params };
-        dispatch(entry_point, params, invocations(count)).constant("in_memory", 1.0)
+    let one = |phase, step, count| {
+        let params = RecurrentParams { phase, step, ..params };
+        dispatch("one_phase", params, invocations(count)).constant("in_memory", 1.0)
     };
-    let mut kernels = vec![in_memory("begin_states", 0, rows * 4 * sizes.quads())];
+    let mut kernels = vec![one(BEGIN, 0, rows * 4 * sizes.quads())];
     for step in 0..word(steps)? {
         if resets_before(cell) {
-            kernels.push(in_memory("reset_step", step, rows * units));
+            kernels.push(one(RESET, step, rows * units));
         }
-        kernels.push(in_memory("advance_step", step, rows * units));
+        kernels.push(one(ADVANCE, step, rows * units));
     }
     Ok(kernels)
 }
@@ -216,12 +221,16 @@ fn params(operator: &Recurrent, sizes: &Sizes, group_rows: usize) -> Result<Recu
         },
         initial: u32::from(operator.initial),
         initial_at: word(of_mask)?,
-        backwards: u32::from(operator.order != Order::Forwards),
-        in_place: u32::from(operator.order == Order::BackwardsInPlace),
+        order: match operator.order {
+            Order::Forwards => 0,
+            Order::Backwards => 1,
+            Order::BackwardsInPlace => 2,
+        },
         sequence: u32::from(sequence),
         row_width: word(shown + if with_states { operator.cell.states() * units } else { 0 })?,
         states_at: if with_states { word(shown)? } else { 0 },
         output_at: 0,
+        phase: 0,
         step: 0,
         function: [a, b, c, 0.0],
         recurrent: [d, e, f, 0.0],
