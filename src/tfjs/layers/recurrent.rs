@@ -115,10 +115,15 @@ impl Layer {
     }
 }
 
-/// Keras and TF.js carry the states of a stateful layer from one prediction to the next.
+/// Keras and TF.js carry the states of a stateful layer from one prediction to the next, whose batch is of the one size that
+/// its input declares; without one, and for other batches, they fail.
 pub(super) fn warn_if_stateful(call: &mut LayerCall<'_, '_>) -> Result<()> {
     if call.config.boolean_or("stateful", false)? {
-        let warning = format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name);
+        let warning = format!(
+            "layer `{}` is stateful: every prediction is computed as the first one, while in TF.js and Keras a later one begins \
+             with the states that the one before left, unless they are reset",
+            call.name
+        );
         call.lowering.warn(warning);
     }
     Ok(())
@@ -303,7 +308,7 @@ fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option
 
 fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let layer = Layer::read(class, call)?;
-    let initial = initial_states(call, inputs, layer.state_count())?;
+    let initial = initial_states(call, inputs, [layer.state_count(), 2])?;
     let (mask, masked) = masking(call, inputs[0], [layer.backwards, layer.zeros, !initial.is_empty()])?;
     let order = if layer.backwards { Order::Backwards } else { Order::Forwards };
     let sequence = Sequence { x: inputs[0].id, mask, initial: &initial };
@@ -313,15 +318,19 @@ fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
     Ok(std::iter::once(Value::with(outputs[0], masks)).chain(states).collect())
 }
 
-/// The initial states that the layer is called with behind its input: none, or `count`.
+/// The initial states that the layer is called with behind its input: none, or `count` of this rank.
 ///
 /// Once a layer with a masked input has run, TF.js keeps the states that a layer is given, and refuses to run later ones.
-pub(super) fn initial_states(call: &mut LayerCall<'_, '_>, inputs: &[Value], count: usize) -> Result<Vec<NodeId>> {
+pub(super) fn initial_states(
+    call: &mut LayerCall<'_, '_>,
+    inputs: &[Value],
+    [count, rank]: [usize; 2],
+) -> Result<Vec<NodeId>> {
     let own: Vec<NodeId> = inputs[1..].iter().map(|state| state.id).collect();
     if !own.is_empty() && own.len() != count {
         return Err(Error::format(format!("takes {count} initial states, not {}", own.len())));
     }
-    if let Some(state) = own.iter().find(|state| call.rank(**state) != 2) {
+    if let Some(state) = own.iter().find(|state| call.rank(**state) != rank) {
         return Err(Error::format(format!("an initial state has shape {}", call.shape(*state))));
     }
     if call.lowering.lingering_mask.is_some() {
@@ -357,16 +366,25 @@ pub(super) fn masking(
             call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
         }
     }
+    Ok(by_semantics(call, Masks { tfjs, keras }, [zeros, begun]))
+}
+
+/// The mask to follow, and what a step puts out that it hides.
+pub(super) fn by_semantics(
+    call: &mut LayerCall<'_, '_>,
+    masks: Masks,
+    [zeros, begun]: [bool; 2],
+) -> (Option<NodeId>, MaskedOutput) {
+    let Masks { tfjs, keras } = masks;
     if tfjs != keras {
         call.differ("is masked differently in TF.js and in Keras");
     } else if tfjs.is_some() && (zeros || begun) {
         call.differ("puts out the state in TF.js where a step is masked, and zeros or the output before in Keras");
     }
-    let zero_or_previous = if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous };
-    Ok(match call.semantics() {
+    match call.semantics() {
         Semantics::TfJs => (tfjs, MaskedOutput::State),
-        Semantics::Keras => (keras, zero_or_previous),
-    })
+        Semantics::Keras => (keras, if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous }),
+    }
 }
 
 /// The steps of a longer mask that TF.js comes to first; none of one that is not longer.
