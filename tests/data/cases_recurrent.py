@@ -150,6 +150,33 @@ def StackedInitialStates(c):
         c.add("masked_" + n, lambda x, h, s, g: L.RNN(cells(), name="y", **o)(
             embedded(x), initial_state=[[h, s], g]), x)
 
+    if K.__version__.startswith("3"):
+        return
+    x = {"x0": c.floats("tfjs", 3, 5, 4), **states("tfjs", 3, 3, 3, 2)}
+    c.add("saved_by_tfjs", lambda x, h, s, g: L.RNN(cells(), name="y")(x, initial_state=[[h, s], g]), x)
+    as_tfjs_saves_stacked_cells(c.cases[-1])
+    c.add("saved_by_tfjs_states", lambda x, h, s, g: together(L.RNN(
+        cells(), return_state=True, name="y")(x, initial_state=[[h, s], g])), x)
+    as_tfjs_saves_stacked_cells(c.cases[-1])
+    c.one("saved_by_tfjs_zeros", L.RNN(cells(), return_sequences=True, name="y"), 3, 4, batch=1)
+    as_tfjs_saves_stacked_cells(c.cases[-1])
+
+
+def as_tfjs_saves_stacked_cells(case):
+    """Cells counted, and written twice; states in a flat list, those of the last cell first: of h, s and g, g."""
+    for w in case["weights"]:
+        _, _, cell, weight = w["name"].split("/")
+        w["name"] = f"y/RNNCell_{int(cell.startswith('gru'))}/{weight}"
+    layers = {l["name"]: l for l in case["topology"]["model_config"]["config"]["layers"]}
+    y = layers["y"]
+    y["config"]["cells"] = y["config"]["cell"]["config"]["cells"]
+    call = y["inbound_nodes"][0]
+    if len(call) > 1:
+        y["inbound_nodes"][0] = [call[0], call[2], *call[1]]
+    if "all" in layers:
+        for tensor in layers["all"]["inbound_nodes"][0]:
+            tensor[2] = [0, 2, 3, 1][tensor[2]]
+
 
 @file
 def Bidirectional(c):

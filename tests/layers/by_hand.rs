@@ -111,3 +111,16 @@ fn a_stateful_layer_is_computed_as_for_the_first_time_and_says_so() {
     assert_warned(case("Stateful", "bidirectional"), &["y/forward_r", "y/backward_r"]);
     assert_warned(case("LSTM", "plain"), &[]);
 }
+
+/// TF.js writes what the cell has beside the cell too, and looks only at that.
+#[test]
+fn a_cell_of_which_tfjs_writes_the_options_twice() {
+    let case = case("RNN", "lstm");
+    let twice = |config: &mut Map<String, Value>| {
+        config.insert("units".into(), json!(3));
+        config.insert("activation".into(), json!("relu"));
+        config.insert("recurrent_activation".into(), json!("hard_sigmoid"));
+        config.insert("unit_forget_bias".into(), Value::Null);
+    };
+    assert_eq!(answer(&case, Semantics::TfJs, twice), answer(&case, Semantics::TfJs, |_| {}));
+}

@@ -6,8 +6,9 @@
 
 use super::Class;
 use super::convolutional::{bias, convolve, required};
-use super::recurrent::{by_semantics, function, initial_states, warn_if_stateful};
+use super::recurrent::{function, initial_states, warn_if_stateful};
 use super::spatial::{Positions, convolution_padding};
+use super::step_masks::by_semantics;
 use super::wrappers::{joined_steps, step_of};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;

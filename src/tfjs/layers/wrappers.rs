@@ -1,6 +1,7 @@
 //! TimeDistributed and Bidirectional.
 
-use super::recurrent::{Layer, Sequence, initial_states, masking, named};
+use super::recurrent::{Layer, Sequence, initial_states, named};
+use super::step_masks::masking;
 use super::{Class, lower};
 use crate::error::{Error, Place, Result};
 use crate::graph::NodeId;
