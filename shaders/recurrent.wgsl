@@ -1,6 +1,7 @@
 // The recurrence of SimpleRNN, GRU and LSTM over all steps of a sequence: see src/ops/recurrent.rs for the formulas. The
 // states of a row stay in workgroup memory. Either a workgroup takes a row through the steps together, or a few rows of few
-// units, an invocation a unit, with barriers between; or each of its invocations takes a row of its own, without.
+// units, an invocation a unit, with barriers between; or each of its invocations takes a row of its own, without. Or they
+// stay in memory, and a dispatch takes all units of all rows through a step.
 
 struct Params {
     rows: u32,
@@ -17,16 +18,19 @@ struct Params {
     masked: u32,
     initial: u32,
     initial_at: u32,
-    // Whether steps are taken from the last to the first, and outputs stand where their inputs do.
-    backwards: u32,
-    in_place: u32,
-    // Whether each step is put out, or the last; in rows of so many numbers, with the states from `states_at` on if
-    // `states`.
+    // 0: steps are taken from the first to the last. From the last to the first, and outputs stand 1: in that order,
+    // 2: where their inputs do.
+    order: u32,
+    // Whether each step is put out, or the last; in rows of so many numbers, with the states from `states_at` on unless
+    // that is 0.
     sequence: u32,
     row_width: u32,
-    states: u32,
     states_at: u32,
-    padding: u32,
+    // Behind the states, if they are in memory.
+    output_at: u32,
+    // What a dispatch is for that does one thing alone, and of which step.
+    phase: u32,
+    step: u32,
     // The parameters of the two functions.
     function: vec4<f32>,
     recurrent: vec4<f32>,
@@ -37,9 +41,15 @@ const GRU: u32 = 1u;
 const GRU_RESET_AFTER: u32 = 2u;
 const LSTM: u32 = 3u;
 
+const BEGIN: u32 = 0u;
+const RESET: u32 = 1u;
+const ADVANCE: u32 = 2u;
+
 override cell: u32;
 override function: u32;
 override recurrent_function: u32;
+// Whether the states are in memory before the output.
+override in_memory: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
@@ -52,6 +62,21 @@ override recurrent_function: u32;
 // of a GRU behind the reset gate. Each row has a slice of its own, from `slice` on.
 var<workgroup> values: array<f32, 4088>;
 var<private> slice: u32;
+
+fn held(at: u32) -> f32 {
+    if in_memory {
+        return output[at];
+    }
+    return values[at];
+}
+
+fn hold(at: u32, value: f32) {
+    if in_memory {
+        output[at] = value;
+    } else {
+        values[at] = value;
+    }
+}
 
 fn gates() -> u32 {
     if cell == SIMPLE {
@@ -70,7 +95,7 @@ fn third() -> u32 {
 }
 
 fn input_step(step: u32) -> u32 {
-    return select(step, params.steps - 1u - step, params.backwards == 1u);
+    return select(step, params.steps - 1u - step, params.order > 0u);
 }
 
 fn counts(row: u32, step: u32) -> bool {
@@ -89,10 +114,10 @@ fn begin(row: u32, start: u32, by: u32) {
                 carried = beside[at + params.units];
             }
         }
-        values[states_before(0u) + k] = hidden;
+        hold(states_before(0u) + k, hidden);
         // Zeros behind the last state, where nothing is written any more.
-        values[states_before(1u) + k] = 0.0;
-        values[third() + k] = carried;
+        hold(states_before(1u) + k, 0.0);
+        hold(third() + k, carried);
     }
 }
 
@@ -117,7 +142,7 @@ fn sums(states: u32, unit: u32, first: u32, last: u32) -> vec4<f32> {
     at = unit;
     for (var quad = 0u; quad < params.quads; quad++) {
         let k = states + 4u * quad;
-        let state = vec4(values[k], values[k + 1u], values[k + 2u], values[k + 3u]);
+        let state = vec4(held(k), held(k + 1u), held(k + 2u), held(k + 3u));
         if first == 0u {
             total.x += dot(weights[at], state);
             if last > 1u {
@@ -158,8 +183,8 @@ fn reset(row: u32, step: u32, start: u32, by: u32) {
         let at = input_at(row, step, unit);
         let total = sums(before, unit, 0u, 2u);
         let opened = open(vec3(input[at] + total.x, input[at + params.units] + total.y, 0.0), 2u);
-        values[states_before(step + 1u) + unit] = opened.x;
-        values[third() + unit] = opened.y * values[before + unit];
+        hold(states_before(step + 1u) + unit, opened.x);
+        hold(third() + unit, opened.y * held(before + unit));
     }
 }
 
@@ -167,12 +192,12 @@ fn reset(row: u32, step: u32, start: u32, by: u32) {
 fn next_state(row: u32, step: u32, unit: u32) -> f32 {
     let units = params.units;
     let before = states_before(step);
-    let state = values[before + unit];
+    let state = held(before + unit);
     let at = input_at(row, step, unit);
     var opened = vec3<f32>();
     var candidate = 0.0;
     if cell == GRU {
-        opened.x = values[states_before(step + 1u) + unit];
+        opened.x = held(states_before(step + 1u) + unit);
         candidate = input[at + 2u * units] + sums(third(), unit, 2u, 3u).z;
     } else {
         let total = sums(before, unit, 0u, gates());
@@ -189,8 +214,8 @@ fn next_state(row: u32, step: u32, unit: u32) -> f32 {
     for (var turn = 0u; turn < select(1u, 2u, cell == LSTM); turn++) {
         next = activate(function, candidate, params.function.xyz);
         if cell == LSTM && turn == 0u {
-            candidate = opened.y * values[third() + unit] + opened.x * next;
-            values[third() + unit] = candidate;
+            candidate = opened.y * held(third() + unit) + opened.x * next;
+            hold(third() + unit, candidate);
         }
     }
     if cell == LSTM {
@@ -206,23 +231,23 @@ fn next_state(row: u32, step: u32, unit: u32) -> f32 {
 fn advance(row: u32, step: u32, counted: bool, seen: bool, start: u32, by: u32) {
     let is_last = step + 1u == params.steps;
     let shown = counted || params.masked == 1u || (params.masked == 2u && seen);
-    let out = row * params.row_width;
-    let place = select(step, params.steps - 1u - step, params.in_place == 1u);
+    let out = params.output_at + row * params.row_width;
+    let place = select(step, params.steps - 1u - step, params.order == 2u);
     for (var unit = start; unit < params.units; unit += by) {
-        var state = values[states_before(step) + unit];
+        var state = held(states_before(step) + unit);
         if counted {
             state = next_state(row, step, unit);
         }
-        values[states_before(step + 1u) + unit] = state;
+        hold(states_before(step + 1u) + unit, state);
         if params.sequence == 1u {
             output[out + place * params.units + unit] = select(0.0, state, shown);
         } else if is_last {
             output[out + unit] = select(0.0, state, shown);
         }
-        if is_last && params.states == 1u {
+        if is_last && params.states_at > 0u {
             output[out + params.states_at + unit] = state;
             if cell == LSTM {
-                output[out + params.states_at + params.units + unit] = values[third() + unit];
+                output[out + params.states_at + params.units + unit] = held(third() + unit);
             }
         }
     }
@@ -290,4 +315,35 @@ fn alone(
         }
         advance(row, step, counted, seen, 0u, 1u);
     }
+}
+
+// For states in memory. An invocation has a unit of a row; to begin with, a state or one of the zeros behind them.
+@compute @workgroup_size(64)
+fn one_phase(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    let width = select(params.units, 4u * params.quads, params.phase == BEGIN);
+    let row = index / width;
+    if row >= params.rows {
+        return;
+    }
+    let own = index % width;
+    slice = row * 12u * params.quads;
+    if params.phase == BEGIN {
+        begin(row, own, width);
+        return;
+    }
+    if params.phase == RESET {
+        reset(row, params.step, own, width);
+        return;
+    }
+    let counted = counts(row, params.step);
+    var seen = counted;
+    for (var step = 0u; step < params.step && !seen; step++) {
+        seen = counts(row, step);
+    }
+    advance(row, params.step, counted, seen, own, width);
 }

@@ -157,6 +157,8 @@ pub enum Operand {
     Input(usize),
     /// The operator's output.
     Output,
+    /// The memory it works in, and its output behind it.
+    ScratchAndOutput,
     /// All of [`BufferId::ModelInputs`], for a kernel that reads many of them; where each stands is in its
     /// parameters.
     ModelInputs,
@@ -184,6 +186,11 @@ impl Binding {
     /// All of the output.
     pub fn output() -> Self {
         Binding { operand: Operand::Output, window_bytes: None }
+    }
+
+    /// The memory before the output, and the output.
+    pub fn scratch_and_output() -> Self {
+        Binding { operand: Operand::ScratchAndOutput, window_bytes: None }
     }
 
     /// All inputs of the model.

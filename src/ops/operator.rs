@@ -72,6 +72,13 @@ pub trait Operator: fmt::Debug {
     /// The dispatches that compute the output on a GPU; not asked of a view.
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>>;
 
+    /// Floats of memory before each row of the output that the kernels work in
+    /// ([`crate::kernel::Operand::ScratchAndOutput`]): where they hand on what is no output, because no dispatch reads one
+    /// buffer and writes it through another binding. As many as begin the output where the device lets bindings begin.
+    fn scratch(&self, _inputs: &[&TensorType], _device: &DeviceFacts) -> usize {
+        0
+    }
+
     /// The tolerance class for inputs of these types.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance;
 

@@ -1,4 +1,4 @@
-//! The recurrence of Keras' SimpleRNN, GRU and LSTM over the steps of a sequence, in one dispatch.
+//! The recurrence of Keras' SimpleRNN, GRU and LSTM over the steps of a sequence, in one dispatch where states fit.
 //!
 //! The inputs are `x: [N, T, G · U]`, what a Dense of all gates makes of the steps, its bias included; the recurrent
 //! weights as [`Recurrent::pack`] lays them out; and, if any is asked for, `[N, W]` floats: the mask of the steps
@@ -21,6 +21,10 @@
 //! and there are rows enough to keep a vector busy, an invocation takes a row alone ([`RecurrentKernel::Alone`]). The
 //! weights of a unit stand by quads of the states they are multiplied with, padded by zeros, so that one load has four.
 //!
+//! Where the states of a row are more than workgroup memory holds, or the loops over all steps more than the device runs
+//! to their end, the states stand in memory before the output, and each step is a dispatch, or two if a GRU resets before
+//! ([`RecurrentKernel::StepByStep`]): an invocation a unit of a row, by the same functions.
+//!
 //! Milliseconds of a prediction of an LSTM of 64 units over 50 steps, least of 8, llvmpipe (Mesa 22.3.6) on two shared
 //! cores of an x86-64 server: together 1.1, 8.3 and 67 for 1, 8 and 64 rows, alone 1.7, 4.3 and 30. Not measured on
 //! hardware.
@@ -34,7 +38,7 @@ pub(super) use kernels::SHADERS;
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype};
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
+use crate::kernel::{DeviceFacts, Kernel};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
 /// A recurrent layer behind the projection of its inputs.
@@ -289,6 +293,11 @@ impl Operator for Recurrent {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         kernels::kernels(self, request)
+    }
+
+    fn scratch(&self, inputs: &[&TensorType], device: &DeviceFacts) -> usize {
+        // Of one row; infer has seen that steps and units are numbers.
+        kernels::scratch(self, &Sizes::of(&inputs[0].shape.resolve(1), &inputs[1].shape.resolve(1)), device)
     }
 
     /// Of the sums of one step; [`Recurrent::allowance`] carries them through all.

@@ -65,8 +65,8 @@ enum Home {
     Input(usize),
     /// In the tables or the weights.
     Constant,
-    /// At the start of a slot.
-    Slot(usize),
+    /// In a slot, behind so many bytes for each row that only its kernels know.
+    Slot { slot: usize, scratch_bytes: u64 },
 }
 
 /// How a graph runs on a device.
@@ -99,7 +99,10 @@ impl Plan {
                 Source::Constant(_) => Home::Constant,
                 Source::Input => Home::Input(inputs.next().unwrap_or_default()),
                 Source::Op(_) if owners[index] != index => plan.homes[owners[index]],
-                Source::Op(_) => Home::Slot(pool.take(Slot::for_type(&node.ty))),
+                Source::Op(op) => {
+                    let scratch_bytes = 4 * op.operator().scratch(&plan.input_types_of(node), facts) as u64;
+                    Home::Slot { slot: pool.take(Slot::for_type(&node.ty, scratch_bytes)), scratch_bytes }
+                }
             };
             plan.homes.push(home);
             // Given back only after the output has its place: no kernel may read the buffer that it writes.
@@ -108,7 +111,7 @@ impl Plan {
             owners_seen.sort_unstable();
             owners_seen.dedup();
             for owner in owners_seen {
-                if let (Home::Slot(slot), true) = (plan.homes[owner], last_use[owner] == index) {
+                if let (Home::Slot { slot, .. }, true) = (plan.homes[owner], last_use[owner] == index) {
                     pool.give_back(slot);
                 }
             }
@@ -133,8 +136,11 @@ impl Plan {
     }
 
     fn is_view(&self, node: &Node, op: &Op) -> bool {
-        let types: Vec<&TensorType> = node.inputs.iter().map(|id| &self.graph.node(*id).ty).collect();
-        op.operator().is_view(&types)
+        op.operator().is_view(&self.input_types_of(node))
+    }
+
+    fn input_types_of(&self, node: &Node) -> Vec<&TensorType> {
+        node.inputs.iter().map(|id| &self.graph.node(*id).ty).collect()
     }
 
     fn kernels(&self, node: &Node, op: &Op, batch: usize) -> Result<Vec<Kernel>> {
@@ -192,7 +198,10 @@ impl Plan {
         let (buffer, offset_bytes) = match self.homes[id.index()] {
             Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
             Home::Constant => (BufferId::Weights, 0),
-            Home::Slot(slot) => (BufferId::Slot(slot), 0),
+            Home::Slot { slot, scratch_bytes } => {
+                let rows = self.graph.node(id).ty.shape.resolve(batch).first().map_or(1, |rows| *rows as u64);
+                (BufferId::Slot(slot), scratch_bytes * rows)
+            }
         };
         Region { buffer, offset_bytes, length_bytes, packing: Packing::Words }
     }
@@ -225,6 +234,7 @@ impl Plan {
                     let mut region = match binding.operand {
                         Operand::Input(index) => self.region(node.inputs[index], batch),
                         Operand::Output => self.region(id, batch),
+                        Operand::ScratchAndOutput => from_its_start(self.region(id, batch)),
                         Operand::ModelInputs => whole(BufferId::ModelInputs, self.model_input_bytes(batch)),
                         Operand::Tables => whole(BufferId::Tables, self.constants.table_bytes),
                         Operand::Weights => whole(BufferId::Weights, self.constants.weight_bytes),
@@ -306,6 +316,11 @@ fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
 
 fn whole(buffer: BufferId, length_bytes: u64) -> Region {
     Region { buffer, offset_bytes: 0, length_bytes, packing: Packing::Words }
+}
+
+/// All of its buffer up to the end of the region.
+fn from_its_start(region: Region) -> Region {
+    Region { offset_bytes: 0, length_bytes: region.offset_bytes + region.length_bytes, ..region }
 }
 
 fn too_large(node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {

@@ -12,9 +12,9 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot a value of this type needs.
-    pub(super) fn for_type(ty: &TensorType) -> Self {
-        let bytes = 4 * ty.shape.sample_len() as u64;
+    /// The slot a value of this type needs with so many bytes before each row of it.
+    pub(super) fn for_type(ty: &TensorType, scratch_bytes: u64) -> Self {
+        let bytes = (4 * ty.shape.sample_len() as u64).saturating_add(scratch_bytes);
         if ty.shape.is_batched() && !ty.shape.is_shared() {
             Slot { bytes_per_sample: bytes, fixed_bytes: 0 }
         } else {

@@ -1,6 +1,7 @@
 //! Calls of layers as the file writes them: by Keras 2 and TF.js in one form, by Keras 3 in another.
 //!
-//! Keras 2 lists the tensors that a call takes, `[[layer, call, output, {keywords}], …]`. Keras 3 writes the arguments of
+//! Keras 2 lists the tensors that a call takes, `[[layer, call, output, {keywords}], …]`, in lists where it was given
+//! lists. Keras 3 writes the arguments of
 //! the Python call, `{args, kwargs}`, where an object of class `__keras_tensor__` stands for a tensor; lists, dicts and
 //! plain numbers may be among them.
 
@@ -53,7 +54,7 @@ impl Call {
     fn parse_keras_2(json: &Value) -> Result<Call> {
         let mut call = Call::default();
         for argument in array("inbound_nodes", json)? {
-            call.arguments.push(TensorRef::parse("inbound_nodes", argument)?);
+            collect_nested(argument, &mut call.arguments)?;
             if let (Some(Value::Object(keywords)), true) = (argument.get(3), call.keywords.is_empty()) {
                 call.keywords = keywords.clone();
             }
@@ -168,6 +169,15 @@ fn expect_tensors_in_front(positional: &[Value]) -> Result<()> {
             }
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// The tensors of an argument of Keras 2: one, or a list of them in any depth, as the states of stacked cells are.
+fn collect_nested(json: &Value, tensors: &mut Vec<TensorRef>) -> Result<()> {
+    match json.as_array().filter(|items| items.first().is_some_and(Value::is_array)) {
+        Some(items) => items.iter().try_for_each(|item| collect_nested(item, tensors))?,
+        None => tensors.push(TensorRef::parse("inbound_nodes", json)?),
     }
     Ok(())
 }

@@ -127,6 +127,58 @@ def RNN(c):
 
 
 @file
+def StackedInitialStates(c):
+    """RNN of stacked cells that is given where to begin; Keras nests the states of a cell that has several."""
+    cells = lambda: L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(2, reset_after=False)])
+    one_state = lambda: L.StackedRNNCells([L.SimpleRNNCell(3), L.GRUCell(2)])
+
+    def states(case, batch, *units):
+        return {f"x{i + 1}": c.floats(f"{case}{i}", batch, u) for i, u in enumerate(units)}
+
+    x = {"x0": c.floats("x", 3, 5, 4), **states("nested", 3, 3, 3, 2)}
+    c.add("nested", lambda x, h, s, g: L.RNN(cells(), name="y")(x, initial_state=[[h, s], g]), x)
+    c.add("nested_backwards_states", lambda x, h, s, g: together(L.RNN(
+        cells(), go_backwards=True, return_sequences=True, return_state=True, name="y")(
+        x, initial_state=[[h, s], g])), x)
+    x = {"x0": c.floats("flat", 1, 3, 2), **states("flat", 1, 3, 2)}
+    c.add("flat", lambda x, h, g: L.RNN(one_state(), name="y")(x, initial_state=[h, g]), x)
+    x = {"x0": c.floats("single", 1, 3, 2), **states("single", 1, 3, 3)}
+    c.add("single", lambda x, h, s: L.RNN(L.StackedRNNCells([L.LSTMCell(3)]), name="y")(
+        x, initial_state=[[h, s]]), x)
+    x = {"x0": IDS, **states("masked", 5, 3, 3, 2)}
+    for n, o in (("last", {"go_backwards": True}), ("sequences", {"return_sequences": True})):
+        c.add("masked_" + n, lambda x, h, s, g: L.RNN(cells(), name="y", **o)(
+            embedded(x), initial_state=[[h, s], g]), x)
+
+    if K.__version__.startswith("3"):
+        return
+    x = {"x0": c.floats("tfjs", 3, 5, 4), **states("tfjs", 3, 3, 3, 2)}
+    c.add("saved_by_tfjs", lambda x, h, s, g: L.RNN(cells(), name="y")(x, initial_state=[[h, s], g]), x)
+    as_tfjs_saves_stacked_cells(c.cases[-1])
+    c.add("saved_by_tfjs_states", lambda x, h, s, g: together(L.RNN(
+        cells(), return_state=True, name="y")(x, initial_state=[[h, s], g])), x)
+    as_tfjs_saves_stacked_cells(c.cases[-1])
+    c.one("saved_by_tfjs_zeros", L.RNN(cells(), return_sequences=True, name="y"), 3, 4, batch=1)
+    as_tfjs_saves_stacked_cells(c.cases[-1])
+
+
+def as_tfjs_saves_stacked_cells(case):
+    """Cells counted, and written twice; states in a flat list, those of the last cell first: of h, s and g, g."""
+    for w in case["weights"]:
+        _, _, cell, weight = w["name"].split("/")
+        w["name"] = f"y/RNNCell_{int(cell.startswith('gru'))}/{weight}"
+    layers = {l["name"]: l for l in case["topology"]["model_config"]["config"]["layers"]}
+    y = layers["y"]
+    y["config"]["cells"] = y["config"]["cell"]["config"]["cells"]
+    call = y["inbound_nodes"][0]
+    if len(call) > 1:
+        y["inbound_nodes"][0] = [call[0], call[2], *call[1]]
+    if "all" in layers:
+        for tensor in layers["all"]["inbound_nodes"][0]:
+            tensor[2] = [0, 2, 3, 1][tensor[2]]
+
+
+@file
 def Bidirectional(c):
     def B(layer, **options):
         return L.Bidirectional(layer, name="y", **options)
@@ -215,3 +267,60 @@ def ConvLSTM2D(c):
     c.add("lingering_mask", lambda x, v: L.Concatenate(name="all")([
         L.Flatten(name="f")(layer()(v)), L.SimpleRNN(2, name="other")(embedded(x))]),
         {"x0": IDS[:2], "x1": c.floats("lm", 2, 4, 2, 2, 1)})
+
+
+@file
+def ConvLSTM2DStates(c):
+    """Initial states, and masks: of positions, by Masking, or of steps, where the call names one."""
+    def layer(**options):
+        return L.ConvLSTM2D(**{"filters": 2, "kernel_size": (2, 1), "name": "y", **options})
+
+    def images(case, batch, *shape):
+        """With positions and steps that are zeros."""
+        v = c.floats(case, batch, *shape)
+        v[0, 0] = 0
+        v[-1, -1, 1:, 0] = 0
+        v[-1, 1, 0, 1] = 0
+        return v
+
+    def begun(case, batch, images, *state):
+        return {"x0": images, "x1": c.floats(case + "1", batch, *state), "x2": c.floats(case + "2", batch, *state)}
+
+    first = {"data_format": "channels_first"}
+    x = begun("initial", 3, c.floats("initial", 3, 2, 4, 3, 2), 3, 3, 2)
+    c.add("initial", lambda x, *s: layer()(x, initial_state=list(s)), x)
+    c.add("initial_backwards_states", lambda x, *s: together(layer(
+        go_backwards=True, return_sequences=True, return_state=True)(x, initial_state=list(s))), x)
+    x = begun("one_step", 1, c.floats("one_step", 1, 1, 4, 3, 1), 2, 3, 1)
+    c.add("initial_strides_one_step", lambda x, *s: layer(filters=1, strides=(2, 1), padding="same")(
+        x, initial_state=list(s)), x)
+    x = begun("first", 1, c.floats("first", 1, 2, 2, 4, 3), 2, 3, 3)
+    c.add("initial_first", lambda x, *s: layer(**first)(x, initial_state=list(s)), x, compiled=True)
+    x = images("masking", 3, 3, 3, 2, 2)
+    for i, o in enumerate(({}, {"return_sequences": True}, {"go_backwards": True, "return_sequences": True})):
+        c.one(f"masking_{i}", lambda x: layer(padding="same", **o)(L.Masking(name="m")(x)), x=x)
+    c.one("masking_states", lambda x: together(layer(padding="same", return_state=True)(L.Masking(name="m")(x))), x=x)
+    c.one("masking_two_layers", lambda x: layer(padding="same")(layer(
+        padding="same", return_sequences=True, filters=1, name="first")(L.Masking(name="m")(x))), x=x)
+    x = begun("masked", 3, x, 3, 2, 2)
+    c.add("masking_initial", lambda x, *s: layer(padding="same", return_sequences=True)(
+        L.Masking(name="m")(x), initial_state=list(s)), x)
+    c.add("masking_initial_backwards_states", lambda x, *s: together(layer(
+        padding="same", go_backwards=True, return_state=True)(L.Masking(name="m")(x), initial_state=list(s))), x)
+    steps = np.array([[1, 0, 1], [0, 1, 0]], np.int32)
+    x = {"x0": c.floats("steps", 2, 3, 3, 2, 1), "x1": steps}
+    c.add("mask_of_steps", lambda x, m: layer(return_sequences=True)(x, mask=m), x)
+    c.add("mask_of_steps_first", lambda x, m: layer(padding="same", **first)(x, mask=m), x, compiled=True)
+
+
+@file
+def Stateful(c):
+    """The first prediction of layers that carry their states on; both take batches of the model's size alone."""
+    for n, layer in {
+            "lstm": lambda: L.LSTM(2, stateful=True, return_sequences=True, name="y"),
+            "gru_reset_before": lambda: L.GRU(2, reset_after=False, stateful=True, name="y"),
+            "bidirectional": lambda: L.Bidirectional(L.LSTM(2, stateful=True, name="r"), name="y"),
+            "rnn": lambda: L.RNN(L.SimpleRNNCell(2), stateful=True, name="y"),
+            }.items():
+        c.one(n, lambda x: layer()(x), 3, 2, fixed_batch=True)
+    c.one("conv_lstm_2d", L.ConvLSTM2D(1, (2, 1), stateful=True, name="y"), 2, 3, 2, 1, batch=1, fixed_batch=True)

@@ -37,11 +37,13 @@ class Cases:
     def rng(self, case):
         return rng_for("cases", self.name, case)
 
-    def add(self, case, build, inputs, compiled=False, **kwargs):
-        """build(symbolic inputs) -> output; inputs: {name: array}, its dtype is the InputLayer's. XLA answers if compiled."""
+    def add(self, case, build, inputs, compiled=False, fixed_batch=False, **kwargs):
+        """build(symbolic inputs) -> output; inputs: {name: array}, its dtype is the InputLayer's. XLA answers if compiled.
+        The model takes batches of this size alone if fixed_batch."""
         K.backend.clear_session()
         assert case not in [c["name"] for c in self.cases], case
-        xs = [L.Input(v.shape[1:], dtype=str(v.dtype), name=n) for n, v in inputs.items()]
+        xs = [L.Input(batch_shape=(v.shape[0] if fixed_batch else None, *v.shape[1:]), dtype=str(v.dtype), name=n)
+              for n, v in inputs.items()]
         y = build(*xs)
         m = K.Model(xs, y, name="case")
         randomise(m, self.rng(case + "/weights"), digits=3)

@@ -91,3 +91,36 @@ fn a_backward_layer_that_tfjs_does_not_look_at() {
     let alone = answer(&case, Semantics::TfJs, |_| {}).0.get("y").expect("the output").to_f64();
     assert_eq!(halves[0].concat(), alone);
 }
+
+/// Recorded are the answers to the first prediction.
+#[test]
+fn a_stateful_layer_is_computed_as_for_the_first_time_and_says_so() {
+    let warning = |layer: &&str| {
+        format!(
+            "layer `{layer}` is stateful: every prediction is computed as the first one, while in TF.js and Keras a later \
+             one begins with the states that the one before left, unless they are reset"
+        )
+    };
+    let assert_warned = |case: Case, layers: &[&str]| {
+        let model = case.load_as(case.topology(), Semantics::TfJs).expect("the model loads");
+        assert_eq!(model.warnings(), layers.iter().map(warning).collect::<Vec<_>>(), "{}", case.name);
+    };
+    for name in ["lstm", "gru_reset_before", "rnn", "conv_lstm_2d"] {
+        assert_warned(case("Stateful", name), &["y"]);
+    }
+    assert_warned(case("Stateful", "bidirectional"), &["y/forward_r", "y/backward_r"]);
+    assert_warned(case("LSTM", "plain"), &[]);
+}
+
+/// TF.js writes what the cell has beside the cell too, and looks only at that.
+#[test]
+fn a_cell_of_which_tfjs_writes_the_options_twice() {
+    let case = case("RNN", "lstm");
+    let twice = |config: &mut Map<String, Value>| {
+        config.insert("units".into(), json!(3));
+        config.insert("activation".into(), json!("relu"));
+        config.insert("recurrent_activation".into(), json!("hard_sigmoid"));
+        config.insert("unit_forget_bias".into(), Value::Null);
+    };
+    assert_eq!(answer(&case, Semantics::TfJs, twice), answer(&case, Semantics::TfJs, |_| {}));
+}

@@ -1,9 +1,10 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
+use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Kernel, Packing, Region};
 use tfjs_wgpu::ops::{
     Cell, ConcreteType, Function, KernelRequest, MaskedOutput, Op, Order, Recurrent, RecurrentKernel, RecurrentOutput,
 };
+use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{DType, Tensor};
 
 const CELLS: [Cell; 4] = [Cell::Simple, Cell::Gru { reset_after: false }, Cell::Gru { reset_after: true }, Cell::Lstm];
@@ -37,21 +38,28 @@ fn beside(operator: &Recurrent, [batch, steps, units]: [usize; 3]) -> Option<Ten
 
 /// The operator on random numbers, by the kernel for the device and by each.
 fn case(operator: &Recurrent, sizes: [usize; 3]) -> Vec<Case> {
-    let ([batch, steps, units], gates) = (sizes, operator.cell.gates());
-    let kernels = [None, Some(RecurrentKernel::Together), Some(RecurrentKernel::Alone)];
-    let case = |kernel| {
-        let case = Case::new(format!("{sizes:?}"), Recurrent { kernel, ..operator.clone() });
-        let case = case.input(random(&[batch, steps, gates * units], 1)).constant(weights(gates, units));
-        match beside(operator, sizes) {
-            Some(beside) => case.input(beside),
-            None => case,
-        }
-    };
-    kernels.into_iter().map(case).collect()
+    let all = [RecurrentKernel::Together, RecurrentKernel::Alone, RecurrentKernel::StepByStep];
+    let kernels = std::iter::once(None).chain(all.map(Some));
+    kernels.map(|kernel| case_by(Recurrent { kernel, ..operator.clone() }, sizes)).collect()
+}
+
+fn case_by(operator: Recurrent, sizes: [usize; 3]) -> Case {
+    let ([batch, steps, units], gates, beside) = (sizes, operator.cell.gates(), beside(&operator, sizes));
+    let case = Case::new(format!("{sizes:?}"), operator);
+    let case = case.input(random(&[batch, steps, gates * units], 1)).constant(weights(gates, units));
+    match beside {
+        Some(beside) => case.input(beside),
+        None => case,
+    }
 }
 
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
+    // More units than a workgroup keeps states of.
+    for cell in [Cell::Simple, Cell::Gru { reset_after: false }] {
+        let output = RecurrentOutput::SequenceAndStates;
+        cases.push(case_by(Recurrent { output, ..Recurrent::new(cell, TANH, SIGMOID) }, [2, 2, 1361]));
+    }
     let orders = [Order::Forwards, Order::Backwards, Order::BackwardsInPlace];
     let outputs = [
         RecurrentOutput::Last,
@@ -164,24 +172,53 @@ fn the_allowance_stays_small_over_many_steps() {
     }
 }
 
+/// The kernels of one row of 100 steps, and its scratch memory.
+fn kernels(operator: Recurrent, units: usize, max_loop_steps: usize) -> tfjs_wgpu::Result<(Vec<Kernel>, usize)> {
+    let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
+    let gates = operator.cell.gates();
+    let inputs = [concrete(&[1, 100, gates * units]), concrete(&[units.div_ceil(4) + 1, gates, units, 4])];
+    let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing: Packing::Words };
+    let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
+    let output = concrete(&[1, units]);
+    let request = KernelRequest { inputs: &inputs, output: &output, places: &[place; 2], device: &device };
+    let types = [Shape::batched(&inputs[0].shape[1..]), Shape::fixed(&inputs[1].shape)].map(TensorType::f32);
+    let op: Op = operator.into();
+    let scratch = op.operator().scratch(&types.each_ref(), &device);
+    Ok((op.operator().kernels(&request)?, scratch))
+}
+
 /// Loops of 65 535 steps are the end on llvmpipe, and 16 KiB of states on a phone.
 #[test]
-fn what_a_device_cannot_do_is_refused() {
-    let kernels = |units: usize, max_loop_steps| {
-        let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
-        let inputs = [concrete(&[1, 100, units]), concrete(&[units.div_ceil(4) + 1, 1, units, 4])];
-        let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing: Packing::Words };
-        let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
-        let output = concrete(&[1, units]);
-        let request = KernelRequest { inputs: &inputs, output: &output, places: &[place; 2], device: &device };
-        let op: Op = Recurrent::new(Cell::Simple, TANH, None).into();
-        op.operator().kernels(&request)
+fn what_one_dispatch_cannot_do_is_done_by_one_for_each_step() {
+    let count = |cell, units, max_loop_steps| {
+        let (kernels, scratch) = kernels(Recurrent::new(cell, TANH, None), units, max_loop_steps).expect("kernels");
+        (kernels.len(), scratch)
     };
     // 100 times a step and 2 units of 32 quads, and 2 states to begin with.
     let steps = 100 * (1 + 2 * (32 + 4)) + 2;
-    assert_eq!(kernels(128, steps).expect("kernels").len(), 1);
-    assert!(kernels(128, steps - 1).expect_err("a step is missing").to_string().contains("7302 steps"));
-    assert!(kernels(1360, usize::MAX).is_ok());
-    let error = kernels(1361, usize::MAX).expect_err("too many units");
-    assert!(error.to_string().contains("1361 units are more than the 1360"), "{error}");
+    assert_eq!(count(Cell::Simple, 128, steps), (1, 0));
+    // The first states, then a step each.
+    assert_eq!(count(Cell::Simple, 128, steps - 1), (1 + 100, 3 * 128));
+    for cell in CELLS {
+        assert_eq!(count(cell, 1360, usize::MAX), (1, 0));
+        let dispatches = if cell == (Cell::Gru { reset_after: false }) { 2 } else { 1 };
+        // Three times 1364 states, up to where the output may begin.
+        assert_eq!(count(cell, 1361, usize::MAX), (1 + 100 * dispatches, 4096));
+    }
+}
+
+#[test]
+fn what_a_device_cannot_do_is_refused() {
+    let refused = |kernel, units, max_loop_steps| {
+        let operator = Recurrent { kernel, ..Recurrent::new(Cell::Simple, TANH, None) };
+        kernels(operator, units, max_loop_steps).expect_err("too much").to_string()
+    };
+    let together = Some(RecurrentKernel::Together);
+    let error = refused(together, 128, 7301);
+    assert!(error.contains("7302 steps"), "{error}");
+    let error = refused(together, 1361, usize::MAX);
+    assert!(error.contains("1361 units are more than the 1360"), "{error}");
+    // 32 quads, a unit, what is opened, and the mask of all steps.
+    let error = refused(None, 128, 32 + 4 + 100 - 1);
+    assert!(error.contains("136 steps"), "{error}");
 }

@@ -3,7 +3,9 @@
 use crate::gpu;
 use std::sync::Arc;
 use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Cast, Concatenate, Dense, Reshape, Softmax};
+use tfjs_wgpu::ops::{
+    Cast, Cell, Concatenate, Dense, Function, Recurrent, RecurrentKernel, RecurrentOutput, Reshape, Softmax,
+};
 use tfjs_wgpu::tensor::{DType, Shape, TensorType};
 use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Session, Tensor};
 
@@ -78,4 +80,33 @@ fn memory_is_used_again_and_gone_after_an_error() {
     let error = session.predict_into(&NamedTensors::new(), &mut prediction).expect_err("no inputs");
     assert!(error.to_string().contains("input `x`"), "{error}");
     assert!(prediction.outputs.is_empty());
+}
+
+/// Its output stands behind the states in one buffer, wherever that begins at the batch.
+#[test]
+fn a_recurrent_layer_taken_step_by_step_answers_at_every_batch() {
+    if !gpu() {
+        return;
+    }
+    let mut builder = Builder::new();
+    let x = builder.input("x", TensorType::f32(Shape::batched(&[4, WIDTH]))).expect("a new name");
+    let weights = (0..WIDTH * WIDTH).map(|index| (index % 13) as f32 / 16.0 - 0.375).collect();
+    let weights = Tensor::f32(&[WIDTH, WIDTH], weights).and_then(|weights| Recurrent::pack(1, &weights, None));
+    let weights = builder.constant("weights", Arc::new(weights.expect("weights"))).expect("a constant");
+    let (kernel, output) = (Some(RecurrentKernel::StepByStep), RecurrentOutput::Sequence);
+    let operator = Recurrent { kernel, output, ..Recurrent::new(Cell::Simple, Some(Function::Tanh), None) };
+    let all = builder.op("all", operator, &[x, weights]).expect("an operator");
+    let view = builder.op("view", Reshape { sample: vec![2, 2 * WIDTH] }, &[all]).expect("an operator");
+    let softmax = builder.op("softmax", Softmax { axis: 2, log: false }, &[view]).expect("an operator");
+    let outputs = [("all", all), ("view", view), ("softmax", softmax)].map(|(name, id)| (name.to_string(), id));
+    let model = Model::from_graph("steps", builder.finish(outputs.to_vec()).expect("a graph"));
+    let session = Session::open(&model, Device::Gpu).expect("a session");
+    let reference = Session::open(&model, Device::Reference).expect("a session");
+    for batch in [1, 7, 70, 3] {
+        let values = (0..batch * 4 * WIDTH).map(|index| (index * 7919 % 101) as f32 / 64.0 - 0.75).collect();
+        let x = Tensor::f32(&[batch, 4, WIDTH], values).expect("as many values");
+        let inputs: NamedTensors = [("x", x)].into_iter().collect();
+        let [found, expected] = [&session, &reference].map(|session| session.predict(&inputs).expect("a prediction"));
+        assert_close(&found.outputs, &expected.outputs, &format!("{batch} rows"));
+    }
 }

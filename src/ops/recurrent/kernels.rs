@@ -3,7 +3,7 @@
 use super::{Cell, MaskedOutput, Order, Recurrent, Sizes};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    ACTIVATE, Binding, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, params, shader, workgroups,
+    ACTIVATE, Binding, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups,
 };
 use crate::ops::Function;
 use crate::ops::operator::{KernelRequest, expect_loops, word};
@@ -15,6 +15,8 @@ pub enum RecurrentKernel {
     Together,
     /// A row an invocation, without barriers.
     Alone,
+    /// A unit of a row an invocation, a dispatch or two for each step, with the states in memory.
+    StepByStep,
 }
 
 /// Floats that a workgroup keeps: what fits the 16 352 bytes that every phone has.
@@ -26,9 +28,20 @@ const VECTORS: usize = 3;
 /// Invocations alone of a workgroup: a whole vector of the widest software GPU.
 const MOST_LANES: usize = 8;
 
+/// Rows of which a workgroup never takes more together.
+const MOST_ROWS: usize = WORKGROUP_SIZE as usize;
+
+/// Steps that are taken a dispatch each: dispatches take memory on the host, and a file may say any number.
+const MOST_STEPS: usize = 1 << 14;
+
 /// Rows, and invocations, from which invocations alone are faster than a workgroup together on software.
 const ALONE_ROWS: usize = 8;
 const ALONE_LANES: usize = 4;
+
+/// What a dispatch does where each does one thing alone.
+const BEGIN: u32 = 0;
+const RESET: u32 = 1;
+const ADVANCE: u32 = 2;
 
 params! {
     /// `Params` of `shaders/recurrent.wgsl`.
@@ -42,13 +55,13 @@ params! {
         masked: u32,
         initial: u32,
         initial_at: u32,
-        backwards: u32,
-        in_place: u32,
+        order: u32,
         sequence: u32,
         row_width: u32,
-        states: u32,
         states_at: u32,
-        padding: u32,
+        output_at: u32,
+        phase: u32,
+        step: u32,
         function: [f32; 4],
         recurrent: [f32; 4],
     }
@@ -60,9 +73,19 @@ pub(in crate::ops) const SHADERS: &[Shader] =
 impl RecurrentKernel {
     /// For these sizes on a device.
     fn choose(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> RecurrentKernel {
+        if !RecurrentKernel::fits_one_dispatch(cell, sizes, facts) {
+            return RecurrentKernel::StepByStep;
+        }
         let alone = RecurrentKernel::Alone;
         let has_room = alone.group_rows(sizes) >= ALONE_LANES && alone.loop_steps(cell, sizes) <= facts.max_loop_steps;
         if facts.software && sizes.rows >= ALONE_ROWS && has_room { alone } else { RecurrentKernel::Together }
+    }
+
+    /// Whether a workgroup keeps the states of a row and runs through all steps, however many rows there are: memory is
+    /// planned for all batches.
+    fn fits_one_dispatch(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> bool {
+        let (sizes, together) = (Sizes { rows: MOST_ROWS, ..*sizes }, RecurrentKernel::Together);
+        together.group_rows(&sizes) > 0 && together.loop_steps(cell, &sizes) <= facts.max_loop_steps
     }
 
     /// Rows that a workgroup takes: as many as have an invocation for each unit, or alone as many as fill a vector. None if
@@ -71,6 +94,7 @@ impl RecurrentKernel {
         let most = match self {
             RecurrentKernel::Together => (WORKGROUP_SIZE as usize / sizes.units.next_power_of_two()).max(1),
             RecurrentKernel::Alone => MOST_LANES,
+            RecurrentKernel::StepByStep => return 1,
         };
         let needed = sizes.rows.max(1).next_power_of_two();
         (FLOATS / (VECTORS * 4 * sizes.quads())).min(most).min(needed)
@@ -84,36 +108,105 @@ impl RecurrentKernel {
 
     /// The loop steps of one invocation, all its loops together.
     fn loop_steps(self, cell: Cell, sizes: &Sizes) -> usize {
-        let lanes = self.lanes(sizes);
-        let units = sizes.units.div_ceil(lanes);
-        let passes = if cell == (Cell::Gru { reset_after: false }) { 2 } else { 1 };
         // Besides the sums: the unit itself, the gates that are opened, and what goes through the activation.
         let of_unit = sizes.quads().saturating_add(if cell == Cell::Lstm { 1 + 3 + 2 } else { 1 + 3 });
+        if self == RecurrentKernel::StepByStep {
+            // It looks at the mask of all steps up to its own.
+            return of_unit.saturating_add(sizes.steps);
+        }
+        let lanes = self.lanes(sizes);
+        let units = sizes.units.div_ceil(lanes);
+        let passes = if resets_before(cell) { 2 } else { 1 };
         let of_step = units.saturating_mul(of_unit).saturating_mul(passes).saturating_add(1);
         sizes.steps.saturating_mul(of_step).saturating_add((4 * sizes.quads()).div_ceil(lanes))
     }
 }
 
+/// Whether all units must have been through the reset gate before any goes on.
+fn resets_before(cell: Cell) -> bool {
+    cell == Cell::Gru { reset_after: false }
+}
+
+/// Floats of memory before each row of output: the states of a row, if it is taken step by step on this device.
+pub(super) fn scratch(operator: &Recurrent, sizes: &Sizes, facts: &DeviceFacts) -> usize {
+    let one_dispatch = RecurrentKernel::fits_one_dispatch(operator.cell, sizes, facts);
+    match operator.kernel {
+        Some(kernel) if kernel != RecurrentKernel::StepByStep => 0,
+        None if one_dispatch => 0,
+        _ => {
+            // The output of any number of rows begins where a binding may.
+            let aligned = facts.binding_alignment_bytes.div_ceil(4).max(1) as usize;
+            (VECTORS * 4).saturating_mul(sizes.quads()).div_ceil(aligned).saturating_mul(aligned)
+        }
+    }
+}
+
 pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
     let sizes = Sizes::of(&request.inputs[0].shape, &request.inputs[1].shape);
-    let Sizes { rows, steps, units, .. } = sizes;
     let kernel = operator.kernel.unwrap_or_else(|| RecurrentKernel::choose(operator.cell, &sizes, request.device));
     let group_rows = kernel.group_rows(&sizes);
     if group_rows == 0 {
-        let most = FLOATS / VECTORS / 4 * 4;
-        return Err(Error::limit(format!("{units} units are more than the {most} whose states a kernel keeps"))
-            .hint("run on the CPU (--device cpu, Device::Cpu)"));
+        let (units, most) = (sizes.units, FLOATS / VECTORS / 4 * 4);
+        return Err(Error::limit(format!("{units} units are more than the {most} whose states a workgroup keeps")));
     }
     expect_loops(request, kernel.loop_steps(operator.cell, &sizes))?;
-    for operand in request.inputs.iter().chain([request.output]) {
+    for operand in request.inputs {
         word(operand.len())?;
     }
-    let (function, [a, b, c]) = Function::encode(operator.activation);
-    let (recurrent_function, [d, e, f]) = Function::encode(operator.recurrent_activation);
+    let before = scratch(operator, &sizes, request.device).saturating_mul(sizes.rows);
+    word(before.saturating_add(request.output.len()))?;
+    let params = RecurrentParams { output_at: word(before)?, ..params(operator, &sizes, group_rows)? };
+    // Where nothing stands beside the input, nothing is read there.
+    let beside = if request.inputs.len() > 2 { 2 } else { 1 };
+    let output = if before > 0 { Binding::scratch_and_output() } else { Binding::output() };
+    let dispatch = |entry_point, params: RecurrentParams, workgroups| {
+        let mut kernel = constants(operator, Kernel::new("recurrent", &params, 0, workgroups).entry_point(entry_point));
+        kernel.bindings = vec![Binding::input(0), Binding::input(1), Binding::input(beside), output.clone()];
+        kernel
+    };
+    let entry_point = match kernel {
+        RecurrentKernel::Together => "together",
+        RecurrentKernel::Alone => "alone",
+        RecurrentKernel::StepByStep => return step_by_step(operator.cell, &sizes, params, dispatch),
+    };
+    Ok(vec![dispatch(entry_point, params, workgroups(sizes.rows.div_ceil(group_rows)))])
+}
+
+/// The first states, then a dispatch for each step, or two.
+fn step_by_step(
+    cell: Cell,
+    sizes: &Sizes,
+    params: RecurrentParams,
+    dispatch: impl Fn(&'static str, RecurrentParams, [u32; 3]) -> Kernel,
+) -> Result<Vec<Kernel>> {
+    let Sizes { rows, steps, units, .. } = *sizes;
+    if steps > MOST_STEPS {
+        return Err(Error::limit(format!("{steps} steps are more than the {MOST_STEPS} that are taken a dispatch each"))
+            .cause(format!("the states of {units} units, or loops over all steps, are too much for one dispatch"))
+            .hint("run on the CPU (--device cpu, Device::Cpu)"));
+    }
+    let one = |phase, step, count| {
+        let params = RecurrentParams { phase, step, ..params };
+        dispatch("one_phase", params, invocations(count)).constant("in_memory", 1.0)
+    };
+    let mut kernels = vec![one(BEGIN, 0, rows * 4 * sizes.quads())];
+    for step in 0..word(steps)? {
+        if resets_before(cell) {
+            kernels.push(one(RESET, step, rows * units));
+        }
+        kernels.push(one(ADVANCE, step, rows * units));
+    }
+    Ok(kernels)
+}
+
+fn params(operator: &Recurrent, sizes: &Sizes, group_rows: usize) -> Result<RecurrentParams> {
+    let Sizes { rows, steps, units, .. } = *sizes;
+    let (_, [a, b, c]) = Function::encode(operator.activation);
+    let (_, [d, e, f]) = Function::encode(operator.recurrent_activation);
     let [of_mask, of_states] = operator.beside(steps, units);
     let (sequence, with_states) = operator.output.keeps();
     let shown = if sequence { steps * units } else { units };
-    let params = RecurrentParams {
+    Ok(RecurrentParams {
         rows: word(rows)?,
         steps: word(steps)?,
         units: word(units)?,
@@ -128,32 +221,36 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
         },
         initial: u32::from(operator.initial),
         initial_at: word(of_mask)?,
-        backwards: u32::from(operator.order != Order::Forwards),
-        in_place: u32::from(operator.order == Order::BackwardsInPlace),
+        order: match operator.order {
+            Order::Forwards => 0,
+            Order::Backwards => 1,
+            Order::BackwardsInPlace => 2,
+        },
         sequence: u32::from(sequence),
         row_width: word(shown + if with_states { operator.cell.states() * units } else { 0 })?,
-        states: u32::from(with_states),
-        states_at: word(shown)?,
-        padding: 0,
+        states_at: if with_states { word(shown)? } else { 0 },
+        output_at: 0,
+        phase: 0,
+        step: 0,
         function: [a, b, c, 0.0],
         recurrent: [d, e, f, 0.0],
-    };
-    let entry_point = if kernel == RecurrentKernel::Together { "together" } else { "alone" };
+    })
+}
+
+/// What is the same for all kernels of an operator.
+fn constants(operator: &Recurrent, kernel: Kernel) -> Kernel {
     let cell = match operator.cell {
         Cell::Simple => 0,
         Cell::Gru { reset_after: false } => 1,
         Cell::Gru { reset_after: true } => 2,
         Cell::Lstm => 3,
     };
-    let mut kernel = Kernel::new("recurrent", &params, 0, workgroups(rows.div_ceil(group_rows)))
-        .entry_point(entry_point)
+    let (function, _) = Function::encode(operator.activation);
+    let (recurrent_function, _) = Function::encode(operator.recurrent_activation);
+    kernel
         .constant("cell", f64::from(cell))
         .constant("function", f64::from(function))
-        .constant("recurrent_function", f64::from(recurrent_function));
-    // Where nothing stands beside the input, nothing is read there.
-    let beside = if request.inputs.len() > 2 { 2 } else { 1 };
-    kernel.bindings = vec![Binding::input(0), Binding::input(1), Binding::input(beside), Binding::output()];
-    Ok(vec![kernel])
+        .constant("recurrent_function", f64::from(recurrent_function))
 }
 
 #[cfg(test)]
@@ -190,5 +287,9 @@ mod tests {
         assert_eq!(choose(32, 64, &DeviceFacts::FLOOR), RecurrentKernel::Together);
         let limited = DeviceFacts { max_loop_steps: 1 << 16, ..software };
         assert_eq!(choose(32, 80, &limited), RecurrentKernel::Together, "96 050 steps");
+        // Whatever the batch, because its memory is planned before.
+        let limited = DeviceFacts { max_loop_steps: 999, ..software };
+        assert_eq!([1, 32].map(|rows| choose(rows, 80, &limited)), [RecurrentKernel::StepByStep; 2]);
+        assert_eq!([1, 32].map(|rows| choose(rows, 1361, &software)), [RecurrentKernel::StepByStep; 2]);
     }
 }

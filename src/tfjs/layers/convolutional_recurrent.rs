@@ -1,25 +1,26 @@
 //! ConvLSTM2D: an LSTM whose states are images and whose matrix products are convolutions.
 //!
 //! The images of all steps go through the input convolution of all four gates at once, as one convolution over steps and
-//! positions whose kernel is one step deep. The rest is unrolled: a recurrent convolution for each step after the first,
-//! whose states are zeros, and the gates.
+//! positions whose kernel is one step deep. The rest is unrolled: a recurrent convolution for each step, or for each after
+//! the first where states begin as zeros, and the gates. A mask is of steps, or of the positions of each.
 
 use super::Class;
 use super::convolutional::{bias, convolve, required};
 use super::recurrent::{function, initial_states, warn_if_stateful};
 use super::spatial::{Positions, convolution_padding};
+use super::step_masks::by_semantics;
 use super::wrappers::{joined_steps, step_of};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::BinaryFunction::{Add, Multiply};
-use crate::ops::{Function, Padding, Permute, Slice, Window};
+use crate::ops::{Function, MaskedOutput, Padding, Permute, Slice, Window};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
-use crate::tfjs::masks::Value;
+use crate::tfjs::masks::{Masks, Value};
 use std::sync::Arc;
 
 /// The classes of this file.
-pub(super) const CLASSES: &[Class] = &[Class::new("ConvLSTM2D", conv_lstm_2d, "✓", "without masks and initial states")];
+pub(super) const CLASSES: &[Class] = &[Class::new("ConvLSTM2D", conv_lstm_2d, "not with initial states", "")];
 
 /// Input, forget, candidate and output gate, side by side in all weights.
 const GATES: usize = 4;
@@ -37,28 +38,40 @@ fn conv_lstm_2d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Va
     let sequences = config.boolean_or("return_sequences", false)?;
     let keeps_states = config.boolean_or("return_state", false)?;
     let backwards = config.boolean_or("go_backwards", false)?;
-    let Some((&input, [])) = inputs.split_first() else {
-        return Err(Error::unsupported("its initial states are not supported"));
-    };
-    initial_states(call, inputs, 2)?;
-    expect_no_mask(call, input)?;
+    let input = inputs[0];
+    let initial = initial_states(call, inputs, [2, 4])?;
     let images = Images::of(call, input)?;
     let cell = Cell::read(call, &images)?;
     let x = cell.input_convolution(call, &images)?;
+    let mut states = images.states(call, &initial, x)?;
+    let (mask, masked) = masking(call, input, &images, x, states.is_some())?;
 
-    let mut states: Option<States> = None;
+    // What a masked step repeats, if that is not the state.
+    let mut shown = states.map(|[h, _]| h).filter(|_| masked == MaskedOutput::State);
     let mut hidden = Vec::new();
     for at in 0..images.steps {
         call.lowering.count_call()?;
         let at = if backwards { images.steps - 1 - at } else { at };
         let image = step_of(call, x, at)?;
-        let next = cell.step(call, image, states)?;
-        hidden.push(next[0]);
+        let mut next = cell.step(call, image, states)?;
+        let mut output = next[0];
+        if let Some(mask) = mask {
+            let counts = counts(call, mask, at)?;
+            output = masked_by(call, counts, output, shown)?;
+            for (index, state) in next.iter_mut().enumerate() {
+                *state = masked_by(call, counts, *state, states.map(|states| states[index]))?;
+            }
+        }
+        shown = Some(output);
+        hidden.push(output);
         states = Some(next);
     }
-    let Some(states) = states else { return Err(Error::format("takes at least one step")) };
-    let output = if sequences { images.sequence(call, &hidden)? } else { images.positions.back(call, states[0])? };
-    let mut outputs = vec![Value::unmasked(output)];
+    let (Some(states), Some(&last)) = (states, hidden.last()) else {
+        return Err(Error::format("takes at least one step"));
+    };
+    let output = if sequences { images.sequence(call, &hidden)? } else { images.positions.back(call, last)? };
+    let masks = if sequences { input.masks } else { Masks::NONE };
+    let mut outputs = vec![Value::with(output, masks)];
     if keeps_states {
         for state in states {
             outputs.push(Value::unmasked(images.positions.back(call, state)?));
@@ -67,19 +80,49 @@ fn conv_lstm_2d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Va
     Ok(outputs)
 }
 
-/// Refuses a mask. What earlier layers left behind as one in TF.js, it cannot compute with, and Keras is followed.
-fn expect_no_mask(call: &mut LayerCall<'_, '_>, input: Value) -> Result<()> {
-    let lingering = call.lowering.lingering_mask.flatten();
-    let of_positions = lingering.filter(|mask| call.rank(*mask) > 2);
-    if let Some(mask) = input.masks.keras.or(of_positions) {
+/// The mask to follow: of steps, or of the positions of what `x`, the input convolution, makes of each. TF.js computes with
+/// the latter alone, and with whatever mask the calls before this one left behind; where it cannot, and where the layer has
+/// `begun` with states that it is given, which TF.js refuses, Keras is followed.
+fn masking(
+    call: &mut LayerCall<'_, '_>,
+    input: Value,
+    images: &Images,
+    x: NodeId,
+    begun: bool,
+) -> Result<(Option<NodeId>, MaskedOutput)> {
+    let dims = call.shape(x).dims()[..4].to_vec();
+    let of_positions =
+        |call: &LayerCall<'_, '_>, mask| call.shape(mask).dims() == dims && !images.positions.channels_first;
+    let keras = input.masks.keras;
+    if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != &dims[..2] && !of_positions(call, *mask)) {
         let shape = call.shape(mask);
-        return Err(Error::unsupported(format!("a mask of shape {shape} reaches it, which is not supported"))
-            .hint("leave out what masks its input"));
+        return Err(Error::format(format!("a mask of shape {shape} is neither of its steps nor of their positions")));
     }
-    if lingering.is_some() {
+    if begun {
+        return Ok((keras, MaskedOutput::Previous));
+    }
+    let mut tfjs = call.lowering.lingering_mask.flatten();
+    if tfjs.is_some_and(|mask| !of_positions(call, mask)) {
+        tfjs = keras;
         call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
     }
-    Ok(())
+    Ok(by_semantics(call, Masks { tfjs, keras }, [false; 2]))
+}
+
+/// The mask at a step, `[N, height, width, 1]` or `[N, 1, 1, 1]`.
+fn counts(call: &mut LayerCall<'_, '_>, mask: NodeId, at: usize) -> Result<NodeId> {
+    let sample = call.shape(mask).sample();
+    let step = call.op(Slice { axis: 1, start: at, step: 1, count: 1 }, &[mask])?;
+    let positions = if sample.len() == 1 { vec![1, 1, 1] } else { [&sample[1..], &[1]].concat() };
+    call.reshape(step, &positions)
+}
+
+/// `next` where the step counts, and what was `before`, or zeros, elsewhere.
+fn masked_by(call: &mut LayerCall<'_, '_>, counts: NodeId, next: NodeId, before: Option<NodeId>) -> Result<NodeId> {
+    match before {
+        Some(before) => call.choose(counts, next, before),
+        None => call.kept(next, counts),
+    }
 }
 
 /// The images of all steps, with their channels behind.
@@ -104,6 +147,24 @@ impl Images {
         let sample = call.shape(x).sample();
         let (steps, sizes, channels) = (sample[0], sample[1..3].to_vec(), sample[3]);
         Ok(Images { x, steps, positions: Positions { dims: 2, channels_first, x, sizes, channels } })
+    }
+
+    /// The initial states with their channels behind, if there are any; `x` is what the gates have from the images.
+    fn states(&self, call: &mut LayerCall<'_, '_>, initial: &[NodeId], x: NodeId) -> Result<Option<States>> {
+        let &[h, c] = initial else { return Ok(None) };
+        let sample = call.shape(x).sample();
+        let wanted = [sample[1], sample[2], sample[3] / GATES];
+        let state = |call: &mut LayerCall<'_, '_>, given: NodeId| {
+            let mut state = call.float_operand(given)?;
+            if self.positions.channels_first {
+                state = call.op(Permute { order: vec![0, 2, 3, 1] }, &[state])?;
+            }
+            if call.shape(state).sample() != wanted {
+                return Err(Error::format(format!("an initial state has shape {}", call.shape(given))));
+            }
+            Ok(state)
+        };
+        Ok(Some([state(call, h)?, state(call, c)?]))
     }
 
     /// The hidden states one after the other, with channels where the layer has them.

@@ -24,6 +24,7 @@ mod preprocessing;
 mod recurrent;
 mod spatial;
 mod statistics;
+mod step_masks;
 mod wrappers;
 
 pub(super) use core::resolve_shape;

@@ -4,11 +4,12 @@
 //! cells are layers one after the other: what a cell makes of a step is all that the next one sees of it.
 
 use super::Class;
+use super::step_masks::masking;
 use crate::error::{Error, Place, Result};
 use crate::graph::NodeId;
 use crate::model::Semantics;
 use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Op, Order, Recurrent, RecurrentOutput, Slice};
-use crate::tensor::{DType, Dim, Tensor};
+use crate::tensor::{DType, Tensor};
 use crate::tfjs::activations;
 use crate::tfjs::config::Config;
 use crate::tfjs::json;
@@ -40,7 +41,23 @@ pub(super) struct Layer {
     pub(super) backwards: bool,
     /// Whether Keras puts zeros out where the mask hides a step.
     pub(super) zeros: bool,
+    /// Whether states are those of the last cell first.
+    reversed: bool,
 }
+
+/// What TF.js writes of an RNN's cell beside it, and does not read.
+const OF_THE_CELL: &[&str] = &[
+    "activation",
+    "cells",
+    "dropout",
+    "implementation",
+    "recurrent_activation",
+    "recurrent_dropout",
+    "reset_after",
+    "unit_forget_bias",
+    "units",
+    "use_bias",
+];
 
 #[derive(Debug)]
 struct CellSettings {
@@ -72,7 +89,10 @@ impl Layer {
         config.refuse_unless_off("time_major")?;
         config.refuse_unless_off("num_constants")?;
         warn_if_stateful(call)?;
+        // Only TF.js writes stacked cells twice.
+        let reversed = class == "RNN" && config.get("cells").is_some();
         let cells = if class == "RNN" {
+            config.ignore(OF_THE_CELL);
             cells(call)?
         } else {
             vec![CellSettings::read(class, Default::default(), config, call)?]
@@ -83,6 +103,7 @@ impl Layer {
             states: config.boolean_or("return_state", false)?,
             backwards: config.boolean_or("go_backwards", false)?,
             zeros: config.boolean_or("zero_output_for_mask", false)?,
+            reversed,
         })
     }
 
@@ -91,7 +112,7 @@ impl Layer {
         self.cells.iter().map(|cell| cell.cell.states()).sum()
     }
 
-    /// What the layer puts out, then its states, of the first cell first.
+    /// What the layer puts out, then its states: of the first cell first in Keras, of the last in what TF.js has written.
     pub(super) fn run(
         &self,
         call: &mut LayerCall<'_, '_>,
@@ -105,20 +126,31 @@ impl Layer {
             let is_last = index + 1 == self.cells.len();
             // Steps stay where they are until the last cell, so that the mask fits.
             let order = if is_last || order == Order::Forwards { order } else { Order::BackwardsInPlace };
-            let own = initial.split_off(..cell.cell.states().min(initial.len())).unwrap_or_default();
+            let count = cell.cell.states().min(initial.len());
+            let own = match self.reversed {
+                false => initial.split_off(..count),
+                true => initial.split_off(initial.len() - count..),
+            };
+            let own = own.unwrap_or_default();
             let sequence = Sequence { x, initial: own, ..sequence };
             let mut outputs = cell.run(call, sequence, order, masked, [!is_last || self.sequences, self.states])?;
-            states.extend(outputs.split_off(1));
+            let at = if self.reversed { 0 } else { states.len() };
+            states.splice(at..at, outputs.split_off(1));
             x = outputs[0];
         }
         Ok([vec![x], states].concat())
     }
 }
 
-/// Keras and TF.js carry the states of a stateful layer from one prediction to the next.
+/// Keras and TF.js carry the states of a stateful layer from one prediction to the next, whose batch is of the one size that
+/// its input declares; without one, and for other batches, they fail.
 pub(super) fn warn_if_stateful(call: &mut LayerCall<'_, '_>) -> Result<()> {
     if call.config.boolean_or("stateful", false)? {
-        let warning = format!("layer `{}` is stateful; here its states are zeros before every prediction", call.name);
+        let warning = format!(
+            "layer `{}` is stateful: every prediction is computed as the first one, while in TF.js and Keras a later one begins \
+             with the states that the one before left, unless they are reset",
+            call.name
+        );
         call.lowering.warn(warning);
     }
     Ok(())
@@ -140,7 +172,12 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     for cell in config.array("cells")? {
         let (class, config) = named(cell, "cells")?;
         let config = Config::new(config);
-        let scope = format!("/{stack}/{}", config.string("name")?.unwrap_or_default());
+        // TF.js counts cells instead of naming them.
+        let counted = format!("RNNCell_{}", cells.len());
+        let scope = match call.has_weight(&format!("{counted}/kernel")) {
+            true => format!("/{counted}"),
+            false => format!("/{stack}/{}", config.string("name")?.unwrap_or_default()),
+        };
         let place = format!("/cell/cells/{}", positions.next(class));
         cells.push(CellSettings::read(class, (scope, place), &config, call).at(|| class.to_string())?);
         config.finish().at(|| class.to_string())?;
@@ -303,7 +340,7 @@ fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option
 
 fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let layer = Layer::read(class, call)?;
-    let initial = initial_states(call, inputs, layer.state_count())?;
+    let initial = initial_states(call, inputs, [layer.state_count(), 2])?;
     let (mask, masked) = masking(call, inputs[0], [layer.backwards, layer.zeros, !initial.is_empty()])?;
     let order = if layer.backwards { Order::Backwards } else { Order::Forwards };
     let sequence = Sequence { x: inputs[0].id, mask, initial: &initial };
@@ -313,15 +350,19 @@ fn layer(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
     Ok(std::iter::once(Value::with(outputs[0], masks)).chain(states).collect())
 }
 
-/// The initial states that the layer is called with behind its input: none, or `count`.
+/// The initial states that the layer is called with behind its input: none, or `count` of this rank.
 ///
 /// Once a layer with a masked input has run, TF.js keeps the states that a layer is given, and refuses to run later ones.
-pub(super) fn initial_states(call: &mut LayerCall<'_, '_>, inputs: &[Value], count: usize) -> Result<Vec<NodeId>> {
+pub(super) fn initial_states(
+    call: &mut LayerCall<'_, '_>,
+    inputs: &[Value],
+    [count, rank]: [usize; 2],
+) -> Result<Vec<NodeId>> {
     let own: Vec<NodeId> = inputs[1..].iter().map(|state| state.id).collect();
     if !own.is_empty() && own.len() != count {
         return Err(Error::format(format!("takes {count} initial states, not {}", own.len())));
     }
-    if let Some(state) = own.iter().find(|state| call.rank(**state) != 2) {
+    if let Some(state) = own.iter().find(|state| call.rank(**state) != rank) {
         return Err(Error::format(format!("an initial state has shape {}", call.shape(*state))));
     }
     if call.lowering.lingering_mask.is_some() {
@@ -331,52 +372,4 @@ pub(super) fn initial_states(call: &mut LayerCall<'_, '_>, inputs: &[Value], cou
         call.lowering.lingering_states |= !own.is_empty();
     }
     Ok(own)
-}
-
-/// The mask of the steps, and what those put out that it hides.
-///
-/// TF.js takes whatever mask the calls before this one left behind, of a longer one the steps it comes to first; of a
-/// shorter one it fails, and Keras is followed. At a hidden step TF.js puts out the state. Keras repeats what the step
-/// before put out, which differs before all others if the layer has `begun` with other states than zeros, or puts `zeros`
-/// out if it is told to.
-pub(super) fn masking(
-    call: &mut LayerCall<'_, '_>,
-    input: Value,
-    [backwards, zeros, begun]: [bool; 3],
-) -> Result<(Option<NodeId>, MaskedOutput)> {
-    let wanted = call.shape(input.id).dims().get(..2).unwrap_or_default().to_vec();
-    let keras = input.masks.keras;
-    if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != wanted) {
-        return Err(Error::format(format!("a mask of shape {} is not one of its steps", call.shape(mask))));
-    }
-    let mut tfjs = call.lowering.lingering_mask.flatten();
-    if let Some(mask) = tfjs.filter(|mask| call.shape(*mask).dims() != wanted) {
-        tfjs = first_steps(call, mask, &wanted, backwards)?;
-        if tfjs.is_none() {
-            tfjs = keras;
-            call.differ("cannot be computed in TF.js, where the mask of an earlier layer reaches it and does not fit");
-        }
-    }
-    if tfjs != keras {
-        call.differ("is masked differently in TF.js and in Keras");
-    } else if tfjs.is_some() && (zeros || begun) {
-        call.differ("puts out the state in TF.js where a step is masked, and zeros or the output before in Keras");
-    }
-    let zero_or_previous = if zeros { MaskedOutput::Zero } else { MaskedOutput::Previous };
-    Ok(match call.semantics() {
-        Semantics::TfJs => (tfjs, MaskedOutput::State),
-        Semantics::Keras => (keras, zero_or_previous),
-    })
-}
-
-/// The steps of a longer mask that TF.js comes to first; none of one that is not longer.
-fn first_steps(call: &mut LayerCall<'_, '_>, mask: NodeId, wanted: &[Dim], backwards: bool) -> Result<Option<NodeId>> {
-    let (&[batch, Dim::Fixed(steps)], &[wanted_batch, Dim::Fixed(count)]) = (call.shape(mask).dims(), wanted) else {
-        return Ok(None);
-    };
-    if batch != wanted_batch || steps < count {
-        return Ok(None);
-    }
-    let start = if backwards { steps - count } else { 0 };
-    call.op(Slice { axis: 1, start, step: 1, count }, &[mask]).map(Some)
 }

@@ -1,6 +1,7 @@
 //! TimeDistributed and Bidirectional.
 
-use super::recurrent::{Layer, Sequence, initial_states, masking, named};
+use super::recurrent::{Layer, Sequence, initial_states, named};
+use super::step_masks::masking;
 use super::{Class, lower};
 use crate::error::{Error, Place, Result};
 use crate::graph::{NodeId, Note};
@@ -186,7 +187,7 @@ fn bidirectional(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
         return Err(Error::format("its two layers do not return the same"));
     }
     let half = forward.layer.state_count();
-    let initial = initial_states(call, inputs, half + backward.layer.state_count())?;
+    let initial = initial_states(call, inputs, [half + backward.layer.state_count(), 2])?;
     let (first, second) = initial.split_at(half.min(initial.len()));
     let (mask, masked) = masking(call, inputs[0], [backwards, sequences, !initial.is_empty()])?;
     let (back_mask, _) = masking(call, inputs[0], [!backwards, sequences, !initial.is_empty()])?;
