@@ -14,12 +14,7 @@ pub(super) struct Positions {
 impl Positions {
     /// The position of the next object of this class.
     pub(super) fn next(&mut self, class: &str) -> String {
-        // Both are saved by other names than their classes have in Keras.
-        let class = match class {
-            "Model" => "functional".into(),
-            "GroupQueryAttention" => "grouped_query_attention".into(),
-            class => snake_case(class),
-        };
+        let class = if class == "Model" { "functional".into() } else { snake_case(class) };
         let count = self.counts.entry(class.clone()).or_default();
         let position = if *count == 0 { class } else { format!("{class}_{count}") };
         *count += 1;
