@@ -4,7 +4,8 @@ struct Params {
     rows: u32,
     width: u32,
     epsilon: f32,
-    padding: u32,
+    // Where the mean is subtracted: 0 everywhere, 1 for the variance, 2 nowhere.
+    mean: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,15 +29,16 @@ fn main(
     for (var k = lane; k < params.width; k += 64u) {
         sum += input[start + k];
     }
-    let mean = reduce_sum(lane, sum) / f32(params.width);
+    let mean = select(reduce_sum(lane, sum) / f32(params.width), 0.0, params.mean == 2u);
     var squares = 0.0;
     for (var k = lane; k < params.width; k += 64u) {
         let difference = input[start + k] - mean;
         squares += difference * difference;
     }
     let variance = reduce_sum(lane, squares) / f32(params.width);
+    let subtracted = select(0.0, mean, params.mean == 0u);
     let deviation = sqrt(variance + params.epsilon);
     for (var k = lane; k < params.width; k += 64u) {
-        output[start + k] = gamma[k] * ((input[start + k] - mean) / deviation) + beta[k];
+        output[start + k] = gamma[k] * ((input[start + k] - subtracted) / deviation) + beta[k];
     }
 }

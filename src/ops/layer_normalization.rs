@@ -1,8 +1,8 @@
-//! Normalisation by each sample's own statistics: Keras LayerNormalization over trailing dimensions.
+//! Normalisation by each sample's own statistics: Keras LayerNormalization and RMSNormalization over trailing dimensions.
 //!
 //! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, mean and biased variance over the last `axes`
 //! dimensions; `gamma` and `beta` have the shape of those dimensions (ones and zeros where the layer has none).
-//! Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
+//! [`Mean`] says where the mean takes no part: RMSNormalization takes the mean square for the variance. Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
 //! variance from the differences, because E(x²) − E(x)² cancels.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
@@ -17,31 +17,52 @@ pub struct LayerNormalization {
     pub axes: usize,
     /// Added to the variance.
     pub epsilon: f32,
+    /// Where the mean is subtracted.
+    pub mean: Mean,
+}
+
+/// Where the mean of a row is subtracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mean {
+    /// From what is normalised, and for the variance: LayerNormalization.
+    #[default]
+    Everywhere,
+    /// For the variance alone: LayerNormalization with `rms_scaling`.
+    InVariance,
+    /// Nowhere, so that the variance is the mean square: RMSNormalization.
+    Nowhere,
 }
 
 params! {
     /// `Params` of `shaders/layer_normalization.wgsl`.
-    LayerNormalizationParams { rows: u32, width: u32, epsilon: f32, padding: u32 }
+    LayerNormalizationParams { rows: u32, width: u32, epsilon: f32, mean: u32 }
 }
 
 pub(super) const SHADERS: &[Shader] =
     &[shader!("layer_normalization", LayerNormalizationParams, fragments: [GRID, SPECIAL, REDUCE])];
 
-/// The mean and the root of variance + epsilon of a row.
-fn statistics(row: &[f32], epsilon: f32) -> (f64, f64) {
-    let count = row.len() as f64;
-    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-    let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
-    (mean, (variance + f64::from(epsilon)).sqrt())
-}
-
 impl LayerNormalization {
+    /// Over the last `axes` dimensions as LayerNormalization has it.
+    pub fn new(axes: usize, epsilon: f32) -> Self {
+        LayerNormalization { axes, epsilon, mean: Mean::Everywhere }
+    }
+
+    /// What is subtracted from a row, and the root of variance + epsilon.
+    fn statistics(&self, row: &[f32]) -> (f64, f64) {
+        let count = row.len() as f64;
+        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+        let centre = if self.mean == Mean::Nowhere { 0.0 } else { mean };
+        let variance = row.iter().map(|&x| (f64::from(x) - centre).powi(2)).sum::<f64>() / count;
+        let subtracted = if self.mean == Mean::Everywhere { mean } else { 0.0 };
+        (subtracted, (variance + f64::from(self.epsilon)).sqrt())
+    }
+
     /// Applies `normalize(x, gamma, beta, mean, deviation)` to every element.
     fn map(&self, inputs: &[&Tensor], normalize: impl Fn(f64, f64, f64, f64, f64) -> f64) -> Result<Tensor> {
         let (x, gamma, beta) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
         let mut output = Vec::with_capacity(x.len());
         for row in x.chunks(gamma.len().max(1)) {
-            let (mean, deviation) = statistics(row, self.epsilon);
+            let (mean, deviation) = self.statistics(row);
             for (&x, (&gamma, &beta)) in row.iter().zip(gamma.iter().zip(beta)) {
                 output.push(normalize(f64::from(x), f64::from(gamma), f64::from(beta), mean, deviation) as f32);
             }
@@ -79,8 +100,8 @@ impl Operator for LayerNormalization {
         let width = request.inputs[1].len();
         let rows = request.output.len() / width.max(1);
         word(request.output.len())?;
-        let params =
-            LayerNormalizationParams { rows: word(rows)?, width: word(width)?, epsilon: self.epsilon, padding: 0 };
+        let mean = self.mean as u32;
+        let params = LayerNormalizationParams { rows: word(rows)?, width: word(width)?, epsilon: self.epsilon, mean };
         Ok(vec![Kernel::new("layer_normalization", &params, 3, workgroups(rows))])
     }
 

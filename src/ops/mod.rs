@@ -85,6 +85,7 @@ pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use gather::{Block, Combine, Feature, Lookup, Pooling};
+pub use layer_normalization::Mean;
 pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput};
 pub use reduce::Reduction;
 pub use resize::Sampling;

@@ -18,6 +18,15 @@ pub struct Permute {
 pub(super) const SHADERS: &[Shader] = &[];
 
 impl Permute {
+    /// Brings the dimensions back to where they were.
+    pub(crate) fn inverse(&self) -> Permute {
+        let mut order = vec![0; self.order.len()];
+        for (position, &axis) in self.order.iter().enumerate() {
+            order[axis] = position;
+        }
+        Permute { order }
+    }
+
     /// The input's strides in the order of the output's dimensions.
     fn strides(&self, shape: &[usize]) -> Vec<usize> {
         let strides = row_major_strides(shape);

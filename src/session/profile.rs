@@ -246,10 +246,10 @@ impl Session {
             }
             Engine::Gpu(variants) => {
                 let runner = self.runner(variants, inputs, &mut Timeline::start())?;
-                let most = runner.plan().max_batch();
+                let most = runner.plan().max_batch().min(self.pipeline.most_rows().unwrap_or(usize::MAX));
                 if batch > most {
                     return Err(Error::limit(format!("a batch of {batch} is predicted in pieces"))
-                        .cause(format!("the device's bindings hold {most} rows"))
+                        .cause(format!("this plan on this device takes {most} rows at once"))
                         .hint("profile a smaller batch"));
                 }
                 gpu_steps(runner.plan(), batch)

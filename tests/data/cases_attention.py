@@ -8,7 +8,10 @@ L = K.layers
 CLASSES = {}
 # Those whose files or answers are others in Keras 3.
 KERAS3 = ["AdditiveAttention", "Attention", "Discretization", "EinsumDense", "GroupNormalization", "Hashing",
-          "Identity", "IntegerLookup", "MultiHeadAttention", "Normalization", "UnitNormalization"]
+          "Identity", "ImageAugmentation", "IntegerLookup", "MultiHeadAttention", "Normalization", "RMSNormalization",
+          "UnitNormalization"]
+# Those that Keras 2 does not have.
+ONLY_KERAS3 = ["RMSNormalization"]
 
 
 def file(f):
@@ -223,6 +226,22 @@ def adapted(layer, data):
     return layer
 
 
+@file
+def RMSNormalization(c):
+    for shape, axis in (((5,), -1), ((1,), -1), ((3, 4), -1), ((3, 4), 2), ((3, 4), [1, 2]), ((3, 4), [-1, -2]),
+                        ((2, 3, 4), [2, 3]), ((2, 3, 4), [1, 2, 3])):
+        for b in (1, 3) if shape == (5,) else (3,):
+            n = "_".join(map(str, (*shape, "axis", axis, "batch", b))).replace(", ", "_").replace("-", "m")
+            c.one(n, L.RMSNormalization(axis=axis, name="y"), *shape, batch=b)
+    c.one("epsilon", L.RMSNormalization(epsilon=0.5, name="y"), 3, 4)
+    c.one("large_mean", L.RMSNormalization(name="y"), x=np.array([[1000, 1001, 1002], [-512, 1e-4, 0]], np.float32))
+    c.add("drops_masks", lambda x: L.GlobalAveragePooling1D(name="y")(L.RMSNormalization(name="l")(embedded(x))),
+          {"x": histories()[0]})
+    for n, options in (("", {}), ("_no_scale", {"scale": False}), ("_no_center", {"center": False}),
+                       ("_axis_1", {"axis": 1}), ("_two_axes", {"axis": [1, 2]}), ("_epsilon", {"epsilon": 0.5})):
+        c.one("rms_scaling" + n, L.LayerNormalization(rms_scaling=True, name="y", **options), 3, 4)
+
+
 # ---- preprocessing -------------------------------------------------------------------------
 
 
@@ -295,6 +314,34 @@ def Hashing(c):
     c.add("one_hot", L.Hashing(5, output_mode="one_hot", name="y"), {"x": x[:, :1].copy()})
     c.add("drops_masks", lambda a: L.GlobalAveragePooling1D(name="p")(L.Embedding(9, 3, name="e")(L.Hashing(
         9, mask_value=0, name="y")(a))), {"x": histories()[0]})
+
+
+@file
+def ImageAugmentation(c):
+    levels = {"value_range": (0, 255)}
+    layers = {
+        "RandomBrightness": {"factor": 0.3}, "RandomContrast": {"factor": 0.3}, "RandomFlip": {},
+        "RandomRotation": {"factor": 0.3, "fill_mode": "constant", "fill_value": 3.0},
+        "RandomTranslation": {"height_factor": 0.2, "width_factor": (-0.1, 0.3), "interpolation": "nearest"},
+        "RandomZoom": {"height_factor": 0.2}, "AugMix": levels, "CutMix": {}, "MaxNumBoundingBoxes": {"max_number": 2},
+        "MixUp": {}, "RandAugment": levels, "RandomColorDegeneration": {"factor": 0.3},
+        "RandomColorJitter": {**levels, "brightness_factor": 0.1, "hue_factor": 0.2, "contrast_factor": 0.3,
+                              "saturation_factor": 0.4},
+        "RandomElasticTransform": {}, "RandomErasing": {"fill_value": 7.0}, "RandomGaussianBlur": {},
+        "RandomGrayscale": {}, "RandomHue": {"factor": 0.3, **levels}, "RandomInvert": {}, "RandomPerspective": {},
+        "RandomPosterization": {"factor": 4}, "RandomSaturation": {"factor": 0.3}, "RandomSharpness": {"factor": 0.3},
+        "RandomShear": {"x_factor": 0.2}, "Solarization": {"addition_factor": 0.5, **levels}}
+    for name, options in layers.items():
+        if hasattr(L, name):
+            c.one(name, getattr(L, name)(name="y", seed=1, **options) if name not in (
+                "MaxNumBoundingBoxes",) else getattr(L, name)(name="y", **options), 3, 2, 3, batch=1)
+    c.one("RandomFlip_batch_3", L.RandomFlip("horizontal", name="y"), 2, 2, 1, batch=3)
+    c.one("before_a_layer", lambda x: L.Flatten(name="y")(L.RandomFlip(name="l")(x)), 2, 2, 3)
+    c.one("RandomCrop_same", L.RandomCrop(3, 2, seed=1, name="y"), 3, 2, 3)
+    if not hasattr(L, "RMSNormalization"):
+        for h, w in ((3, 2), (2, 3), (4, 4), (1, 1)):
+            c.one(f"RandomCrop_{h}_{w}", L.RandomCrop(h, w, name="y"), 4, 5, 2)
+        c.add("integers", L.RandomFlip(name="y"), {"x": c.ids("i", 9, 2, 2, 2, 3)})
 
 
 # ---- what changes nothing ------------------------------------------------------------------

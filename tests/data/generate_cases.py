@@ -734,7 +734,8 @@ def main(only):
     families = [cases_attention, cases_convolution, cases_operations, cases_recurrent]
     for family in families:
         CLASSES.update(family.CLASSES)
-    classes = [name for name in CLASSES if name not in cases_operations.ONLY_KERAS3]
+    only_keras_3 = cases_operations.ONLY_KERAS3 + cases_attention.ONLY_KERAS3
+    classes = [name for name in CLASSES if name not in only_keras_3]
     if only[:1] == ["--keras3"]:
         import keras
 

@@ -1,9 +1,9 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{SIZES, floats, floats_by, random};
-use tfjs_wgpu::ops::LayerNormalization;
+use tfjs_wgpu::ops::{LayerNormalization, Mean};
 
 fn normalization(axes: usize, epsilon: f32) -> LayerNormalization {
-    LayerNormalization { axes, epsilon }
+    LayerNormalization::new(axes, epsilon)
 }
 
 fn case(name: impl Into<String>, op: LayerNormalization, shape: &[usize]) -> Case {
@@ -17,6 +17,12 @@ fn cases() -> Vec<Case> {
     for width in SIZES.into_iter().chain([1009]) {
         let batch = if width % 2 == 0 { 3 } else { 67 };
         cases.push(case(format!("{width} wide"), normalization(1, 1e-3), &[batch, width]));
+    }
+    for mean in [Mean::InVariance, Mean::Nowhere] {
+        for width in [1, 65, 131] {
+            let op = LayerNormalization { mean, ..normalization(1, 1e-6) };
+            cases.push(case(format!("{width} wide, mean {mean:?}"), op, &[3, width]));
+        }
     }
     for axes in 1..=4 {
         cases.push(case(format!("rank 5, {axes} axes"), normalization(axes, 1e-3), &[3, 2, 5, 7, 3]));
@@ -47,6 +53,17 @@ fn by_hand() -> Vec<Case> {
             .constant(floats(&[2, 2], &[3.0; 4]))
             .constant(floats(&[2, 2], &[0.0, 1.0, 2.0, 3.0]))
             .gives(floats(&[1, 2, 2], &[-3.0, 0.0, 3.0, 6.0])),
+        // Mean square 24 (+ 1 = 5²); mean 4, variance 9 (+ 16 = 5²).
+        Case::new("mean square by hand", LayerNormalization { mean: Mean::Nowhere, ..normalization(1, 1.0) })
+            .input(floats(&[1, 2], &[-4.0, 32f32.sqrt()]))
+            .constant(floats(&[2], &[5.0, 0.0]))
+            .constant(floats(&[2], &[0.5, 2.0]))
+            .gives(floats(&[1, 2], &[-3.5, 2.0])),
+        Case::new("scaled alone by hand", LayerNormalization { mean: Mean::InVariance, ..normalization(1, 16.0) })
+            .input(floats(&[1, 2], &[1.0, 7.0]))
+            .constant(floats(&[2], &[5.0, 10.0]))
+            .constant(floats(&[2], &[0.0, 1.0]))
+            .gives(floats(&[1, 2], &[1.0, 15.0])),
         plain("a constant row", 1e-3, floats(&[3, 4], &[7.0; 12]), &[2.0; 4], &[1.0; 4])
             .gives(floats(&[3, 4], &[1.0; 12])),
         plain("one wide", 1e-3, floats(&[3, 1], &[-1.0, 0.0, 1e30]), &[5.0], &[2.0]).gives(floats(&[3, 1], &[2.0; 3])),

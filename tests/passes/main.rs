@@ -120,7 +120,7 @@ impl Growing {
                 0 => (Permute { order: [vec![0], (1..rank).rev().collect()].concat() }.into(), vec![x]),
                 _ => {
                     let operands = [self.constant(&[last], true), self.constant(&[last], false)];
-                    (LayerNormalization { axes: 1, epsilon: 1e-3 }.into(), vec![x, operands[0], operands[1]])
+                    (LayerNormalization::new(1, 1e-3).into(), vec![x, operands[0], operands[1]])
                 }
             },
         };

@@ -65,6 +65,7 @@ fn normalize(out: &mut [f32], x: &[f32], mean: impl Fn(usize) -> f32, scale: &[f
 struct Layer {
     operands: [Operand; 3],
     epsilon: f32,
+    mean: ops::Mean,
     output: Output,
     arch: Arch,
 }
@@ -74,8 +75,9 @@ pub(super) fn layer(operator: &ops::LayerNormalization, request: &Request<'_>) -
     // Scales that differ between samples are nobody's layer.
     let shared = gamma.once && beta.once;
     let operands = [x.clone(), gamma.clone(), beta.clone()];
-    let (epsilon, output, arch) = (operator.epsilon, request.output, request.arch);
-    shared.then(|| Box::new(Layer { operands, epsilon, output, arch }) as Box<dyn Step>)
+    let ops::LayerNormalization { epsilon, mean, .. } = *operator;
+    let (output, arch) = (request.output, request.arch);
+    shared.then(|| Box::new(Layer { operands, epsilon, mean, output, arch }) as Box<dyn Step>)
 }
 
 impl Step for Layer {
@@ -101,9 +103,15 @@ impl Layer {
     #[inline(always)]
     fn line(&self, out: &mut [f32], x: &[f32], gamma: &[f32], beta: &[f32]) {
         let count = x.len() as f64;
-        let mean = (f64::from(sum(self.arch, x)) / count) as f32;
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x - mean);
+        let centre = match self.mean {
+            ops::Mean::Nowhere => 0.0,
+            _ => (f64::from(sum(self.arch, x)) / count) as f32,
+        };
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x - centre);
         let variance = f64::from(sum_of_squares(self.arch, out)) / count;
+        if self.mean == ops::Mean::InVariance {
+            out.copy_from_slice(x);
+        }
         let deviation = (variance + f64::from(self.epsilon)).sqrt() as f32;
         let scales = gamma.iter().zip(beta);
         out.iter_mut().zip(scales).for_each(|(out, (gamma, beta))| *out = gamma * *out / deviation + beta);

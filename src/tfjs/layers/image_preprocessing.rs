@@ -62,7 +62,7 @@ fn resizing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>
 }
 
 /// The input and `[height, width]`, each from 1 on.
-fn image(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<(Positions, [usize; 2])> {
+pub(super) fn image(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<(Positions, [usize; 2])> {
     // Keras 3 writes them as called in training, which changes nothing.
     call.keywords.flag("training")?;
     let wanted = [call.config.positive_size("height")?, call.config.positive_size("width")?];
@@ -70,7 +70,7 @@ fn image(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<(Positions, [
 }
 
 /// Height and width of an image.
-fn extent(call: &LayerCall<'_, '_>, x: NodeId) -> [usize; 2] {
+pub(super) fn extent(call: &LayerCall<'_, '_>, x: NodeId) -> [usize; 2] {
     let sample = call.shape(x).sample();
     [sample[0], sample[1]]
 }
@@ -84,7 +84,12 @@ fn resize_both(call: &mut LayerCall<'_, '_>, mut x: NodeId, wanted: [usize; 2], 
 }
 
 /// The largest part in the middle that has the wanted proportions, resized.
-fn resize_smartly(call: &mut LayerCall<'_, '_>, mut x: NodeId, wanted: [usize; 2], linear: bool) -> Result<NodeId> {
+pub(super) fn resize_smartly(
+    call: &mut LayerCall<'_, '_>,
+    mut x: NodeId,
+    wanted: [usize; 2],
+    linear: bool,
+) -> Result<NodeId> {
     let sizes = extent(call, x);
     for dim in 0..2 {
         let beside = 1 - dim;

@@ -26,7 +26,7 @@ const LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut {
         classes: &["HashedCrossing"],
-        cause: "it hashes pairs of ids, as strings",
+        cause: "it hashes several ids together, by a function that is not here yet",
         hint: "hash the ids before the model, and ship the model that takes the hashes",
     },
     LeftOut {
@@ -35,16 +35,39 @@ const LEFT_OUT: &[LeftOut] = &[
         hint: "ship the layer inside it",
     },
     LeftOut {
-        classes: &[
-            "CachedMultiHeadAttention",
-            "TransformerDecoder",
-            "TransformerEncoder",
-            "Backbone",
-            "GPT2Backbone",
-            "GPT2CausalLM",
-        ],
+        classes: &["CachedMultiHeadAttention", "TransformerDecoder"],
+        cause: "it is none of Keras' layers: TF.js cannot give it weights that were saved, and KerasNLP saves another layer",
+        hint: "MultiHeadAttention, LayerNormalization and Dense are the same in single layers",
+    },
+    LeftOut {
+        classes: &["TransformerEncoder", "Backbone", "GPT2Backbone", "GPT2CausalLM"],
         cause: "it is a part of language models, and TF.js does not load it either",
         hint: "MultiHeadAttention, LayerNormalization and Dense are the same in single layers",
+    },
+    LeftOut {
+        classes: &["AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization"],
+        cause: "it counts how often each brightness occurs in an image, or looks for the extremes",
+        hint: "prepare the images before the model",
+    },
+    LeftOut {
+        classes: &["MelSpectrogram", "STFTSpectrogram"],
+        cause: "it takes Fourier transforms of sound",
+        hint: "ship the model that takes spectrograms",
+    },
+    LeftOut {
+        classes: &["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"],
+        cause: "it calls a program of another framework, which is not in the file",
+        hint: "write it as layers of Keras",
+    },
+    LeftOut {
+        classes: &["Pipeline"],
+        cause: "it is a list of preprocessing layers, made for data sets",
+        hint: "put the layers that it holds into the model",
+    },
+    LeftOut {
+        classes: &["DenseFeatures", "DynamicEmbedding", "DynamicLookup", "RandomFourierFeatures"],
+        cause: "it was an experiment of Keras, or its state is not saved with its weights",
+        hint: "Embedding, IntegerLookup, Hashing and Dense take its place",
     },
     LeftOut {
         classes: &[

@@ -11,6 +11,7 @@ mod convolutional_recurrent;
 mod core;
 mod einsum_dense;
 mod embeddings;
+mod image_augmentation;
 mod image_preprocessing;
 mod left_out;
 mod merge;
@@ -63,6 +64,7 @@ const FAMILIES: &[&[Class]] = &[
     core::CLASSES,
     einsum_dense::CLASSES,
     embeddings::CLASSES,
+    image_augmentation::CLASSES,
     image_preprocessing::CLASSES,
     merge::CLASSES,
     multihead_attention::CLASSES,

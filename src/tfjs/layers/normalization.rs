@@ -1,9 +1,9 @@
-//! BatchNormalization and LayerNormalization.
+//! BatchNormalization, LayerNormalization and RMSNormalization.
 
 use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::{NodeId, Note};
-use crate::ops::{BatchNormalization, LayerNormalization, Permute};
+use crate::ops::{BatchNormalization, LayerNormalization, Mean, Permute};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
@@ -15,6 +15,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class::new("BatchNormalization", batch_normalization, "rank 4 at most", ""),
     Class::new("BatchNormalizationV1", batch_normalization, "rank 4 at most", ""),
     Class::new("LayerNormalization", layer_normalization, "rank 4 at most", ""),
+    Class::new("RMSNormalization", rms_normalization, "–", ""),
 ];
 
 /// Keras' default for both layers.
@@ -70,7 +71,6 @@ fn statistics(call: &mut LayerCall<'_, '_>, channels: usize) -> Result<NodeId> {
 fn layer_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
-    call.config.refuse_unless_off("rms_scaling")?;
     let mut axes = Vec::new();
     for axis in call.config.integers("axis")?.unwrap_or_else(|| vec![-1]) {
         axes.push(call.sample_axis(x, axis)?);
@@ -80,20 +80,46 @@ fn layer_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result
     }
     let epsilon = call.config.number_or("epsilon", EPSILON)? as f32;
     let dims = call.shape(x).resolve(1);
-    let gamma = axes_weight(call, "gamma", "scale", &axes, &dims, 1.0)?;
-    let beta = axes_weight(call, "beta", "center", &axes, &dims, 0.0)?;
+    // Scales by the variance, not by the mean square, in spite of its name; then there is always gamma and never beta.
+    let scales_alone = call.config.boolean_or("rms_scaling", false)?;
+    let (scale, center) = (call.config.boolean_or("scale", true)?, call.config.boolean_or("center", true)?);
+    let gamma = axes_weight(call, "gamma", scale || scales_alone, &axes, &dims, 1.0)?;
+    let beta = axes_weight(call, "beta", center && !scales_alone, &axes, &dims, 0.0)?;
     axes.sort_unstable();
-    let op = LayerNormalization { axes: axes.len(), epsilon };
+    let mean = if scales_alone { Mean::InVariance } else { Mean::Everywhere };
+    let op = LayerNormalization { axes: axes.len(), epsilon, mean };
     let id = at_the_back(call, x, &axes, |call, x| call.op(op, &[x, gamma, beta]))?;
     Ok(vec![Value::with(id, input.masks)])
 }
 
-/// The weight that `option` asks for, or a constant `absent`. It is stored with the dimensions in the order of `axes`
+/// `scale · x / √(mean of x² + epsilon)`. Keras stretches the scale over the last dimensions whatever the axes, which fits
+/// others by accident alone.
+fn rms_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
+    let input = call.one(inputs)?;
+    let x = call.float_operand(input.id)?;
+    let mut given = call.config.integers("axis")?.unwrap_or_else(|| vec![-1]);
+    given.sort_unstable();
+    let axes = given.iter().map(|&axis| call.sample_axis(x, axis)).collect::<Result<Vec<usize>>>()?;
+    let rank = call.rank(x);
+    if axes.is_empty() || !axes.iter().copied().eq(rank - axes.len().min(rank)..rank) {
+        let shape = call.shape(x);
+        return Err(Error::unsupported(format!("normalises the last dimensions of {shape}, not {given:?}")));
+    }
+    let epsilon = call.config.number_or("epsilon", 1e-6)? as f32;
+    let width = &call.shape(x).resolve(1)[rank - axes.len()..];
+    let scale = call.weight("scale", width)?;
+    let beta = call.filled(&format!("no_beta_{width:?}"), width, 0.0)?;
+    let op = LayerNormalization { axes: axes.len(), epsilon, mean: Mean::Nowhere };
+    // Not a layer that supports masks.
+    Ok(vec![Value::unmasked(call.op(op, &[x, scale, beta])?)])
+}
+
+/// The weight where there is one, else a constant `absent`. It is stored with the dimensions in the order of `axes`
 /// and then read in ascending order without being transposed: Keras and TF.js reshape it.
 fn axes_weight(
     call: &mut LayerCall<'_, '_>,
     weight: &str,
-    option: &'static str,
+    present: bool,
     axes: &[usize],
     dims: &[usize],
     absent: f32,
@@ -102,7 +128,7 @@ fn axes_weight(
     let mut ascending = axes.to_vec();
     ascending.sort_unstable();
     let read: Vec<usize> = ascending.iter().map(|&axis| dims[axis]).collect();
-    if !call.config.boolean_or(option, true)? {
+    if !present {
         return call.filled(&format!("no_{weight}_{read:?}"), &read, absent);
     }
     let tensor = call.weight_tensor(weight, &stored)?;
@@ -122,11 +148,9 @@ pub(super) fn at_the_back(
     if order.iter().copied().eq(0..rank) {
         return work(call, x);
     }
-    let mut back = vec![0; rank];
-    for (position, &axis) in order.iter().enumerate() {
-        back[axis] = position;
-    }
-    let moved = call.op(Permute { order }, &[x])?;
+    let there = Permute { order };
+    let back = there.inverse();
+    let moved = call.op(there, &[x])?;
     let worked = work(call, moved)?;
-    call.op(Permute { order: back }, &[worked])
+    call.op(back, &[worked])
 }

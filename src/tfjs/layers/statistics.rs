@@ -76,7 +76,7 @@ fn normalize_groups(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize, groups
     let lines = call.reshape(moved, &[groups, length])?;
     let gamma = call.filled(&format!("no_gamma_{length}"), &[length], 1.0)?;
     let beta = call.filled(&format!("no_beta_{length}"), &[length], 0.0)?;
-    let lines = call.op(LayerNormalization { axes: 1, epsilon }, &[lines, gamma, beta])?;
+    let lines = call.op(LayerNormalization::new(1, epsilon), &[lines, gamma, beta])?;
     let moved = call.reshape(lines, &moved_sample)?;
     let mut back = vec![0; order.len()];
     for (position, &dim) in order.iter().enumerate() {
