@@ -7,6 +7,7 @@ mod filter;
 mod inspect;
 mod profile;
 mod run;
+mod study;
 mod usage;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@
 //! for every program, where data is only moved a copy; results that nothing reads are computed too, as TF.js does.
 //!
 //! Not there: kernels that only hand on a tensor (`Identity`, of Dropout for example), which leave no trace in a graph;
-//! the slices of 32 rows, which a session makes ([`ROWS_OF_A_PREDICT`]) and of which TF.js reads only the whole back.
+//! the slices of 32 rows, which a session makes (`ROWS_OF_A_PREDICT`) and of which TF.js reads only the whole back.
 //! WebGL 1 and 2 run the same programs, so the two pipelines have one graph. A Concat is one program in TF.js, which binds
 //! 16 textures, and a dispatch for each of its inputs here.
 

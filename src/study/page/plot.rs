@@ -126,7 +126,7 @@ pub(super) fn lines(plot: &Plot) -> String {
     let all = || plot.series.iter().flat_map(|series| &series.points);
     let ends = |point: &Point| point.interval.unwrap_or([point.y; 2]);
     let x = Axis::new(plot.x_scale, all().map(|point| point.x), LEFT, WIDTH - RIGHT);
-    let y = Axis::new(plot.y_scale, all().flat_map(|point| ends(point)), HEIGHT - BOTTOM, TOP);
+    let y = Axis::new(plot.y_scale, all().flat_map(ends), HEIGHT - BOTTOM, TOP);
     let mut svg = open(HEIGHT, &plot.title, "lines");
     axes(&mut svg, plot, &x, &y);
     if let Some((intercept, slope)) = plot.trend {

@@ -1,0 +1,19 @@
+//! Studies, their reports, and the page that is made of one. By structure, counts and order; times decide nothing.
+
+mod page;
+mod protocol;
+
+use std::path::PathBuf;
+use tfjs_wgpu::study::protocol::StudyOptions;
+use tfjs_wgpu::{Device, LoadOptions, Model};
+
+/// A recorded model.
+fn model(name: &str) -> Model {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name);
+    Model::load(path, LoadOptions::default()).expect("the model loads")
+}
+
+/// A study that is over soon.
+fn quick(devices: &[Device]) -> StudyOptions {
+    StudyOptions { devices: devices.into(), shared: Vec::new(), launcher: None, seed: 1, quick: true }
+}
