@@ -150,3 +150,122 @@ fn half(study: &StudyResults) -> Option<String> {
 pub(super) fn near_one(value: f64) -> String {
     if value >= 1.0 { "1".into() } else { format!("{value:.4}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::report::{BreakEven, Curve, CurvePoint};
+    use crate::study::statistics::Summary;
+
+    fn summary(ms: f64) -> Summary {
+        Summary::of(&[ms]).expect("a sample")
+    }
+
+    fn cold(device: &str, cached: bool, ms: f64) -> ColdStart {
+        let stage = |name: &str, ms: f64| Stage { name: name.into(), ms };
+        ColdStart {
+            device: device.into(),
+            engine: device.into(),
+            plan: "fused".into(),
+            settings: Vec::new(),
+            cached,
+            total_ms: summary(ms),
+            process_ms: summary(ms),
+            load_ms: 0.1 * ms,
+            open_ms: 0.6 * ms,
+            first_ms: 0.3 * ms,
+            open_stages: vec![stage("open", 0.6 * ms), stage("open device", 0.2 * ms), stage("plan", 0.001 * ms)],
+            first_stages: Vec::new(),
+            pipelines: 3,
+            dispatches: 4,
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_cold_start_add_up() {
+        let parts = cold_parts(&cold("gpu", false, 100.0));
+        assert!((parts.iter().map(|(_, ms)| ms).sum::<f64>() - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_first_prediction_is_told_for_what_was_measured() {
+        let told = |cold: Vec<ColdStart>| first(&StudyResults { cold, ..StudyResults::default() });
+        assert_eq!(told(Vec::new()), None);
+        let cpu = told(vec![cold("cpu", false, 2.0)]).expect("an answer");
+        assert!(cpu.contains("2.00 ms on the CPU") && !cpu.contains("GPU"), "{cpu}");
+        let all = told(vec![cold("gpu", false, 100.0), cold("gpu", true, 20.0), cold("cpu", false, 2.0)]);
+        let all = all.expect("an answer");
+        for part in [
+            "100 ms on the GPU",
+            "opening the device 20.0 ms",
+            "on disk it takes 20.0 ms",
+            "On the CPU it takes 2.00 ms",
+        ] {
+            assert!(all.contains(part), "{part} is not in {all}");
+        }
+        // What takes less than a hundredth is not worth a word.
+        assert!(!all.contains("planning"), "{all}");
+    }
+
+    #[test]
+    fn the_break_even_is_told_in_all_directions() {
+        let told = |from_candidates: Option<usize>| {
+            let curve = |device: &str, times: [f64; 2]| Curve {
+                device: device.into(),
+                plan: "fused".into(),
+                shared: Vec::new(),
+                points: [1, 64]
+                    .into_iter()
+                    .zip(times)
+                    .map(|(candidates, ms)| CurvePoint { candidates, ms: summary(ms), dispatches: 0 })
+                    .collect(),
+            };
+            let pair = BreakEven { for_few: "cpu fused".into(), for_many: "gpu fused".into(), from_candidates };
+            let curves = vec![curve("cpu", [1.0, 9.0]), curve("gpu", [2.0, 3.0])];
+            break_even(&StudyResults { curves, break_even: vec![pair], ..StudyResults::default() }).expect("an answer")
+        };
+        let cases = [
+            (None, "The GPU is faster nowhere up to 64 candidates."),
+            (Some(1), "The GPU is faster from the first candidate on."),
+            (
+                Some(64),
+                "The CPU is faster for few candidates, the GPU from 64 on. At 64 candidates the CPU takes 9.00 ms",
+            ),
+        ];
+        for (from, expected) in cases {
+            let text = told(from);
+            assert!(text.starts_with(expected), "{text}");
+        }
+        assert_eq!(break_even(&StudyResults::default()), None);
+    }
+
+    #[test]
+    fn half_floats_are_told_by_what_they_do_to_the_order() {
+        let told = |tau: [f64; 2], overlap: [f64; 2], setting: &str| {
+            let row = Precision {
+                name: "half".into(),
+                device: "gpu".into(),
+                plan: "tfjs-webgl2".into(),
+                settings: vec![setting.into()],
+                output: "score".into(),
+                rankings: 20,
+                candidates: 200,
+                k: 10,
+                max_abs_difference: 0.000_36,
+                kendall_tau: tau,
+                ndcg: tau,
+                top_k_overlap: overlap,
+                same_best: 19,
+                warm_ms: summary(1.0),
+            };
+            half(&StudyResults { precision: vec![row], ..StudyResults::default() })
+        };
+        let same = told([1.0, 1.0], [1.0, 1.0], "storage f16").expect("an answer");
+        assert!(same.starts_with("No: all 20 rankings of 200 candidates stay as they are."), "{same}");
+        let moved = told([0.9994, 0.9991], [1.0, 1.0], "storage f16").expect("an answer");
+        assert!(moved.starts_with("Yes: ") && moved.contains("the same candidates in all"), "{moved}");
+        let lost = told([0.99, 0.98], [0.95, 0.9], "storage f16").expect("an answer");
+        assert!(lost.contains("95.0 % of the first 10") && lost.contains("90.0 % at worst"), "{lost}");
+        assert_eq!(told([1.0, 1.0], [1.0, 1.0], "submits per-kernel"), None);
+    }
+}
