@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use std::ffi::OsString;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::{Pipeline, Storage};
-use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, WeightStorage};
 
 /// `--semantics`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -298,5 +298,63 @@ impl From<PipelineArgument> for Pipeline {
             PipelineArgument::TfjsWebgl2 => Pipeline::TfjsWebgl2,
             PipelineArgument::TfjsWebgl1 => Pipeline::TfjsWebgl1,
         }
+    }
+}
+
+/// Where and how one session computes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SessionArguments {
+    /// Where to compute. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceArgument,
+    #[command(flatten)]
+    passes: PipelineArguments,
+    #[command(flatten)]
+    values: ValueArguments,
+    #[command(flatten)]
+    execution: ExecutionArguments,
+    /// Threads of the CPU, with --device cpu [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl SessionArguments {
+    /// A session that is prepared for these inputs with one row.
+    pub(crate) fn options(&self, shared: Vec<String>) -> SessionOptions {
+        SessionOptions {
+            device: self.device.into(),
+            pipeline: self.passes.pipeline(),
+            storage: self.values.storage(),
+            execution: self.execution.execution(),
+            shared,
+            cpu_threads: self.threads,
+            ..SessionOptions::default()
+        }
+    }
+}
+
+/// How a model is read that is to be measured: its weights may be any.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MeasuredModelArguments {
+    #[command(flatten)]
+    read: ReadArguments,
+    #[command(flatten)]
+    random_weights: RandomWeightsArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
+}
+
+impl MeasuredModelArguments {
+    pub(crate) fn options(&self) -> LoadOptions {
+        LoadOptions {
+            weights: self.storage.storage(),
+            random_weights: self.random_weights.seed(),
+            ..self.read.options()
+        }
+    }
+
+    /// The words of the command line for another call.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        [self.read.words(), self.storage.words(), self.random_weights.words()].concat()
     }
 }

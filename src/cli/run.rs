@@ -1,9 +1,6 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{
-    BadIdArguments, DeviceArgument, ExecutionArguments, PipelineArguments, ReadArguments, StorageArguments,
-    ValueArguments,
-};
+use crate::arguments::{BadIdArguments, ReadArguments, SessionArguments, StorageArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -15,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, tensor_file};
+use tfjs_wgpu::{LoadOptions, Prediction, Result, Session, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -40,42 +37,17 @@ pub(crate) struct RunArguments {
     /// The names of the rows for --top, one a line [default: `labels.txt` beside the model, if the input is from there]
     #[arg(long, value_name = "FILE", requires = "top")]
     labels: Option<PathBuf>,
-    /// Where to compute. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
-    #[arg(long, value_enum, default_value = "auto")]
-    device: DeviceArgument,
+    #[command(flatten)]
+    session: SessionArguments,
     #[command(flatten)]
     read: ReadArguments,
     #[command(flatten)]
     bad_ids: BadIdArguments,
     #[command(flatten)]
     storage: StorageArguments,
-    #[command(flatten)]
-    passes: PipelineArguments,
-    #[command(flatten)]
-    values: ValueArguments,
-    #[command(flatten)]
-    execution: ExecutionArguments,
-    /// Threads of the CPU, with --device cpu [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
-}
-
-impl RunArguments {
-    /// A session that is prepared for what it will be given.
-    fn session(&self, model: &Model, inputs: &NamedTensors) -> SessionOptions {
-        SessionOptions {
-            device: self.device.into(),
-            pipeline: self.passes.pipeline(),
-            storage: self.values.storage(),
-            execution: self.execution.execution(),
-            shared: input::shared(model, inputs),
-            cpu_threads: self.threads,
-            ..SessionOptions::default()
-        }
-    }
 }
 
 const JSON_HELP: &str = "\
@@ -114,7 +86,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     for line in skew_lines(&file.model) {
         message::note(&line);
     }
-    let session = Session::open_with(&file.model, arguments.session(&file.model, &inputs))?;
+    let session = Session::open_with(&file.model, arguments.session.options(input::shared(&file.model, &inputs)))?;
     message::note(&format!("device: {}", session.device()));
     let first = session.predict(&inputs).map_err(|error| origin.blame(error))?;
     for line in warnings::bad_ids(&first.bad_ids, options.on_bad_id) {

@@ -1,6 +1,6 @@
 //! `study`: the whole protocol in one go, kept on disk from the first step on.
 
-use crate::arguments::{RandomWeightsArguments, ReadArguments, StorageArguments};
+use crate::arguments::MeasuredModelArguments;
 use crate::bench::launcher;
 use crate::input;
 use crate::message::{self, Failure};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tfjs_wgpu::study::protocol::{StudyOptions, study as run_study};
 use tfjs_wgpu::study::report::Report;
-use tfjs_wgpu::{Device, Error, ErrorKind, LoadOptions, Result, gpu, tensor_file};
+use tfjs_wgpu::{Device, Error, ErrorKind, Result, gpu, tensor_file};
 
 /// Measure everything there is to know about a model's time, and write a page about it
 #[derive(Debug, clap::Args)]
@@ -34,11 +34,7 @@ pub(crate) struct StudyArguments {
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
-    read: ReadArguments,
-    #[command(flatten)]
-    random_weights: RandomWeightsArguments,
-    #[command(flatten)]
-    storage: StorageArguments,
+    reading: MeasuredModelArguments,
 }
 
 const HELP: &str = "\
@@ -51,12 +47,7 @@ report.json is what `bench --json` prints, and the object `study` besides. `comp
 
 /// Runs the verb.
 pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = LoadOptions {
-        weights: arguments.storage.storage(),
-        random_weights: arguments.random_weights.seed(),
-        ..arguments.read.options()
-    };
-    let file = ModelFile::load(&arguments.model, options)?;
+    let file = ModelFile::load(&arguments.model, arguments.reading.options())?;
     let folder = &arguments.report;
     std::fs::create_dir_all(folder).map_err(|cause| unwritable(folder, &cause))?;
     if cfg!(debug_assertions) {
@@ -67,11 +58,10 @@ pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<
         message::note("no GPU adapter was found: studying the CPU alone");
         devices.remove(0);
     }
-    let reading = [arguments.read.words(), arguments.storage.words(), arguments.random_weights.words()].concat();
     let options = StudyOptions {
         devices,
         shared: shared(arguments, &file)?,
-        launcher: Some(launcher(&arguments.model, reading)?),
+        launcher: Some(launcher(&arguments.model, arguments.reading.words())?),
         seed: arguments.seed,
         quick: arguments.quick,
     };
@@ -102,12 +92,7 @@ fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     }
     let Some(path) = input::beside(file, &input::BESIDE_THE_MODEL) else { return Ok(Vec::new()) };
     let inputs = tensor_file::read(&path)?;
-    let rows = |name: &str| inputs.get(name).and_then(|tensor| tensor.shape().first().copied()).unwrap_or(1);
-    let names: Vec<&str> = file.model.graph().inputs().map(|(_, node)| node.name.as_str()).collect();
-    if names.iter().all(|name| rows(name) <= 1) {
-        return Ok(Vec::new());
-    }
-    let shared: Vec<String> = names.iter().filter(|name| rows(name) == 1).map(|name| (*name).to_string()).collect();
+    let shared = input::shared(&file.model, &inputs);
     if !shared.is_empty() {
         message::note(&format!("one row for all candidates, as in {}: {}", path.display(), shared.join(", ")));
     }

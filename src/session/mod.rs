@@ -22,6 +22,7 @@ use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
 use crate::model::{Model, OnBadId};
 use crate::passes::{Pipeline, Storage};
+use crate::plan::{Counts, Plan, Retain};
 use crate::tensor::{NamedTensors, Spare, Tensor};
 use crate::timeline::Timeline;
 use crate::{cpu, reference};
@@ -44,6 +45,18 @@ pub enum Device {
     Cpu,
     /// The plain answers that everything else is measured against.
     Reference,
+}
+
+impl Device {
+    /// The name in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Device::Auto => "auto",
+            Device::Gpu => "gpu",
+            Device::Cpu => "cpu",
+            Device::Reference => "reference",
+        }
+    }
 }
 
 /// How a session is opened.
@@ -158,6 +171,17 @@ impl Session {
             Engine::Reference(graph) => HeldMemory::of_reference(graph),
             Engine::Cpu(variants) => HeldMemory::of_cpu(&variants.all()),
             Engine::Gpu(variants) => HeldMemory::of_gpu(&variants.all()),
+        }
+    }
+
+    /// What a prediction of `batch` rows costs, by the plan that the session was opened with. The dispatches are those of a
+    /// batch that is not predicted in pieces; without a GPU they are what one would run.
+    pub fn counts(&self, batch: usize) -> Result<Counts> {
+        let on_host = |graph: Arc<Graph>| Plan::new(graph, &DeviceFacts::HOST, Retain::Outputs)?.counts(batch);
+        match &self.engine {
+            Engine::Reference(graph) => on_host(Arc::clone(graph)),
+            Engine::Cpu(variants) => on_host(Arc::new(variants.first().graph().clone())),
+            Engine::Gpu(variants) => variants.first().plan().counts(batch),
         }
     }
 

@@ -24,6 +24,11 @@ impl<E> Variants<E> {
         Variants { opened: (shared, Arc::new(engine)), others: Mutex::default() }
     }
 
+    /// What the session was opened for.
+    pub(super) fn first(&self) -> &E {
+        &self.opened.1
+    }
+
     /// All engines, the first first.
     pub(super) fn all(&self) -> Vec<Arc<E>> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,11 +6,8 @@
 use super::machine::peak_resident_bytes;
 use super::statistics::{Summary, median};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
-use crate::kernel::DeviceFacts;
 use crate::model::Model;
 use crate::passes::{self, Pipeline};
-use crate::plan::{Counts, Plan, Retain};
 use crate::session::{Device, Prediction, Session, SessionOptions, random_inputs};
 use crate::tensor::NamedTensors;
 use crate::timeline::Timeline;
@@ -18,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// Runs that one measurement keeps, at most.
-const MOST_RUNS: usize = 100_000;
+/// Runs that one measurement keeps, at most: eight megabytes of times.
+const MOST_RUNS: usize = 1_000_000;
 
 /// Samples that a measurement hands out, at most: of more, evenly spaced ones.
 const MOST_SAMPLES: usize = 1000;
@@ -45,7 +42,7 @@ pub struct RunOptions {
     pub warmup_runs: usize,
     /// Runs that count, at least.
     pub runs: usize,
-    /// Seconds that they take together, at least.
+    /// Seconds that they take together, at least. A million runs are enough all the same.
     pub min_seconds: f64,
     /// Seconds after which no more are started, even if they are too few.
     pub max_seconds: f64,
@@ -164,15 +161,22 @@ pub fn measure(
     let mut prediction = first?;
     let first = std::mem::take(&mut prediction.timeline);
     let warm = warm(&opened, &inputs, &mut prediction, run, progress)?;
-    let counts = counts(model, session, &opened, run.batch)?;
+    let counts = opened.counts(run.batch)?;
+    // Which of the two answers, where the choice was left to the session; the reference knows no passes.
+    let device = match session.device {
+        Device::Auto if opened.is_gpu() => Device::Gpu,
+        Device::Auto => Device::Cpu,
+        device => device,
+    };
+    let pipeline = if device == Device::Reference { Pipeline::Plain } else { session.pipeline };
     let held = opened.memory();
     let summary = Summary::of(&warm.samples_ms);
     let per_second = |amount: u64| summary.map(|summary| amount as f64 / (summary.p50 * 1e6));
     let last = if warm.samples_ms.is_empty() { &first } else { &prediction.timeline };
     Ok(Measurement {
-        device: device_name(&opened, session.device).into(),
+        device: device.name().into(),
         engine: opened.device().into(),
-        plan: pipeline(&opened, session).name().into(),
+        plan: pipeline.name().into(),
         settings: settings(session),
         batch: run.batch,
         shared: session.shared.clone(),
@@ -290,26 +294,6 @@ pub(super) fn stages(timelines: &[&Timeline]) -> Vec<Stage> {
         Stage { name: name.into(), ms: median(&times) }
     };
     names.into_iter().map(stage).collect()
-}
-
-/// What one prediction costs in the plan that runs.
-fn counts(model: &Model, options: &SessionOptions, session: &Session, batch: usize) -> Result<Counts> {
-    let facts = if session.is_gpu() { Gpu::open(options.limits)?.facts().clone() } else { DeviceFacts::HOST };
-    let graph = pipeline(session, options).run(model.graph(), &facts)?;
-    Plan::new(graph, &facts, Retain::Outputs)?.counts(batch)
-}
-
-/// The reference knows no passes.
-fn pipeline(session: &Session, options: &SessionOptions) -> Pipeline {
-    if session.device() == "reference" { Pipeline::Plain } else { options.pipeline }
-}
-
-fn device_name(session: &Session, device: Device) -> &'static str {
-    match device {
-        Device::Reference => "reference",
-        _ if session.is_gpu() => "gpu",
-        _ => "cpu",
-    }
 }
 
 /// What is set otherwise than usual, in the words of the command line.

@@ -67,13 +67,7 @@ fn reason(said: &str) -> String {
 
 /// The options of `bench` that open such a session.
 fn session_arguments(session: &SessionOptions) -> Vec<OsString> {
-    let device = match session.device {
-        Device::Auto => "auto",
-        Device::Gpu => "gpu",
-        Device::Cpu => "cpu",
-        Device::Reference => "reference",
-    };
-    let mut arguments = vec!["--device", device];
+    let mut arguments = vec!["--device", session.device.name()];
     if session.device != Device::Reference {
         arguments.extend(["--plan", session.pipeline.name()]);
     }

@@ -59,6 +59,9 @@ pub struct ModelIdentity {
 pub struct StudyResults {
     /// Whether it came to its end. What was measured before an interruption stands.
     pub complete: bool,
+    /// Whether a few runs stood for many: then its numbers mean little.
+    #[serde(default)]
+    pub quick: bool,
     /// What could not be measured, and why.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -273,6 +276,8 @@ pub struct Precision {
 /// The averages that a deployment published, and ours in the same stages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Published {
+    /// Who published them, and when.
+    pub source: String,
     /// Theirs, then ours.
     pub rows: Vec<PublishedRow>,
     /// What their numbers hold and ours lack, and the other way round.

@@ -1,5 +1,6 @@
 //! Studies, their reports, and the page that is made of one. By structure, counts and order; times decide nothing.
 
+mod measurement;
 mod page;
 mod protocol;
 

@@ -39,7 +39,7 @@ fn a_study_with_a_gpu_imitates_tfjs_and_dispatches() {
     let found = steps(&model("ncf"), &quick(&[Device::Gpu, Device::Cpu]));
     let texts: Vec<String> = found.iter().map(Step::to_string).collect();
     for wanted in [
-        "warm, gpu tfjs-webgl1, batch 256",
+        "warm, gpu tfjs-webgl2, batch 256",
         "ablation, as TF.js on WebGL 2, batch 1",
         "ablation, fused, batch 200",
         "128 empty dispatches",

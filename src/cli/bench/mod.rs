@@ -5,10 +5,7 @@
 
 mod table;
 
-use crate::arguments::{
-    DeviceArgument, ExecutionArguments, PipelineArgument, RandomWeightsArguments, ReadArguments, StorageArguments,
-    ValueArguments,
-};
+use crate::arguments::{DeviceArgument, ExecutionArguments, MeasuredModelArguments, PipelineArgument, ValueArguments};
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
 use crate::progress::ProgressBar;
@@ -21,7 +18,7 @@ use tfjs_wgpu::passes;
 use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::study::process::Launcher;
 use tfjs_wgpu::study::report::Report;
-use tfjs_wgpu::{Device, Error, ErrorKind, LoadOptions, Result, SessionOptions, gpu};
+use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions, gpu};
 
 /// Time opening, the first prediction and warm ones, by device, plan and batch size
 #[derive(Debug, clap::Args)]
@@ -49,11 +46,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
     #[command(flatten)]
-    read: ReadArguments,
-    #[command(flatten)]
-    random_weights: RandomWeightsArguments,
-    #[command(flatten)]
-    storage: StorageArguments,
+    reading: MeasuredModelArguments,
     #[command(flatten)]
     values: ValueArguments,
     #[command(flatten)]
@@ -75,7 +68,7 @@ struct RunsArguments {
     /// Predictions that count, at least; 0 for the first one alone
     #[arg(long, value_name = "N", default_value_t = 50)]
     runs: u32,
-    /// Seconds that they take together, at least
+    /// Seconds that they take together, at least; a million predictions are enough all the same
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     min_secs: f64,
     /// Seconds after which no more are started
@@ -141,12 +134,7 @@ Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %
 
 /// Runs the verb.
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = LoadOptions {
-        weights: arguments.storage.storage(),
-        random_weights: arguments.random_weights.seed(),
-        ..arguments.read.options()
-    };
-    let file = ModelFile::load(&arguments.model, options)?;
+    let file = ModelFile::load(&arguments.model, arguments.reading.options())?;
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
     passes::expect_shareable(file.model.graph(), &shared)?;
     let rows = rows(arguments)?;
@@ -217,7 +205,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
 }
 
 fn in_processes(arguments: &BenchArguments, rows: &[Row]) -> Result<Vec<Measurement>> {
-    let launcher = launcher(&arguments.model, reading(arguments))?;
+    let launcher = launcher(&arguments.model, arguments.reading.words())?;
     let mut bar = ProgressBar::new();
     let measure = |(index, (session, run)): (usize, &Row)| {
         bar.step(&label(session, run), index, rows.len());
@@ -238,18 +226,8 @@ pub(crate) fn launcher(model: &Path, reading: Vec<OsString>) -> Result<Launcher>
     Ok(Launcher { program, model: model.to_path_buf(), reading })
 }
 
-fn reading(arguments: &BenchArguments) -> Vec<OsString> {
-    [arguments.read.words(), arguments.storage.words(), arguments.random_weights.words()].concat()
-}
-
 fn label(session: &SessionOptions, run: &RunOptions) -> String {
-    let device = match session.device {
-        Device::Auto => "auto",
-        Device::Gpu => "gpu",
-        Device::Cpu => "cpu",
-        Device::Reference => "reference",
-    };
-    format!("{device} {} batch {}", session.pipeline, run.batch)
+    format!("{} {} batch {}", session.device.name(), session.pipeline, run.batch)
 }
 
 fn write_csv(path: &Path, report: &Report) -> Result<()> {

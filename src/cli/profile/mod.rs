@@ -3,10 +3,7 @@
 mod object;
 mod report;
 
-use crate::arguments::{
-    DeviceArgument, ExecutionArguments, PipelineArguments, RandomWeightsArguments, ReadArguments, StorageArguments,
-    ValueArguments,
-};
+use crate::arguments::{MeasuredModelArguments, SessionArguments};
 use crate::input::{self, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
@@ -18,7 +15,7 @@ use std::process::ExitCode;
 use tfjs_wgpu::session::{Profile, ProfileOptions};
 use tfjs_wgpu::study::chrome_trace;
 use tfjs_wgpu::study::profile::{Breakdown, Ceilings};
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, NamedTensors, Result, Session, SessionOptions};
+use tfjs_wgpu::{Error, ErrorKind, Result, Session};
 
 /// Show where the time of a prediction goes: on the device step by step, and on the host
 #[derive(Debug, clap::Args)]
@@ -33,24 +30,10 @@ pub(crate) struct ProfileArguments {
     /// Random inputs of N rows
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// Where to compute. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
-    #[arg(long, value_enum, default_value = "auto")]
-    device: DeviceArgument,
     #[command(flatten)]
-    read: ReadArguments,
+    session: SessionArguments,
     #[command(flatten)]
-    random: RandomWeightsArguments,
-    #[command(flatten)]
-    storage: StorageArguments,
-    #[command(flatten)]
-    passes: PipelineArguments,
-    #[command(flatten)]
-    values: ValueArguments,
-    #[command(flatten)]
-    execution: ExecutionArguments,
-    /// Threads of the CPU, with --device cpu [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    reading: MeasuredModelArguments,
     /// Pairs of predictions, one as usual and one whose steps are timed
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -96,25 +79,9 @@ struct Profiled<'a> {
     ceilings: Option<&'a Ceilings>,
 }
 
-impl ProfileArguments {
-    fn session(&self, file: &ModelFile, inputs: &NamedTensors) -> SessionOptions {
-        SessionOptions {
-            device: self.device.into(),
-            pipeline: self.passes.pipeline(),
-            storage: self.values.storage(),
-            execution: self.execution.execution(),
-            shared: input::shared(&file.model, inputs),
-            cpu_threads: self.threads,
-            ..SessionOptions::default()
-        }
-    }
-}
-
 /// Runs the verb.
 pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let (weights, random_weights) = (arguments.storage.storage(), arguments.random.seed());
-    let options = LoadOptions { weights, random_weights, ..arguments.read.options() };
-    let file = ModelFile::load(&arguments.model, options)?;
+    let file = ModelFile::load(&arguments.model, arguments.reading.options())?;
     let (inputs, origin) = match arguments.batch {
         Some(batch) => input::random(&file, batch as usize)?,
         None => input::inputs(arguments.input.as_deref(), &file, 1)?,
@@ -123,7 +90,7 @@ pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Res
         let input = origin.path().map(|path| (path, "the input"));
         output_file::expect_not_read("--trace", path, &file, &input.into_iter().collect::<Vec<_>>())?;
     }
-    let options = arguments.session(&file, &inputs);
+    let options = arguments.session.options(input::shared(&file.model, &inputs));
     let session = Session::open_with(&file.model, options.clone())?;
     message::note(&format!("device: {}", session.device()));
     let runs = ProfileOptions { runs: arguments.runs as usize, ..ProfileOptions::default() };

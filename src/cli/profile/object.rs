@@ -30,7 +30,8 @@ The object that --json prints; times are nanoseconds, medians of all runs:
 /// The object.
 pub(super) fn object(profiled: &Profiled<'_>) -> Value {
     let Profiled { arguments, file, origin, profile, breakdown, ceilings } = profiled;
-    let execution = arguments.execution.execution();
+    let session = arguments.session.options(Vec::new());
+    let execution = session.execution;
     let steps = profile.steps.iter().zip(&breakdown.steps).map(|(step, share)| {
         let mut object = Map::new();
         object.insert("name".into(), step.name.as_str().into());
@@ -54,8 +55,8 @@ pub(super) fn object(profiled: &Profiled<'_>) -> Value {
         "model": file.model.name(),
         "device": profile.device,
         "input": origin.to_string(),
-        "pipeline": arguments.passes.pipeline().name(),
-        "storage": arguments.values.storage().name(),
+        "pipeline": session.pipeline.name(),
+        "storage": session.storage.name(),
         "execution": {
             "programs": execution.programs.name(),
             "submits": execution.submits.name(),

@@ -118,7 +118,8 @@ impl<'g> Predict<'g> {
     /// The tensor of a weight; of a number that a layer makes in every call a new one.
     pub(super) fn weight(&mut self, id: NodeId, row: usize) -> Tensor {
         let (node, new) = (self.graph.node(id), self.constants[&id]);
-        if node.name.contains("/number_") {
+        let part = node.name.rsplit('/').next().and_then(|part| part.strip_prefix("number_"));
+        if part.is_some_and(|number| number.parse::<f64>().is_ok()) {
             return self.backend.on_cpu(new, &[]);
         }
         let mut shape = node.ty.shape.resolve(1);

@@ -36,7 +36,9 @@ pub(super) fn cold(report: &Report) -> Option<String> {
         .chain(["to the first answer", "95 % of it", "whole process", "pipelines", "dispatches"])
         .collect();
     let body = [
-        paragraph("From the start of a fresh process to its first answer, for one row. The stages add up."),
+        paragraph(
+            "In a fresh process, from reading the model's file to the first answer, for one row. The stages add up; loading the program itself and tearing it down are in the whole process besides.",
+        ),
         bars("Stages of cold starts", &parts, &cold.iter().map(bar).collect::<Vec<_>>()),
         table("Cold starts, milliseconds", 1, &header, &cold.iter().map(row).collect::<Vec<_>>()),
     ];

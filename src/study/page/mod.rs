@@ -49,6 +49,9 @@ impl Report {
         if !study.complete {
             lines.push(paragraph("This study was interrupted: what follows is what it had measured until then."));
         }
+        if study.quick {
+            lines.push(paragraph("This was a quick study: a few runs stand for many, and its numbers mean little."));
+        }
         if self.machine.build == "debug" {
             lines.push(paragraph("This was measured with a debug build: its times mean little."));
         }

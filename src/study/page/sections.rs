@@ -270,9 +270,10 @@ pub(super) fn published(report: &Report) -> Option<String> {
     let header = ["engine", "sub-package ms", "init ms", "run ms", "total ms"];
     let missing: String = published.missing.iter().map(|term| format!("<li>{}</li>", escape(term))).collect();
     let html = table("The same stages", 1, &header, &published.rows.iter().map(row).collect::<Vec<_>>());
-    let about = paragraph(
+    let about = paragraph(&format!(
         "A deployment of a recommender in a mini-program published the averages of four stages for TF.js and for the \
-         mini-program's own engine. These are no race: what the numbers lack is below the table.",
-    );
+         mini-program's own engine ({}). These are no race: what the numbers lack is below the table.",
+        published.source
+    ));
     Some(section("published", "Beside a published deployment", &format!("{about}{html}<ul>{missing}</ul>")))
 }

@@ -8,6 +8,7 @@ use crate::study::process::{Launched, Launcher};
 use crate::study::report::ColdStart;
 use crate::study::statistics::{Summary, median};
 use std::path::Path;
+use tempfile::TempDir;
 
 /// Starts processes that open `session` and predict once.
 pub(super) fn start(
@@ -18,8 +19,8 @@ pub(super) fn start(
     cached: bool,
 ) -> Result<ColdStart> {
     let run = RunOptions { batch, runs: 0, min_seconds: 0.0, seed: options.seed, ..RunOptions::default() };
-    let folder = if cached { Some(CacheFolder::new()?) } else { None };
-    let place = folder.as_ref().map_or(Path::new(""), |folder| &folder.0);
+    let folder = if cached { Some(cache_folder()?) } else { None };
+    let place = folder.as_ref().map_or(Path::new(""), TempDir::path);
     let launch = || launcher.measure(session, &run, Some(place));
     if cached {
         launch()?;
@@ -60,21 +61,10 @@ fn medians(launched: &[Launched], stages: impl Fn(&Measurement) -> &[Stage]) -> 
     stages(&launched[0].measurement).iter().map(of).collect()
 }
 
-/// A folder for compiled pipelines, gone afterwards.
-struct CacheFolder(std::path::PathBuf);
-
-impl CacheFolder {
-    fn new() -> Result<CacheFolder> {
-        let path = std::env::temp_dir().join(format!("tfjs-wgpu-study-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .map_err(|cause| Error::io(&path, &cause).hint("let TMPDIR name a folder that you may write"))?;
-        Ok(CacheFolder(path))
-    }
-}
-
-impl Drop for CacheFolder {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system's own cleaning of temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A folder for compiled pipelines, gone with the value.
+fn cache_folder() -> Result<TempDir> {
+    tempfile::tempdir().map_err(|cause| {
+        let folder = std::env::temp_dir();
+        Error::io(&folder, &cause).hint("let TMPDIR name a folder that you may write")
+    })
 }

@@ -52,7 +52,9 @@ pub(super) fn sporadic(options: &StudyOptions, interval_ms: u64) -> RunOptions {
         (false, 1000..) => 12,
         (false, _) => 40,
     };
-    RunOptions { runs, min_seconds: 0.0, pace, ..options.runs(1, 0.0) }
+    // The pauses alone take so long; predictions that take longer still end it.
+    let max_seconds = 10.0 + runs as f64 * interval_ms as f64 / 1e3;
+    RunOptions { runs, min_seconds: 0.0, max_seconds, pace, ..options.runs(1, 0.0) }
 }
 
 /// Adds a measurement to the curve it belongs to.
@@ -115,6 +117,16 @@ mod tests {
             let found = break_even(&[cpu.clone(), gpu]);
             assert_eq!(found.iter().map(|pair| pair.from_candidates).collect::<Vec<_>>(), [expected]);
             assert_eq!((found[0].for_few.as_str(), found[0].for_many.as_str()), ("cpu fused", "gpu fused"));
+        }
+    }
+
+    #[test]
+    fn predictions_with_pauses_have_the_time_for_them() {
+        let options = StudyOptions { devices: Vec::new(), shared: Vec::new(), launcher: None, seed: 1, quick: false };
+        for interval_ms in INTERVALS_MS {
+            let run = sporadic(&options, interval_ms);
+            assert!(run.max_seconds > run.runs as f64 * interval_ms as f64 / 1e3, "every {interval_ms} ms");
+            assert!(run.runs >= 12);
         }
     }
 }

@@ -74,7 +74,7 @@ pub fn study(
     }
     let steps = steps(model, options);
     let mut report = Report::new(model, options.seed);
-    report.study = Some(StudyResults::default());
+    report.study = Some(StudyResults { quick: options.quick, ..StudyResults::default() });
     let count = steps.len();
     for (done, step) in steps.iter().enumerate() {
         if observe(&report, StepProgress { step: Some(step), done, count })?.is_break() {

@@ -4,8 +4,7 @@ use super::steps::pipelines;
 use super::{Step, StudyOptions, session};
 use crate::error::Result;
 use crate::model::Model;
-use crate::passes::Pipeline;
-use crate::session::{Device, ProfileOptions, Session, SessionOptions};
+use crate::session::{ProfileOptions, Session, SessionOptions};
 use crate::study::measurement::random_inputs_of;
 use crate::study::profile::{Breakdown, Ceilings};
 use crate::study::report::ProfiledPlan;
@@ -13,11 +12,10 @@ use crate::study::report::ProfiledPlan;
 /// The most rows that TF.js predicts at once.
 const BATCH: usize = 32;
 
-/// Every plan of the GPU but that of WebGL 1, whose kernels are those of WebGL 2; the fused one of the CPU.
+/// Every plan that is measured.
 pub(super) fn steps(options: &StudyOptions) -> Vec<Step> {
     let each = options.devices.iter().flat_map(|&device| pipelines(device).iter().map(move |&plan| (device, plan)));
-    let differ = each.filter(|(_, plan)| *plan != Pipeline::TfjsWebgl1);
-    differ.map(|(device, plan)| Step::Profile { session: session(device, plan), batch: BATCH }).collect()
+    each.map(|(device, plan)| Step::Profile { session: session(device, plan), batch: BATCH }).collect()
 }
 
 /// Profiles `session`. The ceilings of a device are measured once, by the first profile of it.
@@ -32,7 +30,7 @@ pub(super) fn profile(
     let inputs = random_inputs_of(model, &[], batch, options.seed)?;
     let (warmup_runs, runs) = if options.quick { (1, 2) } else { (3, 20) };
     let profile = opened.profile(&inputs, ProfileOptions { warmup_runs, runs })?;
-    let device = if session.device == Device::Gpu { "gpu" } else { "cpu" };
+    let device = session.device.name();
     let ceilings = match known.iter().find(|other| other.device == device) {
         Some(other) => other.ceilings,
         None => Ceilings::measure(session)?,

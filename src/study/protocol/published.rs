@@ -3,11 +3,14 @@
 use crate::study::report::{ColdStart, Published, PublishedRow};
 
 /// Stages in milliseconds: of TF.js on WebGL the engine's sub-package, loading the model, the first prediction, and their
-/// sum; of the mini-program's own engine, which has nothing to fetch, likewise. (vivo, "weixin-mini-ai", September 2025.)
+/// sum; of the mini-program's own engine, which has nothing to fetch, likewise.
 const PUBLISHED: [(&str, Option<f64>, f64, f64, f64); 2] = [
     ("TF.js in a mini-program, published", Some(971.0), 321.0, 252.0, 1544.0),
     ("native engine of the mini-program, published", None, 531.0, 19.0, 550.0),
 ];
+
+/// Where the numbers are from.
+const SOURCE: &str = "vivo, “weixin-mini-ai”, September 2025";
 
 /// What their numbers hold and ours do not, and the other way round.
 const MISSING: [&str; 4] = [
@@ -37,5 +40,5 @@ pub(super) fn beside(cold: &[ColdStart]) -> Option<Published> {
         total_ms,
     });
     let rows: Vec<PublishedRow> = theirs.into_iter().chain(cold.iter().map(ours)).collect();
-    (!cold.is_empty()).then(|| Published { rows, missing: MISSING.map(String::from).into() })
+    (!cold.is_empty()).then(|| Published { source: SOURCE.into(), rows, missing: MISSING.map(String::from).into() })
 }
