@@ -87,9 +87,10 @@ pub(super) fn dispatch_cost(report: &Report) -> Option<String> {
     let points = cost.points.iter().map(|each| point(each.dispatches as f64, &each.ms)).collect();
     let series = vec![Series { label: "chains of dispatches".into(), points, joined: false }];
     let said = cost.line.map_or(String::new(), |line| {
-        let (each, rest) = (time(line.slope.max(0.0)), time(line.intercept.max(0.0)));
+        let told = |ms: f64| if ms > 0.0 { time(ms) } else { "no time that could be told".into() };
+        let (each, rest) = (told(line.slope), told(line.intercept));
         paragraph(&format!(
-            "A dispatch that does next to nothing costs {each}; submitting, waiting and reading back {rest} (least squares, R² {}).",
+            "A dispatch that does next to nothing costs {each}; submitting, waiting and reading back {rest} (least squares of relative errors, R² {}).",
             digits(line.r_squared)
         ))
     });
