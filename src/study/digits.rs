@@ -5,6 +5,9 @@ pub fn digits(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
     }
+    if value != 0.0 && value.abs() < 1e-5 {
+        return format!("{value:.2e}");
+    }
     let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
     let decimals = usize::try_from((2 - magnitude).clamp(0, 7)).unwrap_or(0);
     let text = format!("{value:.decimals$}");
@@ -21,6 +24,7 @@ mod tests {
     fn numbers_have_three_digits() {
         let cases = [
             (0.0, "0.00"),
+            (1.19e-7, "1.19e-7"),
             (0.001_234, "0.00123"),
             (0.9996, "1.00"),
             (9.996, "10.0"),
