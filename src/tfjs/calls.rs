@@ -20,6 +20,8 @@ pub(super) const MASKS: &[&str] = &["mask", "query_mask", "value_mask", "key_mas
 pub(super) struct Call {
     /// The tensors that it takes, those of lists and dicts one after the other.
     pub(super) arguments: Vec<TensorRef>,
+    /// The keys of `arguments`, if they were given as one dict.
+    pub(super) keys: Option<Vec<String>>,
     /// All that Keras 3 gives by position, as written.
     pub(super) positional: Vec<Value>,
     /// What is given by name; in Keras 2 with the first tensor.
@@ -44,7 +46,8 @@ pub(super) fn parse_calls(json: &Value, is_operation: bool) -> Result<Vec<Call>>
     let calls = array("inbound_nodes", json)?.iter();
     calls
         .map(|call| match call {
-            Value::Object(call) => Call::parse_keras_3(call, is_operation),
+            Value::Object(call) if is_keras_3_call(call) => Call::parse_keras_3(call, is_operation),
+            Value::Object(call) => Call::parse_keras_2_dict(call),
             call => Call::parse_keras_2(call),
         })
         .collect()
@@ -66,6 +69,23 @@ impl Call {
         Ok(call)
     }
 
+    /// A call with a dict of tensors, `{"key": [layer, call, output, {keywords}]}`.
+    fn parse_keras_2_dict(json: &Map<String, Value>) -> Result<Call> {
+        let mut call = Call { keys: Some(Vec::new()), ..Call::default() };
+        for (key, argument) in sorted(json) {
+            let before = call.arguments.len();
+            collect_nested(argument, &mut call.arguments)?;
+            call.keys = match call.keys.take() {
+                Some(keys) if call.arguments.len() == before + 1 => Some([keys, vec![key.clone()]].concat()),
+                _ => None,
+            };
+            if let (Some(Value::Object(keywords)), true) = (argument.get(3), call.keywords.is_empty()) {
+                call.keywords = keywords.clone();
+            }
+        }
+        Ok(call)
+    }
+
     pub(super) fn parse_keras_3(json: &Map<String, Value>, is_operation: bool) -> Result<Call> {
         let mut call = Call { is_keras_3: true, ..Call::default() };
         call.positional = array("args", member(json, "args")?)?.to_vec();
@@ -80,6 +100,10 @@ impl Call {
         for value in call.positional.iter().chain(&also_positional) {
             let before = call.arguments.len();
             collect_tensors(value, &mut call.arguments)?;
+            if let (0, Some(members)) = (before, value.as_object().filter(|_| !is_keras_tensor(value))) {
+                let all_tensors = members.values().all(is_keras_tensor);
+                call.keys = all_tensors.then(|| sorted(members).into_iter().map(|(key, _)| key.clone()).collect());
+            }
             call.tensor_arguments += usize::from(call.arguments.len() > before);
         }
         for (key, value) in &call.keywords {
@@ -136,6 +160,11 @@ impl TensorRef {
         };
         Ok(TensorRef { layer: string(key, layer)?.into(), call: size(key, call)?, output: size(key, output)? })
     }
+}
+
+/// Whether this is a call as Keras 3 writes it, and not a dict of tensors of Keras 2, `["layer", 0, 0, {}]` each.
+fn is_keras_3_call(json: &Map<String, Value>) -> bool {
+    json.get("args").is_some_and(|args| !args.get(0).is_some_and(Value::is_string))
 }
 
 /// Whether this is a tensor in the form of Keras 3.

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::json::object;
 use super::keywords::Keywords;
 use super::masks::Value;
+use super::matching::Match;
 use super::topology::{Layer, Network};
 use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
 use crate::error::{Error, Result};
@@ -63,6 +64,8 @@ pub(super) struct Finished {
     pub(super) warnings: Vec<String>,
     /// The weights that were drawn at random.
     pub(super) drawn: Vec<WeightSummary>,
+    /// Where weights go whose names do not say it; then the graph holds others in their place.
+    pub(super) open: Option<Match>,
 }
 
 impl Lowering {
@@ -89,7 +92,7 @@ impl Lowering {
     }
 
     pub(super) fn finish(self, outputs: Outputs) -> Result<Finished> {
-        self.weights.finish()?;
+        let open = self.weights.finish()?;
         if self.options.open_size.is_some() && !self.open_size_used {
             return Err(Error::input(
                 "an open size was given, but the model leaves no dimension open besides the batch",
@@ -97,7 +100,7 @@ impl Lowering {
             .hint("load it without"));
         }
         let drawn = self.weights.drawn().to_vec();
-        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, drawn })
+        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, drawn, open })
     }
 
     /// Counts a call of a layer; an error if there are more than any model has.
@@ -307,8 +310,8 @@ impl LayerCall<'_, '_> {
 
     fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
         let Lowering { weights, models, is_keras_3, .. } = &mut *self.lowering;
-        let models = if *is_keras_3 { models.as_slice() } else { &[] };
-        let wanted = Wanted { layer: self.identity, name: &name, models, archive: self.archive };
+        let names_models = *is_keras_3;
+        let wanted = Wanted { layer: self.identity, name: &name, models, names_models, archive: self.archive };
         let tensor = weights.take(wanted, shape)?;
         let counted = self.lowering.parameters.entry(self.identity).or_default();
         counted.insert(name, tensor.len() as u64);

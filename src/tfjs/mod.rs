@@ -10,6 +10,7 @@
 //! read too, though TF.js reads neither; such models answer as Keras does.
 
 mod activations;
+mod artifact;
 mod calls;
 mod config;
 mod decoder;
@@ -21,13 +22,16 @@ mod lowering;
 mod manifest;
 mod mapping;
 mod masks;
+mod matching;
 mod network;
+mod numbering;
 mod operations;
 mod order;
 mod positions;
 mod quantization;
 mod random_weights;
 mod shards;
+mod shared_objects;
 mod summary;
 mod topology;
 mod weights;
@@ -35,16 +39,16 @@ mod weights;
 pub use layers::{Class, classes};
 
 use crate::error::{Error, ErrorKind, Place, Result};
-use crate::model::{LoadOptions, Model, Semantics};
+use crate::model::{LoadOptions, Model};
+use artifact::Artifact;
 use json::object;
-use lowering::Lowering;
 use manifest::Manifest;
 use serde_json::{Map, Value};
 use shards::{Folder, InMemory, ShardSource};
 use std::collections::HashMap;
 use std::path::Path;
 use topology::Network;
-use weights::WeightStore;
+use weights::WeightTable;
 
 /// A `model.json` larger than this is not one: topologies take kilobytes.
 const MAX_JSON_BYTES: u64 = 256 << 20;
@@ -115,26 +119,10 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
         manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
         tensors = shards::read(&manifest, source, options.weights)?;
     }
-    let weights = WeightStore::new(&manifest, tensors, options.random_weights)?;
+    let weights = WeightTable::new(&manifest, tensors);
     let is_keras_3 = keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form();
-    let mut options = options;
-    if is_keras_3 || weights.is_archive() {
-        // TF.js loads neither.
-        options.semantics = Semantics::Keras;
-    }
-    let mut lowering = Lowering::new(weights, options, is_keras_3);
-    let (outputs, layers) = network::lower_model(&network, &mut lowering)?;
-    let finished = lowering.finish(outputs)?;
-    Ok(Model {
-        graph: std::sync::Arc::new(finished.graph),
-        name: network.name.clone(),
-        format: format_line(&json, keras_version),
-        options,
-        layers,
-        weights: [manifest.summaries(), finished.drawn].concat(),
-        skews: finished.skews,
-        warnings: finished.warnings,
-    })
+    let format = format_line(&json, keras_version);
+    Artifact::new(network, weights, manifest.summaries(), format, options, is_keras_3).model()
 }
 
 const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \

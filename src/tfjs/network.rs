@@ -136,7 +136,7 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
         let Some(call) = layer.calls.get(id.call) else {
             return Err(Error::format("is used, but it is neither an input of the model nor called").at(place()));
         };
-        let find = |tensor: &TensorRef| find(tensor, &directory, &values);
+        let find = |tensor: &TensorRef| find(tensor, directory.resolve(tensor)?, &values);
         let archive = format!("{archive}layers/{}", layer.position);
         let outputs = lower_call(layer, call, find, &archive, lowering).at(place)?;
         record_shape(layer, &outputs, lowering);
@@ -146,14 +146,14 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
         }
     }
     lowering.models.pop();
-    network.outputs.iter().map(|tensor| find(tensor, &directory, &values)).collect()
+    network.outputs.iter().map(|tensor| find(tensor, directory.resolve_output(tensor)?, &values)).collect()
 }
 
 /// MultiHeadAttention of Keras 3 takes the masks off the tensors that it is given, so that what reads them afterwards, as
 /// the sum with its answer does, finds none. What a layer passes on as it is, as Dropout does, is the same tensor.
 fn forget_masks(call: &Call, directory: &Directory<'_>, values: &mut HashMap<CallId, Vec<Value>>) -> Result<()> {
     for tensor in &call.arguments {
-        let id = find(tensor, directory, values)?.id;
+        let id = find(tensor, directory.resolve(tensor)?, values)?.id;
         let same = values.values_mut().flatten().filter(|value| value.id == id);
         same.for_each(|value| value.masks.keras = None);
     }
@@ -166,8 +166,9 @@ fn record_shape(layer: &Layer, outputs: &[Value], lowering: &mut Lowering) {
     }
 }
 
-fn find(tensor: &TensorRef, directory: &Directory<'_>, values: &HashMap<CallId, Vec<Value>>) -> Result<Value> {
-    let outputs = values.get(&directory.resolve(tensor)?).map_or(&[][..], Vec::as_slice);
+/// The tensor that the call `id` made.
+fn find(tensor: &TensorRef, id: CallId, values: &HashMap<CallId, Vec<Value>>) -> Result<Value> {
+    let outputs = values.get(&id).map_or(&[][..], Vec::as_slice);
     outputs.get(tensor.output).copied().ok_or_else(|| {
         let (layer, output, count) = (&tensor.layer, tensor.output, outputs.len());
         Error::format(format!("refers to output {output} of layer `{layer}`, which has {count}"))
@@ -217,6 +218,7 @@ fn lower_call(
     match &layer.network {
         Some(network) => {
             keywords.finish()?;
+            let inputs = by_key(network, call, inputs)?;
             lower_nested(network, &inputs, archive, lowering)
         }
         None => {
@@ -231,6 +233,29 @@ fn lower_call(
             keywords.finish()?;
             Ok(outputs)
         }
+    }
+}
+
+/// What a model inside a model is called with, in the order of its inputs. A dict is taken by the names of the inputs where
+/// the model was made with a list of them, and by its own keys where it was made with a dict. If it lacks one, Keras 2 takes
+/// the tensors in the order of the keys, and so does Keras 3 where both are dicts.
+fn by_key(network: &Network, call: &Call, inputs: Vec<Value>) -> Result<Vec<Value>> {
+    let Some(keys) = &call.keys else { return Ok(inputs) };
+    let is_dict = network.input_names.iter().any(Option::is_some);
+    if is_dict && call.is_keras_3 {
+        return Ok(inputs);
+    }
+    let wanted = network.inputs.iter().zip(&network.input_names);
+    let wanted = wanted.map(|(tensor, key)| key.as_ref().unwrap_or(&tensor.layer));
+    let found = wanted.map(|name| keys.iter().position(|key| key == name)).collect::<Option<Vec<usize>>>();
+    match found {
+        Some(positions) => Ok(positions.into_iter().map(|position| inputs[position]).collect()),
+        None if call.is_keras_3 => {
+            let names: Vec<&str> = network.inputs.iter().map(|tensor| tensor.layer.as_str()).collect();
+            Err(Error::format(format!("is called with a dict of {keys:?}, but its inputs are {names:?}"))
+                .hint("Keras refuses this call too: name the keys after the inputs"))
+        }
+        None => Ok(inputs),
     }
 }
 

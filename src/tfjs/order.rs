@@ -7,7 +7,8 @@
 //! depend on themselves and tensors that nothing makes.
 
 use super::calls::TensorRef;
-use super::topology::{Layer, Network};
+use super::numbering::{Numbering, Use};
+use super::topology::Network;
 use crate::error::{Error, Place, Result};
 use std::collections::HashMap;
 
@@ -22,8 +23,7 @@ pub(super) struct CallId {
 pub(super) struct Directory<'m> {
     network: &'m Network,
     by_name: HashMap<&'m str, usize>,
-    /// For each layer the number that the file gives its first call.
-    first_calls: Vec<usize>,
+    numbering: Numbering,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -42,29 +42,34 @@ impl<'m> Directory<'m> {
                 return Err(Error::format(format!("two layers are called `{}`", layer.name)));
             }
         }
-        let mut first_calls: Vec<usize> = network.layers.iter().map(Layer::first_call).collect();
-        // Some writers count the calls of a nested model from 0: then its call 0 is named somewhere.
-        let arguments = network.layers.iter().flat_map(|layer| &layer.calls).flat_map(|call| &call.arguments);
-        for tensor in arguments.chain(&network.outputs).filter(|tensor| tensor.call == 0) {
-            if let Some(&index) = by_name.get(tensor.layer.as_str()) {
-                first_calls[index] = 0;
-            }
-        }
-        Ok(Directory { network, by_name, first_calls })
+        let numbering = Numbering::of(network, &by_name)?;
+        Ok(Directory { network, by_name, numbering })
     }
 
-    /// The call that makes `tensor`. An InputLayer's tensor is made by its call 0.
+    /// The call that makes `tensor`, which another call takes or which is an input. An InputLayer's tensor is made by its
+    /// call 0.
     pub(super) fn resolve(&self, tensor: &TensorRef) -> Result<CallId> {
+        self.resolve_as(tensor, Use::Argument)
+    }
+
+    /// The call that makes `tensor`, an output of the model.
+    pub(super) fn resolve_output(&self, tensor: &TensorRef) -> Result<CallId> {
+        self.resolve_as(tensor, Use::Output)
+    }
+
+    fn resolve_as(&self, tensor: &TensorRef, used_as: Use) -> Result<CallId> {
         let Some(&layer) = self.by_name.get(tensor.layer.as_str()) else {
             return Err(Error::format(format!("refers to layer `{}`, which the model does not have", tensor.layer)));
         };
         let calls = self.network.layers[layer].calls.len().max(1);
-        match tensor.call.checked_sub(self.first_calls[layer]).filter(|&call| call < calls) {
+        let first = self.numbering.first(layer, used_as);
+        match tensor.call.checked_sub(first).filter(|&call| call < calls) {
             Some(call) => Ok(CallId { layer, call }),
             None => {
                 let TensorRef { layer, call, .. } = tensor;
                 let times = if calls == 1 { "once".to_string() } else { format!("{calls} times") };
-                Err(Error::format(format!("refers to call {call} of layer `{layer}`, which is called {times}")))
+                Err(Error::format(format!("refers to call {call} of layer `{layer}`, which is called {times}"))
+                    .cause(format!("its first call is number {first}")))
             }
         }
     }
@@ -119,7 +124,7 @@ impl<'m> Directory<'m> {
         let mut marks: HashMap<CallId, Mark> = HashMap::new();
         let mut order = Vec::new();
         for output in &self.network.outputs {
-            let mut stack = vec![self.resolve(output)?];
+            let mut stack = vec![self.resolve_output(output)?];
             while let Some(&top) = stack.last() {
                 match marks.get(&top).copied().unwrap_or(Mark::Unseen) {
                     Mark::Done => {

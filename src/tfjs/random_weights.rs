@@ -30,6 +30,10 @@ impl RandomWeights {
         RandomWeights { seed, tensors: HashMap::new(), askers: HashMap::new(), drawn: Vec::new(), elements: 0 }
     }
 
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// What was drawn, in the order in which layers asked for it.
     pub(super) fn drawn(&self) -> &[WeightSummary] {
         &self.drawn
@@ -37,11 +41,11 @@ impl RandomWeights {
 
     /// The weight `wanted`: the same whenever the same layer asks for it.
     pub(super) fn take(&mut self, wanted: Wanted<'_>, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let models = wanted.models.iter().map(String::as_str);
+        let models = wanted.models.iter().filter(|_| wanted.names_models).map(String::as_str);
         let name = models.chain([wanted.name]).collect::<Vec<_>>().join("/");
         let key = (wanted.layer, name.clone());
         if let Some(tensor) = self.tensors.get(&key) {
-            expect_shape(&name, tensor, shape)?;
+            expect_shape(&name, tensor.shape(), shape)?;
             return Ok(Arc::clone(tensor));
         }
         let askers = self.askers.entry(name.clone()).or_default();

@@ -5,7 +5,7 @@
 
 use super::calls::{Call, TensorRef, parse_calls, structure};
 use super::json::{array, member, object, string};
-use super::{lambdas, layers, operations, positions};
+use super::{lambdas, layers, operations, positions, shared_objects};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
 
@@ -36,6 +36,8 @@ pub(super) struct Layer {
     pub(super) network: Option<Network>,
     /// Empty for an InputLayer.
     pub(super) calls: Vec<Call>,
+    /// What Keras calls the object, if it stands in several places.
+    pub(super) shared_object_id: Option<Value>,
 }
 
 impl Network {
@@ -139,6 +141,7 @@ impl Layer {
             position: String::new(),
             network,
             calls: Vec::new(),
+            shared_object_id: shared_objects::id_of(layer),
         };
         if let (Some(calls), true) = (calls, lambdas::is_lambda(class)) {
             let lambda = lambdas::parse(&parsed.config, calls).at(place)?;
@@ -167,12 +170,8 @@ impl Layer {
             operation: None,
             network: None,
             calls: Vec::new(),
+            shared_object_id: None,
         }
-    }
-
-    /// The number the file gives the first call: TF.js and Keras 2 count the construction of a nested model as 0.
-    pub(super) fn first_call(&self) -> usize {
-        usize::from(self.network.is_some() && !self.calls.iter().any(|call| call.is_keras_3))
     }
 }
 

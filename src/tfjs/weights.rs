@@ -1,5 +1,5 @@
-//! Which weight belongs to which layer: the name rules and strict errors of TF.js (`container.ts`, `loadWeights`), and
-//! what Keras 3 and `.keras` archives write besides.
+//! Which weight belongs to which layer, by the exact rules of the formats: TF.js' names (`container.ts`, `loadWeights`), and
+//! what Keras 3 and `.keras` archives write besides. What these rules leave open, [`super::matching`] decides or refuses.
 //!
 //! A layer's weight is called `layer/weight`. Where no weight of the file has that name, one with a component more
 //! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Keras 3 puts the names of enclosing models before
@@ -11,10 +11,12 @@
 //! A layer that holds others gives each a scope of its own: its name, and where it is in an archive, which is that of the
 //! layer and then the attribute that holds it: `layers/bidirectional/forward_layer` (`LayerCall::archive`); a leading
 //! underscore of an attribute does not matter. Where one attribute alone holds weights (`cell`, `layer`) it need not be
-//! named.
+//! named. A layer object that stands in several places of a model is written at the first of them (`shared_objects`).
 
 use super::manifest::Manifest;
+use super::matching::{self, Match, Want};
 use super::random_weights::RandomWeights;
+use super::shared_objects::SharedObjects;
 use crate::error::{Error, Place, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
@@ -25,33 +27,44 @@ use std::sync::Arc;
 /// a few bytes; a weight that it holds is as large as the file at most.
 const MAX_STAND_IN: usize = 1 << 24;
 
-/// All weights of the file, and which layer took which.
-#[derive(Debug)]
-pub(super) struct WeightStore {
+/// All weights of a file.
+#[derive(Debug, Default)]
+pub(super) struct WeightTable {
     tensors: HashMap<String, Arc<Tensor>>,
     /// Names in file order, for errors and fallbacks that do not depend on hashing.
     order: Vec<String>,
-    /// File names by the name without the component before the last.
-    shortened: HashMap<String, String>,
-    /// What each wanted name was resolved to, and for which layer.
-    taken: HashMap<String, Taken>,
-    /// Wanted names that the file does not have, in the order of the layers.
-    missing: Vec<String>,
+    /// File names by the name without the component before the last. A name that two weights have stands for neither.
+    shortened: HashMap<String, Option<String>>,
     /// Of an archive: the places that hold weights, by what they are called here.
     places: BTreeMap<String, String>,
+    /// About weights that hold infinities or NaN: infinities may be meant, as in a mask.
+    warnings: Vec<String>,
+}
+
+/// Hands the weights of a file to the layers of a model while it is lowered.
+#[derive(Debug)]
+pub(super) struct WeightStore {
+    table: Arc<WeightTable>,
+    shared: Arc<SharedObjects>,
+    /// What matching decided, by wanted weight. Without it the exact rules decide.
+    matched: Option<Arc<HashMap<WantKey, String>>>,
+    /// Every weight that was asked for, in the order of asking.
+    wants: Vec<Want>,
+    /// The positions in `wants`.
+    index: HashMap<WantKey, usize>,
+    /// The want that took a weight of the file first.
+    takers: HashMap<String, usize>,
+    /// Whether a weight found none of its own, or that of another layer.
+    is_open: bool,
     /// Of an archive: the weights that each place was asked for, in order.
     asked: HashMap<String, Vec<String>>,
-    /// About weights that hold infinities: they may be meant, as in a mask.
-    warnings: Vec<String>,
     /// Draws all weights where the file's are not wanted.
     random: Option<RandomWeights>,
 }
 
-#[derive(Debug)]
-struct Taken {
-    layer: LayerIdentity,
-    file_name: String,
-}
+/// Tells a wanted weight from all others of a topology, however often it is lowered: where its layer is in an archive, and
+/// its name.
+pub(super) type WantKey = (String, String);
 
 /// A weight as a layer asks for it.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +72,10 @@ pub(super) struct Wanted<'w> {
     pub(super) layer: LayerIdentity,
     /// `layer/weight`
     pub(super) name: &'w str,
-    /// The names of the models around the layer, outermost first; empty where the file does not write them.
+    /// The names of the models around the layer, outermost first.
     pub(super) models: &'w [String],
+    /// Whether the file writes them before the names of weights.
+    pub(super) names_models: bool,
     /// Where the layer is in an archive.
     pub(super) archive: &'w str,
 }
@@ -69,45 +84,88 @@ pub(super) struct Wanted<'w> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct LayerIdentity(pub(super) usize);
 
-impl WeightStore {
-    /// The weights of the file, or such as are drawn by the seed `random`.
-    pub(super) fn new(
-        manifest: &Manifest,
-        mut tensors: HashMap<String, Tensor>,
-        random: Option<u64>,
-    ) -> Result<WeightStore> {
-        let order: Vec<String> = manifest.weights().map(|spec| spec.name.clone()).collect();
-        let (mut shared, mut warnings) = (HashMap::new(), Vec::new());
-        if let Some(seed) = random {
-            warnings.push(format!("weights are random (seed {seed}): answers mean nothing"));
-        }
-        for name in &order {
+impl WeightTable {
+    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>) -> WeightTable {
+        let mut table = WeightTable::default();
+        for spec in manifest.weights() {
+            let name = &spec.name;
             let Some(tensor) = tensors.remove(name) else { continue };
-            match count_infinities(name, &tensor)? {
-                0 => {}
-                count => warnings.push(format!("weight `{name}` holds {count} infinities")),
+            table.warnings.extend(not_finite(name, &tensor));
+            table.tensors.insert(name.clone(), Arc::new(tensor));
+            if let Some(short) = shorten(name) {
+                table.shortened.entry(short).and_modify(|known| *known = None).or_insert_with(|| Some(name.clone()));
             }
-            shared.insert(name.clone(), Arc::new(tensor));
+            if let Some(place) = archive_place(name) {
+                table.places.insert(plain(place), place.into());
+            }
+            table.order.push(name.clone());
         }
-        let shortened = order.iter().filter_map(|name| Some((shorten(name)?, name.clone()))).collect();
-        let places =
-            order.iter().filter_map(|name| archive_place(name)).map(|place| (plain(place), place.into())).collect();
-        Ok(WeightStore {
-            tensors: shared,
-            order,
-            shortened,
-            taken: HashMap::new(),
-            missing: Vec::new(),
-            places,
+        table
+    }
+
+    /// Whether the file was converted from a `.keras` archive.
+    pub(super) fn is_archive(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// What a reader should know of the weights.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The names in file order.
+    pub(super) fn names(&self) -> &[String] {
+        &self.order
+    }
+
+    /// The shape of the weight `name`, if there is one.
+    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|tensor| tensor.shape())
+    }
+
+    /// Whether a weight of this shape is called `name`.
+    fn fits(&self, name: &str, shape: &[usize]) -> bool {
+        self.shape(name) == Some(shape)
+    }
+
+    /// The weight called `name` but for the component before its last.
+    pub(super) fn by_short_name(&self, name: &str) -> Option<&str> {
+        self.shortened.get(name)?.as_deref()
+    }
+
+    /// Any weight of this shape.
+    fn of_shape(&self, shape: &[usize]) -> Option<Arc<Tensor>> {
+        self.order.iter().map(|name| &self.tensors[name]).find(|tensor| tensor.shape() == shape).map(Arc::clone)
+    }
+}
+
+impl WeightStore {
+    /// The weights of `table`, or such as are drawn by the seed `random`.
+    pub(super) fn new(table: &Arc<WeightTable>, shared: &Arc<SharedObjects>, random: Option<u64>) -> WeightStore {
+        WeightStore {
+            table: Arc::clone(table),
+            shared: Arc::clone(shared),
+            matched: None,
+            wants: Vec::new(),
+            index: HashMap::new(),
+            takers: HashMap::new(),
+            is_open: false,
             asked: HashMap::new(),
-            warnings,
             random: random.map(RandomWeights::new),
-        })
+        }
+    }
+
+    /// The same with every weight where matching put it.
+    pub(super) fn matched(self, matched: Arc<HashMap<WantKey, String>>) -> WeightStore {
+        WeightStore { matched: Some(matched), ..self }
     }
 
     /// What a reader should know of the weights.
     pub(super) fn warnings(&self) -> Vec<String> {
-        self.warnings.clone()
+        match &self.random {
+            Some(random) => vec![format!("weights are random (seed {}): answers mean nothing", random.seed())],
+            None => self.table.warnings().to_vec(),
+        }
     }
 
     /// The weights that were drawn at random, in the order in which layers asked for them.
@@ -117,115 +175,138 @@ impl WeightStore {
 
     /// Whether the file has a weight of this very name.
     pub(super) fn holds(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
+        self.table.tensors.contains_key(name)
     }
 
-    /// Whether the file was converted from a `.keras` archive.
-    pub(super) fn is_archive(&self) -> bool {
-        !self.places.is_empty()
-    }
-
-    /// The weight `wanted`, of shape `shape`. A weight that is missing is stood in for by zeros until
-    /// [`WeightStore::finish`] reports all that are.
+    /// The weight `wanted`, of shape `shape`. A weight that has no match yet is stood in for until [`WeightStore::finish`]
+    /// says so.
     pub(super) fn take(&mut self, wanted: Wanted<'_>, shape: &[usize]) -> Result<Arc<Tensor>> {
         if let Some(random) = &mut self.random {
             return random.take(wanted, shape);
         }
-        let (name, file_name) = if self.is_archive() { self.find_in_archive(wanted) } else { self.find(wanted) };
-        if self.taken.get(&name).is_some_and(|taken| taken.layer != wanted.layer) {
-            return Err(Error::weights(format!("two layers want a weight called `{name}`"))
-                .cause("weights find their layers by name")
-                .hint("give the layers different names and convert the model again"));
-        }
-        let Some(file_name) = file_name else {
-            let zeros = vec![0.0; expect_stand_in(shape, 0).at(|| format!("weight `{name}` is missing"))?];
-            if !self.missing.contains(&name) {
-                self.missing.push(name);
+        let key: WantKey = (wanted.archive.into(), wanted.name.into());
+        let position = match self.index.get(&key) {
+            Some(&position) => {
+                expect_shape(&self.wants[position].name(), &self.wants[position].shape, shape)?;
+                position
             }
-            return Ok(Arc::new(Tensor::f32(shape, zeros)?));
+            None => {
+                let want = self.want(wanted, &key, shape)?;
+                self.index.insert(key, self.wants.len());
+                self.wants.push(want);
+                self.wants.len() - 1
+            }
         };
-        let tensor = Arc::clone(&self.tensors[&file_name]);
-        expect_shape(&file_name, &tensor, shape)?;
-        self.taken.insert(name, Taken { layer: wanted.layer, file_name });
-        Ok(if tensor.dtype() == DType::F32 { tensor } else { Arc::new(tensor.cast(DType::F32)) })
+        match &self.wants[position].found {
+            Some(name) => {
+                let tensor = Arc::clone(&self.table.tensors[name]);
+                Ok(if tensor.dtype() == DType::F32 { tensor } else { Arc::new(tensor.cast(DType::F32)) })
+            }
+            None => self.stand_in(position),
+        }
     }
 
-    /// The name by which the weight is wanted, and that in the file, if there is one: with the names of all models around
-    /// it, then of fewer.
-    fn find(&self, wanted: Wanted<'_>) -> (String, Option<String>) {
-        let names = (0..=wanted.models.len()).map(|from| {
-            let models = wanted.models[from..].iter().map(String::as_str);
-            models.chain([wanted.name]).collect::<Vec<_>>().join("/")
-        });
-        let names: Vec<String> = names.collect();
-        if let Some(name) = names.iter().find(|name| self.tensors.contains_key(*name)) {
-            return (name.clone(), Some(name.clone()));
+    /// A weight that is asked for the first time, with what the rules find for it.
+    fn want(&mut self, wanted: Wanted<'_>, key: &WantKey, shape: &[usize]) -> Result<Want> {
+        let mut want = Want::new(wanted, shape);
+        if self.table.is_archive() {
+            let position = self.find_in_archive(wanted);
+            want.found = Some(position.clone()).filter(|name| self.holds(name));
+            want.position = Some(position);
+            if let Some(name) = &want.found {
+                expect_shape(name, self.table.shape(name).unwrap_or_default(), shape)?;
+            }
+        } else if let Some(matched) = &self.matched {
+            want.found = matched.get(key).cloned();
+        } else {
+            want.found = self.find(&want);
         }
-        match names.iter().find_map(|name| Some((name, self.shortened.get(name)?))) {
-            Some((name, file_name)) => (name.clone(), Some(file_name.clone())),
-            None => (wanted.name.into(), None),
+        let Some(name) = &want.found else {
+            self.is_open = true;
+            return Ok(want);
+        };
+        let position = self.wants.len();
+        let taker = *self.takers.entry(name.clone()).or_insert(position);
+        if taker != position && !self.shared.are_one(&self.wants[taker].key.0, &key.0) {
+            // By position no two layers meet, unless two objects of the file are one.
+            self.is_open = true;
         }
+        Ok(want)
+    }
+
+    /// The name in the file: with the names of all models around it, then of fewer, then but for the component before the
+    /// last.
+    fn find(&self, want: &Want) -> Option<String> {
+        let exact = want.names.iter().find(|name| self.table.fits(name, &want.shape)).cloned();
+        exact.or_else(|| {
+            let short = want.names.iter().filter_map(|name| self.table.by_short_name(name));
+            short.into_iter().find(|name| self.table.fits(name, &want.shape)).map(str::to_string)
+        })
     }
 
     /// The same by position, `layers/dense/vars/0`.
-    fn find_in_archive(&mut self, wanted: Wanted<'_>) -> (String, Option<String>) {
+    fn find_in_archive(&mut self, wanted: Wanted<'_>) -> String {
         let asked = self.asked.entry(wanted.archive.into()).or_default();
         let index = asked.iter().position(|name| name == wanted.name).unwrap_or_else(|| {
             asked.push(wanted.name.into());
             asked.len() - 1
         });
-        let place = plain(wanted.archive);
+        let others = || self.shared.others(wanted.archive).find_map(|place| self.holding(&place));
+        let held = self.holding(wanted.archive).or_else(others);
+        format!("{}/vars/{index}", held.unwrap_or(wanted.archive))
+    }
+
+    /// The place of the archive that holds the weights of the layer at `place`: that itself, or the only one below it.
+    fn holding(&self, place: &str) -> Option<&str> {
+        let (places, place) = (&self.table.places, plain(place));
         let below = format!("{place}/");
-        let inside = self.places.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below));
-        let mut inside = inside.map(|(_, place)| place);
-        let held = match (self.places.get(&place), inside.next(), inside.next()) {
-            (Some(place), _, _) | (None, Some(place), None) => place.as_str(),
-            _ => wanted.archive,
-        };
-        let name = format!("{held}/vars/{index}");
-        let found = self.tensors.contains_key(&name).then(|| name.clone());
-        (name, found)
+        let mut inside = places.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below));
+        match (places.get(&place), inside.next(), inside.next()) {
+            (Some(place), _, _) | (None, Some((_, place)), None) => Some(place),
+            _ => None,
+        }
     }
 
-    /// An error if a layer lacks a weight, or a weight a layer.
-    pub(super) fn finish(&self) -> Result<()> {
-        let used: HashSet<&str> = self.taken.values().map(|taken| taken.file_name.as_str()).collect();
-        // The state of random numbers, which an archive keeps, has no say at inference.
-        let is_unused = |name: &&String| !used.contains(name.as_str()) && !name.contains("/seed_generator/");
-        let unused: Vec<String> = self.order.iter().filter(is_unused).cloned().collect();
-        if !self.missing.is_empty() {
-            return Err(self.missing_weights(&unused));
+    /// What stands for a weight without a match until all are known: a weight of the file where one has the shape, since a
+    /// large one costs nothing so.
+    fn stand_in(&self, position: usize) -> Result<Arc<Tensor>> {
+        let want = &self.wants[position];
+        if let Some(tensor) = self.table.of_shape(&want.shape).filter(|tensor| tensor.dtype() == DType::F32) {
+            return Ok(tensor);
         }
-        if used.len() < self.taken.len() {
-            let twice = |name: &&String| self.taken.values().filter(|taken| taken.file_name == **name).count() > 1;
-            let name = self.order.iter().find(twice).cloned().unwrap_or_default();
-            return Err(Error::weights(format!("two layers would take the weight `{name}`"))
-                .cause("one wants it by its name, the other by its name without the part before the last")
-                .hint("topology and weights must be of one conversion"));
-        }
-        if unused.is_empty() {
-            return Ok(());
-        }
-        Err(Error::weights(format!("no layer of the model takes the weight {}", list(&unused)))
-            .hint("topology and weights must be of one conversion"))
+        let place = || format!("weight `{}` is missing", want.name());
+        Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; expect_stand_in(&want.shape, 0).at(place)?])?))
     }
 
-    fn missing_weights(&self, unused: &[String]) -> Error {
-        let (count, wanted) = (self.missing.len(), self.missing.len() + self.taken.len());
-        let error = Error::weights(format!("{count} of {wanted} weights are missing: {}", list(&self.missing)));
-        let error = error.hint("topology and weights must be of one conversion");
-        if unused.is_empty() { error } else { error.cause(format!("no layer takes {} of the file", list(unused))) }
+    /// What is left to decide, if anything is: the answer to lower the model with once more. An error if a layer lacks a
+    /// weight, or a weight a layer, and no rule says which.
+    pub(super) fn finish(&self) -> Result<Option<Match>> {
+        if self.random.is_some() {
+            return Ok(None);
+        }
+        let used: HashSet<&str> = self.takers.keys().map(String::as_str).collect();
+        // The state of random numbers, which files keep, has no say at inference.
+        let is_unused = |name: &&String| !used.contains(name.as_str()) && !name.contains("seed_generator");
+        let unused: Vec<String> = self.table.order.iter().filter(is_unused).cloned().collect();
+        if self.is_open && self.table.is_archive() {
+            return Err(matching::missing_weights(&self.wants, &unused));
+        }
+        if self.is_open {
+            return matching::decide(&self.wants, &self.table).map(Some);
+        }
+        if unused.is_empty() { Ok(None) } else { Err(matching::unused_weights(&unused)) }
     }
 }
 
 /// An error if the weight `name` has another shape than the layer needs.
-pub(super) fn expect_shape(name: &str, tensor: &Tensor, shape: &[usize]) -> Result<()> {
-    if tensor.shape() == shape {
+pub(super) fn expect_shape(name: &str, found: &[usize], wanted: &[usize]) -> Result<()> {
+    if found == wanted {
         return Ok(());
     }
-    let (wanted, found) = (format_dims(shape), format_dims(tensor.shape()));
+    let (wanted, found) = (format_dims(wanted), format_dims(found));
     Err(Error::weights(format!("weight `{name}` has shape {found}, the layer needs {wanted}"))
-        .hint("topology and weights must be of one conversion"))
+        .cause("TF.js and Keras refuse it too: the topology is not that of these weights")
+        .hint("take topology and weights from one conversion"))
 }
 
 /// The elements of a stand-in of this shape; an error if with those `before` it they are beyond reason.
@@ -251,32 +332,22 @@ fn plain(place: &str) -> String {
 }
 
 /// The name without the component before its last.
-fn shorten(name: &str) -> Option<String> {
+pub(super) fn shorten(name: &str) -> Option<String> {
     let (scope, last) = name.rsplit_once('/')?;
     let (scope, _) = scope.rsplit_once('/')?;
     Some(format!("{scope}/{last}"))
 }
 
-/// The first names, and how many more there are.
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match names.len().checked_sub(SHOWN) {
-        Some(more @ 1..) => format!("{} and {more} more", shown.join(", ")),
-        _ => shown.join(", "),
-    }
-}
-
-/// The infinities in a weight; an error if it holds NaN.
-fn count_infinities(name: &str, tensor: &Tensor) -> Result<usize> {
-    let not_finite = tensor.count_floats(|value| !value.is_finite());
-    if not_finite == 0 {
-        return Ok(0);
+/// What to say of a weight that holds infinities or NaN. TF.js and Keras load both.
+fn not_finite(name: &str, tensor: &Tensor) -> Option<String> {
+    let count = tensor.count_floats(|value| !value.is_finite());
+    if count == 0 {
+        return None;
     }
     match tensor.count_floats(f32::is_nan) {
-        0 => Ok(not_finite),
-        count => Err(Error::weights(format!("weight `{name}` holds {count} NaN"))
-            .cause("the training diverged, or the file is damaged")
-            .hint("export the model again from a good checkpoint")),
+        0 => Some(format!("weight `{name}` holds {count} infinities")),
+        nan => {
+            Some(format!("weight `{name}` holds {nan} NaN of {} numbers: answers that use them are NaN", tensor.len()))
+        }
     }
 }
