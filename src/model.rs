@@ -128,6 +128,7 @@ pub struct Model {
     pub(crate) weights: Vec<WeightSummary>,
     pub(crate) skews: Vec<Skew>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Model {
@@ -142,6 +143,7 @@ impl Model {
             weights: Vec::new(),
             skews: Vec::new(),
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -183,5 +185,10 @@ impl Model {
     /// What the reader should know about the file: weights that are not finite, for example.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How the file was read where it can be read in several ways: weights that were bound by their shapes, for example.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }

@@ -18,13 +18,20 @@ pub(crate) struct ModelFile {
 impl ModelFile {
     /// Loads a `model.json` or a folder that holds one, and passes on the model's warnings.
     pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
+        let is_folder = path.is_dir();
         let start = Instant::now();
         let model = Model::load(path, options)?;
         let load_time = start.elapsed();
-        let path = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
+        let path = Model::file(path)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        if is_folder && !path.ends_with("model.json") {
+            message::note(&format!("model: {}, the only model in the folder", path.display()));
+        }
         for warning in model.warnings() {
             message::warning(warning);
+        }
+        for note in model.notes() {
+            message::note(note);
         }
         Ok(ModelFile { model, path, folder, load_time })
     }

@@ -143,7 +143,7 @@ pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
 pub(super) fn word(count: usize) -> Result<u32> {
     u32::try_from(count).map_err(|_| {
         Error::limit(format!("{count} elements are more than a GPU kernel can index"))
-            .hint("use a smaller batch, or run on the CPU")
+            .hint("run on the CPU (--device cpu, Device::Cpu)")
     })
 }
 

@@ -1,12 +1,12 @@
 //! A file that was read: topology and weights, of which models are lowered for one set of options after another.
 
-use super::lowering::{Finished, Lowering};
+use super::lowering::{Finished, Lowering, Origin};
 use super::matching::Match;
 use super::network;
 use super::shared_objects::SharedObjects;
 use super::topology::Network;
 use super::weights::{WeightStore, WeightTable};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::{LayerSummary, LoadOptions, Model, Semantics, WeightSummary};
 use std::sync::Arc;
 
@@ -21,8 +21,7 @@ pub(super) struct Artifact {
     /// Format and origin in a line.
     format: String,
     options: LoadOptions,
-    /// Whether Keras 3 wrote the topology.
-    is_keras_3: bool,
+    origin: Origin,
 }
 
 impl Artifact {
@@ -32,25 +31,48 @@ impl Artifact {
         summaries: Vec<WeightSummary>,
         format: String,
         options: LoadOptions,
-        is_keras_3: bool,
+        keras_version: Option<&str>,
     ) -> Artifact {
         let shared = Arc::new(SharedObjects::of(&network));
-        Artifact { network, weights: Arc::new(weights), shared, summaries, format, options, is_keras_3 }
+        let minor = keras_version.and_then(|version| version.strip_prefix("3.")?.split('.').next()?.parse().ok());
+        let origin = Origin {
+            is_keras_3: keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form(),
+            keras_3_minor: minor,
+            is_read_by_tfjs: !weights.is_archive() && !network.has_keras_3_form(),
+        };
+        Artifact { network, weights: Arc::new(weights), shared, summaries, format, options, origin }
     }
 
-    /// The model, lowered once more if its weights had to be matched.
+    /// The model. What TF.js refuses follows Keras as a whole: not only files of a form that TF.js does not read, but also
+    /// models whose layers do not fit each other any more where TF.js ignores an option.
     pub(super) fn model(&self) -> Result<Model> {
-        let mut options = self.options;
-        if self.is_keras_3 || self.weights.is_archive() {
-            // TF.js loads neither.
-            options.semantics = Semantics::Keras;
+        if !self.origin.is_read_by_tfjs || self.options.semantics == Semantics::Keras {
+            return self.model_as(Semantics::Keras);
         }
+        self.model_as(Semantics::TfJs).or_else(|refusal| {
+            if !matches!(refusal.kind(), ErrorKind::Shape | ErrorKind::Format | ErrorKind::Weights) {
+                return Err(refusal);
+            }
+            // Where Keras refuses it too, its reason is the better one.
+            let mut model = self.model_as(Semantics::Keras)?;
+            let differences = model.skews.iter().map(|skew| format!("layer `{}` {}", skew.layer, skew.difference));
+            let differences = differences.collect::<Vec<_>>().join(", ");
+            let since = if differences.is_empty() { String::new() } else { format!(", since {differences}") };
+            model.notes.push(format!("TF.js refuses this model, so it answers as Keras does: {refusal}{since}"));
+            model.skews.clear();
+            Ok(model)
+        })
+    }
+
+    /// The model as one of the two means it, lowered once more if its weights had to be matched.
+    fn model_as(&self, semantics: Semantics) -> Result<Model> {
+        let options = LoadOptions { semantics, ..self.options };
         let store = WeightStore::new(&self.weights, &self.shared, options.random_weights);
         let (finished, layers) = match self.lower(store, options)? {
             (Finished { open: Some(Match { matched, notes }), .. }, _) => {
                 let store = WeightStore::new(&self.weights, &self.shared, None).matched(Arc::new(matched));
                 let (mut finished, layers) = self.lower(store, options)?;
-                finished.warnings.extend(notes);
+                finished.notes.extend(notes);
                 (finished, layers)
             }
             lowered => lowered,
@@ -64,11 +86,12 @@ impl Artifact {
             weights: [self.summaries.clone(), finished.drawn].concat(),
             skews: finished.skews,
             warnings: finished.warnings,
+            notes: finished.notes,
         })
     }
 
     fn lower(&self, store: WeightStore, options: LoadOptions) -> Result<(Finished, Vec<LayerSummary>)> {
-        let mut lowering = Lowering::new(store, options, self.is_keras_3);
+        let mut lowering = Lowering::new(store, options, self.origin);
         let (outputs, layers) = network::lower_model(&self.network, &mut lowering)?;
         Ok((lowering.finish(outputs)?, layers))
     }

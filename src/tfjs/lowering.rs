@@ -28,12 +28,12 @@ pub(super) struct Lowering {
     pub(super) builder: Builder,
     weights: WeightStore,
     pub(super) options: LoadOptions,
-    /// Whether Keras 3 wrote the topology.
-    pub(super) is_keras_3: bool,
+    pub(super) origin: Origin,
     /// The names of the models around the current layer, outermost first.
     pub(super) models: Vec<String>,
     skews: Vec<Skew>,
     warnings: Vec<String>,
+    notes: Vec<String>,
     /// Calls of layers so far.
     calls: usize,
     /// Elements of constants that stand in for weights, so far.
@@ -56,12 +56,23 @@ pub(super) struct Lowering {
     pub(super) shapes: HashMap<LayerIdentity, Shape>,
 }
 
+/// Who wrote the topology and who reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) is_keras_3: bool,
+    /// The 5 of Keras 3.5.0, if the file says it.
+    pub(super) keras_3_minor: Option<u32>,
+    /// Whether TF.js reads files of this form.
+    pub(super) is_read_by_tfjs: bool,
+}
+
 /// A graph with what is to be told about it.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) graph: Graph,
     pub(super) skews: Vec<Skew>,
     pub(super) warnings: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// The weights that were drawn at random.
     pub(super) drawn: Vec<WeightSummary>,
     /// Where weights go whose names do not say it; then the graph holds others in their place.
@@ -69,16 +80,17 @@ pub(super) struct Finished {
 }
 
 impl Lowering {
-    pub(super) fn new(weights: WeightStore, options: LoadOptions, is_keras_3: bool) -> Self {
+    pub(super) fn new(weights: WeightStore, options: LoadOptions, origin: Origin) -> Self {
         let weights_warnings = weights.warnings();
         Lowering {
             builder: Builder::new(),
             weights,
             options,
-            is_keras_3,
+            origin,
             models: Vec::new(),
             skews: Vec::new(),
             warnings: weights_warnings,
+            notes: Vec::new(),
             calls: 0,
             stand_in_elements: 0,
             open_size_used: false,
@@ -100,7 +112,12 @@ impl Lowering {
             .hint("load it without"));
         }
         let drawn = self.weights.drawn().to_vec();
-        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, drawn, open })
+        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, notes: self.notes, drawn, open })
+    }
+
+    /// Whether the model answers as Keras 3 does.
+    pub(super) fn answers_as_keras_3(&self) -> bool {
+        self.origin.is_keras_3 && self.options.semantics == Semantics::Keras
     }
 
     /// Counts a call of a layer; an error if there are more than any model has.
@@ -117,6 +134,13 @@ impl Lowering {
     pub(super) fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
+        }
+    }
+
+    /// Notes how the file was read where it can be read in several ways, once.
+    pub(super) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 
@@ -141,8 +165,8 @@ impl Lowering {
     }
 
     fn differ(&mut self, layer: &str, difference: &'static str) {
-        // TF.js loads no topology of Keras 3, and so cannot answer differently.
-        if self.is_keras_3 {
+        // TF.js loads no topology of Keras 3 as it is, and so cannot answer differently.
+        if self.origin.is_keras_3 && !self.origin.is_read_by_tfjs {
             return;
         }
         let skew = Skew { layer: layer.into(), difference };
@@ -177,7 +201,12 @@ impl LayerCall<'_, '_> {
 
     /// Whether Keras 3 wrote the topology: some of its layers are others than those of Keras 2.
     pub(super) fn is_keras_3(&self) -> bool {
-        self.lowering.is_keras_3
+        self.lowering.origin.is_keras_3
+    }
+
+    /// Whether the layer answers as that of Keras 3, where that is another than that of Keras 2 and TF.js.
+    pub(super) fn answers_as_keras_3(&self) -> bool {
+        self.lowering.answers_as_keras_3()
     }
 
     /// Notes that TF.js and Keras differ at this layer.
@@ -290,9 +319,15 @@ impl LayerCall<'_, '_> {
         }
     }
 
-    /// Whether the file has a weight of this name for the layer.
+    /// Whether the file has a weight of this name for the layer, or weights in a scope of this name.
     pub(super) fn has_weight(&self, weight: &str) -> bool {
-        self.lowering.weights.holds(&format!("{}/{weight}", self.name))
+        let Lowering { weights, models, origin, .. } = &*self.lowering;
+        let models = if origin.is_keras_3 { models.as_slice() } else { &[] };
+        let with_models = |from: usize| {
+            let parts = models[from..].iter().map(String::as_str).chain([self.name, weight]);
+            parts.collect::<Vec<_>>().join("/")
+        };
+        (0..=models.len()).any(|from| weights.holds(&with_models(from)))
     }
 
     /// The weight tensor `weight` of this layer.
@@ -309,8 +344,8 @@ impl LayerCall<'_, '_> {
     }
 
     fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let Lowering { weights, models, is_keras_3, .. } = &mut *self.lowering;
-        let names_models = *is_keras_3;
+        let Lowering { weights, models, origin, .. } = &mut *self.lowering;
+        let names_models = origin.is_keras_3;
         let wanted = Wanted { layer: self.identity, name: &name, models, names_models, archive: self.archive };
         let tensor = weights.take(wanted, shape)?;
         let counted = self.lowering.parameters.entry(self.identity).or_default();

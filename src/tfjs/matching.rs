@@ -7,8 +7,8 @@
 //! among the scopes of one layer, such as stacked cells, the order in which Keras makes them. Nothing is guessed between two
 //! layers: that is an error which names both. [`super::weights`] has the exact rules and the weights.
 
-use super::weights::{WantKey, Wanted, WeightTable, shorten};
-use crate::error::{Error, Result};
+use super::weights::{WantKey, Wanted, WeightTable, expect_shape, shorten};
+use crate::error::{Error, Place, Result};
 use crate::tensor::format_dims;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -98,6 +98,7 @@ struct FileScope {
 /// The match of every wanted weight. An error if one is missing or left over, or could be either of two.
 pub(super) fn decide(wants: &[Want], table: &WeightTable) -> Result<Match> {
     let mut found = exact(wants, table);
+    expect_fits(wants, &found, table)?;
     let mut notes = Vec::new();
     let mut scopes = Scopes::new(wants, table, &found);
     for (wanted, file, rule) in scopes.pairs()? {
@@ -115,7 +116,7 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable) -> Result<Match> {
     let still: Vec<Want> =
         wants.iter().zip(&found).map(|(want, found)| Want { found: found.clone(), ..want.clone() }).collect();
     if found.iter().any(Option::is_none) {
-        return Err(misfit(&still, table, &unused).unwrap_or_else(|| missing_weights(&still, &unused)));
+        return Err(missing_weights(&still, &unused));
     }
     if !unused.is_empty() {
         return Err(unused_weights(&unused));
@@ -333,12 +334,23 @@ fn single_candidates(wants: &[Want], table: &WeightTable, found: &mut [Option<St
     }
 }
 
-/// The error for a weight that the file has by name, but of another shape.
-fn misfit(wants: &[Want], table: &WeightTable, unused: &[String]) -> Option<Error> {
-    wants.iter().filter(|want| want.found.is_none()).find_map(|want| {
-        let name = want.names.iter().find(|name| unused.contains(name))?;
-        super::weights::expect_shape(name, table.shape(name)?, &want.shape).err()
-    })
+/// An error if the file has a wanted weight by name, but of another shape.
+fn expect_fits(wants: &[Want], found: &[Option<String>], table: &WeightTable) -> Result<()> {
+    let used: HashSet<&str> = found.iter().flatten().map(String::as_str).collect();
+    for (want, _) in wants.iter().zip(found).filter(|(_, found)| found.is_none()) {
+        expect_fit(want, table, |name| used.contains(name))?;
+    }
+    Ok(())
+}
+
+/// An error if a weight of the file that is not `used` has the name of `want`, but another shape.
+pub(super) fn expect_fit(want: &Want, table: &WeightTable, used: impl Fn(&str) -> bool) -> Result<()> {
+    for name in want.names.iter().filter(|name| !used(name)) {
+        if let Some(shape) = table.shape(name).filter(|shape| *shape != want.shape) {
+            expect_shape(name, shape, &want.shape).at(|| format!("layer `{}`", want.scope()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The error for layers that lack weights.

@@ -16,9 +16,27 @@ pub(super) struct SharedObjects {
 
 impl SharedObjects {
     pub(super) fn of(network: &Network) -> SharedObjects {
-        let mut by_id: HashMap<String, Vec<String>> = HashMap::new();
-        collect_network(network, "", &mut by_id);
-        let mut groups: Vec<Vec<String>> = by_id.into_values().filter(|places| places.len() > 1).collect();
+        let mut objects = Vec::new();
+        collect_network(network, "", &mut objects);
+        let mut by_id: HashMap<&str, Vec<&Object>> = HashMap::new();
+        for object in &objects {
+            if let Some(id) = &object.id {
+                by_id.entry(id).or_default().push(object);
+            }
+        }
+        // Keras gives the id from the second place on only, in a model that it has written before it knew: then the first
+        // is the one of the same class and name.
+        for places in by_id.values_mut().filter(|places| places.len() == 1) {
+            let alone = places[0];
+            let is_same = |object: &&Object| object.id.is_none() && (object.class, object.name) == (alone.class, alone.name);
+            let mut same = objects.iter().filter(is_same);
+            if let (Some(first), None) = (same.next(), same.next()) {
+                places.push(first);
+            }
+        }
+        let places = by_id.into_values().filter(|places| places.len() > 1);
+        let mut groups: Vec<Vec<String>> =
+            places.map(|places| places.into_iter().map(|object| object.place.clone()).collect()).collect();
         groups.sort();
         let members = groups.iter().enumerate().flat_map(|(at, group)| group.iter().map(move |place| (place, at)));
         let group_of = members.map(|(place, at)| (place.clone(), at)).collect();
@@ -40,33 +58,35 @@ impl SharedObjects {
     }
 }
 
-fn collect_network(network: &Network, prefix: &str, by_id: &mut HashMap<String, Vec<String>>) {
+/// A layer where it stands.
+struct Object<'m> {
+    place: String,
+    class: &'m str,
+    name: &'m str,
+    id: Option<String>,
+}
+
+fn collect_network<'m>(network: &'m Network, prefix: &str, objects: &mut Vec<Object<'m>>) {
     for layer in &network.layers {
         let place = format!("{prefix}layers/{}", layer.position);
-        note(layer.shared_object_id.as_ref(), &place, by_id);
+        let id = layer.shared_object_id.as_ref().map(Value::to_string);
+        objects.push(Object { place: place.clone(), class: &layer.class, name: &layer.name, id });
         match &layer.network {
-            Some(network) => collect_network(network, &format!("{place}/"), by_id),
-            None => collect_wrapped(layer, &place, by_id),
+            Some(network) => collect_network(network, &format!("{place}/"), objects),
+            None => collect_wrapped(layer, &place, objects),
         }
     }
 }
 
 /// The layers inside a wrapper, by the attributes that hold them.
-fn collect_wrapped(layer: &Layer, place: &str, by_id: &mut HashMap<String, Vec<String>>) {
+fn collect_wrapped<'m>(layer: &'m Layer, place: &str, objects: &mut Vec<Object<'m>>) {
     let forward = if layer.class == "Bidirectional" { "forward_layer" } else { "layer" };
     for (key, attribute) in [("layer", forward), ("backward_layer", "backward_layer"), ("cell", "cell")] {
         let Some(inner) = layer.config.get(key).and_then(Value::as_object) else { continue };
-        let place = format!("{place}/{attribute}");
-        note(inner.get("shared_object_id"), &place, by_id);
-        if let Ok(network) = Network::parse(inner) {
-            collect_network(&network, &format!("{place}/"), by_id);
-        }
-    }
-}
-
-fn note(id: Option<&Value>, place: &str, by_id: &mut HashMap<String, Vec<String>>) {
-    if let Some(id) = id.filter(|id| !id.is_null()) {
-        by_id.entry(id.to_string()).or_default().push(place.to_string());
+        let class = inner.get("class_name").and_then(Value::as_str).unwrap_or_default();
+        let name = inner.get("config").and_then(|config| config.get("name")).and_then(Value::as_str).unwrap_or_default();
+        let id = id_of(inner).map(|id| id.to_string());
+        objects.push(Object { place: format!("{place}/{attribute}"), class, name, id });
     }
 }
 

@@ -17,7 +17,7 @@ use super::manifest::Manifest;
 use super::matching::{self, Match, Want};
 use super::random_weights::RandomWeights;
 use super::shared_objects::SharedObjects;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -37,7 +37,7 @@ pub(super) struct WeightTable {
     shortened: HashMap<String, Option<String>>,
     /// Of an archive: the places that hold weights, by what they are called here.
     places: BTreeMap<String, String>,
-    /// About weights that hold infinities or NaN: infinities may be meant, as in a mask.
+    /// About weights that hold infinities or NaN, which may be meant, and such as quantization has spoilt.
     warnings: Vec<String>,
 }
 
@@ -85,12 +85,13 @@ pub(super) struct Wanted<'w> {
 pub(super) struct LayerIdentity(pub(super) usize);
 
 impl WeightTable {
-    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>) -> WeightTable {
-        let mut table = WeightTable::default();
+    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>, warnings: Vec<String>) -> WeightTable {
+        let mut table = WeightTable { warnings, ..WeightTable::default() };
         for spec in manifest.weights() {
             let name = &spec.name;
             let Some(tensor) = tensors.remove(name) else { continue };
             table.warnings.extend(not_finite(name, &tensor));
+            table.warnings.extend(spec.quantization.as_ref().and_then(|kind| kind.loss(name, &tensor)));
             table.tensors.insert(name.clone(), Arc::new(tensor));
             if let Some(short) = shorten(name) {
                 table.shortened.entry(short).and_modify(|known| *known = None).or_insert_with(|| Some(name.clone()));
@@ -173,9 +174,10 @@ impl WeightStore {
         self.random.as_ref().map_or(&[], RandomWeights::drawn)
     }
 
-    /// Whether the file has a weight of this very name.
+    /// Whether the file has a weight of this very name, or weights below a scope of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
-        self.table.tensors.contains_key(name)
+        let is_below = |weight: &String| weight.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+        self.table.tensors.contains_key(name) || self.table.order.iter().any(is_below)
     }
 
     /// The weight `wanted`, of shape `shape`. A weight that has no match yet is stood in for until [`WeightStore::finish`]
@@ -211,7 +213,7 @@ impl WeightStore {
         let mut want = Want::new(wanted, shape);
         if self.table.is_archive() {
             let position = self.find_in_archive(wanted);
-            want.found = Some(position.clone()).filter(|name| self.holds(name));
+            want.found = Some(position.clone()).filter(|name| self.table.shape(name).is_some());
             want.position = Some(position);
             if let Some(name) = &want.found {
                 expect_shape(name, self.table.shape(name).unwrap_or_default(), shape)?;
@@ -274,8 +276,12 @@ impl WeightStore {
         if let Some(tensor) = self.table.of_shape(&want.shape).filter(|tensor| tensor.dtype() == DType::F32) {
             return Ok(tensor);
         }
-        let place = || format!("weight `{}` is missing", want.name());
-        Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; expect_stand_in(&want.shape, 0).at(place)?])?))
+        let Ok(count) = expect_stand_in(&want.shape, 0) else {
+            matching::expect_fit(want, &self.table, |_| false)?;
+            return Err(Error::weights(format!("weight `{}` of shape {} is missing", want.name(), format_dims(&want.shape)))
+                .hint("take topology and weights from one conversion of one model"));
+        };
+        Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; count])?))
     }
 
     /// What is left to decide, if anything is: the answer to lower the model with once more. An error if a layer lacks a

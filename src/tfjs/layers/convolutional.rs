@@ -173,8 +173,8 @@ pub(super) fn depthwise_layer(
     honours_dilation: bool,
 ) -> Result<Vec<Value>> {
     let positions = Positions::of(call, inputs, dims)?;
-    // Keras 3 has the name of all other kernels for it.
-    let weight = if call.is_keras_3() { "kernel" } else { DEPTHWISE_KERNEL };
+    // Keras 3 has the name of all other kernels for it, unless the file was repaired for TF.js.
+    let weight = if call.is_keras_3() && !call.has_weight(DEPTHWISE_KERNEL) { "kernel" } else { DEPTHWISE_KERNEL };
     let y = depthwise(call, &positions, weight, honours_dilation, bias)?;
     finish(call, &positions, y)
 }
