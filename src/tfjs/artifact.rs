@@ -1,11 +1,9 @@
 //! A file that was read: topology and weights, of which models are lowered for one set of options after another.
 
 use super::lowering::{Finished, Lowering, Origin};
-use super::matching::Match;
 use super::network;
-use super::shared_objects::SharedObjects;
 use super::topology::Network;
-use super::weights::{WeightStore, WeightTable};
+use super::weights::{Match, SharedObjects, WeightStore, WeightTable};
 use crate::error::{ErrorKind, Result};
 use crate::model::{LayerSummary, LoadOptions, Model, Semantics, WeightSummary};
 use std::sync::Arc;
@@ -43,29 +41,37 @@ impl Artifact {
         Artifact { network, weights: Arc::new(weights), shared, summaries, format, options, origin }
     }
 
-    /// The model. What TF.js refuses follows Keras as a whole: not only files of a form that TF.js does not read, but also
-    /// models whose layers do not fit each other any more where TF.js ignores an option.
+    /// The model. What TF.js refuses follows Keras as a whole: files of a form that TF.js does not read, layers with options
+    /// that it refuses, and models whose layers do not fit each other any more where it ignores an option.
     pub(super) fn model(&self) -> Result<Model> {
         if !self.origin.is_read_by_tfjs || self.options.semantics == Semantics::Keras {
-            return self.model_as(Semantics::Keras);
+            return Ok(self.model_as(Semantics::Keras)?.0);
         }
-        self.model_as(Semantics::TfJs).or_else(|refusal| {
-            if !matches!(refusal.kind(), ErrorKind::Shape | ErrorKind::Format | ErrorKind::Weights) {
-                return Err(refusal);
-            }
+        match self.model_as(Semantics::TfJs) {
+            Ok((model, Some(refusal))) if !model.skews.is_empty() => self.refused_by_tfjs(&refusal),
+            Ok((model, _)) => Ok(model),
             // Where Keras refuses it too, its reason is the better one.
-            let mut model = self.model_as(Semantics::Keras)?;
-            let differences = model.skews.iter().map(|skew| format!("layer `{}` {}", skew.layer, skew.difference));
-            let differences = differences.collect::<Vec<_>>().join(", ");
-            let since = if differences.is_empty() { String::new() } else { format!(", since {differences}") };
-            model.notes.push(format!("TF.js refuses this model, so it answers as Keras does: {refusal}{since}"));
-            model.skews.clear();
-            Ok(model)
-        })
+            Err(error) if matches!(error.kind(), ErrorKind::Shape | ErrorKind::Format | ErrorKind::Weights) => {
+                self.refused_by_tfjs(&error.to_string())
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// The model as one of the two means it, lowered once more if its weights had to be matched.
-    fn model_as(&self, semantics: Semantics) -> Result<Model> {
+    /// The model as Keras means it, with a note that TF.js refuses it. Then nothing differs between the two.
+    fn refused_by_tfjs(&self, why: &str) -> Result<Model> {
+        let (mut model, _) = self.model_as(Semantics::Keras)?;
+        let differences = model.skews.iter().map(|skew| format!("layer `{}` {}", skew.layer, skew.difference));
+        let differences = differences.collect::<Vec<_>>().join(", ");
+        let besides = if differences.is_empty() { String::new() } else { format!(" ({differences})") };
+        model.notes.push(format!("TF.js refuses this model, so it answers as Keras does: {why}{besides}"));
+        model.skews.clear();
+        Ok(model)
+    }
+
+    /// The model as one of the two means it, lowered once more if its weights had to be matched, and why TF.js refuses it if
+    /// a layer says so.
+    fn model_as(&self, semantics: Semantics) -> Result<(Model, Option<String>)> {
         let options = LoadOptions { semantics, ..self.options };
         let store = WeightStore::new(&self.weights, &self.shared, options.random_weights);
         let (finished, layers) = match self.lower(store, options)? {
@@ -77,7 +83,7 @@ impl Artifact {
             }
             lowered => lowered,
         };
-        Ok(Model {
+        let model = Model {
             graph: Arc::new(finished.graph),
             name: self.network.name.clone(),
             format: self.format.clone(),
@@ -87,7 +93,8 @@ impl Artifact {
             skews: finished.skews,
             warnings: finished.warnings,
             notes: finished.notes,
-        })
+        };
+        Ok((model, finished.refusal))
     }
 
     fn lower(&self, store: WeightStore, options: LoadOptions) -> Result<(Finished, Vec<LayerSummary>)> {

@@ -4,14 +4,13 @@ use super::config::Config;
 use super::json::object;
 use super::keywords::Keywords;
 use super::masks::Value;
-use super::matching::Match;
 use super::topology::{Layer, Network};
-use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
+use super::weights::{LayerIdentity, Match, WeightStore};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
 use crate::model::{LoadOptions, Semantics, Skew, WeightSummary};
 use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
-use crate::tensor::{DType, Shape, Tensor};
+use crate::tensor::{DType, Shape};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,7 +25,7 @@ pub(super) type Outputs = Vec<(String, NodeId)>;
 #[derive(Debug)]
 pub(super) struct Lowering {
     pub(super) builder: Builder,
-    weights: WeightStore,
+    pub(super) weights: WeightStore,
     pub(super) options: LoadOptions,
     pub(super) origin: Origin,
     /// The names of the models around the current layer, outermost first.
@@ -34,17 +33,19 @@ pub(super) struct Lowering {
     skews: Vec<Skew>,
     warnings: Vec<String>,
     notes: Vec<String>,
+    /// Why TF.js refuses the model, if a layer that it knows has an option that it refuses.
+    refusal: Option<String>,
     /// Calls of layers so far.
     calls: usize,
     /// Elements of constants that stand in for weights, so far.
-    stand_in_elements: usize,
+    pub(super) stand_in_elements: usize,
     /// Whether an open dimension was given the size of the options.
     pub(super) open_size_used: bool,
     /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
     /// constants that all layers share.
-    constants: HashMap<(LayerIdentity, String), NodeId>,
+    pub(super) constants: HashMap<(LayerIdentity, String), NodeId>,
     /// Numbers in the weights of each layer.
-    parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
+    pub(super) parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
     /// The models inside wrappers of layers. They are kept, because what tells their layers apart is where they stand.
     wrapped: HashMap<LayerIdentity, Arc<Network>>,
     /// What TF.js would pass as `kwargs['mask']`: set by any call with a masked input to the mask of its first input,
@@ -73,6 +74,8 @@ pub(super) struct Finished {
     pub(super) skews: Vec<Skew>,
     pub(super) warnings: Vec<String>,
     pub(super) notes: Vec<String>,
+    /// Why TF.js refuses the model, where a layer says so.
+    pub(super) refusal: Option<String>,
     /// The weights that were drawn at random.
     pub(super) drawn: Vec<WeightSummary>,
     /// Where weights go whose names do not say it; then the graph holds others in their place.
@@ -91,6 +94,7 @@ impl Lowering {
             skews: Vec::new(),
             warnings: weights_warnings,
             notes: Vec::new(),
+            refusal: None,
             calls: 0,
             stand_in_elements: 0,
             open_size_used: false,
@@ -112,7 +116,15 @@ impl Lowering {
             .hint("load it without"));
         }
         let drawn = self.weights.drawn().to_vec();
-        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, notes: self.notes, drawn, open })
+        Ok(Finished {
+            graph: self.builder.finish(outputs)?,
+            skews: self.skews,
+            warnings: self.warnings,
+            notes: self.notes,
+            refusal: self.refusal,
+            drawn,
+            open,
+        })
     }
 
     /// Whether the model answers as Keras 3 does.
@@ -209,6 +221,11 @@ impl LayerCall<'_, '_> {
         self.lowering.answers_as_keras_3()
     }
 
+    /// Notes that TF.js knows this class of layers and refuses this one, so that the whole model has but one meaning.
+    pub(super) fn refused_by_tfjs(&mut self, why: &str) {
+        self.lowering.refusal.get_or_insert_with(|| format!("layer `{}` {why}", self.name));
+    }
+
     /// Notes that TF.js and Keras differ at this layer.
     pub(super) fn differ(&mut self, difference: &'static str) {
         self.lowering.differ(self.name, difference);
@@ -262,17 +279,6 @@ impl LayerCall<'_, '_> {
         self.binary(BinaryFunction::Add, x?, y?)
     }
 
-    /// A number as a constant.
-    pub(super) fn number(&mut self, number: f32) -> Result<NodeId> {
-        self.filled(&format!("number_{number}"), &[1], number)
-    }
-
-    /// Numbers that the file gives among the arguments of a call, as a constant.
-    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<NodeId> {
-        let name = format!("{}/numbers", self.name);
-        self.lowering.builder.constant(&name, Arc::new(Tensor::f32(shape, values)?))
-    }
-
     /// `x` as float32.
     pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
         self.cast(x, DType::F32)
@@ -317,84 +323,6 @@ impl LayerCall<'_, '_> {
             [input] => Ok(*input),
             _ => Err(Error::format(format!("takes one input, not {}", inputs.len()))),
         }
-    }
-
-    /// Whether the file has a weight of this name for the layer, or weights in a scope of this name.
-    pub(super) fn has_weight(&self, weight: &str) -> bool {
-        let Lowering { weights, models, origin, .. } = &*self.lowering;
-        let models = if origin.is_keras_3 { models.as_slice() } else { &[] };
-        let with_models = |from: usize| {
-            let parts = models[from..].iter().map(String::as_str).chain([self.name, weight]);
-            parts.collect::<Vec<_>>().join("/")
-        };
-        (0..=models.len()).any(|from| weights.holds(&with_models(from)))
-    }
-
-    /// The weight tensor `weight` of this layer.
-    pub(super) fn weight_tensor(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        self.take(format!("{}/{weight}", self.name), shape)
-    }
-
-    /// The same for weights that Keras stores without the layer's name where it made them before the layer was called.
-    pub(super) fn weight_tensor_or_unscoped(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        if !self.has_weight(weight) && self.lowering.weights.holds(weight) {
-            return self.take(weight.into(), shape);
-        }
-        self.weight_tensor(weight, shape)
-    }
-
-    fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let Lowering { weights, models, origin, .. } = &mut *self.lowering;
-        let names_models = origin.is_keras_3;
-        let wanted = Wanted { layer: self.identity, name: &name, models, names_models, archive: self.archive };
-        let tensor = weights.take(wanted, shape)?;
-        let counted = self.lowering.parameters.entry(self.identity).or_default();
-        counted.insert(name, tensor.len() as u64);
-        Ok(tensor)
-    }
-
-    /// The weight `weight` of this layer as a constant of the graph.
-    pub(super) fn weight(&mut self, weight: &str, shape: &[usize]) -> Result<NodeId> {
-        let tensor = self.weight_tensor(weight, shape)?;
-        self.constant(weight, tensor)
-    }
-
-    /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
-    pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
-        let name = format!("{}/{suffix}", self.name);
-        let key = (self.identity, name.clone());
-        if let Some(&id) = self.lowering.constants.get(&key) {
-            return Ok(id);
-        }
-        let id = self.lowering.builder.constant(&name, value)?;
-        self.lowering.constants.insert(key, id);
-        Ok(id)
-    }
-
-    /// A constant of `shape` filled with `value`, for weights that the layer does without.
-    pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<NodeId> {
-        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
-        self.lowering.stand_in_elements += count;
-        self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
-    }
-
-    /// A constant that all layers share: what is called `name` has the same value wherever it is made.
-    pub(super) fn shared_constant(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        element: impl Fn(usize) -> f32,
-    ) -> Result<NodeId> {
-        let key = (LayerIdentity(0), name.to_string());
-        if let Some(&id) = self.lowering.constants.get(&key) {
-            return Ok(id);
-        }
-        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
-        self.lowering.stand_in_elements += count;
-        let value = Tensor::f32(shape, (0..count).map(element).collect())?;
-        let id = self.lowering.builder.constant(name, Arc::new(value))?;
-        self.lowering.constants.insert(key, id);
-        Ok(id)
     }
 
     /// Dimension `axis` of `x`, counted from the end if negative, which must be one of a sample.

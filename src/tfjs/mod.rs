@@ -13,6 +13,7 @@ mod activations;
 mod artifact;
 mod calls;
 mod config;
+mod constants;
 mod decoder;
 mod json;
 mod keywords;
@@ -22,7 +23,6 @@ mod lowering;
 mod manifest;
 mod mapping;
 mod masks;
-mod matching;
 mod model_file;
 mod network;
 mod numbering;
@@ -30,9 +30,7 @@ mod operations;
 mod order;
 mod positions;
 mod quantization;
-mod random_weights;
 mod shards;
-mod shared_objects;
 mod spelling;
 mod summary;
 mod topology;
@@ -92,8 +90,12 @@ fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Re
     parse(model_json, source, options).map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::Unsupported => "README lists what is supported",
-            ErrorKind::Shape => "the layers do not fit each other; if Keras or TF.js runs this model, report it with its model.json",
-            ErrorKind::Limit => "the limit keeps small files from asking for any amount of memory; make the model smaller",
+            ErrorKind::Shape => {
+                "the layers do not fit each other; if Keras or TF.js runs this model, report it with its model.json"
+            }
+            ErrorKind::Limit => {
+                "the limit keeps small files from asking for any amount of memory; make the model smaller"
+            }
             _ => "if Keras or TF.js loads this file, report it with its model.json",
         };
         error.or_hint(hint)

@@ -73,7 +73,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
     let not_json = || Error::format("is not the JSON of a model");
     let json = serde_json::from_slice(text).map_err(|cause| match word_at(text, &cause) {
         Some(word) => Error::format(format!("holds {word}, which JSON does not have"))
-            .cause(format!("it is at line {}, column {}; JSON.parse, and so TF.js, refuses it too", cause.line(), cause.column()))
+            .cause(format!(
+                "it is at line {}, column {}; JSON.parse, and so TF.js, refuses it too",
+                cause.line(),
+                cause.column()
+            ))
             .hint("Python writes such numbers: correct the option of the layer in Keras, or the number in the file"),
         None => not_json().cause(cause.to_string()).hint(FORMAT_HINT),
     })?;

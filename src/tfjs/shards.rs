@@ -98,8 +98,7 @@ pub(super) fn read(
     source: &dyn ShardSource,
     storage: WeightStorage,
 ) -> Result<(HashMap<String, Tensor>, Vec<String>)> {
-    let lengths: Vec<Vec<u64>> =
-        manifest.groups.iter().map(|group| lengths(group, source)).collect::<Result<_>>()?;
+    let lengths: Vec<Vec<u64>> = manifest.groups.iter().map(|group| lengths(group, source)).collect::<Result<_>>()?;
     let mut warnings = Vec::new();
     for (index, (group, lengths)) in manifest.groups.iter().zip(&lengths).enumerate() {
         let is_last = index + 1 == manifest.groups.len();

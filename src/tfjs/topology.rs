@@ -5,7 +5,7 @@
 
 use super::calls::{Call, TensorRef, parse_calls, structure};
 use super::json::{array, member, object, string};
-use super::{lambdas, layers, operations, positions, shared_objects};
+use super::{lambdas, layers, operations, positions, weights};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
 
@@ -106,7 +106,8 @@ impl Network {
     /// All names of the model's first input, that in TF.js first.
     fn first_input_names(&self) -> Vec<String> {
         let layer = self.inputs.first().map(|tensor| tensor.layer.clone());
-        let names = self.input_names.first().cloned().flatten().into_iter().chain(self.input_aliases.clone()).chain(layer);
+        let names =
+            self.input_names.first().cloned().flatten().into_iter().chain(self.input_aliases.clone()).chain(layer);
         let mut names: Vec<String> = names.collect();
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
@@ -174,7 +175,7 @@ impl Layer {
             position: String::new(),
             network,
             calls: Vec::new(),
-            shared_object_id: shared_objects::id_of(layer),
+            shared_object_id: weights::id_of(layer),
         };
         if let (Some(calls), true) = (calls, lambdas::is_lambda(class)) {
             let lambda = lambdas::parse(&parsed.config, calls).at(place)?;

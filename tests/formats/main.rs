@@ -3,8 +3,10 @@
 mod artifact;
 mod hostile;
 mod keras3;
+mod model_json;
 mod mutated;
 mod options;
 mod random_weights;
 mod tensor_file;
 mod topologies;
+mod weight_names;

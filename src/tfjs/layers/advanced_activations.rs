@@ -42,6 +42,9 @@ fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Valu
 /// TF.js refuses any alpha but 1.
 fn elu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
+    if alpha != 1.0 {
+        call.refused_by_tfjs("is an ELU with an `alpha` other than 1");
+    }
     let masks = call.one(inputs)?.masks.keras_only();
     apply(call, inputs, Function::Elu { alpha }, masks)
 }

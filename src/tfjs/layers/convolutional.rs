@@ -112,6 +112,9 @@ fn convolution(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> R
         let channels = positions.channels;
         return Err(Error::format(format!("{groups} groups do not divide {channels} channels and {filters} filters")));
     }
+    if groups > 1 || padding == Padding::Causal {
+        call.refused_by_tfjs("has `groups` or causal padding");
+    }
     if positions.channels_first && dims == 1 {
         call.differ("leaves channels behind in TF.js, not in Keras");
         // Both read them in front. What TF.js refuses follows Keras.

@@ -209,7 +209,13 @@ impl CellSettings {
     ) -> Result<Self> {
         let cell = match class {
             "SimpleRNN" | "SimpleRNNCell" => Cell::Simple,
-            "GRU" | "GRUCell" => Cell::Gru { reset_after: config.boolean_or("reset_after", false)? },
+            "GRU" | "GRUCell" => {
+                let reset_after = config.boolean_or("reset_after", false)?;
+                if reset_after {
+                    call.refused_by_tfjs("is a GRU with `reset_after`");
+                }
+                Cell::Gru { reset_after }
+            }
             "LSTM" | "LSTMCell" => Cell::Lstm,
             other => {
                 return Err(Error::unsupported(format!("cells of class `{other}` are not supported"))

@@ -1,21 +1,21 @@
 //! Layer objects that stand in several places of a model, by the `shared_object_id` that Keras writes for them.
 //!
 //! A layer that is used by itself and inside a wrapper is one object with one set of weights, which an archive keeps at the
-//! first place only. Places are those of archives: see [`super::positions`]. What layers compute is not known here.
+//! first place only. Places are those of archives: see [`crate::tfjs::positions`]. What layers compute is not known here.
 
-use super::topology::{Layer, Network};
+use crate::tfjs::topology::{Layer, Network};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// Which places of a model hold the same object.
 #[derive(Debug, Default)]
-pub(super) struct SharedObjects {
+pub(in crate::tfjs) struct SharedObjects {
     groups: Vec<Vec<String>>,
     group_of: HashMap<String, usize>,
 }
 
 impl SharedObjects {
-    pub(super) fn of(network: &Network) -> SharedObjects {
+    pub(in crate::tfjs) fn of(network: &Network) -> SharedObjects {
         let mut objects = Vec::new();
         collect_network(network, "", &mut objects);
         let mut by_id: HashMap<&str, Vec<&Object>> = HashMap::new();
@@ -28,7 +28,8 @@ impl SharedObjects {
         // is the one of the same class and name.
         for places in by_id.values_mut().filter(|places| places.len() == 1) {
             let alone = places[0];
-            let is_same = |object: &&Object| object.id.is_none() && (object.class, object.name) == (alone.class, alone.name);
+            let is_same =
+                |object: &&Object| object.id.is_none() && (object.class, object.name) == (alone.class, alone.name);
             let mut same = objects.iter().filter(is_same);
             if let (Some(first), None) = (same.next(), same.next()) {
                 places.push(first);
@@ -44,7 +45,7 @@ impl SharedObjects {
     }
 
     /// The other places of what stands at `place`, whether that itself is shared or something around it.
-    pub(super) fn others(&self, place: &str) -> impl Iterator<Item = String> {
+    pub(in crate::tfjs) fn others(&self, place: &str) -> impl Iterator<Item = String> {
         let ends = place.match_indices('/').map(|(end, _)| end).chain([place.len()]);
         ends.filter_map(|end| Some((self.group_of.get(&place[..end])?, end))).flat_map(move |(&group, end)| {
             let others = self.groups[group].iter().filter(move |other| **other != place[..end]);
@@ -53,7 +54,7 @@ impl SharedObjects {
     }
 
     /// Whether the two places hold the same object.
-    pub(super) fn are_one(&self, one: &str, other: &str) -> bool {
+    pub(in crate::tfjs) fn are_one(&self, one: &str, other: &str) -> bool {
         self.others(one).any(|place| place == other)
     }
 }
@@ -84,13 +85,14 @@ fn collect_wrapped<'m>(layer: &'m Layer, place: &str, objects: &mut Vec<Object<'
     for (key, attribute) in [("layer", forward), ("backward_layer", "backward_layer"), ("cell", "cell")] {
         let Some(inner) = layer.config.get(key).and_then(Value::as_object) else { continue };
         let class = inner.get("class_name").and_then(Value::as_str).unwrap_or_default();
-        let name = inner.get("config").and_then(|config| config.get("name")).and_then(Value::as_str).unwrap_or_default();
+        let name =
+            inner.get("config").and_then(|config| config.get("name")).and_then(Value::as_str).unwrap_or_default();
         let id = id_of(inner).map(|id| id.to_string());
         objects.push(Object { place: format!("{place}/{attribute}"), class, name, id });
     }
 }
 
 /// The id that Keras gives the object in the JSON of a layer.
-pub(super) fn id_of(layer: &Map<String, Value>) -> Option<Value> {
+pub(in crate::tfjs) fn id_of(layer: &Map<String, Value>) -> Option<Value> {
     layer.get("shared_object_id").filter(|id| !id.is_null()).cloned()
 }

@@ -1,5 +1,5 @@
 //! Which weight belongs to which layer, by the exact rules of the formats: TF.js' names (`container.ts`, `loadWeights`), and
-//! what Keras 3 and `.keras` archives write besides. What these rules leave open, [`super::matching`] decides or refuses.
+//! what Keras 3 and `.keras` archives write besides. What these rules leave open, [`matching`] decides or refuses.
 //!
 //! A layer's weight is called `layer/weight`. Where no weight of the file has that name, one with a component more
 //! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Keras 3 puts the names of enclosing models before
@@ -13,15 +13,24 @@
 //! underscore of an attribute does not matter. Where one attribute alone holds weights (`cell`, `layer`) it need not be
 //! named. A layer object that stands in several places of a model is written at the first of them (`shared_objects`).
 
+mod matching;
+mod misfits;
+mod random;
+mod scopes;
+mod shared_objects;
+mod want;
+
+pub(super) use matching::Match;
+pub(super) use shared_objects::{SharedObjects, id_of};
+
 use super::manifest::Manifest;
-use super::matching::{self, Match, Want};
-use super::random_weights::RandomWeights;
-use super::shared_objects::SharedObjects;
 use crate::error::{Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
+use random::RandomWeights;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use want::Want;
 
 /// Elements of all constants that stand in for weights that layers do without, at most. A file may ask for any size in
 /// a few bytes; a weight that it holds is as large as the file at most.
@@ -277,9 +286,13 @@ impl WeightStore {
             return Ok(tensor);
         }
         let Ok(count) = expect_stand_in(&want.shape, 0) else {
-            matching::expect_fit(want, &self.table, |_| false)?;
-            return Err(Error::weights(format!("weight `{}` of shape {} is missing", want.name(), format_dims(&want.shape)))
-                .hint("take topology and weights from one conversion of one model"));
+            misfits::expect_fit(want, &self.table, |_| false)?;
+            return Err(Error::weights(format!(
+                "weight `{}` of shape {} is missing",
+                want.name(),
+                format_dims(&want.shape)
+            ))
+            .hint("take topology and weights from one conversion of one model"));
         };
         Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; count])?))
     }
@@ -291,16 +304,15 @@ impl WeightStore {
             return Ok(None);
         }
         let used: HashSet<&str> = self.takers.keys().map(String::as_str).collect();
-        // The state of random numbers, which files keep, has no say at inference.
-        let is_unused = |name: &&String| !used.contains(name.as_str()) && !name.contains("seed_generator");
+        let is_unused = |name: &&String| !used.contains(name.as_str()) && !is_seed(name);
         let unused: Vec<String> = self.table.order.iter().filter(is_unused).cloned().collect();
         if self.is_open && self.table.is_archive() {
-            return Err(matching::missing_weights(&self.wants, &unused));
+            return Err(misfits::missing_weights(&self.wants, &unused));
         }
         if self.is_open {
             return matching::decide(&self.wants, &self.table).map(Some);
         }
-        if unused.is_empty() { Ok(None) } else { Err(matching::unused_weights(&unused)) }
+        if unused.is_empty() { Ok(None) } else { Err(misfits::unused_weights(&unused)) }
     }
 }
 
@@ -325,6 +337,11 @@ pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
     Ok(count)
 }
 
+/// Whether a weight is the state of random numbers, which files keep and which has no say at inference.
+fn is_seed(name: &str) -> bool {
+    name.contains("seed_generator")
+}
+
 /// The part of an archive that holds this weight: `layers/dense` of `layers/dense/vars/0`.
 fn archive_place(name: &str) -> Option<&str> {
     let (place, index) = name.rsplit_once("/vars/")?;
@@ -338,7 +355,7 @@ fn plain(place: &str) -> String {
 }
 
 /// The name without the component before its last.
-pub(super) fn shorten(name: &str) -> Option<String> {
+fn shorten(name: &str) -> Option<String> {
     let (scope, last) = name.rsplit_once('/')?;
     let (scope, _) = scope.rsplit_once('/')?;
     Some(format!("{scope}/{last}"))
