@@ -151,3 +151,19 @@ fn calls_that_could_be_either_of_two_are_refused() {
     let error = model(0, 1).map(|_| ()).expect_err("it could be either");
     assert!(error.to_string().contains("it is not clear which calls of `inner` are meant"), "{error:?}");
 }
+
+/// Eight bits are too few where an outlier stretches the steps: most of a table is then one number, and a variance is 0.
+#[test]
+fn what_quantization_has_spoilt_is_named() {
+    let coarse = |name: &str, codes: &[u8]| {
+        let mut artifact = dense_model();
+        artifact.spec(0)["quantization"] = json!({"dtype": "uint8", "scale": 0.5, "min": 0.0});
+        let floats = artifact.shards[0].1.split_off(24);
+        artifact.shards[0].1 = [codes, &floats].concat();
+        let model = load(&artifact).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        model.warnings().to_vec()
+    };
+    assert_eq!(coarse("most are kept", &[0, 0, 0, 1, 2, 3]), Vec::<String>::new());
+    let warnings = coarse("most are lost", &[0, 0, 0, 0, 2, 3]);
+    assert!(warnings[0].contains("`y/kernel` is quantized to 8 bits in steps of 0.500: 4 of its 6 numbers"), "{warnings:?}");
+}
