@@ -3,7 +3,7 @@
 use super::lowering::{Finished, Lowering, Origin};
 use super::network;
 use super::topology::Network;
-use super::weights::{Match, SharedObjects, WeightStore, WeightTable};
+use super::weights::{Match, SharedObjects, WeightStore, WeightTable, leave_out_shared};
 use crate::error::{ErrorKind, Result};
 use crate::model::{LayerSummary, LoadOptions, Model, Semantics, WeightSummary};
 use std::sync::Arc;
@@ -24,20 +24,23 @@ pub(super) struct Artifact {
 
 impl Artifact {
     pub(super) fn new(
-        network: Network,
+        mut network: Network,
         weights: WeightTable,
         summaries: Vec<WeightSummary>,
         format: String,
         options: LoadOptions,
         keras_version: Option<&str>,
     ) -> Artifact {
-        let shared = Arc::new(SharedObjects::of(&network));
         let minor = keras_version.and_then(|version| version.strip_prefix("3.")?.split('.').next()?.parse().ok());
         let origin = Origin {
             is_keras_3: keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form(),
             keras_3_minor: minor,
             is_read_by_tfjs: !weights.is_archive() && !network.has_keras_3_form(),
         };
+        if weights.is_archive() && !origin.is_keras_3 {
+            leave_out_shared(&mut network);
+        }
+        let shared = Arc::new(SharedObjects::of(&network));
         Artifact { network, weights: Arc::new(weights), shared, summaries, format, options, origin }
     }
 

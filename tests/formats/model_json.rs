@@ -165,5 +165,8 @@ fn what_quantization_has_spoilt_is_named() {
     };
     assert_eq!(coarse("most are kept", &[0, 0, 0, 1, 2, 3]), Vec::<String>::new());
     let warnings = coarse("most are lost", &[0, 0, 0, 0, 2, 3]);
-    assert!(warnings[0].contains("`y/kernel` is quantized to 8 bits in steps of 0.500: 4 of its 6 numbers"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("`y/kernel` is quantized to 8 bits in steps of 0.500: 4 of its 6 numbers"),
+        "{warnings:?}"
+    );
 }

@@ -161,7 +161,8 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     let (class, config) = named(call.config.get("cell").unwrap_or(&serde_json::Value::Null), "cell")?;
     let config = Config::new(config);
     if class != "StackedRNNCells" {
-        let cell = CellSettings::read(class, Default::default(), &config, call).at(|| class.to_string())?;
+        let scope_and_place = (String::new(), "/cell".to_string());
+        let cell = CellSettings::read(class, scope_and_place, &config, call).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;
         return Ok(vec![cell]);
     }

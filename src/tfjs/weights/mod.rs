@@ -21,7 +21,7 @@ mod shared_objects;
 mod want;
 
 pub(super) use matching::Match;
-pub(super) use shared_objects::{SharedObjects, id_of};
+pub(super) use shared_objects::{SharedObjects, id_of, leave_out_shared};
 
 use super::manifest::Manifest;
 use crate::error::{Error, Result};

@@ -3,9 +3,10 @@
 //! A layer that is used by itself and inside a wrapper is one object with one set of weights, which an archive keeps at the
 //! first place only. Places are those of archives: see [`crate::tfjs::positions`]. What layers compute is not known here.
 
-use crate::tfjs::topology::{Layer, Network};
+use crate::tfjs::positions::Positions;
+use crate::tfjs::topology::Network;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Which places of a model hold the same object.
 #[derive(Debug, Default)]
@@ -24,12 +25,12 @@ impl SharedObjects {
                 by_id.entry(id).or_default().push(object);
             }
         }
-        // Keras gives the id from the second place on only, in a model that it has written before it knew: then the first
-        // is the one of the same class and name.
-        for places in by_id.values_mut().filter(|places| places.len() == 1) {
-            let alone = places[0];
+        // Where Keras had written an object before it knew that it is shared, it has no id there: it is then the one of the
+        // same class and name.
+        for places in by_id.values_mut() {
+            let one = places[0];
             let is_same =
-                |object: &&Object| object.id.is_none() && (object.class, object.name) == (alone.class, alone.name);
+                |object: &&Object| object.id.is_none() && (object.class, object.name) == (one.class, one.name);
             let mut same = objects.iter().filter(is_same);
             if let (Some(first), None) = (same.next(), same.next()) {
                 places.push(first);
@@ -74,21 +75,77 @@ fn collect_network<'m>(network: &'m Network, prefix: &str, objects: &mut Vec<Obj
         objects.push(Object { place: place.clone(), class: &layer.class, name: &layer.name, id });
         match &layer.network {
             Some(network) => collect_network(network, &format!("{place}/"), objects),
-            None => collect_wrapped(layer, &place, objects),
+            None => collect_held(&layer.class, &layer.config, &place, objects),
         }
     }
 }
 
-/// The layers inside a wrapper, by the attributes that hold them.
-fn collect_wrapped<'m>(layer: &'m Layer, place: &str, objects: &mut Vec<Object<'m>>) {
-    let forward = if layer.class == "Bidirectional" { "forward_layer" } else { "layer" };
+/// The layers that a wrapper or a recurrent layer holds, by the attributes that hold them.
+fn collect_held<'m>(class: &str, config: &'m Map<String, Value>, place: &str, objects: &mut Vec<Object<'m>>) {
+    let forward = if class == "Bidirectional" { "forward_layer" } else { "layer" };
     for (key, attribute) in [("layer", forward), ("backward_layer", "backward_layer"), ("cell", "cell")] {
-        let Some(inner) = layer.config.get(key).and_then(Value::as_object) else { continue };
+        let Some(inner) = config.get(key).and_then(Value::as_object) else { continue };
+        let Some(config) = inner.get("config").and_then(Value::as_object) else { continue };
         let class = inner.get("class_name").and_then(Value::as_str).unwrap_or_default();
-        let name =
-            inner.get("config").and_then(|config| config.get("name")).and_then(Value::as_str).unwrap_or_default();
-        let id = id_of(inner).map(|id| id.to_string());
-        objects.push(Object { place: format!("{place}/{attribute}"), class, name, id });
+        let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
+        let place = format!("{place}/{attribute}");
+        objects.push(Object { place: place.clone(), class, name, id: id_of(inner).map(|id| id.to_string()) });
+        collect_held(class, config, &place, objects);
+    }
+}
+
+/// What archives of Keras 2 call layers of which some are shared: an object that was written before is left out when the
+/// layers of a class are counted. Keras 3 counts it all the same.
+pub(in crate::tfjs) fn leave_out_shared(network: &mut Network) {
+    leave_out(network, &mut Seen::default());
+}
+
+/// Objects that were met, by id, and those without one by class and name.
+#[derive(Default)]
+struct Seen {
+    ids: HashSet<String>,
+    names: HashSet<(String, String)>,
+}
+
+impl Seen {
+    /// Notes an object; whether it was met before.
+    fn again(&mut self, class: &str, name: &str, id: Option<&Value>) -> bool {
+        let name = (class.to_string(), name.to_string());
+        match id {
+            Some(id) => !self.ids.insert(id.to_string()) || self.names.contains(&name),
+            None => {
+                self.names.insert(name);
+                false
+            }
+        }
+    }
+}
+
+fn leave_out(network: &mut Network, seen: &mut Seen) {
+    let mut positions = Positions::default();
+    for layer in network.layers.iter_mut().filter(|layer| layer.operation.is_none()) {
+        if seen.again(&layer.class, &layer.name, layer.shared_object_id.as_ref()) {
+            // No place of an archive is called so.
+            layer.position = format!("again {}", layer.name);
+            continue;
+        }
+        layer.position = positions.next(&layer.class);
+        match &mut layer.network {
+            Some(network) => leave_out(network, seen),
+            None => note_held(&layer.config, seen),
+        }
+    }
+}
+
+fn note_held(config: &Map<String, Value>, seen: &mut Seen) {
+    for key in ["layer", "backward_layer", "cell"] {
+        let Some(inner) = config.get(key).and_then(Value::as_object) else { continue };
+        let Some(config) = inner.get("config").and_then(Value::as_object) else { continue };
+        let text = |object: &Map<String, Value>, key: &str| {
+            object.get(key).and_then(Value::as_str).unwrap_or_default().to_string()
+        };
+        seen.again(&text(inner, "class_name"), &text(config, "name"), inner.get("shared_object_id"));
+        note_held(config, seen);
     }
 }
 

@@ -47,11 +47,12 @@ impl Want {
         self.path.last().map_or("", String::as_str)
     }
 
-    /// The place of the layer that wants it, whatever the layer holds inside.
+    /// The place of the layer that wants it, whatever cells the layer holds. The two of Bidirectional are layers of their own.
     pub(super) fn layer(&self) -> &str {
         let place = self.key.0.as_str();
         let start = place.rfind("layers/").map_or(0, |start| start + "layers/".len());
         let end = place[start..].find('/').map_or(place.len(), |end| start + end);
-        &place[..end]
+        let inside = ["/forward_layer", "/backward_layer"].into_iter().find(|inside| place[end..].starts_with(inside));
+        &place[..end + inside.map_or(0, str::len)]
     }
 }
