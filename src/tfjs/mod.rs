@@ -30,6 +30,7 @@ mod random_weights;
 mod shards;
 mod summary;
 mod topology;
+mod training;
 mod weights;
 
 pub use layers::{Class, classes};
