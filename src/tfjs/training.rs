@@ -2,8 +2,8 @@
 //!
 //! Keras 2 does what the call of a layer says, else what that of the model around it says. In Keras 3 what is around goes
 //! before (`operation_fn` in its `functional.py`), so that `predict`, which passes training=False on, computes as without
-//! whatever calls say. TF.js does not look at the argument. So normalisation takes the moments of the batch under Keras 2 alone, and layers that draw at random
-//! have no answer there.
+//! whatever calls say. TF.js does not look at the argument. So normalisation takes the moments of the batch under Keras 2
+//! alone, and layers that draw at random have no answer there.
 
 use super::config::Config;
 use super::lowering::LayerCall;
