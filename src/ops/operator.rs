@@ -114,6 +114,12 @@ pub trait Operator: fmt::Debug {
         false
     }
 
+    /// Whether a row of the output depends on other rows of its inputs, so that the answer for a batch is not those for its
+    /// parts.
+    fn mixes_rows(&self) -> bool {
+        false
+    }
+
     /// Work and traffic at one batch size.
     fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
         let words: usize = inputs.iter().map(ConcreteType::len).sum::<usize>() + output.len();

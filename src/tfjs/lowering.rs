@@ -53,6 +53,12 @@ pub(super) struct Lowering {
     pub(super) lingering_mask: Option<Option<NodeId>>,
     /// Whether initial states are among those arguments: a recurrent layer was called with some since there are any.
     pub(super) lingering_states: bool,
+    /// Whether what is lowered is called as in training, by its own call or that of what is around it, if either says so.
+    pub(super) training: Option<bool>,
+    /// Of each layer that normalises otherwise in training, whether it does so.
+    pub(super) trains: HashMap<LayerIdentity, bool>,
+    /// Whether what is lowered sees less than it does in Keras: one step of many, or no mask where Keras has one.
+    pub(super) in_part: bool,
     /// The shape of the last output of each layer.
     pub(super) shapes: HashMap<LayerIdentity, Shape>,
 }
@@ -103,6 +109,9 @@ impl Lowering {
             wrapped: HashMap::new(),
             lingering_mask: None,
             lingering_states: false,
+            training: None,
+            trains: HashMap::new(),
+            in_part: false,
             shapes: HashMap::new(),
         }
     }

@@ -34,6 +34,7 @@ mod shards;
 mod spelling;
 mod summary;
 mod topology;
+mod training;
 mod weights;
 
 pub use layers::{Class, classes};

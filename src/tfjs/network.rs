@@ -212,14 +212,31 @@ fn lower_call(
             _ => lowering.builder.op(&layer.name, NotEqual { value: 0.0 }, &[mask])?,
         });
     }
+    if let Some(network) = &layer.network {
+        inputs = by_key(network, call, inputs, lowering)?;
+    }
     if inputs.iter().any(|input| input.masks.tfjs.is_some()) {
         lowering.lingering_mask = Some(inputs[0].masks.tfjs);
     }
+    let (own, around) = (keywords.training()?, lowering.training);
+    lowering.training = if lowering.origin.is_keras_3 { around.or(own) } else { own.or(around) };
+    let outputs = lower_layer(layer, &keywords, &inputs, archive, lowering)?;
+    lowering.training = around;
+    Ok(outputs)
+}
+
+/// The outputs of a layer or of a model as one.
+fn lower_layer(
+    layer: &Layer,
+    keywords: &Keywords<'_>,
+    inputs: &[Value],
+    archive: &str,
+    lowering: &mut Lowering,
+) -> Result<Vec<Value>> {
     match &layer.network {
         Some(network) => {
             keywords.finish()?;
-            let inputs = by_key(network, call, inputs, lowering)?;
-            lower_nested(network, &inputs, archive, lowering)
+            lower_nested(network, inputs, archive, lowering)
         }
         None => {
             let config = Config::new(&layer.config);
@@ -227,8 +244,8 @@ fn lower_call(
                 lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
             }
             let (name, identity) = (&layer.name, identity(layer));
-            let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name, identity, archive };
-            let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
+            let mut call = LayerCall { lowering, config: &config, keywords, name, identity, archive };
+            let outputs = layers::lower(&layer.class, &mut call, inputs)?;
             config.finish()?;
             keywords.finish()?;
             Ok(outputs)

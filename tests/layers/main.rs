@@ -7,6 +7,7 @@ mod by_hand;
 mod cases;
 mod changed;
 mod refused;
+mod training;
 
 use cases::{Case, all};
 use std::collections::BTreeSet;

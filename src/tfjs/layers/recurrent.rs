@@ -16,6 +16,7 @@ use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 use crate::tfjs::positions::Positions;
+use crate::tfjs::training::InTfJs;
 use std::sync::Arc;
 
 /// The classes of this file.
@@ -223,7 +224,9 @@ impl CellSettings {
                     .hint("supported are SimpleRNNCell, GRUCell, LSTMCell, and StackedRNNCells of these"));
             }
         };
-        config.ignore(&["dropout", "recurrent_dropout", "implementation", "unit_forget_bias"]);
+        config.ignore(&["implementation", "unit_forget_bias"]);
+        let in_tfjs = if cell == (Cell::Gru { reset_after: true }) { InTfJs::No } else { InTfJs::Yes };
+        call.refuse_random(config, &["dropout", "recurrent_dropout"], in_tfjs)?;
         let recurrent_activation = match (cell, config.get("recurrent_activation")) {
             (Cell::Simple, _) => None,
             (_, Some(value)) => function(call, value)?,

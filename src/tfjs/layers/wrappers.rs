@@ -56,6 +56,8 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
     };
     // The layer inside is called without what earlier layers left behind.
     let lingering = (call.lowering.lingering_mask.take(), call.lowering.lingering_states);
+    let in_part = call.lowering.in_part;
+    call.lowering.in_part |= input.masks.keras.is_some();
     let output = match config {
         None => {
             let network = call.lowering.wrap(call.identity, layer)?;
@@ -76,6 +78,7 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
         },
     };
     (call.lowering.lingering_mask, call.lowering.lingering_states) = lingering;
+    call.lowering.in_part = in_part;
     Ok(vec![Value::with(output.at(|| class.to_string())?, input.masks)])
 }
 
@@ -93,8 +96,12 @@ fn at_once<'c>(
     let numbers = |key: &str| config.get(key).filter(|value| !value.is_null()).map(|value| json::integers(key, value));
     Ok(match class {
         _ if STEPWISE.contains(&class) => Some((class, config.clone())),
-        "BatchNormalization" | "LayerNormalization" | "Softmax" => {
+        "BatchNormalization" | "BatchNormalizationV1" | "LayerNormalization" | "Softmax" | "SyncBatchNormalization" => {
             let Some(axes) = numbers("axis").transpose()? else { return Ok(None) };
+            // The shape of its weights would be another.
+            if axes.len() > 1 && class.contains("BatchNormalization") {
+                return Ok(None);
+            }
             let moved: Vec<i64> =
                 axes.iter().map(|&axis| if axis < 0 { axis } else { axis.saturating_add(1) }).collect();
             Some((class, with("axis", moved.into())))
@@ -152,6 +159,7 @@ fn step_by_step(
     mut apply: impl FnMut(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
 ) -> Result<NodeId> {
     let sample = call.shape(x).sample();
+    call.lowering.in_part = true;
     let mut outputs = Vec::new();
     for start in 0..sample[0] {
         call.lowering.count_call()?;
