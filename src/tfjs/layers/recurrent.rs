@@ -96,7 +96,8 @@ impl Layer {
             config.ignore(OF_THE_CELL);
             cells(call)?
         } else {
-            vec![CellSettings::read(class, Default::default(), config, call)?]
+            let scope = if call.is_keras_3() { own_cell(class) } else { "" };
+            vec![CellSettings::read(class, (scope.into(), String::new()), config, call)?]
         };
         Ok(Layer {
             cells,
@@ -162,7 +163,8 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     let (class, config) = named(call.config.get("cell").unwrap_or(&serde_json::Value::Null), "cell")?;
     let config = Config::new(config);
     if class != "StackedRNNCells" {
-        let scope_and_place = (String::new(), "/cell".to_string());
+        let named = config.string("name")?.filter(|_| call.is_keras_3());
+        let scope_and_place = (named.map(|name| format!("/{name}")).unwrap_or_default(), "/cell".to_string());
         let cell = CellSettings::read(class, scope_and_place, &config, call).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;
         return Ok(vec![cell]);
@@ -189,6 +191,15 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     }
     config.finish().at(|| class.to_string())?;
     Ok(cells)
+}
+
+/// What Keras 3 calls the cell of a layer that makes it itself, in the names of its weights.
+fn own_cell(class: &str) -> &'static str {
+    match class {
+        "SimpleRNN" => "/simple_rnn_cell",
+        "GRU" => "/gru_cell",
+        _ => "/lstm_cell",
+    }
 }
 
 /// The class and the configuration of an object in a configuration.
