@@ -6,10 +6,10 @@
 mod by_hand;
 mod cases;
 mod changed;
-mod refused;
 #[path = "../files/archive.rs"]
 #[allow(dead_code)]
 mod files;
+mod refused;
 mod training;
 
 use cases::{Case, all};
