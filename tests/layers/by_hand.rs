@@ -168,3 +168,40 @@ fn a_product_of_masked_elements() {
         assert_eq!(outputs.get("y").expect("the output").as_f32().expect("floats"), expected, "{semantics}");
     }
 }
+
+/// One layer that TF.js refuses leaves the whole model a single meaning, that of Keras.
+#[test]
+fn a_model_that_tfjs_refuses_answers_as_keras_throughout() {
+    let model = |reset_after: bool| {
+        let layer = |class: &str, name: &str, from: &str, config: Value| {
+            let mut layer = json!({"class_name": class, "name": name, "inbound_nodes": [[[from, 0, 0, {}]]]});
+            layer["config"] = config;
+            layer["config"]["name"] = json!(name);
+            layer
+        };
+        let input = json!({
+            "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+            "config": {"name": "x", "batch_input_shape": [null, 4], "dtype": "int32"},
+        });
+        let embedding = layer("Embedding", "e", "x", json!({"input_dim": 3, "output_dim": 2, "mask_zero": true}));
+        let gru = json!({
+            "units": 2, "reset_after": reset_after, "return_sequences": true, "recurrent_activation": "sigmoid",
+        });
+        let pool = layer("GlobalAveragePooling1D", "pool", "gru", json!({}));
+        let config = json!({
+            "name": "model", "layers": [input, embedding, layer("GRU", "gru", "e", gru), pool],
+            "input_layers": [["x", 0, 0]], "output_layers": [["pool", 0, 0]],
+        });
+        let topology = json!({"class_name": "Functional", "config": config});
+        let options = LoadOptions { random_weights: Some(1), ..LoadOptions::default() };
+        Model::from_bytes(topology.to_string().as_bytes(), &[], options).expect("the model loads")
+    };
+    let known = model(false);
+    assert_eq!(known.options().semantics, Semantics::TfJs);
+    assert!(known.skews().iter().any(|skew| skew.layer == "pool") && known.notes().is_empty(), "{known:?}");
+    let refused = model(true);
+    assert_eq!(refused.options().semantics, Semantics::Keras);
+    assert!(refused.skews().is_empty(), "{:?}", refused.skews());
+    let note = &refused.notes()[0];
+    assert!(note.contains("TF.js refuses this model") && note.contains("`gru` is a GRU with `reset_after`"), "{note}");
+}
