@@ -18,37 +18,25 @@ mod misfits;
 mod random;
 mod scopes;
 mod shared_objects;
+mod table;
 mod want;
 
 pub(super) use matching::Match;
 pub(super) use shared_objects::{SharedObjects, id_of, leave_out_shared};
+pub(super) use table::WeightTable;
 
-use super::manifest::Manifest;
 use crate::error::{Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
 use random::RandomWeights;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use table::plain;
 use want::Want;
 
 /// Elements of all constants that stand in for weights that layers do without, at most. A file may ask for any size in
 /// a few bytes; a weight that it holds is as large as the file at most.
 const MAX_STAND_IN: usize = 1 << 24;
-
-/// All weights of a file.
-#[derive(Debug, Default)]
-pub(super) struct WeightTable {
-    tensors: HashMap<String, Arc<Tensor>>,
-    /// Names in file order, for errors and fallbacks that do not depend on hashing.
-    order: Vec<String>,
-    /// File names by the name without the component before the last. A name that two weights have stands for neither.
-    shortened: HashMap<String, Option<String>>,
-    /// Of an archive: the places that hold weights, by what they are called here.
-    places: BTreeMap<String, String>,
-    /// About weights that hold infinities or NaN, which may be meant, and such as quantization has spoilt.
-    warnings: Vec<String>,
-}
 
 /// Hands the weights of a file to the layers of a model while it is lowered.
 #[derive(Debug)]
@@ -93,62 +81,6 @@ pub(super) struct Wanted<'w> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct LayerIdentity(pub(super) usize);
 
-impl WeightTable {
-    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>, warnings: Vec<String>) -> WeightTable {
-        let mut table = WeightTable { warnings, ..WeightTable::default() };
-        for spec in manifest.weights() {
-            let name = &spec.name;
-            let Some(tensor) = tensors.remove(name) else { continue };
-            table.warnings.extend(not_finite(name, &tensor));
-            table.warnings.extend(spec.quantization.as_ref().and_then(|kind| kind.loss(name, &tensor)));
-            table.tensors.insert(name.clone(), Arc::new(tensor));
-            if let Some(short) = shorten(name) {
-                table.shortened.entry(short).and_modify(|known| *known = None).or_insert_with(|| Some(name.clone()));
-            }
-            if let Some(place) = archive_place(name) {
-                table.places.insert(plain(place), place.into());
-            }
-            table.order.push(name.clone());
-        }
-        table
-    }
-
-    /// Whether the file was converted from a `.keras` archive.
-    pub(super) fn is_archive(&self) -> bool {
-        !self.places.is_empty()
-    }
-
-    /// What a reader should know of the weights.
-    pub(super) fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// The names in file order.
-    pub(super) fn names(&self) -> &[String] {
-        &self.order
-    }
-
-    /// The shape of the weight `name`, if there is one.
-    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.get(name).map(|tensor| tensor.shape())
-    }
-
-    /// Whether a weight of this shape is called `name`.
-    fn fits(&self, name: &str, shape: &[usize]) -> bool {
-        self.shape(name) == Some(shape)
-    }
-
-    /// The weight called `name` but for the component before its last.
-    pub(super) fn by_short_name(&self, name: &str) -> Option<&str> {
-        self.shortened.get(name)?.as_deref()
-    }
-
-    /// Any weight of this shape.
-    fn of_shape(&self, shape: &[usize]) -> Option<Arc<Tensor>> {
-        self.order.iter().map(|name| &self.tensors[name]).find(|tensor| tensor.shape() == shape).map(Arc::clone)
-    }
-}
-
 impl WeightStore {
     /// The weights of `table`, or such as are drawn by the seed `random`.
     pub(super) fn new(table: &Arc<WeightTable>, shared: &Arc<SharedObjects>, random: Option<u64>) -> WeightStore {
@@ -186,7 +118,7 @@ impl WeightStore {
     /// Whether the file has a weight of this very name, or weights below a scope of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
         let is_below = |weight: &String| weight.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
-        self.table.tensors.contains_key(name) || self.table.order.iter().any(is_below)
+        self.table.tensors.contains_key(name) || self.table.names().iter().any(is_below)
     }
 
     /// The weight `wanted`, of shape `shape`. A weight that has no match yet is stood in for until [`WeightStore::finish`]
@@ -305,7 +237,7 @@ impl WeightStore {
         }
         let used: HashSet<&str> = self.takers.keys().map(String::as_str).collect();
         let is_unused = |name: &&String| !used.contains(name.as_str()) && !is_seed(name);
-        let unused: Vec<String> = self.table.order.iter().filter(is_unused).cloned().collect();
+        let unused: Vec<String> = self.table.names().iter().filter(is_unused).cloned().collect();
         if self.is_open && self.table.is_archive() {
             return Err(misfits::missing_weights(&self.wants, &unused));
         }
@@ -340,37 +272,4 @@ pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
 /// Whether a weight is the state of random numbers, which files keep and which has no say at inference.
 fn is_seed(name: &str) -> bool {
     name.contains("seed_generator")
-}
-
-/// The part of an archive that holds this weight: `layers/dense` of `layers/dense/vars/0`.
-fn archive_place(name: &str) -> Option<&str> {
-    let (place, index) = name.rsplit_once("/vars/")?;
-    index.parse::<usize>().is_ok().then_some(place)
-}
-
-/// A place without the underscores that private attributes begin with.
-fn plain(place: &str) -> String {
-    let parts: Vec<&str> = place.split('/').map(|part| part.strip_prefix('_').unwrap_or(part)).collect();
-    parts.join("/")
-}
-
-/// The name without the component before its last.
-fn shorten(name: &str) -> Option<String> {
-    let (scope, last) = name.rsplit_once('/')?;
-    let (scope, _) = scope.rsplit_once('/')?;
-    Some(format!("{scope}/{last}"))
-}
-
-/// What to say of a weight that holds infinities or NaN. TF.js and Keras load both.
-fn not_finite(name: &str, tensor: &Tensor) -> Option<String> {
-    let count = tensor.count_floats(|value| !value.is_finite());
-    if count == 0 {
-        return None;
-    }
-    match tensor.count_floats(f32::is_nan) {
-        0 => Some(format!("weight `{name}` holds {count} infinities")),
-        nan => {
-            Some(format!("weight `{name}` holds {nan} NaN of {} numbers: answers that use them are NaN", tensor.len()))
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What a layer asks for when it takes a weight: by which names, of which shape.
 
-use super::{WantKey, Wanted, shorten};
+use super::table::shorten;
+use super::{WantKey, Wanted};
 
 /// A weight that a layer asked for.
 #[derive(Debug, Clone)]
