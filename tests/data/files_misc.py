@@ -1,7 +1,7 @@
 """Open dimensions, input names of Sequentials that begin with a model, and kinds of normalization."""
 from files_common import *
 
-EVERY = {"k2": "h5", "k38": "keras", "k315": "h5"}
+EVERY = ({"k2": "h5", "k315": "h5"}, {"k2": "h5", "k38": "keras"}, {"k2": "h5"})
 
 
 # ---- open dimensions --------------------------------------------------------------------------
@@ -107,9 +107,7 @@ def masked(k, rng):
 def register_open():
     for i, build in enumerate((two_histories, image, image_and_text, attention, encoders, sequences_out, sequential,
                                three_lengths, timed_images, masked)):
-        keras = {"k2": "h5 keras" if i % 4 == 0 else "h5", "k38": ("keras", "h5")[i % 2], "k315": ("h5", "keras")[i % 2]}
-        if i % 3 == 0:
-            keras["k33"] = "h5"
+        keras = {"k2": "h5 keras" if i % 4 == 0 else "h5", **thin(rotate(i), i, 1 + (i % 3 == 0))}
         case("open_" + build.__name__, "open_dimensions", build.__doc__.strip("."), build, keras, record=record_open)
 
 
@@ -237,7 +235,7 @@ def register_inputs():
             "in_functional": (begins_in_functional, "within a Functional"),
             "wrapped": (begins_wrapped, "TimeDistributed of a model first")}
     for name, (build, about) in jobs.items():
-        keras = {"k2": "h5 keras" if name in ("functional", "sequential") else "h5", "k315": "h5", "k38": "keras"}
+        keras = {"k2": "h5 keras" if name in ("functional", "sequential") else "h5", **thin({"k315": "h5", "k38": "keras"}, len(name), len(about) % 2)}
         if name in ("functional", "sequential"):
             keras["k33"] = "h5"
         if name == "wrapped":
@@ -325,7 +323,7 @@ def register_norms():
     add("sync_class_training", "SyncBatchNormalization in training", norm((3,), sync, training=True))
     bn = lambda **more: lambda k: k.L.BatchNormalization(name="bn", **more)
     for n, shape in (("2", (3,)), ("4", (2, 2, 3))):
-        add("synchronized_" + n, "BatchNormalization(synchronized=True)", norm(shape, bn(synchronized=True)), EVERY)
+        add("synchronized_" + n, "BatchNormalization(synchronized=True)", norm(shape, bn(synchronized=True)), EVERY[len(CASES) % 3])
     for axes, shape in (((1, 2), (3, 2)), ((1, 3), (3, 2, 2)), ((2, 3), (2, 3, 2)), ((1, 2, 3), (2, 2, 2)),
                         ((-2, -1), (2, 3, 2)), ((1, 4), (2, 2, 2, 3)), ((2, 4), (2, 3, 2, 2)), ((3, 1), (3, 2, 4))):
         n = "".join(str(a % (len(shape) + 1)) for a in axes)
@@ -338,17 +336,17 @@ def register_norms():
     add("axes_nested", "axes [1, 2] in a model", norm((3, 2), bn(axis=[1, 2]), nested=True))
     add("axes_training", "axes [1, 2] in training", norm((3, 2), bn(axis=[1, 2]), training=True))
     for n, shape in (("2", (3,)), ("3", (2, 3)), ("4", (2, 2, 3))):
-        add("training_" + n, "training=True", norm(shape, bn(), training=True), EVERY)
-        add(f"training_{n}_one", "training=True, a batch of 1", norm(shape, bn(), batch=1, training=True), "k2 k315")
+        add("training_" + n, "training=True", norm(shape, bn(), training=True), EVERY[len(CASES) % 3])
+        add(f"training_{n}_one", "training=True, a batch of 1", norm(shape, bn(), batch=1, training=True))
     add("training_axis_1", "training=True, axis 1", norm((3, 2, 2), bn(axis=1), training=True), "k2 k315")
-    add("training_no_scale", "training=True, no scale", norm((2, 3), bn(scale=False), training=True), "k2 k315")
-    add("training_epsilon", "training=True, epsilon 0.1", norm((3,), bn(epsilon=0.1, center=False), training=True), "k2 k38")
-    add("training_nested", "a model called with training=True", norm((3,), bn(), nested=True, training=True), EVERY)
-    add("training_false", "training=False", norm((3,), bn(), training=False), EVERY)
-    add("training_calls", "one layer in training, twice", both_calls, EVERY)
-    add("training_inner", "a model in training with a layer that is not", nested_training, EVERY)
+    add("training_no_scale", "training=True, no scale", norm((2, 3), bn(scale=False), training=True))
+    add("training_epsilon", "training=True, epsilon 0.1", norm((3,), bn(epsilon=0.1, center=False), training=True))
+    add("training_nested", "a model called with training=True", norm((3,), bn(), nested=True, training=True), EVERY[len(CASES) % 3])
+    add("training_false", "training=False", norm((3,), bn(), training=False), EVERY[len(CASES) % 3])
+    add("training_calls", "one layer in training, twice", both_calls, EVERY[len(CASES) % 3])
+    add("training_inner", "a model in training with a layer that is not", nested_training, EVERY[len(CASES) % 3])
     add("training_timed", "TimeDistributed(BatchNormalization) in training", timed_training, "k2 k315")
-    add("training_mixed", "BatchNormalization in training and Dropout of rate 0", mixed(0.0), EVERY)
+    add("training_mixed", "BatchNormalization in training and Dropout of rate 0", mixed(0.0), EVERY[len(CASES) % 3])
     add("training_dropout", "Dropout in training: Keras draws at random", mixed(0.5), "k2", random=True)
 
 

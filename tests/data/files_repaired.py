@@ -182,10 +182,10 @@ def register():
     add("dense_bare", "modules and build configs dropped", dense, "k38", bare=True)
     add("dense_loose", "loose inbound_nodes in a Sequential", dense, "k33 k315", loose=True, key="batch_input_shape")
     add("dense_loose_camel", "loose inbound_nodes, camelCase", dense, loose=True, camels=True)
-    add("ranking", "inbound_nodes as lists", ranking, "k33 k38 k315", key="batch_input_shape")
+    add("ranking", "inbound_nodes as lists", ranking, "k33 k315", key="batch_input_shape")
     add("ranking_camel", "inbound_nodes as lists, camelCase", ranking, camels=True, bare=True)
     add("ranking_input_shape", "inbound_nodes as lists, inputShape", ranking, key="inputShape")
-    add("shared", "nested models, called twice", shared, "k38 k315")
+    add("shared", "nested models, called twice", shared, "k38")
     add("shared_camel", "nested models, camelCase", shared, camels=True, key="inputShape")
     depthwise = lambda n: n.replace("dw/kernel", "dw/depthwise_kernel")
     add("images", "Conv2D and pools", seq((4, 5, 2), images), rename=depthwise)
@@ -212,7 +212,7 @@ def register():
     td = seq((4, 3), lambda L: [L.TimeDistributed(L.Dense(4, activation="relu", name="inner"), name="td"),
                                 L.TimeDistributed(L.Dense(2, name="inner_2"), name="td_2"), L.Flatten(name="f"),
                                 L.Dense(2, name="d")])
-    add("td", "TimeDistributed as td/kernel", td, "k33 k315", rename=td_names)
+    add("td", "TimeDistributed as td/kernel", td, "k33", rename=td_names)
     add("td_camel", "TimeDistributed, camelCase", td, rename=td_names, camels=True)
     add("td_conv", "TimeDistributed Conv2D", seq((2, 3, 3, 2), lambda L: [L.TimeDistributed(
         L.Conv2D(2, 2, name="c"), name="td"), L.TimeDistributed(L.Flatten(name="fl"), name="td_f"), L.SimpleRNN(2, name="r")]),
@@ -222,9 +222,9 @@ def register():
         "k38 k315")
     add("leaky_camel", "negativeSlope", seq((3,), lambda L: [L.Dense(4, name="d"), L.LeakyReLU(
         negative_slope=0.5, name="leaky")]), camels=True)
-    add("masked_average", "GlobalAveragePooling1D of a masked history", din, "k33 k315")
+    add("masked_average", "GlobalAveragePooling1D of a masked history", din, "k33")
     add("masked_average_camel", "GlobalAveragePooling1D of a masked history, camelCase", din, camels=True)
-    add("softmax", "Softmax, masked in TensorFlow.js by what a history left behind", lingering, "k38 k315")
+    add("softmax", "Softmax, masked in TensorFlow.js by what a history left behind", lingering, "k38")
     add("softmax_camel", "Softmax after a masked history, camelCase", lingering, camels=True, bare=True)
     add("softmax_plain", "Softmax, PReLU, ELU, LayerNormalization", seq((4,), lambda L: [
         L.Dense(4, name="d"), L.PReLU(name="p"), L.LayerNormalization(name="ln"), L.ELU(name="elu"), L.Softmax(name="s")]))

@@ -90,11 +90,15 @@ def register():
         add(f"keepdims_{n}1d_conv", "keepdims, then Conv1D", plain(
             (4, 3), lambda L, x, p=p: L.Conv1D(2, 1, name="conv")(p(L)(x))))
         add(f"keepdims_{n}1d_dense", "keepdims, then Dense", plain((4, 3), dense_after(p, False)))
+        if n == "gmp":
+            continue
         add(f"keepdims_{n}1d_flatten", "keepdims, then Flatten and Dense", plain((4, 3), dense_after(p)))
         add(f"keepdims_{n}1d_output", "keepdims at the end", plain((4, 3), lambda L, x, p=p: p(L)(x)))
     for n, p in (("gap", gap2), ("gmp", gmp2)):
         add(f"keepdims_{n}2d_conv", "keepdims, then Conv2D", plain(
             (3, 4, 2), lambda L, x, p=p: L.Conv2D(3, 1, name="conv")(p(L)(x))))
+        if n == "gmp":
+            continue
         add(f"keepdims_{n}2d_dense", "keepdims, then Dense", plain((3, 4, 2), dense_after(p, False)))
         add(f"keepdims_{n}2d_reshape", "keepdims, then Reshape and Dense", plain(
             (3, 4, 2), lambda L, x, p=p: L.Dense(2, name="out")(L.Reshape((2,), name="flat")(p(L)(x)))))

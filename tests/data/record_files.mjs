@@ -38,7 +38,7 @@ async function run(tf, name) {
     });
     if (Object.values(out).some(({data}) => !data.every(Number.isFinite))) throw new Error('recorder: not finite');
     writeSafetensors(file, out);
-    return {tfjs: 'ok', names: model.inputNames};
+    return {tfjs: 'ok', name: model.inputs[0].sourceLayer.name};
   } catch (error) {
     return {tfjs: firstLine(error).slice(0, 300)};
   } finally {
@@ -73,7 +73,7 @@ if (isMainThread) {
       reply = {tfjs: 'recorder: loading never ends'};
     }
     info.tfjs = reply.tfjs;
-    if ('input_name_tfjs' in info) info.input_name_tfjs = reply.names ? reply.names[0] : null;
+    if ('input_name_tfjs' in info) info.input_name_tfjs = reply.name ?? null;
     if (info.tfjs === 'ok' && info.expect === 'answer' && fs.existsSync(path.join(FILES, name, 'keras.safetensors'))) {
       const keras = readSafetensors(path.join(FILES, name, 'keras.safetensors'));
       const tfjs = readSafetensors(path.join(FILES, name, 'tfjs.safetensors'));

@@ -50,3 +50,16 @@ export function readArtifacts(dir) {
       weightData.byteOffset, weightData.byteOffset + weightData.byteLength),
   };
 }
+
+/** Writes what model.save() makes of a model. */
+export async function saveTo(tf, model, dir, shard) {
+  await model.save(tf.io.withSaveHandler(async artifacts => {
+    fs.writeFileSync(path.join(dir, shard), Buffer.from(artifacts.weightData));
+    fs.writeFileSync(path.join(dir, 'model.json'), JSON.stringify({
+      modelTopology: artifacts.modelTopology, format: artifacts.format,
+      generatedBy: artifacts.generatedBy, convertedBy: artifacts.convertedBy,
+      weightsManifest: [{paths: [`./${shard}`], weights: artifacts.weightSpecs}],
+    }));
+    return {modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}};
+  }));
+}

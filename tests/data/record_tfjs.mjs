@@ -8,7 +8,7 @@ import {createRequire} from 'node:module';
 import fs from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {firstLine, readArtifacts, readSafetensors, writeSafetensors} from './record_io.mjs';
+import {firstLine, readArtifacts, readSafetensors, saveTo, writeSafetensors} from './record_io.mjs';
 
 const require = createRequire(import.meta.url);
 console.warn = () => {};  // "Hi there. Looks like you are running TensorFlow.js in Node.js…"
@@ -74,15 +74,7 @@ function relativeDifference(a, b) {
 /** Loads a model and writes what model.save() makes of it, with the file names of an HTTP save. */
 async function saveAgain(from, to) {
   const model = await tf.loadLayersModel({load: async () => readArtifacts(from)});
-  await model.save(tf.io.withSaveHandler(async artifacts => {
-    fs.writeFileSync(path.join(to, 'model.weights.bin'), Buffer.from(artifacts.weightData));
-    fs.writeFileSync(path.join(to, 'model.json'), JSON.stringify({
-      modelTopology: artifacts.modelTopology, format: artifacts.format,
-      generatedBy: artifacts.generatedBy, convertedBy: artifacts.convertedBy,
-      weightsManifest: [{paths: ['./model.weights.bin'], weights: artifacts.weightSpecs}],
-    }));
-    return {modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}};
-  }));
+  await saveTo(tf, model, to, 'model.weights.bin');
   tf.disposeVariables();
 }
 
