@@ -68,12 +68,17 @@ pub(super) struct InMemory<'b>(HashMap<&'b str, &'b [u8]>);
 
 impl<'b> InMemory<'b> {
     pub(super) fn new(shards: &[(&'b str, &'b [u8])]) -> Self {
-        InMemory(shards.iter().copied().collect())
+        InMemory(shards.iter().map(|(path, bytes)| (without_dot(path), *bytes)).collect())
     }
 
     fn get(&self, path: &str) -> Result<&'b [u8]> {
-        self.0.get(path).copied().ok_or_else(|| Error::weights("the weight file was not given"))
+        self.0.get(without_dot(path)).copied().ok_or_else(|| Error::weights("the weight file was not given"))
     }
+}
+
+/// A path without the `./` that TF.js begins it with.
+fn without_dot(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
 }
 
 impl ShardSource for InMemory<'_> {
