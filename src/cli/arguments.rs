@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use std::ffi::OsString;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::{Pipeline, Storage};
-use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
 
 /// `--semantics`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,9 +30,37 @@ pub(crate) struct ReadArguments {
     /// Whose behaviour to reproduce where TF.js and Keras differ
     #[arg(long, value_enum, default_value = "tfjs")]
     semantics: SemanticsArgument,
-    /// The size of dimensions that the model leaves open besides the batch, such as the length of a history
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    open_size: Option<u32>,
+    /// The size of a dimension that the model leaves open besides the batch, such as the length of a history; without a
+    /// name, of all that have no other. AXIS counts as in the shape, the batch being 0, and is needed where an input leaves
+    /// several open. Inputs that are given say their sizes themselves
+    #[arg(long = "dim", alias = "open-size", value_name = "[INPUT[:AXIS]=]SIZE", value_parser = DimArgument::parse)]
+    dims: Vec<DimArgument>,
+}
+
+/// `--dim`
+#[derive(Debug, Clone)]
+struct DimArgument {
+    /// As it was written.
+    text: String,
+    /// The input and perhaps the axis; `None` for all that have no other.
+    place: Option<(String, Option<usize>)>,
+    size: usize,
+}
+
+impl DimArgument {
+    fn parse(text: &str) -> Result<DimArgument, String> {
+        let (place, size) = match text.rsplit_once('=') {
+            Some((place, size)) => (Some(place), size),
+            None => (None, text),
+        };
+        let size = size.parse::<u32>().ok().filter(|&size| size > 0);
+        let size = size.ok_or("give a size from 1, or INPUT=SIZE, or INPUT:AXIS=SIZE")? as usize;
+        let place = place.map(|place| match place.rsplit_once(':').map(|(input, axis)| (input, axis.parse())) {
+            Some((input, Ok(axis))) => (input.to_string(), Some(axis)),
+            _ => (place.to_string(), None),
+        });
+        Ok(DimArgument { text: text.into(), place, size })
+    }
 }
 
 /// Whether the weights are those of the file.
@@ -187,14 +215,21 @@ impl From<WeightsArgument> for WeightStorage {
 
 impl ReadArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        let open_size = self.open_size.map(|size| size as usize);
-        LoadOptions { semantics: self.semantics.into(), open_size, ..LoadOptions::default() }
+        LoadOptions { semantics: self.semantics.into(), ..LoadOptions::default() }
+    }
+
+    /// The sizes of dimensions that the model leaves open.
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.dims.iter().fold(Sizes::default(), |sizes, dim| match &dim.place {
+            Some((input, axis)) => sizes.with(input, *axis, dim.size),
+            None => sizes.others(dim.size),
+        })
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        let open_size = self.open_size.map(|size| vec!["--open-size".into(), size.to_string().into()]);
-        [words("--semantics", self.semantics), open_size.unwrap_or_default()].concat()
+        let dims = self.dims.iter().flat_map(|dim| ["--dim".into(), dim.text.clone().into()]);
+        words("--semantics", self.semantics).into_iter().chain(dims).collect()
     }
 }
 
@@ -351,6 +386,11 @@ impl MeasuredModelArguments {
             random_weights: self.random_weights.seed(),
             ..self.read.options()
         }
+    }
+
+    /// The sizes of dimensions that the model leaves open.
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.read.sizes()
     }
 
     /// The words of the command line for another call.

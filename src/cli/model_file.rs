@@ -3,7 +3,7 @@
 use crate::message;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
+use tfjs_wgpu::{LoadOptions, Model, Result, Semantics, Sizes};
 
 /// A loaded model and where it came from.
 pub(crate) struct ModelFile {
@@ -16,18 +16,24 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    /// Loads a `model.json` or a folder that holds one, and passes on the model's warnings.
-    pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
+    /// Loads a `model.json` or a folder that holds one, with these sizes for what it leaves open, and passes on the model's
+    /// warnings.
+    pub(crate) fn load(path: &Path, options: LoadOptions, sizes: &Sizes) -> Result<ModelFile> {
         let start = Instant::now();
-        let model = Model::load(path, options)?;
+        let model = Model::load_with_sizes(path, options, sizes)?;
         let load_time = start.elapsed();
         let path = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = folder(&path);
         for warning in model.warnings() {
             message::warning(warning);
         }
         Ok(ModelFile { model, path, folder, load_time })
     }
+}
+
+/// The folder of a model's files.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    if path.is_dir() { path.to_path_buf() } else { path.parent().unwrap_or(Path::new("")).to_path_buf() }
 }
 
 /// A line for each way in which TF.js and Keras answer this model differently.

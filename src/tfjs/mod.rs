@@ -6,7 +6,8 @@
 //!
 //! Inside, `json` reads values, `manifest`, `shards`, `mapping` and `decoder` the weights, `topology` and `calls` the layers as
 //! the file lists them; `network` walks their calls in the order of `order`, `layers` and `operations` turn each into operators
-//! with the help of `lowering`, and `weights` knows which weight belongs to which layer. What Keras 3 writes, and archives, are
+//! with the help of `lowering`, and `weights` knows which weight belongs to which layer; `open` finds sizes for what a file leaves
+//! open. What Keras 3 writes, and archives, are
 //! read too, though TF.js reads neither; such models answer as Keras does.
 
 mod activations;
@@ -25,6 +26,7 @@ mod masks;
 mod matching;
 mod network;
 mod numbering;
+mod open;
 mod operations;
 mod order;
 mod positions;
@@ -39,7 +41,7 @@ mod weights;
 pub use layers::{Class, classes};
 
 use crate::error::{Error, ErrorKind, Place, Result};
-use crate::model::{LoadOptions, Model};
+use crate::model::{LoadOptions, Model, Sizes};
 use artifact::Artifact;
 use json::object;
 use manifest::Manifest;
@@ -63,19 +65,38 @@ impl Model {
     /// into memory: the files must not be changed while the model or a session of it is in use. Shortened ones can end the
     /// process, rewritten ones change answers; to replace a model, write new files and rename them over the old ones.
     /// [`Model::from_bytes`] depends on no file.
+    ///
+    /// Dimensions that the model leaves open besides the batch need no size here: a session takes them from the inputs
+    /// ([`Model::open_dimensions`]).
     pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Model> {
+        Model::load_with_sizes(path, options, &Sizes::default())
+    }
+
+    /// [`Model::load`] with sizes for dimensions that the model leaves open besides the batch. It saves the work of finding
+    /// examples, and is the way to load a model that works at none of them. An error if a size names no such dimension.
+    pub fn load_with_sizes(path: impl AsRef<Path>, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
         let path = path.as_ref();
         let file = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
         let place = || file.display().to_string();
         let json = read_json(&file)?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        load(&json, &Folder::new(folder), options).at(place)
+        load(&json, &Folder::new(folder), options, sizes).at(place)
     }
 
     /// Loads a TF.js layers model from memory: the text of `model.json`, and each shard under the path that the
     /// weights manifest gives it.
     pub fn from_bytes(model_json: &[u8], shards: &[(&str, &[u8])], options: LoadOptions) -> Result<Model> {
-        load(model_json, &InMemory::new(shards), options).at(|| "model.json".into())
+        Model::from_bytes_with_sizes(model_json, shards, options, &Sizes::default())
+    }
+
+    /// [`Model::from_bytes`] with sizes for dimensions that the model leaves open, as [`Model::load_with_sizes`] takes them.
+    pub fn from_bytes_with_sizes(
+        model_json: &[u8],
+        shards: &[(&str, &[u8])],
+        options: LoadOptions,
+        sizes: &Sizes,
+    ) -> Result<Model> {
+        load(model_json, &InMemory::new(shards), options, sizes).at(|| "model.json".into())
     }
 }
 
@@ -91,9 +112,11 @@ fn read_json(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(missing)
 }
 
-fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Result<Model> {
-    parse(model_json, source, options).map_err(|error| {
+fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
+    parse(model_json, source, options, sizes).map_err(|error| {
         let hint = match error.kind() {
+            // The caller's sizes, and not the file.
+            ErrorKind::Input => return error,
             ErrorKind::Unsupported => "see the list of what is supported in the README",
             ErrorKind::Shape => {
                 "the layers do not fit each other; if Keras runs this model, tfjs-wgpu reads it wrongly"
@@ -105,7 +128,7 @@ fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Re
     })
 }
 
-fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Result<Model> {
+fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
     let json: Value = serde_json::from_slice(model_json)
         .map_err(|cause| Error::format("is not the JSON of a model").cause(cause.to_string()).hint(FORMAT_HINT))?;
     let Value::Object(json) = json else {
@@ -122,7 +145,7 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
     let weights = WeightTable::new(&manifest, tensors);
     let is_keras_3 = keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form();
     let format = format_line(&json, keras_version);
-    Artifact::new(network, weights, manifest.summaries(), format, options, is_keras_3).model()
+    open::model(Artifact::new(network, weights, manifest.summaries(), format, options, is_keras_3), sizes)
 }
 
 const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \

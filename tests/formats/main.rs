@@ -6,5 +6,6 @@ mod keras3;
 mod mutated;
 mod options;
 mod random_weights;
+mod sizes;
 mod tensor_file;
 mod topologies;
