@@ -184,3 +184,31 @@ fn fit_one<'t>(node: &Node, sample: &[usize], tensor: &'t Tensor) -> Result<Cow<
     }
     Err(other_shape(&node.name, wanted, given))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::tensor::{Shape, TensorType};
+
+    #[test]
+    fn an_input_is_taken_under_another_name_that_it_is_known_by() {
+        let mut builder = Builder::new();
+        let mut input = |name| builder.input(name, TensorType::f32(Shape::batched(&[1]))).expect("an input");
+        let outputs = ["x", "y"].map(|name| (name.to_string(), input(name)));
+        let graph = builder.finish(outputs.to_vec()).expect("a graph");
+        let model = Model { aliases: vec![vec!["inner_x".into()]], ..Model::from_graph("two", graph) };
+        let expected = Expected::of(&model);
+        let given = |names: &[&str]| -> NamedTensors {
+            let tensor = |index: usize| Tensor::f32(&[1, 1], vec![index as f32]).expect("a tensor");
+            names.iter().enumerate().map(|(index, name)| (*name, tensor(index))).collect()
+        };
+        let known = given(&["y", "inner_x"]);
+        let fitted = expected.fit(model.graph(), &model, &known).expect("both are known");
+        assert_eq!(fitted.references().iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert_eq!(fitted.note, None);
+        let twice = given(&["x", "y", "inner_x"]);
+        let error = expected.fit(model.graph(), &model, &twice).expect_err("given twice");
+        assert_eq!(error.to_string(), "input `x` is given twice: as `x` and as `inner_x`");
+    }
+}
