@@ -4,6 +4,7 @@
 use super::lowering::{Finished, Lowering};
 use super::matching::Match;
 use super::network;
+use super::random_weights::{Drawn, RandomWeights};
 use super::shared_objects::SharedObjects;
 use super::topology::Network;
 use super::weights::{WeightStore, WeightTable};
@@ -24,6 +25,7 @@ pub(super) struct Artifact {
     options: LoadOptions,
     /// Whether Keras 3 wrote the topology.
     is_keras_3: bool,
+    drawn: Drawn,
 }
 
 impl Artifact {
@@ -36,7 +38,16 @@ impl Artifact {
         is_keras_3: bool,
     ) -> Artifact {
         let shared = Arc::new(SharedObjects::of(&network));
-        Artifact { network, weights: Arc::new(weights), shared, summaries, format, options, is_keras_3 }
+        Artifact {
+            network,
+            weights: Arc::new(weights),
+            shared,
+            summaries,
+            format,
+            options,
+            is_keras_3,
+            drawn: Drawn::default(),
+        }
     }
 
     /// The dimensions besides the batch that the file leaves open.
@@ -62,7 +73,8 @@ impl Artifact {
             // TF.js loads neither.
             options.semantics = Semantics::Keras;
         }
-        let store = WeightStore::new(&self.weights, &self.shared, options.random_weights);
+        let random = options.random_weights.map(|seed| RandomWeights::new(seed, Arc::clone(&self.drawn)));
+        let store = WeightStore::new(&self.weights, &self.shared, random);
         let (finished, layers) = match self.lower(store, options, open)? {
             (Finished { open: Some(Match { matched, notes }), .. }, _) => {
                 let store = WeightStore::new(&self.weights, &self.shared, None).matched(Arc::new(matched));

@@ -140,8 +140,12 @@ impl WeightTable {
 }
 
 impl WeightStore {
-    /// The weights of `table`, or such as are drawn by the seed `random`.
-    pub(super) fn new(table: &Arc<WeightTable>, shared: &Arc<SharedObjects>, random: Option<u64>) -> WeightStore {
+    /// The weights of `table`, or such as are drawn.
+    pub(super) fn new(
+        table: &Arc<WeightTable>,
+        shared: &Arc<SharedObjects>,
+        random: Option<RandomWeights>,
+    ) -> WeightStore {
         WeightStore {
             table: Arc::clone(table),
             shared: Arc::clone(shared),
@@ -151,7 +155,7 @@ impl WeightStore {
             takers: HashMap::new(),
             is_open: false,
             asked: HashMap::new(),
-            random: random.map(RandomWeights::new),
+            random,
         }
     }
 
