@@ -1,5 +1,6 @@
 //! Options that several verbs share, in the words of the command line.
 
+use crate::dims::DimArguments;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
@@ -30,37 +31,8 @@ pub(crate) struct ReadArguments {
     /// Whose behaviour to reproduce where TF.js and Keras differ
     #[arg(long, value_enum, default_value = "tfjs")]
     semantics: SemanticsArgument,
-    /// The size of a dimension that the model leaves open besides the batch, such as the length of a history; without a
-    /// name, of all that have no other. AXIS counts as in the shape, the batch being 0, and is needed where an input leaves
-    /// several open. Inputs that are given say their sizes themselves
-    #[arg(long = "dim", alias = "open-size", value_name = "[INPUT[:AXIS]=]SIZE", value_parser = DimArgument::parse)]
-    dims: Vec<DimArgument>,
-}
-
-/// `--dim`
-#[derive(Debug, Clone)]
-struct DimArgument {
-    /// As it was written.
-    text: String,
-    /// The input and perhaps the axis; `None` for all that have no other.
-    place: Option<(String, Option<usize>)>,
-    size: usize,
-}
-
-impl DimArgument {
-    fn parse(text: &str) -> Result<DimArgument, String> {
-        let (place, size) = match text.rsplit_once('=') {
-            Some((place, size)) => (Some(place), size),
-            None => (None, text),
-        };
-        let size = size.parse::<u32>().ok().filter(|&size| size > 0);
-        let size = size.ok_or("give a size from 1, or INPUT=SIZE, or INPUT:AXIS=SIZE")? as usize;
-        let place = place.map(|place| match place.rsplit_once(':').map(|(input, axis)| (input, axis.parse())) {
-            Some((input, Ok(axis))) => (input.to_string(), Some(axis)),
-            _ => (place.to_string(), None),
-        });
-        Ok(DimArgument { text: text.into(), place, size })
-    }
+    #[command(flatten)]
+    dims: DimArguments,
 }
 
 /// Whether the weights are those of the file.
@@ -220,16 +192,12 @@ impl ReadArguments {
 
     /// The sizes of dimensions that the model leaves open.
     pub(crate) fn sizes(&self) -> Sizes {
-        self.dims.iter().fold(Sizes::default(), |sizes, dim| match &dim.place {
-            Some((input, axis)) => sizes.with(input, *axis, dim.size),
-            None => sizes.others(dim.size),
-        })
+        self.dims.sizes()
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        let dims = self.dims.iter().flat_map(|dim| ["--dim".into(), dim.text.clone().into()]);
-        words("--semantics", self.semantics).into_iter().chain(dims).collect()
+        [words("--semantics", self.semantics), self.dims.words()].concat()
     }
 }
 

@@ -90,6 +90,7 @@ impl Inputs {
         let origin = self.origin;
         let Some(read) = self.read else {
             let Origin::Random { batch } = origin else { return Ok((NamedTensors::new(), origin)) };
+            file.model.expect_sized()?;
             message::note(&format!("input: {origin} (--input FILE for your own)"));
             return Ok((session::random_inputs(&file.model, batch, SEED)?, origin));
         };

@@ -133,16 +133,20 @@ impl NamedSize {
         let axis = self.axis.map_or(String::new(), |axis| format!("axis {axis} of "));
         let error = |what: String, of: &mut dyn Iterator<Item = &OpenDimension>| {
             let open: Vec<String> = of.map(ToString::to_string).collect();
-            Err(Error::input(what).hint(format!("open are: {}", open.join(", "))))
+            Err(Error::input(what).hint(format!(
+                "open {} {}",
+                if open.len() == 1 { "is" } else { "are" },
+                open.join(", ")
+            )))
         };
         match (of_input.as_slice(), self.axis) {
             (&[position], None) => Ok(position),
             ([], _) if input.is_none() => error(
-                format!("a size was given for {axis}input `{}`, which there is not", self.input),
+                format!("a size was given for {axis}input `{}`, which the model does not have", self.input),
                 &mut dimensions.iter(),
             ),
             ([], _) => error(
-                format!("a size was given for {axis}input `{}`, which has none open", self.input),
+                format!("a size was given for {axis}input `{}`, which leaves no dimension open", self.input),
                 &mut dimensions.iter(),
             ),
             (of_input, None) => error(

@@ -243,10 +243,7 @@ impl Session {
                 let operators = graph.ids().filter(|id| matches!(graph.node(*id).source, Source::Op(_)));
                 Ok(operators.map(|id| step(graph, id, batch, "plain answer".into())).collect())
             }
-            Engine::Cpu(variants) => {
-                let engine = sized.cpu_engine(variants, inputs)?;
-                Ok(cpu_steps(&engine, batch))
-            }
+            Engine::Cpu(variants) => Ok(cpu_steps(&*sized.cpu_engine(variants, inputs)?, batch)),
             Engine::Gpu(variants) => {
                 let runner = sized.runner(variants, inputs, &mut Timeline::start())?;
                 let most = runner.plan().max_batch().min(self.pipeline.most_rows().unwrap_or(usize::MAX));

@@ -113,7 +113,7 @@ fn sizes_that_mean_nothing_are_refused() {
     let cases = [
         (load(&dense_model()).with_sizes(&Sizes::default().others(5)), "leaves no dimension open"),
         (load_with(&dense_model(), &named("x", None)), "leaves no dimension open"),
-        (added.with_sizes(&named("views", None)), "input `views`, which there is not"),
+        (added.with_sizes(&named("views", None)), "input `views`, which the model does not have"),
         (added.with_sizes(&named("buys", Some(2))), "axis 2 of input `buys`, which is not open"),
         (image.with_sizes(&named("x", None)), "input `x` leaves 2 dimensions open: the size must say which"),
         (added.with_sizes(&named("buys", None).with("buys", Some(1), 6)), "is given two sizes, 5 and 6"),

@@ -109,7 +109,7 @@ fn note_examples(model: &Model) {
     let assumed: Vec<String> =
         open.map(|dimension| format!("{dimension} is taken as {}", dimension.graph_size)).collect();
     if !assumed.is_empty() {
-        message::note(&format!("{} (--dim INPUT=SIZE for another size)", assumed.join(", ")));
+        message::note(&format!("{} (--dim [INPUT[:AXIS]=]SIZE for another size)", assumed.join(", ")));
     }
 }
 
