@@ -132,6 +132,7 @@ pub struct Model {
     pub(crate) weights: Vec<WeightSummary>,
     pub(crate) skews: Vec<Skew>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Other names under which each input is taken, by its position; what has no place here has none.
     pub(crate) aliases: Vec<Vec<String>>,
     /// What there is besides of a model with open dimensions.
@@ -150,6 +151,7 @@ impl Model {
             weights: Vec::new(),
             skews: Vec::new(),
             warnings: Vec::new(),
+            notes: Vec::new(),
             aliases: Vec::new(),
             open: None,
         }
@@ -212,5 +214,10 @@ impl Model {
     /// What the reader should know about the file: weights that are not finite, for example.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How the file was read where it can be read in several ways: weights that were bound by their shapes, for example.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }

@@ -19,13 +19,20 @@ impl ModelFile {
     /// Loads a `model.json` or a folder that holds one, with these sizes for what it leaves open, and passes on the model's
     /// warnings.
     pub(crate) fn load(path: &Path, options: LoadOptions, sizes: &Sizes) -> Result<ModelFile> {
+        let is_folder = path.is_dir();
         let start = Instant::now();
         let model = Model::load_with_sizes(path, options, sizes)?;
         let load_time = start.elapsed();
-        let path = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
+        let path = Model::file(path)?;
         let folder = folder(&path);
+        if is_folder && !path.ends_with("model.json") {
+            message::note(&format!("model: {}, the only model in the folder", path.display()));
+        }
         for warning in model.warnings() {
             message::warning(warning);
+        }
+        for note in model.notes() {
+            message::note(note);
         }
         Ok(ModelFile { model, path, folder, load_time })
     }

@@ -1,6 +1,6 @@
 //! `run`: what the model says, on which device, and how long it took.
 
-use crate::arguments::{BadIdArguments, ReadArguments, SessionArguments, StorageArguments};
+use crate::arguments::{BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, StorageArguments};
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -45,6 +45,8 @@ pub(crate) struct RunArguments {
     bad_ids: BadIdArguments,
     #[command(flatten)]
     storage: StorageArguments,
+    #[command(flatten)]
+    random: RandomWeightsArguments,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -59,7 +61,7 @@ The object that --json prints:
   outputs   by name: {dtype, shape, values as nested arrays}; with --top instead:
   top       [{rank, row, label, score}], best first; label is null without labels
   bad_ids   [{input, layer, table_rows, count, first}]
-  differences_between_tfjs_and_keras, warnings
+  differences_between_tfjs_and_keras, warnings, notes
             lines of text
   times_ns  {load, open, first_predict, warm_predict}
   dispatches, submits
@@ -72,7 +74,8 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
         tensor_file::expect_writable(path)?;
     }
     let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
-    let options = LoadOptions { on_bad_id, weights, ..arguments.read.options() };
+    let random_weights = arguments.random.seed();
+    let options = LoadOptions { on_bad_id, weights, random_weights, ..arguments.read.options() };
     let random_batch = if arguments.top.is_some() { RANDOM_BATCH.1 } else { RANDOM_BATCH.0 };
     let inputs = Inputs::of(arguments.input.as_deref(), &arguments.model, random_batch);
     let file = inputs.load(&arguments.model, options, arguments.read.sizes())?;
@@ -235,6 +238,7 @@ impl Run<'_> {
         object.insert("bad_ids".into(), warnings::bad_ids_json(&self.warm.bad_ids));
         object.insert("differences_between_tfjs_and_keras".into(), skew_lines(model).into());
         object.insert("warnings".into(), [model.warnings(), &self.not_finite].concat().into());
+        object.insert("notes".into(), model.notes().into());
         let predict_ns = |prediction: &Prediction| prediction.timeline.total_ns("predict");
         let times = json!({
             "load": self.load_ns(),

@@ -29,6 +29,8 @@ pub(crate) struct Engine {
     layout: Layout,
     /// Of one row, without what is computed once.
     operations: u64,
+    /// Whether all rows go through the steps as one block.
+    whole: bool,
     /// None where the calling thread does all work.
     threads: Option<Arc<ThreadPool>>,
     /// Memory between predictions: as many as there were at one time.
@@ -66,8 +68,8 @@ impl Engine {
 
     fn on(graph: &Arc<Graph>, threads: Option<Arc<ThreadPool>>, retain: Retain) -> Result<Engine> {
         let layout = Layout::new(graph, retain, Arch::new())?;
-        let operations = operations(graph);
-        Ok(Engine { graph: Arc::clone(graph), layout, operations, threads, memory: Mutex::default() })
+        let (operations, whole) = (operations(graph), graph.mixes_rows());
+        Ok(Engine { graph: Arc::clone(graph), layout, operations, whole, threads, memory: Mutex::default() })
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -176,8 +178,12 @@ impl Engine {
         types.map(|ty| if is_once(ty) { 0 } else { ty.shape.sample_len() }).collect()
     }
 
-    /// Rows of a block: as many as caches like, or fewer so that all threads that pay have work.
+    /// Rows of a block: as many as caches like, or fewer so that all threads that pay have work; all where steps need them
+    /// together.
     fn block_rows(&self, batch: usize) -> usize {
+        if self.whole {
+            return batch;
+        }
         let threads = self.threads.as_ref().map_or(1, |pool| pool.current_num_threads());
         let work = self.operations.saturating_mul(batch as u64) / OPERATIONS_PER_THREAD;
         let paying = usize::try_from(work).unwrap_or(usize::MAX).clamp(1, threads);

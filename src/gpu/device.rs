@@ -97,7 +97,7 @@ impl Gpu {
             Some(cause) => Err(Error::device("the GPU reported an error")
                 .at(self.adapter.name.clone())
                 .cause(cause)
-                .hint("use a smaller batch, or run on the CPU (--device cpu, Device::Cpu)")),
+                .hint("run on the CPU (--device cpu, Device::Cpu)")),
         }
     }
 }

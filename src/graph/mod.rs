@@ -109,6 +109,15 @@ impl Graph {
         self.notes.iter().any(|(name, noted)| name == layer && *noted == note)
     }
 
+    /// Whether an operator takes all rows of a batch together, so that a batch cannot be computed in parts.
+    pub fn mixes_rows(&self) -> bool {
+        let mixes = |node: &Node| match &node.source {
+            Source::Op(op) => op.operator().mixes_rows() && node.ty.shape.is_batched() && !node.ty.shape.is_shared(),
+            Source::Input | Source::Constant(_) => false,
+        };
+        self.nodes.iter().any(mixes)
+    }
+
     /// The outputs in the model's order, by name.
     pub fn outputs(&self) -> &[(String, NodeId)] {
         &self.outputs

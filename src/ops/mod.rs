@@ -61,6 +61,7 @@ catalogue! {
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
+    moment_normalization::MomentNormalization,
     not_equal::NotEqual,
     pad::Pad,
     pair_dense::PairDense,

@@ -114,6 +114,12 @@ pub trait Operator: fmt::Debug {
         false
     }
 
+    /// Whether a row of the output depends on other rows of its inputs, so that the answer for a batch is not those for its
+    /// parts.
+    fn mixes_rows(&self) -> bool {
+        false
+    }
+
     /// Work and traffic at one batch size.
     fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
         let words: usize = inputs.iter().map(ConcreteType::len).sum::<usize>() + output.len();
@@ -143,7 +149,7 @@ pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
 pub(super) fn word(count: usize) -> Result<u32> {
     u32::try_from(count).map_err(|_| {
         Error::limit(format!("{count} elements are more than a GPU kernel can index"))
-            .hint("use a smaller batch, or run on the CPU")
+            .hint("run on the CPU (--device cpu, Device::Cpu)")
     })
 }
 

@@ -325,7 +325,10 @@ fn from_its_start(region: Region) -> Region {
 
 fn too_large(node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {
     let limit = facts.max_binding_bytes;
-    Error::limit(format!("a value of {bytes} bytes is larger than the device's largest binding of {limit} bytes"))
+    let grows = node.ty.shape.is_batched();
+    let what = if grows { "a value" } else { "a weight" };
+    let hint = if grows { "use a smaller batch, or run on the CPU" } else { "run on the CPU" };
+    Error::limit(format!("{what} of {bytes} bytes is larger than the device's largest binding of {limit} bytes"))
         .at(format!("`{}`", node.name))
-        .hint("use a smaller batch, or run on the CPU (--device cpu, Device::Cpu)")
+        .hint(format!("{hint} (--device cpu, Device::Cpu)"))
 }

@@ -19,10 +19,13 @@ pub(super) fn parse(call: &mut LayerCall<'_, '_>, value: Option<&Value>, rank: u
         return Ok(Some(Activation { function }.into()));
     }
     let name = name(value)?;
-    if let "softmax" | "log_softmax" | "logSoftmax" = name {
+    if let "softmax" | "log_softmax" = name {
         return Ok(Some(Softmax { axis: rank - 1, log: name != "softmax" }.into()));
     }
-    match function(name, call.is_keras_3()) {
+    if call.is_keras_3() && name == "hard_sigmoid" {
+        call.differ("has a hard_sigmoid of slope 0.2 in TF.js and 1/6 in Keras 3");
+    }
+    match function(name, call.answers_as_keras_3()) {
         _ if name == "linear" => Ok(None),
         Some(function) => Ok(Some(Activation { function }.into())),
         None => Err(Error::unsupported(format!("its activation `{name}` is not supported")).hint(
@@ -53,13 +56,13 @@ pub(super) fn function(name: &str, is_keras_3: bool) -> Option<Function> {
         "elu" | "celu" => Function::Elu { alpha: 1.0 },
         "selu" => Function::Selu,
         "sigmoid" => Function::Sigmoid,
-        "hard_sigmoid" | "hardSigmoid" => Function::HardSigmoid { slope: if is_keras_3 { 1.0 / 6.0 } else { 0.2 } },
+        "hard_sigmoid" => Function::HardSigmoid { slope: if is_keras_3 { 1.0 / 6.0 } else { 0.2 } },
         "sparse_sigmoid" => Function::HardSigmoid { slope: 0.5 },
         "softplus" => Function::Softplus,
         "softsign" => Function::Softsign,
         "tanh" => Function::Tanh,
         "gelu" => Function::Gelu,
-        "gelu_new" | "geluNew" => Function::GeluTanh,
+        "gelu_new" => Function::GeluTanh,
         "mish" => Function::Mish,
         "swish" | "silu" => Function::Swish,
         "exponential" => Function::Exponential,

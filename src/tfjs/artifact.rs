@@ -1,14 +1,11 @@
 //! A file that was read: topology and weights, of which models are lowered, for one set of sizes after another where it leaves
 //! dimensions open.
 
-use super::lowering::{Finished, Lowering};
-use super::matching::Match;
+use super::lowering::{Finished, Lowering, Origin};
 use super::network;
-use super::random_weights::{Drawn, RandomWeights};
-use super::shared_objects::SharedObjects;
 use super::topology::Network;
-use super::weights::{WeightStore, WeightTable};
-use crate::error::Result;
+use super::weights::{Drawn, Match, RandomWeights, SharedObjects, WeightStore, WeightTable, leave_out_shared};
+use crate::error::{ErrorKind, Result};
 use crate::model::{InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
 use std::sync::Arc;
 
@@ -23,20 +20,28 @@ pub(super) struct Artifact {
     /// Format and origin in a line.
     format: String,
     options: LoadOptions,
-    /// Whether Keras 3 wrote the topology.
-    is_keras_3: bool,
+    origin: Origin,
     drawn: Drawn,
 }
 
 impl Artifact {
     pub(super) fn new(
-        network: Network,
+        mut network: Network,
         weights: WeightTable,
         summaries: Vec<WeightSummary>,
         format: String,
         options: LoadOptions,
-        is_keras_3: bool,
+        keras_version: Option<&str>,
     ) -> Artifact {
+        let minor = keras_version.and_then(|version| version.strip_prefix("3.")?.split('.').next()?.parse().ok());
+        let origin = Origin {
+            is_keras_3: keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form(),
+            keras_3_minor: minor,
+            is_read_by_tfjs: !weights.is_archive() && !network.has_keras_3_form(),
+        };
+        if weights.is_archive() && !origin.is_keras_3 {
+            leave_out_shared(&mut network);
+        }
         let shared = Arc::new(SharedObjects::of(&network));
         Artifact {
             network,
@@ -45,7 +50,7 @@ impl Artifact {
             summaries,
             format,
             options,
-            is_keras_3,
+            origin,
             drawn: Drawn::default(),
         }
     }
@@ -65,26 +70,50 @@ impl Artifact {
         Vec::new()
     }
 
-    /// The model with open dimensions of these sizes ([`OpenDimension::graph_size`]), lowered once more if its weights had to
-    /// be matched.
+    /// The model with open dimensions of these sizes ([`OpenDimension::graph_size`]). What TF.js refuses follows Keras as a whole: files of a form that TF.js does not read, layers with options
+    /// that it refuses, and models whose layers do not fit each other any more where it ignores an option.
     pub(super) fn model(&self, open: &[OpenDimension]) -> Result<Model> {
-        let mut options = self.options;
-        if self.is_keras_3 || self.weights.is_archive() {
-            // TF.js loads neither.
-            options.semantics = Semantics::Keras;
+        if !self.origin.is_read_by_tfjs || self.options.semantics == Semantics::Keras {
+            return Ok(self.model_as(Semantics::Keras, open)?.0);
         }
+        match self.model_as(Semantics::TfJs, open) {
+            Ok((model, Some(refusal))) if !model.skews.is_empty() => self.refused_by_tfjs(&refusal, open),
+            Ok((model, _)) => Ok(model),
+            // Where Keras refuses it too, its reason is the better one.
+            Err(error) if matches!(error.kind(), ErrorKind::Shape | ErrorKind::Format | ErrorKind::Weights) => {
+                self.refused_by_tfjs(&error.to_string(), open)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The model as Keras means it, with a note that TF.js refuses it. Then nothing differs between the two.
+    fn refused_by_tfjs(&self, why: &str, open: &[OpenDimension]) -> Result<Model> {
+        let (mut model, _) = self.model_as(Semantics::Keras, open)?;
+        let differences = model.skews.iter().map(|skew| format!("layer `{}` {}", skew.layer, skew.difference));
+        let differences = differences.collect::<Vec<_>>().join(", ");
+        let besides = if differences.is_empty() { String::new() } else { format!(" ({differences})") };
+        model.notes.push(format!("TF.js refuses this model, so it answers as Keras does: {why}{besides}"));
+        model.skews.clear();
+        Ok(model)
+    }
+
+    /// The model as one of the two means it, lowered once more if its weights had to be matched, and why TF.js refuses it if
+    /// a layer says so.
+    fn model_as(&self, semantics: Semantics, open: &[OpenDimension]) -> Result<(Model, Option<String>)> {
+        let options = LoadOptions { semantics, ..self.options };
         let random = options.random_weights.map(|seed| RandomWeights::new(seed, Arc::clone(&self.drawn)));
         let store = WeightStore::new(&self.weights, &self.shared, random);
         let (finished, layers) = match self.lower(store, options, open)? {
             (Finished { open: Some(Match { matched, notes }), .. }, _) => {
                 let store = WeightStore::new(&self.weights, &self.shared, None).matched(Arc::new(matched));
                 let (mut finished, layers) = self.lower(store, options, open)?;
-                finished.warnings.extend(notes);
+                finished.notes.extend(notes);
                 (finished, layers)
             }
             lowered => lowered,
         };
-        Ok(Model {
+        let model = Model {
             graph: Arc::new(finished.graph),
             name: self.network.name.clone(),
             format: self.format.clone(),
@@ -93,9 +122,11 @@ impl Artifact {
             weights: [self.summaries.clone(), finished.drawn].concat(),
             skews: finished.skews,
             warnings: finished.warnings,
+            notes: finished.notes,
             aliases: self.aliases(),
             open: None,
-        })
+        };
+        Ok((model, finished.refusal))
     }
 
     fn lower(
@@ -104,7 +135,7 @@ impl Artifact {
         options: LoadOptions,
         open: &[OpenDimension],
     ) -> Result<(Finished, Vec<LayerSummary>)> {
-        let mut lowering = Lowering::new(store, options, self.is_keras_3);
+        let mut lowering = Lowering::new(store, options, self.origin);
         lowering.open = open.to_vec();
         let (outputs, layers) = network::lower_model(&self.network, &mut lowering)?;
         Ok((lowering.finish(outputs)?, layers))

@@ -47,12 +47,24 @@ impl<'m> Keywords<'m> {
         }
     }
 
+    /// Whether the layer is called as in training, if the call says so. Every layer may be told.
+    pub(super) fn training(&self) -> Result<Option<bool>> {
+        self.asked.borrow_mut().insert("training");
+        match self.given.get("training") {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Number(number)) if number.as_u64().is_some_and(|number| number < 2) => {
+                Ok(Some(number.as_u64() == Some(1)))
+            }
+            Some(value) => json::boolean("training", value).map(Some),
+        }
+    }
+
     /// An error if an argument that nobody asked for holds anything.
     pub(super) fn finish(&self) -> Result<()> {
         let asked = self.asked.borrow();
         for (key, value) in self.given {
             match (key.as_str(), value) {
-                (_, Json::Null) | ("training", Json::Bool(false)) => {}
+                (_, Json::Null) => {}
                 // Masks are read before the layer is asked.
                 (key, _) if asked.contains(key) || MASKS.contains(&key) => {}
                 (key, value) => {

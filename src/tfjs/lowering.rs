@@ -4,14 +4,13 @@ use super::config::Config;
 use super::json::object;
 use super::keywords::Keywords;
 use super::masks::Value;
-use super::matching::Match;
 use super::topology::{Layer, Network};
-use super::weights::{LayerIdentity, Wanted, WeightStore, expect_stand_in};
+use super::weights::{LayerIdentity, Match, WeightStore};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
 use crate::model::{LoadOptions, OpenDimension, Semantics, Skew, WeightSummary};
 use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
-use crate::tensor::{DType, Shape, Tensor};
+use crate::tensor::{DType, Shape};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,25 +25,27 @@ pub(super) type Outputs = Vec<(String, NodeId)>;
 #[derive(Debug)]
 pub(super) struct Lowering {
     pub(super) builder: Builder,
-    weights: WeightStore,
+    pub(super) weights: WeightStore,
     pub(super) options: LoadOptions,
-    /// Whether Keras 3 wrote the topology.
-    pub(super) is_keras_3: bool,
+    pub(super) origin: Origin,
     /// The names of the models around the current layer, outermost first.
     pub(super) models: Vec<String>,
     skews: Vec<Skew>,
     warnings: Vec<String>,
+    notes: Vec<String>,
+    /// Why TF.js refuses the model, if a layer that it knows has an option that it refuses.
+    refusal: Option<String>,
     /// Calls of layers so far.
     calls: usize,
     /// Elements of constants that stand in for weights, so far.
-    stand_in_elements: usize,
+    pub(super) stand_in_elements: usize,
     /// The sizes of dimensions that the file leaves open.
     pub(super) open: Vec<OpenDimension>,
     /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
     /// constants that all layers share.
-    constants: HashMap<(LayerIdentity, String), NodeId>,
+    pub(super) constants: HashMap<(LayerIdentity, String), NodeId>,
     /// Numbers in the weights of each layer.
-    parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
+    pub(super) parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
     /// The models inside wrappers of layers. They are kept, because what tells their layers apart is where they stand.
     wrapped: HashMap<LayerIdentity, Arc<Network>>,
     /// What TF.js would pass as `kwargs['mask']`: set by any call with a masked input to the mask of its first input,
@@ -52,8 +53,24 @@ pub(super) struct Lowering {
     pub(super) lingering_mask: Option<Option<NodeId>>,
     /// Whether initial states are among those arguments: a recurrent layer was called with some since there are any.
     pub(super) lingering_states: bool,
+    /// Whether what is lowered is called as in training, by its own call or that of what is around it, if either says so.
+    pub(super) training: Option<bool>,
+    /// Of each layer that normalises otherwise in training, whether it does so.
+    pub(super) trains: HashMap<LayerIdentity, bool>,
+    /// Whether what is lowered sees less than it does in Keras: one step of many, or no mask where Keras has one.
+    pub(super) in_part: bool,
     /// The shape of the last output of each layer.
     pub(super) shapes: HashMap<LayerIdentity, Shape>,
+}
+
+/// Who wrote the topology and who reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) is_keras_3: bool,
+    /// The 5 of Keras 3.5.0, if the file says it.
+    pub(super) keras_3_minor: Option<u32>,
+    /// Whether TF.js reads files of this form.
+    pub(super) is_read_by_tfjs: bool,
 }
 
 /// A graph with what is to be told about it.
@@ -62,6 +79,9 @@ pub(super) struct Finished {
     pub(super) graph: Graph,
     pub(super) skews: Vec<Skew>,
     pub(super) warnings: Vec<String>,
+    pub(super) notes: Vec<String>,
+    /// Why TF.js refuses the model, where a layer says so.
+    pub(super) refusal: Option<String>,
     /// The weights that were drawn at random.
     pub(super) drawn: Vec<WeightSummary>,
     /// Where weights go whose names do not say it; then the graph holds others in their place.
@@ -69,16 +89,18 @@ pub(super) struct Finished {
 }
 
 impl Lowering {
-    pub(super) fn new(weights: WeightStore, options: LoadOptions, is_keras_3: bool) -> Self {
+    pub(super) fn new(weights: WeightStore, options: LoadOptions, origin: Origin) -> Self {
         let weights_warnings = weights.warnings();
         Lowering {
             builder: Builder::new(),
             weights,
             options,
-            is_keras_3,
+            origin,
             models: Vec::new(),
             skews: Vec::new(),
             warnings: weights_warnings,
+            notes: Vec::new(),
+            refusal: None,
             calls: 0,
             stand_in_elements: 0,
             open: Vec::new(),
@@ -87,6 +109,9 @@ impl Lowering {
             wrapped: HashMap::new(),
             lingering_mask: None,
             lingering_states: false,
+            training: None,
+            trains: HashMap::new(),
+            in_part: false,
             shapes: HashMap::new(),
         }
     }
@@ -94,7 +119,20 @@ impl Lowering {
     pub(super) fn finish(self, outputs: Outputs) -> Result<Finished> {
         let open = self.weights.finish()?;
         let drawn = self.weights.drawn().to_vec();
-        Ok(Finished { graph: self.builder.finish(outputs)?, skews: self.skews, warnings: self.warnings, drawn, open })
+        Ok(Finished {
+            graph: self.builder.finish(outputs)?,
+            skews: self.skews,
+            warnings: self.warnings,
+            notes: self.notes,
+            refusal: self.refusal,
+            drawn,
+            open,
+        })
+    }
+
+    /// Whether the model answers as Keras 3 does.
+    pub(super) fn answers_as_keras_3(&self) -> bool {
+        self.origin.is_keras_3 && self.options.semantics == Semantics::Keras
     }
 
     /// Counts a call of a layer; an error if there are more than any model has.
@@ -111,6 +149,13 @@ impl Lowering {
     pub(super) fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
+        }
+    }
+
+    /// Notes how the file was read where it can be read in several ways, once.
+    pub(super) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 
@@ -135,8 +180,8 @@ impl Lowering {
     }
 
     fn differ(&mut self, layer: &str, difference: &'static str) {
-        // TF.js loads no topology of Keras 3, and so cannot answer differently.
-        if self.is_keras_3 {
+        // TF.js loads no topology of Keras 3 as it is, and so cannot answer differently.
+        if self.origin.is_keras_3 && !self.origin.is_read_by_tfjs {
             return;
         }
         let skew = Skew { layer: layer.into(), difference };
@@ -171,7 +216,17 @@ impl LayerCall<'_, '_> {
 
     /// Whether Keras 3 wrote the topology: some of its layers are others than those of Keras 2.
     pub(super) fn is_keras_3(&self) -> bool {
-        self.lowering.is_keras_3
+        self.lowering.origin.is_keras_3
+    }
+
+    /// Whether the layer answers as that of Keras 3, where that is another than that of Keras 2 and TF.js.
+    pub(super) fn answers_as_keras_3(&self) -> bool {
+        self.lowering.answers_as_keras_3()
+    }
+
+    /// Notes that TF.js knows this class of layers and refuses this one, so that the whole model has but one meaning.
+    pub(super) fn refused_by_tfjs(&mut self, why: &str) {
+        self.lowering.refusal.get_or_insert_with(|| format!("layer `{}` {why}", self.name));
     }
 
     /// Notes that TF.js and Keras differ at this layer.
@@ -227,17 +282,6 @@ impl LayerCall<'_, '_> {
         self.binary(BinaryFunction::Add, x?, y?)
     }
 
-    /// A number as a constant.
-    pub(super) fn number(&mut self, number: f32) -> Result<NodeId> {
-        self.filled(&format!("number_{number}"), &[1], number)
-    }
-
-    /// Numbers that the file gives among the arguments of a call, as a constant.
-    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<NodeId> {
-        let name = format!("{}/numbers", self.name);
-        self.lowering.builder.constant(&name, Arc::new(Tensor::f32(shape, values)?))
-    }
-
     /// `x` as float32.
     pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
         self.cast(x, DType::F32)
@@ -282,78 +326,6 @@ impl LayerCall<'_, '_> {
             [input] => Ok(*input),
             _ => Err(Error::format(format!("takes one input, not {}", inputs.len()))),
         }
-    }
-
-    /// Whether the file has a weight of this name for the layer.
-    pub(super) fn has_weight(&self, weight: &str) -> bool {
-        self.lowering.weights.holds(&format!("{}/{weight}", self.name))
-    }
-
-    /// The weight tensor `weight` of this layer.
-    pub(super) fn weight_tensor(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        self.take(format!("{}/{weight}", self.name), shape)
-    }
-
-    /// The same for weights that Keras stores without the layer's name where it made them before the layer was called.
-    pub(super) fn weight_tensor_or_unscoped(&mut self, weight: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
-        if !self.has_weight(weight) && self.lowering.weights.holds(weight) {
-            return self.take(weight.into(), shape);
-        }
-        self.weight_tensor(weight, shape)
-    }
-
-    fn take(&mut self, name: String, shape: &[usize]) -> Result<Arc<Tensor>> {
-        let Lowering { weights, models, is_keras_3, .. } = &mut *self.lowering;
-        let names_models = *is_keras_3;
-        let wanted = Wanted { layer: self.identity, name: &name, models, names_models, archive: self.archive };
-        let tensor = weights.take(wanted, shape)?;
-        let counted = self.lowering.parameters.entry(self.identity).or_default();
-        counted.insert(name, tensor.len() as u64);
-        Ok(tensor)
-    }
-
-    /// The weight `weight` of this layer as a constant of the graph.
-    pub(super) fn weight(&mut self, weight: &str, shape: &[usize]) -> Result<NodeId> {
-        let tensor = self.weight_tensor(weight, shape)?;
-        self.constant(weight, tensor)
-    }
-
-    /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
-    pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
-        let name = format!("{}/{suffix}", self.name);
-        let key = (self.identity, name.clone());
-        if let Some(&id) = self.lowering.constants.get(&key) {
-            return Ok(id);
-        }
-        let id = self.lowering.builder.constant(&name, value)?;
-        self.lowering.constants.insert(key, id);
-        Ok(id)
-    }
-
-    /// A constant of `shape` filled with `value`, for weights that the layer does without.
-    pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<NodeId> {
-        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
-        self.lowering.stand_in_elements += count;
-        self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
-    }
-
-    /// A constant that all layers share: what is called `name` has the same value wherever it is made.
-    pub(super) fn shared_constant(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        element: impl Fn(usize) -> f32,
-    ) -> Result<NodeId> {
-        let key = (LayerIdentity(0), name.to_string());
-        if let Some(&id) = self.lowering.constants.get(&key) {
-            return Ok(id);
-        }
-        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
-        self.lowering.stand_in_elements += count;
-        let value = Tensor::f32(shape, (0..count).map(element).collect())?;
-        let id = self.lowering.builder.constant(name, Arc::new(value))?;
-        self.lowering.constants.insert(key, id);
-        Ok(id)
     }
 
     /// Dimension `axis` of `x`, counted from the end if negative, which must be one of a sample.

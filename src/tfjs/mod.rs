@@ -14,6 +14,7 @@ mod activations;
 mod artifact;
 mod calls;
 mod config;
+mod constants;
 mod decoder;
 mod json;
 mod keywords;
@@ -23,7 +24,7 @@ mod lowering;
 mod manifest;
 mod mapping;
 mod masks;
-mod matching;
+mod model_file;
 mod network;
 mod numbering;
 mod open;
@@ -31,11 +32,11 @@ mod operations;
 mod order;
 mod positions;
 mod quantization;
-mod random_weights;
 mod shards;
-mod shared_objects;
+mod spelling;
 mod summary;
 mod topology;
+mod training;
 mod weights;
 
 pub use layers::{Class, classes};
@@ -45,15 +46,13 @@ use crate::model::{LoadOptions, Model, Sizes};
 use artifact::Artifact;
 use json::object;
 use manifest::Manifest;
+use model_file::FORMAT_HINT;
 use serde_json::{Map, Value};
 use shards::{Folder, InMemory, ShardSource};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use topology::Network;
 use weights::WeightTable;
-
-/// A `model.json` larger than this is not one: topologies take kilobytes.
-const MAX_JSON_BYTES: u64 = 256 << 20;
 
 impl Model {
     /// Loads a TF.js layers model from a `model.json`, or from a folder that holds one.
@@ -75,12 +74,21 @@ impl Model {
     /// [`Model::load`] with sizes for dimensions that the model leaves open besides the batch. It saves the work of finding
     /// examples, and is the way to load a model that works at none of them. An error if a size names no such dimension.
     pub fn load_with_sizes(path: impl AsRef<Path>, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
-        let path = path.as_ref();
-        let file = if path.is_dir() { path.join("model.json") } else { path.to_path_buf() };
+        let file = Model::file(path)?;
         let place = || file.display().to_string();
-        let json = read_json(&file)?;
+        let json = model_file::read(&file)?;
         let folder = file.parent().unwrap_or(Path::new(""));
         load(&json, &Folder::new(folder), options, sizes).at(place)
+    }
+
+    /// The file that [`Model::load`] reads for `path`: `path` itself, or the `model.json` in a folder, or the only JSON file
+    /// there that holds a model.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the folder cannot be listed, or holds several models and none of that name.
+    pub fn file(path: impl AsRef<Path>) -> Result<PathBuf> {
+        model_file::find(path.as_ref())
     }
 
     /// Loads a TF.js layers model from memory: the text of `model.json`, and each shard under the path that the
@@ -100,56 +108,38 @@ impl Model {
     }
 }
 
-fn read_json(file: &Path) -> Result<Vec<u8>> {
-    let missing = |cause: std::io::Error| {
-        Error::io(file, &cause).hint("give a model.json, or the folder that holds it and its weight files")
-    };
-    let length = std::fs::metadata(file).map_err(missing)?.len();
-    if length > MAX_JSON_BYTES {
-        let place = file.display().to_string();
-        return Err(Error::format(format!("{length} bytes are too many for a model.json")).at(place));
-    }
-    std::fs::read(file).map_err(missing)
-}
-
 fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
     parse(model_json, source, options, sizes).map_err(|error| {
         let hint = match error.kind() {
             // The caller's sizes, and not the file.
             ErrorKind::Input => return error,
-            ErrorKind::Unsupported => "see the list of what is supported in the README",
+            ErrorKind::Unsupported => "README lists what is supported",
             ErrorKind::Shape => {
-                "the layers do not fit each other; if Keras runs this model, tfjs-wgpu reads it wrongly"
+                "the layers do not fit each other; if Keras or TF.js runs this model, report it with its model.json"
             }
-            ErrorKind::Limit => "make the model smaller; if it is not large, the file is damaged",
-            _ => "the file is damaged or was edited by hand: convert or download the model again",
+            ErrorKind::Limit => {
+                "the limit keeps small files from asking for any amount of memory; make the model smaller"
+            }
+            _ => "if Keras or TF.js loads this file, report it with its model.json",
         };
         error.or_hint(hint)
     })
 }
 
 fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
-    let json: Value = serde_json::from_slice(model_json)
-        .map_err(|cause| Error::format("is not the JSON of a model").cause(cause.to_string()).hint(FORMAT_HINT))?;
-    let Value::Object(json) = json else {
-        return Err(Error::format("is not the JSON of a model").cause("it is not an object").hint(FORMAT_HINT));
-    };
+    let json = model_file::parse(model_json)?;
     expect_layers_model(&json, options)?;
     let (root, keras_version) = topology_root(&json)?;
     let network = Network::parse(root).at(|| "modelTopology".into())?;
-    let (mut manifest, mut tensors) = (Manifest::default(), HashMap::new());
+    let (mut manifest, mut tensors, mut warnings) = (Manifest::default(), HashMap::new(), Vec::new());
     if options.random_weights.is_none() {
         manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
-        tensors = shards::read(&manifest, source, options.weights)?;
+        (tensors, warnings) = shards::read(&manifest, source, options.weights)?;
     }
-    let weights = WeightTable::new(&manifest, tensors);
-    let is_keras_3 = keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form();
+    let weights = WeightTable::new(&manifest, tensors, warnings);
     let format = format_line(&json, keras_version);
-    open::model(Artifact::new(network, weights, manifest.summaries(), format, options, is_keras_3), sizes)
+    open::model(Artifact::new(network, weights, manifest.summaries(), format, options, keras_version), sizes)
 }
-
-const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \
-    --output_format=tfjs_layers_model, or by model.save() in TF.js";
 
 /// An error that says what the file is, if it is something else.
 fn expect_layers_model(json: &Map<String, Value>, options: LoadOptions) -> Result<()> {

@@ -147,7 +147,7 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
         record_shape(&network.layers[id.layer], &[value], lowering);
         values.insert(id, vec![value]);
     }
-    for id in directory.execution_order(lowering.is_keras_3)? {
+    for id in directory.execution_order(lowering.answers_as_keras_3())? {
         if values.contains_key(&id) {
             continue;
         }
@@ -161,7 +161,7 @@ fn lower_network(network: &Network, inputs: &[Value], archive: &str, lowering: &
         let outputs = lower_call(layer, call, find, &archive, lowering).at(place)?;
         record_shape(layer, &outputs, lowering);
         values.insert(id, outputs);
-        if lowering.is_keras_3 && layer.class == "MultiHeadAttention" {
+        if lowering.answers_as_keras_3() && layer.class == "MultiHeadAttention" {
             forget_masks(call, &directory, &mut values)?;
         }
     }
@@ -232,14 +232,31 @@ fn lower_call(
             _ => lowering.builder.op(&layer.name, NotEqual { value: 0.0 }, &[mask])?,
         });
     }
+    if let Some(network) = &layer.network {
+        inputs = by_key(network, call, inputs, lowering)?;
+    }
     if inputs.iter().any(|input| input.masks.tfjs.is_some()) {
         lowering.lingering_mask = Some(inputs[0].masks.tfjs);
     }
+    let (own, around) = (keywords.training()?, lowering.training);
+    lowering.training = if lowering.origin.is_keras_3 { around.or(own) } else { own.or(around) };
+    let outputs = lower_layer(layer, &keywords, &inputs, archive, lowering)?;
+    lowering.training = around;
+    Ok(outputs)
+}
+
+/// The outputs of a layer or of a model as one.
+fn lower_layer(
+    layer: &Layer,
+    keywords: &Keywords<'_>,
+    inputs: &[Value],
+    archive: &str,
+    lowering: &mut Lowering,
+) -> Result<Vec<Value>> {
     match &layer.network {
         Some(network) => {
             keywords.finish()?;
-            let inputs = by_key(network, call, inputs)?;
-            lower_nested(network, &inputs, archive, lowering)
+            lower_nested(network, inputs, archive, lowering)
         }
         None => {
             let config = Config::new(&layer.config);
@@ -247,8 +264,8 @@ fn lower_call(
                 lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
             }
             let (name, identity) = (&layer.name, identity(layer));
-            let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name, identity, archive };
-            let outputs = layers::lower(&layer.class, &mut call, &inputs)?;
+            let mut call = LayerCall { lowering, config: &config, keywords, name, identity, archive };
+            let outputs = layers::lower(&layer.class, &mut call, inputs)?;
             config.finish()?;
             keywords.finish()?;
             Ok(outputs)
@@ -257,25 +274,41 @@ fn lower_call(
 }
 
 /// What a model inside a model is called with, in the order of its inputs. A dict is taken by the names of the inputs where
-/// the model was made with a list of them, and by its own keys where it was made with a dict. If it lacks one, Keras 2 takes
-/// the tensors in the order of the keys, and so does Keras 3 where both are dicts.
-fn by_key(network: &Network, call: &Call, inputs: Vec<Value>) -> Result<Vec<Value>> {
+/// the model was made with a list of them, and by its own keys where it was made with a dict. What Keras does where keys are
+/// missing or too many depends on its version; see [`binds_in_order`].
+fn by_key(network: &Network, call: &Call, inputs: Vec<Value>, lowering: &mut Lowering) -> Result<Vec<Value>> {
     let Some(keys) = &call.keys else { return Ok(inputs) };
     let is_dict = network.input_names.iter().any(Option::is_some);
-    if is_dict && call.is_keras_3 {
-        return Ok(inputs);
-    }
     let wanted = network.inputs.iter().zip(&network.input_names);
-    let wanted = wanted.map(|(tensor, key)| key.as_ref().unwrap_or(&tensor.layer));
-    let found = wanted.map(|name| keys.iter().position(|key| key == name)).collect::<Option<Vec<usize>>>();
-    match found {
-        Some(positions) => Ok(positions.into_iter().map(|position| inputs[position]).collect()),
-        None if call.is_keras_3 => {
-            let names: Vec<&str> = network.inputs.iter().map(|tensor| tensor.layer.as_str()).collect();
-            Err(Error::format(format!("is called with a dict of {keys:?}, but its inputs are {names:?}"))
-                .hint("Keras refuses this call too: name the keys after the inputs"))
+    let wanted: Vec<&String> = wanted.map(|(tensor, key)| key.as_ref().unwrap_or(&tensor.layer)).collect();
+    let positions = wanted.iter().map(|name| keys.iter().position(|key| key == *name)).collect::<Option<Vec<usize>>>();
+    let in_order: Vec<usize> = (0..wanted.len().min(keys.len())).collect();
+    let positions = match positions {
+        Some(positions) if !call.is_keras_3 || !binds_in_order(lowering.origin.keras_3_minor, is_dict) => positions,
+        None if call.is_keras_3 && !is_dict && !binds_in_order(lowering.origin.keras_3_minor, is_dict) => {
+            return Err(Error::format(format!("is called with a dict of {keys:?}, but its inputs are {wanted:?}"))
+                .hint("Keras refuses this call too: name the keys after the inputs"));
         }
-        None => Ok(inputs),
+        by_name => {
+            if by_name.as_ref().is_none_or(|by_name| *by_name != in_order) {
+                lowering.note(format!(
+                    "model `{}` is called with a dict, of which its Keras gives {keys:?} to the inputs {wanted:?} in this order",
+                    network.name
+                ));
+            }
+            in_order
+        }
+    };
+    Ok(positions.into_iter().map(|position| inputs[position]).collect())
+}
+
+/// Whether Keras 3 gives the tensors of a dict to the inputs in the order of the keys, whatever these are: 3.4 and 3.5
+/// always, later ones where the model was made with a dict (`functional.py`, `_flatten_to_reference_inputs`, `_standardize_inputs`).
+fn binds_in_order(minor: Option<u32>, is_dict: bool) -> bool {
+    match minor {
+        Some(..=3) => false,
+        Some(4 | 5) => true,
+        _ => is_dict,
     }
 }
 
@@ -309,8 +342,7 @@ fn conform(network: &Network, tensor: &TensorRef, given: NodeId, lowering: &mut 
     let sample = found.shape.sample();
     let fits = |(wanted, found): (&Option<usize>, &usize)| wanted.is_none_or(|size| size == *found);
     if sample.len() != wanted.len() || !wanted.iter().zip(&sample).all(fits) {
-        return Err(Error::unsupported(format!("its input `{}` has another shape than {found}", tensor.layer))
-            .hint("call the model with a tensor of its input's shape"));
+        return Err(Error::shape(format!("its input `{}` has another shape than {found}", tensor.layer)));
     }
     match declared_dtype(layer)? {
         dtype if dtype == found.dtype => Ok(given),

@@ -66,18 +66,26 @@ fn first_calls(layer: &Layer, named: &[BTreeSet<usize>; 2], is_keras_3: bool) ->
     if names_all(named, rule, count) {
         return Ok(rule);
     }
-    let others: Vec<First> = WAYS.into_iter().filter(|&way| names_all(named, way, count)).collect();
+    let mut others: Vec<First> = WAYS.into_iter().filter(|&way| names_all(named, way, count)).collect();
+    // Ways are the same where they differ in what is not named.
+    others.dedup_by(|one, other| (0..2).all(|at| named[at].is_empty() || one[at] == other[at]));
     match (others.as_slice(), is_within(named, rule, count)) {
         ([], _) => Ok(rule),
         ([way], false) => Ok(*way),
         _ => Err(Error::format(format!("it is not clear which calls of `{}` are meant", layer.name))
             .cause(format!(
-                "it is called {count} times; {:?} of these calls are named as arguments and {:?} as outputs, which leaves a \
-                 call unused if they are counted as its Keras does",
-                named[0], named[1]
+                "of its {count} calls, numbers {} are arguments of others and {} are outputs, which leaves one unused as its \
+                 Keras counts",
+                numbers(&named[0]),
+                numbers(&named[1])
             ))
             .hint("save the model again from Keras and convert it")),
     }
+}
+
+fn numbers(named: &BTreeSet<usize>) -> String {
+    let numbers: Vec<String> = named.iter().map(ToString::to_string).collect();
+    format!("[{}]", numbers.join(", "))
 }
 
 /// Whether every call is named, and nothing else.

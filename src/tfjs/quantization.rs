@@ -1,5 +1,6 @@
-//! How a weight may be stored in fewer bytes than it has once decoded.
+//! How a weight may be stored in fewer bytes than it has once decoded, and what that costs.
 
+use crate::tensor::Tensor;
 use std::fmt;
 
 /// How a weight is stored in fewer bytes.
@@ -17,6 +18,29 @@ impl Quantization {
             Quantization::U8 { .. } => 1,
             Quantization::U16 { .. } | Quantization::F16 => 2,
         }
+    }
+}
+
+impl Quantization {
+    /// What to say of a decoded weight most of which is lost: in steps as wide as its outliers ask for, small values are all
+    /// the same. A variance that is lost is divided by, so one is too many.
+    pub(super) fn loss(&self, name: &str, decoded: &Tensor) -> Option<String> {
+        let Quantization::U8 { scale, .. } = *self else { return None };
+        let error = scale / 2.0;
+        let lost = decoded.count_floats(|value| f64::from(value.abs()) < error);
+        let is_variance = name.rsplit('/').next().is_some_and(|last| last.contains("variance"));
+        let most = match decoded.shape() {
+            _ if is_variance => 0,
+            [_, _, ..] => decoded.len() / 2,
+            _ => return None,
+        };
+        (lost > most).then(|| {
+            format!(
+                "weight `{name}` is quantized to 8 bits in steps of {scale:.3}: {lost} of its {} numbers are smaller than the \
+                 error, and lost unless they were 0",
+                decoded.len()
+            )
+        })
     }
 }
 

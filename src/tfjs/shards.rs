@@ -92,14 +92,18 @@ impl ShardSource for InMemory<'_> {
     }
 }
 
-/// All weights of the model by name.
+/// All weights of the model by name, and what the reader should know of the files.
 pub(super) fn read(
     manifest: &Manifest,
     source: &dyn ShardSource,
     storage: WeightStorage,
-) -> Result<HashMap<String, Tensor>> {
-    let lengths: Vec<Vec<u64>> =
-        manifest.groups.iter().map(|group| check_lengths(group, source)).collect::<Result<_>>()?;
+) -> Result<(HashMap<String, Tensor>, Vec<String>)> {
+    let lengths: Vec<Vec<u64>> = manifest.groups.iter().map(|group| lengths(group, source)).collect::<Result<_>>()?;
+    let mut warnings = Vec::new();
+    for (index, (group, lengths)) in manifest.groups.iter().zip(&lengths).enumerate() {
+        let is_last = index + 1 == manifest.groups.len();
+        warnings.extend(expect_length(group, lengths, is_last)?);
+    }
     let mut tensors = HashMap::new();
     for (group, lengths) in manifest.groups.iter().zip(lengths) {
         let mut files = Files::new(group, lengths, source);
@@ -112,26 +116,34 @@ pub(super) fn read(
             start += spec.bytes;
         }
     }
-    Ok(tensors)
+    Ok((tensors, warnings))
 }
 
-/// The sizes of the files of a group, if in all they are what its weights take.
-fn check_lengths(group: &Group, source: &dyn ShardSource) -> Result<Vec<u64>> {
-    let length = |path: &String| source.length(path).at(|| format!("`{path}`"));
-    let lengths: Vec<u64> = group.paths.iter().map(length).collect::<Result<_>>()?;
+/// The sizes of the files of a group.
+fn lengths(group: &Group, source: &dyn ShardSource) -> Result<Vec<u64>> {
+    group.paths.iter().map(|path| source.length(path).at(|| format!("`{path}`"))).collect()
+}
+
+/// An error unless the files hold in all what the weights of the group take. TF.js joins the files of all groups, so that
+/// bytes too many shift all weights behind them; behind the last weight it does not look at them.
+fn expect_length(group: &Group, lengths: &[u64], is_last: bool) -> Result<Option<String>> {
     let found = lengths.iter().fold(0u64, |sum, length| sum.saturating_add(*length));
     if found == group.bytes {
-        return Ok(lengths);
+        return Ok(None);
     }
     let place = match group.paths.as_slice() {
         [] => "a group without files".to_string(),
         [path] => format!("`{path}`"),
         [first, .., last] => format!("`{first}` to `{last}`"),
     };
+    let sizes = format!("the manifest describes {} bytes, the files hold {found}", group.bytes);
+    if is_last && found > group.bytes {
+        return Ok(Some(format!("{place}: bytes behind the last weight are not read: {sizes}")));
+    }
     let verdict = if found < group.bytes { "truncated" } else { "longer than it should be" };
     Err(Error::weights(format!("the weight data is {verdict}"))
         .at(place)
-        .cause(format!("the manifest describes {} bytes, the files hold {found}", group.bytes))
+        .cause(sizes)
         .hint("copy or download the model again; all its files must be of one conversion"))
 }
 
@@ -260,10 +272,10 @@ mod tests {
             std::fs::write(folder.path().join(name), bytes).expect("written");
         }
         let shards = files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-        let in_memory = read(&manifest, &InMemory::new(&shards), WeightStorage::F32).expect("weights");
+        let in_memory = read(&manifest, &InMemory::new(&shards), WeightStorage::F32).expect("weights").0;
         assert_eq!(in_memory.len(), 7);
         for storage in [WeightStorage::Keep, WeightStorage::F32] {
-            let in_folder = read(&manifest, &Folder::new(folder.path()), storage).expect("weights");
+            let (in_folder, _) = read(&manifest, &Folder::new(folder.path()), storage).expect("weights");
             assert_eq!(in_folder, in_memory, "{storage:?}");
             let mut packed: Vec<&str> =
                 in_folder.iter().filter(|(_, tensor)| tensor.as_packed().is_some()).map(|(name, _)| &**name).collect();

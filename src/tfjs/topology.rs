@@ -5,7 +5,7 @@
 
 use super::calls::{Call, TensorRef, parse_calls, structure};
 use super::json::{array, member, object, string};
-use super::{lambdas, layers, operations, positions, shared_objects};
+use super::{lambdas, layers, operations, positions, weights};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
 
@@ -20,6 +20,8 @@ pub(super) struct Network {
     /// The names of those that have a name besides that of their layer: the keys of a dict.
     pub(super) input_names: Vec<Option<String>>,
     pub(super) output_names: Vec<Option<String>>,
+    /// Other names of the only input of a Sequential model that begins with a model.
+    pub(super) input_aliases: Vec<String>,
 }
 
 /// One layer and the calls made of it.
@@ -46,7 +48,8 @@ impl Network {
         let class = string("class_name", member(root, "class_name")?)?;
         Self::parse_config(class, member(root, "config")?, None)?.ok_or_else(|| {
             Error::unsupported(format!("a model of class `{class}` is not known"))
-                .hint("known are Sequential, Functional and Model")
+                .cause("known are Sequential, Functional and Model; the Python code of a subclass is not in the file")
+                .hint("build the model from keras.Input to outputs (the functional API) and convert it again")
         })
     }
 
@@ -68,11 +71,12 @@ impl Network {
             }
         };
         let name = own_name.or(name).unwrap_or("sequential").to_string();
-        let layers = layers.iter().enumerate().map(|(index, layer)| Layer::parse(layer, index));
+        let layers = layers.iter().enumerate().map(|(index, layer)| Layer::parse_called_in_order(layer, index));
         let mut layers: Vec<Layer> = layers.collect::<Result<_>>()?;
         let Some(first) = layers.first() else {
             return Err(Error::format(format!("Sequential model `{name}` has no layers")));
         };
+        let mut inner_names = first.network.as_ref().map(Network::first_input_names).unwrap_or_default();
         if first.class != "InputLayer" {
             let mut input = first.input_layer();
             // What Keras 3 says of a model without an InputLayer that was built by its first call.
@@ -89,7 +93,25 @@ impl Network {
         }
         let tensor = |layer: Option<&Layer>| layer.map(TensorRef::first_of).into_iter().collect();
         let (inputs, outputs) = (tensor(layers.first()), tensor(layers.last()));
-        Ok(Network { name, layers, inputs, outputs, input_names: vec![None], output_names: vec![None] })
+        let mut input_names = vec![None];
+        if !inner_names.is_empty() {
+            // The name in TF.js; in Keras that of the layer.
+            input_names = vec![Some(inner_names.remove(0))];
+            inner_names.push(layers[0].name.clone());
+        }
+        let input_aliases = inner_names;
+        Ok(Network { name, layers, inputs, outputs, input_names, output_names: vec![None], input_aliases })
+    }
+
+    /// All names of the model's first input, that in TF.js first.
+    fn first_input_names(&self) -> Vec<String> {
+        let layer = self.inputs.first().map(|tensor| tensor.layer.clone());
+        let names =
+            self.input_names.first().cloned().flatten().into_iter().chain(self.input_aliases.clone()).chain(layer);
+        let mut names: Vec<String> = names.collect();
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names
     }
 
     fn parse_functional(config: &Value, name: Option<&str>) -> Result<Network> {
@@ -106,22 +128,34 @@ impl Network {
         if outputs.is_empty() {
             return Err(Error::format(format!("model `{name}` has no outputs")));
         }
-        Ok(Network { name, layers, inputs, outputs, input_names, output_names })
+        Ok(Network { name, layers, inputs, outputs, input_names, output_names, input_aliases: Vec::new() })
     }
 
-    /// Whether any part is in a form that only Keras 3 writes.
+    /// Whether any part is in a form that only Keras 3 writes, and that TF.js does not read.
     pub(super) fn has_keras_3_form(&self) -> bool {
         self.layers.iter().any(|layer| {
+            let has = |key: &str| layer.config.contains_key(key);
             layer.calls.iter().any(|call| call.is_keras_3)
-                || layer.config.contains_key("batch_shape")
+                || has("batch_shape") && !has("batch_input_shape") && !has("input_shape")
                 || layer.network.as_ref().is_some_and(Network::has_keras_3_form)
         })
     }
 }
 
 impl Layer {
+    /// A layer of a Sequential model, whose calls follow from where it stands: any that are written are no more than
+    /// left over, and TF.js does not read them.
+    fn parse_called_in_order(json: &Value, index: usize) -> Result<Layer> {
+        let mut layer = object("layer", json).at(|| format!("layer {index}"))?.clone();
+        layer.remove("inbound_nodes");
+        Self::parse_object(&layer, index)
+    }
+
     fn parse(json: &Value, index: usize) -> Result<Layer> {
-        let layer = object("layer", json).at(|| format!("layer {index}"))?;
+        Self::parse_object(object("layer", json).at(|| format!("layer {index}"))?, index)
+    }
+
+    fn parse_object(layer: &Map<String, Value>, index: usize) -> Result<Layer> {
         let class = member(layer, "class_name").and_then(|class| string("class_name", class));
         let class = class.at(|| format!("layer {index}"))?;
         let config = member(layer, "config").at(|| format!("layer {index}"))?;
@@ -141,7 +175,7 @@ impl Layer {
             position: String::new(),
             network,
             calls: Vec::new(),
-            shared_object_id: shared_objects::id_of(layer),
+            shared_object_id: weights::id_of(layer),
         };
         if let (Some(calls), true) = (calls, lambdas::is_lambda(class)) {
             let lambda = lambdas::parse(&parsed.config, calls).at(place)?;

@@ -105,7 +105,8 @@ fn json() {
             "plan",
             "totals",
             "differences_between_tfjs_and_keras",
-            "warnings"
+            "warnings",
+            "notes"
         ]
     );
     assert_eq!(object["inputs"][0]["shape"], serde_json::json!([null, 9]));

@@ -15,6 +15,7 @@ import cases_attention
 import cases_convolution
 import cases_operations
 import cases_recurrent
+import cases_training
 
 L = K.layers
 CLASSES = {}
@@ -492,6 +493,24 @@ def BatchNormalization(c):
     c.one("axis_1_no_center_no_scale", B(axis=1, center=False, scale=False, name="y"), 3, 4)
     c.one("rank_5", B(name="y"), 2, 1, 2, 3, batch=2)
     c.one("momentum", B(momentum=0.5, name="y"), 4)
+    for s, a in (((2, 3, 4), [1, 3]), ((2, 3, 4), [3, 1]), ((2, 3, 4), [-1, -2]), ((2, 3, 4), [1, 2]), ((3, 4), [1, 2]),
+                 ((2, 3, 4), [1, 2, 3]), ((2, 3, 2, 3), [1, 3]), ((2, 3, 2, 3), [-1, 2]), ((2, 3, 2, 3), [2, 3])):
+        c.one(tag("shape", *s, "axes", *a), B(axis=a, name="y"), *s, batch=2)
+    c.one("axes_1_3_no_center", B(axis=[1, 3], center=False, name="y"), 2, 3, 2)
+    c.one("axes_1_3_no_scale", B(axis=[1, 3], scale=False, name="y"), 2, 3, 2)
+    c.one("axes_1_3_no_center_no_scale", B(axis=[1, 3], center=False, scale=False, name="y"), 2, 3, 2)
+
+
+@file
+def SyncBatchNormalization(c):
+    S = L.experimental.SyncBatchNormalization
+    for s in ((5,), (3, 4), (2, 3, 4)):
+        c.one(tag("shape", *s), S(name="y"), *s)
+    c.one("axis_1", S(axis=1, name="y"), 3, 4)
+    c.one("axes_1_3", S(axis=[1, 3], name="y"), 2, 3, 2)
+    c.one("no_center_no_scale", S(center=False, scale=False, name="y"), 4)
+    c.one("training", lambda x: S(name="y")(x, training=True), 4)
+    c.one("time_distributed", L.TimeDistributed(S(name="b"), name="y"), 3, 4)
 
 
 @file
@@ -731,7 +750,7 @@ def shared(a, b):
 
 def main(only):
     global K, L, FOLDER
-    families = [cases_attention, cases_convolution, cases_operations, cases_recurrent]
+    families = [cases_attention, cases_convolution, cases_operations, cases_recurrent, cases_training]
     for family in families:
         CLASSES.update(family.CLASSES)
     only_keras_3 = cases_operations.ONLY_KERAS3 + cases_attention.ONLY_KERAS3

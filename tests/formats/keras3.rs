@@ -140,7 +140,7 @@ const DAMAGES: &[Damage] = &[
     ("a tensor of no layer", || model(layer("Softmax", json!([tensor("ghost")])))),
     ("a call argument that is not supported", || {
         let mut artifact = model(layer("Softmax", json!([tensor("x")])));
-        artifact.layer(1)["inbound_nodes"][0]["kwargs"] = json!({"training": true});
+        artifact.layer(1)["inbound_nodes"][0]["kwargs"] = json!({"return_state": true});
         artifact
     }),
     ("a mask for an input that is not there", || {

@@ -3,9 +3,11 @@
 mod artifact;
 mod hostile;
 mod keras3;
+mod model_json;
 mod mutated;
 mod options;
 mod random_weights;
 mod sizes;
 mod tensor_file;
 mod topologies;
+mod weight_names;

@@ -2,13 +2,14 @@
 
 use crate::cases::{Case, all};
 use serde_json::{Map, Value, json};
-use tfjs_wgpu::{NamedTensors, Semantics, reference};
+use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Semantics, Tensor, reference};
 
 /// What is said of them.
-pub(crate) const DIFFERENCES: [&str; 3] = [
+pub(crate) const DIFFERENCES: [&str; 4] = [
     "goes back by `layer` in TF.js and by `backward_layer` in Keras",
     "has no recurrent activation, which is hard_sigmoid in TF.js and sigmoid in Keras",
     "normalises axis 1 in TF.js and the last axis in Keras, as none is given",
+    "takes masked elements in TF.js and leaves them out in Keras 3",
 ];
 
 /// A change of a configuration.
@@ -123,4 +124,84 @@ fn a_cell_of_which_tfjs_writes_the_options_twice() {
         config.insert("unit_forget_bias".into(), Value::Null);
     };
     assert_eq!(answer(&case, Semantics::TfJs, twice), answer(&case, Semantics::TfJs, |_| {}));
+}
+
+/// A file of Keras 3 in the form that TF.js reads: a product of embeddings of which one is padding.
+#[test]
+fn a_product_of_masked_elements() {
+    let input = |name: &str| {
+        json!({
+            "class_name": "InputLayer", "name": name, "inbound_nodes": [],
+            "config": {"name": name, "batch_input_shape": [null, 2], "dtype": "int32"},
+        })
+    };
+    let embedding = |name: &str, ids: &str| {
+        json!({
+            "class_name": "Embedding", "name": name, "inbound_nodes": [[[ids, 0, 0, {}]]],
+            "config": {"name": name, "input_dim": 3, "output_dim": 1, "mask_zero": true},
+        })
+    };
+    let product = json!({
+        "class_name": "Multiply", "name": "y", "config": {"name": "y"},
+        "inbound_nodes": [[["left", 0, 0, {}], ["right", 0, 0, {}]]],
+    });
+    let config = json!({
+        "name": "model", "layers": [input("a"), input("b"), embedding("left", "a"), embedding("right", "b"), product],
+        "input_layers": [["a", 0, 0], ["b", 0, 0]], "output_layers": [["y", 0, 0]],
+    });
+    let weight = |name: &str| json!({"name": name, "shape": [3, 1], "dtype": "float32"});
+    let model = json!({
+        "modelTopology": {"keras_version": "3.10.0", "model_config": {"class_name": "Functional", "config": config}},
+        "weightsManifest": [
+            {"paths": ["w.bin"], "weights": [weight("left/embeddings"), weight("right/embeddings")]},
+        ],
+    });
+    let tables: Vec<u8> = [2f32, 3.0, 5.0, 7.0, 11.0, 13.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let ids = |values: [i32; 2]| Tensor::i32(&[1, 2], values.to_vec()).expect("ids");
+    let inputs: NamedTensors = [("a", ids([1, 0])), ("b", ids([2, 1]))].into_iter().collect();
+    for (semantics, expected) in [(Semantics::TfJs, [39.0, 22.0]), (Semantics::Keras, [39.0, 11.0])] {
+        let options = LoadOptions { semantics, ..LoadOptions::default() };
+        let model = Model::from_bytes(model.to_string().as_bytes(), &[("w.bin", &tables)], options).expect("it loads");
+        let said: Vec<&str> = model.skews().iter().map(|skew| skew.difference).collect();
+        assert_eq!(said, [DIFFERENCES[3]]);
+        let outputs = reference::run(model.graph(), &inputs).expect("an answer");
+        assert_eq!(outputs.get("y").expect("the output").as_f32().expect("floats"), expected, "{semantics}");
+    }
+}
+
+/// One layer that TF.js refuses leaves the whole model a single meaning, that of Keras.
+#[test]
+fn a_model_that_tfjs_refuses_answers_as_keras_throughout() {
+    let model = |reset_after: bool| {
+        let layer = |class: &str, name: &str, from: &str, config: Value| {
+            let mut layer = json!({"class_name": class, "name": name, "inbound_nodes": [[[from, 0, 0, {}]]]});
+            layer["config"] = config;
+            layer["config"]["name"] = json!(name);
+            layer
+        };
+        let input = json!({
+            "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+            "config": {"name": "x", "batch_input_shape": [null, 4], "dtype": "int32"},
+        });
+        let embedding = layer("Embedding", "e", "x", json!({"input_dim": 3, "output_dim": 2, "mask_zero": true}));
+        let gru = json!({
+            "units": 2, "reset_after": reset_after, "return_sequences": true, "recurrent_activation": "sigmoid",
+        });
+        let pool = layer("GlobalAveragePooling1D", "pool", "gru", json!({}));
+        let config = json!({
+            "name": "model", "layers": [input, embedding, layer("GRU", "gru", "e", gru), pool],
+            "input_layers": [["x", 0, 0]], "output_layers": [["pool", 0, 0]],
+        });
+        let topology = json!({"class_name": "Functional", "config": config});
+        let options = LoadOptions { random_weights: Some(1), ..LoadOptions::default() };
+        Model::from_bytes(topology.to_string().as_bytes(), &[], options).expect("the model loads")
+    };
+    let known = model(false);
+    assert_eq!(known.options().semantics, Semantics::TfJs);
+    assert!(known.skews().iter().any(|skew| skew.layer == "pool") && known.notes().is_empty(), "{known:?}");
+    let refused = model(true);
+    assert_eq!(refused.options().semantics, Semantics::Keras);
+    assert!(refused.skews().is_empty(), "{:?}", refused.skews());
+    let note = &refused.notes()[0];
+    assert!(note.contains("TF.js refuses this model") && note.contains("`gru` is a GRU with `reset_after`"), "{note}");
 }

@@ -77,8 +77,12 @@ impl Case {
         let last_axis = |axis: &Value| axis.as_i64().or_else(|| axis[0].as_i64());
         let layer = &self.json["topology"]["model_config"]["config"]["layers"][1]["config"];
         let rank = self.inputs.iter().next().map_or(0, |(_, tensor)| tensor.shape().len() as i64);
-        let fault = self.class == "BatchNormalization"
-            && last_axis(&layer["axis"]).is_some_and(|axis| axis != -1 && axis != rank - 1);
+        let is_other = |axis: i64| axis != -1 && axis != rank - 1;
+        let fault = match self.class.as_str() {
+            "BatchNormalization" => last_axis(&layer["axis"]).is_some_and(is_other),
+            "Training" => ["axis_1", "axis_2"].iter().any(|ending| self.name.ends_with(ending)),
+            _ => false,
+        };
         let answer = match semantics {
             Semantics::TfJs if fault => return None,
             Semantics::TfJs if self.is_keras_3 => return None,

@@ -6,7 +6,11 @@
 mod by_hand;
 mod cases;
 mod changed;
+#[path = "../files/archive.rs"]
+#[allow(dead_code)]
+mod files;
 mod refused;
+mod training;
 
 use cases::{Case, all};
 use std::collections::BTreeSet;
@@ -90,14 +94,15 @@ fn layers_answer_on_the_gpu() {
     check_all(Semantics::Keras, CheckDevice::Gpu(LimitsPreset::Full));
 }
 
-/// Every row of docs/semantics.md is a difference of some recorded layer or model.
+/// Every row of docs/semantics.md is a difference of some recorded layer, model or file.
 #[test]
 fn every_difference_is_recorded() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let folders = std::fs::read_dir(root.join("tests/data/models")).expect("the recorded models");
     let models = folders.filter_map(|folder| Model::load(folder.ok()?.path(), LoadOptions::default()).ok());
     let layers = all().into_iter().filter_map(|case| case.load(Semantics::TfJs).ok());
-    let skews = models.chain(layers).flat_map(|model| model.skews().to_vec());
+    let files = files::all().into_iter().filter_map(|file| file.load(Semantics::TfJs).ok());
+    let skews = models.chain(layers).chain(files).flat_map(|model| model.skews().to_vec());
     let recorded = skews.map(|skew| skew.difference.to_string());
     let met: BTreeSet<String> = recorded.chain(by_hand::DIFFERENCES.map(String::from)).collect();
     let text = std::fs::read_to_string(root.join("docs/semantics.md")).expect("docs/semantics.md");

@@ -21,6 +21,7 @@ mod hash_bucket;
 mod l2_normalize;
 mod layer_normalization;
 mod masked_mean;
+mod moment_normalization;
 mod not_equal;
 mod pad;
 mod pair_dense;

@@ -2,6 +2,7 @@
 
 mod execution;
 mod memory;
+mod moments;
 mod opening;
 mod pieces;
 mod profile;

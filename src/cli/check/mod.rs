@@ -3,7 +3,7 @@
 mod object;
 mod report;
 
-use crate::arguments::{BadIdArguments, PipelineArguments, ReadArguments, StorageArguments};
+use crate::arguments::{BadIdArguments, PipelineArguments, RandomWeightsArguments, ReadArguments, StorageArguments};
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::skew_lines;
@@ -44,6 +44,8 @@ pub(crate) struct CheckArguments {
     #[command(flatten)]
     storage: StorageArguments,
     #[command(flatten)]
+    random: RandomWeightsArguments,
+    #[command(flatten)]
     passes: PipelineArguments,
     /// Print the report as one JSON object instead of text
     #[arg(long)]
@@ -62,7 +64,8 @@ enum CheckDeviceArgument {
 /// Runs the verb.
 pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
-    let options = LoadOptions { on_bad_id, weights, ..arguments.read.options() };
+    let random_weights = arguments.random.seed();
+    let options = LoadOptions { on_bad_id, weights, random_weights, ..arguments.read.options() };
     let inputs = Inputs::of(arguments.input.as_deref(), &arguments.model, RANDOM_BATCH);
     let file = inputs.load(&arguments.model, options, arguments.read.sizes())?;
     let (inputs, origin) = inputs.into_tensors(&file)?;

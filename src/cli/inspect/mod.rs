@@ -95,7 +95,7 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     } else if view.weights {
         write_weights(&model, out)?;
     } else if view.json {
-        serde_json::to_writer(&mut *out, &object::object(&model, batch)?)?;
+        serde_json::to_writer(&mut *out, &object::object(&model, batch))?;
         writeln!(out)?;
     } else {
         write_summary(&model, out)?;

@@ -20,20 +20,20 @@ The object that --json prints:
   weights   [{name, shape, stored, stored_bytes}]
   operators [{id, name, operator, inputs, dtype, shape}]
   plan      for the batch of --batch: {batch, text, dispatches, upload_bytes, download_bytes,
-            slot_bytes, weight_bytes, flops}
+            slot_bytes, weight_bytes, flops}; {batch, error} where no phone's GPU takes the model
   totals    {layers, parameters, weight_bytes, operators}
-  differences_between_tfjs_and_keras, warnings
+  differences_between_tfjs_and_keras, warnings, notes
             lines of text
 The batch stands in shapes as null. Sizes that the model leaves open and that --dim does not give stand as \"?\"; operators
 and the plan are those for graph_size.";
 
 /// Everything about the model, with its plan for one size of the batch.
-pub(crate) fn object(model: &Model, batch: usize) -> Result<Value> {
+pub(crate) fn object(model: &Model, batch: usize) -> Value {
     let ends = |wanted: &str| -> Value {
         let ends = super::ends(model).into_iter().filter(|(end, ..)| *end == wanted);
         ends.map(|(_, name, ty)| typed(name, ty)).collect()
     };
-    Ok(json!({
+    json!({
         "schema": 1,
         "name": model.name(),
         "format": model.format(),
@@ -44,7 +44,7 @@ pub(crate) fn object(model: &Model, batch: usize) -> Result<Value> {
         "layers": model.layers().iter().map(layer).collect::<Value>(),
         "weights": model.weights().iter().map(weight).collect::<Value>(),
         "operators": operators(model),
-        "plan": plan(model, batch)?,
+        "plan": plan(model, batch).unwrap_or_else(|error| json!({ "batch": batch, "error": error.to_string() })),
         "totals": {
             "layers": model.layers().len(),
             "parameters": super::parameters(model),
@@ -53,7 +53,8 @@ pub(crate) fn object(model: &Model, batch: usize) -> Result<Value> {
         },
         "differences_between_tfjs_and_keras": skew_lines(model),
         "warnings": model.warnings(),
-    }))
+        "notes": model.notes(),
+    })
 }
 
 fn shape(shape: &Shape) -> Value {

@@ -28,7 +28,13 @@ fn relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
 }
 
 fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
-    let function = activations::leaky_relu(call.config)?;
+    let mut function = activations::leaky_relu(call.config)?;
+    if call.config.get("negative_slope").is_some() && call.config.get("alpha").is_none() {
+        call.differ("ignores negative_slope in TF.js, which calls it alpha, not in Keras");
+        if call.semantics() == Semantics::TfJs {
+            function = Function::relu(None, 0.3, 0.0);
+        }
+    }
     let masks = call.one(inputs)?.masks.keras_only();
     apply(call, inputs, function, masks)
 }
@@ -36,6 +42,9 @@ fn leaky_relu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Valu
 /// TF.js refuses any alpha but 1.
 fn elu(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
+    if alpha != 1.0 {
+        call.refused_by_tfjs("is an ELU with an `alpha` other than 1");
+    }
     let masks = call.one(inputs)?.masks.keras_only();
     apply(call, inputs, Function::Elu { alpha }, masks)
 }
@@ -83,7 +92,7 @@ fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
     let masks = softmax_masks(call, x, input.masks.keras);
     let mask = masks.of(call.semantics());
     if let Some(mask) = mask {
-        x = if call.is_keras_3() { masked_far(call, x, mask)? } else { mask_out(call, x, mask)? };
+        x = if call.answers_as_keras_3() { masked_far(call, x, mask)? } else { mask_out(call, x, mask)? };
     }
     let axes: Vec<usize> = axes.iter().map(|&axis| call.sample_axis(x, axis)).collect::<Result<_>>()?;
     let id = match axes.as_slice() {
@@ -94,7 +103,7 @@ fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
         }
         axes => softmax_together(call, x, axes)?,
     };
-    let id = match mask.filter(|_| call.is_keras_3()) {
+    let id = match mask.filter(|_| call.answers_as_keras_3()) {
         Some(mask) => call.kept(id, mask)?,
         None => id,
     };

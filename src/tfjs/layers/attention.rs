@@ -8,6 +8,7 @@ use crate::ops::{Activation, BatchDot, Binary, BinaryFunction, Dense, Function, 
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
+use crate::tfjs::training::InTfJs;
 use std::sync::Arc;
 
 /// The classes of this file.
@@ -98,7 +99,8 @@ fn weighted_tanh(call: &mut LayerCall<'_, '_>, sums: NodeId, kernel: NodeId) -> 
 
 /// The values weighted by the softmax of the scores. Masked values take no part; masked queries get zeros.
 fn attend(call: &mut LayerCall<'_, '_>, scores: NodeId, query: Value, value: Value) -> Result<Vec<Value>> {
-    call.config.ignore(&["dropout", "seed"]);
+    call.config.ignore(&["seed"]);
+    call.refuse_random(call.config, &["dropout"], InTfJs::No)?;
     let causal = call.config.boolean_or("causal", false)? | call.keywords.flag("use_causal_mask")?;
     let mut masks = Vec::new();
     if let Some(mask) = value.masks.keras {

@@ -112,6 +112,9 @@ fn convolution(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> R
         let channels = positions.channels;
         return Err(Error::format(format!("{groups} groups do not divide {channels} channels and {filters} filters")));
     }
+    if groups > 1 || padding == Padding::Causal {
+        call.refused_by_tfjs("has `groups` or causal padding");
+    }
     if positions.channels_first && dims == 1 {
         call.differ("leaves channels behind in TF.js, not in Keras");
         // Both read them in front. What TF.js refuses follows Keras.
@@ -173,8 +176,8 @@ pub(super) fn depthwise_layer(
     honours_dilation: bool,
 ) -> Result<Vec<Value>> {
     let positions = Positions::of(call, inputs, dims)?;
-    // Keras 3 has the name of all other kernels for it.
-    let weight = if call.is_keras_3() { "kernel" } else { DEPTHWISE_KERNEL };
+    // Keras 3 has the name of all other kernels for it, unless the file was repaired for TF.js.
+    let weight = if call.is_keras_3() && !call.has_weight(DEPTHWISE_KERNEL) { "kernel" } else { DEPTHWISE_KERNEL };
     let y = depthwise(call, &positions, weight, honours_dilation, bias)?;
     finish(call, &positions, y)
 }

@@ -17,6 +17,7 @@ use crate::ops::{Function, MaskedOutput, Padding, Permute, Slice, Window};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
+use crate::tfjs::training::InTfJs;
 use std::sync::Arc;
 
 /// The classes of this file.
@@ -30,7 +31,8 @@ type States = [NodeId; 2];
 
 fn conv_lstm_2d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let config = call.config;
-    config.ignore(&["unroll", "dropout", "recurrent_dropout", "unit_forget_bias", "implementation"]);
+    config.ignore(&["unroll", "unit_forget_bias", "implementation"]);
+    call.refuse_random(config, &["dropout", "recurrent_dropout"], InTfJs::Yes)?;
     for key in ["time_major", "num_constants", "zero_output_for_mask"] {
         config.refuse_unless_off(key)?;
     }

@@ -72,12 +72,11 @@ const OF_TRAINING: &[&str] = &[
 /// The images as floats. The mask ends here.
 fn identity(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     call.config.ignore(OF_TRAINING);
+    call.refuse_random_layer()?;
     let input = call.one(inputs)?;
     if !call.is_keras_3() {
         return Ok(vec![Value::unmasked(call.float(input.id)?)]);
     }
-    // Keras 3 writes calls as those of training, and predicts without.
-    call.keywords.flag("training")?;
     Ok(vec![Value::unmasked(call.float_operand(input.id)?)])
 }
 
@@ -85,6 +84,7 @@ fn identity(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>
 /// declares them to be cropped.
 fn random_crop(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     call.config.ignore(&["seed"]);
+    call.refuse_random_layer()?;
     let (positions, wanted) = image(call, inputs)?;
     if !call.is_keras_3() {
         return Ok(vec![Value::unmasked(resize_smartly(call, positions.x, wanted, true)?)]);

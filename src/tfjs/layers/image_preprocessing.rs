@@ -63,8 +63,6 @@ fn resizing(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>
 
 /// The input and `[height, width]`, each from 1 on.
 pub(super) fn image(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<(Positions, [usize; 2])> {
-    // Keras 3 writes them as called in training, which changes nothing.
-    call.keywords.flag("training")?;
     let wanted = [call.config.positive_size("height")?, call.config.positive_size("width")?];
     Ok((Positions::of(call, inputs, 2)?, wanted))
 }

@@ -1,4 +1,4 @@
-//! Classes of TF.js and Keras that are left out on purpose, and why.
+//! Classes of layers that do not load: those left out on purpose, those not here yet, and custom ones.
 
 use crate::error::Error;
 
@@ -12,7 +12,7 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut {
         classes: &["Lambda"],
         cause: "it holds Python code, which TF.js does not run either",
-        hint: "write it as layers or as operations of keras.ops, which are saved by name",
+        hint: TWO_WAYS_OUT,
     },
     LeftOut {
         classes: &["RandomHeight", "RandomWidth"],
@@ -83,9 +83,37 @@ const LEFT_OUT: &[LeftOut] = &[
     },
 ];
 
-/// What a model with a layer of this class gets, if it is left out.
-pub(super) fn error(class: &str) -> Option<Error> {
-    let known = LEFT_OUT.iter().find(|left_out| left_out.classes.contains(&class))?;
-    let error = Error::unsupported(format!("layers of class `{class}` are left out on purpose"));
-    Some(error.cause(known.cause).hint(known.hint))
+/// Layers of Keras that are not here yet.
+const NOT_YET: &[&str] = &[
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "ConvLSTM1D",
+    "ConvLSTM3D",
+    "GroupQueryAttention",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "ReversibleEmbedding",
+];
+
+/// What to do about a layer whose code is not in the file.
+const TWO_WAYS_OUT: &str = "express it in supported layers and operations (README lists them), which are saved by name, or export \
+    the parts before and after it as models of their own and compute it between them";
+
+/// What a model with a layer of this class gets, which is none of those that load.
+pub(super) fn error(class: &str) -> Error {
+    if let Some(known) = LEFT_OUT.iter().find(|left_out| left_out.classes.contains(&class)) {
+        let error = Error::unsupported(format!("layers of class `{class}` are left out on purpose"));
+        return error.cause(known.cause).hint(known.hint);
+    }
+    if NOT_YET.contains(&class) {
+        let error = Error::unsupported(format!("layers of class `{class}` are not supported yet"));
+        return error.hint(TWO_WAYS_OUT);
+    }
+    Error::unsupported(format!("layers of class `{class}` are not supported"))
+        .cause("it is a custom class, or one of another package: the file has its options, but not its Python code")
+        .hint(TWO_WAYS_OUT)
 }

@@ -64,7 +64,10 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
     let may_leave_out =
         matches!(function, BinaryFunction::Multiply | BinaryFunction::Maximum | BinaryFunction::Minimum);
     if call.is_keras_3() && may_leave_out && inputs.iter().any(|input| input.masks.keras.is_some()) {
-        return merge_what_counts(call, inputs, function);
+        call.differ("takes masked elements in TF.js and leaves them out in Keras 3");
+        if call.answers_as_keras_3() {
+            return merge_what_counts(call, inputs, function);
+        }
     }
     let rank = inputs.iter().map(|input| call.rank(input.id)).max().unwrap_or_default();
     let mut merged: Option<NodeId> = None;

@@ -32,7 +32,7 @@ pub(super) use core::resolve_shape;
 
 use super::lowering::LayerCall;
 use super::masks::Value;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 type Lower = fn(&mut LayerCall<'_, '_>, &[Value]) -> Result<Vec<Value>>;
 
@@ -93,7 +93,6 @@ pub(super) fn is_known(class: &str) -> bool {
 pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     match classes().find(|known| known.name == class) {
         Some(known) => (known.lower)(call, inputs),
-        None => Err(left_out::error(class)
-            .unwrap_or_else(|| Error::unsupported(format!("layers of class `{class}` are not supported")))),
+        None => Err(left_out::error(class)),
     }
 }

@@ -12,6 +12,7 @@ use crate::ops::{BatchDot, Binary, BinaryFunction, Heads, Softmax};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
+use crate::tfjs::training::InTfJs;
 use std::sync::Arc;
 
 /// The classes of this file.
@@ -34,6 +35,7 @@ fn multi_head_attention(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
     };
     let sizes = Sizes { heads, key: key_dim, value: value_dim };
     let dropout = call.config.number_or("dropout", 0.0)?;
+    call.refuse_random(call.config, &["dropout"], InTfJs::No)?;
     call.config.ignore(&["seed", "query_shape", "key_shape", "value_shape", "flash_attention"]);
     if call.config.integers("attention_axes")?.is_some_and(|axes| axes != [1]) {
         return Err(Error::unsupported("attends along other axes than 1").hint("leave `attention_axes` out"));

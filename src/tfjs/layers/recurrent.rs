@@ -16,6 +16,7 @@ use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 use crate::tfjs::positions::Positions;
+use crate::tfjs::training::InTfJs;
 use std::sync::Arc;
 
 /// The classes of this file.
@@ -95,7 +96,8 @@ impl Layer {
             config.ignore(OF_THE_CELL);
             cells(call)?
         } else {
-            vec![CellSettings::read(class, Default::default(), config, call)?]
+            let scope = if call.is_keras_3() { own_cell(class) } else { "" };
+            vec![CellSettings::read(class, (scope.into(), String::new()), config, call)?]
         };
         Ok(Layer {
             cells,
@@ -161,7 +163,9 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     let (class, config) = named(call.config.get("cell").unwrap_or(&serde_json::Value::Null), "cell")?;
     let config = Config::new(config);
     if class != "StackedRNNCells" {
-        let cell = CellSettings::read(class, Default::default(), &config, call).at(|| class.to_string())?;
+        let named = config.string("name")?.filter(|_| call.is_keras_3());
+        let scope_and_place = (named.map(|name| format!("/{name}")).unwrap_or_default(), "/cell".to_string());
+        let cell = CellSettings::read(class, scope_and_place, &config, call).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;
         return Ok(vec![cell]);
     }
@@ -189,6 +193,15 @@ fn cells(call: &mut LayerCall<'_, '_>) -> Result<Vec<CellSettings>> {
     Ok(cells)
 }
 
+/// What Keras 3 calls the cell of a layer that makes it itself, in the names of its weights.
+fn own_cell(class: &str) -> &'static str {
+    match class {
+        "SimpleRNN" => "/simple_rnn_cell",
+        "GRU" => "/gru_cell",
+        _ => "/lstm_cell",
+    }
+}
+
 /// The class and the configuration of an object in a configuration.
 pub(super) fn named<'j>(
     value: &'j serde_json::Value,
@@ -209,14 +222,22 @@ impl CellSettings {
     ) -> Result<Self> {
         let cell = match class {
             "SimpleRNN" | "SimpleRNNCell" => Cell::Simple,
-            "GRU" | "GRUCell" => Cell::Gru { reset_after: config.boolean_or("reset_after", false)? },
+            "GRU" | "GRUCell" => {
+                let reset_after = config.boolean_or("reset_after", false)?;
+                if reset_after {
+                    call.refused_by_tfjs("is a GRU with `reset_after`");
+                }
+                Cell::Gru { reset_after }
+            }
             "LSTM" | "LSTMCell" => Cell::Lstm,
             other => {
                 return Err(Error::unsupported(format!("cells of class `{other}` are not supported"))
                     .hint("supported are SimpleRNNCell, GRUCell, LSTMCell, and StackedRNNCells of these"));
             }
         };
-        config.ignore(&["dropout", "recurrent_dropout", "implementation", "unit_forget_bias"]);
+        config.ignore(&["implementation", "unit_forget_bias"]);
+        let in_tfjs = if cell == (Cell::Gru { reset_after: true }) { InTfJs::No } else { InTfJs::Yes };
+        call.refuse_random(config, &["dropout", "recurrent_dropout"], in_tfjs)?;
         let recurrent_activation = match (cell, config.get("recurrent_activation")) {
             (Cell::Simple, _) => None,
             (_, Some(value)) => function(call, value)?,

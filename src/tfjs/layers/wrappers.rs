@@ -56,14 +56,19 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
     };
     // The layer inside is called without what earlier layers left behind.
     let lingering = (call.lowering.lingering_mask.take(), call.lowering.lingering_states);
+    let in_part = call.lowering.in_part;
+    call.lowering.in_part |= input.masks.keras.is_some();
     let output = match config {
         None => {
             let network = call.lowering.wrap(call.identity, layer)?;
             let archive = format!("{}/layer", call.archive);
-            step_by_step(call, input.id, |call, step| {
+            call.lowering.models.push(call.name.to_string());
+            let output = step_by_step(call, input.id, |call, step| {
                 let outputs = lower_nested(&network, &[Value::unmasked(step)], &archive, call.lowering)?;
                 only_output(&outputs)
-            })
+            });
+            call.lowering.models.pop();
+            output
         }
         Some(config) => match at_once(class, config, sample[0])? {
             Some((class, config)) => with_config(&config, |config| apply(call, class, config, input.id)),
@@ -73,6 +78,7 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
         },
     };
     (call.lowering.lingering_mask, call.lowering.lingering_states) = lingering;
+    call.lowering.in_part = in_part;
     Ok(vec![Value::with(output.at(|| class.to_string())?, input.masks)])
 }
 
@@ -90,8 +96,12 @@ fn at_once<'c>(
     let numbers = |key: &str| config.get(key).filter(|value| !value.is_null()).map(|value| json::integers(key, value));
     Ok(match class {
         _ if STEPWISE.contains(&class) => Some((class, config.clone())),
-        "BatchNormalization" | "LayerNormalization" | "Softmax" => {
+        "BatchNormalization" | "BatchNormalizationV1" | "LayerNormalization" | "Softmax" | "SyncBatchNormalization" => {
             let Some(axes) = numbers("axis").transpose()? else { return Ok(None) };
+            // The shape of its weights would be another.
+            if axes.len() > 1 && class.contains("BatchNormalization") {
+                return Ok(None);
+            }
             let moved: Vec<i64> =
                 axes.iter().map(|&axis| if axis < 0 { axis } else { axis.saturating_add(1) }).collect();
             Some((class, with("axis", moved.into())))
@@ -149,6 +159,7 @@ fn step_by_step(
     mut apply: impl FnMut(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
 ) -> Result<NodeId> {
     let sample = call.shape(x).sample();
+    call.lowering.in_part = true;
     let mut outputs = Vec::new();
     for start in 0..sample[0] {
         call.lowering.count_call()?;
@@ -180,8 +191,9 @@ fn bidirectional(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
     call.config.refuse_unless_off("num_constants")?;
     let forward = named(call.config.get("layer").unwrap_or(&Json::Null), "layer")?;
     let backward = backward_layer(call, forward)?;
-    let forward = Direction::read(call, "forward", forward)?;
-    let backward = Direction::read(call, "backward", backward)?;
+    let base = if call.is_keras_3() { name(forward) } else { name(backward) };
+    let forward = Direction::read(call, "forward", forward, name(forward))?;
+    let backward = Direction::read(call, "backward", backward, base)?;
     let Layer { sequences, states, backwards, .. } = forward.layer;
     if (sequences, states) != (backward.layer.sequences, backward.layer.states) {
         return Err(Error::format("its two layers do not return the same"));
@@ -237,15 +249,17 @@ struct Direction<'m> {
 }
 
 impl<'m> Direction<'m> {
-    fn read(call: &mut LayerCall<'_, '_>, way: &str, layer: Named<'m>) -> Result<Self> {
+    /// `base` is the name from which TF.js makes that of the layer: its own, or that of `layer` for both directions.
+    fn read(call: &mut LayerCall<'_, '_>, way: &str, layer: Named<'m>, base: &str) -> Result<Self> {
         let (class, map) = layer;
         if !["SimpleRNN", "GRU", "LSTM", "RNN"].contains(&class) {
             return Err(Error::unsupported(format!("layers of class `{class}` are not supported inside it"))
                 .hint("supported are SimpleRNN, GRU, LSTM and RNN"));
         }
-        // In Keras 3 the layers inside are called so themselves.
-        let prefix = if call.is_keras_3() { String::new() } else { format!("{way}_") };
-        let (name, config) = (format!("{}/{prefix}{}", call.name, name(layer)), Config::new(map));
+        // In Keras 3 the layers inside are called so themselves, unless the file was repaired for TF.js.
+        let prefixed = format!("{way}_{base}");
+        let own = if call.is_keras_3() && !call.has_weight(&prefixed) { name(layer) } else { &prefixed };
+        let (name, config) = (format!("{}/{own}", call.name), Config::new(map));
         let archive = format!("{}/{way}_layer", call.archive);
         let layer = Layer::read(class, &mut inner(call, &config, &name, &archive)).at(|| class.to_string())?;
         config.finish().at(|| class.to_string())?;

@@ -3,7 +3,7 @@
 //! A weight is told by its name and those of the models around its layer, so that the same topology and seed give the
 //! same weights on every machine. Where archives tell layers of one name apart by position, the later ones are numbered.
 
-use super::weights::{LayerIdentity, Wanted, expect_shape};
+use super::{LayerIdentity, Wanted, expect_shape};
 use crate::error::{Error, Place, Result};
 use crate::model::WeightSummary;
 use crate::random::SplitMix64;
@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 const MOST_ELEMENTS: usize = 1 << 30;
 
 /// What was drawn of one file, for as long as a model has it: lowered at other sizes, the model has the same weights.
-pub(super) type Drawn = Arc<Mutex<HashMap<(String, Vec<usize>), Weak<Tensor>>>>;
+pub(in crate::tfjs) type Drawn = Arc<Mutex<HashMap<(String, Vec<usize>), Weak<Tensor>>>>;
 
 /// What has been drawn so far, and for which layer.
 #[derive(Debug)]
-pub(super) struct RandomWeights {
+pub(in crate::tfjs) struct RandomWeights {
     seed: u64,
     tensors: HashMap<(LayerIdentity, String), Arc<Tensor>>,
     /// Layers that asked for a weight of this name.
@@ -31,21 +31,21 @@ pub(super) struct RandomWeights {
 }
 
 impl RandomWeights {
-    pub(super) fn new(seed: u64, known: Drawn) -> Self {
+    pub(in crate::tfjs) fn new(seed: u64, known: Drawn) -> Self {
         RandomWeights { seed, tensors: HashMap::new(), askers: HashMap::new(), drawn: Vec::new(), elements: 0, known }
     }
 
-    pub(super) fn seed(&self) -> u64 {
+    pub(in crate::tfjs) fn seed(&self) -> u64 {
         self.seed
     }
 
     /// What was drawn, in the order in which layers asked for it.
-    pub(super) fn drawn(&self) -> &[WeightSummary] {
+    pub(in crate::tfjs) fn drawn(&self) -> &[WeightSummary] {
         &self.drawn
     }
 
     /// The weight `wanted`: the same whenever the same layer asks for it.
-    pub(super) fn take(&mut self, wanted: Wanted<'_>, shape: &[usize]) -> Result<Arc<Tensor>> {
+    pub(in crate::tfjs) fn take(&mut self, wanted: Wanted<'_>, shape: &[usize]) -> Result<Arc<Tensor>> {
         let models = wanted.models.iter().filter(|_| wanted.names_models).map(String::as_str);
         let name = models.chain([wanted.name]).collect::<Vec<_>>().join("/");
         let key = (wanted.layer, name.clone());

@@ -1,5 +1,5 @@
 //! Which weight belongs to which layer, by the exact rules of the formats: TF.js' names (`container.ts`, `loadWeights`), and
-//! what Keras 3 and `.keras` archives write besides. What these rules leave open, [`super::matching`] decides or refuses.
+//! what Keras 3 and `.keras` archives write besides. What these rules leave open, [`matching`] decides or refuses.
 //!
 //! A layer's weight is called `layer/weight`. Where no weight of the file has that name, one with a component more
 //! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Keras 3 puts the names of enclosing models before
@@ -13,33 +13,30 @@
 //! underscore of an attribute does not matter. Where one attribute alone holds weights (`cell`, `layer`) it need not be
 //! named. A layer object that stands in several places of a model is written at the first of them (`shared_objects`).
 
-use super::manifest::Manifest;
-use super::matching::{self, Match, Want};
-use super::random_weights::RandomWeights;
-use super::shared_objects::SharedObjects;
-use crate::error::{Error, Place, Result};
+mod matching;
+mod misfits;
+mod random;
+mod scopes;
+mod shared_objects;
+mod table;
+mod want;
+
+pub(super) use matching::Match;
+pub(super) use random::{Drawn, RandomWeights};
+pub(super) use shared_objects::{SharedObjects, id_of, leave_out_shared};
+pub(super) use table::WeightTable;
+
+use crate::error::{Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use table::plain;
+use want::Want;
 
 /// Elements of all constants that stand in for weights that layers do without, at most. A file may ask for any size in
 /// a few bytes; a weight that it holds is as large as the file at most.
 const MAX_STAND_IN: usize = 1 << 24;
-
-/// All weights of a file.
-#[derive(Debug, Default)]
-pub(super) struct WeightTable {
-    tensors: HashMap<String, Arc<Tensor>>,
-    /// Names in file order, for errors and fallbacks that do not depend on hashing.
-    order: Vec<String>,
-    /// File names by the name without the component before the last. A name that two weights have stands for neither.
-    shortened: HashMap<String, Option<String>>,
-    /// Of an archive: the places that hold weights, by what they are called here.
-    places: BTreeMap<String, String>,
-    /// About weights that hold infinities or NaN: infinities may be meant, as in a mask.
-    warnings: Vec<String>,
-}
 
 /// Hands the weights of a file to the layers of a model while it is lowered.
 #[derive(Debug)]
@@ -84,61 +81,6 @@ pub(super) struct Wanted<'w> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct LayerIdentity(pub(super) usize);
 
-impl WeightTable {
-    pub(super) fn new(manifest: &Manifest, mut tensors: HashMap<String, Tensor>) -> WeightTable {
-        let mut table = WeightTable::default();
-        for spec in manifest.weights() {
-            let name = &spec.name;
-            let Some(tensor) = tensors.remove(name) else { continue };
-            table.warnings.extend(not_finite(name, &tensor));
-            table.tensors.insert(name.clone(), Arc::new(tensor));
-            if let Some(short) = shorten(name) {
-                table.shortened.entry(short).and_modify(|known| *known = None).or_insert_with(|| Some(name.clone()));
-            }
-            if let Some(place) = archive_place(name) {
-                table.places.insert(plain(place), place.into());
-            }
-            table.order.push(name.clone());
-        }
-        table
-    }
-
-    /// Whether the file was converted from a `.keras` archive.
-    pub(super) fn is_archive(&self) -> bool {
-        !self.places.is_empty()
-    }
-
-    /// What a reader should know of the weights.
-    pub(super) fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// The names in file order.
-    pub(super) fn names(&self) -> &[String] {
-        &self.order
-    }
-
-    /// The shape of the weight `name`, if there is one.
-    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.get(name).map(|tensor| tensor.shape())
-    }
-
-    /// Whether a weight of this shape is called `name`.
-    fn fits(&self, name: &str, shape: &[usize]) -> bool {
-        self.shape(name) == Some(shape)
-    }
-
-    /// The weight called `name` but for the component before its last.
-    pub(super) fn by_short_name(&self, name: &str) -> Option<&str> {
-        self.shortened.get(name)?.as_deref()
-    }
-
-    /// Any weight of this shape.
-    fn of_shape(&self, shape: &[usize]) -> Option<Arc<Tensor>> {
-        self.order.iter().map(|name| &self.tensors[name]).find(|tensor| tensor.shape() == shape).map(Arc::clone)
-    }
-}
-
 impl WeightStore {
     /// The weights of `table`, or such as are drawn.
     pub(super) fn new(
@@ -177,9 +119,10 @@ impl WeightStore {
         self.random.as_ref().map_or(&[], RandomWeights::drawn)
     }
 
-    /// Whether the file has a weight of this very name.
+    /// Whether the file has a weight of this very name, or weights below a scope of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
-        self.table.tensors.contains_key(name)
+        let is_below = |weight: &String| weight.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+        self.table.tensors.contains_key(name) || self.table.names().iter().any(is_below)
     }
 
     /// The weight `wanted`, of shape `shape`. A weight that has no match yet is stood in for until [`WeightStore::finish`]
@@ -215,7 +158,7 @@ impl WeightStore {
         let mut want = Want::new(wanted, shape);
         if self.table.is_archive() {
             let position = self.find_in_archive(wanted);
-            want.found = Some(position.clone()).filter(|name| self.holds(name));
+            want.found = Some(position.clone()).filter(|name| self.table.shape(name).is_some());
             want.position = Some(position);
             if let Some(name) = &want.found {
                 expect_shape(name, self.table.shape(name).unwrap_or_default(), shape)?;
@@ -278,8 +221,16 @@ impl WeightStore {
         if let Some(tensor) = self.table.of_shape(&want.shape).filter(|tensor| tensor.dtype() == DType::F32) {
             return Ok(tensor);
         }
-        let place = || format!("weight `{}` is missing", want.name());
-        Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; expect_stand_in(&want.shape, 0).at(place)?])?))
+        let Ok(count) = expect_stand_in(&want.shape, 0) else {
+            misfits::expect_fit(want, &self.table, |_| false)?;
+            return Err(Error::weights(format!(
+                "weight `{}` of shape {} is missing",
+                want.name(),
+                format_dims(&want.shape)
+            ))
+            .hint("take topology and weights from one conversion of one model"));
+        };
+        Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; count])?))
     }
 
     /// What is left to decide, if anything is: the answer to lower the model with once more. An error if a layer lacks a
@@ -289,16 +240,15 @@ impl WeightStore {
             return Ok(None);
         }
         let used: HashSet<&str> = self.takers.keys().map(String::as_str).collect();
-        // The state of random numbers, which files keep, has no say at inference.
-        let is_unused = |name: &&String| !used.contains(name.as_str()) && !name.contains("seed_generator");
-        let unused: Vec<String> = self.table.order.iter().filter(is_unused).cloned().collect();
+        let is_unused = |name: &&String| !used.contains(name.as_str()) && !is_seed(name);
+        let unused: Vec<String> = self.table.names().iter().filter(is_unused).cloned().collect();
         if self.is_open && self.table.is_archive() {
-            return Err(matching::missing_weights(&self.wants, &unused));
+            return Err(misfits::missing_weights(&self.wants, &unused));
         }
         if self.is_open {
             return matching::decide(&self.wants, &self.table).map(Some);
         }
-        if unused.is_empty() { Ok(None) } else { Err(matching::unused_weights(&unused)) }
+        if unused.is_empty() { Ok(None) } else { Err(misfits::unused_weights(&unused)) }
     }
 }
 
@@ -323,35 +273,7 @@ pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
     Ok(count)
 }
 
-/// The part of an archive that holds this weight: `layers/dense` of `layers/dense/vars/0`.
-fn archive_place(name: &str) -> Option<&str> {
-    let (place, index) = name.rsplit_once("/vars/")?;
-    index.parse::<usize>().is_ok().then_some(place)
-}
-
-/// A place without the underscores that private attributes begin with.
-fn plain(place: &str) -> String {
-    let parts: Vec<&str> = place.split('/').map(|part| part.strip_prefix('_').unwrap_or(part)).collect();
-    parts.join("/")
-}
-
-/// The name without the component before its last.
-pub(super) fn shorten(name: &str) -> Option<String> {
-    let (scope, last) = name.rsplit_once('/')?;
-    let (scope, _) = scope.rsplit_once('/')?;
-    Some(format!("{scope}/{last}"))
-}
-
-/// What to say of a weight that holds infinities or NaN. TF.js and Keras load both.
-fn not_finite(name: &str, tensor: &Tensor) -> Option<String> {
-    let count = tensor.count_floats(|value| !value.is_finite());
-    if count == 0 {
-        return None;
-    }
-    match tensor.count_floats(f32::is_nan) {
-        0 => Some(format!("weight `{name}` holds {count} infinities")),
-        nan => {
-            Some(format!("weight `{name}` holds {nan} NaN of {} numbers: answers that use them are NaN", tensor.len()))
-        }
-    }
+/// Whether a weight is the state of random numbers, which files keep and which has no say at inference.
+fn is_seed(name: &str) -> bool {
+    name.contains("seed_generator")
 }

@@ -1,0 +1,131 @@
+//! Normalisation by the moments of the whole batch: Keras BatchNormalization where it is called with training=True.
+//!
+//! `output = gamma · (x − mean) / √(variance + epsilon) + beta` for each index of one axis, with
+//! `mean = Σ w·x / Σ w` and `variance = Σ w·(x − mean)² / Σ w` over all elements of that index in all rows. `scale: [2, C]` has
+//! the rows gamma (ones if the layer has none) and beta (zeros); `weights` has the shape of x, for a mask, or is one number
+//! by which all elements count alike. Where nothing counts the answer is NaN (0/0), as in Keras. TF.js normalises by recorded
+//! statistics instead: see `--semantics`. On the GPU a workgroup takes one index of the axis, in two passes over its elements:
+//! the variance from the differences, because E(x²) − E(x)² cancels.
+
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
+};
+use super::view::AxisView;
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
+
+/// Normalises by the moments of the batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MomentNormalization {
+    /// The axis of the channels, N counted as 0.
+    pub axis: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+params! {
+    /// `Params` of `shaders/moment_normalization.wgsl`.
+    MomentNormalizationParams {
+        channels: u32,
+        lines: u32,
+        inner: u32,
+        epsilon: f32,
+        /// The distance between the weights of elements that follow each other: 1, or 0 for one weight for all.
+        weight_step: u32,
+        padding_0: u32,
+        padding_1: u32,
+        padding_2: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("moment_normalization", MomentNormalizationParams, fragments: [GRID, SPECIAL, REDUCE])];
+
+impl MomentNormalization {
+    /// Applies `normalize(x, gamma, beta, mean, deviation)` to every element.
+    fn map(&self, inputs: &[&Tensor], normalize: impl Fn(f64, f64, f64, f64, f64) -> f64) -> Result<Tensor> {
+        let view = AxisView::new(inputs[0].shape(), self.axis);
+        let (x, scale, weights) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
+        let weight_step = usize::from(weights.len() == x.len());
+        let mut output = vec![0.0; x.len()];
+        for channel in 0..view.axis {
+            let at = |line: usize| view.start(line) + channel * view.inner;
+            let sum = |of: &dyn Fn(f64) -> f64| -> f64 {
+                let weighted = |at: usize| f64::from(weights[at * weight_step]) * of(f64::from(x[at]));
+                (0..view.lines()).map(|line| weighted(at(line))).sum()
+            };
+            let count = sum(&|_| 1.0);
+            let mean = sum(&|x| x) / count;
+            let variance = sum(&|x| (x - mean).powi(2)) / count;
+            let deviation = (variance + f64::from(self.epsilon)).sqrt();
+            let (gamma, beta) = (f64::from(scale[channel]), f64::from(scale[view.axis + channel]));
+            for line in 0..view.lines() {
+                output[at(line)] = normalize(f64::from(x[at(line)]), gamma, beta, mean, deviation) as f32;
+            }
+        }
+        Tensor::f32(inputs[0].shape(), output)
+    }
+}
+
+impl Operator for MomentNormalization {
+    fn name(&self) -> &'static str {
+        "moment_normalization"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+        let [x, scale, weights] = expect_inputs(inputs)?;
+        for input in [x, scale, weights] {
+            expect_dtype(input, &[DType::F32])?;
+        }
+        expect_sample_axis(&x.shape, self.axis)?;
+        if scale.shape.dims() != [Dim::Fixed(2), x.shape.dims()[self.axis]] {
+            return Err(Error::shape(format!("scale {scale} does not fit axis {} of {x}", self.axis)));
+        }
+        if weights.shape.dims() != [Dim::Fixed(1)] && weights.shape != x.shape {
+            return Err(Error::shape(format!("weights {weights} are neither one number nor like {x}")));
+        }
+        Ok(x.clone())
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.map(inputs, |x, gamma, beta, mean, deviation| gamma * (x - mean) / deviation + beta)
+    }
+
+    fn mixes_rows(&self) -> bool {
+        true
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output.len();
+        let view = AxisView::new(&request.output.shape, self.axis);
+        expect_loops(request, 3 * view.lines().div_ceil(64) + 20)?;
+        word(count)?;
+        let params = MomentNormalizationParams {
+            channels: word(view.axis)?,
+            lines: word(view.lines())?,
+            inner: word(view.inner)?,
+            epsilon: self.epsilon,
+            weight_step: u32::from(request.inputs[2].len() == count),
+            padding_0: 0,
+            padding_1: 0,
+            padding_2: 0,
+        };
+        let groups = if count == 0 { 0 } else { view.axis };
+        Ok(vec![Kernel::new("moment_normalization", &params, 3, workgroups(groups))])
+    }
+
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: AxisView::new(inputs[0].shape(), self.axis).lines() }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.map(inputs, |x, gamma, beta, mean, deviation| {
+            (gamma * (x.abs() + mean.abs())).abs() / deviation + beta.abs()
+        })
+    }
+
+    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
+        10 * output.len() as u64
+    }
+}

@@ -1,0 +1,106 @@
+//! The `model.json`: which file it is, and its JSON.
+
+use super::spelling::keras_spelling;
+use crate::error::{Error, ErrorKind, Result};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// A `model.json` larger than this is not one: topologies take kilobytes.
+const MAX_JSON_BYTES: u64 = 256 << 20;
+
+/// What the name of a model's file is, unless a folder holds another alone.
+const USUAL_NAME: &str = "model.json";
+
+pub(super) const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \
+    --output_format=tfjs_layers_model, or by model.save() in TF.js";
+
+/// The file that is meant by `path`: itself, or in a folder its `model.json`, or the only JSON file there that holds a model.
+pub(super) fn find(path: &Path) -> Result<PathBuf> {
+    let usual = path.join(USUAL_NAME);
+    if !path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    if usual.exists() {
+        return Ok(usual);
+    }
+    let entries = std::fs::read_dir(path).map_err(|cause| Error::io(path, &cause))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let is_json = |file: &PathBuf| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let mut models: Vec<PathBuf> = files.filter(|file| is_json(file) && holds_model(file)).collect();
+    models.sort();
+    match models.as_slice() {
+        // The error for the usual name says what to give.
+        [] => Ok(usual),
+        [only] => Ok(only.clone()),
+        several => {
+            let name = |file: &PathBuf| file.file_name().map(|name| format!("`{}`", name.display()));
+            let names: Vec<String> = several.iter().filter_map(name).collect();
+            Err(Error::new(ErrorKind::Io, "the folder holds several models and no model.json")
+                .at(path.display().to_string())
+                .cause(format!("the models are {}", names.join(", ")))
+                .hint("give the path of one of them"))
+        }
+    }
+}
+
+/// Whether the file is the JSON of a layers model, as far as its first bytes tell.
+fn holds_model(file: &Path) -> bool {
+    let is_small = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_JSON_BYTES);
+    is_small && read_object(file).is_ok_and(|json| json.contains_key("modelTopology"))
+}
+
+fn read_object(file: &Path) -> Result<Map<String, Value>> {
+    parse(&std::fs::read(file).map_err(|cause| Error::io(file, &cause))?)
+}
+
+/// The bytes of the file.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
+    let missing = |cause: std::io::Error| {
+        Error::io(file, &cause).hint("give a model.json, or the folder that holds it and its weight files")
+    };
+    let length = std::fs::metadata(file).map_err(missing)?.len();
+    if length > MAX_JSON_BYTES {
+        let place = file.display().to_string();
+        return Err(Error::format(format!("{length} bytes are too many for a model.json")).at(place));
+    }
+    std::fs::read(file).map_err(missing)
+}
+
+/// The object that the file holds, its topology in Keras' spelling.
+pub(super) fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
+    // `fetch` drops a byte order mark before TF.js sees the text.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let not_json = || Error::format("is not the JSON of a model");
+    let json = serde_json::from_slice(text).map_err(|cause| match word_at(text, &cause) {
+        Some(word) => Error::format(format!("holds {word}, which JSON does not have"))
+            .cause(format!(
+                "it is at line {}, column {}; JSON.parse, and so TF.js, refuses it too",
+                cause.line(),
+                cause.column()
+            ))
+            .hint("Python writes such numbers: correct the option of the layer in Keras, or the number in the file"),
+        None => not_json().cause(cause.to_string()).hint(FORMAT_HINT),
+    })?;
+    match json {
+        Value::Object(mut json) => {
+            match json.get_mut("modelTopology") {
+                Some(topology) => keras_spelling(topology),
+                None => json.values_mut().for_each(keras_spelling),
+            }
+            Ok(json)
+        }
+        _ => Err(not_json().cause("it is not an object").hint(FORMAT_HINT)),
+    }
+}
+
+/// The number at an error that only Python's JSON has.
+fn word_at<'t>(text: &'t [u8], error: &serde_json::Error) -> Option<&'static str> {
+    let line: &'t [u8] = text.split(|byte| *byte == b'\n').nth(error.line().checked_sub(1)?)?;
+    // The error stands at the word's first letter or, where that begins a word of JSON, a few letters on.
+    let start = error.column().saturating_sub(3);
+    let rest = line.get(start..)?;
+    ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| {
+        let window = &rest[..rest.len().min(word.len() + 4)];
+        window.windows(word.len()).any(|part| part == word.as_bytes())
+    })
+}

@@ -1,0 +1,111 @@
+//! Which weight belongs to which layer where the names alone do not say: by the one way in which they can fit.
+//!
+//! Keras 3 forgets the names of wrappers and models around a layer when it saves a model that it has loaded, and a layer that
+//! is taken out of another model keeps the names that it had there. After the exact names, weights are matched by scope: all
+//! that the file calls `scope/…` against all that a layer wants under one scope. They fit if they have the same last names and
+//! shapes. One that fits a single layer is that layer's; among several the longest common ending of the names decides; and
+//! among the scopes of one layer, such as stacked cells, the order in which Keras makes them. Nothing is guessed between two
+//! layers: that is an error which names both. [`super`] has the exact rules and the weights.
+
+use super::misfits::{expect_fit, missing_weights, unused_weights};
+use super::scopes::{BY_SHAPE, Scopes, scope_name};
+use super::want::Want;
+use super::{WantKey, WeightTable, is_seed};
+use crate::error::Result;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Which weight of the file each wanted one is, and what the reader should know of how that was decided.
+#[derive(Debug)]
+pub(in crate::tfjs) struct Match {
+    pub(in crate::tfjs) matched: HashMap<WantKey, String>,
+    pub(in crate::tfjs) notes: Vec<String>,
+}
+
+/// The match of every wanted weight. An error if one is missing or left over, or could be either of two.
+pub(super) fn decide(wants: &[Want], table: &WeightTable) -> Result<Match> {
+    let mut found = exact(wants, table);
+    expect_fits(wants, &found, table)?;
+    let mut notes = Vec::new();
+    let mut scopes = Scopes::new(wants, table, &found);
+    for (wanted, file, rule) in scopes.pairs()? {
+        let (wanted, file) = (&scopes.wanted[wanted], &scopes.file[file]);
+        for (last, &want) in &wanted.members {
+            found[want] = Some(file.members[last].clone());
+        }
+        let (layer, named) = (wanted.path.join("/"), scope_name(&file.path));
+        notes.push(format!("layer `{layer}` takes the weights {named}: {rule}"));
+    }
+    single_candidates(wants, table, &mut found, &mut notes);
+    let used: HashSet<&str> = found.iter().flatten().map(String::as_str).collect();
+    let unused: Vec<String> =
+        table.names().iter().filter(|name| !used.contains(name.as_str()) && !is_seed(name)).cloned().collect();
+    let still: Vec<Want> =
+        wants.iter().zip(&found).map(|(want, found)| Want { found: found.clone(), ..want.clone() }).collect();
+    if found.iter().any(Option::is_none) {
+        return Err(missing_weights(&still, &unused));
+    }
+    if !unused.is_empty() {
+        return Err(unused_weights(&unused));
+    }
+    let matched = wants.iter().zip(found).filter_map(|(want, found)| Some((want.key.clone(), found?))).collect();
+    Ok(Match { matched, notes })
+}
+
+/// Matches by full names, the fullest first. A name that two layers have at once is nobody's.
+fn exact(wants: &[Want], table: &WeightTable) -> Vec<Option<String>> {
+    let mut found: Vec<Option<String>> = vec![None; wants.len()];
+    let mut used: HashSet<String> = HashSet::new();
+    let levels = wants.iter().map(|want| want.names.len()).max().unwrap_or(0);
+    for short in [false, true] {
+        for level in 0..levels {
+            let mut claims: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+            for (position, want) in wants.iter().enumerate().filter(|(position, _)| found[*position].is_none()) {
+                let Some(name) = want.names.get(level) else { continue };
+                let name = if short { table.by_short_name(name) } else { Some(name.as_str()) };
+                let Some(name) = name.filter(|name| table.shape(name) == Some(&want.shape)) else { continue };
+                if !used.contains(name) {
+                    claims.entry(name).or_default().push(position);
+                }
+            }
+            for (name, claimants) in claims {
+                if let [position] = claimants.as_slice() {
+                    found[*position] = Some(name.to_string());
+                    used.insert(name.to_string());
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Matches each weight that is the only one left of its last name and shape.
+fn single_candidates(wants: &[Want], table: &WeightTable, found: &mut [Option<String>], notes: &mut Vec<String>) {
+    let used: HashSet<String> = found.iter().flatten().cloned().collect();
+    let free = table.names().iter().filter(|name| !used.contains(*name) && !is_seed(name));
+    let mut candidates: BTreeMap<(&str, &[usize]), Vec<&str>> = BTreeMap::new();
+    for name in free {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        candidates.entry((last, table.shape(name).unwrap_or_default())).or_default().push(name);
+    }
+    let open: Vec<usize> = (0..wants.len()).filter(|&at| found[at].is_none()).collect();
+    for &at in &open {
+        let want = &wants[at];
+        let rivals =
+            open.iter().filter(|&&other| wants[other].last() == want.last() && wants[other].shape == want.shape);
+        if let (1, Some([name])) =
+            (rivals.count(), candidates.get(&(want.last(), want.shape.as_slice())).map(Vec::as_slice))
+        {
+            found[at] = Some((*name).to_string());
+            notes.push(format!("weight `{}` is `{name}` of the file: {BY_SHAPE}", want.name()));
+        }
+    }
+}
+
+/// An error if the file has a wanted weight by name, but of another shape.
+fn expect_fits(wants: &[Want], found: &[Option<String>], table: &WeightTable) -> Result<()> {
+    let used: HashSet<&str> = found.iter().flatten().map(String::as_str).collect();
+    for (want, _) in wants.iter().zip(found).filter(|(_, found)| found.is_none()) {
+        expect_fit(want, table, |name| used.contains(name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Weights by scope: all that the file calls `scope/…` against all that a layer wants under one scope.
+
+use super::misfits::{RENAME, join};
+use super::want::Want;
+use super::{WeightTable, is_seed};
+use crate::error::{Error, Result};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What stands under one scope: last names with shapes.
+type Signature = BTreeMap<String, Vec<usize>>;
+
+/// The weights without a match that a layer wants under one scope.
+#[derive(Debug)]
+pub(super) struct WantedScope {
+    pub(super) path: Vec<String>,
+    layer: String,
+    /// By last name, the positions among the wants.
+    pub(super) members: BTreeMap<String, usize>,
+    signature: Signature,
+}
+
+/// The weights without a match that the file has under one scope.
+#[derive(Debug)]
+pub(super) struct FileScope {
+    pub(super) path: Vec<String>,
+    /// By last name, the full names.
+    pub(super) members: BTreeMap<String, String>,
+    signature: Signature,
+}
+
+/// The scopes of what exact names left open, and how they were paired.
+pub(super) struct Scopes {
+    pub(super) wanted: Vec<WantedScope>,
+    pub(super) file: Vec<FileScope>,
+    /// For each wanted scope the file's, and by which rule.
+    paired: Vec<Option<(usize, &'static str)>>,
+}
+
+pub(super) const BY_SHAPE: &str = "no others have these names' ending and shapes";
+const BY_NAME: &str = "no others have these shapes and as long an ending of the name";
+const BY_ORDER: &str = "of the same shapes, in the order in which Keras makes them";
+
+impl Scopes {
+    pub(super) fn new(wants: &[Want], table: &WeightTable, found: &[Option<String>]) -> Scopes {
+        let mut wanted: Vec<WantedScope> = Vec::new();
+        let mut by_key: HashMap<(String, String), usize> = HashMap::new();
+        for (position, want) in wants.iter().enumerate().filter(|(position, _)| found[*position].is_none()) {
+            let at = *by_key.entry((want.key.0.clone(), want.scope())).or_insert_with(|| {
+                let path = want.path[..want.path.len() - 1].to_vec();
+                let layer = want.layer().to_string();
+                wanted.push(WantedScope { path, layer, members: BTreeMap::new(), signature: Signature::new() });
+                wanted.len() - 1
+            });
+            wanted[at].members.insert(want.last().into(), position);
+            wanted[at].signature.insert(want.last().into(), want.shape.clone());
+        }
+        let used: HashSet<&str> = found.iter().flatten().map(String::as_str).collect();
+        let mut file: Vec<FileScope> = Vec::new();
+        let mut by_scope: HashMap<String, usize> = HashMap::new();
+        for name in table.names().iter().filter(|name| !used.contains(name.as_str()) && !is_seed(name)) {
+            let (scope, last) = name.rsplit_once('/').unwrap_or(("", name));
+            let at = *by_scope.entry(scope.into()).or_insert_with(|| {
+                let path = scope.split('/').filter(|part| !part.is_empty()).map(str::to_string).collect();
+                file.push(FileScope { path, members: BTreeMap::new(), signature: Signature::new() });
+                file.len() - 1
+            });
+            file[at].members.insert(last.into(), name.clone());
+            file[at].signature.insert(last.into(), table.shape(name).unwrap_or_default().to_vec());
+        }
+        let paired = vec![None; wanted.len()];
+        Scopes { wanted, file, paired }
+    }
+
+    /// Pairs of a wanted scope and one of the file, with the rule. What has no candidate is left out; what has several of
+    /// equal right is an error.
+    pub(super) fn pairs(&mut self) -> Result<Vec<(usize, usize, &'static str)>> {
+        let mut signatures: Vec<Signature> = self.wanted.iter().map(|scope| scope.signature.clone()).collect();
+        signatures.sort();
+        signatures.dedup();
+        for signature in &signatures {
+            self.pair(signature)?;
+        }
+        let pairs = self.paired.iter().enumerate();
+        Ok(pairs.filter_map(|(wanted, pair)| pair.map(|(file, rule)| (wanted, file, rule))).collect())
+    }
+
+    /// Pairs the scopes of one signature.
+    fn pair(&mut self, signature: &Signature) -> Result<()> {
+        let wanted: Vec<usize> = (0..self.wanted.len()).filter(|&at| self.wanted[at].signature == *signature).collect();
+        let file: Vec<usize> = (0..self.file.len()).filter(|&at| self.file[at].signature == *signature).collect();
+        if let ([wanted], [file]) = (wanted.as_slice(), file.as_slice()) {
+            self.paired[*wanted] = Some((*file, BY_SHAPE));
+            return Ok(());
+        }
+        let (mut open, mut free) = (wanted.clone(), file.clone());
+        while let Some((wanted, file)) = self.mutual_best(&open, &free) {
+            self.paired[wanted] = Some((file, BY_NAME));
+            open.retain(|&at| at != wanted);
+            free.retain(|&at| at != file);
+        }
+        match (open.as_slice(), free.as_slice()) {
+            ([], _) | (_, []) => {}
+            ([wanted], [file]) => self.paired[*wanted] = Some((*file, BY_SHAPE)),
+            _ if open.len() == free.len() && self.is_one_layer(&open) => {
+                for (&wanted, &file) in open.iter().zip(&free) {
+                    let longest = free.iter().map(|&other| self.ending(wanted, other)).max();
+                    if Some(self.ending(wanted, file)) != longest {
+                        return Err(self.disagree(&open, &free));
+                    }
+                    self.paired[wanted] = Some((file, BY_ORDER));
+                }
+            }
+            _ => return Err(self.ambiguous(&open, &free)),
+        }
+        self.expect_order(&wanted)
+    }
+
+    /// A wanted scope and one of the file that have a longer ending in common than either has with any other.
+    fn mutual_best(&self, open: &[usize], free: &[usize]) -> Option<(usize, usize)> {
+        let best = |scores: Vec<(usize, usize)>| {
+            let longest = scores.iter().map(|(_, score)| *score).max().filter(|score| *score > 0)?;
+            let mut those = scores.iter().filter(|(_, score)| *score == longest);
+            let only = those.next()?.0;
+            those.next().is_none().then_some(only)
+        };
+        open.iter().find_map(|&wanted| {
+            let file = best(free.iter().map(|&file| (file, self.ending(wanted, file))).collect())?;
+            let back = best(open.iter().map(|&wanted| (wanted, self.ending(wanted, file))).collect())?;
+            (back == wanted).then_some((wanted, file))
+        })
+    }
+
+    /// How many components the two scopes have in common at their end; the last of the file's may be that of a cell.
+    fn ending(&self, wanted: usize, file: usize) -> usize {
+        let (wanted, file) = (&self.wanted[wanted].path, &self.file[file].path);
+        let common = |file: &[String]| wanted.iter().rev().zip(file.iter().rev()).take_while(|(a, b)| a == b).count();
+        common(file).max(common(&file[..file.len().saturating_sub(1)]))
+    }
+
+    fn is_one_layer(&self, scopes: &[usize]) -> bool {
+        scopes.iter().all(|&at| self.wanted[at].layer == self.wanted[scopes[0]].layer)
+    }
+
+    /// An error if the names say that one layer's scopes stand in another order in the file than Keras makes them in.
+    fn expect_order(&self, wanted: &[usize]) -> Result<()> {
+        for (position, &first) in wanted.iter().enumerate() {
+            for &second in &wanted[position + 1..] {
+                let (Some((one, _)), Some((two, _))) = (self.paired[first], self.paired[second]) else { continue };
+                if self.wanted[first].layer == self.wanted[second].layer && one > two {
+                    return Err(self.disagree(&[first, second], &[two, one]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted_names(&self, scopes: &[usize]) -> String {
+        let names: Vec<String> = scopes.iter().map(|&at| format!("`{}`", self.wanted[at].path.join("/"))).collect();
+        join(&names)
+    }
+
+    fn file_names(&self, scopes: &[usize]) -> String {
+        let names: Vec<String> = scopes.iter().map(|&at| scope_name(&self.file[at].path)).collect();
+        join(&names)
+    }
+
+    fn ambiguous(&self, open: &[usize], free: &[usize]) -> Error {
+        let (layers, weights) = (self.wanted_names(open), self.file_names(free));
+        Error::weights(format!("nothing tells which weights belong to {layers}"))
+            .cause(format!("{weights} of the file have the same shapes, and no layer's name"))
+            .hint(RENAME)
+    }
+
+    fn disagree(&self, open: &[usize], free: &[usize]) -> Error {
+        let (layers, weights) = (self.wanted_names(open), self.file_names(free));
+        Error::weights(format!("nothing tells which weights belong to {layers}"))
+            .cause(format!("{weights} of the file have the same shapes; their names say otherwise than their order"))
+            .hint(RENAME)
+    }
+}
+
+pub(super) fn scope_name(path: &[String]) -> String {
+    if path.is_empty() { "without a scope".into() } else { format!("`{}/…`", path.join("/")) }
+}

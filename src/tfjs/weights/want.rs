@@ -1,0 +1,59 @@
+//! What a layer asks for when it takes a weight: by which names, of which shape.
+
+use super::table::shorten;
+use super::{WantKey, Wanted};
+
+/// A weight that a layer asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Want {
+    pub(super) key: WantKey,
+    /// Where it stands in the model: the models around the layer but for the outermost, the layer, the weight.
+    pub(super) path: Vec<String>,
+    /// The names that it may have in the file, the fullest first.
+    pub(super) names: Vec<String>,
+    pub(super) shape: Vec<usize>,
+    /// The weight of the file that the exact rules find.
+    pub(super) found: Option<String>,
+    /// The name in an archive, if the file is one.
+    pub(super) position: Option<String>,
+}
+
+impl Want {
+    pub(super) fn new(wanted: Wanted<'_>, shape: &[usize]) -> Want {
+        let around = if wanted.names_models { wanted.models } else { &[] };
+        let with_models = |from: usize| {
+            let models = around[from..].iter().map(String::as_str);
+            models.chain([wanted.name]).collect::<Vec<_>>().join("/")
+        };
+        let mut names: Vec<String> = (0..=around.len()).map(with_models).collect();
+        if wanted.names_models {
+            // As TF.js wants it: files of Keras 3 are repaired for it by hand.
+            names.extend(shorten(wanted.name));
+        }
+        let inside = wanted.models.iter().skip(1).map(String::as_str);
+        let path = inside.chain(wanted.name.split('/')).map(str::to_string).collect();
+        let key = (wanted.archive.to_string(), wanted.name.to_string());
+        Want { key, path, names, shape: shape.to_vec(), found: None, position: None }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.path.join("/")
+    }
+
+    pub(super) fn scope(&self) -> String {
+        self.path[..self.path.len() - 1].join("/")
+    }
+
+    pub(super) fn last(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
+
+    /// The place of the layer that wants it, whatever cells the layer holds. The two of Bidirectional are layers of their own.
+    pub(super) fn layer(&self) -> &str {
+        let place = self.key.0.as_str();
+        let start = place.rfind("layers/").map_or(0, |start| start + "layers/".len());
+        let end = place[start..].find('/').map_or(place.len(), |end| start + end);
+        let inside = ["/forward_layer", "/backward_layer"].into_iter().find(|inside| place[end..].starts_with(inside));
+        &place[..end + inside.map_or(0, str::len)]
+    }
+}

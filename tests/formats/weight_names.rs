@@ -1,0 +1,136 @@
+//! Weights whose names are not those of their layers: bound where they fit one layer alone, refused where they fit two.
+
+use crate::artifact::{Artifact, functional, input_layer};
+use serde_json::{Value, json};
+use tfjs_wgpu::{ErrorKind, LoadOptions, Model, Tensor, reference};
+
+fn dense(name: &str, from: &str, units: usize) -> Value {
+    json!({
+        "class_name": "Dense", "name": name, "inbound_nodes": [[[from, 0, 0, {}]]],
+        "config": {"name": name, "units": units, "activation": "linear", "use_bias": false},
+    })
+}
+
+/// `x` [N, 2] through the Dense layers `user` and `item` side by side, of weights with these names.
+fn towers(user: &str, item: &str) -> Artifact {
+    let layers = vec![input_layer("x", &[2]), dense("user", "x", 3), dense("item", "x", 3)];
+    functional(layers, &["x"], &["user", "item"], &[(user, &[2, 3]), (item, &[2, 3])])
+}
+
+fn load(artifact: &Artifact) -> tfjs_wgpu::Result<Model> {
+    artifact.load(LoadOptions::default())
+}
+
+/// The answers for a row of ones: the sum of each column of the weights, which count from 0.
+fn answers(model: &Model) -> Vec<Vec<f32>> {
+    let inputs = [("x", Tensor::f32(&[1, 2], vec![1.0; 2]).expect("a row"))].into_iter().collect();
+    let outputs = reference::run(model.graph(), &inputs).expect("an answer");
+    outputs.iter().map(|(_, tensor)| tensor.as_f32().expect("floats").to_vec()).collect()
+}
+
+#[test]
+fn names_decide_whatever_stands_before_them() {
+    for (user, item) in
+        [("user/kernel", "item/kernel"), ("base/user/kernel", "base/item/kernel"), ("user/kernel", "a/b/kernel")]
+    {
+        let model = load(&towers(user, item)).unwrap_or_else(|error| panic!("{user}, {item}: {error:?}"));
+        assert_eq!(answers(&model), [[3.0, 5.0, 7.0]; 2], "each begins to count at 0");
+        let bound_by_shape = usize::from(user != "user/kernel") + usize::from(item != "item/kernel");
+        assert_eq!(model.notes().len(), bound_by_shape, "{:?}", model.notes());
+    }
+    let swapped = load(&towers("base/item/kernel", "base/user/kernel")).expect("names before order");
+    assert!(swapped.notes()[0].contains("`user` takes the weights `base/user/…`"), "{:?}", swapped.notes());
+}
+
+/// Towers of one shape whose names are gone: nothing says which is which, so nobody gets them.
+#[test]
+fn towers_of_one_shape_without_names_are_refused() {
+    let pairs = [
+        ("dense/kernel", "dense_1/kernel"),
+        ("a/kernel", "b/kernel"),
+        ("x/dense/kernel", "y/dense/kernel"),
+        ("kernel", "dense/kernel"),
+        ("layer/user/item/kernel", "layer/item/user/other/kernel"),
+    ];
+    for (user, item) in pairs {
+        let error = load(&towers(user, item)).map(|_| ()).expect_err("nothing tells the towers apart");
+        assert_eq!(error.kind(), ErrorKind::Weights);
+        let text = error.to_string();
+        assert!(text.contains("`user`") && text.contains("`item`"), "{user}, {item}: {text}");
+    }
+}
+
+/// A layer that has a weight of its own name takes no other, whatever shape that has.
+#[test]
+fn a_name_of_another_shape_is_an_error() {
+    let layers = vec![input_layer("x", &[2]), dense("a", "x", 3), dense("b", "x", 5)];
+    let swapped = functional(layers, &["x"], &["a", "b"], &[("a/kernel", &[2, 5]), ("b/kernel", &[2, 3])]);
+    let error = load(&swapped).map(|_| ()).expect_err("the names are the other way round");
+    assert!(error.to_string().contains("weight `a/kernel` has shape [2, 5], the layer needs [2, 3]"), "{error}");
+}
+
+#[test]
+fn shapes_decide_where_names_are_gone() {
+    let layers = vec![input_layer("x", &[2]), dense("a", "x", 3), dense("b", "x", 5)];
+    let artifact = functional(layers, &["x"], &["a", "b"], &[("two/kernel", &[2, 5]), ("one/kernel", &[2, 3])]);
+    let model = load(&artifact).expect("each fits one layer");
+    assert_eq!(model.notes().len(), 2, "{:?}", model.notes());
+    assert!(model.notes()[0].contains("`a` takes the weights `one/…`"), "{:?}", model.notes());
+}
+
+/// The cells of one layer, which Keras makes in order. Where their names say another order, nothing is taken for granted.
+#[test]
+fn order_decides_inside_a_layer_alone() {
+    let cell = |name: &str| {
+        json!({
+            "class_name": "SimpleRNNCell",
+            "config": {"name": name, "units": 2, "activation": "linear", "use_bias": false},
+        })
+    };
+    let stacked = |cells: [&str; 2]| {
+        json!({
+            "class_name": "RNN", "name": "rnn", "inbound_nodes": [[["x", 0, 0, {}]]],
+            "config": {"name": "rnn", "cell": {"class_name": "StackedRNNCells", "config": {
+                "name": "stack", "cells": [cell(cells[0]), cell(cells[1])],
+            }}},
+        })
+    };
+    let model = |cells, names: [&str; 2]| {
+        let names: Vec<String> = names
+            .iter()
+            .flat_map(|name| ["kernel", "recurrent_kernel"].map(|weight| format!("{name}/{weight}")))
+            .collect();
+        let weights: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), &[2, 2][..])).collect();
+        load(&functional(vec![input_layer("x", &[3, 2]), stacked(cells)], &["x"], &["rnn"], &weights))
+    };
+    let by_order = model(["one", "two"], ["cell", "cell_1"]).expect("cells of one layer");
+    assert!(by_order.notes().iter().all(|note| note.contains("order")), "{:?}", by_order.notes());
+    assert_eq!(by_order.notes().len(), 2, "{:?}", by_order.notes());
+    let by_name = model(["one", "two"], ["one", "two"]).expect("cells by name");
+    assert!(by_name.notes().iter().all(|note| note.contains("ending")), "{:?}", by_name.notes());
+    let error = model(["one", "two"], ["two", "one"]).map(|_| ()).expect_err("names and order disagree");
+    let text = format!("{error:?}");
+    assert!(text.contains("`rnn/stack/one`") && text.contains("`rnn/stack/two`"), "{text}");
+    assert!(text.contains("names say otherwise than their order"), "{text}");
+}
+
+/// What is left over is an error as it is in TF.js, and so is what is missing.
+#[test]
+fn nothing_is_left_over() {
+    let layers = || vec![input_layer("x", &[2]), dense("a", "x", 3)];
+    let more = functional(layers(), &["x"], &["a"], &[("a/kernel", &[2, 3]), ("b/kernel", &[2, 3])]);
+    let error = load(&more).map(|_| ()).expect_err("a weight too many");
+    assert!(error.to_string().contains("no layer of the model takes the weight `b/kernel`"), "{error}");
+    let two_for_one = functional(layers(), &["x"], &["a"], &[("b/kernel", &[2, 3]), ("c/kernel", &[2, 3])]);
+    let error = load(&two_for_one).map(|_| ()).expect_err("it could be either");
+    let text = format!("{error:?}");
+    assert!(text.contains("`a`") && text.contains("`b/…`") && text.contains("`c/…`"), "{text}");
+}
+
+/// A large weight stands in for nothing while weights are matched: only a small one is made up.
+#[test]
+fn a_missing_weight_of_any_size_is_named() {
+    let layers = vec![input_layer("x", &[2]), dense("a", "x", 1 << 40)];
+    let error = load(&functional(layers, &["x"], &["a"], &[])).map(|_| ()).expect_err("no weight");
+    assert!(error.to_string().contains("weight `a/kernel` of shape [2, 1099511627776] is missing"), "{error}");
+}
