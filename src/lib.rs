@@ -58,6 +58,6 @@ pub mod tfjs;
 pub mod timeline;
 
 pub use error::{Error, ErrorKind, Result};
-pub use model::{LoadOptions, Model, OnBadId, Semantics, WeightStorage};
+pub use model::{LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, WeightStorage};
 pub use session::{Device, Prediction, Session, SessionOptions};
 pub use tensor::{DType, NamedTensors, Tensor};

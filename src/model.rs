@@ -2,9 +2,16 @@
 //!
 //! Front ends make a [`Model`]; sessions run it. It is a plain value.
 
+mod names;
+mod sizes;
+
+pub(crate) use names::InputNames;
+pub(crate) use sizes::{Open, Resize, no_tensor, other_shape, sizes_hint};
+pub use sizes::{OpenDimension, Sizes};
+
 use crate::graph::Graph;
 use crate::ops::BadId;
-use crate::tensor::Shape;
+use crate::tensor::{Shape, TensorType};
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,9 +74,6 @@ pub struct LoadOptions {
     pub semantics: Semantics,
     /// What happens when an id is outside its table.
     pub on_bad_id: OnBadId,
-    /// The size of dimensions that the file leaves open besides the batch: the length of a history, for example. All
-    /// open dimensions get this size; without it a model with any is refused.
-    pub open_size: Option<usize>,
     /// In what form weights stay in memory.
     pub weights: WeightStorage,
     /// Draws every weight at random by this seed, the same on every machine, all as float32. No weight file is read, and
@@ -87,7 +91,7 @@ pub struct LayerSummary {
     pub class: String,
     /// How many models it is nested in.
     pub depth: usize,
-    /// The shape of its last output.
+    /// The shape of its last output, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that the model leaves open.
     pub output_shape: Shape,
     /// Numbers in its weights, those of layers inside it included.
     pub parameters: u64,
@@ -129,6 +133,10 @@ pub struct Model {
     pub(crate) skews: Vec<Skew>,
     pub(crate) warnings: Vec<String>,
     pub(crate) notes: Vec<String>,
+    /// Other names under which each input is taken, by its position; what has no place here has none.
+    pub(crate) aliases: Vec<Vec<String>>,
+    /// What there is besides of a model with open dimensions.
+    pub(crate) open: Option<Open>,
 }
 
 impl Model {
@@ -144,12 +152,33 @@ impl Model {
             skews: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
+            aliases: Vec::new(),
+            open: None,
         }
     }
 
-    /// The operators and values.
+    /// The operators and values. A dimension that is open stands at the size of an example there
+    /// ([`OpenDimension::graph_size`]).
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
+    }
+
+    /// The inputs by name in the model's order, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that are open.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        let inputs = self.graph.inputs().enumerate();
+        inputs.map(|(position, (_, node))| {
+            (&*node.name, self.open.as_ref().map_or(&node.ty, |open| &open.inputs[position]))
+        })
+    }
+
+    /// The outputs by name in the model's order, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that follow from
+    /// open ones.
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        let outputs = self.graph.outputs().iter().enumerate();
+        outputs.map(|(position, (name, id))| {
+            let ty = &self.graph.node(*id).ty;
+            (name.as_str(), self.open.as_ref().map_or(ty, |open| &open.outputs[position]))
+        })
     }
 
     /// The model's own name.

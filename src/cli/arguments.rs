@@ -1,10 +1,11 @@
 //! Options that several verbs share, in the words of the command line.
 
+use crate::dims::DimArguments;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::{Pipeline, Storage};
-use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
 
 /// `--semantics`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,9 +31,8 @@ pub(crate) struct ReadArguments {
     /// Whose behaviour to reproduce where TF.js and Keras differ
     #[arg(long, value_enum, default_value = "tfjs")]
     semantics: SemanticsArgument,
-    /// The size of dimensions that the model leaves open besides the batch, such as the length of a history
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    open_size: Option<u32>,
+    #[command(flatten)]
+    dims: DimArguments,
 }
 
 /// Whether the weights are those of the file.
@@ -187,14 +187,17 @@ impl From<WeightsArgument> for WeightStorage {
 
 impl ReadArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        let open_size = self.open_size.map(|size| size as usize);
-        LoadOptions { semantics: self.semantics.into(), open_size, ..LoadOptions::default() }
+        LoadOptions { semantics: self.semantics.into(), ..LoadOptions::default() }
+    }
+
+    /// The sizes of dimensions that the model leaves open.
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.dims.sizes()
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        let open_size = self.open_size.map(|size| vec!["--open-size".into(), size.to_string().into()]);
-        [words("--semantics", self.semantics), open_size.unwrap_or_default()].concat()
+        [words("--semantics", self.semantics), self.dims.words()].concat()
     }
 }
 
@@ -351,6 +354,11 @@ impl MeasuredModelArguments {
             random_weights: self.random_weights.seed(),
             ..self.read.options()
         }
+    }
+
+    /// The sizes of dimensions that the model leaves open.
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.read.sizes()
     }
 
     /// The words of the command line for another call.

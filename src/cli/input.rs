@@ -1,10 +1,10 @@
 //! Where the inputs come from: a file that is named, one that lies beside the model, or a random generator.
 
 use crate::message;
-use crate::model_file::ModelFile;
+use crate::model_file::{ModelFile, folder};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use tfjs_wgpu::{Error, ErrorKind, Model, NamedTensors, Result, Tensor, session, tensor_file};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Sizes, Tensor, session, tensor_file};
 
 /// The seed of random inputs.
 const SEED: u64 = 1;
@@ -50,32 +50,72 @@ impl Origin {
     }
 }
 
-/// The inputs for a model; a note says which, unless the user named them.
-pub(crate) fn inputs(named: Option<&Path>, file: &ModelFile, random_batch: usize) -> Result<(NamedTensors, Origin)> {
-    let origin = match (named, beside(file, &BESIDE_THE_MODEL)) {
-        (Some(path), _) => Origin::Named(path.to_path_buf()),
-        (None, Some(path)) => Origin::Beside(path),
-        (None, None) => Origin::Random { batch: random_batch },
-    };
-    let inputs = match &origin {
-        Origin::Named(path) => tensor_file::read(path).map_err(|error| path_hint(error, "--input"))?,
-        Origin::Beside(path) => {
-            message::note(&format!("input: {origin}"));
-            tensor_file::read(path).map_err(|error| path_hint(error, "--input"))?
-        }
-        Origin::Random { batch } => {
-            message::note(&format!("input: {origin} (--input FILE for your own)"));
-            session::random_inputs(&file.model, *batch, SEED)?
-        }
-    };
-    Ok((inputs, origin))
+/// Inputs and where they come from. They are read before the model, because they say the sizes of what it leaves open.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    origin: Origin,
+    /// `None` for random ones, which the model must be known for.
+    read: Option<Result<NamedTensors>>,
 }
 
-/// Random inputs of so many rows, whatever lies beside the model.
-pub(crate) fn random(file: &ModelFile, batch: usize) -> Result<(NamedTensors, Origin)> {
-    let origin = Origin::Random { batch };
-    message::note(&format!("input: {origin}"));
-    Ok((session::random_inputs(&file.model, batch, SEED)?, origin))
+impl Inputs {
+    /// The file that the user named, or the one beside the model, or random rows.
+    pub(crate) fn of(named: Option<&Path>, model: &Path, random_batch: usize) -> Inputs {
+        let origin = match (named, beside(&folder(model), &BESIDE_THE_MODEL)) {
+            (Some(path), _) => Origin::Named(path.to_path_buf()),
+            (None, Some(path)) => Origin::Beside(path),
+            (None, None) => Origin::Random { batch: random_batch },
+        };
+        let read = origin.path().map(|path| tensor_file::read(path).map_err(|error| path_hint(error, "--input")));
+        Inputs { origin, read }
+    }
+
+    /// Random rows, whatever lies beside the model.
+    pub(crate) fn random(batch: usize) -> Inputs {
+        Inputs { origin: Origin::Random { batch }, read: None }
+    }
+
+    /// Loads the model, with the sizes that the inputs say and with `sizes` for the others.
+    pub(crate) fn load(&self, model: &Path, options: LoadOptions, sizes: Sizes) -> Result<ModelFile> {
+        let sizes = match &self.read {
+            Some(Ok(inputs)) => sizes.or_of(inputs),
+            _ => sizes,
+        };
+        let file = ModelFile::load(model, options, &sizes)?;
+        if self.read.is_none() { with_sizes_beside(file) } else { Ok(file) }
+    }
+
+    /// The inputs under the model's own names; notes say which they are, unless the user named them.
+    pub(crate) fn into_tensors(self, file: &ModelFile) -> Result<(NamedTensors, Origin)> {
+        let origin = self.origin;
+        let Some(read) = self.read else {
+            let Origin::Random { batch } = origin else { return Ok((NamedTensors::new(), origin)) };
+            file.model.expect_sized()?;
+            message::note(&format!("input: {origin} (--input FILE for your own)"));
+            return Ok((session::random_inputs(&file.model, batch, SEED)?, origin));
+        };
+        if matches!(origin, Origin::Beside(_)) {
+            message::note(&format!("input: {origin}"));
+        }
+        let (inputs, notes) = file.model.own_names(read?).map_err(|error| origin.blame(error))?;
+        notes.iter().for_each(|note| message::note(note));
+        Ok((inputs, origin))
+    }
+}
+
+/// The model at the sizes of the inputs beside it, for random inputs: where it leaves some open that nobody gave. A note says
+/// which.
+pub(crate) fn with_sizes_beside(mut file: ModelFile) -> Result<ModelFile> {
+    let beside = if file.model.is_open() { beside(&file.folder, &BESIDE_THE_MODEL) } else { None };
+    let Some(path) = beside else { return Ok(file) };
+    let sized =
+        file.model.with_sizes_of(&tensor_file::read(&path)?).map_err(|error| error.at(path.display().to_string()))?;
+    let open = file.model.open_dimensions().iter().zip(sized.open_dimensions());
+    let taken =
+        open.filter(|(before, _)| before.size.is_none()).map(|(_, open)| format!("{open} is {}", open.graph_size));
+    message::note(&format!("sizes as in {}: {}", path.display(), taken.collect::<Vec<_>>().join(", ")));
+    file.model = sized;
+    Ok(file)
 }
 
 /// The names of the inputs of a model that are given with one row for a whole batch of the others.
@@ -95,7 +135,7 @@ pub(crate) fn path_hint(error: Error, option: &str) -> Error {
     error
 }
 
-/// The first of `names` that is a file beside the model.
-pub(crate) fn beside(file: &ModelFile, names: &[&str]) -> Option<PathBuf> {
-    names.iter().map(|name| file.folder.join(name)).find(|path| path.is_file())
+/// The first of `names` that is a file in the folder of a model.
+pub(crate) fn beside(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod compare;
 mod devices;
+mod dims;
 mod input;
 mod inspect;
 mod message;

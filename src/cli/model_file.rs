@@ -3,7 +3,7 @@
 use crate::message;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
+use tfjs_wgpu::{LoadOptions, Model, Result, Semantics, Sizes};
 
 /// A loaded model and where it came from.
 pub(crate) struct ModelFile {
@@ -16,14 +16,15 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    /// Loads a `model.json` or a folder that holds one, and passes on the model's warnings.
-    pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
+    /// Loads a `model.json` or a folder that holds one, with these sizes for what it leaves open, and passes on the model's
+    /// warnings.
+    pub(crate) fn load(path: &Path, options: LoadOptions, sizes: &Sizes) -> Result<ModelFile> {
         let is_folder = path.is_dir();
         let start = Instant::now();
-        let model = Model::load(path, options)?;
+        let model = Model::load_with_sizes(path, options, sizes)?;
         let load_time = start.elapsed();
         let path = Model::file(path)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = folder(&path);
         if is_folder && !path.ends_with("model.json") {
             message::note(&format!("model: {}, the only model in the folder", path.display()));
         }
@@ -35,6 +36,11 @@ impl ModelFile {
         }
         Ok(ModelFile { model, path, folder, load_time })
     }
+}
+
+/// The folder of a model's files.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    if path.is_dir() { path.to_path_buf() } else { path.parent().unwrap_or(Path::new("")).to_path_buf() }
 }
 
 /// A line for each way in which TF.js and Keras answer this model differently.

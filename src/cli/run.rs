@@ -1,7 +1,7 @@
 //! `run`: what the model says, on which device, and how long it took.
 
 use crate::arguments::{BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, StorageArguments};
-use crate::input::{self, Origin};
+use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
 use crate::output_file;
@@ -76,12 +76,13 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
     let random_weights = arguments.random.seed();
     let options = LoadOptions { on_bad_id, weights, random_weights, ..arguments.read.options() };
-    let file = ModelFile::load(&arguments.model, options)?;
+    let random_batch = if arguments.top.is_some() { RANDOM_BATCH.1 } else { RANDOM_BATCH.0 };
+    let inputs = Inputs::of(arguments.input.as_deref(), &arguments.model, random_batch);
+    let file = inputs.load(&arguments.model, options, arguments.read.sizes())?;
     if arguments.top.is_some() {
         ranking::score_output(&file.model)?;
     }
-    let random_batch = if arguments.top.is_some() { RANDOM_BATCH.1 } else { RANDOM_BATCH.0 };
-    let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, random_batch)?;
+    let (inputs, origin) = inputs.into_tensors(&file)?;
     let labels = labels(arguments, &file, &origin)?;
     if let Some(path) = &arguments.output {
         expect_not_read(path, &file, &origin, labels.as_ref())?;
@@ -124,7 +125,7 @@ fn labels(arguments: &RunArguments, file: &ModelFile, origin: &Origin) -> Result
         return Ok(Some((ranking::read_labels(path)?, path.clone())));
     }
     // They name the rows of the input beside them, and of no other.
-    let beside = matches!(origin, Origin::Beside(_)).then(|| input::beside(file, &["labels.txt"])).flatten();
+    let beside = matches!(origin, Origin::Beside(_)).then(|| input::beside(&file.folder, &["labels.txt"])).flatten();
     let Some(path) = beside else {
         message::note("labels: none (--labels FILE names the rows)");
         return Ok(None);

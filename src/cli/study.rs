@@ -47,7 +47,10 @@ report.json is what `bench --json` prints, and the object `study` besides. `comp
 
 /// Runs the verb.
 pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let file = ModelFile::load(&arguments.model, arguments.reading.options())?;
+    let reading = &arguments.reading;
+    let file = ModelFile::load(&arguments.model, reading.options(), &reading.sizes())?;
+    let file = input::with_sizes_beside(file)?;
+    file.model.expect_sized()?;
     let folder = &arguments.report;
     std::fs::create_dir_all(folder).map_err(|cause| unwritable(folder, &cause))?;
     if cfg!(debug_assertions) {
@@ -90,8 +93,8 @@ fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     if !arguments.shared.is_empty() {
         return Ok(arguments.shared.clone());
     }
-    let Some(path) = input::beside(file, &input::BESIDE_THE_MODEL) else { return Ok(Vec::new()) };
-    let inputs = tensor_file::read(&path)?;
+    let Some(path) = input::beside(&file.folder, &input::BESIDE_THE_MODEL) else { return Ok(Vec::new()) };
+    let (inputs, _) = file.model.own_names(tensor_file::read(&path)?)?;
     let shared = input::shared(&file.model, &inputs);
     if !shared.is_empty() {
         message::note(&format!("one row for all candidates, as in {}: {}", path.display(), shared.join(", ")));

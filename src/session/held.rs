@@ -1,11 +1,12 @@
 //! What a session holds in memory, for reports.
 
-use crate::cpu;
+use super::sized::{Engine, SizedModel};
 use crate::gpu::Runner;
 use crate::graph::{Graph, Source};
 use std::sync::Arc;
 
-/// What a session holds on its device between predictions, in bytes. Predictions that are under way are not counted.
+/// What a session holds on its device between predictions, in bytes: for all sets of shared inputs and of sizes that it keeps
+/// something for. Predictions that are under way are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeldMemory {
     /// Weights and tables: the buffers of a GPU. On the CPU the elements of the graph's constants at four bytes each, which
@@ -23,22 +24,29 @@ impl HeldMemory {
         self.weight_bytes + self.activation_bytes + self.parameter_bytes
     }
 
-    pub(super) fn of_reference(graph: &Graph) -> HeldMemory {
-        HeldMemory { weight_bytes: constant_bytes(&[graph]), ..HeldMemory::default() }
+    /// Of one model at all sizes that it is held at.
+    pub(super) fn of(models: &[Arc<SizedModel>]) -> HeldMemory {
+        let (mut graphs, mut engines, mut runners) = (Vec::new(), Vec::new(), Vec::new());
+        for model in models {
+            match &model.engine {
+                Engine::Reference(graph) => graphs.push(&**graph),
+                Engine::Cpu(variants) => engines.extend(variants.all()),
+                Engine::Gpu(variants) => runners.extend(variants.all()),
+            }
+        }
+        graphs.extend(engines.iter().map(|engine| engine.graph()));
+        let mut held = HeldMemory::of_gpu(&runners);
+        held.weight_bytes += constant_bytes(&graphs);
+        held.activation_bytes += engines.iter().map(|engine| engine.held_bytes()).sum::<u64>();
+        held
     }
 
-    pub(super) fn of_cpu(engines: &[Arc<cpu::Engine>]) -> HeldMemory {
-        let graphs: Vec<&Graph> = engines.iter().map(|engine| engine.graph()).collect();
-        let activation_bytes = engines.iter().map(|engine| engine.held_bytes()).sum();
-        HeldMemory { weight_bytes: constant_bytes(&graphs), activation_bytes, parameter_bytes: 0 }
-    }
-
-    /// `runners` of one model, of which some may have the tables of the first.
-    pub(super) fn of_gpu(runners: &[Arc<Runner>]) -> HeldMemory {
+    /// `runners` of one model, of which some may have the tables of others.
+    fn of_gpu(runners: &[Arc<Runner>]) -> HeldMemory {
         let mut held = HeldMemory::default();
         for (index, runner) in runners.iter().enumerate() {
             let [weights, tables, activations, parameters] = runner.held_bytes();
-            let has_own_tables = index == 0 || !runner.shares_tables(&runners[0]);
+            let has_own_tables = !runners[..index].iter().any(|before| runner.shares_tables(before));
             held.weight_bytes += weights + if has_own_tables { tables } else { 0 };
             held.activation_bytes += activations;
             held.parameter_bytes += parameters;

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
-use crate::model::Model;
+use crate::model::{InputNames, Model, no_tensor, other_shape};
 use crate::passes::Storage;
-use crate::tensor::{DType, NamedTensors, Tensor, format_dims};
+use crate::tensor::{DType, NamedTensors, Tensor};
 use std::borrow::Cow;
 
 /// What a model's inputs must be; worked out once.
@@ -12,6 +12,7 @@ use std::borrow::Cow;
 pub(super) struct Expected {
     /// The inputs in the model's order, each with the shape of one sample.
     inputs: Vec<(Node, Vec<usize>)>,
+    pub(super) names: InputNames,
     /// The largest batch at which no value is too large.
     max_batch: usize,
 }
@@ -24,6 +25,8 @@ pub(super) struct Fitted<'t> {
     pub(super) batch: usize,
     /// The positions of inputs with one row for all samples, which the model does not have so.
     pub(super) shared: Vec<usize>,
+    /// What to say of a tensor that was taken whatever it is called.
+    pub(super) note: Option<String>,
 }
 
 impl Fitted<'_> {
@@ -69,11 +72,13 @@ impl Fitted<'_> {
 }
 
 impl Expected {
-    pub(super) fn of(graph: &Graph) -> Expected {
+    pub(super) fn of(model: &Model) -> Expected {
+        let graph = model.graph();
         let batched = graph.nodes().iter().filter(|node| node.ty.shape.is_batched());
         let largest = batched.map(|node| node.ty.shape.sample_len()).max().unwrap_or(0);
         let inputs = graph.inputs().map(|(_, node)| (node.clone(), node.ty.shape.sample())).collect();
-        Expected { inputs, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
+        let names = InputNames::of(model);
+        Expected { inputs, names, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
     }
 
     /// The names of the inputs at some positions.
@@ -81,23 +86,25 @@ impl Expected {
         positions.iter().map(|&position| self.inputs[position].0.name.as_str()).collect()
     }
 
-    /// The given tensors as the model takes them.
-    pub(super) fn fit<'t>(&self, model: &Model, given: &'t NamedTensors) -> Result<Fitted<'t>> {
-        let mut tensors = Vec::with_capacity(self.inputs.len());
+    /// The given tensors as the model takes them. `graph` is that of this; errors name the inputs of `model`, whose sizes may
+    /// be open.
+    pub(super) fn fit<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<Fitted<'t>> {
+        let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
         for (position, (node, sample)) in self.inputs.iter().enumerate() {
-            let tensor = find(given, position, &node.name).ok_or_else(|| {
-                unknown(model, given).unwrap_or_else(|| {
-                    Error::input(format!("no tensor was given for input `{}`", node.name)).hint(expected(model))
-                })
-            })?;
+            let Some((tensor, odd_name)) = self.names.find(given, position) else {
+                self.names.expect_known(given, model)?;
+                return Err(no_tensor(model, &node.name));
+            };
+            note = odd_name.map(|name| self.names.note(position, name));
             tensors.push(fit_one(node, sample, tensor)?);
         }
-        if let (true, Some(error)) = (given.len() > tensors.len(), unknown(model, given)) {
-            return Err(error);
+        if given.len() > tensors.len() {
+            self.names.expect_known(given, model)?;
+            self.names.expect_once(given)?;
         }
         let batch = self.common_batch(&tensors)?;
         if batch > self.max_batch {
-            expect_computable(model.graph(), batch)?;
+            expect_computable(graph, batch)?;
         }
         let mut shared = Vec::new();
         for (position, ((node, _), tensor)) in self.inputs.iter().zip(&tensors).enumerate() {
@@ -112,7 +119,7 @@ impl Expected {
                 _ => shared.push(position),
             }
         }
-        Ok(Fitted { tensors, batch, shared })
+        Ok(Fitted { tensors, batch, shared, note })
     }
 
     fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {
@@ -134,20 +141,6 @@ impl Expected {
     }
 }
 
-/// The tensor called `name`, which most callers give at the model's position.
-fn find<'t>(given: &'t NamedTensors, position: usize, name: &str) -> Option<&'t Tensor> {
-    match given.iter().nth(position) {
-        Some((known, tensor)) if known == name => Some(tensor),
-        _ => given.get(name),
-    }
-}
-
-/// The error for a tensor that the model has no input for, if there is one.
-fn unknown(model: &Model, given: &NamedTensors) -> Option<Error> {
-    let name = given.names().find(|name| !model.graph().inputs().any(|(_, node)| node.name == *name))?;
-    Some(Error::input(format!("the model has no input called `{name}`")).hint(expected(model)))
-}
-
 /// Elements of one value beyond which nothing is tried: 8 GiB. A file may ask for any size in a few bytes.
 const MAX_ELEMENTS: usize = 1 << 31;
 
@@ -160,11 +153,6 @@ pub(super) fn expect_computable(graph: &Graph, batch: usize) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn expected(model: &Model) -> String {
-    let inputs: Vec<String> = model.graph().inputs().map(|(_, node)| format!("`{}` {}", node.name, node.ty)).collect();
-    format!("the model's inputs are: {}", inputs.join(", "))
 }
 
 fn fit_one<'t>(node: &Node, sample: &[usize], tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
@@ -194,6 +182,33 @@ fn fit_one<'t>(node: &Node, sample: &[usize], tensor: &'t Tensor) -> Result<Cow<
     if let (&[rows], [1]) = (given, sample) {
         return tensor.into_owned().reshaped(&[rows, 1]).map(Cow::Owned);
     }
-    let hint = if given == sample { "the batch comes first: one row is [[…]]" } else { "N is the batch, any number" };
-    error(format!("expects shape {} and was given {}", wanted.shape, format_dims(given)), hint)
+    Err(other_shape(&node.name, wanted, given))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::tensor::{Shape, TensorType};
+
+    #[test]
+    fn an_input_is_taken_under_another_name_that_it_is_known_by() {
+        let mut builder = Builder::new();
+        let mut input = |name| builder.input(name, TensorType::f32(Shape::batched(&[1]))).expect("an input");
+        let outputs = ["x", "y"].map(|name| (name.to_string(), input(name)));
+        let graph = builder.finish(outputs.to_vec()).expect("a graph");
+        let model = Model { aliases: vec![vec!["inner_x".into()]], ..Model::from_graph("two", graph) };
+        let expected = Expected::of(&model);
+        let given = |names: &[&str]| -> NamedTensors {
+            let tensor = |index: usize| Tensor::f32(&[1, 1], vec![index as f32]).expect("a tensor");
+            names.iter().enumerate().map(|(index, name)| (*name, tensor(index))).collect()
+        };
+        let known = given(&["y", "inner_x"]);
+        let fitted = expected.fit(model.graph(), &model, &known).expect("both are known");
+        assert_eq!(fitted.references().iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert_eq!(fitted.note, None);
+        let twice = given(&["x", "y", "inner_x"]);
+        let error = expected.fit(model.graph(), &model, &twice).expect_err("given twice");
+        assert_eq!(error.to_string(), "input `x` is given twice: as `x` and as `inner_x`");
+    }
 }

@@ -8,6 +8,7 @@ mod inputs;
 mod open;
 mod profile;
 mod random;
+mod sized;
 mod variants;
 
 pub use held::HeldMemory;
@@ -18,17 +19,15 @@ pub use random::random_inputs;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Execution, LimitsPreset, Runner};
-use crate::graph::Graph;
-use crate::kernel::DeviceFacts;
-use crate::model::{Model, OnBadId};
+use crate::model::Model;
 use crate::passes::{Pipeline, Storage};
-use crate::plan::{Counts, Plan, Retain};
+use crate::plan::Counts;
+use crate::reference;
 use crate::tensor::{NamedTensors, Spare, Tensor};
 use crate::timeline::Timeline;
-use crate::{cpu, reference};
-use ids::Watched;
 use inputs::{Expected, Fitted};
-use open::{expect_effect, fallback, open_cpu, open_gpu, rewritten};
+use open::{expect_effect, fallback, open_cpu, open_gpu};
+use sized::{Engine, SizedModel, expect_answerable};
 use std::path::PathBuf;
 use std::sync::Arc;
 use variants::Variants;
@@ -91,6 +90,8 @@ pub struct Prediction {
     pub outputs: NamedTensors,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
+    /// What to say of the inputs: that a single tensor was taken for the only input, though it is called otherwise.
+    pub notes: Vec<String>,
     /// Where the time went, and how much was done.
     pub timeline: Timeline,
 }
@@ -98,25 +99,21 @@ pub struct Prediction {
 /// A model on a device, ready to answer.
 ///
 /// A session may be shared by threads. A GPU works on a few of their predictions at once; others wait their turn.
+///
+/// A model with open dimensions ([`Model::open_dimensions`]) is prepared for each set of sizes that its inputs have when it is
+/// first met, on the same device and with the pipelines that are there; the eight used last are kept, the one that it was
+/// opened with always among them. That takes milliseconds, and as much memory again as the weights that are no tables: where
+/// lengths vary much, pad them to a few. A model without sizes is opened at those of its example, so that the device is chosen
+/// and most pipelines are made before the first prediction; [`Model::with_sizes`] spares that where one set is known.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
-    expected: Expected,
-    watched: Vec<Watched>,
-    /// What engines are made of: the model's graph, with its constants as they are stored.
-    graph: Arc<Graph>,
+    /// By the sizes of the dimensions that the model leaves open.
+    sized: Variants<SizedModel>,
     pipeline: Pipeline,
     storage: Storage,
-    engine: Engine,
     chosen: String,
     timeline: Timeline,
-}
-
-#[derive(Debug)]
-enum Engine {
-    Reference(Arc<Graph>),
-    Cpu(Variants<cpu::Engine>),
-    Gpu(Box<Variants<Runner>>),
 }
 
 impl Session {
@@ -127,15 +124,9 @@ impl Session {
 
     /// Opens `model` with options.
     pub fn open_with(model: &Model, options: SessionOptions) -> Result<Session> {
-        let graph = model.graph();
-        if let Some((name, _)) = graph.outputs().iter().find(|(_, id)| !graph.node(*id).ty.shape.is_batched()) {
-            return Err(Error::shape(format!("output `{name}` does not depend on the inputs, so it has no batch")));
-        }
-        if model.options().on_bad_id == OnBadId::Error {
-            ids::expect_all_watched(model)?;
-        }
+        expect_answerable(model)?;
         expect_effect(&options)?;
-        let stored = options.storage.constants(graph)?;
+        let stored = options.storage.constants(model.graph())?;
         let mut timeline = Timeline::start();
         let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
             Device::Reference => Ok((Engine::Reference(options.storage.run(&stored)?), "reference".to_string())),
@@ -144,10 +135,11 @@ impl Session {
             Device::Auto => open_gpu(&stored, &options, timeline)
                 .or_else(|error| Ok((open_cpu(&stored, &options, timeline)?, fallback(&error)))),
         })?;
-        let (expected, watched) = (Expected::of(graph), ids::watched(graph));
         let SessionOptions { pipeline, storage, .. } = options;
-        let model = model.clone();
-        Ok(Session { model, expected, watched, graph: stored, pipeline, storage, engine, chosen, timeline })
+        let open = model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
+        let sizes = open.map(|dimension| dimension.graph_size).collect();
+        let sized = Variants::of_sizes(sizes, SizedModel::new(model.clone(), stored, pipeline, storage, engine));
+        Ok(Session { model: model.clone(), sized, pipeline, storage, chosen, timeline })
     }
 
     /// The model.
@@ -162,27 +154,26 @@ impl Session {
 
     /// Whether a GPU answers.
     pub fn is_gpu(&self) -> bool {
-        matches!(self.engine, Engine::Gpu(_))
+        matches!(self.sized.first().engine, Engine::Gpu(_))
     }
 
     /// What the session holds on its device between predictions.
     pub fn memory(&self) -> HeldMemory {
-        match &self.engine {
-            Engine::Reference(graph) => HeldMemory::of_reference(graph),
-            Engine::Cpu(variants) => HeldMemory::of_cpu(&variants.all()),
-            Engine::Gpu(variants) => HeldMemory::of_gpu(&variants.all()),
-        }
+        HeldMemory::of(&self.sized.all())
     }
 
-    /// What a prediction of `batch` rows costs, by the plan that the session was opened with. The dispatches are those of a
-    /// batch that is not predicted in pieces; without a GPU they are what one would run.
+    /// What a prediction of `batch` rows costs, by the plan that the session was opened with: for a model without sizes, at
+    /// those of its example ([`Session::counts_of`]). The dispatches are those of a batch that is not predicted in pieces;
+    /// without a GPU they are what one would run.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
-        let on_host = |graph: Arc<Graph>| Plan::new(graph, &DeviceFacts::HOST, Retain::Outputs)?.counts(batch);
-        match &self.engine {
-            Engine::Reference(graph) => on_host(Arc::clone(graph)),
-            Engine::Cpu(variants) => on_host(Arc::new(variants.first().graph().clone())),
-            Engine::Gpu(variants) => variants.first().plan().counts(batch),
-        }
+        self.sized.first().counts(batch)
+    }
+
+    /// [`Session::counts`] for the sizes and the batch of `inputs`, all of them given for every row.
+    pub fn counts_of(&self, inputs: &NamedTensors) -> Result<Counts> {
+        let sized = self.sized(inputs, &mut Timeline::start())?;
+        let batch = sized.expected.fit(sized.model.graph(), &self.model, inputs)?.batch;
+        sized.counts(batch)
     }
 
     /// Where the time went while opening.
@@ -207,8 +198,8 @@ impl Session {
     fn predict_with(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<Prediction> {
         let mut timeline = Timeline::start();
         let answer = timeline.span_with("predict", |timeline| self.answer(inputs, &mut spare, timeline));
-        let (outputs, bad_ids) = answer?;
-        Ok(Prediction { outputs, bad_ids, timeline })
+        let (outputs, bad_ids, note) = answer?;
+        Ok(Prediction { outputs, bad_ids, notes: note.into_iter().collect(), timeline })
     }
 
     fn answer(
@@ -216,66 +207,57 @@ impl Session {
         inputs: &NamedTensors,
         spare: &mut Spare,
         timeline: &mut Timeline,
-    ) -> Result<(NamedTensors, Vec<BadIdCount>)> {
-        let (inputs, bad_ids) = self.arrange(inputs, timeline)?;
-        let outputs = match &self.engine {
-            _ if inputs.batch == 0 => self.empty_outputs()?,
+    ) -> Result<(NamedTensors, Vec<BadIdCount>, Option<String>)> {
+        let sized = self.sized(inputs, timeline)?;
+        let (mut inputs, bad_ids) = self.arrange(&sized, inputs, timeline)?;
+        let note = inputs.note.take();
+        let outputs = match &sized.engine {
+            _ if inputs.batch == 0 => sized.empty_outputs()?,
             Engine::Reference(graph) => {
-                let inputs = inputs.into_named(&self.expected);
+                let inputs = inputs.into_named(&sized.expected);
                 timeline.span("compute", || reference::run(graph, &inputs))?
             }
             Engine::Cpu(variants) => {
-                let engine = self.cpu_engine(variants, &inputs)?;
+                let engine = sized.cpu_engine(variants, &inputs)?;
                 timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))?
             }
             Engine::Gpu(variants) => {
-                let runner = self.runner(variants, &inputs, timeline)?;
+                let runner = sized.runner(variants, &inputs, timeline)?;
                 let most = self.pipeline.most_rows().unwrap_or(usize::MAX);
                 predict_in_pieces(&runner, &inputs, most, spare, timeline)?
             }
         };
-        Ok((outputs, bad_ids))
+        Ok((outputs, bad_ids, note))
+    }
+
+    /// The model at the sizes of `inputs`, prepared if they are new.
+    fn sized(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<Arc<SizedModel>> {
+        if !self.model.is_open() {
+            return Ok(self.sized.opened());
+        }
+        let sizes = self.model.open_sizes(&self.sized.first().expected.names, inputs)?;
+        self.sized.get(&sizes, |first| {
+            timeline.span_with("open sizes", |timeline| first.at(self.model.with_open_sizes(&sizes)?, timeline))
+        })
     }
 
     /// The inputs as the engine takes them, and the ids that are outside their tables.
-    fn arrange<'t>(&self, inputs: &'t NamedTensors, timeline: &mut Timeline) -> Result<(Fitted<'t>, Vec<BadIdCount>)> {
-        let inputs = timeline.span("check inputs", || self.expected.fit(&self.model, inputs))?;
-        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &self.watched, &inputs.tensors))?;
+    fn arrange<'t>(
+        &self,
+        sized: &SizedModel,
+        inputs: &'t NamedTensors,
+        timeline: &mut Timeline,
+    ) -> Result<(Fitted<'t>, Vec<BadIdCount>)> {
+        let fit = || sized.expected.fit(sized.model.graph(), &self.model, inputs);
+        let inputs = timeline.span("check inputs", fit)?;
+        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &sized.watched, &inputs.tensors))?;
         let inputs = match self.storage {
             Storage::F32 => inputs,
             Storage::F16 => timeline.span("round inputs", || inputs.stored(self.storage))?,
         };
         // Only a pipeline that computes what is shared once makes use of it.
-        let once = self.pipeline.shares() && !matches!(self.engine, Engine::Reference(_));
+        let once = self.pipeline.shares() && !matches!(sized.engine, Engine::Reference(_));
         Ok((if once { inputs } else { inputs.repeated()? }, bad_ids))
-    }
-
-    /// The engine for inputs of which some are shared.
-    fn cpu_engine(&self, variants: &Variants<cpu::Engine>, inputs: &Fitted<'_>) -> Result<Arc<cpu::Engine>> {
-        variants.get(&inputs.shared, |first| first.share(&self.rewritten(&inputs.shared, &DeviceFacts::HOST)?))
-    }
-
-    /// The same on a GPU.
-    fn runner(&self, variants: &Variants<Runner>, inputs: &Fitted<'_>, timeline: &mut Timeline) -> Result<Arc<Runner>> {
-        variants.get(&inputs.shared, |first| {
-            timeline.span_with("open variant", |timeline| {
-                first.share(self.rewritten(&inputs.shared, first.facts())?, timeline)
-            })
-        })
-    }
-
-    /// The graph for predictions in which the inputs at these positions are shared.
-    fn rewritten(&self, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
-        rewritten(&self.graph, self.pipeline, self.storage, shared, facts)
-    }
-
-    fn empty_outputs(&self) -> Result<NamedTensors> {
-        let graph = self.model.graph();
-        let output = |(name, id): &(String, crate::graph::NodeId)| {
-            let ty = &graph.node(*id).ty;
-            Ok((name.clone(), Tensor::from_words(&ty.shape.resolve(0), ty.dtype, &[])?))
-        };
-        graph.outputs().iter().map(output).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())
     }
 }
 
@@ -293,13 +275,14 @@ pub(crate) struct FitInputs {
     pub(crate) bad_ids: Vec<BadIdCount>,
 }
 
-/// The inputs as a session takes them: of the model's dtypes and shapes, all of one batch but for those that are shared.
+/// The inputs as a session takes them: of the model's dtypes and shapes, all of one batch but for those that are shared. The
+/// model has all its sizes.
 pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInputs> {
-    let expected = Expected::of(model.graph());
-    let fitted = expected.fit(model, inputs)?;
+    let expected = Expected::of(model);
+    let fitted = expected.fit(model.graph(), model, inputs)?;
     let bad_ids = ids::check(model, &ids::watched(model.graph()), &fitted.tensors)?;
     let shared = expected.names(&fitted.shared).into_iter().map(str::to_string).collect();
-    let repeated = expected.fit(model, inputs)?.repeated()?;
+    let repeated = expected.fit(model.graph(), model, inputs)?.repeated()?;
     let batch = fitted.batch;
     let (repeated, given) = (repeated.into_named(&expected), fitted.into_named(&expected));
     Ok(FitInputs { repeated, given, shared, batch, bad_ids })

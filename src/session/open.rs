@@ -1,7 +1,8 @@
 //! From options to an engine: which device, which graph, and why.
 
+use super::sized::Engine;
 use super::variants::Variants;
-use super::{Device, Engine, SessionOptions};
+use super::{Device, SessionOptions};
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Execution, Gpu, LimitsPreset, Runner, RunnerOptions, cache_folder};
@@ -51,7 +52,7 @@ pub(super) fn open_cpu(graph: &Arc<Graph>, options: &SessionOptions, timeline: &
     let SessionOptions { pipeline, storage, cpu_threads, .. } = *options;
     let graph = timeline.span("plan", || rewritten(graph, pipeline, storage, &shared, &DeviceFacts::HOST))?;
     let engine = timeline.span("prepare", || cpu::Engine::new(&graph, cpu_threads, Retain::Outputs))?;
-    Ok(Engine::Cpu(Variants::new(shared, engine)))
+    Ok(Engine::Cpu(Variants::of_shared(&shared, engine)))
 }
 
 pub(super) fn open_gpu(
@@ -69,7 +70,7 @@ pub(super) fn open_gpu(
     let (retain, execution) = (Retain::Outputs, options.execution);
     let cache_folder = cache_folder(options.cache_folder.as_deref());
     let runner = Runner::new(gpu, plan, RunnerOptions { retain, execution, cache_folder }, timeline)?;
-    Ok((Engine::Gpu(Box::new(Variants::new(shared, runner))), chosen))
+    Ok((Engine::Gpu(Box::new(Variants::of_shared(&shared, runner))), chosen))
 }
 
 /// The positions of the inputs that the options call shared, as a pipeline makes use of them.

@@ -5,8 +5,9 @@
 //! overlap; without timestamps each is submitted and waited for by itself. The CPU engine reads a clock behind every step.
 //! Both kinds of predictions work in the memory of the one before ([`Session::predict_into`]).
 
+use super::Session;
 use super::inputs::Fitted;
-use super::{Engine, Session};
+use super::sized::{Engine, SizedModel};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Source};
 use crate::plan::Plan;
@@ -154,8 +155,9 @@ impl Session {
         }
         let mut usual = self.predict(inputs)?;
         let first = usual.timeline.clone();
-        let fitted = self.arrange(inputs, &mut Timeline::start())?.0;
-        let (batch, mut steps) = (fitted.batch, self.steps(&fitted)?);
+        let sized = self.sized(inputs, &mut Timeline::start())?;
+        let fitted = self.arrange(&sized, inputs, &mut Timeline::start())?.0;
+        let (batch, mut steps) = (fitted.batch, self.steps(&sized, &fitted)?);
         // Room for timestamps is made by the first that takes them.
         let mut timed = self.time_steps(inputs, Spare::default())?;
         for _ in 0..options.warmup_runs {
@@ -202,24 +204,25 @@ impl Session {
     fn time_steps(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<Timed> {
         let mut timeline = Timeline::start();
         let (outputs, spans, tick_ns, clock) = timeline.span_with("predict", |timeline| {
-            let (inputs, _) = self.arrange(inputs, timeline)?;
+            let sized = self.sized(inputs, timeline)?;
+            let (inputs, _) = self.arrange(&sized, inputs, timeline)?;
             let batch = inputs.batch;
-            match &self.engine {
+            match &sized.engine {
                 Engine::Reference(graph) => {
-                    let inputs = inputs.into_named(&self.expected);
+                    let inputs = inputs.into_named(&sized.expected);
                     let start_ns = timeline.elapsed_ns();
                     let times = timeline.span("compute", || time_reference(graph, &inputs))?;
                     Ok((NamedTensors::new(), end_to_end(start_ns, &times), None, StepClock::Host))
                 }
                 Engine::Cpu(variants) => {
-                    let engine = self.cpu_engine(variants, &inputs)?;
+                    let engine = sized.cpu_engine(variants, &inputs)?;
                     let start_ns = timeline.elapsed_ns();
                     let compute = || engine.time_steps(&inputs.references(), batch, &mut spare);
                     let (outputs, times) = timeline.span("compute", compute)?;
                     Ok((outputs, end_to_end(start_ns, &times), None, StepClock::Host))
                 }
                 Engine::Gpu(variants) => {
-                    let runner = self.runner(variants, &inputs, timeline)?;
+                    let runner = sized.runner(variants, &inputs, timeline)?;
                     let (outputs, times) = runner.time_steps(&inputs.references(), batch, &mut spare, timeline)?;
                     let clock = if times.tick_ns.is_some() { StepClock::Device } else { StepClock::HostPerSubmit };
                     Ok((outputs, times.spans, times.tick_ns, clock))
@@ -230,22 +233,19 @@ impl Session {
     }
 
     /// The steps of a prediction for `inputs`, in running order and not yet timed.
-    fn steps(&self, inputs: &Fitted<'_>) -> Result<Vec<ProfileStep>> {
+    fn steps(&self, sized: &SizedModel, inputs: &Fitted<'_>) -> Result<Vec<ProfileStep>> {
         let batch = inputs.batch;
         if batch == 0 {
             return Err(Error::input("there is nothing to profile in a batch of 0").hint("give at least one row"));
         }
-        match &self.engine {
+        match &sized.engine {
             Engine::Reference(graph) => {
                 let operators = graph.ids().filter(|id| matches!(graph.node(*id).source, Source::Op(_)));
                 Ok(operators.map(|id| step(graph, id, batch, "plain answer".into())).collect())
             }
-            Engine::Cpu(variants) => {
-                let engine = self.cpu_engine(variants, inputs)?;
-                Ok(cpu_steps(&engine, batch))
-            }
+            Engine::Cpu(variants) => Ok(cpu_steps(&*sized.cpu_engine(variants, inputs)?, batch)),
             Engine::Gpu(variants) => {
-                let runner = self.runner(variants, inputs, &mut Timeline::start())?;
+                let runner = sized.runner(variants, inputs, &mut Timeline::start())?;
                 let most = runner.plan().max_batch().min(self.pipeline.most_rows().unwrap_or(usize::MAX));
                 if batch > most {
                     return Err(Error::limit(format!("a batch of {batch} is predicted in pieces"))

@@ -8,8 +8,10 @@ use crate::random::SplitMix64;
 use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 
 /// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. The same
-/// seed gives the same inputs on every machine.
+/// seed gives the same inputs on every machine. An error for a model with a dimension whose size is open
+/// ([`Model::with_sizes`]).
 pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTensors> {
+    model.expect_sized()?;
     let graph = model.graph();
     expect_computable(graph, batch)?;
     let mut generator = SplitMix64::new(seed);

@@ -93,7 +93,7 @@ impl CheckReport {
 
 /// Compares `device` with the reference for `inputs`, and its outputs with `expected` where given. The device runs the
 /// graph that a session of this pipeline would run for these inputs, and its operators are checked one by one; its
-/// outputs are compared with the reference's for the graph as it was read.
+/// outputs are compared with the reference's for the graph as it was read. Dimensions without a size have that of `inputs`.
 pub fn check(
     model: &Model,
     inputs: &NamedTensors,
@@ -101,6 +101,7 @@ pub fn check(
     device: CheckDevice,
     pipeline: Pipeline,
 ) -> Result<CheckReport> {
+    let model = &model.with_sizes_of(inputs)?;
     let FitInputs { repeated, given, shared, batch, bad_ids } = session::fit_inputs(model, inputs)?;
     if batch == 0 {
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));

@@ -12,6 +12,8 @@ pub enum Dim {
     Shared,
     /// A number known when the model is loaded.
     Fixed(usize),
+    /// A size that a model leaves open. It stands in descriptions of models; values have none.
+    Open,
 }
 
 impl fmt::Display for Dim {
@@ -20,6 +22,7 @@ impl fmt::Display for Dim {
             Dim::Batch => f.write_str("N"),
             Dim::Shared => f.write_str("S"),
             Dim::Fixed(size) => write!(f, "{size}"),
+            Dim::Open => f.write_str("?"),
         }
     }
 }
@@ -32,7 +35,10 @@ pub struct Shape(Vec<Dim>);
 impl Shape {
     /// A shape of the given dimensions. N and S may stand only in front: layers never touch the batch dimension.
     pub fn new(dims: Vec<Dim>) -> Self {
-        debug_assert!(dims.iter().skip(1).all(|dim| matches!(dim, Dim::Fixed(_))), "N and S stand in front");
+        debug_assert!(
+            !dims.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)),
+            "N and S stand in front"
+        );
         Shape(dims)
     }
 
@@ -48,7 +54,7 @@ impl Shape {
 
     /// The shape with the batch dimension of this one, if it has any, and another sample.
     pub fn with_sample(&self, sample: &[usize]) -> Self {
-        let batch = self.0.first().filter(|dim| !matches!(dim, Dim::Fixed(_))).copied();
+        let batch = self.0.first().filter(|dim| matches!(dim, Dim::Batch | Dim::Shared)).copied();
         Shape(batch.into_iter().chain(sample.iter().map(|&size| Dim::Fixed(size))).collect())
     }
 
@@ -87,12 +93,30 @@ impl Shape {
         self.sample().iter().product()
     }
 
-    /// The concrete dimensions at a batch of `batch`.
+    /// The same with dimension `axis` open.
+    pub(crate) fn open_at(mut self, axis: usize) -> Self {
+        if let Some(dim) = self.0.get_mut(axis) {
+            *dim = Dim::Open;
+        }
+        self
+    }
+
+    /// The same with [`Dim::Open`] wherever `other` is of another size; itself if that has another rank.
+    pub(crate) fn open_where_not(&self, other: &Shape) -> Self {
+        if self.rank() != other.rank() {
+            return self.clone();
+        }
+        let dims = self.0.iter().zip(&other.0);
+        Shape(dims.map(|(dim, other)| if dim == other { *dim } else { Dim::Open }).collect())
+    }
+
+    /// The concrete dimensions at a batch of `batch`; 0 for what is open.
     pub fn resolve(&self, batch: usize) -> Vec<usize> {
         let resolve = |dim: &Dim| match dim {
             Dim::Batch => batch,
             Dim::Shared => 1,
             Dim::Fixed(size) => *size,
+            Dim::Open => 0,
         };
         self.0.iter().map(resolve).collect()
     }
@@ -167,5 +191,7 @@ mod tests {
         assert_eq!((shared.to_string().as_str(), shared.resolve(3)), ("[S, 8]", vec![1, 8]));
         assert_eq!(shared.with_sample(&[2, 2]), Shape::shared(&[2, 2]));
         assert_eq!(Shape::fixed(&[8]).with_sample(&[3]), Shape::fixed(&[3]));
+        let open = Shape::batched(&[20, 8]).open_where_not(&Shape::batched(&[30, 8]));
+        assert_eq!((open.to_string().as_str(), open.rank()), ("[N, ?, 8]", 3));
     }
 }

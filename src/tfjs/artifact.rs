@@ -1,11 +1,12 @@
-//! A file that was read: topology and weights, of which models are lowered for one set of options after another.
+//! A file that was read: topology and weights, of which models are lowered, for one set of sizes after another where it leaves
+//! dimensions open.
 
 use super::lowering::{Finished, Lowering, Origin};
 use super::network;
 use super::topology::Network;
-use super::weights::{Match, SharedObjects, WeightStore, WeightTable, leave_out_shared};
+use super::weights::{Drawn, Match, RandomWeights, SharedObjects, WeightStore, WeightTable, leave_out_shared};
 use crate::error::{ErrorKind, Result};
-use crate::model::{LayerSummary, LoadOptions, Model, Semantics, WeightSummary};
+use crate::model::{InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
 use std::sync::Arc;
 
 /// Topology and weights of one file.
@@ -20,6 +21,7 @@ pub(super) struct Artifact {
     format: String,
     options: LoadOptions,
     origin: Origin,
+    drawn: Drawn,
 }
 
 impl Artifact {
@@ -41,29 +43,53 @@ impl Artifact {
             leave_out_shared(&mut network);
         }
         let shared = Arc::new(SharedObjects::of(&network));
-        Artifact { network, weights: Arc::new(weights), shared, summaries, format, options, origin }
+        Artifact {
+            network,
+            weights: Arc::new(weights),
+            shared,
+            summaries,
+            format,
+            options,
+            origin,
+            drawn: Drawn::default(),
+        }
     }
 
-    /// The model. What TF.js refuses follows Keras as a whole: files of a form that TF.js does not read, layers with options
+    /// The dimensions besides the batch that the file leaves open.
+    pub(super) fn open_dimensions(&self) -> Vec<OpenDimension> {
+        network::open_dimensions(&self.network)
+    }
+
+    /// The names of the inputs.
+    pub(super) fn input_names(&self) -> InputNames {
+        InputNames::new(network::input_names(&self.network), self.aliases())
+    }
+
+    /// Other names under which each input is taken.
+    fn aliases(&self) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
+    /// The model with open dimensions of these sizes ([`OpenDimension::graph_size`]). What TF.js refuses follows Keras as a whole: files of a form that TF.js does not read, layers with options
     /// that it refuses, and models whose layers do not fit each other any more where it ignores an option.
-    pub(super) fn model(&self) -> Result<Model> {
+    pub(super) fn model(&self, open: &[OpenDimension]) -> Result<Model> {
         if !self.origin.is_read_by_tfjs || self.options.semantics == Semantics::Keras {
-            return Ok(self.model_as(Semantics::Keras)?.0);
+            return Ok(self.model_as(Semantics::Keras, open)?.0);
         }
-        match self.model_as(Semantics::TfJs) {
-            Ok((model, Some(refusal))) if !model.skews.is_empty() => self.refused_by_tfjs(&refusal),
+        match self.model_as(Semantics::TfJs, open) {
+            Ok((model, Some(refusal))) if !model.skews.is_empty() => self.refused_by_tfjs(&refusal, open),
             Ok((model, _)) => Ok(model),
             // Where Keras refuses it too, its reason is the better one.
             Err(error) if matches!(error.kind(), ErrorKind::Shape | ErrorKind::Format | ErrorKind::Weights) => {
-                self.refused_by_tfjs(&error.to_string())
+                self.refused_by_tfjs(&error.to_string(), open)
             }
             Err(error) => Err(error),
         }
     }
 
     /// The model as Keras means it, with a note that TF.js refuses it. Then nothing differs between the two.
-    fn refused_by_tfjs(&self, why: &str) -> Result<Model> {
-        let (mut model, _) = self.model_as(Semantics::Keras)?;
+    fn refused_by_tfjs(&self, why: &str, open: &[OpenDimension]) -> Result<Model> {
+        let (mut model, _) = self.model_as(Semantics::Keras, open)?;
         let differences = model.skews.iter().map(|skew| format!("layer `{}` {}", skew.layer, skew.difference));
         let differences = differences.collect::<Vec<_>>().join(", ");
         let besides = if differences.is_empty() { String::new() } else { format!(" ({differences})") };
@@ -74,13 +100,14 @@ impl Artifact {
 
     /// The model as one of the two means it, lowered once more if its weights had to be matched, and why TF.js refuses it if
     /// a layer says so.
-    fn model_as(&self, semantics: Semantics) -> Result<(Model, Option<String>)> {
+    fn model_as(&self, semantics: Semantics, open: &[OpenDimension]) -> Result<(Model, Option<String>)> {
         let options = LoadOptions { semantics, ..self.options };
-        let store = WeightStore::new(&self.weights, &self.shared, options.random_weights);
-        let (finished, layers) = match self.lower(store, options)? {
+        let random = options.random_weights.map(|seed| RandomWeights::new(seed, Arc::clone(&self.drawn)));
+        let store = WeightStore::new(&self.weights, &self.shared, random);
+        let (finished, layers) = match self.lower(store, options, open)? {
             (Finished { open: Some(Match { matched, notes }), .. }, _) => {
                 let store = WeightStore::new(&self.weights, &self.shared, None).matched(Arc::new(matched));
-                let (mut finished, layers) = self.lower(store, options)?;
+                let (mut finished, layers) = self.lower(store, options, open)?;
                 finished.notes.extend(notes);
                 (finished, layers)
             }
@@ -96,12 +123,20 @@ impl Artifact {
             skews: finished.skews,
             warnings: finished.warnings,
             notes: finished.notes,
+            aliases: self.aliases(),
+            open: None,
         };
         Ok((model, finished.refusal))
     }
 
-    fn lower(&self, store: WeightStore, options: LoadOptions) -> Result<(Finished, Vec<LayerSummary>)> {
+    fn lower(
+        &self,
+        store: WeightStore,
+        options: LoadOptions,
+        open: &[OpenDimension],
+    ) -> Result<(Finished, Vec<LayerSummary>)> {
         let mut lowering = Lowering::new(store, options, self.origin);
+        lowering.open = open.to_vec();
         let (outputs, layers) = network::lower_model(&self.network, &mut lowering)?;
         Ok((lowering.finish(outputs)?, layers))
     }

@@ -8,7 +8,7 @@ use super::topology::{Layer, Network};
 use super::weights::{LayerIdentity, Match, WeightStore};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, NodeId};
-use crate::model::{LoadOptions, Semantics, Skew, WeightSummary};
+use crate::model::{LoadOptions, OpenDimension, Semantics, Skew, WeightSummary};
 use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
 use crate::tensor::{DType, Shape};
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ pub(super) struct Lowering {
     calls: usize,
     /// Elements of constants that stand in for weights, so far.
     pub(super) stand_in_elements: usize,
-    /// Whether an open dimension was given the size of the options.
-    pub(super) open_size_used: bool,
+    /// The sizes of dimensions that the file leaves open.
+    pub(super) open: Vec<OpenDimension>,
     /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
     /// constants that all layers share.
     pub(super) constants: HashMap<(LayerIdentity, String), NodeId>,
@@ -103,7 +103,7 @@ impl Lowering {
             refusal: None,
             calls: 0,
             stand_in_elements: 0,
-            open_size_used: false,
+            open: Vec::new(),
             constants: HashMap::new(),
             parameters: HashMap::new(),
             wrapped: HashMap::new(),
@@ -118,12 +118,6 @@ impl Lowering {
 
     pub(super) fn finish(self, outputs: Outputs) -> Result<Finished> {
         let open = self.weights.finish()?;
-        if self.options.open_size.is_some() && !self.open_size_used {
-            return Err(Error::input(
-                "an open size was given, but the model leaves no dimension open besides the batch",
-            )
-            .hint("load it without"));
-        }
         let drawn = self.weights.drawn().to_vec();
         Ok(Finished {
             graph: self.builder.finish(outputs)?,

@@ -6,7 +6,8 @@
 //!
 //! Inside, `json` reads values, `manifest`, `shards`, `mapping` and `decoder` the weights, `topology` and `calls` the layers as
 //! the file lists them; `network` walks their calls in the order of `order`, `layers` and `operations` turn each into operators
-//! with the help of `lowering`, and `weights` knows which weight belongs to which layer. What Keras 3 writes, and archives, are
+//! with the help of `lowering`, and `weights` knows which weight belongs to which layer; `open` finds sizes for what a file leaves
+//! open. What Keras 3 writes, and archives, are
 //! read too, though TF.js reads neither; such models answer as Keras does.
 
 mod activations;
@@ -26,6 +27,7 @@ mod masks;
 mod model_file;
 mod network;
 mod numbering;
+mod open;
 mod operations;
 mod order;
 mod positions;
@@ -40,7 +42,7 @@ mod weights;
 pub use layers::{Class, classes};
 
 use crate::error::{Error, ErrorKind, Place, Result};
-use crate::model::{LoadOptions, Model};
+use crate::model::{LoadOptions, Model, Sizes};
 use artifact::Artifact;
 use json::object;
 use manifest::Manifest;
@@ -62,12 +64,21 @@ impl Model {
     /// into memory: the files must not be changed while the model or a session of it is in use. Shortened ones can end the
     /// process, rewritten ones change answers; to replace a model, write new files and rename them over the old ones.
     /// [`Model::from_bytes`] depends on no file.
+    ///
+    /// Dimensions that the model leaves open besides the batch need no size here: a session takes them from the inputs
+    /// ([`Model::open_dimensions`]).
     pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Model> {
+        Model::load_with_sizes(path, options, &Sizes::default())
+    }
+
+    /// [`Model::load`] with sizes for dimensions that the model leaves open besides the batch. It saves the work of finding
+    /// examples, and is the way to load a model that works at none of them. An error if a size names no such dimension.
+    pub fn load_with_sizes(path: impl AsRef<Path>, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
         let file = Model::file(path)?;
         let place = || file.display().to_string();
         let json = model_file::read(&file)?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        load(&json, &Folder::new(folder), options).at(place)
+        load(&json, &Folder::new(folder), options, sizes).at(place)
     }
 
     /// The file that [`Model::load`] reads for `path`: `path` itself, or the `model.json` in a folder, or the only JSON file
@@ -83,13 +94,25 @@ impl Model {
     /// Loads a TF.js layers model from memory: the text of `model.json`, and each shard under the path that the
     /// weights manifest gives it.
     pub fn from_bytes(model_json: &[u8], shards: &[(&str, &[u8])], options: LoadOptions) -> Result<Model> {
-        load(model_json, &InMemory::new(shards), options).at(|| "model.json".into())
+        Model::from_bytes_with_sizes(model_json, shards, options, &Sizes::default())
+    }
+
+    /// [`Model::from_bytes`] with sizes for dimensions that the model leaves open, as [`Model::load_with_sizes`] takes them.
+    pub fn from_bytes_with_sizes(
+        model_json: &[u8],
+        shards: &[(&str, &[u8])],
+        options: LoadOptions,
+        sizes: &Sizes,
+    ) -> Result<Model> {
+        load(model_json, &InMemory::new(shards), options, sizes).at(|| "model.json".into())
     }
 }
 
-fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Result<Model> {
-    parse(model_json, source, options).map_err(|error| {
+fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
+    parse(model_json, source, options, sizes).map_err(|error| {
         let hint = match error.kind() {
+            // The caller's sizes, and not the file.
+            ErrorKind::Input => return error,
             ErrorKind::Unsupported => "README lists what is supported",
             ErrorKind::Shape => {
                 "the layers do not fit each other; if Keras or TF.js runs this model, report it with its model.json"
@@ -103,7 +126,7 @@ fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Re
     })
 }
 
-fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> Result<Model> {
+fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
     let json = model_file::parse(model_json)?;
     expect_layers_model(&json, options)?;
     let (root, keras_version) = topology_root(&json)?;
@@ -115,7 +138,7 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions) -> R
     }
     let weights = WeightTable::new(&manifest, tensors, warnings);
     let format = format_line(&json, keras_version);
-    Artifact::new(network, weights, manifest.summaries(), format, options, keras_version).model()
+    open::model(Artifact::new(network, weights, manifest.summaries(), format, options, keras_version), sizes)
 }
 
 /// An error that says what the file is, if it is something else.

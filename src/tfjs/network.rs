@@ -13,7 +13,7 @@ use super::summary;
 use super::topology::{Layer, Network};
 use crate::error::{Error, Place, Result};
 use crate::graph::NodeId;
-use crate::model::LayerSummary;
+use crate::model::{LayerSummary, OpenDimension};
 use crate::ops::{Cast, NotEqual};
 use crate::tensor::{DType, Shape, TensorType};
 use std::collections::{HashMap, HashSet};
@@ -58,27 +58,47 @@ fn model_input(network: &Network, tensor: &TensorRef, name: Option<&str>, loweri
         return Err(Error::format(format!("input `{}` of the model is not an InputLayer", tensor.layer)));
     };
     let place = || format!("layer `{}` (InputLayer)", layer.name);
-    let ty = input_type(layer, lowering).at(place)?;
-    lowering.builder.input(name.unwrap_or(&layer.name), ty).at(place)
+    let name = name.unwrap_or(&layer.name);
+    let ty = input_type(layer, name, lowering).at(place)?;
+    lowering.builder.input(name, ty).at(place)
 }
 
-fn input_type(layer: &Layer, lowering: &mut Lowering) -> Result<TensorType> {
+fn input_type(layer: &Layer, name: &str, lowering: &Lowering) -> Result<TensorType> {
     let config = Config::new(&layer.config);
     config.refuse_unless_off("sparse")?;
     config.refuse_unless_off("ragged")?;
-    let mut sample = Vec::new();
-    for (axis, dim) in declared_sample(layer)?.into_iter().enumerate() {
-        sample.push(match dim.or(lowering.options.open_size) {
-            Some(size) => size,
-            None => {
-                return Err(Error::unsupported(format!("dimension {} of the input has no fixed size", axis + 1))
-                    .cause("only the batch may stay open")
-                    .hint("say its size with --open-size N (LoadOptions::open_size), and give inputs of that size"));
-            }
-        });
-        lowering.open_size_used |= dim.is_none();
-    }
+    let size = |(index, declared): (usize, Option<usize>)| {
+        let mut open = lowering.open.iter().filter(|open| open.input == name && open.axis == index + 1);
+        declared.or_else(|| open.next().map(|open| open.graph_size))
+    };
+    let sample: Option<Vec<usize>> = declared_sample(layer)?.into_iter().enumerate().map(size).collect();
+    let sample = sample.ok_or_else(|| Error::format(format!("input `{name}` has a dimension of no size")))?;
     Ok(TensorType::new(Shape::batched(&sample), declared_dtype(layer)?))
+}
+
+/// The names of the model's inputs.
+pub(super) fn input_names(network: &Network) -> Vec<String> {
+    let named = network.inputs.iter().zip(&network.input_names);
+    named.map(|(tensor, name)| name.as_ref().unwrap_or(&tensor.layer).clone()).collect()
+}
+
+/// The dimensions besides the batch to which the model's inputs give no size. Inputs that cannot be read have none.
+pub(super) fn open_dimensions(network: &Network) -> Vec<OpenDimension> {
+    let mut open = Vec::new();
+    for (tensor, input) in network.inputs.iter().zip(input_names(network)) {
+        let layer = network.layers.iter().find(|layer| layer.name == tensor.layer && layer.class == "InputLayer");
+        let Some(Ok(sample)) = layer.map(declared_sample) else { continue };
+        let rank = sample.len() + 1;
+        let sizes = sample.into_iter().enumerate().filter(|(_, size)| size.is_none());
+        open.extend(sizes.map(|(index, _)| OpenDimension {
+            input: input.clone(),
+            axis: index + 1,
+            size: None,
+            graph_size: 0,
+            rank,
+        }));
+    }
+    open
 }
 
 /// The dimensions of a sample as an InputLayer declares them; none where it leaves one open.

@@ -98,6 +98,7 @@ fn json() {
             "semantics",
             "inputs",
             "outputs",
+            "open_dimensions",
             "layers",
             "weights",
             "operators",

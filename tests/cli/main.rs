@@ -7,6 +7,7 @@ mod filter;
 mod inspect;
 mod profile;
 mod run;
+mod sizes;
 mod study;
 mod usage;
 

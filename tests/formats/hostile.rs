@@ -69,7 +69,6 @@ const DAMAGES: &[(&str, Damage)] = &[
     ("option of the wrong type", |artifact| artifact.layer(1)["config"]["units"] = json!("three")),
     ("option that is not supported", |artifact| artifact.layer(1)["config"]["lora_rank"] = json!(4)),
     ("unknown activation", |artifact| artifact.layer(1)["config"]["activation"] = json!("snake")),
-    ("input of open length", |artifact| artifact.layer(0)["config"]["batch_input_shape"] = json!([null, null])),
     ("input without a shape", |artifact| {
         artifact.layer_config(0).remove("batch_input_shape");
     }),

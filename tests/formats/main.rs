@@ -7,6 +7,7 @@ mod model_json;
 mod mutated;
 mod options;
 mod random_weights;
+mod sizes;
 mod tensor_file;
 mod topologies;
 mod weight_names;

@@ -4,19 +4,6 @@ use crate::artifact::{dense_model, functional, input_layer};
 use serde_json::json;
 use tfjs_wgpu::LoadOptions;
 
-/// A dimension that the file leaves open takes the size it is given; a size without such a dimension is refused.
-#[test]
-fn an_open_dimension_takes_the_size_it_is_given() {
-    let open = |size| LoadOptions { open_size: size, ..LoadOptions::default() };
-    let mut artifact = dense_model();
-    assert!(artifact.load(open(Some(2))).is_err());
-    let fixed = artifact.load(open(None)).expect("the model loads");
-    artifact.layer(0)["config"]["batch_input_shape"] = json!([null, null]);
-    let opened = artifact.load(open(Some(2))).expect("the model loads at that size");
-    assert_eq!(opened.graph().to_string(), fixed.graph().to_string());
-    assert!(artifact.load(open(Some(3))).is_err(), "the weights are for 2");
-}
-
 /// Names stay apart where one layer makes two outputs and another is called like the second.
 #[test]
 fn every_output_has_a_name_of_its_own() {

@@ -7,6 +7,7 @@ mod opening;
 mod pieces;
 mod profile;
 mod reuse;
+mod sizes;
 mod storage;
 mod threads;
 

@@ -6,6 +6,7 @@
 mod table;
 
 use crate::arguments::{DeviceArgument, ExecutionArguments, MeasuredModelArguments, PipelineArgument, ValueArguments};
+use crate::input;
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
 use crate::progress::ProgressBar;
@@ -134,7 +135,10 @@ Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %
 
 /// Runs the verb.
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let file = ModelFile::load(&arguments.model, arguments.reading.options())?;
+    let reading = &arguments.reading;
+    let file = ModelFile::load(&arguments.model, reading.options(), &reading.sizes())?;
+    let file = input::with_sizes_beside(file)?;
+    file.model.expect_sized()?;
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
     passes::expect_shareable(file.model.graph(), &shared)?;
     let rows = rows(arguments)?;

@@ -4,9 +4,9 @@ mod object;
 mod report;
 
 use crate::arguments::{BadIdArguments, PipelineArguments, RandomWeightsArguments, ReadArguments, StorageArguments};
-use crate::input::{self, Origin};
+use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
-use crate::model_file::{ModelFile, skew_lines};
+use crate::model_file::skew_lines;
 use crate::warnings;
 use clap::ValueEnum;
 use std::io::Write;
@@ -66,8 +66,9 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
     let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
     let random_weights = arguments.random.seed();
     let options = LoadOptions { on_bad_id, weights, random_weights, ..arguments.read.options() };
-    let file = ModelFile::load(&arguments.model, options)?;
-    let (inputs, origin) = input::inputs(arguments.input.as_deref(), &file, RANDOM_BATCH)?;
+    let inputs = Inputs::of(arguments.input.as_deref(), &arguments.model, RANDOM_BATCH);
+    let file = inputs.load(&arguments.model, options, arguments.read.sizes())?;
+    let (inputs, origin) = inputs.into_tensors(&file)?;
     if let (Some(_), Origin::Random { .. }) = (&arguments.expected, &origin) {
         let error = Error::new(ErrorKind::Input, "expected outputs do not belong to random inputs");
         return Err(error.hint("give the inputs they were recorded for with --input").into());

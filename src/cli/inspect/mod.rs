@@ -78,7 +78,10 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     let batch = arguments.batch.unwrap_or(1) as usize;
     let shader = view.shader.as_deref().map(shader).transpose()?;
     let options = LoadOptions { random_weights: arguments.random.seed(), ..arguments.read.options() };
-    let model = ModelFile::load(&arguments.model, options)?.model;
+    let model = ModelFile::load(&arguments.model, options, &arguments.read.sizes())?.model;
+    if view.graph || view.plan || view.kernels || view.json {
+        note_examples(&model);
+    }
     if let Some(shader) = shader {
         write!(out, "{}", shader.text())?;
     } else if view.graph {
@@ -98,6 +101,16 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
         write_summary(&model, out)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which sizes stand for those that are open.
+fn note_examples(model: &Model) {
+    let open = model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
+    let assumed: Vec<String> =
+        open.map(|dimension| format!("{dimension} is taken as {}", dimension.graph_size)).collect();
+    if !assumed.is_empty() {
+        message::note(&format!("{} (--dim [INPUT[:AXIS]=]SIZE for another size)", assumed.join(", ")));
+    }
 }
 
 fn shader(name: &str) -> Result<&'static Shader> {
@@ -133,10 +146,14 @@ fn operators(model: &Model) -> usize {
 
 /// The inputs and outputs with their types.
 fn ends(model: &Model) -> Vec<(&'static str, &str, &TensorType)> {
-    let graph = model.graph();
-    let inputs = graph.inputs().map(|(_, node)| ("input", node.name.as_str(), &node.ty));
-    let outputs = graph.outputs().iter().map(|(name, id)| ("output", name.as_str(), &graph.node(*id).ty));
-    inputs.chain(outputs).collect()
+    let inputs = model.inputs().map(|(name, ty)| ("input", name, ty));
+    inputs.chain(model.outputs().map(|(name, ty)| ("output", name, ty))).collect()
+}
+
+/// At which size a number is right that may depend on what is open.
+fn example(model: &Model) -> String {
+    let example = model.open_dimensions().iter().find(|dimension| dimension.size.is_none());
+    example.map_or(String::new(), |open| format!(" where ? is {}", open.graph_size))
 }
 
 /// Numbers in the weights of all layers; those inside a nested model are counted by the model already.
@@ -159,7 +176,7 @@ fn write_summary(model: &Model, out: &mut impl Write) -> io::Result<()> {
     table.write(out, "")?;
     writeln!(out)?;
     let dispatches = match plan(model).and_then(|plan| plan.counts(1)) {
-        Ok(counts) => counts.dispatches.to_string(),
+        Ok(counts) => format!("{}{}", counts.dispatches, example(model)),
         Err(error) => format!("none: {error}"),
     };
     let mut totals = Table::new(&[Align::Left, Align::Left]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tfjs_wgpu::graph::{NodeId, Source};
 use tfjs_wgpu::model::{LayerSummary, WeightSummary};
 use tfjs_wgpu::tensor::{Dim, Shape, TensorType};
-use tfjs_wgpu::{Model, Result};
+use tfjs_wgpu::{Model, OpenDimension, Result};
 
 /// What the fields mean, for `--help`.
 pub(crate) const HELP: &str = "\
@@ -14,6 +14,8 @@ The object that --json prints:
   name, format, semantics
   inputs, outputs
             [{name, dtype, shape}]
+  open_dimensions
+            [{input, axis, size, graph_size}]; size is null if none is given
   layers    [{name, class, depth, output_shape, parameters, connected_to}]
   weights   [{name, shape, stored, stored_bytes}]
   operators [{id, name, operator, inputs, dtype, shape}]
@@ -22,7 +24,8 @@ The object that --json prints:
   totals    {layers, parameters, weight_bytes, operators}
   differences_between_tfjs_and_keras, warnings, notes
             lines of text
-The batch stands in shapes as null.";
+The batch stands in shapes as null. Sizes that the model leaves open and that --dim does not give stand as \"?\"; operators
+and the plan are those for graph_size.";
 
 /// Everything about the model, with its plan for one size of the batch.
 pub(crate) fn object(model: &Model, batch: usize) -> Value {
@@ -37,6 +40,7 @@ pub(crate) fn object(model: &Model, batch: usize) -> Value {
         "semantics": model.options().semantics.to_string(),
         "inputs": ends("input"),
         "outputs": ends("output"),
+        "open_dimensions": model.open_dimensions().iter().map(open_dimension).collect::<Value>(),
         "layers": model.layers().iter().map(layer).collect::<Value>(),
         "weights": model.weights().iter().map(weight).collect::<Value>(),
         "operators": operators(model),
@@ -57,12 +61,17 @@ fn shape(shape: &Shape) -> Value {
     let dim = |dim: &Dim| match dim {
         Dim::Batch | Dim::Shared => Value::Null,
         Dim::Fixed(size) => (*size).into(),
+        Dim::Open => "?".into(),
     };
     shape.dims().iter().map(dim).collect()
 }
 
 fn typed(name: &str, ty: &TensorType) -> Value {
     json!({ "name": name, "dtype": ty.dtype.to_string(), "shape": shape(&ty.shape) })
+}
+
+fn open_dimension(open: &OpenDimension) -> Value {
+    json!({ "input": open.input, "axis": open.axis, "size": open.size, "graph_size": open.graph_size })
 }
 
 fn layer(layer: &LayerSummary) -> Value {

@@ -4,7 +4,7 @@ mod object;
 mod report;
 
 use crate::arguments::{MeasuredModelArguments, SessionArguments};
-use crate::input::{self, Origin};
+use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
 use crate::output_file;
@@ -81,11 +81,12 @@ struct Profiled<'a> {
 
 /// Runs the verb.
 pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let file = ModelFile::load(&arguments.model, arguments.reading.options())?;
-    let (inputs, origin) = match arguments.batch {
-        Some(batch) => input::random(&file, batch as usize)?,
-        None => input::inputs(arguments.input.as_deref(), &file, 1)?,
+    let inputs = match arguments.batch {
+        Some(batch) => Inputs::random(batch as usize),
+        None => Inputs::of(arguments.input.as_deref(), &arguments.model, 1),
     };
+    let file = inputs.load(&arguments.model, arguments.reading.options(), arguments.reading.sizes())?;
+    let (inputs, origin) = inputs.into_tensors(&file)?;
     if let Some(path) = &arguments.trace {
         let input = origin.path().map(|path| (path, "the input"));
         output_file::expect_not_read("--trace", path, &file, &input.into_iter().collect::<Vec<_>>())?;

@@ -22,13 +22,13 @@ mod table;
 mod want;
 
 pub(super) use matching::Match;
+pub(super) use random::{Drawn, RandomWeights};
 pub(super) use shared_objects::{SharedObjects, id_of, leave_out_shared};
 pub(super) use table::WeightTable;
 
 use crate::error::{Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
-use random::RandomWeights;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use table::plain;
@@ -82,8 +82,12 @@ pub(super) struct Wanted<'w> {
 pub(super) struct LayerIdentity(pub(super) usize);
 
 impl WeightStore {
-    /// The weights of `table`, or such as are drawn by the seed `random`.
-    pub(super) fn new(table: &Arc<WeightTable>, shared: &Arc<SharedObjects>, random: Option<u64>) -> WeightStore {
+    /// The weights of `table`, or such as are drawn.
+    pub(super) fn new(
+        table: &Arc<WeightTable>,
+        shared: &Arc<SharedObjects>,
+        random: Option<RandomWeights>,
+    ) -> WeightStore {
         WeightStore {
             table: Arc::clone(table),
             shared: Arc::clone(shared),
@@ -93,7 +97,7 @@ impl WeightStore {
             takers: HashMap::new(),
             is_open: false,
             asked: HashMap::new(),
-            random: random.map(RandomWeights::new),
+            random,
         }
     }
 

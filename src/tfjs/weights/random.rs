@@ -9,10 +9,13 @@ use crate::model::WeightSummary;
 use crate::random::SplitMix64;
 use crate::tensor::{Tensor, element_count};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Elements of all weights together, at most: 4 GiB. A topology may ask for any size in a few bytes.
 const MOST_ELEMENTS: usize = 1 << 30;
+
+/// What was drawn of one file, for as long as a model has it: lowered at other sizes, the model has the same weights.
+pub(in crate::tfjs) type Drawn = Arc<Mutex<HashMap<(String, Vec<usize>), Weak<Tensor>>>>;
 
 /// What has been drawn so far, and for which layer.
 #[derive(Debug)]
@@ -23,11 +26,13 @@ pub(in crate::tfjs) struct RandomWeights {
     askers: HashMap<String, usize>,
     drawn: Vec<WeightSummary>,
     elements: usize,
+    /// What any lowering of the file has drawn.
+    known: Drawn,
 }
 
 impl RandomWeights {
-    pub(in crate::tfjs) fn new(seed: u64) -> Self {
-        RandomWeights { seed, tensors: HashMap::new(), askers: HashMap::new(), drawn: Vec::new(), elements: 0 }
+    pub(in crate::tfjs) fn new(seed: u64, known: Drawn) -> Self {
+        RandomWeights { seed, tensors: HashMap::new(), askers: HashMap::new(), drawn: Vec::new(), elements: 0, known }
     }
 
     pub(in crate::tfjs) fn seed(&self) -> u64 {
@@ -51,10 +56,21 @@ impl RandomWeights {
         let askers = self.askers.entry(name.clone()).or_default();
         *askers += 1;
         let name = if *askers == 1 { name } else { format!("{name}_{askers}") };
-        let tensor = Arc::new(self.draw(&name, shape).at(|| format!("weight `{name}`"))?);
+        let tensor = self.known_or_drawn(&name, shape).at(|| format!("weight `{name}`"))?;
         let stored_bytes = 4 * tensor.len() as u64;
         self.drawn.push(WeightSummary { name, shape: shape.to_vec(), stored: "float32 (random)".into(), stored_bytes });
         self.tensors.insert(key, Arc::clone(&tensor));
+        Ok(tensor)
+    }
+
+    fn known_or_drawn(&mut self, name: &str, shape: &[usize]) -> Result<Arc<Tensor>> {
+        let key = (name.to_string(), shape.to_vec());
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).and_then(Weak::upgrade);
+        if let Some(tensor) = known {
+            return Ok(tensor);
+        }
+        let tensor = Arc::new(self.draw(name, shape)?);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::downgrade(&tensor));
         Ok(tensor)
     }
 

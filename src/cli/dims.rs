@@ -1,0 +1,71 @@
+//! `--dim`: sizes of dimensions that a model leaves open.
+
+use std::ffi::OsString;
+use tfjs_wgpu::Sizes;
+
+/// Sizes of what the model leaves open.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DimArguments {
+    /// The size of a dimension that the model leaves open besides the batch, such as the length of a history; without a
+    /// name, of all that have no other. AXIS counts as in the shape, the batch being 0, and is needed where an input leaves
+    /// several open. Inputs that are given say their sizes themselves
+    #[arg(long = "dim", alias = "open-size", value_name = "[INPUT[:AXIS]=]SIZE", value_parser = DimArgument::parse)]
+    dims: Vec<DimArgument>,
+}
+
+/// One `--dim`.
+#[derive(Debug, Clone)]
+struct DimArgument {
+    /// As it was written.
+    text: String,
+    /// The input and perhaps the axis; `None` for all that have no other.
+    place: Option<(String, Option<usize>)>,
+    size: usize,
+}
+
+impl DimArgument {
+    fn parse(text: &str) -> Result<DimArgument, String> {
+        let (place, size) = match text.rsplit_once('=') {
+            Some((place, size)) => (Some(place), size),
+            None => (None, text),
+        };
+        let size = size.parse::<u32>().ok().filter(|&size| size > 0);
+        let size = size.ok_or("give a size from 1, or INPUT=SIZE, or INPUT:AXIS=SIZE")? as usize;
+        let place = place.map(|place| match place.rsplit_once(':').map(|(input, axis)| (input, axis.parse())) {
+            Some((input, Ok(axis))) => (input.to_string(), Some(axis)),
+            _ => (place.to_string(), None),
+        });
+        Ok(DimArgument { text: text.into(), place, size })
+    }
+}
+
+impl DimArguments {
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.dims.iter().fold(Sizes::default(), |sizes, dim| match &dim.place {
+            Some((input, axis)) => sizes.with(input, *axis, dim.size),
+            None => sizes.others(dim.size),
+        })
+    }
+
+    /// The words of the command line for another call.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        self.dims.iter().flat_map(|dim| ["--dim".into(), dim.text.clone().into()]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_with_the_input_and_the_axis_before_it() {
+        let read = |text: &str| DimArgument::parse(text).map(|dim| (dim.place, dim.size));
+        assert_eq!(read("20"), Ok((None, 20)));
+        assert_eq!(read("history=20"), Ok((Some(("history".into(), None)), 20)));
+        assert_eq!(read("image:2=5"), Ok((Some(("image".into(), Some(2))), 5)));
+        assert_eq!(read("a=b:c=5"), Ok((Some(("a=b:c".into(), None)), 5)));
+        for wrong in ["", "0", "x=", "x=-1", "=x"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The names under which the inputs of a model are given.
+
+use super::Model;
+use crate::error::{Error, Result};
+use crate::tensor::{NamedTensors, Tensor};
+
+/// The names of a model's inputs, and others by which they are known too.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InputNames {
+    /// In the model's order.
+    names: Vec<String>,
+    /// By the position of the input; what has no place here has no other names.
+    aliases: Vec<Vec<String>>,
+}
+
+impl InputNames {
+    pub(crate) fn new(names: Vec<String>, aliases: Vec<Vec<String>>) -> InputNames {
+        InputNames { names, aliases }
+    }
+
+    pub(crate) fn of(model: &Model) -> InputNames {
+        let names = model.graph().inputs().map(|(_, node)| node.name.clone()).collect();
+        InputNames { names, aliases: model.aliases.clone() }
+    }
+
+    /// The position of the input that is called `name`, else of the one that is known by it.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let own = self.names.iter().position(|known| known == name);
+        own.or_else(|| self.aliases.iter().position(|aliases| aliases.iter().any(|alias| alias == name)))
+    }
+
+    /// The same where `count` tensors are given: a single one is that of the only input, whatever it is called.
+    pub(crate) fn position_among(&self, name: &str, count: usize) -> Option<usize> {
+        self.position(name).or_else(|| (self.names.len() == 1 && count == 1).then_some(0))
+    }
+
+    /// The tensor for the input at `position`, which most callers give at that position and under its name; and the name it
+    /// has, if that says nothing.
+    pub(crate) fn find<'t>(&self, given: &'t NamedTensors, position: usize) -> Option<(&'t Tensor, Option<&'t str>)> {
+        let name = &self.names[position];
+        if let Some((_, tensor)) = given.iter().nth(position).filter(|(known, _)| known == name) {
+            return Some((tensor, None));
+        }
+        if let Some(tensor) = given.get(name) {
+            return Some((tensor, None));
+        }
+        let (known, tensor) =
+            given.iter().find(|(known, _)| self.position_among(known, given.len()) == Some(position))?;
+        Some((tensor, self.position(known).is_none().then_some(known)))
+    }
+
+    /// An error if a tensor stands for no input.
+    pub(crate) fn expect_known(&self, given: &NamedTensors, model: &Model) -> Result<()> {
+        match given.names().find(|name| self.position_among(name, given.len()).is_none()) {
+            None => Ok(()),
+            Some(name) => {
+                Err(Error::input(format!("the model has no input called `{name}`")).hint(expected_inputs(model)))
+            }
+        }
+    }
+
+    /// An error if two tensors stand for one input.
+    pub(crate) fn expect_once(&self, given: &NamedTensors) -> Result<()> {
+        let mut seen: Vec<Option<&str>> = vec![None; self.names.len()];
+        for name in given.names() {
+            let Some(position) = self.position(name) else { continue };
+            if let Some(before) = seen[position].replace(name) {
+                let input = &self.names[position];
+                return Err(Error::input(format!("input `{input}` is given twice: as `{before}` and as `{name}`"))
+                    .hint("give it once"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What to say of a tensor whose name says nothing.
+    pub(crate) fn note(&self, position: usize, name: &str) -> String {
+        format!("the tensor `{name}` is taken for input `{}`, the only one", self.names[position])
+    }
+
+    pub(crate) fn name(&self, position: usize) -> &str {
+        &self.names[position]
+    }
+}
+
+/// All inputs with their types, for errors.
+pub(crate) fn expected_inputs(model: &Model) -> String {
+    let inputs: Vec<String> = model.inputs().map(|(name, ty)| format!("`{name}` {ty}")).collect();
+    format!("the model's inputs are: {}", inputs.join(", "))
+}
+
+impl Model {
+    /// `inputs` under the model's own names, and what to say of those whose names said nothing. A prediction takes an input
+    /// under another name that it is known by (as that of the input of a model inside), and a single tensor for a model with
+    /// one input under any name; this is for who looks inputs up. Tensors for no input keep their names. An error if one
+    /// input is given twice.
+    pub fn own_names(&self, inputs: NamedTensors) -> Result<(NamedTensors, Vec<String>)> {
+        let names = InputNames::of(self);
+        names.expect_once(&inputs)?;
+        let (count, mut notes) = (inputs.len(), Vec::new());
+        let rename = |(name, tensor): (String, Tensor)| match names.position_among(&name, count) {
+            Some(position) => {
+                if names.position(&name).is_none() {
+                    notes.push(names.note(position, &name));
+                }
+                (names.name(position).to_string(), tensor)
+            }
+            None => (name, tensor),
+        };
+        let renamed = inputs.into_iter().map(rename).collect();
+        Ok((renamed, notes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(names: &[&str]) -> NamedTensors {
+        names.iter().map(|name| (*name, Tensor::f32(&[1], vec![0.0]).expect("a tensor"))).collect()
+    }
+
+    #[test]
+    fn an_input_is_found_by_its_name_then_by_others() {
+        let names = InputNames::new(vec!["x".into(), "y".into()], vec![vec!["inner".into(), "y".into()]]);
+        assert_eq!([names.position("x"), names.position("y"), names.position("inner")], [Some(0), Some(1), Some(0)]);
+        assert_eq!(names.position_among("z", 1), None, "there are two inputs");
+        assert!(names.find(&given(&["y", "inner"]), 0).is_some_and(|(_, odd)| odd.is_none()));
+        assert!(names.find(&given(&["y"]), 0).is_none());
+        let error = names.expect_once(&given(&["inner", "y", "x"])).expect_err("given twice");
+        assert_eq!(error.to_string(), "input `x` is given twice: as `inner` and as `x`");
+    }
+
+    #[test]
+    fn a_single_tensor_is_the_only_input() {
+        let names = InputNames::new(vec!["x".into()], Vec::new());
+        assert_eq!(names.find(&given(&["input_1"]), 0).map(|(_, odd)| odd), Some(Some("input_1")));
+        assert!(names.find(&given(&["input_1", "input_2"]), 0).is_none(), "one of two is not");
+    }
+}

@@ -1,0 +1,313 @@
+//! Dimensions that a model leaves open besides the batch, and the sizes that they are given.
+
+use super::Model;
+use super::names::{InputNames, expected_inputs};
+use crate::error::{Error, Result};
+use crate::tensor::{Dim, NamedTensors, TensorType, format_dims};
+use std::fmt;
+use std::sync::Arc;
+
+/// A dimension of an input, besides the batch, that the model leaves open: the length of a history, the height of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenDimension {
+    /// The input.
+    pub input: String,
+    /// Which dimension of the input, counted as in its shape: the batch is 0.
+    pub axis: usize,
+    /// The size that was chosen for it. A dimension without one takes whatever size a prediction's inputs have.
+    pub size: Option<usize>,
+    /// The size that it has in [`Model::graph`]: the one that was chosen, or an example.
+    pub graph_size: usize,
+    /// The rank of the input.
+    pub(crate) rank: usize,
+}
+
+impl fmt::Display for OpenDimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "axis {} of input `{}`", self.axis, self.input)
+    }
+}
+
+/// Sizes for the dimensions that a model leaves open, in the words of whoever gives them.
+///
+/// Each open dimension has the size that the given inputs have there, else the one given for it by name, else the one given
+/// for all others. Every size is at least 1.
+///
+/// ```
+/// use tfjs_wgpu::Sizes;
+///
+/// let sizes = Sizes::default().with("history", None, 20).with("image", Some(1), 224).others(64);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sizes {
+    named: Vec<NamedSize>,
+    others: Option<usize>,
+    /// The shapes of given inputs.
+    shapes: Vec<(String, Vec<usize>)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NamedSize {
+    input: String,
+    axis: Option<usize>,
+    size: usize,
+}
+
+impl Sizes {
+    /// The sizes that these tensors have, by input name.
+    pub fn of(inputs: &NamedTensors) -> Sizes {
+        Sizes::default().or_of(inputs)
+    }
+
+    /// Adds the size of a dimension of `input`. `axis` is counted as in the shape, the batch being 0; it may be left out for
+    /// an input with one open dimension.
+    #[must_use]
+    pub fn with(mut self, input: impl Into<String>, axis: Option<usize>, size: usize) -> Sizes {
+        self.named.push(NamedSize { input: input.into(), axis, size });
+        self
+    }
+
+    /// Sets the size of all dimensions that have no other.
+    #[must_use]
+    pub fn others(mut self, size: usize) -> Sizes {
+        self.others = Some(size);
+        self
+    }
+
+    /// Adds the sizes of these tensors, which go before all others; one given by name must be the same.
+    #[must_use]
+    pub fn or_of(mut self, inputs: &NamedTensors) -> Sizes {
+        self.shapes.extend(inputs.iter().map(|(name, tensor)| (name.to_string(), tensor.shape().to_vec())));
+        self
+    }
+
+    /// Gives the open dimensions of a model their sizes; those for which there is none stay as they are.
+    pub(crate) fn resolve(&self, names: &InputNames, dimensions: &mut [OpenDimension]) -> Result<()> {
+        if dimensions.is_empty() && (self.others.is_some() || !self.named.is_empty()) {
+            return Err(Error::input("a size was given, but the model leaves no dimension open besides the batch")
+                .hint("load it without sizes (--dim, Sizes)"));
+        }
+        let mut named = vec![None; dimensions.len()];
+        for size in &self.named {
+            let position = size.position(names, dimensions)?;
+            if let Some(before) = named[position].replace(size.size).filter(|before| *before != size.size) {
+                let what = format!("{} is given two sizes, {before} and {}", dimensions[position], size.size);
+                return Err(Error::input(what).hint("give it one"));
+            }
+        }
+        for (dimension, named) in dimensions.iter_mut().zip(named) {
+            let given = self.given(names, dimension);
+            if let (Some(named), Some(given)) = (named, given)
+                && named != given
+            {
+                return Err(Error::input(format!(
+                    "{dimension} was said to be {named}, but the input has {given} there"
+                ))
+                .hint("leave the size out: the input says it, or give another input"));
+            }
+            dimension.size = given.or(named).or(dimension.size).or(self.others);
+            if dimension.size == Some(0) {
+                return Err(no_size(dimension));
+            }
+        }
+        Ok(())
+    }
+
+    /// The size that the given inputs have there.
+    fn given(&self, names: &InputNames, dimension: &OpenDimension) -> Option<usize> {
+        let input = names.position(&dimension.input);
+        let count = self.shapes.len();
+        let mut shapes = self.shapes.iter().filter(|(name, _)| names.position_among(name, count) == input);
+        let (_, shape) = shapes.find(|(_, shape)| shape.len() == dimension.rank)?;
+        shape.get(dimension.axis).copied()
+    }
+}
+
+impl NamedSize {
+    /// The position of the dimension that is meant.
+    fn position(&self, names: &InputNames, dimensions: &[OpenDimension]) -> Result<usize> {
+        let input = names.position(&self.input);
+        let of_input = dimensions.iter().enumerate();
+        let of_input = of_input.filter(|(_, known)| input.is_some() && names.position(&known.input) == input);
+        let of_input: Vec<usize> = of_input.map(|(position, _)| position).collect();
+        let axis = self.axis.map_or(String::new(), |axis| format!("axis {axis} of "));
+        let error = |what: String, of: &mut dyn Iterator<Item = &OpenDimension>| {
+            let open: Vec<String> = of.map(ToString::to_string).collect();
+            Err(Error::input(what).hint(format!(
+                "open {} {}",
+                if open.len() == 1 { "is" } else { "are" },
+                open.join(", ")
+            )))
+        };
+        match (of_input.as_slice(), self.axis) {
+            (&[position], None) => Ok(position),
+            ([], _) if input.is_none() => error(
+                format!("a size was given for {axis}input `{}`, which the model does not have", self.input),
+                &mut dimensions.iter(),
+            ),
+            ([], _) => error(
+                format!("a size was given for {axis}input `{}`, which leaves no dimension open", self.input),
+                &mut dimensions.iter(),
+            ),
+            (of_input, None) => error(
+                format!("input `{}` leaves {} dimensions open: the size must say which", self.input, of_input.len()),
+                &mut of_input.iter().map(|&position| &dimensions[position]),
+            ),
+            (of_input, Some(axis)) => match of_input.iter().find(|&&position| dimensions[position].axis == axis) {
+                Some(&position) => Ok(position),
+                None => error(
+                    format!("a size was given for axis {axis} of input `{}`, which is not open", self.input),
+                    &mut of_input.iter().map(|&position| &dimensions[position]),
+                ),
+            },
+        }
+    }
+}
+
+fn no_size(dimension: &OpenDimension) -> Error {
+    Error::input(format!("{dimension} cannot be of size 0"))
+        .hint("give a size of at least 1; a short history is padded")
+}
+
+/// Where models of other sizes come from: a file that was read.
+pub(crate) trait Resize: fmt::Debug + Send + Sync {
+    /// The model with these open dimensions. Those without a size are given an example.
+    fn resized(self: Arc<Self>, dimensions: Vec<OpenDimension>) -> Result<Model>;
+}
+
+/// What a model with open dimensions has besides its graph.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    /// In the order of inputs and axes.
+    pub(crate) dimensions: Vec<OpenDimension>,
+    /// The types of the inputs, with `?` for what has no size.
+    pub(crate) inputs: Vec<TensorType>,
+    /// The types of the outputs, with `?` for what follows from it.
+    pub(crate) outputs: Vec<TensorType>,
+    pub(crate) source: Arc<dyn Resize>,
+}
+
+impl Model {
+    /// The dimensions besides the batch that the file leaves open, in the order of inputs and axes.
+    pub fn open_dimensions(&self) -> &[OpenDimension] {
+        self.open.as_ref().map_or(&[], |open| &open.dimensions)
+    }
+
+    /// Whether a dimension has no size yet: then graph, plans and counts are those of an example.
+    pub fn is_open(&self) -> bool {
+        self.unsized_dimensions().next().is_some()
+    }
+
+    fn unsized_dimensions(&self) -> impl Iterator<Item = &OpenDimension> {
+        self.open_dimensions().iter().filter(|dimension| dimension.size.is_none())
+    }
+
+    /// The same model with the sizes that are given; dimensions for which there is none stay as they are. Weights are shared.
+    /// An error if sizes name no open dimension, or do not fit each other or the model's weights.
+    pub fn with_sizes(&self, sizes: &Sizes) -> Result<Model> {
+        let mut dimensions = self.open_dimensions().to_vec();
+        sizes.resolve(&InputNames::of(self), &mut dimensions)?;
+        self.with_dimensions(dimensions)
+    }
+
+    /// The same model with the sizes of `inputs` for all dimensions that have none; itself if there are none.
+    pub fn with_sizes_of(&self, inputs: &NamedTensors) -> Result<Model> {
+        if !self.is_open() {
+            return Ok(self.clone());
+        }
+        self.with_open_sizes(&self.open_sizes(&InputNames::of(self), inputs)?)
+    }
+
+    /// The sizes that `inputs` have in the dimensions without one, in their order. An error if an input with such a
+    /// dimension does not fit for another reason.
+    pub(crate) fn open_sizes(&self, names: &InputNames, inputs: &NamedTensors) -> Result<Vec<usize>> {
+        let mut sizes = Vec::new();
+        for (position, (name, ty)) in self.inputs().enumerate() {
+            let mut open = self.unsized_dimensions().filter(|dimension| dimension.input == name).peekable();
+            if open.peek().is_none() {
+                continue;
+            }
+            let Some((tensor, _)) = names.find(inputs, position) else {
+                names.expect_known(inputs, self)?;
+                return Err(no_tensor(self, name));
+            };
+            let shape = tensor.shape();
+            if !fits(ty.shape.dims(), shape) {
+                return Err(other_shape(name, ty, shape));
+            }
+            for dimension in open {
+                match shape[dimension.axis] {
+                    0 => return Err(no_size(dimension)),
+                    size => sizes.push(size),
+                }
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The same model with these sizes for the dimensions that have none.
+    pub(crate) fn with_open_sizes(&self, sizes: &[usize]) -> Result<Model> {
+        let mut dimensions = self.open_dimensions().to_vec();
+        let open = dimensions.iter_mut().filter(|dimension| dimension.size.is_none());
+        open.zip(sizes).for_each(|(dimension, &size)| dimension.size = Some(size));
+        self.with_dimensions(dimensions)
+    }
+
+    fn with_dimensions(&self, dimensions: Vec<OpenDimension>) -> Result<Model> {
+        match &self.open {
+            Some(open) if open.dimensions != dimensions => Arc::clone(&open.source).resized(dimensions),
+            _ => Ok(self.clone()),
+        }
+    }
+
+    /// An error that names the dimensions without a size, if there are any: inputs cannot be made up then.
+    pub fn expect_sized(&self) -> Result<()> {
+        let open: Vec<String> = self.unsized_dimensions().map(ToString::to_string).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let (are, what) = if open.len() == 1 { ("is", "its size") } else { ("are", "their sizes") };
+        Err(Error::input(format!("{} {are} open: inputs cannot be made up without {what}", open.join(", ")))
+            .hint(sizes_hint(self.unsized_dimensions())))
+    }
+}
+
+/// How the sizes of these dimensions are given.
+pub(crate) fn sizes_hint<'d>(dimensions: impl Iterator<Item = &'d OpenDimension>) -> String {
+    let dimensions: Vec<&OpenDimension> = dimensions.collect();
+    let is_alone =
+        |dimension: &OpenDimension| dimensions.iter().filter(|other| other.input == dimension.input).count() == 1;
+    let option = |dimension: &&OpenDimension| match is_alone(dimension) {
+        true => format!("--dim {}=SIZE", dimension.input),
+        false => format!("--dim {}:{}=SIZE", dimension.input, dimension.axis),
+    };
+    let options: Vec<String> = dimensions.iter().map(option).collect();
+    format!("give {} (Sizes), or inputs that have the size (--input FILE)", options.join(" "))
+}
+
+/// The error for an input that was not given.
+pub(crate) fn no_tensor(model: &Model, input: &str) -> Error {
+    Error::input(format!("no tensor was given for input `{input}`")).hint(expected_inputs(model))
+}
+
+/// Whether a tensor of this shape is one of the type, whatever its size where that is open.
+fn fits(wanted: &[Dim], given: &[usize]) -> bool {
+    let fits = |(dim, size): (&Dim, &usize)| !matches!(dim, Dim::Fixed(wanted) if wanted != size);
+    wanted.len() == given.len() && wanted.iter().zip(given).all(fits)
+}
+
+/// The error for a tensor of another shape than its input has.
+pub(crate) fn other_shape(input: &str, wanted: &TensorType, given: &[usize]) -> Error {
+    let dims = wanted.shape.dims();
+    let hint = if fits(&dims[1..], given) {
+        "the batch comes first: one row is [[…]]"
+    } else if dims.contains(&Dim::Open) {
+        "N is the batch, any number; ? is any size"
+    } else {
+        "N is the batch, any number"
+    };
+    let given = format_dims(given);
+    Error::input(format!("expects shape {} and was given {given}", wanted.shape))
+        .at(format!("input `{input}`"))
+        .hint(hint)
+}

@@ -1,0 +1,129 @@
+//! Models with dimensions that the file leaves open besides the batch: lowered at the sizes that are given, and at examples
+//! where there are none.
+//!
+//! Which sizes a model works at, its layers alone know: pools and strides want some, weights behind a Flatten a certain one. So
+//! some are tried. What differs between two models of different sizes follows from a size, and is open itself.
+
+use super::artifact::Artifact;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Model, Open, OpenDimension, Resize, Sizes, sizes_hint};
+use crate::tensor::TensorType;
+use std::sync::Arc;
+
+/// Sizes that are tried, in this order, for all open dimensions at once: lengths of histories, then of images, then odd ones.
+const EXAMPLES: [usize; 20] = [8, 16, 32, 64, 128, 224, 256, 512, 7, 10, 20, 28, 50, 100, 299, 2, 3, 4, 5, 1];
+
+/// The model that the file holds, of these sizes.
+pub(super) fn model(artifact: Artifact, sizes: &Sizes) -> Result<Model> {
+    let mut dimensions = artifact.open_dimensions();
+    sizes.resolve(&artifact.input_names(), &mut dimensions)?;
+    if dimensions.is_empty() {
+        return artifact.model(&[]);
+    }
+    Arc::new(artifact).resized(dimensions)
+}
+
+impl Resize for Artifact {
+    fn resized(self: Arc<Self>, mut dimensions: Vec<OpenDimension>) -> Result<Model> {
+        dimensions.iter_mut().for_each(|dimension| dimension.graph_size = dimension.size.unwrap_or(0));
+        if dimensions.iter().any(|dimension| dimension.size.is_none()) {
+            return example(&self, dimensions);
+        }
+        let model = self.model(&dimensions).map_err(|error| blame(error, &self, &dimensions))?;
+        Ok(opened(model, self, dimensions))
+    }
+}
+
+/// The model at sizes of which it is only known that it works at them.
+fn example(artifact: &Arc<Artifact>, mut dimensions: Vec<OpenDimension>) -> Result<Model> {
+    let mut sizes = EXAMPLES.into_iter();
+    let mut lower = |size: usize| {
+        let open = dimensions.iter_mut().filter(|dimension| dimension.size.is_none());
+        open.for_each(|dimension| dimension.graph_size = size);
+        artifact.model(&dimensions).map(|model| (model, dimensions.clone()))
+    };
+    let mut failed: Option<Error> = None;
+    let found = loop {
+        let Some(size) = sizes.next() else { break None };
+        match (lower(size), &failed) {
+            (Ok(found), _) => break Some(found),
+            // What is the same at every size is not the size's fault.
+            (Err(error), Some(before)) if is_same(&error, before) => return Err(error),
+            (Err(error), None) => failed = Some(error),
+            (Err(_), Some(_)) => {}
+        }
+    };
+    let Some((model, at)) = found else {
+        let error = failed.unwrap_or_else(|| Error::format("has dimensions of no size"));
+        let unsized_dimensions = at_fault(&dimensions);
+        return Err(match error.kind() {
+            ErrorKind::Unsupported if error.hint_text().is_some() => error,
+            _ => error.hint(format!("no example of a size works: {}", sizes_hint(unsized_dimensions))),
+        });
+    };
+    let other = sizes.find_map(|size| lower(size).ok());
+    let mut model = opened(model, Arc::clone(artifact), at);
+    if let Some((other, _)) = other {
+        mark(&mut model, &other);
+    }
+    Ok(model)
+}
+
+fn at_fault(dimensions: &[OpenDimension]) -> impl Iterator<Item = &OpenDimension> {
+    dimensions.iter().filter(|dimension| dimension.size.is_none())
+}
+
+fn is_same(error: &Error, other: &Error) -> bool {
+    error.to_string() == other.to_string() && error.cause_text() == other.cause_text()
+}
+
+/// Opens what follows from open sizes: whatever is of another size in `other`.
+fn mark(model: &mut Model, other: &Model) {
+    for (layer, other) in model.layers.iter_mut().zip(&other.layers) {
+        layer.output_shape = layer.output_shape.open_where_not(&other.output_shape);
+    }
+    let Some(open) = &mut model.open else { return };
+    for (types, others) in [(&mut open.inputs, inputs(other)), (&mut open.outputs, outputs(other))] {
+        for (ty, other) in types.iter_mut().zip(others) {
+            ty.shape = ty.shape.open_where_not(&other.shape);
+        }
+    }
+}
+
+fn inputs(model: &Model) -> Vec<TensorType> {
+    model.graph.inputs().map(|(_, node)| node.ty.clone()).collect()
+}
+
+fn outputs(model: &Model) -> Vec<TensorType> {
+    model.graph.outputs().iter().map(|(_, id)| model.graph.node(*id).ty.clone()).collect()
+}
+
+/// The model with what it needs to be lowered again.
+fn opened(mut model: Model, source: Arc<Artifact>, dimensions: Vec<OpenDimension>) -> Model {
+    let (mut inputs, outputs) = (inputs(&model), outputs(&model));
+    for ((_, node), ty) in model.graph.inputs().zip(&mut inputs) {
+        let open = dimensions.iter().filter(|open| open.input == node.name && open.size.is_none());
+        ty.shape = open.fold(ty.shape.clone(), |shape, open| shape.open_at(open.axis));
+    }
+    model.open = Some(Open { dimensions, inputs, outputs, source });
+    model
+}
+
+/// The error for sizes that were chosen: that they do not fit, if others do.
+fn blame(error: Error, artifact: &Arc<Artifact>, dimensions: &[OpenDimension]) -> Error {
+    let open = dimensions.iter().map(|dimension| OpenDimension { size: None, ..dimension.clone() }).collect();
+    if example(artifact, open).is_err() && !differs(&error, artifact, dimensions) {
+        return error;
+    }
+    let sizes: Vec<String> = dimensions.iter().map(|open| format!("{open} is {}", open.graph_size)).collect();
+    let cause = error.cause_text().map_or(String::new(), |cause| format!(" ({cause})"));
+    Error::input(format!("the model does not work at these sizes: {}", sizes.join(", ")))
+        .cause(format!("{error}{cause}"))
+        .hint("give inputs of sizes that fit each other and the model's layers")
+}
+
+/// Whether the error is another one at other sizes.
+fn differs(error: &Error, artifact: &Artifact, dimensions: &[OpenDimension]) -> bool {
+    let other = dimensions.iter().map(|open| OpenDimension { graph_size: open.graph_size + 1, ..open.clone() });
+    artifact.model(&other.collect::<Vec<_>>()).map_or_else(|other| !is_same(error, &other), |_| true)
+}
