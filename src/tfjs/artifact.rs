@@ -67,11 +67,12 @@ impl Artifact {
 
     /// Other names under which each input is taken.
     fn aliases(&self) -> Vec<Vec<String>> {
-        Vec::new()
+        vec![self.network.input_aliases.clone()]
     }
 
-    /// The model with open dimensions of these sizes ([`OpenDimension::graph_size`]). What TF.js refuses follows Keras as a whole: files of a form that TF.js does not read, layers with options
-    /// that it refuses, and models whose layers do not fit each other any more where it ignores an option.
+    /// The model with open dimensions of these sizes ([`OpenDimension::graph_size`]). What TF.js refuses follows Keras as a
+    /// whole: files of a form that TF.js does not read, layers with options that it refuses, and models whose layers do not fit
+    /// each other any more where it ignores an option.
     pub(super) fn model(&self, open: &[OpenDimension]) -> Result<Model> {
         if !self.origin.is_read_by_tfjs || self.options.semantics == Semantics::Keras {
             return Ok(self.model_as(Semantics::Keras, open)?.0);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tfjs_wgpu::gpu::{LimitsPreset, adapters};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, check};
-use tfjs_wgpu::{Model, NamedTensors, Semantics};
+use tfjs_wgpu::{Device, Model, NamedTensors, Semantics, Session, Sizes};
 
 /// Where TF.js' answer is the fault of the backend it was recorded with: its pure JavaScript backend pairs the elements of a
 /// BatchNormalization on an axis that is not the last with the wrong statistics; its GPU backends do not.
@@ -48,7 +48,8 @@ fn named(model: &Model, answers: &NamedTensors) -> Result<NamedTensors, String> 
 fn fault(case: &Case, semantics: Semantics, of: &str, device: CheckDevice) -> Option<String> {
     let outcome = || -> Result<(), String> {
         let inputs = case.inputs();
-        let model = case.load(semantics).map_err(|error| format!("{error:?}"))?;
+        let model = case.load(semantics).and_then(|model| model.with_sizes(&Sizes::of(&inputs)));
+        let model = model.map_err(|error| format!("{error:?}"))?;
         let answers = named(&model, &case.answers(of).ok_or("no answers")?)?;
         for pipeline in [Pipeline::Plain, Pipeline::Fused] {
             let report =
@@ -90,6 +91,50 @@ fn the_gpu_answers_as_recorded() {
     if found {
         check_all(CheckDevice::Gpu(LimitsPreset::Floor));
     }
+}
+
+/// A Sequential that begins with a model takes its input under the name that TF.js gives it, and under those of Keras.
+#[test]
+fn inputs_are_taken_under_all_their_names() {
+    let mut taken = 0;
+    for case in all().iter().filter(|case| case.kind() == "input_names") {
+        let session = case.load(Semantics::TfJs).and_then(|model| Session::open(&model, Device::Cpu));
+        let session = session.unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
+        let inputs = case.inputs();
+        let (_, tensor) = inputs.iter().next().expect("an input");
+        // What Keras calls `keras_tensor` is no name of the file.
+        let keras = case.list("input_names_keras").into_iter().filter(|name| !name.starts_with("keras_tensor"));
+        let tfjs = Some(case.text("input_name_tfjs")).filter(|name| !name.is_empty());
+        for name in keras.chain(tfjs) {
+            let given = [(name, tensor.clone())].into_iter().collect();
+            let prediction = session.predict(&given).unwrap_or_else(|error| panic!("{}: {name}: {error:?}", case.name));
+            assert!(prediction.notes.is_empty(), "{}: {name}: {:?}", case.name, prediction.notes);
+            taken += 1;
+        }
+    }
+    assert!(taken > 40, "only {taken} names");
+}
+
+/// One session answers for the sizes of all recorded inputs, and for others, without being opened again.
+#[test]
+fn a_session_answers_whatever_the_sizes() {
+    let mut opened = 0;
+    for case in all().iter().filter(|case| case.kind() == "open_dimensions") {
+        let model = case.load(Semantics::Keras).unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
+        assert!(model.is_open(), "{}", case.name);
+        let (session, inputs) = (Session::open(&model, Device::Cpu).expect("the CPU opens"), case.inputs());
+        let answers = case.answers("keras").expect("Keras answered");
+        let outputs = session.predict(&inputs).unwrap_or_else(|error| panic!("{}: {error:?}", case.name)).outputs;
+        for ((name, output), (_, answer)) in outputs.iter().zip(answers.iter()) {
+            let pairs = output.as_f32().expect("floats").iter().zip(answer.as_f32().expect("floats"));
+            for (output, answer) in pairs {
+                approx::assert_abs_diff_eq!(output, answer, epsilon = 1e-4 * answer.abs().max(1.0));
+            }
+            assert_eq!(output.shape(), answer.shape(), "{}: {name}", case.name);
+        }
+        opened += 1;
+    }
+    assert!(opened > 20, "only {opened} models");
 }
 
 /// Where two layers could take the same weights, neither gets them, and the error names both.
