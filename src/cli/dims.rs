@@ -8,7 +8,7 @@ use tfjs_wgpu::Sizes;
 pub(crate) struct DimArguments {
     /// The size of a dimension that the model leaves open besides the batch, such as the length of a history; without a
     /// name, of all that have no other. AXIS counts as in the shape, the batch being 0, and is needed where an input leaves
-    /// several open. Inputs that are given say their sizes themselves
+    /// several open. Inputs that are given or lie beside the model say their sizes themselves
     #[arg(long = "dim", alias = "open-size", value_name = "[INPUT[:AXIS]=]SIZE", value_parser = DimArgument::parse)]
     dims: Vec<DimArgument>,
 }

@@ -7,7 +7,12 @@ use super::topology::Network;
 use super::weights::{Drawn, Match, RandomWeights, SharedObjects, WeightStore, WeightTable, leave_out_shared};
 use crate::error::{ErrorKind, Result};
 use crate::model::{InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// The largest size in the file that an open dimension is tried at; and how many are tried.
+const MOST_DECLARED: usize = 4096;
+const MOST_TRIED: usize = 24;
 
 /// Topology and weights of one file.
 #[derive(Debug)]
@@ -58,6 +63,17 @@ impl Artifact {
     /// The dimensions besides the batch that the file leaves open.
     pub(super) fn open_dimensions(&self) -> Vec<OpenDimension> {
         network::open_dimensions(&self.network)
+    }
+
+    /// Sizes that open dimensions may have to be: of the inputs of models inside, and of weights.
+    pub(super) fn declared_sizes(&self) -> Vec<usize> {
+        let weights = self.summaries.iter().flat_map(|weight| &weight.shape).copied();
+        let mut sizes: Vec<usize> = network::declared_sizes(&self.network).into_iter().chain(weights).collect();
+        sizes.retain(|size| (1..=MOST_DECLARED).contains(size));
+        let mut seen = HashSet::new();
+        sizes.retain(|size| seen.insert(*size));
+        sizes.truncate(MOST_TRIED);
+        sizes
     }
 
     /// The names of the inputs.

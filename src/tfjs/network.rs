@@ -101,6 +101,17 @@ pub(super) fn open_dimensions(network: &Network) -> Vec<OpenDimension> {
     open
 }
 
+/// The sizes in the declared inputs of models inside.
+pub(super) fn declared_sizes(network: &Network) -> Vec<usize> {
+    let (mut sizes, mut open) = (Vec::new(), vec![network]);
+    while let Some(network) = open.pop() {
+        let inputs = network.layers.iter().filter(|layer| layer.class == "InputLayer");
+        sizes.extend(inputs.filter_map(|layer| declared_sample(layer).ok()).flatten().flatten());
+        open.extend(network.layers.iter().filter_map(|layer| layer.network.as_ref()));
+    }
+    sizes
+}
+
 /// The dimensions of a sample as an InputLayer declares them; none where it leaves one open.
 fn declared_sample(layer: &Layer) -> Result<Vec<Option<usize>>> {
     let config = Config::new(&layer.config);

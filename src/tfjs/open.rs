@@ -11,6 +11,7 @@ use crate::tensor::TensorType;
 use std::sync::Arc;
 
 /// Sizes that are tried, in this order, for all open dimensions at once: lengths of histories, then of images, then odd ones.
+/// After them come those that the file names somewhere else.
 const EXAMPLES: [usize; 20] = [8, 16, 32, 64, 128, 224, 256, 512, 7, 10, 20, 28, 50, 100, 299, 2, 3, 4, 5, 1];
 
 /// The model that the file holds, of these sizes.
@@ -36,31 +37,26 @@ impl Resize for Artifact {
 
 /// The model at sizes of which it is only known that it works at them.
 fn example(artifact: &Arc<Artifact>, mut dimensions: Vec<OpenDimension>) -> Result<Model> {
-    let mut sizes = EXAMPLES.into_iter();
+    let declared = artifact.declared_sizes().into_iter().filter(|size| !EXAMPLES.contains(size));
+    let mut sizes = EXAMPLES.into_iter().chain(declared);
     let mut lower = |size: usize| {
         let open = dimensions.iter_mut().filter(|dimension| dimension.size.is_none());
         open.for_each(|dimension| dimension.graph_size = size);
         artifact.model(&dimensions).map(|model| (model, dimensions.clone()))
     };
-    let mut failed: Option<Error> = None;
+    let mut failed: Vec<Error> = Vec::new();
     let found = loop {
         let Some(size) = sizes.next() else { break None };
-        match (lower(size), &failed) {
+        match (lower(size), failed.first()) {
             (Ok(found), _) => break Some(found),
-            // What is the same at every size is not the size's fault.
-            (Err(error), Some(before)) if is_same(&error, before) => return Err(error),
-            (Err(error), None) => failed = Some(error),
-            (Err(_), Some(_)) => {}
+            // What is not supported at any size is not the size's fault.
+            (Err(error), Some(first)) if error.kind() == ErrorKind::Unsupported && is_same(&error, first) => {
+                return Err(error);
+            }
+            (Err(error), _) => failed.push(error),
         }
     };
-    let Some((model, at)) = found else {
-        let error = failed.unwrap_or_else(|| Error::format("has dimensions of no size"));
-        let unsized_dimensions = at_fault(&dimensions);
-        return Err(match error.kind() {
-            ErrorKind::Unsupported if error.hint_text().is_some() => error,
-            _ => error.hint(format!("no example of a size works: {}", sizes_hint(unsized_dimensions))),
-        });
-    };
+    let Some((model, at)) = found else { return Err(no_example(failed, &dimensions)) };
     let other = sizes.find_map(|size| lower(size).ok());
     let mut model = opened(model, Arc::clone(artifact), at);
     if let Some((other, _)) = other {
@@ -69,8 +65,15 @@ fn example(artifact: &Arc<Artifact>, mut dimensions: Vec<OpenDimension>) -> Resu
     Ok(model)
 }
 
-fn at_fault(dimensions: &[OpenDimension]) -> impl Iterator<Item = &OpenDimension> {
-    dimensions.iter().filter(|dimension| dimension.size.is_none())
+/// The error of a model that works at none of the sizes that were tried: the first, with what to do if sizes are its cause.
+fn no_example(mut failed: Vec<Error>, dimensions: &[OpenDimension]) -> Error {
+    let others = failed.split_off(1.min(failed.len()));
+    let Some(first) = failed.pop() else { return Error::format("has dimensions of no size") };
+    if others.iter().all(|other| is_same(other, &first)) {
+        return first;
+    }
+    let open = dimensions.iter().filter(|dimension| dimension.size.is_none());
+    first.hint(format!("the sizes that were tried do not work: {}", sizes_hint(open)))
 }
 
 fn is_same(error: &Error, other: &Error) -> bool {

@@ -151,16 +151,43 @@ fn a_model_that_wants_one_size_is_found_or_asks_for_it() {
     let text = self::text(load_with(&artifact, &Sizes::default().others(3)));
     assert!(text.contains("does not work at these sizes") && text.contains("[2, 3]"), "{text}");
 
-    let dense = json!({
-        "class_name": "Dense", "name": "y", "inbound_nodes": [[["x", 0, 0, {}]]],
-        "config": {"name": "y", "units": 1, "use_bias": false},
-    });
-    let mut odd = functional(vec![input_layer("x", &[0]), dense], &["x"], &["y"], &[("y/kernel", &[77, 1])]);
-    open(&mut odd, 0, json!([null, null]));
-    let text = self::text(odd.load(LoadOptions::default()));
+    // A size that weights have is tried, but not a part of one.
+    let odd = |rows: usize, inputs: &str| {
+        let dense = json!({
+            "class_name": "Dense", "name": "y", "inbound_nodes": [[[inputs, 0, 0, {}]]],
+            "config": {"name": "y", "units": 1, "use_bias": false},
+        });
+        let layers = vec![input_layer("x", &[0]), layer("Flatten", "flat", &["x"]), dense];
+        functional(layers, &["x"], &["y"], &[("y/kernel", &[rows, 1])])
+    };
+    let mut table = odd(77, "x");
+    open(&mut table, 0, json!([null, null]));
+    assert_eq!(load(&table).open_dimensions()[0].graph_size, 77);
+    let mut flat = odd(154, "flat");
+    open(&mut flat, 0, json!([null, null, 2]));
+    let text = self::text(flat.load(LoadOptions::default()));
     assert!(text.contains("--dim x=SIZE") && !text.contains("damaged"), "{text}");
-    let model = load_with(&odd, &Sizes::default().others(77)).expect("the size it wants");
-    assert_eq!(model.inputs().next().expect("an input").1.to_string(), "float32[N, 77]");
+    let model = load_with(&flat, &Sizes::default().others(77)).expect("the size it wants");
+    assert_eq!(model.inputs().next().expect("an input").1.to_string(), "float32[N, 77, 2]");
+}
+
+/// The input of a model inside that declares its size wants that one.
+#[test]
+fn a_model_inside_may_want_one_size() {
+    let inner = json!({
+        "class_name": "Functional", "name": "inner", "inbound_nodes": [[["x", 0, 0, {}]]],
+        "config": {
+            "name": "inner", "layers": [input_layer("inner_x", &[33]), layer("Flatten", "flat", &["inner_x"])],
+            "input_layers": [["inner_x", 0, 0]], "output_layers": [["flat", 0, 0]],
+        },
+    });
+    let mut artifact = functional(vec![input_layer("x", &[0]), inner], &["x"], &[], &[]);
+    artifact.config()["output_layers"] = json!([["inner", 1, 0]]);
+    open(&mut artifact, 0, json!([null, null]));
+    let model = load(&artifact);
+    assert_eq!(model.outputs().next().expect("an output").1.to_string(), "float32[N, 33]");
+    let text = text(model.with_sizes(&Sizes::default().others(34)));
+    assert!(text.contains("axis 1 of input `x` is 34") && text.contains("inner_x"), "{text}");
 }
 
 /// What is wrong at every size is said as it is.
