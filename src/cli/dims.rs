@@ -1,7 +1,7 @@
 //! `--dim`: sizes of dimensions that a model leaves open.
 
 use std::ffi::OsString;
-use tfjs_wgpu::Sizes;
+use tfjs_wgpu::{OpenDimension, Sizes};
 
 /// Sizes of what the model leaves open.
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,15 @@ impl DimArguments {
     pub(crate) fn words(&self) -> Vec<OsString> {
         self.dims.iter().flat_map(|dim| ["--dim".into(), dim.text.clone().into()]).collect()
     }
+}
+
+/// The words of the command line that give these dimensions the sizes that they have.
+pub(crate) fn words_of(dimensions: &[OpenDimension]) -> Vec<OsString> {
+    let words = |open: &OpenDimension| {
+        let size = format!("{}:{}={}", open.input, open.axis, open.graph_size);
+        ["--dim".into(), size.into()]
+    };
+    dimensions.iter().flat_map(words).collect()
 }
 
 #[cfg(test)]

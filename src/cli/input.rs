@@ -105,11 +105,22 @@ impl Inputs {
 
 /// The model at the sizes of the inputs beside it, for random inputs: where it leaves some open that nobody gave. A note says
 /// which.
-pub(crate) fn with_sizes_beside(mut file: ModelFile) -> Result<ModelFile> {
+pub(crate) fn with_sizes_beside(file: ModelFile) -> Result<ModelFile> {
     let beside = if file.model.is_open() { beside(&file.folder, &BESIDE_THE_MODEL) } else { None };
-    let Some(path) = beside else { return Ok(file) };
-    let sized =
-        file.model.with_sizes_of(&tensor_file::read(&path)?).map_err(|error| error.at(path.display().to_string()))?;
+    match beside {
+        Some(path) => with_sizes_of(file, &path),
+        None => Ok(file),
+    }
+}
+
+/// The model at the sizes of the inputs in the file at `path`, of which nothing else is taken.
+pub(crate) fn with_sizes_of(mut file: ModelFile, path: &Path) -> Result<ModelFile> {
+    if file.model.open_dimensions().is_empty() {
+        let error = Error::new(ErrorKind::Input, "the model leaves no dimension open, and the numbers are random");
+        return Err(error.at(path.display().to_string()).hint("leave --input out"));
+    }
+    let inputs = tensor_file::read(path).map_err(|error| path_hint(error, "--input"))?;
+    let sized = file.model.with_sizes_of(&inputs).map_err(|error| error.at(path.display().to_string()))?;
     let open = file.model.open_dimensions().iter().zip(sized.open_dimensions());
     let taken =
         open.filter(|(before, _)| before.size.is_none()).map(|(_, open)| format!("{open} is {}", open.graph_size));

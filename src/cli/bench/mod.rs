@@ -6,6 +6,7 @@
 mod table;
 
 use crate::arguments::{DeviceArgument, ExecutionArguments, MeasuredModelArguments, PipelineArgument, ValueArguments};
+use crate::dims;
 use crate::input;
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
@@ -34,6 +35,9 @@ pub(crate) struct BenchArguments {
     #[arg(long, visible_alias = "pipeline", value_enum, value_delimiter = ',', value_name = "PLANS")]
     #[arg(default_value = "fused")]
     plan: Vec<PipelineArgument>,
+    /// Inputs of which to take the sizes that the model leaves open: .safetensors, .npz or .json. The numbers are random
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
     /// Rows of a prediction
     #[arg(long, value_delimiter = ',', value_name = "SIZES", default_value = "1,32,256")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -137,7 +141,10 @@ Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let reading = &arguments.reading;
     let file = ModelFile::load(&arguments.model, reading.options(), &reading.sizes())?;
-    let file = input::with_sizes_beside(file)?;
+    let file = match &arguments.input {
+        Some(path) => input::with_sizes_of(file, path)?,
+        None => input::with_sizes_beside(file)?,
+    };
     file.model.expect_sized()?;
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
     passes::expect_shareable(file.model.graph(), &shared)?;
@@ -151,7 +158,8 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
         measurement.load_ms = Some(file.load_time.as_secs_f64() * 1e3);
         report.results.push(measurement);
     } else {
-        report.results = in_processes(arguments, &rows)?;
+        let reading = [reading.words(), dims::words_of(file.model.open_dimensions())].concat();
+        report.results = in_processes(&arguments.model, reading, &rows)?;
     }
     let mut engines: Vec<&str> = report.results.iter().map(|result| result.engine.as_str()).collect();
     engines.dedup();
@@ -208,8 +216,8 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn in_processes(arguments: &BenchArguments, rows: &[Row]) -> Result<Vec<Measurement>> {
-    let launcher = launcher(&arguments.model, arguments.reading.words())?;
+fn in_processes(model: &Path, reading: Vec<OsString>, rows: &[Row]) -> Result<Vec<Measurement>> {
+    let launcher = launcher(model, reading)?;
     let mut bar = ProgressBar::new();
     let measure = |(index, (session, run)): (usize, &Row)| {
         bar.step(&label(session, run), index, rows.len());
