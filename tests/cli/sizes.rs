@@ -109,14 +109,22 @@ fn a_single_tensor_is_taken_under_any_name() {
     assert_snapshot!(transcript_in(&folder, &["run", &model, "--device", "cpu", "--input", &input]));
 }
 
-/// Random inputs have the sizes of those that lie beside the model.
+/// Random inputs have the sizes of those that are given or lie beside the model, in processes of their own too.
 #[test]
-fn bench_takes_sizes_from_beside_the_model() {
+fn bench_takes_sizes_from_inputs() {
     let folder = Folder::new();
     let model = histories(&folder);
+    let input = folder.write("mine.json", INPUT);
+    let bench = |batches, more: &[&str]| {
+        let arguments = ["bench", &model, "--device", "cpu", "--batch", batches, "--runs", "1", "--min-secs", "0"];
+        transcript_in(&folder, &[&arguments, more].concat())
+    };
+    let named = bench("1,2", &["--input", &input]);
     folder.write("input.json", INPUT);
-    let arguments = ["bench", &model, "--device", "cpu", "--batch", "1", "--runs", "1", "--min-secs", "0"];
-    let transcript = transcript_in(&folder, &arguments);
-    assert!(transcript.contains("exit code 0"), "{transcript}");
-    assert!(transcript.contains("axis 1 of input `clicks` is 3, axis 1 of input `buys` is 1"), "{transcript}");
+    for transcript in [named, bench("1", &[])] {
+        assert!(transcript.contains("exit code 0"), "{transcript}");
+        assert!(transcript.contains("axis 1 of input `clicks` is 3, axis 1 of input `buys` is 1"), "{transcript}");
+    }
+    let fixed = transcript_in(&folder, &["bench", "tests/data/models/ncf", "--device", "cpu", "--input", &input]);
+    assert!(fixed.contains("exit code 2") && fixed.contains("leaves no dimension open"), "{fixed}");
 }
