@@ -36,9 +36,9 @@ pub(super) struct Scopes {
     paired: Vec<Option<(usize, &'static str)>>,
 }
 
-pub(super) const BY_SHAPE: &str = "no others have these names' ending and shapes";
-const BY_NAME: &str = "no others have these shapes and as long an ending of the name";
-const BY_ORDER: &str = "of the same shapes, in the order in which Keras makes them";
+pub(super) const BY_SHAPE: &str = "the only unclaimed weights with these last names and shapes";
+const BY_NAME: &str = "of several with these shapes, their name has the longest ending in common with the layer's";
+const BY_ORDER: &str = "of several with these shapes, by the order in which Keras creates the weights of one layer";
 
 impl Scopes {
     pub(super) fn new(wants: &[Want], table: &WeightTable, found: &[Option<String>]) -> Scopes {
