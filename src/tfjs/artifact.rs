@@ -4,7 +4,9 @@
 use super::lowering::{Finished, Lowering, Origin};
 use super::network;
 use super::topology::Network;
-use super::weights::{Drawn, Match, RandomWeights, SharedObjects, WeightStore, WeightTable, leave_out_shared};
+use super::weights::{
+    Drawn, Match, NameForm, NameRules, RandomWeights, SharedObjects, WeightStore, WeightTable, leave_out_shared,
+};
 use crate::error::{ErrorKind, Result};
 use crate::model::{InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
 use std::collections::HashSet;
@@ -22,11 +24,20 @@ pub(super) struct Artifact {
     shared: Arc<SharedObjects>,
     /// What a summary says of the weights of the file.
     summaries: Vec<WeightSummary>,
-    /// Format and origin in a line.
-    format: String,
+    header: Header,
     options: LoadOptions,
     origin: Origin,
     drawn: Drawn,
+}
+
+/// What the file says of itself.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// Format and origin in a line.
+    pub(super) format: String,
+    pub(super) keras_version: Option<String>,
+    /// Whether a converter wrote it, from what Keras saved.
+    pub(super) is_converted: bool,
 }
 
 impl Artifact {
@@ -34,10 +45,10 @@ impl Artifact {
         mut network: Network,
         weights: WeightTable,
         summaries: Vec<WeightSummary>,
-        format: String,
+        header: Header,
         options: LoadOptions,
-        keras_version: Option<&str>,
     ) -> Artifact {
+        let keras_version = header.keras_version.as_deref();
         let minor = keras_version.and_then(|version| version.strip_prefix("3.")?.split('.').next()?.parse().ok());
         let origin = Origin {
             is_keras_3: keras_version.is_some_and(|version| version.starts_with("3.")) || network.has_keras_3_form(),
@@ -53,7 +64,7 @@ impl Artifact {
             weights: Arc::new(weights),
             shared,
             summaries,
-            format,
+            header,
             options,
             origin,
             drawn: Drawn::default(),
@@ -120,20 +131,19 @@ impl Artifact {
     fn model_as(&self, semantics: Semantics, open: &[OpenDimension]) -> Result<(Model, Option<String>)> {
         let options = LoadOptions { semantics, ..self.options };
         let random = options.random_weights.map(|seed| RandomWeights::new(seed, Arc::clone(&self.drawn)));
-        let store = WeightStore::new(&self.weights, &self.shared, random);
-        let (finished, layers) = match self.lower(store, options, open)? {
-            (Finished { open: Some(Match { matched, notes }), .. }, _) => {
-                let store = WeightStore::new(&self.weights, &self.shared, None).matched(Arc::new(matched));
-                let (mut finished, layers) = self.lower(store, options, open)?;
-                finished.notes.extend(notes);
-                (finished, layers)
+        let rules = self.name_rules(semantics);
+        let store = |random| WeightStore::new(&self.weights, &self.shared, rules, random);
+        let (mut finished, mut layers) = self.lower(store(random), options, open)?;
+        if let Some(Match { matched, notes, is_new }) = finished.open.take() {
+            if is_new {
+                (finished, layers) = self.lower(store(None).matched(Arc::new(matched)), options, open)?;
             }
-            lowered => lowered,
-        };
+            finished.notes.extend(notes);
+        }
         let model = Model {
             graph: Arc::new(finished.graph),
             name: self.network.name.clone(),
-            format: self.format.clone(),
+            format: self.header.format.clone(),
             options,
             layers,
             weights: [self.summaries.clone(), finished.drawn].concat(),
@@ -144,6 +154,17 @@ impl Artifact {
             open: None,
         };
         Ok((model, finished.refusal))
+    }
+
+    /// What the names of weights are worth. Keras finds them by their order and not by name, so that is what its answers are
+    /// held against.
+    fn name_rules(&self, semantics: Semantics) -> NameRules {
+        let form = if self.origin.is_read_by_tfjs { NameForm::TfJs } else { NameForm::Keras3 };
+        NameRules {
+            form,
+            is_sequential: self.network.is_sequential,
+            in_keras_order: self.header.is_converted && (form == NameForm::Keras3 || semantics == Semantics::Keras),
+        }
     }
 
     fn lower(

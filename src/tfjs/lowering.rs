@@ -152,6 +152,11 @@ impl Lowering {
         }
     }
 
+    /// Notes that TF.js refuses the model, and why.
+    pub(super) fn refused_by_tfjs(&mut self, why: String) {
+        self.refusal.get_or_insert(why);
+    }
+
     /// Notes how the file was read where it can be read in several ways, once.
     pub(super) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
@@ -226,7 +231,7 @@ impl LayerCall<'_, '_> {
 
     /// Notes that TF.js knows this class of layers and refuses this one, so that the whole model has but one meaning.
     pub(super) fn refused_by_tfjs(&mut self, why: &str) {
-        self.lowering.refusal.get_or_insert_with(|| format!("layer `{}` {why}", self.name));
+        self.lowering.refused_by_tfjs(format!("layer `{}` {why}", self.name));
     }
 
     /// Notes that TF.js and Keras differ at this layer.

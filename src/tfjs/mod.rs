@@ -43,7 +43,7 @@ pub use layers::{Class, classes};
 
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::model::{LoadOptions, Model, Sizes};
-use artifact::Artifact;
+use artifact::{Artifact, Header};
 use json::object;
 use manifest::Manifest;
 use model_file::FORMAT_HINT;
@@ -137,8 +137,12 @@ fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, size
         (tensors, warnings) = shards::read(&manifest, source, options.weights)?;
     }
     let weights = WeightTable::new(&manifest, tensors, warnings);
-    let format = format_line(&json, keras_version);
-    open::model(Artifact::new(network, weights, manifest.summaries(), format, options, keras_version), sizes)
+    let header = Header {
+        format: format_line(&json, keras_version),
+        keras_version: keras_version.map(str::to_string),
+        is_converted: json.get("convertedBy").is_some_and(Value::is_string),
+    };
+    open::model(Artifact::new(network, weights, manifest.summaries(), header, options), sizes)
 }
 
 /// An error that says what the file is, if it is something else.

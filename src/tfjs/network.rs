@@ -24,6 +24,10 @@ pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<
     for (tensor, name) in network.inputs.iter().zip(&network.input_names) {
         inputs.push(Value::unmasked(model_input(network, tensor, name.as_deref(), lowering)?));
     }
+    let mut seen = HashSet::new();
+    if let Some(twice) = network.outputs.iter().find(|tensor| !seen.insert(*tensor)) {
+        lowering.refused_by_tfjs(format!("an output of layer `{}` is listed twice", twice.layer));
+    }
     let values = lower_network(network, &inputs, "", lowering)?;
     let names = output_names(network);
     let outputs = names.into_iter().zip(values).map(|(name, value)| (name, value.id)).collect();

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) name: String,
+    pub(super) is_sequential: bool,
     pub(super) layers: Vec<Layer>,
     /// The tensors that are its inputs and outputs.
     pub(super) inputs: Vec<TensorRef>,
@@ -100,7 +101,16 @@ impl Network {
             inner_names.push(layers[0].name.clone());
         }
         let input_aliases = inner_names;
-        Ok(Network { name, layers, inputs, outputs, input_names, output_names: vec![None], input_aliases })
+        Ok(Network {
+            name,
+            is_sequential: true,
+            layers,
+            inputs,
+            outputs,
+            input_names,
+            output_names: vec![None],
+            input_aliases,
+        })
     }
 
     /// All names of the model's first input, that in TF.js first.
@@ -128,7 +138,8 @@ impl Network {
         if outputs.is_empty() {
             return Err(Error::format(format!("model `{name}` has no outputs")));
         }
-        Ok(Network { name, layers, inputs, outputs, input_names, output_names, input_aliases: Vec::new() })
+        let (is_sequential, input_aliases) = (false, Vec::new());
+        Ok(Network { name, is_sequential, layers, inputs, outputs, input_names, output_names, input_aliases })
     }
 
     /// Whether any part is in a form that only Keras 3 writes, and that TF.js does not read.

@@ -50,7 +50,6 @@ fn towers_of_one_shape_without_names_are_refused() {
         ("a/kernel", "b/kernel"),
         ("x/dense/kernel", "y/dense/kernel"),
         ("kernel", "dense/kernel"),
-        ("layer/user/item/kernel", "layer/item/user/other/kernel"),
     ];
     for (user, item) in pairs {
         let error = load(&towers(user, item)).map(|_| ()).expect_err("nothing tells the towers apart");
@@ -133,4 +132,64 @@ fn a_missing_weight_of_any_size_is_named() {
     let layers = vec![input_layer("x", &[2]), dense("a", "x", 1 << 40)];
     let error = load(&functional(layers, &["x"], &["a"], &[])).map(|_| ()).expect_err("no weight");
     assert!(error.to_string().contains("weight `a/kernel` of shape [2, 1099511627776] is missing"), "{error}");
+}
+
+/// `x` through a nested model that holds a Dense layer, and then through a Dense layer of the outer one, as Keras 3 writes it.
+fn nested_keras_3([class, nested, inner]: [&str; 3], outer: &str, weights: [&str; 2]) -> Artifact {
+    let tensor = |layer: &str| json!({"class_name": "__keras_tensor__", "config": {"keras_history": [layer, 0, 0]}});
+    let input = |name: &str| {
+        json!({
+            "class_name": "InputLayer", "name": name, "inbound_nodes": [], "config": {"name": name, "batch_shape": [null, 2]},
+        })
+    };
+    let dense = |name: &str, from: &str| {
+        json!({
+            "class_name": "Dense", "name": name, "inbound_nodes": [{"args": [tensor(from)], "kwargs": {}}],
+            "config": {"name": name, "units": 2, "use_bias": false, "trainable": true},
+        })
+    };
+    let mut config = json!({"name": nested, "layers": [input("i"), dense(inner, "i")]});
+    config["input_layers"] = json!(["i", 0, 0]);
+    config["output_layers"] = json!([inner, 0, 0]);
+    let nested_layer = json!({
+        "class_name": class, "name": nested, "inbound_nodes": [{"args": [tensor("x")], "kwargs": {}}], "config": config,
+    });
+    let names: Vec<(&str, &[usize])> = weights.into_iter().map(|name| (name, &[2, 2][..])).collect();
+    let layers = vec![input("x"), nested_layer, dense(outer, nested)];
+    let mut artifact = functional(layers, &["x"], &[outer], &names);
+    artifact.json["modelTopology"]["keras_version"] = json!("3.15.1");
+    artifact.json["convertedBy"] = json!("TensorFlow.js Converter v4.22.0");
+    artifact
+}
+
+/// The answer for a row of ones: the weights of the file count 0, 1, 2, 3 each, and the second is ten times as large.
+fn answer(mut artifact: Artifact) -> tfjs_wgpu::Result<Vec<f32>> {
+    let second: Vec<u8> = (0..4).flat_map(|value| (10.0 * value as f32).to_le_bytes()).collect();
+    artifact.shards[0].1.splice(16.., second);
+    artifact.shards[0].1[0] = 1;
+    let bytes = &mut artifact.shards[0].1;
+    bytes[..4].copy_from_slice(&1f32.to_le_bytes());
+    load(&artifact).map(|model| answers(&model).remove(0))
+}
+
+/// No name of Keras 3 is exact: the model around a layer is in it or not, and where the layer was first built.
+#[test]
+fn names_of_keras_3_are_told_apart_by_all_there_are() {
+    // The first weight is [[1, 1], [2, 3]], the second [[0, 10], [20, 30]].
+    let (first_then_second, second_then_first) = (vec![80.0, 150.0], vec![100.0, 140.0]);
+    // A Functional model is not in the names, and that a nested one has its name says nothing.
+    let same_name = nested_keras_3(["Sequential", "model", "out"], "out", ["model/out/kernel", "out/kernel"]);
+    assert_eq!(answer(same_name).expect("told apart"), first_then_second);
+    // Both could be either: a nested Functional model is in the name or not, and so is another model.
+    let either = nested_keras_3(["Functional", "n", "d"], "d", ["d/kernel", "z/d/kernel"]);
+    let error = answer(either).expect_err("it could be either");
+    assert!(error.to_string().contains("`d`, `n/d`") || error.to_string().contains("`n/d`, `d`"), "{error:?}");
+    // Names that the order in which Keras saves layers contradicts.
+    let crossed = || nested_keras_3(["Functional", "b", "c"], "c", ["c/kernel", "b/c/kernel"]);
+    let text = format!("{:?}", answer(crossed()).expect_err("names and order disagree"));
+    assert!(text.contains("`b/c`") && text.contains("`c`") && text.contains("order in which Keras saves"), "{text}");
+    // Where the file is not as Keras saved it, its order says nothing.
+    let mut edited = crossed();
+    edited.json.as_object_mut().expect("an object").remove("convertedBy");
+    assert_eq!(answer(edited).expect("by name"), second_then_first);
 }

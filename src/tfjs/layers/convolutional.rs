@@ -186,6 +186,9 @@ pub(super) fn depthwise_layer(
 /// height, which fails unless there are as many rows as filters; it refuses what Keras writes of kernels.
 fn separable(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Result<Vec<Value>> {
     let positions = Positions::of(call, inputs, dims)?;
+    if dims == 2 && call.config.get("kernel_initializer").is_some() {
+        call.refused_by_tfjs("has the initializers that Keras writes for its kernels");
+    }
     let filters = call.config.positive_size("filters")?;
     let y = depthwise(call, &positions, DEPTHWISE_KERNEL, true, |call, units| {
         call.filled("no_depthwise_bias", &[units], 0.0)

@@ -65,6 +65,9 @@ fn identity(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>
 fn flatten(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let mut x = call.one(inputs)?.id;
     let rank = call.rank(x);
+    if rank < 3 {
+        call.refused_by_tfjs("flattens what is flat");
+    }
     if call.config.channels_first()? && rank > 2 {
         let order = std::iter::once(0).chain(2..rank).chain([1]).collect();
         x = call.op(Permute { order }, &[x])?;

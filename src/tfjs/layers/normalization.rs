@@ -60,6 +60,9 @@ fn batch_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value], kind: Kin
         Kind::Plain | Kind::Old if axes.len() == 1 && call.rank(x) <= 4 => InTfJs::Yes,
         _ => InTfJs::No,
     };
+    if in_tfjs == InTfJs::No && kind != Kind::Synchronized {
+        call.refused_by_tfjs("normalises several axes, or more than 4 dimensions");
+    }
     let is_frozen = kind != Kind::Old && !call.config.boolean_or("trainable", true)?;
     let (statistics, channels) = statistics(call, x, &axes)?;
     let merged = MergedAxes::new(call, x, axes);
@@ -226,6 +229,9 @@ impl MergedAxes {
 fn layer_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
     let x = call.float_operand(input.id)?;
+    if call.rank(x) > 4 {
+        call.refused_by_tfjs("normalises more than 4 dimensions");
+    }
     let mut axes = Vec::new();
     for axis in call.config.integers("axis")?.unwrap_or_else(|| vec![-1]) {
         axes.push(call.sample_axis(x, axis)?);

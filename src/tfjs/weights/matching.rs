@@ -1,16 +1,18 @@
 //! Which weight belongs to which layer where the names alone do not say: by the one way in which they can fit.
 //!
 //! Keras 3 forgets the names of wrappers and models around a layer when it saves a model that it has loaded, and a layer that
-//! is taken out of another model keeps the names that it had there. After the exact names, weights are matched by scope: all
-//! that the file calls `scope/…` against all that a layer wants under one scope. They fit if they have the same last names and
-//! shapes. One that fits a single layer is that layer's; among several the longest common ending of the names decides; and
-//! among the scopes of one layer, such as stacked cells, the order in which Keras makes them. Nothing is guessed between two
-//! layers: that is an error which names both. [`super`] has the exact rules and the weights.
+//! is taken out of another model keeps the names that it had there. So no name of Keras 3 is exact: `d/kernel` may be a layer
+//! `d`, or one that a model `n` holds, and `n/d/kernel` as well. Weights are matched by scope: all that the file calls `scope/…`
+//! against all that a layer wants under one scope. They fit if they have the same last names and shapes. One that fits a
+//! single layer is that layer's; among several the longest common ending of the names decides; and among the scopes of one
+//! layer, such as stacked cells, the order in which Keras makes them. Nothing is guessed between two layers: that is an error
+//! which names both, and so is it if the order of the file says otherwise than the names. What TF.js reads has exact names,
+//! which go before. [`super`] has the weights.
 
-use super::misfits::{expect_fit, missing_weights, unused_weights};
+use super::misfits::{contradicting_order, expect_fit, missing_weights, unused_weights};
 use super::scopes::{BY_SHAPE, Scopes, scope_name};
 use super::want::Want;
-use super::{WantKey, WeightTable, is_seed};
+use super::{NameForm, NameRules, WantKey, WeightTable, is_seed};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -19,22 +21,32 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub(in crate::tfjs) struct Match {
     pub(in crate::tfjs) matched: HashMap<WantKey, String>,
     pub(in crate::tfjs) notes: Vec<String>,
+    /// Whether any weight was taken for another until this was known.
+    pub(in crate::tfjs) is_new: bool,
 }
 
 /// The match of every wanted weight. An error if one is missing or left over, or could be either of two.
-pub(super) fn decide(wants: &[Want], table: &WeightTable) -> Result<Match> {
-    let mut found = exact(wants, table);
+pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> Result<Match> {
+    let mut found = vec![None; wants.len()];
+    if rules.form == NameForm::TfJs {
+        exact(wants, table, &mut found);
+    }
     expect_fits(wants, &found, table)?;
     let mut notes = Vec::new();
     let mut scopes = Scopes::new(wants, table, &found);
     for (wanted, file, rule) in scopes.pairs()? {
         let (wanted, file) = (&scopes.wanted[wanted], &scopes.file[file]);
+        let mut has_name = true;
         for (last, &want) in &wanted.members {
+            has_name &= wants[want].names.contains(&file.members[last]);
             found[want] = Some(file.members[last].clone());
         }
-        let (layer, named) = (wanted.path.join("/"), scope_name(&file.path));
-        notes.push(format!("layer `{layer}` takes the weights {named}: {rule}"));
+        if !has_name {
+            let (layer, named) = (wanted.path.join("/"), scope_name(&file.path));
+            notes.push(format!("layer `{layer}` takes the weights {named}: {rule}"));
+        }
     }
+    exact(wants, table, &mut found);
     single_candidates(wants, table, &mut found, &mut notes);
     let used: HashSet<&str> = found.iter().flatten().map(String::as_str).collect();
     let unused: Vec<String> =
@@ -47,14 +59,56 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable) -> Result<Match> {
     if !unused.is_empty() {
         return Err(unused_weights(&unused));
     }
+    if rules.in_keras_order {
+        expect_keras_order(wants, &found, table)?;
+    }
+    let is_new = wants.iter().zip(&found).any(|(want, found)| want.found != *found);
     let matched = wants.iter().zip(found).filter_map(|(want, found)| Some((want.key.clone(), found?))).collect();
-    Ok(Match { matched, notes })
+    Ok(Match { matched, notes, is_new })
 }
 
-/// Matches by full names, the fullest first. A name that two layers have at once is nobody's.
-fn exact(wants: &[Want], table: &WeightTable) -> Vec<Option<String>> {
-    let mut found: Vec<Option<String>> = vec![None; wants.len()];
-    let mut used: HashSet<String> = HashSet::new();
+/// An error if the names say that two layers have each other's weights. Keras saves those of the layers of the outermost model
+/// in the order of the layers' names (`save_weights_to_hdf5_group`), and the converter keeps it. A file that would not be in
+/// that order either with the weights exchanged was written otherwise, and its order says nothing.
+pub(super) fn expect_keras_order(wants: &[Want], found: &[Option<String>], table: &WeightTable) -> Result<()> {
+    let positions: HashMap<&str, usize> =
+        table.names().iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+    let taken = wants.iter().zip(found).filter_map(|(want, found)| {
+        let position = positions.get(found.as_deref()?)?;
+        Some((*position, want.outermost()?, want))
+    });
+    let mut taken: Vec<(usize, &str, &Want)> = taken.collect();
+    taken.sort_by_key(|(position, ..)| *position);
+    let is_sorted = |layers: &[&str]| layers.is_sorted();
+    let named: Vec<&str> = taken.iter().map(|(_, layer, _)| *layer).collect();
+    if is_sorted(&named) {
+        return Ok(());
+    }
+    // The same with the weights of one last name and shape in the order of their layers.
+    let mut alike: BTreeMap<(&str, &[usize]), Vec<usize>> = BTreeMap::new();
+    for (at, (_, _, want)) in taken.iter().enumerate() {
+        alike.entry((want.last(), want.shape.as_slice())).or_default().push(at);
+    }
+    let mut exchanged = named.clone();
+    for places in alike.values() {
+        let mut layers: Vec<&str> = places.iter().map(|&at| named[at]).collect();
+        layers.sort_unstable();
+        places.iter().zip(layers).for_each(|(&at, layer)| exchanged[at] = layer);
+    }
+    if !is_sorted(&exchanged) {
+        return Ok(());
+    }
+    let wrong = named.iter().zip(&exchanged).position(|(named, exchanged)| named != exchanged).unwrap_or(0);
+    let other = taken.iter().find(|(_, layer, want)| {
+        *layer == exchanged[wrong] && want.last() == taken[wrong].2.last() && want.shape == taken[wrong].2.shape
+    });
+    let names = [taken[wrong].2, other.map_or(taken[wrong].2, |(_, _, want)| want)].map(Want::scope);
+    Err(contradicting_order(&names))
+}
+
+/// Matches what is open by full names, the fullest first. A name that two layers have at once is nobody's.
+fn exact(wants: &[Want], table: &WeightTable, found: &mut [Option<String>]) {
+    let mut used: HashSet<String> = found.iter().flatten().cloned().collect();
     let levels = wants.iter().map(|want| want.names.len()).max().unwrap_or(0);
     for short in [false, true] {
         for level in 0..levels {
@@ -75,7 +129,6 @@ fn exact(wants: &[Want], table: &WeightTable) -> Vec<Option<String>> {
             }
         }
     }
-    found
 }
 
 /// Matches each weight that is the only one left of its last name and shape.

@@ -7,8 +7,20 @@ use crate::tensor::format_dims;
 use std::collections::HashMap;
 
 /// What to do where names do not tell layers apart.
-pub(super) const RENAME: &str = "give each weight the name LAYER/WEIGHT in the `weightsManifest` of model.json, or save the model again \
+pub(super) const RENAME: &str = "give each weight the name MODEL/LAYER/WEIGHT in the `weightsManifest` of model.json, or save the model again \
     with different layer names and convert it";
+
+/// What to do about weights too few or too many.
+const OTHER_WEIGHTS: &str = "take topology and weights from one conversion of one model; if they are, Keras saved other weights \
+    than the model has, as it does of some shared layers: see whether Keras loads its own file";
+
+/// The error for two layers whose names are on each other's weights, as the order of the file has it.
+pub(super) fn contradicting_order(layers: &[String; 2]) -> Error {
+    let [one, other] = layers;
+    Error::weights(format!("nothing tells which weights belong to `{one}`, `{other}`"))
+        .cause("weights of the same shapes have names that say otherwise than the order in which Keras saves layers")
+        .hint(RENAME)
+}
 
 /// The error for layers that lack weights.
 pub(super) fn missing_weights(wants: &[Want], unused: &[String]) -> Error {
@@ -21,7 +33,7 @@ pub(super) fn missing_weights(wants: &[Want], unused: &[String]) -> Error {
         return twice(wants);
     }
     let error = Error::weights(format!("{} of {} weights are missing: {}", missing.len(), wants.len(), join(&missing)));
-    let error = error.hint("take topology and weights from one conversion of one model");
+    let error = error.hint(OTHER_WEIGHTS);
     if unused.is_empty() {
         return error;
     }
@@ -32,8 +44,7 @@ pub(super) fn missing_weights(wants: &[Want], unused: &[String]) -> Error {
 
 /// The error for weights that no layer takes.
 pub(super) fn unused_weights(unused: &[String]) -> Error {
-    Error::weights(format!("no layer of the model takes the weight {}", listed(unused)))
-        .hint("take topology and weights from one conversion of one model")
+    Error::weights(format!("no layer of the model takes the weight {}", listed(unused))).hint(OTHER_WEIGHTS)
 }
 
 /// The error for a weight that two layers take.

@@ -38,11 +38,31 @@ use want::Want;
 /// a few bytes; a weight that it holds is as large as the file at most.
 const MAX_STAND_IN: usize = 1 << 24;
 
+/// Whose rules for the names of weights a file follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameForm {
+    /// Names are exact: that of the layer, or of the wrapper around it.
+    TfJs,
+    /// Names tell where a layer was built first, which may be in another model; no name is exact by itself.
+    Keras3,
+}
+
+/// What is known of the names of the weights of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameRules {
+    pub(super) form: NameForm,
+    /// Whether the outermost model is Sequential.
+    pub(super) is_sequential: bool,
+    /// Whether they stand as Keras saved them, so that names that say otherwise than their order prove nothing.
+    pub(super) in_keras_order: bool,
+}
+
 /// Hands the weights of a file to the layers of a model while it is lowered.
 #[derive(Debug)]
 pub(super) struct WeightStore {
     table: Arc<WeightTable>,
     shared: Arc<SharedObjects>,
+    rules: NameRules,
     /// What matching decided, by wanted weight. Without it the exact rules decide.
     matched: Option<Arc<HashMap<WantKey, String>>>,
     /// Every weight that was asked for, in the order of asking.
@@ -86,11 +106,13 @@ impl WeightStore {
     pub(super) fn new(
         table: &Arc<WeightTable>,
         shared: &Arc<SharedObjects>,
+        rules: NameRules,
         random: Option<RandomWeights>,
     ) -> WeightStore {
         WeightStore {
             table: Arc::clone(table),
             shared: Arc::clone(shared),
+            rules,
             matched: None,
             wants: Vec::new(),
             index: HashMap::new(),
@@ -155,7 +177,7 @@ impl WeightStore {
 
     /// A weight that is asked for the first time, with what the rules find for it.
     fn want(&mut self, wanted: Wanted<'_>, key: &WantKey, shape: &[usize]) -> Result<Want> {
-        let mut want = Want::new(wanted, shape);
+        let mut want = Want::new(wanted, shape, self.rules);
         if self.table.is_archive() {
             let position = self.find_in_archive(wanted);
             want.found = Some(position.clone()).filter(|name| self.table.shape(name).is_some());
@@ -233,10 +255,10 @@ impl WeightStore {
         Ok(Arc::new(Tensor::f32(&want.shape, vec![0.0; count])?))
     }
 
-    /// What is left to decide, if anything is: the answer to lower the model with once more. An error if a layer lacks a
-    /// weight, or a weight a layer, and no rule says which.
+    /// What was left to decide, if anything was; where the answer is new, the model is to be lowered with it once more. An
+    /// error if a layer lacks a weight, or a weight a layer, and no rule says which.
     pub(super) fn finish(&self) -> Result<Option<Match>> {
-        if self.random.is_some() {
+        if self.random.is_some() || self.matched.is_some() {
             return Ok(None);
         }
         let used: HashSet<&str> = self.takers.keys().map(String::as_str).collect();
@@ -245,8 +267,13 @@ impl WeightStore {
         if self.is_open && self.table.is_archive() {
             return Err(misfits::missing_weights(&self.wants, &unused));
         }
-        if self.is_open {
-            return matching::decide(&self.wants, &self.table).map(Some);
+        // Where no name is exact, all have to be known.
+        if !self.table.is_archive() && (self.is_open || self.rules.form == NameForm::Keras3) {
+            return matching::decide(&self.wants, &self.table, self.rules).map(Some);
+        }
+        if !self.table.is_archive() && self.rules.in_keras_order {
+            let found: Vec<Option<String>> = self.wants.iter().map(|want| want.found.clone()).collect();
+            matching::expect_keras_order(&self.wants, &found, &self.table)?;
         }
         if unused.is_empty() { Ok(None) } else { Err(misfits::unused_weights(&unused)) }
     }

@@ -93,7 +93,7 @@ impl Scopes {
             return Ok(());
         }
         let (mut open, mut free) = (wanted.clone(), file.clone());
-        while let Some((wanted, file)) = self.mutual_best(&open, &free) {
+        for (wanted, file) in self.mutual_best(&open, &free) {
             self.paired[wanted] = Some((file, BY_NAME));
             open.retain(|&at| at != wanted);
             free.retain(|&at| at != file);
@@ -115,26 +115,48 @@ impl Scopes {
         self.expect_order(&wanted)
     }
 
-    /// A wanted scope and one of the file that have a longer ending in common than either has with any other.
-    fn mutual_best(&self, open: &[usize], free: &[usize]) -> Option<(usize, usize)> {
-        let best = |scores: Vec<(usize, usize)>| {
-            let longest = scores.iter().map(|(_, score)| *score).max().filter(|score| *score > 0)?;
-            let mut those = scores.iter().filter(|(_, score)| *score == longest);
-            let only = those.next()?.0;
-            those.next().is_none().then_some(only)
-        };
-        open.iter().find_map(|&wanted| {
-            let file = best(free.iter().map(|&file| (file, self.ending(wanted, file))).collect())?;
-            let back = best(open.iter().map(|&wanted| (wanted, self.ending(wanted, file))).collect())?;
-            (back == wanted).then_some((wanted, file))
-        })
+    /// Wanted scopes and those of the file that have a longer ending in common than either has with any other. Once several
+    /// have an equal claim, none of them is given a shorter one.
+    fn mutual_best(&self, open: &[usize], free: &[usize]) -> Vec<(usize, usize)> {
+        let mut pairs = Vec::new();
+        let (mut open, mut free) = (open.to_vec(), free.to_vec());
+        let longest = open.iter().map(|&at| self.wanted[at].path.len()).max().unwrap_or(0);
+        for length in (1..=longest).rev() {
+            let mut claims: BTreeMap<&[String], [Vec<usize>; 2]> = BTreeMap::new();
+            for &at in &open {
+                if let Some(ending) = ending_of(&self.wanted[at].path, length) {
+                    claims.entry(ending).or_default()[0].push(at);
+                }
+            }
+            for &at in &free {
+                let path = &self.file[at].path;
+                let endings = [ending_of(path, length), ending_of(without_cell(path), length)];
+                let second = endings[1].filter(|ending| endings[0] != Some(*ending));
+                for ending in endings[0].into_iter().chain(second) {
+                    claims.entry(ending).or_default()[1].push(at);
+                }
+            }
+            let claims = claims.into_values().filter(|[wanted, file]| !wanted.is_empty() && !file.is_empty());
+            let claims: Vec<[Vec<usize>; 2]> = claims.collect();
+            let is_alone = |file: usize| claims.iter().filter(|[_, files]| files.contains(&file)).count() == 1;
+            for [wanted, file] in &claims {
+                if let ([wanted], [file]) = (wanted.as_slice(), file.as_slice())
+                    && is_alone(*file)
+                {
+                    pairs.push((*wanted, *file));
+                }
+            }
+            open.retain(|at| !claims.iter().any(|[wanted, _]| wanted.contains(at)));
+            free.retain(|at| !claims.iter().any(|[_, file]| file.contains(at)));
+        }
+        pairs
     }
 
     /// How many components the two scopes have in common at their end; the last of the file's may be that of a cell.
     fn ending(&self, wanted: usize, file: usize) -> usize {
         let (wanted, file) = (&self.wanted[wanted].path, &self.file[file].path);
         let common = |file: &[String]| wanted.iter().rev().zip(file.iter().rev()).take_while(|(a, b)| a == b).count();
-        common(file).max(common(&file[..file.len().saturating_sub(1)]))
+        common(file).max(common(without_cell(file)))
     }
 
     fn is_one_layer(&self, scopes: &[usize]) -> bool {
@@ -177,6 +199,19 @@ impl Scopes {
             .cause(format!("{weights} of the file have the same shapes; their names say otherwise than their order"))
             .hint(RENAME)
     }
+}
+
+/// A path without the cell that a recurrent layer makes for itself, as in `lstm/lstm_cell`.
+fn without_cell(path: &[String]) -> &[String] {
+    match path {
+        [layer @ .., cell] if cell.contains("_cell") => layer,
+        path => path,
+    }
+}
+
+/// The last `length` components of a path, if it has as many.
+fn ending_of(path: &[String], length: usize) -> Option<&[String]> {
+    path.len().checked_sub(length).map(|start| &path[start..])
 }
 
 pub(super) fn scope_name(path: &[String]) -> String {

@@ -1,7 +1,7 @@
 //! What a layer asks for when it takes a weight: by which names, of which shape.
 
 use super::table::shorten;
-use super::{WantKey, Wanted};
+use super::{NameForm, NameRules, WantKey, Wanted};
 
 /// A weight that a layer asked for.
 #[derive(Debug, Clone)]
@@ -19,17 +19,21 @@ pub(super) struct Want {
 }
 
 impl Want {
-    pub(super) fn new(wanted: Wanted<'_>, shape: &[usize]) -> Want {
-        let around = if wanted.names_models { wanted.models } else { &[] };
+    pub(super) fn new(wanted: Wanted<'_>, shape: &[usize], rules: NameRules) -> Want {
+        let first = match rules.form {
+            // TF.js knows no models in names.
+            NameForm::TfJs if !wanted.names_models => wanted.models.len(),
+            // A Functional model is never in the names of its weights.
+            NameForm::Keras3 if !rules.is_sequential => 1.min(wanted.models.len()),
+            _ => 0,
+        };
         let with_models = |from: usize| {
-            let models = around[from..].iter().map(String::as_str);
+            let models = wanted.models[from..].iter().map(String::as_str);
             models.chain([wanted.name]).collect::<Vec<_>>().join("/")
         };
-        let mut names: Vec<String> = (0..=around.len()).map(with_models).collect();
-        if wanted.names_models {
-            // As TF.js wants it: files of Keras 3 are repaired for it by hand.
-            names.extend(shorten(wanted.name));
-        }
+        // As TF.js wants it: files of Keras 3 are repaired for it by hand.
+        let repaired = if rules.form == NameForm::TfJs && wanted.names_models { shorten(wanted.name) } else { None };
+        let names = repaired.into_iter().chain((first..=wanted.models.len()).map(with_models)).collect();
         let inside = wanted.models.iter().skip(1).map(String::as_str);
         let path = inside.chain(wanted.name.split('/')).map(str::to_string).collect();
         let key = (wanted.archive.to_string(), wanted.name.to_string());
@@ -46,6 +50,11 @@ impl Want {
 
     pub(super) fn last(&self) -> &str {
         self.path.last().map_or("", String::as_str)
+    }
+
+    /// The name of the layer of the outermost model that it belongs to; none of a weight that is called by its last name alone.
+    pub(super) fn outermost(&self) -> Option<&str> {
+        (self.path.len() > 1).then(|| self.path[0].as_str())
     }
 
     /// The place of the layer that wants it, whatever cells the layer holds. The two of Bidirectional are layers of their own.
