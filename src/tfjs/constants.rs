@@ -49,7 +49,7 @@ impl LayerCall<'_, '_> {
         let wanted = Wanted { layer: self.identity, name: &name, models, names_models, archive: self.archive };
         let tensor = weights.take(wanted, shape)?;
         let counted = self.lowering.parameters.entry(self.identity).or_default();
-        counted.insert(name, tensor.len() as u64);
+        counted.insert(format!("{} {name}", self.archive), tensor.len() as u64);
         Ok(tensor)
     }
 
@@ -62,7 +62,8 @@ impl LayerCall<'_, '_> {
     /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
     pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
         let name = format!("{}/{suffix}", self.name);
-        let key = (self.identity, name.clone());
+        // Two cells of one layer may have one name, but not one place.
+        let key = (self.identity, format!("{} {name}", self.archive));
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }

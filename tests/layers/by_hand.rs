@@ -205,3 +205,40 @@ fn a_model_that_tfjs_refuses_answers_as_keras_throughout() {
     let note = &refused.notes()[0];
     assert!(note.contains("TF.js refuses this model") && note.contains("`gru` is a GRU with `reset_after`"), "{note}");
 }
+
+/// Cells of one layer have weights of their own even where they have one name, as archives allow.
+#[test]
+fn stacked_cells_of_one_name_are_two() {
+    let cell = json!({
+        "class_name": "SimpleRNNCell",
+        "config": {"name": "c", "units": 1, "activation": "linear", "use_bias": false},
+    });
+    let rnn = json!({
+        "class_name": "RNN", "name": "y", "inbound_nodes": [[["x", 0, 0, {}]]],
+        "config": {"name": "y", "cell": {
+            "class_name": "StackedRNNCells", "config": {"name": "stack", "cells": [cell.clone(), cell]},
+        }},
+    });
+    let input = json!({
+        "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+        "config": {"name": "x", "batch_input_shape": [null, 1, 1], "dtype": "float32"},
+    });
+    let config = json!({
+        "name": "model", "layers": [input, rnn], "input_layers": [["x", 0, 0]], "output_layers": [["y", 0, 0]],
+    });
+    let places =
+        ["simple_rnn_cell/vars/0", "simple_rnn_cell/vars/1", "simple_rnn_cell_1/vars/0", "simple_rnn_cell_1/vars/1"];
+    let weights = places
+        .map(|place| json!({"name": format!("layers/rnn/cell/cells/{place}"), "shape": [1, 1], "dtype": "float32"}));
+    let model = json!({
+        "modelTopology": {"keras_version": "2.17.0", "model_config": {"class_name": "Functional", "config": config}},
+        "weightsManifest": [{"paths": ["w.bin"], "weights": weights}],
+    });
+    let bytes: Vec<u8> = [3f32, 0.0, 5.0, 0.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let model = Model::from_bytes(model.to_string().as_bytes(), &[("w.bin", &bytes)], LoadOptions::default());
+    let model = model.expect("the model loads");
+    let inputs: NamedTensors = [("x", Tensor::f32(&[1, 1, 1], vec![1.0]).expect("a step"))].into_iter().collect();
+    let outputs = reference::run(model.graph(), &inputs).expect("an answer");
+    assert_eq!(outputs.get("y").expect("the output").as_f32().expect("floats"), [15.0]);
+    assert_eq!(model.layers()[1].parameters, 4);
+}

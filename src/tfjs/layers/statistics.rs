@@ -111,6 +111,19 @@ fn unit_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
     Ok(vec![Value::with(id, input.masks.keras_only())])
 }
 
+/// Keras 3 loads the statistics of a Normalization inside a model from an .h5 file, but computes with them only where the layer
+/// stands in the outermost model (`legacy_h5_format.py`, `finalize_state`). The model that was saved computed with them.
+fn warn_if_forgotten(call: &mut LayerCall<'_, '_>) {
+    if call.is_keras_3() && call.lowering.models.len() > 1 && !call.lowering.weights.is_archive() {
+        let warning = format!(
+            "layer `{}` normalises inside a model: Keras 3, which does not use its statistics once it has loaded them from an .h5 \
+             file, answers otherwise then",
+            call.name
+        );
+        call.lowering.warn(warning);
+    }
+}
+
 /// `(x − mean) / max(√variance, 1e-7)` with statistics of the training data, or the inverse of that.
 fn normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let input = call.one(inputs)?;
@@ -126,6 +139,7 @@ fn normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
         (listed(call, "mean", &shape)?, listed(call, "variance", &shape)?)
     } else {
         call.config.ignore(&["variance"]);
+        warn_if_forgotten(call);
         // In this order, by which archives tell them apart.
         let [mean, variance] = ["mean", "variance"].map(|weight| call.weight_tensor_or_unscoped(weight, &shape));
         call.weight_tensor_or_unscoped("count", &[])?;

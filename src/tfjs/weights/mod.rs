@@ -128,6 +128,11 @@ impl WeightStore {
         WeightStore { matched: Some(matched), ..self }
     }
 
+    /// Whether the file was converted from a `.keras` archive.
+    pub(super) fn is_archive(&self) -> bool {
+        self.table.is_archive()
+    }
+
     /// What a reader should know of the weights.
     pub(super) fn warnings(&self) -> Vec<String> {
         match &self.random {
