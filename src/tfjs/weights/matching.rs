@@ -25,6 +25,9 @@ pub(in crate::tfjs) struct Match {
     pub(in crate::tfjs) is_new: bool,
 }
 
+/// Layers that are noted one by one.
+const MOST_NOTES: usize = 12;
+
 /// The match of every wanted weight. An error if one is missing or left over, or could be either of two.
 pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> Result<Match> {
     let mut found = vec![None; wants.len()];
@@ -61,6 +64,10 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> R
     }
     if rules.in_keras_order {
         expect_keras_order(wants, &found, table)?;
+    }
+    if let Some(more @ 1..) = notes.len().checked_sub(MOST_NOTES) {
+        notes.truncate(MOST_NOTES);
+        notes.push(format!("{more} more layers take weights of other names by these rules"));
     }
     let is_new = wants.iter().zip(&found).any(|(want, found)| want.found != *found);
     let matched = wants.iter().zip(found).filter_map(|(want, found)| Some((want.key.clone(), found?))).collect();

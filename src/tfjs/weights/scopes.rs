@@ -74,30 +74,35 @@ impl Scopes {
     /// Pairs of a wanted scope and one of the file, with the rule. What has no candidate is left out; what has several of
     /// equal right is an error.
     pub(super) fn pairs(&mut self) -> Result<Vec<(usize, usize, &'static str)>> {
-        let mut signatures: Vec<Signature> = self.wanted.iter().map(|scope| scope.signature.clone()).collect();
-        signatures.sort();
-        signatures.dedup();
-        for signature in &signatures {
-            self.pair(signature)?;
+        let mut alike: BTreeMap<Signature, [Vec<usize>; 2]> = BTreeMap::new();
+        for (at, scope) in self.wanted.iter().enumerate() {
+            alike.entry(scope.signature.clone()).or_default()[0].push(at);
+        }
+        for (at, scope) in self.file.iter().enumerate() {
+            if let Some([_, file]) = alike.get_mut(&scope.signature) {
+                file.push(at);
+            }
+        }
+        for [wanted, file] in alike.values() {
+            self.pair(wanted, file)?;
         }
         let pairs = self.paired.iter().enumerate();
         Ok(pairs.filter_map(|(wanted, pair)| pair.map(|(file, rule)| (wanted, file, rule))).collect())
     }
 
-    /// Pairs the scopes of one signature.
-    fn pair(&mut self, signature: &Signature) -> Result<()> {
-        let wanted: Vec<usize> = (0..self.wanted.len()).filter(|&at| self.wanted[at].signature == *signature).collect();
-        let file: Vec<usize> = (0..self.file.len()).filter(|&at| self.file[at].signature == *signature).collect();
-        if let ([wanted], [file]) = (wanted.as_slice(), file.as_slice()) {
+    /// Pairs scopes of one signature.
+    fn pair(&mut self, wanted: &[usize], file: &[usize]) -> Result<()> {
+        if let ([wanted], [file]) = (wanted, file) {
             self.paired[*wanted] = Some((*file, BY_SHAPE));
             return Ok(());
         }
-        let (mut open, mut free) = (wanted.clone(), file.clone());
-        for (wanted, file) in self.mutual_best(&open, &free) {
+        let mut given: HashSet<usize> = HashSet::new();
+        for (wanted, file) in self.mutual_best(wanted, file) {
             self.paired[wanted] = Some((file, BY_NAME));
-            open.retain(|&at| at != wanted);
-            free.retain(|&at| at != file);
+            given.insert(file);
         }
+        let open: Vec<usize> = wanted.iter().copied().filter(|&at| self.paired[at].is_none()).collect();
+        let free: Vec<usize> = file.iter().copied().filter(|at| !given.contains(at)).collect();
         match (open.as_slice(), free.as_slice()) {
             ([], _) | (_, []) => {}
             ([wanted], [file]) => self.paired[*wanted] = Some((*file, BY_SHAPE)),
@@ -112,7 +117,7 @@ impl Scopes {
             }
             _ => return Err(self.ambiguous(&open, &free)),
         }
-        self.expect_order(&wanted)
+        self.expect_order(wanted)
     }
 
     /// Wanted scopes and those of the file that have a longer ending in common than either has with any other. Once several
@@ -138,16 +143,18 @@ impl Scopes {
             }
             let claims = claims.into_values().filter(|[wanted, file]| !wanted.is_empty() && !file.is_empty());
             let claims: Vec<[Vec<usize>; 2]> = claims.collect();
-            let is_alone = |file: usize| claims.iter().filter(|[_, files]| files.contains(&file)).count() == 1;
-            for [wanted, file] in &claims {
-                if let ([wanted], [file]) = (wanted.as_slice(), file.as_slice())
-                    && is_alone(*file)
+            let mut claimed: HashMap<usize, usize> = HashMap::new();
+            claims.iter().flat_map(|[_, file]| file).for_each(|&file| *claimed.entry(file).or_default() += 1);
+            for claim in &claims {
+                if let ([wanted], [file]) = (claim[0].as_slice(), claim[1].as_slice())
+                    && claimed[file] == 1
                 {
                     pairs.push((*wanted, *file));
                 }
             }
-            open.retain(|at| !claims.iter().any(|[wanted, _]| wanted.contains(at)));
-            free.retain(|at| !claims.iter().any(|[_, file]| file.contains(at)));
+            let claimants: HashSet<usize> = claims.iter().flat_map(|[wanted, _]| wanted.iter().copied()).collect();
+            open.retain(|at| !claimants.contains(at));
+            free.retain(|at| !claimed.contains_key(at));
         }
         pairs
     }
@@ -165,12 +172,12 @@ impl Scopes {
 
     /// An error if the names say that one layer's scopes stand in another order in the file than Keras makes them in.
     fn expect_order(&self, wanted: &[usize]) -> Result<()> {
-        for (position, &first) in wanted.iter().enumerate() {
-            for &second in &wanted[position + 1..] {
-                let (Some((one, _)), Some((two, _))) = (self.paired[first], self.paired[second]) else { continue };
-                if self.wanted[first].layer == self.wanted[second].layer && one > two {
-                    return Err(self.disagree(&[first, second], &[two, one]));
-                }
+        let mut last: HashMap<&str, (usize, usize)> = HashMap::new();
+        for &second in wanted {
+            let Some((two, _)) = self.paired[second] else { continue };
+            match last.insert(&self.wanted[second].layer, (second, two)) {
+                Some((first, one)) if one > two => return Err(self.disagree(&[first, second], &[two, one])),
+                _ => {}
             }
         }
         Ok(())
