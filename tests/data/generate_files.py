@@ -11,7 +11,7 @@ import fnmatch
 import importlib
 import time
 
-MODULES = ("calls", "shapes", "names", "shared", "repaired", "misc", "random")
+MODULES = ("calls", "shapes", "names", "origins", "shared", "repaired", "misc", "random")
 
 
 def main(patterns):
