@@ -5,7 +5,8 @@ use super::lowering::{Finished, Lowering, Origin};
 use super::network;
 use super::topology::Network;
 use super::weights::{
-    Drawn, Match, NameForm, NameRules, RandomWeights, SharedObjects, WeightStore, WeightTable, leave_out_shared,
+    Contradiction, Drawn, Match, NameForm, NameRules, RandomWeights, SharedObjects, WeightStore, WeightTable,
+    leave_out_shared,
 };
 use crate::error::{ErrorKind, Result};
 use crate::model::{InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
@@ -160,11 +161,12 @@ impl Artifact {
     /// held against.
     fn name_rules(&self, semantics: Semantics) -> NameRules {
         let form = if self.origin.is_read_by_tfjs { NameForm::TfJs } else { NameForm::Keras3 };
-        NameRules {
-            form,
-            is_sequential: self.network.is_sequential,
-            in_keras_order: self.header.is_converted && (form == NameForm::Keras3 || semantics == Semantics::Keras),
-        }
+        let contradiction = match (self.header.is_converted, form, semantics) {
+            (false, ..) => Contradiction::Ignored,
+            (true, NameForm::TfJs, Semantics::TfJs) => Contradiction::Noted,
+            _ => Contradiction::Refused,
+        };
+        NameRules { form, is_sequential: self.network.is_sequential, contradiction }
     }
 
     fn lower(

@@ -193,3 +193,15 @@ fn names_of_keras_3_are_told_apart_by_all_there_are() {
     edited.json.as_object_mut().expect("an object").remove("convertedBy");
     assert_eq!(answer(edited).expect("by name"), second_then_first);
 }
+
+/// TF.js goes by the names of a file of Keras 2 and Keras by the order, so one is followed with a note and the other refused.
+#[test]
+fn names_that_the_order_contradicts_are_followed_as_in_tfjs() {
+    let mut artifact = towers("user/kernel", "item/kernel");
+    artifact.json["convertedBy"] = json!("TensorFlow.js Converter v4.22.0");
+    let model = load(&artifact).expect("by name");
+    assert!(model.notes()[0].contains("by name and Keras by order"), "{:?}", model.notes());
+    let keras = LoadOptions { semantics: tfjs_wgpu::Semantics::Keras, ..LoadOptions::default() };
+    let error = artifact.load(keras).map(|_| ()).expect_err("names and order disagree");
+    assert!(error.to_string().contains("`user`") && error.to_string().contains("`item`"), "{error}");
+}

@@ -12,7 +12,7 @@
 use super::misfits::{contradicting_order, expect_fit, missing_weights, unused_weights};
 use super::scopes::{BY_SHAPE, Scopes, scope_name};
 use super::want::Want;
-use super::{NameForm, NameRules, WantKey, WeightTable, is_seed};
+use super::{Contradiction, NameForm, NameRules, WantKey, WeightTable, is_seed};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -62,9 +62,7 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> R
     if !unused.is_empty() {
         return Err(unused_weights(&unused));
     }
-    if rules.in_keras_order {
-        expect_keras_order(wants, &found, table)?;
-    }
+    notes.extend(weigh_order(wants, &found, table, rules)?);
     if let Some(more @ 1..) = notes.len().checked_sub(MOST_NOTES) {
         notes.truncate(MOST_NOTES);
         notes.push(format!("{more} more layers take weights of other names by these rules"));
@@ -74,10 +72,26 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> R
     Ok(Match { matched, notes, is_new })
 }
 
+/// What the order of the file says of names: nothing, a note, or an error.
+pub(super) fn weigh_order(
+    wants: &[Want],
+    found: &[Option<String>],
+    table: &WeightTable,
+    rules: NameRules,
+) -> Result<Option<String>> {
+    match (rules.contradiction, expect_keras_order(wants, found, table)) {
+        (Contradiction::Ignored, _) | (_, Ok(())) => Ok(None),
+        (Contradiction::Refused, Err(error)) => Err(error),
+        (Contradiction::Noted, Err(error)) => {
+            Ok(Some(format!("TF.js gives layers weights by name and Keras by order, and these disagree: {error}")))
+        }
+    }
+}
+
 /// An error if the names say that two layers have each other's weights. Keras saves those of the layers of the outermost model
 /// in the order of the layers' names (`save_weights_to_hdf5_group`), and the converter keeps it. A file that would not be in
 /// that order either with the weights exchanged was written otherwise, and its order says nothing.
-pub(super) fn expect_keras_order(wants: &[Want], found: &[Option<String>], table: &WeightTable) -> Result<()> {
+fn expect_keras_order(wants: &[Want], found: &[Option<String>], table: &WeightTable) -> Result<()> {
     let positions: HashMap<&str, usize> =
         table.names().iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
     let taken = wants.iter().zip(found).filter_map(|(want, found)| {

@@ -53,8 +53,19 @@ pub(super) struct NameRules {
     pub(super) form: NameForm,
     /// Whether the outermost model is Sequential.
     pub(super) is_sequential: bool,
-    /// Whether they stand as Keras saved them, so that names that say otherwise than their order prove nothing.
-    pub(super) in_keras_order: bool,
+    /// What to do where they stand as Keras saved them, and their order says otherwise than their names. Keras goes by the order.
+    pub(super) contradiction: Contradiction,
+}
+
+/// What to do about names that the order of the file contradicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contradiction {
+    /// The order says nothing.
+    Ignored,
+    /// Names are what TF.js goes by, and the reader is told.
+    Noted,
+    /// Nothing is guessed.
+    Refused,
 }
 
 /// Hands the weights of a file to the layers of a model while it is lowered.
@@ -276,11 +287,16 @@ impl WeightStore {
         if !self.table.is_archive() && (self.is_open || self.rules.form == NameForm::Keras3) {
             return matching::decide(&self.wants, &self.table, self.rules).map(Some);
         }
-        if !self.table.is_archive() && self.rules.in_keras_order {
-            let found: Vec<Option<String>> = self.wants.iter().map(|want| want.found.clone()).collect();
-            matching::expect_keras_order(&self.wants, &found, &self.table)?;
+        if !unused.is_empty() {
+            return Err(misfits::unused_weights(&unused));
         }
-        if unused.is_empty() { Ok(None) } else { Err(misfits::unused_weights(&unused)) }
+        if self.table.is_archive() {
+            return Ok(None);
+        }
+        let found: Vec<Option<String>> = self.wants.iter().map(|want| want.found.clone()).collect();
+        let notes: Vec<String> =
+            matching::weigh_order(&self.wants, &found, &self.table, self.rules)?.into_iter().collect();
+        Ok((!notes.is_empty()).then(|| Match { matched: HashMap::new(), notes, is_new: false }))
     }
 }
 
