@@ -205,3 +205,25 @@ fn names_that_the_order_contradicts_are_followed_as_in_tfjs() {
     let error = artifact.load(keras).map(|_| ()).expect_err("names and order disagree");
     assert!(error.to_string().contains("`user`") && error.to_string().contains("`item`"), "{error}");
 }
+
+/// Layers of one name in two models may have different shapes; that says which name is whose.
+#[test]
+fn a_name_of_keras_3_may_be_that_of_another_shape() {
+    let shapes = |nested: &str, outer: &str| {
+        let mut artifact = nested_keras_3(["Sequential", "n", "d"], "d", [nested, outer]);
+        artifact.layer(1)["config"]["layers"][1]["config"]["units"] = json!(3);
+        artifact.spec(0)["shape"] = json!([2, 3]);
+        artifact.spec(1)["shape"] = json!([3, 2]);
+        artifact.shards[0].1 = vec![0; 48];
+        load(&artifact)
+    };
+    assert!(shapes("n/d/kernel", "d/kernel").expect("by name and shape").notes().is_empty());
+    // Nothing but the shape speaks for these, and a name of each layer is on the other's.
+    let mut crossed = nested_keras_3(["Functional", "n", "a"], "b", ["b/kernel", "a/kernel"]);
+    crossed.layer(1)["config"]["layers"][1]["config"]["units"] = json!(3);
+    crossed.spec(0)["shape"] = json!([2, 3]);
+    crossed.spec(1)["shape"] = json!([3, 2]);
+    crossed.shards[0].1 = vec![0; 48];
+    let error = load(&crossed).map(|_| ()).expect_err("the names are the other way round");
+    assert!(error.to_string().contains("weight `a/kernel` has shape [3, 2], the layer needs [2, 3]"), "{error}");
+}

@@ -33,8 +33,8 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> R
     let mut found = vec![None; wants.len()];
     if rules.form == NameForm::TfJs {
         exact(wants, table, &mut found);
+        expect_fits(wants, &found, table)?;
     }
-    expect_fits(wants, &found, table)?;
     let mut notes = Vec::new();
     let mut scopes = Scopes::new(wants, table, &found);
     for (wanted, file, rule) in scopes.pairs()? {
@@ -57,6 +57,7 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> R
     let still: Vec<Want> =
         wants.iter().zip(&found).map(|(want, found)| Want { found: found.clone(), ..want.clone() }).collect();
     if found.iter().any(Option::is_none) {
+        expect_fits(wants, &found, table)?;
         return Err(missing_weights(&still, &unused));
     }
     if !unused.is_empty() {

@@ -2,8 +2,8 @@
 
 use super::misfits::{RENAME, join};
 use super::want::Want;
-use super::{WeightTable, is_seed};
-use crate::error::{Error, Result};
+use super::{WeightTable, expect_shape, is_seed};
+use crate::error::{Error, Place, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What stands under one scope: last names with shapes.
@@ -86,8 +86,33 @@ impl Scopes {
         for [wanted, file] in alike.values() {
             self.pair(wanted, file)?;
         }
+        self.expect_names()?;
         let pairs = self.paired.iter().enumerate();
         Ok(pairs.filter_map(|(wanted, pair)| pair.map(|(file, rule)| (wanted, file, rule))).collect())
+    }
+
+    /// An error if a layer took weights by their shapes alone, and the file has others, of other shapes, under its name.
+    fn expect_names(&self) -> Result<()> {
+        let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, scope) in self.file.iter().enumerate() {
+            if let Some(last) = without_cell(&scope.path).last().or(scope.path.last()) {
+                named.entry(last).or_default().push(at);
+            }
+        }
+        for (wanted, paired) in self.paired.iter().enumerate() {
+            let Some((file, _)) = paired.filter(|(file, _)| self.ending(wanted, *file) == 0) else { continue };
+            let scope = &self.wanted[wanted];
+            let own = without_cell(&scope.path).last().and_then(|last| named.get(last.as_str()));
+            for &other in own.into_iter().flatten().filter(|&&other| other != file) {
+                for (last, shape) in &scope.signature {
+                    if let Some(name) = self.file[other].members.get(last) {
+                        let place = || format!("layer `{}`", scope.path.join("/"));
+                        expect_shape(name, &self.file[other].signature[last], shape).at(place)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Pairs scopes of one signature.
