@@ -7,12 +7,12 @@ use crate::tensor::format_dims;
 use std::collections::HashMap;
 
 /// What to do where names do not tell layers apart.
-pub(super) const RENAME: &str = "give each weight the name MODEL/LAYER/WEIGHT in the `weightsManifest` of model.json, or save the model again \
-    with different layer names and convert it";
+pub(super) const RENAME: &str = "give each weight the name MODEL/LAYER/WEIGHT in the `weightsManifest` of model.json, or save \
+    the model again with different layer names and convert it";
 
 /// What to do about weights too few or too many.
-const OTHER_WEIGHTS: &str = "take topology and weights from one conversion of one model; if they are, Keras saved other weights \
-    than the model has, as it does of some shared layers: see whether Keras loads its own file";
+const OTHER_WEIGHTS: &str = "take topology and weights from one conversion of one model; if they are, Keras or the converter left \
+    weights out, as they do for some shared layers and for layers with `/` in their names: rename the layers and convert again";
 
 /// The error for two layers whose names are on each other's weights, as the order of the file has it.
 pub(super) fn contradicting_order(layers: &[String; 2]) -> Error {

@@ -3,7 +3,8 @@
 //!
 //! A layer's weight is called `layer/weight`. Where no weight of the file has that name, one with a component more
 //! before its last does (`lstm/lstm_cell/kernel` for `lstm/kernel`). Keras 3 puts the names of enclosing models before
-//! those names, all or some (`tower/fc1/kernel`). Every weight must find its layer, and every layer its weights.
+//! those names, all or some (`tower/fc1/kernel`), so its names are weighed together. Every weight must find its layer, and
+//! every layer its weights.
 //!
 //! An archive names weights by position, `layers/dense_1/vars/0`: the layer by its class and number (`positions`), the
 //! weight by its number in the order in which the layer makes them. A layer takes its weights in that order, those
