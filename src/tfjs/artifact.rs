@@ -119,9 +119,19 @@ impl Artifact {
     /// The model as Keras means it, with a note that TF.js refuses it. Then nothing differs between the two.
     fn refused_by_tfjs(&self, why: &str, open: &[OpenDimension]) -> Result<Model> {
         let (mut model, _) = self.model_as(Semantics::Keras, open)?;
-        let differences = model.skews.iter().map(|skew| format!("layer `{}` {}", skew.layer, skew.difference));
-        let differences = differences.collect::<Vec<_>>().join(", ");
-        let besides = if differences.is_empty() { String::new() } else { format!(" ({differences})") };
+        let mut differences: Vec<(&str, &str, usize)> = Vec::new();
+        for skew in &model.skews {
+            match differences.iter_mut().find(|(_, difference, _)| *difference == skew.difference) {
+                Some((.., others)) => *others += 1,
+                None => differences.push((&skew.layer, skew.difference, 0)),
+            }
+        }
+        let text = |(layer, difference, others): &(&str, &str, usize)| match others {
+            0 => format!("layer `{layer}` {difference}"),
+            others => format!("layer `{layer}`, like {others} more, {difference}"),
+        };
+        let differences: Vec<String> = differences.iter().map(text).collect();
+        let besides = if differences.is_empty() { String::new() } else { format!(" ({})", differences.join("; ")) };
         model.notes.push(format!("TF.js refuses this model, so it answers as Keras does: {why}{besides}"));
         model.skews.clear();
         Ok(model)

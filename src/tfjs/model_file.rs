@@ -94,13 +94,22 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
 }
 
 /// The number at an error that only Python's JSON has.
-fn word_at<'t>(text: &'t [u8], error: &serde_json::Error) -> Option<&'static str> {
-    let line: &'t [u8] = text.split(|byte| *byte == b'\n').nth(error.line().checked_sub(1)?)?;
-    // The error stands at the word's first letter or, where that begins a word of JSON, a few letters on.
-    let start = error.column().saturating_sub(3);
-    let rest = line.get(start..)?;
-    ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| {
-        let window = &rest[..rest.len().min(word.len() + 4)];
-        window.windows(word.len()).any(|part| part == word.as_bytes())
+fn word_at(text: &[u8], error: &serde_json::Error) -> Option<&'static str> {
+    let line = text.split(|byte| *byte == b'\n').nth(error.line().checked_sub(1)?)?;
+    // The error stands in the word, or at the end of it.
+    let near = error.column().saturating_sub(WORDS[2].len() + 1)..=error.column();
+    WORDS.into_iter().find(|word| near.clone().any(|start| stands_at(line, start, word)))
+}
+
+const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// Whether `word` is a value of its own at `start`, and not part of a string.
+fn stands_at(line: &[u8], start: usize, word: &str) -> bool {
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || b",:[]{}".contains(byte);
+    let before = start.checked_sub(1).and_then(|before| line.get(before));
+    line.get(start..).is_some_and(|rest| {
+        rest.starts_with(word.as_bytes())
+            && before.is_none_or(is_between)
+            && rest.get(word.len()).is_none_or(is_between)
     })
 }

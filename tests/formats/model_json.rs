@@ -68,6 +68,9 @@ fn words_that_json_does_not_have_are_named() {
             assert!(error.cause_text().is_some_and(|cause| cause.contains("line 1, column")), "{error:?}");
         }
     }
+    let error =
+        load(&with_text(|text| text.replacen("\"Dense\"", "\"NaN\" Dense", 1))).map(|_| ()).expect_err("not JSON");
+    assert!(!error.to_string().contains("JSON does not have"), "{error:?}");
     let error = load(&with_text(|text| text.replacen("Dense", "De\nnse", 1))).map(|_| ()).expect_err("not JSON");
     assert!(!error.to_string().contains("JSON does not have"), "{error:?}");
 }

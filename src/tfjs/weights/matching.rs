@@ -63,11 +63,11 @@ pub(super) fn decide(wants: &[Want], table: &WeightTable, rules: NameRules) -> R
     if !unused.is_empty() {
         return Err(unused_weights(&unused));
     }
-    notes.extend(weigh_order(wants, &found, table, rules)?);
     if let Some(more @ 1..) = notes.len().checked_sub(MOST_NOTES) {
         notes.truncate(MOST_NOTES);
         notes.push(format!("{more} more layers take weights of other names by these rules"));
     }
+    notes.extend(weigh_order(wants, &found, table, rules)?);
     let is_new = wants.iter().zip(&found).any(|(want, found)| want.found != *found);
     let matched = wants.iter().zip(found).filter_map(|(want, found)| Some((want.key.clone(), found?))).collect();
     Ok(Match { matched, notes, is_new })
