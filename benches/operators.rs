@@ -41,18 +41,18 @@ fn alone(graph: &Graph, node: &Node) -> Result<Graph> {
     let mut builder = Builder::new();
     let mut operands = Vec::new();
     for (position, id) in node.inputs.iter().enumerate() {
-        let operand = graph.node(*id);
+        let (operand, ty) = (graph.maker(*id), graph.ty(*id));
         operands.push(match &operand.source {
             Source::Constant(value) => builder.constant(&operand.name, Arc::clone(value))?,
             _ => {
-                let ty = TensorType::new(Shape::batched(&operand.ty.shape.sample()), operand.ty.dtype);
+                let ty = TensorType::new(Shape::batched(&ty.shape.sample()), ty.dtype);
                 builder.input(&format!("{position}: {}", operand.name), ty)?
             }
         });
     }
     let Source::Op(op) = &node.source else { return Ok(graph.clone()) };
-    let output = builder.op(&node.name, op.clone(), &operands)?;
-    builder.finish(vec![("output".into(), output)])
+    let outputs = builder.outputs_of(&node.name, op.clone(), &operands)?.into_iter().enumerate();
+    builder.finish(outputs.map(|(position, id)| (format!("output {position}"), id)).collect())
 }
 
 /// The median time of a warm prediction, over half a second at least.

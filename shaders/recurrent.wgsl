@@ -21,13 +21,13 @@ struct Params {
     // 0: steps are taken from the first to the last. From the last to the first, and outputs stand 1: in that order,
     // 2: where their inputs do.
     order: u32,
-    // Whether each step is put out, or the last; in rows of so many numbers, with the states from `states_at` on unless
-    // that is 0.
+    // Whether each step is put out, or the last.
     sequence: u32,
-    row_width: u32,
-    states_at: u32,
-    // Behind the states, if they are in memory.
+    // Where the first output stands, behind the states if they are in memory, then the states behind the last step: 0 where
+    // they are no outputs.
     output_at: u32,
+    hidden_at: u32,
+    carried_at: u32,
     // What a dispatch is for that does one thing alone, and of which step.
     phase: u32,
     step: u32,
@@ -231,7 +231,7 @@ fn next_state(row: u32, step: u32, unit: u32) -> f32 {
 fn advance(row: u32, step: u32, counted: bool, seen: bool, start: u32, by: u32) {
     let is_last = step + 1u == params.steps;
     let shown = counted || params.masked == 1u || (params.masked == 2u && seen);
-    let out = params.output_at + row * params.row_width;
+    let out = params.output_at + row * params.units * select(1u, params.steps, params.sequence == 1u);
     let place = select(step, params.steps - 1u - step, params.order == 2u);
     for (var unit = start; unit < params.units; unit += by) {
         var state = held(states_before(step) + unit);
@@ -244,10 +244,10 @@ fn advance(row: u32, step: u32, counted: bool, seen: bool, start: u32, by: u32) 
         } else if is_last {
             output[out + unit] = select(0.0, state, shown);
         }
-        if is_last && params.states_at > 0u {
-            output[out + params.states_at + unit] = state;
+        if is_last && params.hidden_at > 0u {
+            output[params.hidden_at + row * params.units + unit] = state;
             if cell == LSTM {
-                output[out + params.states_at + params.units + unit] = held(third() + unit);
+                output[params.carried_at + row * params.units + unit] = held(third() + unit);
             }
         }
     }

@@ -155,9 +155,9 @@ pub struct Region {
 pub enum Operand {
     /// The operator's input with this position.
     Input(usize),
-    /// The operator's output.
+    /// The operator's outputs, one after the other: phones bind few buffers, so that a kernel has all in one binding.
     Output,
-    /// The memory it works in, and its output behind it.
+    /// The memory it works in, and its outputs behind it.
     ScratchAndOutput,
     /// All of [`BufferId::ModelInputs`], for a kernel that reads many of them; where each stands is in its
     /// parameters.
@@ -183,12 +183,12 @@ impl Binding {
         Binding { operand: Operand::Input(index), window_bytes: None }
     }
 
-    /// All of the output.
+    /// All outputs.
     pub fn output() -> Self {
         Binding { operand: Operand::Output, window_bytes: None }
     }
 
-    /// The memory before the output, and the output.
+    /// The memory before the outputs, and the outputs.
     pub fn scratch_and_output() -> Self {
         Binding { operand: Operand::ScratchAndOutput, window_bytes: None }
     }
@@ -255,7 +255,7 @@ pub struct Kernel {
     pub constants: Vec<(&'static str, f64)>,
     /// The bytes of the parameter struct.
     pub params: Vec<u8>,
-    /// Storage bindings from binding 1 on: inputs in operator order, the output last.
+    /// Storage bindings from binding 1 on: inputs in operator order, the outputs last.
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y, z.
     pub workgroups: [u32; 3],

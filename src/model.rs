@@ -166,8 +166,9 @@ impl Model {
     /// The inputs by name in the model's order, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that are open.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
         let inputs = self.graph.inputs().enumerate();
-        inputs.map(|(position, (_, node))| {
-            (&*node.name, self.open.as_ref().map_or(&node.ty, |open| &open.inputs[position]))
+        inputs.map(|(position, (id, node))| {
+            let ty = self.graph.ty(id);
+            (&*node.name, self.open.as_ref().map_or(ty, |open| &open.inputs[position]))
         })
     }
 
@@ -176,7 +177,7 @@ impl Model {
     pub fn outputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
         let outputs = self.graph.outputs().iter().enumerate();
         outputs.map(|(position, (name, id))| {
-            let ty = &self.graph.node(*id).ty;
+            let ty = self.graph.ty(*id);
             (name.as_str(), self.open.as_ref().map_or(ty, |open| &open.outputs[position]))
         })
     }

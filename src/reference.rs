@@ -14,30 +14,30 @@ pub fn run(graph: &Graph, inputs: &NamedTensors) -> Result<NamedTensors> {
     Ok(graph.outputs().iter().map(|(name, id)| (name.as_str(), (*values[id.index()]).clone())).collect())
 }
 
-/// The value of every node. `adjust` sees each operator's answer and may change it before it is used further.
+/// All values. `adjust` sees each operator's answers and may change them before they are used further.
 pub fn run_all(
     graph: &Graph,
     inputs: &NamedTensors,
-    mut adjust: impl FnMut(NodeId, &[&Tensor], Tensor) -> Result<Tensor>,
+    mut adjust: impl FnMut(NodeId, &[&Tensor], Vec<Tensor>) -> Result<Vec<Tensor>>,
 ) -> Result<Vec<Arc<Tensor>>> {
-    let mut values: Vec<Arc<Tensor>> = Vec::with_capacity(graph.nodes().len());
+    let mut values: Vec<Arc<Tensor>> = Vec::with_capacity(graph.values().len());
     for (id, node) in graph.ids().zip(graph.nodes()) {
-        let value = match &node.source {
-            Source::Input => Arc::new(input(inputs, &node.name)?.clone()),
-            Source::Constant(value) => Arc::clone(value),
+        match &node.source {
+            Source::Input => values.push(Arc::new(input(inputs, &node.name)?.clone())),
+            Source::Constant(value) => values.push(Arc::clone(value)),
             Source::Op(op) => {
                 let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input.index()]).collect();
-                let value = evaluate(op, &node.name, &operands)?;
-                Arc::new(adjust(id, &operands, value)?)
+                let answers = evaluate(op, &node.name, &operands)?;
+                let answers = adjust(id, &operands, answers)?;
+                values.extend(answers.into_iter().map(Arc::new));
             }
-        };
-        values.push(value);
+        }
     }
     Ok(values)
 }
 
-/// One operator's plain answer.
-pub fn evaluate(op: &Op, name: &str, operands: &[&Tensor]) -> Result<Tensor> {
+/// One operator's plain answer: a tensor for each output.
+pub fn evaluate(op: &Op, name: &str, operands: &[&Tensor]) -> Result<Vec<Tensor>> {
     op.operator().eval(operands).at(|| format!("`{name}`: {}", op.operator().name()))
 }
 

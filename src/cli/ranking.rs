@@ -22,7 +22,7 @@ pub(crate) fn score_output(model: &Model) -> Result<&str> {
         model.graph().outputs().first().ok_or_else(|| {
             Error::new(ErrorKind::Input, "--top ranks by the first output, and the model has no output")
         })?;
-    let shape = &model.graph().node(*id).ty.shape;
+    let shape = &model.graph().ty(*id).shape;
     if shape.is_batched() && shape.sample_len() == 1 {
         return Ok(name);
     }

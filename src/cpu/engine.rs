@@ -3,10 +3,9 @@
 use super::frame::{Arena, Frame, Part};
 use super::layout::{Layout, Phase, is_once};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Source};
-use crate::ops::ConcreteType;
+use crate::graph::{Graph, NodeId};
 use crate::plan::Retain;
-use crate::tensor::{DType, Data, NamedTensors, Spare, Tensor, TensorType};
+use crate::tensor::{DType, Data, NamedTensors, Spare, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -92,7 +91,7 @@ impl Engine {
         self.graph.outputs().iter().map(|(name, _)| name.clone()).zip(results).collect()
     }
 
-    /// The values of all nodes, of an engine that retains them.
+    /// All values, of an engine that retains them.
     pub(crate) fn inspect(&self, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
         self.results(inputs, batch, &mut Spare::default(), None)
     }
@@ -126,7 +125,7 @@ impl Engine {
         spare: &mut Spare,
         clocks: Option<&Clocks>,
     ) -> Result<Vec<Tensor>> {
-        let types = self.layout.results.iter().map(|&node| &self.graph.nodes()[node].ty);
+        let types = self.layout.results.iter().map(|&value| &self.graph.values()[value].ty);
         let shapes: Vec<(Vec<usize>, DType)> = types.map(|ty| (ty.shape.resolve(batch), ty.dtype)).collect();
         let data = shapes.iter().map(|(shape, dtype)| spare.take(*dtype, shape.iter().product()));
         let mut data: Vec<Data> = data.collect();
@@ -174,7 +173,7 @@ impl Engine {
 
     /// The elements that a row of the batch has in each result: none of what all rows share.
     fn result_widths(&self) -> Vec<usize> {
-        let types = self.layout.results.iter().map(|&node| &self.graph.nodes()[node].ty);
+        let types = self.layout.results.iter().map(|&value| &self.graph.values()[value].ty);
         types.map(|ty| if is_once(ty) { 0 } else { ty.shape.sample_len() }).collect()
     }
 
@@ -251,12 +250,6 @@ impl<'r> Rest<'r> {
 
 /// The floating-point operations that one row needs.
 fn operations(graph: &Graph) -> u64 {
-    let concrete = |ty: &TensorType| ConcreteType { shape: ty.shape.resolve(1), dtype: ty.dtype };
-    let batched = graph.nodes().iter().filter(|node| node.ty.shape.is_batched() && !node.ty.shape.is_shared());
-    let operations = batched.map(|node| {
-        let Source::Op(op) = &node.source else { return 0 };
-        let inputs: Vec<ConcreteType> = node.inputs.iter().map(|id| concrete(&graph.node(*id).ty)).collect();
-        op.operator().flops(&inputs, &concrete(&node.ty))
-    });
-    operations.sum()
+    let ids = graph.ids().filter(|id| graph.is_per_sample(graph.node(*id)));
+    ids.map(|id| graph.cost(id, 1).flops).sum()
 }

@@ -8,7 +8,7 @@
 use super::frame::{Operand, Output, Place, Target};
 use super::steps::{self, Step};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::Op;
 use crate::plan::Retain;
 use crate::reference::evaluate;
@@ -30,9 +30,9 @@ pub(super) struct Layout {
     pub(super) once: Phase,
     /// What is computed for each block of rows.
     pub(super) block: Phase,
-    /// The nodes whose values are the results.
+    /// The values that are the results.
     pub(super) results: Vec<usize>,
-    /// Per node: where its value is.
+    /// Per value: where it is.
     values: Vec<Value>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Phase {
     free: Vec<usize>,
 }
 
-/// Where a node's value is.
+/// Where a value is.
 #[derive(Debug, Clone)]
 pub(super) struct Value {
     pub(super) operand: Operand,
@@ -55,11 +55,20 @@ pub(super) struct Value {
     pub(super) stride: usize,
 }
 
-/// The buffer that holds a node's value: whose it is, and the first column.
+/// The buffer that holds a value: whose it is, and the first column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Home {
     owner: usize,
     column: usize,
+}
+
+/// What is known of all values before any has a buffer; by value.
+struct Known {
+    /// Its tensor, where it follows from weights alone.
+    constants: Vec<Option<Arc<Tensor>>>,
+    homes: Vec<Home>,
+    /// The result in which it is computed.
+    in_result: Vec<Option<usize>>,
 }
 
 impl Phase {
@@ -92,52 +101,68 @@ impl Layout {
         let last_use = last_use(graph, &homes, retain);
         let results = match retain {
             Retain::Outputs => graph.outputs().iter().map(|(_, id)| id.index()).collect(),
-            Retain::All => (0..graph.nodes().len()).collect::<Vec<_>>(),
+            Retain::All => (0..graph.values().len()).collect::<Vec<_>>(),
         };
         let in_result = in_results(graph, &results, &homes, &constants);
+        let known = Known { constants, homes, in_result };
         let mut layout = Layout { once: Phase::default(), block: Phase::default(), results, values: Vec::new() };
-        let mut slots: Vec<Option<usize>> = vec![None; graph.nodes().len()];
+        let mut slots: Vec<Option<usize>> = vec![None; graph.values().len()];
         let mut inputs = 0..;
         for (index, node) in graph.nodes().iter().enumerate() {
-            let once = is_once(&node.ty);
-            let (width, dtype) = (node.ty.shape.sample_len(), node.ty.dtype);
-            let Home { owner, column } = homes[index];
-            let place = match (&node.source, &constants[index]) {
-                (_, Some(constant)) => Place::Constant(Arc::clone(constant)),
-                (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default()),
-                _ if graph.nodes()[owner].source == Source::Input => layout.values[owner].operand.place.clone(),
-                _ if in_result[owner].is_some() => Place::Result(in_result[owner].unwrap_or_default()),
-                _ => {
-                    let phase = if once { &mut layout.once } else { &mut layout.block };
-                    let wanted = Slot { dtype, width: graph.nodes()[owner].ty.shape.sample_len() };
-                    let slot = *slots[owner].get_or_insert_with(|| phase.take(wanted));
-                    if once { Place::Once(slot) } else { Place::Slot(slot) }
-                }
-            };
-            let stride = match place {
-                Place::Slot(_) | Place::Once(_) | Place::Result(_) => graph.nodes()[owner].ty.shape.sample_len(),
-                Place::Input(_) | Place::Constant(_) => width,
-            };
-            layout.values.push(Value { operand: Operand { place, dtype, width, once }, offset: column, stride });
-            if constants[index].is_none() {
-                layout.add_step(graph, index, &homes, arch)?;
+            for id in &node.outputs {
+                let value = layout.value(graph, *id, &known, &mut slots, &mut inputs);
+                layout.values.push(value);
             }
-            layout.release(graph, index, &homes, &last_use, &slots);
+            if known.constants[node.output().index()].is_none() {
+                layout.add_step(graph, index, &known.homes, arch)?;
+            }
+            layout.release(graph, index, &known.homes, &last_use, &slots);
         }
-        layout.deliver();
+        layout.deliver(graph);
         Ok(layout)
     }
 
+    /// Where a value is to be: in a new buffer if there is none for it yet.
+    fn value(
+        &mut self,
+        graph: &Graph,
+        id: ValueId,
+        known: &Known,
+        slots: &mut [Option<usize>],
+        inputs: &mut std::ops::RangeFrom<usize>,
+    ) -> Value {
+        let (ty, Home { owner, column }) = (graph.ty(id), known.homes[id.index()]);
+        let (once, width, dtype) = (is_once(ty), ty.shape.sample_len(), ty.dtype);
+        let owner_width = graph.values()[owner].ty.shape.sample_len();
+        let place = match (&graph.maker(id).source, &known.constants[id.index()]) {
+            (_, Some(constant)) => Place::Constant(Arc::clone(constant)),
+            (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default()),
+            _ if maker(graph, owner).source == Source::Input => self.values[owner].operand.place.clone(),
+            _ if known.in_result[owner].is_some() => Place::Result(known.in_result[owner].unwrap_or_default()),
+            _ => {
+                let phase = if once { &mut self.once } else { &mut self.block };
+                let slot = *slots[owner].get_or_insert_with(|| phase.take(Slot { dtype, width: owner_width }));
+                if once { Place::Once(slot) } else { Place::Slot(slot) }
+            }
+        };
+        let stride = match place {
+            Place::Slot(_) | Place::Once(_) | Place::Result(_) => owner_width,
+            Place::Input(_) | Place::Constant(_) => width,
+        };
+        Value { operand: Operand { place, dtype, width, once }, offset: column, stride }
+    }
+
     /// Adds the steps that copy values to results which they were not computed in.
-    fn deliver(&mut self) {
-        for (position, &node) in self.results.iter().enumerate() {
-            let Value { operand, offset, stride } = &self.values[node];
+    fn deliver(&mut self, graph: &Graph) {
+        for (position, &result) in self.results.iter().enumerate() {
+            let Value { operand, offset, stride, .. } = &self.values[result];
             if !matches!(operand.place, Place::Result(place) if place == position) {
                 let Operand { dtype, width, once, .. } = *operand;
                 let target = Target::Result(position);
                 let output = Output { target, dtype, once, offset: 0, stride: width, width };
                 let rows = Operand { width: *stride, ..operand.clone() };
                 let phase = if once { &mut self.once } else { &mut self.block };
+                let node = graph.values()[result].node.index();
                 phase.add(node, steps::columns(rows, *offset, output));
             }
         }
@@ -147,22 +172,17 @@ impl Layout {
     fn add_step(&mut self, graph: &Graph, index: usize, homes: &[Home], arch: Arch) -> Result<()> {
         let node = &graph.nodes()[index];
         let Source::Op(op) = &node.source else { return Ok(()) };
-        if view_of(graph, index).is_some() {
+        if view_of(graph, node.output().index()).is_some() {
             return Ok(());
         }
-        let value = &self.values[index];
-        let target = match value.operand.place {
-            Place::Slot(slot) | Place::Once(slot) => Target::Slot(slot),
-            Place::Result(position) => Target::Result(position),
-            Place::Input(_) | Place::Constant(_) => return Ok(()),
-        };
-        let Operand { dtype, once, width, .. } = value.operand;
-        let output = Output { target, dtype, once, offset: value.offset, stride: value.stride, width };
+        let outputs: Option<Vec<Output>> = node.outputs.iter().map(|id| self.values[id.index()].output()).collect();
+        let Some(outputs) = outputs else { return Ok(()) };
         let operands = node.inputs.iter().map(|id| self.values[id.index()].operand.clone()).collect();
-        let types = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
+        let types = graph.types(&node.inputs);
         // A part that already stands in its columns is not copied.
-        let placed = node.inputs.iter().map(|id| homes[id.index()].owner == homes[index].owner).collect();
-        let phase = if once { &mut self.once } else { &mut self.block };
+        let home = homes[node.output().index()].owner;
+        let placed = node.inputs.iter().map(|id| homes[id.index()].owner == home).collect();
+        let phase = if outputs[0].once { &mut self.once } else { &mut self.block };
         // What a step needs besides its output is free again behind it.
         let mut taken = Vec::new();
         let scratch = &mut |width: usize, once: bool| {
@@ -170,8 +190,8 @@ impl Layout {
             taken.push(slot);
             Output { target: Target::Slot(slot), dtype: DType::F32, once, offset: 0, stride: width, width }
         };
-        let request =
-            steps::Request { op, name: &node.name, operands, types, placed, output, ty: &node.ty, arch, scratch };
+        let ty = graph.ty(node.output());
+        let request = steps::Request { op, name: &node.name, operands, types, placed, outputs, ty, arch, scratch };
         let step = steps::build(request)?;
         phase.free.extend(taken);
         if let Some(step) = step {
@@ -182,13 +202,14 @@ impl Layout {
 
     /// Gives back the buffers that are not needed after a node.
     fn release(&mut self, graph: &Graph, index: usize, homes: &[Home], last_use: &[usize], slots: &[Option<usize>]) {
-        let mut owners: Vec<usize> = graph.nodes()[index].inputs.iter().map(|id| homes[id.index()].owner).collect();
-        owners.push(homes[index].owner);
+        let node = &graph.nodes()[index];
+        let mut owners: Vec<usize> =
+            node.inputs.iter().chain(&node.outputs).map(|id| homes[id.index()].owner).collect();
         owners.sort_unstable();
         owners.dedup();
         for owner in owners {
             // What all rows share is read by every block.
-            let reusable = last_use[owner] == index && !is_once(&graph.nodes()[owner].ty);
+            let reusable = last_use[owner] == index && !is_once(&graph.values()[owner].ty);
             if let (Some(slot), true) = (slots[owner], reusable) {
                 self.block.free.push(slot);
             }
@@ -196,31 +217,45 @@ impl Layout {
     }
 }
 
+impl Value {
+    /// Where a step writes it; `None` where no step does.
+    fn output(&self) -> Option<Output> {
+        let target = match self.operand.place {
+            Place::Slot(slot) | Place::Once(slot) => Target::Slot(slot),
+            Place::Result(position) => Target::Result(position),
+            Place::Input(_) | Place::Constant(_) => return None,
+        };
+        let Operand { dtype, once, width, .. } = self.operand;
+        Some(Output { target, dtype, once, offset: self.offset, stride: self.stride, width })
+    }
+}
+
+/// The node that makes the value with this position.
+fn maker(graph: &Graph, value: usize) -> &Node {
+    graph.node(graph.values()[value].node)
+}
+
 /// Whether a value has one row for the whole batch.
 pub(super) fn is_once(ty: &TensorType) -> bool {
     !ty.shape.is_batched() || ty.shape.is_shared()
 }
 
-/// Per node: its value, where it follows from weights alone.
+/// Per value: its tensor, where it follows from weights alone.
 fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
-    let mut constants: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.nodes().len());
+    let mut constants: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
     for node in graph.nodes() {
-        let value = match &node.source {
-            Source::Input => None,
-            Source::Constant(value) => Some(Arc::clone(value)),
-            Source::Op(op) => {
-                let operands: Vec<&Tensor> =
-                    node.inputs.iter().filter_map(|id| constants[id.index()].as_deref()).collect();
-                let all = operands.len() == node.inputs.len() && !node.ty.shape.is_batched();
-                if all {
-                    expect_computable(&node.name, &node.ty)?;
-                    Some(Arc::new(evaluate(op, &node.name, &operands)?))
-                } else {
-                    None
+        let operands: Option<Vec<&Tensor>> = node.inputs.iter().map(|id| constants[id.index()].as_deref()).collect();
+        match (&node.source, operands) {
+            (Source::Constant(value), _) => constants.push(Some(Arc::clone(value))),
+            (Source::Op(op), Some(operands)) => {
+                for id in &node.outputs {
+                    expect_computable(&node.name, graph.ty(*id))?;
                 }
+                let answers = evaluate(op, &node.name, &operands)?;
+                constants.extend(answers.into_iter().map(|answer| Some(Arc::new(answer))));
             }
-        };
-        constants.push(value);
+            _ => constants.extend(node.outputs.iter().map(|_| None)),
+        }
     }
     Ok(constants)
 }
@@ -236,16 +271,16 @@ fn expect_computable(name: &str, ty: &TensorType) -> Result<()> {
     Ok(())
 }
 
-/// The node that this one is another shape of.
+/// The value that this one is another shape of.
 fn view_of(graph: &Graph, index: usize) -> Option<usize> {
-    let node = &graph.nodes()[index];
+    let node = maker(graph, index);
     let Source::Op(op) = &node.source else { return None };
     let input = *node.inputs.first()?;
-    let same = graph.node(input).ty.dtype == node.ty.dtype;
+    let same = graph.ty(input).dtype == graph.values()[index].ty.dtype;
     (same && matches!(op, Op::Reshape(_) | Op::Cast(_))).then(|| input.index())
 }
 
-/// Per node the buffer that holds its value.
+/// Per value the buffer that holds it.
 fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Home> {
     let columns = columns(graph, constants, retain);
     // Follows views to what they show, and parts to the concatenation they stand in.
@@ -261,10 +296,10 @@ fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Ve
             }
         }
     };
-    (0..graph.nodes().len()).map(home).collect()
+    (0..graph.values().len()).map(home).collect()
 }
 
-/// Per node that owns a buffer: the result that is this buffer, where one is.
+/// Per value that owns a buffer: the result that is this buffer, where one is.
 fn in_results(
     graph: &Graph,
     results: &[usize],
@@ -272,12 +307,12 @@ fn in_results(
     constants: &[Option<Arc<Tensor>>],
 ) -> Vec<Option<usize>> {
     let mut in_results = vec![None; homes.len()];
-    let ty = |node: usize| &graph.nodes()[node].ty;
-    for (position, &node) in results.iter().enumerate() {
-        let owner = homes[node].owner;
-        let computed = matches!(graph.nodes()[owner].source, Source::Op(_)) && constants[owner].is_none();
+    let ty = |value: usize| &graph.values()[value].ty;
+    for (position, &result) in results.iter().enumerate() {
+        let owner = homes[result].owner;
+        let computed = matches!(maker(graph, owner).source, Source::Op(_)) && constants[owner].is_none();
         // Neither what all rows share, nor some of the columns.
-        let whole = !is_once(ty(owner)) && ty(owner).shape.sample_len() == ty(node).shape.sample_len();
+        let whole = !is_once(ty(owner)) && ty(owner).shape.sample_len() == ty(result).shape.sample_len();
         if computed && whole && in_results[owner].is_none() {
             in_results[owner] = Some(position);
         }
@@ -285,27 +320,28 @@ fn in_results(
     in_results
 }
 
-/// For each node that writes into the buffer of another: which, and at which column. Parts write into a concatenation;
+/// For each value that stands in the buffer of another: which, and at which column. Parts write into a concatenation;
 /// a softmax overwrites its operand.
 fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Option<(usize, usize)>> {
-    let count = graph.nodes().len();
+    let count = graph.values().len();
     let mut readers = vec![0usize; count];
     let read = graph.nodes().iter().flat_map(|node| &node.inputs);
     for id in read.chain(graph.outputs().iter().map(|(_, id)| id)) {
         readers[id.index()] += 1;
     }
     let mut columns = vec![None; count];
-    for (index, node) in graph.nodes().iter().enumerate() {
+    for node in graph.nodes() {
+        let (index, ty) = (node.output().index(), graph.ty(node.output()));
         if let (Source::Op(Op::Softmax(softmax)), Retain::Outputs) = (&node.source, retain)
-            && softmax.axis + 1 == node.ty.shape.rank()
+            && softmax.axis + 1 == ty.shape.rank()
             && let Some(writer) = only_writer(graph, node.inputs[0], &readers)
             && constants[writer].is_none()
         {
             columns[writer] = Some((index, 0));
         }
         let Source::Op(Op::Concatenate(concatenate)) = &node.source else { continue };
-        let sample = node.ty.shape.sample();
-        let before = concatenate.axis.saturating_sub(usize::from(node.ty.shape.is_batched()));
+        let sample = ty.shape.sample();
+        let before = concatenate.axis.saturating_sub(usize::from(ty.shape.is_batched()));
         if constants[index].is_some() || sample[..before].iter().product::<usize>() != 1 {
             continue;
         }
@@ -316,33 +352,33 @@ fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> 
             {
                 columns[writer] = Some((index, column));
             }
-            column += graph.node(*part).ty.shape.sample_len();
+            column += graph.ty(*part).shape.sample_len();
         }
     }
     columns
 }
 
 /// The operator that computes a value which, under any shape, has one reader.
-fn only_writer(graph: &Graph, id: NodeId, readers: &[usize]) -> Option<usize> {
+fn only_writer(graph: &Graph, id: ValueId, readers: &[usize]) -> Option<usize> {
     let mut index = id.index();
     while readers[index] == 1 {
         match view_of(graph, index) {
             Some(input) => index = input,
-            None => return matches!(graph.nodes()[index].source, Source::Op(_)).then_some(index),
+            None => return matches!(maker(graph, index).source, Source::Op(_)).then_some(index),
         }
     }
     None
 }
 
-/// For each owner of a buffer the last node that needs it; `usize::MAX` for what is kept.
+/// For each value that owns a buffer the last node that needs it; `usize::MAX` for what is kept.
 fn last_use(graph: &Graph, homes: &[Home], retain: Retain) -> Vec<usize> {
-    let count = graph.nodes().len();
+    let count = graph.values().len();
     if retain == Retain::All {
         return vec![usize::MAX; count];
     }
     let mut last_use = vec![0; count];
     for (index, node) in graph.nodes().iter().enumerate() {
-        for owner in node.inputs.iter().map(|id| homes[id.index()].owner).chain([homes[index].owner]) {
+        for owner in node.inputs.iter().chain(&node.outputs).map(|id| homes[id.index()].owner) {
             last_use[owner] = last_use[owner].max(index);
         }
     }

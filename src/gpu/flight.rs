@@ -9,7 +9,7 @@ use super::prepared::Prepared;
 use super::read_back::{ReadBack, await_mappings, map};
 use super::step_times::{StepTimes, Timestamps, has_timestamps, place, record};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::plan::Retain;
 use crate::tensor::{Spare, Tensor};
 use crate::timeline::{Span, Timeline};
@@ -54,7 +54,7 @@ impl Flight {
         spare: &mut Spare,
         mut times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
-    ) -> Result<Vec<(NodeId, Tensor)>> {
+    ) -> Result<Vec<(ValueId, Tensor)>> {
         let gpu = &loaded.gpu;
         timeline.span_with("prepare", |timeline| self.prepare(loaded, batch, timeline))?;
         let Flight { memory, prepared, .. } = self;

@@ -82,9 +82,9 @@ impl Constants {
             tables
         });
         let graph = plan.graph();
-        for (id, node) in graph.ids().zip(graph.nodes()) {
+        for node in graph.nodes() {
             let Source::Constant(value) = &node.source else { continue };
-            let region = plan.region(id, 1);
+            let region = plan.region(node.output(), 1);
             if region.buffer == BufferId::Weights {
                 upload(gpu, &weights, &region, value, timeline);
             }

@@ -4,7 +4,7 @@ use super::execution::ReadBacks;
 use super::loaded::Loaded;
 use super::memory::{GUARD_BYTES, GUARD_WORD, Memory};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::{Source, ValueId};
 use crate::kernel::{BufferId, Region};
 use crate::plan::Retain;
 use crate::tensor::{Spare, Tensor};
@@ -37,40 +37,41 @@ enum Mapped {
 /// A value in a mapped buffer.
 #[derive(Debug)]
 struct ValueRead {
-    node: NodeId,
+    id: ValueId,
     /// The position of the buffer among those mapped.
     mapped: usize,
     offset_bytes: u64,
     /// With the guard behind it.
     length_bytes: u64,
-    in_slot: bool,
+    is_guarded: bool,
 }
 
 impl ReadBack {
     /// Reads the outputs, or every value an operator made: all at once, or each by itself. There is at least one.
     pub(super) fn of(loaded: &Loaded, batch: usize) -> Vec<ReadBack> {
         let graph = loaded.plan.graph();
-        let nodes: Vec<NodeId> = match loaded.options.retain {
+        let ids: Vec<ValueId> = match loaded.options.retain {
             Retain::Outputs => graph.outputs().iter().map(|(_, id)| *id).collect(),
-            Retain::All => graph.ids().filter(|id| !graph.node(*id).inputs.is_empty()).collect(),
+            Retain::All => graph.value_ids().filter(|id| matches!(graph.maker(*id).source, Source::Op(_))).collect(),
         };
         let at_once = match loaded.options.execution.read_back {
-            ReadBacks::Together => nodes.len(),
+            ReadBacks::Together => ids.len(),
             ReadBacks::PerOutput => 1,
         };
-        let read_back = |nodes: &[NodeId]| {
+        let read_back = |ids: &[ValueId]| {
             let mut read_back = ReadBack::default();
-            nodes.iter().for_each(|node| read_back.add(loaded, *node, batch));
+            ids.iter().for_each(|id| read_back.add(loaded, *id, batch));
             read_back
         };
         // Something must run the kernels, even if nobody reads.
-        if nodes.is_empty() { vec![ReadBack::default()] } else { nodes.chunks(at_once).map(read_back).collect() }
+        if ids.is_empty() { vec![ReadBack::default()] } else { ids.chunks(at_once).map(read_back).collect() }
     }
 
-    fn add(&mut self, loaded: &Loaded, node: NodeId, batch: usize) {
-        let mut region = loaded.plan.region(node, batch);
-        let in_slot = matches!(region.buffer, BufferId::Slot(_));
-        if in_slot {
+    fn add(&mut self, loaded: &Loaded, id: ValueId, batch: usize) {
+        let mut region = loaded.plan.region(id, batch);
+        // Behind other outputs of a node stands the next one.
+        let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && loaded.plan.is_last_output(id);
+        if is_guarded {
             region.length_bytes += loaded.guard_bytes;
         }
         region.length_bytes = region.length_bytes.max(4);
@@ -90,7 +91,7 @@ impl ReadBack {
             self.mapped.len() - 1
         });
         self.mapped[position].1 = self.mapped[position].1.max(end);
-        self.values.push(ValueRead { node, mapped: position, offset_bytes, length_bytes, in_slot });
+        self.values.push(ValueRead { id, mapped: position, offset_bytes, length_bytes, is_guarded });
     }
 
     /// The bytes of the staging buffer in use.
@@ -128,7 +129,7 @@ impl ReadBack {
         memory: &Memory,
         batch: usize,
         spare: &mut Spare,
-    ) -> Result<Vec<(NodeId, Tensor)>> {
+    ) -> Result<Vec<(ValueId, Tensor)>> {
         let view = |(buffer, bytes): &(Mapped, u64)| {
             mapped_buffer(memory, *buffer)
                 .get_mapped_range(0..*bytes)
@@ -140,16 +141,16 @@ impl ReadBack {
         for value in &self.values {
             let words: &[u32] = bytemuck::try_cast_slice(&views[value.mapped])
                 .map_err(|cause| Error::device("the GPU's results are not aligned").cause(cause.to_string()))?;
-            let node = loaded.plan.graph().node(value.node);
-            let shape = node.ty.shape.resolve(batch);
+            let ty = loaded.plan.graph().ty(value.id);
+            let shape = ty.shape.resolve(batch);
             let length: usize = shape.iter().product();
             let start = (value.offset_bytes / 4) as usize;
-            let data = spare.decode(node.ty.dtype, &words[start..start + length]);
-            tensors.push((value.node, Tensor::new(&shape, data)?));
+            let data = spare.decode(ty.dtype, &words[start..start + length]);
+            tensors.push((value.id, Tensor::new(&shape, data)?));
             let guard = &words[start + length..start + (value.length_bytes / 4) as usize];
-            let guarded = loaded.options.retain == Retain::All && length > 0 && value.in_slot;
+            let guarded = loaded.options.retain == Retain::All && length > 0 && value.is_guarded;
             if guarded && guard.iter().any(|&word| word != GUARD_WORD) {
-                overrun.get_or_insert(value.node);
+                overrun.get_or_insert(value.id);
             }
         }
         drop(views);
@@ -160,7 +161,7 @@ impl ReadBack {
             None => Ok(tensors),
             Some(id) => {
                 Err(Error::device(format!("a kernel wrote past its output into the {GUARD_BYTES} guard bytes"))
-                    .at(format!("`{}`", loaded.plan.graph().node(id).name)))
+                    .at(format!("`{}`", loaded.plan.graph().maker(id).name)))
             }
         }
     }

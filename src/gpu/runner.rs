@@ -6,7 +6,7 @@ use super::flight::Flight;
 use super::loaded::Loaded;
 use super::step_times::StepTimes;
 use crate::error::Result;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::plan::{Plan, Retain};
 use crate::reference::input;
@@ -128,7 +128,7 @@ impl Runner {
         Ok(self.named(self.run(inputs, batch, spare, None, timeline)?))
     }
 
-    fn named(&self, values: Vec<(NodeId, Tensor)>) -> NamedTensors {
+    fn named(&self, values: Vec<(ValueId, Tensor)>) -> NamedTensors {
         let names = self.plan().graph().outputs().iter().map(|(name, _)| name.clone());
         names.zip(values.into_iter().map(|(_, value)| value)).collect()
     }
@@ -139,7 +139,7 @@ impl Runner {
         inputs: &NamedTensors,
         batch: usize,
         timeline: &mut Timeline,
-    ) -> Result<Vec<(NodeId, Tensor)>> {
+    ) -> Result<Vec<(ValueId, Tensor)>> {
         let graph = self.plan().graph();
         let inputs = graph.inputs().map(|(_, node)| input(inputs, &node.name)).collect::<Result<Vec<_>>>()?;
         self.run(&inputs, batch, &mut Spare::default(), None, timeline)
@@ -165,7 +165,7 @@ impl Runner {
         spare: &mut Spare,
         times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
-    ) -> Result<Vec<(NodeId, Tensor)>> {
+    ) -> Result<Vec<(ValueId, Tensor)>> {
         let (under_way, flight) = timeline.span_with("take turn", |timeline| self.start(timeline));
         let mut flight = flight.unwrap_or_else(|| Flight::new(&self.loaded, batch, timeline));
         // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.

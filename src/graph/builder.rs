@@ -1,13 +1,13 @@
 //! Adds nodes one by one, inferring types, and drops what no output needs.
 
-use super::{Graph, Node, NodeId, Note, Source};
+use super::{Graph, Node, NodeId, Note, Source, Value, ValueId};
 use crate::error::{Error, Place, Result};
 use crate::ops::Op;
 use crate::tensor::{Shape, Tensor, TensorType};
 use std::sync::Arc;
 
-/// Nodes in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
-const MAX_NODES: usize = 1 << 18;
+/// Values in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
+const MAX_VALUES: usize = 1 << 18;
 
 /// Builds a [`Graph`].
 ///
@@ -19,12 +19,13 @@ const MAX_NODES: usize = 1 << 18;
 /// let x = builder.input("x", TensorType::f32(Shape::batched(&[2, 3])))?;
 /// let flat = builder.op("flat", Reshape { sample: vec![6] }, &[x])?;
 /// let graph = builder.finish(vec![("y".into(), flat)])?;
-/// assert_eq!(graph.node(flat).ty.shape.to_string(), "[N, 6]");
+/// assert_eq!(graph.ty(flat).shape.to_string(), "[N, 6]");
 /// # Ok::<(), tfjs_wgpu::Error>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Builder {
     nodes: Vec<Node>,
+    values: Vec<Value>,
     notes: Vec<(String, Note)>,
 }
 
@@ -35,25 +36,35 @@ impl Builder {
     }
 
     /// Adds an input; its name must be new.
-    pub fn input(&mut self, name: &str, ty: TensorType) -> Result<NodeId> {
+    pub fn input(&mut self, name: &str, ty: TensorType) -> Result<ValueId> {
         if self.nodes.iter().any(|node| node.source == Source::Input && node.name == name) {
             return Err(Error::format(format!("two inputs are called `{name}`")));
         }
-        self.push(Node { name: name.into(), source: Source::Input, inputs: Vec::new(), ty })
+        Ok(self.push(name, Source::Input, &[], vec![ty])?[0])
     }
 
     /// Adds a constant.
-    pub fn constant(&mut self, name: &str, value: Arc<Tensor>) -> Result<NodeId> {
+    pub fn constant(&mut self, name: &str, value: Arc<Tensor>) -> Result<ValueId> {
         let ty = TensorType::new(Shape::fixed(value.shape()), value.dtype());
-        self.push(Node { name: name.into(), source: Source::Constant(value), inputs: Vec::new(), ty })
+        Ok(self.push(name, Source::Constant(value), &[], vec![ty])?[0])
     }
 
-    /// Adds an operator over values that are already there.
-    pub fn op(&mut self, name: &str, op: impl Into<Op>, inputs: &[NodeId]) -> Result<NodeId> {
+    /// Adds an operator with one output over values that are already there.
+    pub fn op(&mut self, name: &str, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
+        let op = op.into();
+        let page = op.operator().name();
+        match self.outputs_of(name, op, inputs)?[..] {
+            [output] => Ok(output),
+            ref outputs => Err(Error::shape(format!("`{name}`: {page} has {} outputs, not one", outputs.len()))),
+        }
+    }
+
+    /// Adds an operator over values that are already there, and gives all of its outputs.
+    pub fn outputs_of(&mut self, name: &str, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let op = op.into();
         let types: Vec<&TensorType> = inputs.iter().map(|id| self.ty(*id)).collect();
-        let ty = op.operator().infer(&types).at(|| format!("`{name}`: {}", op.operator().name()))?;
-        self.push(Node { name: name.into(), source: Source::Op(op), inputs: inputs.to_vec(), ty })
+        let types = op.operator().infer(&types).at(|| format!("`{name}`: {}", op.operator().name()))?;
+        self.push(name, Source::Op(op), inputs, types)
     }
 
     /// Notes about a layer what its operators do not show.
@@ -62,56 +73,71 @@ impl Builder {
     }
 
     /// The type of a value.
-    pub fn ty(&self, id: NodeId) -> &TensorType {
-        &self.nodes[id.index()].ty
+    pub fn ty(&self, id: ValueId) -> &TensorType {
+        &self.values[id.index()].ty
     }
 
-    fn push(&mut self, node: Node) -> Result<NodeId> {
-        crate::tensor::element_count(&node.ty.shape.resolve(1)).at(|| format!("`{}`", node.name))?;
-        if self.nodes.len() >= MAX_NODES {
-            return Err(Error::limit(format!("the model has more than {MAX_NODES} operators and weights")));
+    fn push(&mut self, name: &str, source: Source, inputs: &[ValueId], types: Vec<TensorType>) -> Result<Vec<ValueId>> {
+        for ty in &types {
+            crate::tensor::element_count(&ty.shape.resolve(1)).at(|| format!("`{name}`"))?;
         }
-        let id = self.nodes.len() as u32;
-        self.nodes.push(node);
-        Ok(NodeId(id))
+        if self.values.len() + types.len() > MAX_VALUES {
+            return Err(Error::limit(format!("the model has more than {MAX_VALUES} values and weights")));
+        }
+        let node = NodeId(self.nodes.len() as u32);
+        let first = self.values.len() as u32;
+        let outputs: Vec<ValueId> = (first..first + types.len() as u32).map(ValueId).collect();
+        self.values.extend(types.into_iter().enumerate().map(|(position, ty)| Value { ty, node, position }));
+        self.nodes.push(Node { name: name.into(), source, inputs: inputs.to_vec(), outputs: outputs.clone() });
+        Ok(outputs)
     }
 
     /// The graph of what `outputs` need, inputs first. Inputs stay even where nothing needs them: the caller still names
     /// them.
-    pub fn finish(self, outputs: Vec<(String, NodeId)>) -> Result<Graph> {
+    pub fn finish(self, outputs: Vec<(String, ValueId)>) -> Result<Graph> {
         self.finish_with(outputs, &[])
     }
 
     /// The same where the values of `kept` are computed too, though no output needs them.
-    pub fn finish_with(self, outputs: Vec<(String, NodeId)>, kept: &[NodeId]) -> Result<Graph> {
-        let mut needed = vec![false; self.nodes.len()];
-        for id in outputs.iter().map(|(_, id)| id).chain(kept) {
-            needed[id.index()] = true;
-        }
-        for index in (0..self.nodes.len()).rev() {
-            if needed[index] {
-                for input in &self.nodes[index].inputs {
-                    needed[input.index()] = true;
-                }
-            } else {
-                needed[index] = self.nodes[index].source == Source::Input;
-            }
-        }
-        // The new position of every node that stays: inputs first, the others in order.
-        let mut renumbered = vec![NodeId(0); self.nodes.len()];
-        let mut nodes = Vec::new();
+    pub fn finish_with(self, outputs: Vec<(String, ValueId)>, kept: &[ValueId]) -> Result<Graph> {
+        let needed = self.needed(outputs.iter().map(|(_, id)| id).chain(kept));
+        // The new position of every value that stays: those of inputs first, the others in order.
+        let mut renumbered = vec![ValueId(0); self.values.len()];
+        let (mut nodes, mut values) = (Vec::new(), Vec::new());
         for inputs in [true, false] {
             for (index, node) in self.nodes.iter().enumerate() {
                 if needed[index] && (node.source == Source::Input) == inputs {
-                    renumbered[index] = NodeId(nodes.len() as u32);
+                    let id = NodeId(nodes.len() as u32);
                     let mut node = node.clone();
                     node.inputs.iter_mut().for_each(|input| *input = renumbered[input.index()]);
+                    for output in &mut node.outputs {
+                        let new = ValueId(values.len() as u32);
+                        values.push(Value { node: id, ..self.values[output.index()].clone() });
+                        renumbered[output.index()] = new;
+                        *output = new;
+                    }
                     nodes.push(node);
                 }
             }
         }
         let outputs = outputs.into_iter().map(|(name, id)| (name, renumbered[id.index()])).collect();
-        Ok(Graph { nodes, outputs, notes: self.notes })
+        Ok(Graph { nodes, values, outputs, notes: self.notes })
+    }
+
+    /// By node: whether any of `wanted` needs it, or it is an input.
+    fn needed<'v>(&self, wanted: impl Iterator<Item = &'v ValueId>) -> Vec<bool> {
+        let mut needed: Vec<bool> = self.nodes.iter().map(|node| node.source == Source::Input).collect();
+        for id in wanted {
+            needed[self.values[id.index()].node.index()] = true;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if needed[index] {
+                for input in &self.nodes[index].inputs {
+                    needed[self.values[input.index()].node.index()] = true;
+                }
+            }
+        }
+        needed
     }
 }
 

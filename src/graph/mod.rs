@@ -1,8 +1,8 @@
 //! A model as operators and values.
 //!
-//! A [`Graph`] is a list of nodes in an order in which they can run: inputs, constants and operators, each with one
-//! output value of a known type. It is made by a [`Builder`], which infers every type as nodes are added, so that a
-//! graph that exists is well typed. It knows neither files nor devices.
+//! A [`Graph`] is a list of nodes in an order in which they can run: inputs, constants and operators. A node makes one or
+//! more values, each of a known type; nodes read values, and never each other. A graph is made by a [`Builder`], which
+//! infers every type as nodes are added, so that a graph that exists is well typed. It knows neither files nor devices.
 
 mod builder;
 mod text;
@@ -13,7 +13,7 @@ use crate::ops::{ConcreteType, Cost, Op};
 use crate::tensor::{Tensor, TensorType};
 use std::sync::Arc;
 
-/// The position of a node in its graph; also names the node's value.
+/// The position of a node in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(crate) u32);
 
@@ -24,13 +24,24 @@ impl NodeId {
     }
 }
 
-impl std::fmt::Display for NodeId {
+/// The position of a value in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub(crate) u32);
+
+impl ValueId {
+    /// The position as an index into [`Graph::values`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for ValueId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "%{}", self.0)
     }
 }
 
-/// Where a node's value comes from.
+/// Where a node's values come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// The caller, under the node's name.
@@ -41,24 +52,43 @@ pub enum Source {
     Op(Op),
 }
 
-/// A value of the model and how it is made.
+/// An input, a constant or an operator, with the values it makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// The layer or weight it stands for; unique for inputs.
     pub name: String,
-    /// Where the value comes from.
+    /// Where its values come from.
     pub source: Source,
-    /// The operator's inputs; empty for inputs and constants.
-    pub inputs: Vec<NodeId>,
-    /// The type of the value.
+    /// The values that the operator reads; empty for inputs and constants.
+    pub inputs: Vec<ValueId>,
+    /// The values that it makes, at least one; exactly one for inputs and constants.
+    pub outputs: Vec<ValueId>,
+}
+
+impl Node {
+    /// The first of its values, which most nodes have alone.
+    pub fn output(&self) -> ValueId {
+        self.outputs[0]
+    }
+}
+
+/// A value of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// Its type.
     pub ty: TensorType,
+    /// The node that makes it.
+    pub node: NodeId,
+    /// Its position among the outputs of that node.
+    pub position: usize,
 }
 
 /// Operators and values in running order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     nodes: Vec<Node>,
-    outputs: Vec<(String, NodeId)>,
+    values: Vec<Value>,
+    outputs: Vec<(String, ValueId)>,
     notes: Vec<(String, Note)>,
 }
 
@@ -81,27 +111,61 @@ impl Graph {
         &self.nodes
     }
 
+    /// All values, in the order of the nodes that make them.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
     /// The node at `id`.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
     }
 
-    /// What the operator of a node costs at one batch size; nothing for other nodes.
-    pub fn cost(&self, id: NodeId, batch: usize) -> Cost {
-        let Node { source: Source::Op(op), inputs, ty, .. } = self.node(id) else { return Cost::default() };
-        let concrete = |ty: &TensorType| ConcreteType { shape: ty.shape.resolve(batch), dtype: ty.dtype };
-        let inputs: Vec<ConcreteType> = inputs.iter().map(|id| concrete(&self.node(*id).ty)).collect();
-        op.operator().cost(&inputs, &concrete(ty))
+    /// The value at `id`.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.index()]
     }
 
-    /// All positions in order.
+    /// The type of a value.
+    pub fn ty(&self, id: ValueId) -> &TensorType {
+        &self.values[id.index()].ty
+    }
+
+    /// The types of several values.
+    pub fn types(&self, ids: &[ValueId]) -> Vec<&TensorType> {
+        ids.iter().map(|id| self.ty(*id)).collect()
+    }
+
+    /// The types of several values at one batch size.
+    pub fn concrete_types(&self, ids: &[ValueId], batch: usize) -> Vec<ConcreteType> {
+        ids.iter().map(|id| ConcreteType::of(self.ty(*id), batch)).collect()
+    }
+
+    /// The node that makes a value.
+    pub fn maker(&self, id: ValueId) -> &Node {
+        self.node(self.value(id).node)
+    }
+
+    /// What the operator of a node costs at one batch size; nothing for other nodes.
+    pub fn cost(&self, id: NodeId, batch: usize) -> Cost {
+        let Node { source: Source::Op(op), inputs, outputs, .. } = self.node(id) else { return Cost::default() };
+        op.operator().cost(&self.concrete_types(inputs, batch), &self.concrete_types(outputs, batch))
+    }
+
+    /// The positions of all nodes in order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
+    /// The positions of all values in order.
+    pub fn value_ids(&self) -> impl DoubleEndedIterator<Item = ValueId> + use<> {
+        (0..self.values.len() as u32).map(ValueId)
+    }
+
     /// The inputs in the model's order.
-    pub fn inputs(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.ids().zip(&self.nodes).filter(|(_, node)| node.source == Source::Input)
+    pub fn inputs(&self) -> impl Iterator<Item = (ValueId, &Node)> {
+        let inputs = self.nodes.iter().filter(|node| node.source == Source::Input);
+        inputs.map(|node| (node.output(), node))
     }
 
     /// Whether this was noted about a layer.
@@ -109,17 +173,22 @@ impl Graph {
         self.notes.iter().any(|(name, noted)| name == layer && *noted == note)
     }
 
+    /// Whether a node makes a value with a row for each sample of the batch.
+    pub fn is_per_sample(&self, node: &Node) -> bool {
+        node.outputs.iter().any(|id| self.ty(*id).shape.is_per_sample())
+    }
+
     /// Whether an operator takes all rows of a batch together, so that a batch cannot be computed in parts.
     pub fn mixes_rows(&self) -> bool {
         let mixes = |node: &Node| match &node.source {
-            Source::Op(op) => op.operator().mixes_rows() && node.ty.shape.is_batched() && !node.ty.shape.is_shared(),
+            Source::Op(op) => op.operator().mixes_rows() && self.is_per_sample(node),
             Source::Input | Source::Constant(_) => false,
         };
         self.nodes.iter().any(mixes)
     }
 
     /// The outputs in the model's order, by name.
-    pub fn outputs(&self) -> &[(String, NodeId)] {
+    pub fn outputs(&self) -> &[(String, ValueId)] {
         &self.outputs
     }
 }

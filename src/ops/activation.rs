@@ -230,19 +230,19 @@ impl Operator for Activation {
         "activation"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let values = inputs[0].as_f32()?;
-        Tensor::f32(inputs[0].shape(), values.iter().map(|&x| self.function.at(f64::from(x)) as f32).collect())
+        Ok(vec![Tensor::f32(inputs[0].shape(), values.iter().map(|&x| self.function.at(f64::from(x)) as f32).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let count = request.output.len();
+        let count = request.output().len();
         let (selector, [a, b, c]) = Function::encode(Some(self.function));
         let params = ActivationParams { count: word(count)?, a, b, c };
         Ok(vec![Kernel::new("activation", &params, 1, invocations(count)).constant("function", f64::from(selector))])
@@ -252,7 +252,7 @@ impl Operator for Activation {
         self.function.tolerance()
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        outputs[0].len() as u64
     }
 }

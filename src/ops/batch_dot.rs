@@ -129,7 +129,7 @@ impl Operator for BatchDot {
         "batch_dot"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [left, right] = expect_inputs(inputs)?;
         for (input, axis) in [(left, self.axes[0]), (right, self.axes[1])] {
             expect_dtype(input, &[DType::F32])?;
@@ -149,10 +149,10 @@ impl Operator for BatchDot {
         }
         self.expect_heads(left, right)?;
         let shape = self.shape([&left.shape.resolve(1), &right.shape.resolve(1)]);
-        Ok(TensorType::f32(left.shape.with_sample(&shape[1..])))
+        Ok(vec![TensorType::f32(left.shape.with_sample(&shape[1..]))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (left, right) = (inputs[0].as_f32()?, inputs[1].as_f32()?);
         let shapes = [inputs[0].shape(), inputs[1].shape()];
         let dims = self.output_dims(shapes);
@@ -171,14 +171,14 @@ impl Operator for BatchDot {
                 |k: usize| f64::from(left[at[0] + k * steps[0]]) * f64::from(right[at[1] + k * steps[1]]);
             (f64::from(self.scale) * (0..depth).map(product).sum::<f64>()) as f32
         };
-        Tensor::f32(&self.shape(shapes), (0..count).map(element).collect())
+        Ok(vec![Tensor::f32(&self.shape(shapes), (0..count).map(element).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let shapes = [request.inputs[0].shape.as_slice(), request.inputs[1].shape.as_slice()];
         let depth = shapes[0][self.axes[0]];
         expect_loops(request, depth + MAX_RANK)?;
-        let count = request.output.len();
+        let count = request.output().len();
         word(request.inputs[0].len().max(request.inputs[1].len()))?;
         let mut dims = self.output_dims(shapes);
         // A dimension of 1 has one position; without it there are fewer to divide by.
@@ -205,12 +205,12 @@ impl Operator for BatchDot {
     }
 
     /// The sums of absolute products, by the absolute scale.
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute = [absolute(inputs[0])?, absolute(inputs[1])?];
         BatchDot { scale: self.scale.abs(), ..self.clone() }.eval(&[&absolute[0], &absolute[1]])
     }
 
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
-        2 * (output.len() * inputs[0].shape[self.axes[0]]) as u64
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        2 * (outputs[0].len() * inputs[0].shape[self.axes[0]]) as u64
     }
 }

@@ -46,7 +46,7 @@ impl Operator for BatchNormalization {
         "batch_normalization"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, statistics] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         expect_dtype(statistics, &[DType::F32])?;
@@ -54,17 +54,17 @@ impl Operator for BatchNormalization {
         if statistics.shape.dims() != [Dim::Fixed(4), x.shape.dims()[self.axis]] {
             return Err(Error::shape(format!("statistics {statistics} do not fit axis {} of {x}", self.axis)));
         }
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let epsilon = f64::from(self.epsilon);
-        self.map(inputs, |x, [gamma, beta, mean, variance]| gamma * (x - mean) / (variance + epsilon).sqrt() + beta)
+        Ok(vec![self.map(inputs, |x, [gamma, beta, mean, variance]| gamma * (x - mean) / (variance + epsilon).sqrt() + beta)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let count = request.output.len();
-        let view = AxisView::new(&request.output.shape, self.axis);
+        let count = request.output().len();
+        let view = AxisView::new(&request.output().shape, self.axis);
         let params = BatchNormalizationParams {
             count: word(count)?,
             channels: word(view.axis)?,
@@ -78,14 +78,14 @@ impl Operator for BatchNormalization {
         Tolerance::Sum { terms: 3 }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let epsilon = f64::from(self.epsilon);
-        self.map(inputs, |x, [gamma, beta, mean, variance]| {
+        Ok(vec![self.map(inputs, |x, [gamma, beta, mean, variance]| {
             (gamma * (x.abs() + mean.abs())).abs() / (variance + epsilon).sqrt() + beta.abs()
-        })
+        })?])
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        2 * output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        2 * outputs[0].len() as u64
     }
 }

@@ -116,17 +116,17 @@ impl Operator for Binary {
         "binary"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [left, right] = expect_inputs(inputs)?;
         let allowed: &[DType] = if self.function.decides() { &[DType::F32, DType::Bool] } else { &[DType::F32] };
         expect_dtype(left, allowed)?;
         if left.dtype != right.dtype {
             return Err(Error::shape(format!("{left} and {right} have different dtypes")));
         }
-        Ok(TensorType::new(broadcast(&left.shape, &right.shape)?, left.dtype))
+        Ok(vec![TensorType::new(broadcast(&left.shape, &right.shape)?, left.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let shape = broadcast_concrete(inputs[0].shape(), inputs[1].shape());
         let (left, right) = (inputs[0].to_f64(), inputs[1].to_f64());
         let left_strides = broadcast_strides(inputs[0].shape(), &shape);
@@ -145,12 +145,12 @@ impl Operator for Binary {
             DType::Bool => Data::Bool((0..count).map(|index| value(index) != 0.0).collect()),
             _ => Data::F32((0..count).map(|index| value(index) as f32).collect()),
         };
-        Tensor::new(&shape, data)
+        Ok(vec![Tensor::new(&shape, data)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let shape = &request.output.shape;
-        let count = request.output.len();
+        let shape = &request.output().shape;
+        let count = request.output().len();
         let params = BinaryParams {
             size: aligned(shape, 1)?,
             left_strides: aligned(&broadcast_strides(&request.inputs[0].shape, shape), 0)?,
@@ -168,8 +168,8 @@ impl Operator for Binary {
         self.function.tolerance()
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        outputs[0].len() as u64
     }
 }
 

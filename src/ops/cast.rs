@@ -27,17 +27,17 @@ impl Operator for Cast {
         "cast"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32, DType::I32, DType::Bool])?;
         if self.to == DType::Bool {
             return Err(Error::shape("casts to float32 or int32, not to bool"));
         }
-        Ok(TensorType::new(x.shape.clone(), self.to))
+        Ok(vec![TensorType::new(x.shape.clone(), self.to)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        Ok(inputs[0].cast(self.to))
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![inputs[0].cast(self.to)])
     }
 
     /// A boolean is a float on the GPU.
@@ -46,7 +46,7 @@ impl Operator for Cast {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let count = request.output.len();
+        let count = request.output().len();
         let params = CastParams { count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
         let entry_point = if self.to == DType::I32 { "to_int32" } else { "to_float32" };
         Ok(vec![Kernel::new("cast", &params, 1, invocations(count)).entry_point(entry_point)])
@@ -60,7 +60,7 @@ impl Operator for Cast {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -31,7 +31,7 @@ impl Operator for CategoryEncoding {
         "category_encoding"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [ids] = expect_inputs(inputs)?;
         expect_dtype(ids, &[DType::I32])?;
         if !ids.shape.is_batched() || ids.shape.rank() != 2 {
@@ -40,10 +40,10 @@ impl Operator for CategoryEncoding {
         if self.tokens == 0 || self.tokens > i32::MAX as usize {
             return Err(Error::shape(format!("{} tokens cannot be told apart by int32 ids", self.tokens)));
         }
-        Ok(TensorType::f32(ids.shape.with_sample(&[self.tokens])))
+        Ok(vec![TensorType::f32(ids.shape.with_sample(&[self.tokens]))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (rows, steps) = (inputs[0].shape()[0], inputs[0].shape()[1]);
         let ids = inputs[0].as_i32()?;
         let mut output = vec![0.0f32; rows * self.tokens];
@@ -55,12 +55,12 @@ impl Operator for CategoryEncoding {
                 }
             }
         }
-        Tensor::f32(&[rows, self.tokens], output)
+        Ok(vec![Tensor::f32(&[rows, self.tokens], output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         expect_loops(request, request.inputs[0].shape[1])?;
-        let count = request.output.len();
+        let count = request.output().len();
         word(request.inputs[0].len())?;
         let params = CategoryEncodingParams {
             count: word(count)?,
@@ -75,7 +75,7 @@ impl Operator for CategoryEncoding {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 

@@ -24,7 +24,7 @@ impl Operator for Concatenate {
         "concatenate"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let Some(first) = inputs.first() else {
             return Err(Error::shape("takes at least one input"));
         };
@@ -43,10 +43,10 @@ impl Operator for Concatenate {
         }
         let mut dims = first.shape.dims().to_vec();
         dims[self.axis] = Dim::Fixed(total);
-        Ok(TensorType::new(Shape::new(dims), first.dtype))
+        Ok(vec![TensorType::new(Shape::new(dims), first.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let mut shape = inputs[0].shape().to_vec();
         shape[self.axis] = inputs.iter().map(|input| input.shape()[self.axis]).sum();
         let outer: usize = shape[..self.axis].iter().product();
@@ -60,11 +60,11 @@ impl Operator for Concatenate {
                 words.extend_from_slice(&part[row * width..(row + 1) * width]);
             }
         }
-        Tensor::from_words(&shape, inputs[0].dtype(), &words)
+        Ok(vec![Tensor::from_words(&shape, inputs[0].dtype(), &words)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let whole = AxisView::new(&request.output.shape, self.axis);
+        let whole = AxisView::new(&request.output().shape, self.axis);
         let row = whole.axis * whole.inner;
         let mut column = 0;
         let mut kernels = Vec::with_capacity(request.inputs.len());
@@ -94,7 +94,7 @@ impl Operator for Concatenate {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -111,7 +111,7 @@ impl Operator for Convolution {
         "convolution"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, kernel, bias] = expect_inputs(inputs)?;
         for input in [x, kernel, bias] {
             expect_dtype(input, &[DType::F32])?;
@@ -129,23 +129,23 @@ impl Operator for Convolution {
         if !grouped || !fixed || !sizes.eq(taps.iter().copied()) || bias.shape.sample() != [units] {
             return Err(misfit());
         }
-        Ok(TensorType::f32(x.shape.with_sample(&self.output_sample(units))))
+        Ok(vec![TensorType::f32(x.shape.with_sample(&self.output_sample(units)))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
         let units = inputs[2].len();
         let shape = [vec![inputs[0].shape()[0]], self.output_sample(units)].concat();
-        Tensor::f32(&shape, self.sums(inputs)?.into_iter().map(finish).collect())
+        Ok(vec![Tensor::f32(&shape, self.sums(inputs)?.into_iter().map(finish).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let extents = Extents::new(&request.inputs[0].shape, &request.inputs[1].shape);
         let Extents { taps, depth, units, group_units, .. } = extents;
-        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output.len()] {
+        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output().len()] {
             word(count)?;
         }
-        let positions = request.output.shape[..=self.windows.len()].iter().product::<usize>();
+        let positions = request.output().shape[..=self.windows.len()].iter().product::<usize>();
         // The positions and the units that an invocation computes.
         let (entry_point, rows, each) = if group_units.is_multiple_of(QUAD) {
             match (positions < QUAD, depth.is_multiple_of(QUAD)) {
@@ -184,25 +184,25 @@ impl Operator for Convolution {
     }
 
     /// Of the sum.
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
         let linear = Convolution { windows: self.windows.clone(), activation: None };
         linear.eval(&absolute.iter().collect::<Vec<_>>())
     }
 
     /// What the activation makes of the allowance of the sum, and its own.
-    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+    fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let sums = self.sums(inputs)?;
-        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
-        Ok(match self.activation {
-            Some(function) => function.carry(&sums, &allowed, expected),
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?[0].to_f64());
+        Ok(vec![match self.activation {
+            Some(function) => function.carry(&sums, &allowed, &expected[0]),
             None => allowed,
-        })
+        }])
     }
 
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let Extents { taps, depth, .. } = Extents::new(&inputs[0].shape, &inputs[1].shape);
         let activation = usize::from(self.activation.is_some());
-        (output.len() * (2 * taps * depth + activation)) as u64
+        (outputs[0].len() * (2 * taps * depth + activation)) as u64
     }
 }

@@ -19,18 +19,18 @@ impl Operator for Copy {
         "copy"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        Ok(inputs[0].clone())
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![inputs[0].clone()])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let block = Block {
-            size: &[request.output.len()],
+            size: &[request.output().len()],
             input_offset: 0,
             input_strides: &[1],
             output_strides: &[1],
@@ -47,7 +47,7 @@ impl Operator for Copy {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -188,7 +188,7 @@ impl Operator for Dense {
         "dense"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, kernel, bias] = expect_inputs(inputs)?;
         for input in [x, kernel, bias] {
             expect_dtype(input, &[DType::F32])?;
@@ -204,23 +204,23 @@ impl Operator for Dense {
         if last != depth || bias_units != units || !matches!(last, Dim::Fixed(_)) || !batched {
             return Err(Error::shape(format!("input {x}, kernel {kernel} and bias {bias} do not fit")));
         }
-        Ok(TensorType::f32(Shape::new([leading, &[units]].concat())))
+        Ok(vec![TensorType::f32(Shape::new([leading, &[units]].concat()))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
-        Tensor::f32(&Dense::output_shape(inputs), Dense::sums(inputs)?.into_iter().map(finish).collect())
+        Ok(vec![Tensor::f32(&Dense::output_shape(inputs), Dense::sums(inputs)?.into_iter().map(finish).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let (depth, units) = (request.inputs[1].shape[0], request.inputs[1].shape[1]);
-        let leading = request.output.shape.len() - 1;
-        let rows: usize = request.output.shape[..leading].iter().product();
+        let leading = request.output().shape.len() - 1;
+        let rows: usize = request.output().shape[..leading].iter().product();
         let kernel = self.kernel.unwrap_or_else(|| DenseKernel::choose(rows, depth, units, request.device));
         let packing = request.places[1].packing;
         let form = kernel.form(depth, units, packing);
         expect_loops(request, form.loop_steps(depth))?;
-        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output.len()] {
+        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output().len()] {
             word(count)?;
         }
         let (function, [a, b, c]) = Function::encode(self.activation);
@@ -244,24 +244,24 @@ impl Operator for Dense {
     }
 
     /// Of the sum.
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute = |tensor: &&Tensor| super::operator::absolute(tensor);
         let absolute: Vec<Tensor> = inputs.iter().map(absolute).collect::<Result<_>>()?;
         Dense::default().eval(&absolute.iter().collect::<Vec<_>>())
     }
 
     /// What the activation makes of the allowance of the sum, and its own.
-    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+    fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let sums = Dense::sums(inputs)?;
-        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
-        Ok(match self.activation {
-            Some(function) => function.carry(&sums, &allowed, expected),
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?[0].to_f64());
+        Ok(vec![match self.activation {
+            Some(function) => function.carry(&sums, &allowed, &expected[0]),
             None => allowed,
-        })
+        }])
     }
 
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let activation = usize::from(self.activation.is_some());
-        (output.len() * (2 * inputs[1].shape[0] + activation)) as u64
+        (outputs[0].len() * (2 * inputs[1].shape[0] + activation)) as u64
     }
 }

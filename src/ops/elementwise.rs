@@ -133,7 +133,7 @@ impl Operator for Elementwise {
         "elementwise"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let Some(first) = inputs.first() else { return Err(Error::shape("takes at least one input")) };
         if inputs.len() > MOST_INPUTS || self.steps.len() > MOST_STEPS {
             return Err(Error::shape(format!("takes {MOST_INPUTS} inputs and {MOST_STEPS} steps at most")));
@@ -147,18 +147,18 @@ impl Operator for Elementwise {
         if !self.steps.iter().all(known) {
             return Err(Error::shape("a step combines an input that there is not"));
         }
-        Ok(TensorType::f32(shape))
+        Ok(vec![TensorType::f32(shape)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let round = |step: &Step, (value, ()), other| (f64::from(step.at(value, other) as f32), ());
         let (shape, values) = self.follow(inputs, (), round)?;
-        Tensor::f32(&shape, values.into_iter().map(|(value, ())| value as f32).collect())
+        Ok(vec![Tensor::f32(&shape, values.into_iter().map(|(value, ())| value as f32).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let shape = &request.output.shape;
-        let count = request.output.len();
+        let shape = &request.output().shape;
+        let count = request.output().len();
         let mut params = ElementwiseParams {
             size: aligned(shape, 1)?,
             count: word(count)?,
@@ -199,14 +199,14 @@ impl Operator for Elementwise {
         }
     }
 
-    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let carry = |step: &Step, (value, distance), other| {
             (f64::from(step.at(value, other) as f32), step.carry(value, other, distance))
         };
-        Ok(self.follow(inputs, 0.0, carry)?.1.into_iter().map(|(_, distance)| distance).collect())
+        Ok(vec![self.follow(inputs, 0.0, carry)?.1.into_iter().map(|(_, distance)| distance).collect()])
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        (output.len() * self.steps.len()) as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        (outputs[0].len() * self.steps.len()) as u64
     }
 }

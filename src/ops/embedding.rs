@@ -48,7 +48,7 @@ impl Operator for Embedding {
         "embedding"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [ids, table] = expect_inputs(inputs)?;
         expect_dtype(ids, &[DType::I32])?;
         expect_dtype(table, &[DType::F32])?;
@@ -58,10 +58,10 @@ impl Operator for Embedding {
         if rows == 0 || rows > i32::MAX as usize {
             return Err(Error::shape(format!("table {table} cannot be looked up by int32 ids")));
         }
-        Ok(TensorType::f32(Shape::new([ids.shape.dims(), &[dim]].concat())))
+        Ok(vec![TensorType::f32(Shape::new([ids.shape.dims(), &[dim]].concat()))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (ids, table) = (inputs[0].as_i32()?, inputs[1].as_f32()?);
         let (rows, dim) = (inputs[1].shape()[0], inputs[1].shape()[1]);
         let mut output = Vec::with_capacity(ids.len() * dim);
@@ -77,7 +77,7 @@ impl Operator for Embedding {
                 None => output.extend(std::iter::repeat_n(0.0, dim)),
             }
         }
-        Tensor::f32(&[inputs[0].shape(), &[dim]].concat(), output)
+        Ok(vec![Tensor::f32(&[inputs[0].shape(), &[dim]].concat(), output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -85,7 +85,7 @@ impl Operator for Embedding {
             return Err(Error::unsupported("looks rows up in a packed table, which only a gather does")
                 .hint("load the weights as float32 (--weights f32, LoadOptions::weights)"));
         }
-        let count = request.output.len();
+        let count = request.output().len();
         let (rows, dim) = (request.inputs[1].shape[0], request.inputs[1].shape[1]);
         let row_bytes = 4 * dim as u64;
         // A window starts at a multiple of the binding alignment, whatever the width of a row.
@@ -122,7 +122,7 @@ impl Operator for Embedding {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 
@@ -131,7 +131,7 @@ impl Operator for Embedding {
     }
 
     /// Only the rows that are looked up are read.
-    fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> super::Cost {
-        super::Cost { flops: 0, bytes: 4 * (inputs[0].len() + 2 * output.len()) as u64 }
+    fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> super::Cost {
+        super::Cost { flops: 0, bytes: 4 * (inputs[0].len() + 2 * outputs[0].len()) as u64 }
     }
 }

@@ -21,7 +21,7 @@ impl Operator for Expand {
         "expand"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, like] = expect_inputs(inputs)?;
         let one_row = x.shape.dims().first() == Some(&Dim::Fixed(1));
         let fits = if x.shape.is_shared() { !like.shape.is_shared() } else { one_row };
@@ -29,21 +29,21 @@ impl Operator for Expand {
             return Err(Error::shape(format!("gives {x} the batch of {like}, which takes a shared and a batched value")));
         }
         let sample: Vec<usize> = x.shape.resolve(1)[1..].to_vec();
-        Ok(TensorType::new(like.shape.with_sample(&sample), x.dtype))
+        Ok(vec![TensorType::new(like.shape.with_sample(&sample), x.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        inputs[0].repeat_rows(inputs[1].shape()[0])
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![inputs[0].repeat_rows(inputs[1].shape()[0])?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let mut input_strides = row_major_strides(&request.inputs[0].shape);
         input_strides[0] = 0;
         let block = Block {
-            size: &request.output.shape,
+            size: &request.output().shape,
             input_offset: 0,
             input_strides: &strided_copy::forwards(&input_strides),
-            output_strides: &row_major_strides(&request.output.shape),
+            output_strides: &row_major_strides(&request.output().shape),
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block)?])
@@ -53,7 +53,7 @@ impl Operator for Expand {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -185,7 +185,7 @@ impl Operator for Gather {
         format!("{{ {} }}", blocks.join(", "))
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let mut next = 0;
         for block in &self.blocks {
             if block.column != next || block.features.is_empty() {
@@ -201,11 +201,11 @@ impl Operator for Gather {
         }
         let batched = self.features().any(|feature| !inputs[feature.source].shape.is_shared());
         let shape = if batched { Shape::batched(&[self.width]) } else { Shape::shared(&[self.width]) };
-        Ok(TensorType::f32(shape))
+        Ok(vec![TensorType::f32(shape)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        plain::eval(self, inputs)
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![plain::eval(self, inputs)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -226,25 +226,25 @@ impl Operator for Gather {
         if most == 0 { Tolerance::Exact } else { Tolerance::Sum { terms: most } }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        plain::magnitude(self, inputs)
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![plain::magnitude(self, inputs)?])
     }
 
-    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
-        plain::allowance(self, inputs)
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        Ok(vec![plain::allowance(self, inputs)?])
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        let rows = output.shape[0];
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        let rows = outputs[0].shape[0];
         self.blocks.iter().map(|block| (rows * block.width * plain::rounded_terms(block)) as u64).sum()
     }
 
     /// Only the rows that are looked up are read.
-    fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
-        let rows = output.shape[0];
+    fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> Cost {
+        let rows = outputs[0].shape[0];
         let dim = |lookup: &Lookup| inputs[lookup.table].shape[1];
         let read = |feature: &Feature| feature.steps * (1 + feature.lookup.as_ref().map_or(0, dim));
-        let words = rows * self.features().map(read).sum::<usize>() + output.len();
-        Cost { flops: self.flops(inputs, output), bytes: 4 * words as u64 }
+        let words = rows * self.features().map(read).sum::<usize>() + outputs[0].len();
+        Cost { flops: self.flops(inputs, outputs), bytes: 4 * words as u64 }
     }
 }

@@ -113,18 +113,18 @@ impl Operator for HashBucket {
         "hash_bucket"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [ids] = expect_inputs(inputs)?;
         expect_dtype(ids, &[DType::I32])?;
         if self.bins <= self.first() || self.bins > i32::MAX as u32 {
             return Err(Error::shape(format!("cannot hash into {} bins", self.bins)));
         }
-        Ok(TensorType::new(ids.shape.clone(), DType::I32))
+        Ok(vec![TensorType::new(ids.shape.clone(), DType::I32)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let ids = inputs[0].as_i32()?;
-        Tensor::i32(inputs[0].shape(), ids.iter().map(|&id| self.bucket(id)).collect())
+        Ok(vec![Tensor::i32(inputs[0].shape(), ids.iter().map(|&id| self.bucket(id)).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -132,14 +132,14 @@ impl Operator for HashBucket {
         expect_loops(request, 32)?;
         let [low, high] = self.salt.unwrap_or_default();
         let params = HashBucketParams {
-            count: word(request.output.len())?,
+            count: word(request.output().len())?,
             buckets: self.bins - self.first(),
             first: self.first(),
             masked: self.masked.unwrap_or(0),
             key: [low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32],
         };
         let entry_point = if self.salt.is_some() { "siphash" } else { "farmhash" };
-        let kernel = Kernel::new("hash_bucket", &params, 1, invocations(request.output.len()));
+        let kernel = Kernel::new("hash_bucket", &params, 1, invocations(request.output().len()));
         Ok(vec![kernel.entry_point(entry_point)])
     }
 
@@ -147,7 +147,7 @@ impl Operator for HashBucket {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -38,14 +38,14 @@ impl Operator for L2Normalize {
         "l2_normalize"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         expect_sample_axis(&x.shape, self.axis)?;
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let x = inputs[0].as_f32()?;
         let view = AxisView::new(inputs[0].shape(), self.axis);
         let mut output = vec![0.0; x.len()];
@@ -59,13 +59,13 @@ impl Operator for L2Normalize {
                 output[at(k)] = (f64::from(x[at(k)]) / length) as f32;
             }
         }
-        Tensor::f32(inputs[0].shape(), output)
+        Ok(vec![Tensor::f32(inputs[0].shape(), output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, 2 * request.output.shape[self.axis].div_ceil(64) + 7)?;
-        let view = AxisView::new(&request.output.shape, self.axis);
-        word(request.output.len())?;
+        expect_loops(request, 2 * request.output().shape[self.axis].div_ceil(64) + 7)?;
+        let view = AxisView::new(&request.output().shape, self.axis);
+        word(request.output().len())?;
         let params = L2NormalizeParams {
             lines: word(view.lines())?,
             length: word(view.axis)?,
@@ -81,7 +81,7 @@ impl Operator for L2Normalize {
         Tolerance::Pointwise { ulps: 6.0 + terms.sqrt(), absolute: f32::MIN_POSITIVE }
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        3 * output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        3 * outputs[0].len() as u64
     }
 }

@@ -76,7 +76,7 @@ impl Operator for LayerNormalization {
         "layer_normalization"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, gamma, beta] = expect_inputs(inputs)?;
         for input in [x, gamma, beta] {
             expect_dtype(input, &[DType::F32])?;
@@ -88,18 +88,18 @@ impl Operator for LayerNormalization {
         if !fits {
             return Err(Error::shape(format!("input {x}, gamma {gamma} and beta {beta} do not fit")));
         }
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.map(inputs, |x, gamma, beta, mean, deviation| gamma * (x - mean) / deviation + beta)
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.map(inputs, |x, gamma, beta, mean, deviation| gamma * (x - mean) / deviation + beta)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         expect_loops(request, 3 * request.inputs[1].len().div_ceil(64) + 14)?;
         let width = request.inputs[1].len();
-        let rows = request.output.len() / width.max(1);
-        word(request.output.len())?;
+        let rows = request.output().len() / width.max(1);
+        word(request.output().len())?;
         let mean = self.mean as u32;
         let params = LayerNormalizationParams { rows: word(rows)?, width: word(width)?, epsilon: self.epsilon, mean };
         Ok(vec![Kernel::new("layer_normalization", &params, 3, workgroups(rows))])
@@ -109,13 +109,13 @@ impl Operator for LayerNormalization {
         Tolerance::Sum { terms: inputs[1].len() }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.map(inputs, |x, gamma, beta, mean, deviation| {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.map(inputs, |x, gamma, beta, mean, deviation| {
             (gamma * (x.abs() + mean.abs())).abs() / deviation + beta.abs()
-        })
+        })?])
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        8 * output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        8 * outputs[0].len() as u64
     }
 }

@@ -25,7 +25,7 @@ impl Operator for MaskedMean {
         "masked_mean"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, mask] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         expect_dtype(mask, &[DType::Bool])?;
@@ -33,10 +33,10 @@ impl Operator for MaskedMean {
         if !x.shape.is_batched() || sample.len() < 2 || mask.shape != x.shape.with_sample(&sample[..1]) {
             return Err(Error::shape(format!("mask {mask} does not cover the steps of {x}")));
         }
-        Ok(TensorType::f32(x.shape.with_sample(&sample[1..])))
+        Ok(vec![TensorType::f32(x.shape.with_sample(&sample[1..]))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (x, mask) = (inputs[0].as_f32()?, inputs[1].as_bool()?);
         let (rows, steps) = (inputs[0].shape()[0], inputs[0].shape()[1]);
         let width: usize = inputs[0].shape()[2..].iter().product();
@@ -48,12 +48,12 @@ impl Operator for MaskedMean {
                 output.push((kept.iter().map(value).sum::<f64>() / kept.len() as f64) as f32);
             }
         }
-        Tensor::f32(&[&[rows], &inputs[0].shape()[2..]].concat(), output)
+        Ok(vec![Tensor::f32(&[&[rows], &inputs[0].shape()[2..]].concat(), output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         expect_loops(request, request.inputs[0].shape[1])?;
-        let count = request.output.len();
+        let count = request.output().len();
         let shape = &request.inputs[0].shape;
         word(request.inputs[0].len())?;
         let params = MaskedMeanParams {
@@ -69,7 +69,7 @@ impl Operator for MaskedMean {
         Tolerance::Sum { terms: inputs[0].shape()[1] }
     }
 
-    fn flops(&self, inputs: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         2 * inputs[0].len() as u64
     }
 }

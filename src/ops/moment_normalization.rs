@@ -73,7 +73,7 @@ impl Operator for MomentNormalization {
         "moment_normalization"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x, scale, weights] = expect_inputs(inputs)?;
         for input in [x, scale, weights] {
             expect_dtype(input, &[DType::F32])?;
@@ -85,11 +85,11 @@ impl Operator for MomentNormalization {
         if weights.shape.dims() != [Dim::Fixed(1)] && weights.shape != x.shape {
             return Err(Error::shape(format!("weights {weights} are neither one number nor like {x}")));
         }
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.map(inputs, |x, gamma, beta, mean, deviation| gamma * (x - mean) / deviation + beta)
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.map(inputs, |x, gamma, beta, mean, deviation| gamma * (x - mean) / deviation + beta)?])
     }
 
     fn mixes_rows(&self) -> bool {
@@ -97,8 +97,8 @@ impl Operator for MomentNormalization {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let count = request.output.len();
-        let view = AxisView::new(&request.output.shape, self.axis);
+        let count = request.output().len();
+        let view = AxisView::new(&request.output().shape, self.axis);
         expect_loops(request, 3 * view.lines().div_ceil(64) + 20)?;
         word(count)?;
         let params = MomentNormalizationParams {
@@ -119,13 +119,13 @@ impl Operator for MomentNormalization {
         Tolerance::Sum { terms: AxisView::new(inputs[0].shape(), self.axis).lines() }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.map(inputs, |x, gamma, beta, mean, deviation| {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.map(inputs, |x, gamma, beta, mean, deviation| {
             (gamma * (x.abs() + mean.abs())).abs() / deviation + beta.abs()
-        })
+        })?])
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        10 * output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        10 * outputs[0].len() as u64
     }
 }

@@ -27,19 +27,19 @@ impl Operator for NotEqual {
         "not_equal"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32, DType::I32])?;
-        Ok(TensorType::new(x.shape.clone(), DType::Bool))
+        Ok(vec![TensorType::new(x.shape.clone(), DType::Bool)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let different = inputs[0].to_f64().iter().map(|&x| x != f64::from(self.value)).collect();
-        Tensor::bool(inputs[0].shape(), different)
+        Ok(vec![Tensor::bool(inputs[0].shape(), different)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let count = request.output.len();
+        let count = request.output().len();
         // An id can only equal a number that is an int32.
         let integer = self.value as i32;
         let whole = u32::from(f64::from(integer) == f64::from(self.value));
@@ -52,7 +52,7 @@ impl Operator for NotEqual {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        outputs[0].len() as u64
     }
 }

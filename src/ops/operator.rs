@@ -15,6 +15,11 @@ pub struct ConcreteType {
 }
 
 impl ConcreteType {
+    /// A type at one batch size.
+    pub fn of(ty: &TensorType, batch: usize) -> Self {
+        ConcreteType { shape: ty.shape.resolve(batch), dtype: ty.dtype }
+    }
+
     /// The number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
@@ -31,12 +36,21 @@ impl ConcreteType {
 pub struct KernelRequest<'a> {
     /// The types of the inputs.
     pub inputs: &'a [ConcreteType],
-    /// The type of the output.
-    pub output: &'a ConcreteType,
+    /// The types of the outputs.
+    pub outputs: &'a [ConcreteType],
+    /// Where each output begins behind the first, in 32-bit words: a kernel has all of them in one binding.
+    pub output_words: &'a [usize],
     /// Where each input stands, for kernels that bind all of a buffer.
     pub places: &'a [Region],
     /// The device.
     pub device: &'a DeviceFacts,
+}
+
+impl KernelRequest<'_> {
+    /// The type of the first output, which most operators have alone.
+    pub fn output(&self) -> &ConcreteType {
+        &self.outputs[0]
+    }
 }
 
 /// The least work an operator can do at one batch size.
@@ -58,21 +72,28 @@ pub trait Operator: fmt::Debug {
         format!("{self:?}").split_once(' ').map_or_else(String::new, |(_, attributes)| attributes.into())
     }
 
-    /// The type of the output, or why the inputs do not fit.
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType>;
+    /// The types of the outputs, at least one, or why the inputs do not fit.
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>>;
 
-    /// The plain answer: obvious loops, accumulating in f64, never optimised. `inputs` fit [`Operator::infer`].
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor>;
+    /// The plain answer, a tensor for each output: obvious loops, accumulating in f64, never optimised. `inputs` fit
+    /// [`Operator::infer`].
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>>;
 
-    /// Whether the output is the first input's words as they are, so that nothing needs to run.
+    /// The plain answer of an operator with one output.
+    fn answer(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let mut answers = self.eval(inputs)?;
+        Ok(answers.swap_remove(0))
+    }
+
+    /// Whether the output, its only one, is the first input's words as they are, so that nothing needs to run.
     fn is_view(&self, _inputs: &[&TensorType]) -> bool {
         false
     }
 
-    /// The dispatches that compute the output on a GPU; not asked of a view.
+    /// The dispatches that compute the outputs on a GPU; not asked of a view.
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>>;
 
-    /// Floats of memory before each row of the output that the kernels work in
+    /// Floats of memory before each row of the first output that the kernels work in
     /// ([`crate::kernel::Operand::ScratchAndOutput`]): where they hand on what is no output, because no dispatch reads one
     /// buffer and writes it through another binding. As many as begin the output where the device lets bindings begin.
     fn scratch(&self, _inputs: &[&TensorType], _device: &DeviceFacts) -> usize {
@@ -83,11 +104,11 @@ pub trait Operator: fmt::Debug {
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance;
 
     /// The operations on floats; zero for operators that move data.
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64;
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64;
 
     /// The sums of the magnitudes of the terms, for operators of the class [`Tolerance::Sum`]. By default the answer
     /// for the inputs' absolute values.
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
         self.eval(&absolute.iter().collect::<Vec<_>>())
     }
@@ -108,32 +129,33 @@ pub trait Operator: fmt::Debug {
         false
     }
 
-    /// Whether the output holds the values of the inputs and no others, moved or cast: so that ids are known to be a
+    /// Whether the output, its only one, holds the values of the inputs and no others, moved or cast: so that ids are known to be a
     /// model input's on their way to a table.
     fn passes_values(&self) -> bool {
         false
     }
 
-    /// Whether a row of the output depends on other rows of its inputs, so that the answer for a batch is not those for its
+    /// Whether a row of an output depends on other rows of its inputs, so that the answer for a batch is not those for its
     /// parts.
     fn mixes_rows(&self) -> bool {
         false
     }
 
     /// Work and traffic at one batch size.
-    fn cost(&self, inputs: &[ConcreteType], output: &ConcreteType) -> Cost {
-        let words: usize = inputs.iter().map(ConcreteType::len).sum::<usize>() + output.len();
-        Cost { flops: self.flops(inputs, output), bytes: 4 * words as u64 }
+    fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> Cost {
+        let words: usize = inputs.iter().chain(outputs).map(ConcreteType::len).sum();
+        Cost { flops: self.flops(inputs, outputs), bytes: 4 * words as u64 }
     }
 
-    /// How far each element of a computed output may be from `expected`, the plain answer for `inputs`.
-    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+    /// How far each element of each computed output may be from `expected`, the plain answer for `inputs`.
+    fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let class = self.tolerance(inputs);
-        let magnitude = match class {
-            Tolerance::Sum { .. } => self.magnitude(inputs)?.to_f64(),
-            _ => Vec::new(),
+        let magnitudes = match class {
+            Tolerance::Sum { .. } => self.magnitude(inputs)?.iter().map(Tensor::to_f64).collect(),
+            _ => vec![Vec::new(); expected.len()],
         };
-        Ok(class.allowance(&expected.to_f64(), &magnitude))
+        let outputs = expected.iter().zip(&magnitudes);
+        Ok(outputs.map(|(expected, magnitude)| class.allowance(&expected.to_f64(), magnitude)).collect())
     }
 }
 

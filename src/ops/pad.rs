@@ -49,7 +49,7 @@ impl Operator for Pad {
         "pad"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         let sample = x.shape.sample();
         let padded = |(&size, around): (&usize, &[usize; 2])| {
@@ -57,27 +57,27 @@ impl Operator for Pad {
         };
         let padded: Option<Vec<usize>> = sample.iter().zip(&self.around).map(padded).collect();
         match padded.filter(|_| sample.len() == self.around.len() && x.shape.is_batched()) {
-            Some(padded) => Ok(TensorType::new(x.shape.with_sample(&padded), x.dtype)),
+            Some(padded) => Ok(vec![TensorType::new(x.shape.with_sample(&padded), x.dtype)]),
             None => Err(Error::shape(format!("{x} does not take padding of {:?}", self.around))),
         }
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (words, input) = (inputs[0].to_words(), inputs[0].shape());
         let sizes = input[1..].iter().zip(&self.around).map(|(size, around)| size + around[0] + around[1]);
         let output: Vec<usize> = std::iter::once(input[0]).chain(sizes).collect();
         let word = |index| self.source(index, input, &output).map_or(0, |from| words[from]);
         let padded: Vec<u32> = (0..output.iter().product()).map(word).collect();
-        Tensor::from_words(&output, inputs[0].dtype(), &padded)
+        Ok(vec![Tensor::from_words(&output, inputs[0].dtype(), &padded)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         word(request.inputs[0].len())?;
-        let count = request.output.len();
+        let count = request.output().len();
         let before: Vec<usize> = self.around.iter().map(|around| around[0]).collect();
         let params = PadParams {
             input: aligned(&request.inputs[0].shape, 1)?,
-            output: aligned(&request.output.shape, 1)?,
+            output: aligned(&request.output().shape, 1)?,
             before: aligned(&before, 0)?,
             count: word(count)?,
             padding0: 0,
@@ -91,7 +91,7 @@ impl Operator for Pad {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -105,7 +105,7 @@ impl Operator for PairDense {
         "pair_dense"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [keys, query, weights] = expect_inputs(inputs)?;
         for input in [keys, query, weights] {
             expect_dtype(input, &[DType::F32])?;
@@ -123,22 +123,22 @@ impl Operator for PairDense {
         };
         let shared = keys.shape.is_shared() && query.shape.is_shared();
         let shape = if shared { Shape::shared(&[steps, units]) } else { Shape::batched(&[steps, units]) };
-        Ok(TensorType::f32(shape))
+        Ok(vec![TensorType::f32(shape)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let operands = Operands::of(inputs)?;
         let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
-        operands.tensor(operands.sums(|term| term).into_iter().map(finish).collect())
+        Ok(vec![operands.tensor(operands.sums(|term| term).into_iter().map(finish).collect())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let (keys, query) = (&request.inputs[0].shape, &request.inputs[1].shape);
-        let &[rows, steps, units] = request.output.shape.as_slice() else {
+        let &[rows, steps, units] = request.output().shape.as_slice() else {
             return Err(Error::shape("the output is not a batch of steps"));
         };
         expect_loops(request, keys[2])?;
-        word(request.inputs[0].len().max(request.output.len()))?;
+        word(request.inputs[0].len().max(request.output().len()))?;
         let stride = |shape: &[usize]| word(if shape[0] == 1 { 0 } else { shape[1..].iter().product() });
         let blocks = steps.div_ceil(BLOCK_STEPS);
         let count = rows * blocks * units;
@@ -162,23 +162,23 @@ impl Operator for PairDense {
         Tolerance::Sum { terms: inputs[2].shape()[0] }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let operands = Operands::of(inputs)?;
-        operands.tensor(operands.sums(f64::abs).into_iter().map(|sum| sum as f32).collect())
+        Ok(vec![operands.tensor(operands.sums(f64::abs).into_iter().map(|sum| sum as f32).collect())?])
     }
 
-    fn allowance(&self, inputs: &[&Tensor], expected: &Tensor) -> Result<Vec<f64>> {
+    fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let sums = Operands::of(inputs)?.sums(|term| term);
-        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?.to_f64());
-        Ok(match self.activation {
-            Some(function) => function.carry(&sums, &allowed, expected),
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?[0].to_f64());
+        Ok(vec![match self.activation {
+            Some(function) => function.carry(&sums, &allowed, &expected[0]),
             None => allowed,
-        })
+        }])
     }
 
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         // The key's weights are made once for a query, and multiply every step; so do those of the difference.
         let dim = inputs[0].shape[2];
-        (5 * output.len() * dim + 4 * output.shape[0] * output.shape[2] * dim) as u64
+        (5 * outputs[0].len() * dim + 4 * outputs[0].shape[0] * outputs[0].shape[2] * dim) as u64
     }
 }

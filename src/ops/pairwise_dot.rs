@@ -72,7 +72,7 @@ impl Operator for PairwiseDot {
         "pairwise_dot"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         let sample = x.shape.sample();
@@ -82,11 +82,11 @@ impl Operator for PairwiseDot {
         if self.keep > vectors || dim == 0 || vectors == 0 {
             return Err(Error::shape(format!("{x} has not {} vectors of a dimension", self.keep.max(1))));
         }
-        Ok(TensorType::f32(x.shape.with_sample(&[self.widths(vectors, dim)?.1])))
+        Ok(vec![TensorType::f32(x.shape.with_sample(&[self.widths(vectors, dim)?.1]))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.rows(inputs[0], |product| product)
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.rows(inputs[0], |product| product)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -95,8 +95,8 @@ impl Operator for PairwiseDot {
         let tiles = vectors.div_ceil(8) * 2;
         let items = tiles / 2 * (tiles + 1);
         expect_loops(request, dim + 4 * 4 + (self.keep * dim).div_ceil(items))?;
-        word(request.inputs[0].len().max(request.output.len()))?;
-        let samples = request.output.shape[0];
+        word(request.inputs[0].len().max(request.output().len()))?;
+        let samples = request.output().shape[0];
         let (kept, width) = self.widths(vectors, dim)?;
         let params = PairwiseDotParams {
             samples: word(samples)?,
@@ -116,22 +116,22 @@ impl Operator for PairwiseDot {
         Tolerance::Sum { terms: inputs[0].shape()[2] }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.rows(inputs[0], f64::abs)
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.rows(inputs[0], f64::abs)?])
     }
 
-    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
-        let magnitude = self.magnitude(inputs)?;
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        let magnitude = self.magnitude(inputs)?.swap_remove(0);
         let kept = self.keep * inputs[0].shape()[2];
         let mut allowance = self.tolerance(inputs).allowance(&[], &magnitude.to_f64());
         for row in allowance.chunks_mut(magnitude.shape()[1]) {
             row[..kept].fill(0.0);
         }
-        Ok(allowance)
+        Ok(vec![allowance])
     }
 
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let (vectors, dim) = (inputs[0].shape[1], inputs[0].shape[2]);
-        (output.shape[0] * vectors * (vectors + 1) * dim) as u64
+        (outputs[0].shape[0] * vectors * (vectors + 1) * dim) as u64
     }
 }

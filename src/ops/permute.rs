@@ -39,7 +39,7 @@ impl Operator for Permute {
         "permute"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         let mut sorted = self.order.clone();
         sorted.sort_unstable();
@@ -48,10 +48,10 @@ impl Operator for Permute {
             return Err(Error::shape(format!("{order:?} does not reorder the dimensions of a sample in {}", x.shape)));
         }
         let dims: Vec<Dim> = self.order.iter().map(|&from| x.shape.dims()[from]).collect();
-        Ok(TensorType::new(Shape::new(dims), x.dtype))
+        Ok(vec![TensorType::new(Shape::new(dims), x.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let input = inputs[0];
         let shape: Vec<usize> = self.order.iter().map(|&from| input.shape()[from]).collect();
         let strides = self.strides(input.shape());
@@ -64,15 +64,15 @@ impl Operator for Permute {
             }
             words[from]
         });
-        Tensor::from_words(&shape, input.dtype(), &moved.collect::<Vec<_>>())
+        Ok(vec![Tensor::from_words(&shape, input.dtype(), &moved.collect::<Vec<_>>())?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let block = Block {
-            size: &request.output.shape,
+            size: &request.output().shape,
             input_offset: 0,
             input_strides: &strided_copy::forwards(&self.strides(&request.inputs[0].shape)),
-            output_strides: &row_major_strides(&request.output.shape),
+            output_strides: &row_major_strides(&request.output().shape),
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block)?])
@@ -86,7 +86,7 @@ impl Operator for Permute {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

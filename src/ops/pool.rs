@@ -40,7 +40,7 @@ impl Operator for Pool {
         "pool"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         let sample = window::expect_positions(&self.windows, x)?;
@@ -53,10 +53,10 @@ impl Operator for Pool {
         }
         let (&channels, _) = sample.split_last().unwrap_or((&0, &[]));
         let output: Vec<usize> = self.windows.iter().map(|window| window.count).chain([channels]).collect();
-        Ok(TensorType::f32(x.shape.with_sample(&output)))
+        Ok(vec![TensorType::f32(x.shape.with_sample(&output))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (x, shape) = (inputs[0].as_f32()?, inputs[0].shape());
         let (positions, channels) = (&shape[1..=self.windows.len()], shape[self.windows.len() + 1]);
         let (walk, sample) = (Walk::new(&self.windows, positions), positions.iter().product::<usize>() * channels);
@@ -81,13 +81,13 @@ impl Operator for Pool {
                 }
             }
         }
-        Tensor::f32(&[&shape[..1], &counts, &[channels]].concat(), output)
+        Ok(vec![Tensor::f32(&[&shape[..1], &counts, &[channels]].concat(), output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         expect_loops(request, self.taps())?;
         word(request.inputs[0].len())?;
-        let (count, channels) = (request.output.len(), request.output.shape[self.windows.len() + 1]);
+        let (count, channels) = (request.output().len(), request.output().shape[self.windows.len() + 1]);
         let window = window::params(&self.windows, &request.inputs[0].shape[1..], channels)?;
         let params = PoolParams { window, count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
         let entry_point = if self.reduction == Reduction::Maximum { "largest" } else { "mean" };
@@ -102,7 +102,7 @@ impl Operator for Pool {
         }
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        (output.len() * self.taps()) as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        (outputs[0].len() * self.taps()) as u64
     }
 }

@@ -13,8 +13,9 @@
 //! | | | `z = σ(x_z + s_z)`, `r = σ(x_r + s_r)` in both |
 //! | `Lstm` | i, f, c, o | `c′ = σ(x_f + s_f)·c + σ(x_i + s_i)·f(x_c + s_c)`, `h′ = σ(x_o + s_o) · f(c′)` |
 //!
-//! A step that does not count leaves the states as they are; what it puts out is [`MaskedOutput`]. The output is
-//! `[N, U]`, `[N, T, U]`, or with states one line a sample ([`RecurrentOutput`]).
+//! A step that does not count leaves the states as they are; what it puts out is [`MaskedOutput`]. The first output is
+//! `[N, U]` or `[N, T, U]`; with [`Recurrent::states`], the states behind the last step follow: h, and c of an LSTM, each
+//! `[N, U]`.
 //!
 //! On the GPU the states of a row stay in workgroup memory. A workgroup takes a row through the steps, or a few rows of few
 //! units, an invocation a unit, with a barrier for each step ([`RecurrentKernel::Together`]); or, where a CPU plays the GPU
@@ -52,8 +53,10 @@ pub struct Recurrent {
     pub recurrent_activation: Option<Function>,
     /// In which order the steps are taken.
     pub order: Order,
-    /// What is kept.
+    /// What the first output is.
     pub output: RecurrentOutput,
+    /// Whether the states behind the last step are outputs too.
+    pub states: bool,
     /// Whether there is a mask, and what a step puts out that it hides.
     pub masked: Option<MaskedOutput>,
     /// Whether initial states are given.
@@ -87,17 +90,13 @@ pub enum Order {
     BackwardsInPlace,
 }
 
-/// What of the steps is the output.
+/// What of the steps is the first output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecurrentOutput {
     /// What the last step put out: `[N, U]`.
     Last,
     /// What all steps put out: `[N, T, U]`.
     Sequence,
-    /// What the last step put out, then all states behind it: `[N, U + states · U]`.
-    LastAndStates,
-    /// What all steps put out, then all states behind the last: `[N, T · U + states · U]`.
-    SequenceAndStates,
 }
 
 /// What a step puts out that the mask hides.
@@ -140,18 +139,6 @@ impl Order {
     }
 }
 
-impl RecurrentOutput {
-    /// Whether the output of each step is kept, and whether the states are.
-    pub(crate) fn keeps(self) -> (bool, bool) {
-        match self {
-            RecurrentOutput::Last => (false, false),
-            RecurrentOutput::Sequence => (true, false),
-            RecurrentOutput::LastAndStates => (false, true),
-            RecurrentOutput::SequenceAndStates => (true, true),
-        }
-    }
-}
-
 /// The sizes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sizes {
@@ -190,6 +177,7 @@ impl Recurrent {
             recurrent_activation,
             order: Order::Forwards,
             output: RecurrentOutput::Last,
+            states: false,
             masked: None,
             initial: false,
             kernel: None,
@@ -236,14 +224,14 @@ impl Recurrent {
         }
     }
 
-    fn sample(&self, steps: usize, units: usize) -> Vec<usize> {
-        let states = self.cell.states() * units;
-        match self.output {
+    /// The samples of the outputs.
+    fn samples(&self, steps: usize, units: usize) -> Vec<Vec<usize>> {
+        let shown = match self.output {
             RecurrentOutput::Last => vec![units],
             RecurrentOutput::Sequence => vec![steps, units],
-            RecurrentOutput::LastAndStates => vec![units + states],
-            RecurrentOutput::SequenceAndStates => vec![steps * units + states],
-        }
+        };
+        let states = if self.states { self.cell.states() } else { 0 };
+        std::iter::once(shown).chain((0..states).map(|_| vec![units])).collect()
     }
 }
 
@@ -252,7 +240,7 @@ impl Operator for Recurrent {
         "recurrent"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let expected = if self.masked.is_some() || self.initial { 3 } else { 2 };
         if inputs.len() != expected {
             return Err(Error::shape(format!("takes {expected} inputs, not {}", inputs.len())));
@@ -282,13 +270,18 @@ impl Operator for Recurrent {
         }
         let states = self.cell.states().checked_add(steps).and_then(|lines| lines.checked_mul(units));
         states.ok_or_else(misfit)?;
-        Ok(TensorType::f32(x.shape.with_sample(&self.sample(steps, units))))
+        let samples = self.samples(steps, units);
+        Ok(samples.iter().map(|sample| TensorType::f32(x.shape.with_sample(sample))).collect())
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        let answers = plain::answers(self, inputs)?;
-        let shape = [&inputs[0].shape()[..1], &self.sample(inputs[0].shape()[1], inputs[1].shape()[2])].concat();
-        Tensor::f32(&shape, answers.into_iter().map(|answer| answer.value as f32).collect())
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let (rows, steps, units) = (inputs[0].shape()[0], inputs[0].shape()[1], inputs[1].shape()[2]);
+        let outputs = self.samples(steps, units).into_iter().zip(plain::answers(self, inputs)?);
+        let tensor = |(sample, answers): (Vec<usize>, Vec<plain::Approximate>)| {
+            let values = answers.into_iter().map(|answer| answer.value as f32).collect();
+            Tensor::f32(&[&[rows], &sample[..]].concat(), values)
+        };
+        outputs.map(tensor).collect()
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -305,15 +298,16 @@ impl Operator for Recurrent {
         Tolerance::Sum { terms: inputs[1].shape()[2] }
     }
 
-    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         self.eval(inputs)
     }
 
-    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
-        Ok(plain::answers(self, inputs)?.into_iter().map(|answer| answer.error).collect())
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        let outputs = plain::answers(self, inputs)?.into_iter();
+        Ok(outputs.map(|answers| answers.into_iter().map(|answer| answer.error).collect()).collect())
     }
 
-    fn flops(&self, inputs: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         let Sizes { rows, steps, units, gates } = Sizes::of(&inputs[0].shape, &inputs[1].shape);
         (rows * steps * units * gates * (2 * units + 3)) as u64
     }

@@ -42,7 +42,7 @@ impl Operator for Reduce {
         "reduce"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         let maximum = self.reduction == Reduction::Maximum;
         expect_dtype(x, if maximum { &[DType::F32, DType::Bool] } else { &[DType::F32] })?;
@@ -51,10 +51,10 @@ impl Operator for Reduce {
         if dims.remove(self.axis) == Dim::Fixed(0) && maximum {
             return Err(Error::shape(format!("{x} has no largest element along axis {}", self.axis)));
         }
-        Ok(TensorType::new(Shape::new(dims), x.dtype))
+        Ok(vec![TensorType::new(Shape::new(dims), x.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let x = inputs[0].to_f64();
         let view = AxisView::new(inputs[0].shape(), self.axis);
         let keep_nan = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) };
@@ -72,7 +72,7 @@ impl Operator for Reduce {
             DType::Bool => Data::Bool((0..view.lines()).map(|index| line(index) != 0.0).collect()),
             _ => Data::F32((0..view.lines()).map(|index| line(index) as f32).collect()),
         };
-        Tensor::new(&shape, data)
+        Ok(vec![Tensor::new(&shape, data)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -97,7 +97,7 @@ impl Operator for Reduce {
         }
     }
 
-    fn flops(&self, inputs: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, inputs: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         inputs[0].len() as u64
     }
 }

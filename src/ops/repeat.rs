@@ -22,16 +22,16 @@ impl Operator for Repeat {
         "repeat"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         if !x.shape.is_batched() {
             return Err(Error::shape(format!("repeats samples of a batch, not {x}")));
         }
         let sample = [vec![self.count], x.shape.sample()].concat();
-        Ok(TensorType::new(x.shape.with_sample(&sample), x.dtype))
+        Ok(vec![TensorType::new(x.shape.with_sample(&sample), x.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let input = inputs[0];
         let (rows, sample) = (input.shape()[0], &input.shape()[1..]);
         let shape = [&[rows, self.count], sample].concat();
@@ -43,17 +43,17 @@ impl Operator for Repeat {
                 repeated.extend_from_slice(row);
             }
         }
-        Tensor::from_words(&shape, input.dtype(), &repeated)
+        Ok(vec![Tensor::from_words(&shape, input.dtype(), &repeated)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let mut input_strides = row_major_strides(&request.inputs[0].shape);
         input_strides.insert(1, 0);
         let block = Block {
-            size: &request.output.shape,
+            size: &request.output().shape,
             input_offset: 0,
             input_strides: &strided_copy::forwards(&input_strides),
-            output_strides: &row_major_strides(&request.output.shape),
+            output_strides: &row_major_strides(&request.output().shape),
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block)?])
@@ -67,7 +67,7 @@ impl Operator for Repeat {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

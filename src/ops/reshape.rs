@@ -22,7 +22,7 @@ impl Operator for Reshape {
         "reshape"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         if !x.shape.is_batched() {
             return Err(Error::shape(format!("reshapes samples of a batch, not {x}")));
@@ -32,12 +32,12 @@ impl Operator for Reshape {
         if from != to {
             return Err(Error::shape(format!("{} has {from} elements a sample, {shape} has {to}", x.shape)));
         }
-        Ok(TensorType::new(shape, x.dtype))
+        Ok(vec![TensorType::new(shape, x.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let shape = [&inputs[0].shape()[..1], &self.sample].concat();
-        inputs[0].clone().reshaped(&shape)
+        Ok(vec![inputs[0].clone().reshaped(&shape)?])
     }
 
     fn is_view(&self, _: &[&TensorType]) -> bool {
@@ -56,11 +56,11 @@ impl Operator for Reshape {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 
-    fn cost(&self, _: &[ConcreteType], _: &ConcreteType) -> Cost {
+    fn cost(&self, _: &[ConcreteType], _: &[ConcreteType]) -> Cost {
         Cost::default()
     }
 }

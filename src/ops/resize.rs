@@ -90,7 +90,7 @@ impl Operator for Resize {
         "resize"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         expect_sample_axis(&x.shape, self.axis)?;
@@ -103,10 +103,10 @@ impl Operator for Resize {
             return Err(Error::shape(format!("axis {} of {x} cannot be resized to {} positions", self.axis, self.count)));
         }
         dims[self.axis] = Dim::Fixed(self.count);
-        Ok(TensorType::f32(Shape::new(dims)))
+        Ok(vec![TensorType::f32(Shape::new(dims))])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let x = inputs[0].as_f32()?;
         let view = AxisView::new(inputs[0].shape(), self.axis);
         let mut output = Vec::with_capacity(view.outer * self.count * view.inner);
@@ -126,13 +126,13 @@ impl Operator for Resize {
         }
         let mut shape = inputs[0].shape().to_vec();
         shape[self.axis] = self.count;
-        Tensor::f32(&shape, output)
+        Ok(vec![Tensor::f32(&shape, output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let view = AxisView::new(&request.inputs[0].shape, self.axis);
         word(request.inputs[0].len())?;
-        let count = request.output.len();
+        let count = request.output().len();
         let params = ResizeParams {
             count: word(count)?,
             input: word(view.axis)?,
@@ -150,7 +150,7 @@ impl Operator for Resize {
         if self.linear { Tolerance::Sum { terms: 3 } } else { Tolerance::Exact }
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        if self.linear { 3 * output.len() as u64 } else { 0 }
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        if self.linear { 3 * outputs[0].len() as u64 } else { 0 }
     }
 }

@@ -44,7 +44,7 @@ impl Operator for Search {
         "search"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let (wanted, dtype) = match self {
             Search::Rank => (2, DType::F32),
             Search::Value { .. } => (3, DType::I32),
@@ -68,10 +68,10 @@ impl Operator for Search {
                 return Err(Error::shape(format!("{spread} ids from {absent} on are not int32 ids")));
             }
         }
-        Ok(TensorType::new(inputs[0].shape.clone(), DType::I32))
+        Ok(vec![TensorType::new(inputs[0].shape.clone(), DType::I32)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let found = match *self {
             Search::Rank => {
                 let keys = inputs[1].as_f32()?;
@@ -83,14 +83,14 @@ impl Operator for Search {
                 inputs[0].as_i32()?.iter().map(|&x| Self::value(absent, spread, x, keys, values)).collect()
             }
         };
-        Tensor::i32(inputs[0].shape(), found)
+        Ok(vec![Tensor::i32(inputs[0].shape(), found)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         // Halving takes a step for each binary digit.
         expect_loops(request, 32)?;
-        let (count, keys) = (word(request.output.len())?, word(request.inputs[1].len())?);
-        let invocations = invocations(request.output.len());
+        let (count, keys) = (word(request.output().len())?, word(request.inputs[1].len())?);
+        let invocations = invocations(request.output().len());
         let kernel = match *self {
             Search::Rank => {
                 let params = SearchParams { count, keys, absent: 0, spread: 1 };
@@ -108,7 +108,7 @@ impl Operator for Search {
         Tolerance::Exact
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

@@ -49,7 +49,7 @@ impl Operator for Slice {
         "slice"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_sample_axis(&x.shape, self.axis)?;
         let mut dims = x.shape.dims().to_vec();
@@ -62,10 +62,10 @@ impl Operator for Slice {
             )));
         }
         dims[self.axis] = Dim::Fixed(self.count);
-        Ok(TensorType::new(Shape::new(dims), x.dtype))
+        Ok(vec![TensorType::new(Shape::new(dims), x.dtype)])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let view = AxisView::new(inputs[0].shape(), self.axis);
         let words = inputs[0].to_words();
         let mut taken = Vec::with_capacity(view.outer * self.count * view.inner);
@@ -77,7 +77,7 @@ impl Operator for Slice {
         }
         let mut shape = inputs[0].shape().to_vec();
         shape[self.axis] = self.count;
-        Tensor::from_words(&shape, inputs[0].dtype(), &taken)
+        Ok(vec![Tensor::from_words(&shape, inputs[0].dtype(), &taken)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
@@ -103,7 +103,7 @@ impl Operator for Slice {
         true
     }
 
-    fn flops(&self, _: &[ConcreteType], _: &ConcreteType) -> u64 {
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
 }

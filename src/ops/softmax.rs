@@ -31,14 +31,14 @@ impl Operator for Softmax {
         "softmax"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32])?;
         expect_sample_axis(&x.shape, self.axis)?;
-        Ok(x.clone())
+        Ok(vec![x.clone()])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let x = inputs[0].as_f32()?;
         let view = AxisView::new(inputs[0].shape(), self.axis);
         let mut output = vec![0.0; x.len()];
@@ -53,12 +53,12 @@ impl Operator for Softmax {
                 output[at(k)] = if self.log { shifted - sum.ln() } else { shifted.exp() / sum } as f32;
             }
         }
-        Tensor::f32(inputs[0].shape(), output)
+        Ok(vec![Tensor::f32(inputs[0].shape(), output)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let view = AxisView::new(&request.output.shape, self.axis);
-        word(request.output.len())?;
+        let view = AxisView::new(&request.output().shape, self.axis);
+        word(request.output().len())?;
         let in_quads = view.inner == 1 && view.axis > 0 && view.axis.is_multiple_of(4);
         let (entry_point, elements) = if in_quads { ("quads", 4) } else { ("elements", 1) };
         expect_loops(request, 3 * view.axis.div_ceil(64 * elements) + 14)?;
@@ -77,7 +77,7 @@ impl Operator for Softmax {
         Tolerance::Pointwise { ulps: 8.0 + terms.sqrt(), absolute: if self.log { 2e-6 } else { 2e-7 } }
     }
 
-    fn flops(&self, _: &[ConcreteType], output: &ConcreteType) -> u64 {
-        4 * output.len() as u64
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        4 * outputs[0].len() as u64
     }
 }

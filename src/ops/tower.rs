@@ -212,7 +212,7 @@ impl Operator for Tower {
         "tower"
     }
 
-    fn infer(&self, inputs: &[&TensorType]) -> Result<TensorType> {
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let expected = 1 + 2 * self.activations.len();
         if inputs.len() != expected || self.activations.is_empty() {
             return Err(Error::shape(format!("takes {expected} inputs, not {}, and at least 1 layer", inputs.len())));
@@ -222,24 +222,24 @@ impl Operator for Tower {
             if layer > 0 && operands[1].shape.is_batched() {
                 return Err(Error::shape(format!("bias {} of layer {layer} is not constant", operands[1])));
             }
-            x = Dense::with(self.activations[layer]).infer(&[&x, operands[0], operands[1]])?;
+            x = Dense::with(self.activations[layer]).infer(&[&x, operands[0], operands[1]])?.swap_remove(0);
         }
-        Ok(x)
+        Ok(vec![x])
     }
 
-    fn eval(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let mut x = inputs[0].clone();
         for (activation, kernel, bias) in self.layers(inputs) {
-            x = Dense::with(activation).eval(&[&x, kernel, bias])?;
+            x = Dense::with(activation).answer(&[&x, kernel, bias])?;
         }
-        Ok(x)
+        Ok(vec![x])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let units: Vec<usize> = request.inputs[1..].iter().step_by(2).map(|kernel| kernel.shape[1]).collect();
         let depth = request.inputs[1].shape[0];
-        let leading = request.output.shape.len() - 1;
-        let rows: usize = request.output.shape[..leading].iter().product();
+        let leading = request.output().shape.len() - 1;
+        let rows: usize = request.output().shape[..leading].iter().product();
         let [even, odd] = widths(depth, &units);
         let for_device = TowerKernel::choose(even + odd, request.device);
         let share = Share::choose(self.kernel.unwrap_or(for_device), rows, even + odd);
@@ -247,7 +247,7 @@ impl Operator for Tower {
             return Err(Error::limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
         };
         expect_loops(request, Tower::loop_steps(depth, &units, &share))?;
-        for operand in request.inputs.iter().chain([request.output]) {
+        for operand in request.inputs.iter().chain(request.outputs) {
             word(operand.len())?;
         }
         let functions = self.functions();
@@ -271,7 +271,7 @@ impl Operator for Tower {
             let bias = if layer == 0 { 0 } else { quads_before(request, 2 + 2 * layer)? };
             params.shapes[layer] = [word(request.inputs[1 + 2 * layer].shape[0])?, word(units[layer])?, kernel, bias];
         }
-        let grid = workgroups(if request.output.is_empty() { 0 } else { rows.div_ceil(share.rows * share.lanes.max(1)) });
+        let grid = workgroups(if request.output().is_empty() { 0 } else { rows.div_ceil(share.rows * share.lanes.max(1)) });
         let mut kernel = Kernel::new("tower", &params, 0, grid)
             .entry_point(share.entry_point())
             .constant("first_function", f64::from(functions[0]))
@@ -287,15 +287,15 @@ impl Operator for Tower {
 
     /// Carried through the layers. The errors of sums are roundings and independent, so a layer adds them by their
     /// squares; what a function computes may be wrong by the same everywhere, so a layer adds it up.
-    fn allowance(&self, inputs: &[&Tensor], _: &Tensor) -> Result<Vec<f64>> {
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let mut x = inputs[0].clone();
         let (mut rounded, mut biased) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         for (activation, kernel, bias) in self.layers(inputs) {
             let operands = [&x, kernel, bias];
             let sums = Dense::sums(&operands)?;
             let dense = Dense::default();
-            let own = dense.allowance(&operands, &dense.eval(&operands)?)?;
-            let y = Dense::with(activation).eval(&operands)?;
+            let own = dense.allowance(&operands, &dense.eval(&operands)?)?.swap_remove(0);
+            let y = Dense::with(activation).answer(&operands)?;
             let rows = sums.len().checked_div(kernel.shape()[1]).unwrap_or(0);
             rounded = carry(kernel, rows, &rounded, |error| error * error);
             biased = carry(kernel, rows, &biased, f64::abs);
@@ -311,15 +311,15 @@ impl Operator for Tower {
             }
             x = y;
         }
-        Ok(rounded.into_iter().zip(biased).map(|(rounded, biased)| rounded + biased).collect())
+        Ok(vec![rounded.into_iter().zip(biased).map(|(rounded, biased)| rounded + biased).collect()])
     }
 
-    fn flops(&self, inputs: &[ConcreteType], output: &ConcreteType) -> u64 {
-        let leading = output.shape.len() - 1;
-        let rows: usize = output.shape[..leading].iter().product();
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        let leading = outputs[0].shape.len() - 1;
+        let rows: usize = outputs[0].shape[..leading].iter().product();
         let layers = self.activations.iter().zip(inputs[1..].iter().step_by(2)).map(|(activation, kernel)| {
             let output = ConcreteType { shape: vec![rows, kernel.shape[1]], dtype: DType::F32 };
-            Dense::with(*activation).flops(&[inputs[0].clone(), kernel.clone()], &output)
+            Dense::with(*activation).flops(&[inputs[0].clone(), kernel.clone()], &[output])
         });
         layers.sum()
     }

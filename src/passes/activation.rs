@@ -7,7 +7,7 @@ use crate::ops::{Convolution, Dense, Op};
 
 /// `graph` with activations in the Dense and Convolution operators whose only reader they are.
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, _, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Activation(activation)) = &node.source else { return Ok(None) };
         let x = node.inputs[0];
         if !rewrite.is_used_once(x) {

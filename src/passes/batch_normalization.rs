@@ -6,7 +6,7 @@
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{BatchNormalization, Concatenate, Convolution, Dense, Op};
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use std::sync::Arc;
 /// `graph` with the BatchNormalizations that can be folded in the weights of Dense operators.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
     // One at a time: a Dense between two takes both, in two rounds.
-    let after = rewrite(graph, |rewrite, _, node| match &node.source {
+    let after = rewrite(graph, |rewrite, node| match &node.source {
         Source::Op(Op::BatchNormalization(norm)) => after_dense(rewrite, graph, node, norm),
         _ => Ok(None),
     })?;
-    rewrite(&after, |rewrite, _, node| match &node.source {
+    rewrite(&after, |rewrite, node| match &node.source {
         Source::Op(Op::Dense(dense)) => before_dense(rewrite, &after, node, dense),
         _ => Ok(None),
     })
@@ -55,7 +55,7 @@ fn after_dense(
     graph: &Graph,
     node: &Node,
     norm: &BatchNormalization,
-) -> Result<Option<NodeId>> {
+) -> Result<Option<ValueId>> {
     let x = node.inputs[0];
     let (after, inputs) = match rewrite.operator(x) {
         Some((
@@ -65,7 +65,7 @@ fn after_dense(
         _ => return Ok(None),
     };
     let (Some(kernel), Some(bias)) = (rewrite.value(inputs[1]), rewrite.value(inputs[2])) else { return Ok(None) };
-    let last = graph.node(x).ty.shape.rank() - 1;
+    let last = graph.ty(x).shape.rank() - 1;
     let affine = rewrite.value(node.inputs[1]).and_then(|statistics| Affine::of(norm, statistics));
     // A layer that is called often would have a kernel of its own for each call.
     let once = rewrite.is_used_once(x) && rewrite.is_used_once(inputs[1]);
@@ -82,13 +82,13 @@ fn after_dense(
 }
 
 /// A Dense whose input is, in whole or in part, a BatchNormalization.
-fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dense) -> Result<Option<NodeId>> {
-    let (x, last) = (node.inputs[0], graph.node(node.inputs[0]).ty.shape.rank() - 1);
+fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dense) -> Result<Option<ValueId>> {
+    let (x, last) = (node.inputs[0], graph.ty(node.inputs[0]).shape.rank() - 1);
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
     let (kernel, bias) = (Arc::clone(kernel), Arc::clone(bias));
-    let parts: Vec<NodeId> = match rewrite.operator(x) {
+    let parts: Vec<ValueId> = match rewrite.operator(x) {
         Some((Op::Concatenate(concatenate), parts)) if concatenate.axis == last && rewrite.is_used_once(x) => {
             parts.to_vec()
         }
@@ -98,7 +98,7 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
     let mut raw = Vec::with_capacity(parts.len());
     for &part in &parts {
         let folded = normalized(rewrite, part, last);
-        let channels = graph.node(part).ty.shape.sample().last().copied().unwrap_or(0);
+        let channels = graph.ty(part).shape.sample().last().copied().unwrap_or(0);
         let (source, own) = folded.unwrap_or_else(|| (part, Affine::identity(channels)));
         affine.scale.extend(own.scale);
         affine.shift.extend(own.shift);
@@ -118,13 +118,13 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
     let (kernel, bias) = (Tensor::f32(kernel.shape(), scaled)?, Tensor::f32(bias.shape(), shifted.collect())?);
     let input = match raw.as_slice() {
         [one] => rewrite.renewed(*one),
-        _ => rewrite.op(graph.node(x), Concatenate { axis: last }, &raw)?,
+        _ => rewrite.op(graph.maker(x), Concatenate { axis: last }, &raw)?,
     };
     folded(rewrite, node, op.clone().into(), input, kernel, bias)
 }
 
 /// What a BatchNormalization of the last dimension reads, and its function.
-fn normalized(rewrite: &Rewrite<'_>, part: NodeId, last: usize) -> Option<(NodeId, Affine)> {
+fn normalized(rewrite: &Rewrite<'_>, part: ValueId, last: usize) -> Option<(ValueId, Affine)> {
     let Some((Op::BatchNormalization(norm), inputs)) = rewrite.operator(part) else { return None };
     if norm.axis != last || !rewrite.is_used_once(part) {
         return None;
@@ -136,10 +136,10 @@ fn folded(
     rewrite: &mut Rewrite<'_>,
     node: &Node,
     op: Op,
-    input: NodeId,
+    input: ValueId,
     kernel: Tensor,
     bias: Tensor,
-) -> Result<Option<NodeId>> {
+) -> Result<Option<ValueId>> {
     // What overflows when folded may not when computed step by step.
     let infinite = |tensor: &Tensor| tensor.count_floats(|weight| !weight.is_finite());
     if infinite(&kernel) + infinite(&bias) > 0 {

@@ -1,8 +1,8 @@
 //! Computes what depends on constants alone, once.
 
-use super::rewrite::rewrite;
+use super::rewrite::rewrite_all;
 use crate::error::Result;
-use crate::graph::{Graph, Source};
+use crate::graph::{Graph, Node, Source};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -11,24 +11,35 @@ const MOST_ELEMENTS: usize = 1 << 22;
 
 /// `graph` with the plain answers of operators that read only constants.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
-    // By node, the constants there are and those computed on the way.
-    let mut values: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.nodes().len());
-    rewrite(graph, |rewrite, _, node| {
-        let value = match &node.source {
-            Source::Constant(value) => Some(Arc::clone(value)),
-            Source::Op(op) if !node.inputs.is_empty() && node.ty.shape.sample_len() <= MOST_ELEMENTS => {
-                let known: Option<Vec<&Tensor>> =
+    // By value, the constants there are and those computed on the way.
+    let mut values: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
+    rewrite_all(graph, |rewrite, node| {
+        let known = match &node.source {
+            Source::Constant(value) => Some(vec![Arc::clone(value)]),
+            Source::Op(op) if !node.inputs.is_empty() && is_small(graph, node) => {
+                let operands: Option<Vec<&Tensor>> =
                     node.inputs.iter().map(|input| values[input.index()].as_deref()).collect();
-                known.map(|operands| op.operator().eval(&operands)).transpose()?.map(Arc::new)
+                let answers = operands.map(|operands| op.operator().eval(&operands)).transpose()?;
+                answers.map(|answers| answers.into_iter().map(Arc::new).collect())
             }
             _ => None,
         };
-        values.push(value.clone());
-        match (&node.source, value) {
-            (Source::Op(_), Some(value)) => rewrite.builder.constant(&node.name, value).map(Some),
+        match &known {
+            Some(known) => values.extend(known.iter().cloned().map(Some)),
+            None => values.extend(node.outputs.iter().map(|_| None)),
+        }
+        match (&node.source, known) {
+            (Source::Op(_), Some(known)) => {
+                let constants = known.into_iter().map(|value| rewrite.builder.constant(&node.name, value));
+                constants.collect::<Result<Vec<_>>>().map(Some)
+            }
             _ => Ok(None),
         }
     })
+}
+
+fn is_small(graph: &Graph, node: &Node) -> bool {
+    node.outputs.iter().all(|id| graph.ty(*id).shape.sample_len() <= MOST_ELEMENTS)
 }
 
 #[cfg(test)]

@@ -2,32 +2,34 @@
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Elementwise, MOST_INPUTS, MOST_STEPS, Op, Step};
 use crate::tensor::DType;
 
 /// `graph` with an [`Elementwise`] for each chain of two or more activations and merges.
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, id, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Op(_) = &node.source else { return Ok(None) };
         // Only the end of a chain is replaced; nothing needs the rest then.
-        let Some(chain) = chain(rewrite, graph, id).filter(|chain| chain.steps.len() > 1) else { return Ok(None) };
+        let Some(chain) = chain(rewrite, graph, node.output()).filter(|chain| chain.steps.len() > 1) else {
+            return Ok(None);
+        };
         build(rewrite, node, chain).map(Some)
     })
 }
 
 /// A chain that ends in some node, over old nodes.
 struct Chain {
-    start: NodeId,
+    start: ValueId,
     steps: Vec<Step>,
     /// Other operands; a step names them by position, behind the start.
-    others: Vec<NodeId>,
+    others: Vec<ValueId>,
 }
 
 /// The longest chain that ends in `id`, whose inner values nothing else reads.
-fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<Chain> {
+fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<Chain> {
     // From the end to the start: the value a step reads, and its other operand.
-    let mut links: Vec<(Step, Option<NodeId>)> = Vec::new();
+    let mut links: Vec<(Step, Option<ValueId>)> = Vec::new();
     let (mut at, mut operands) = (id, 1);
     while let Some((next, step, other)) = link(rewrite, graph, at).filter(|_| links.len() < MOST_STEPS) {
         operands += usize::from(other.is_some());
@@ -37,7 +39,7 @@ fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<Chain> {
         links.push((step, other));
         at = next;
         // A stretched value has fewer elements, so that the chain before it is better computed on its own.
-        if !rewrite.is_used_once(at) || graph.node(at).ty.shape != graph.node(id).ty.shape {
+        if !rewrite.is_used_once(at) || graph.ty(at).shape != graph.ty(id).shape {
             break;
         }
     }
@@ -58,8 +60,8 @@ fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<Chain> {
 }
 
 /// One step back: the value that `id` is a function of, the step, and the other operand.
-fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<(NodeId, Step, Option<NodeId>)> {
-    if graph.node(id).ty.dtype != DType::F32 {
+fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<(ValueId, Step, Option<ValueId>)> {
+    if graph.ty(id).dtype != DType::F32 {
         return None;
     }
     match rewrite.operator(id)? {
@@ -67,9 +69,9 @@ fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<(NodeId, Ste
         (Op::Binary(binary), inputs) => {
             let function = binary.function;
             // Follow the side that is itself a step, else the left one.
-            let continues = |side: NodeId| {
+            let continues = |side: ValueId| {
                 let step = matches!(rewrite.operator(side), Some((Op::Activation(_) | Op::Binary(_), _)));
-                step && rewrite.is_used_once(side) && graph.node(side).ty.shape == graph.node(id).ty.shape
+                step && rewrite.is_used_once(side) && graph.ty(side).shape == graph.ty(id).shape
             };
             let is_right = continues(inputs[1]) && !continues(inputs[0]);
             let (value, other) = if is_right { (inputs[1], inputs[0]) } else { (inputs[0], inputs[1]) };
@@ -79,8 +81,8 @@ fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: NodeId) -> Option<(NodeId, Ste
     }
 }
 
-fn build(rewrite: &mut Rewrite<'_>, node: &Node, chain: Chain) -> Result<NodeId> {
-    let inputs: Vec<NodeId> = std::iter::once(chain.start).chain(chain.others).collect();
+fn build(rewrite: &mut Rewrite<'_>, node: &Node, chain: Chain) -> Result<ValueId> {
+    let inputs: Vec<ValueId> = std::iter::once(chain.start).chain(chain.others).collect();
     rewrite.op(node, Elementwise { steps: chain.steps }, &inputs)
 }
 

@@ -1,23 +1,23 @@
 //! Merges operators that compute the same from the same: a layer that is called twice on one input, for example.
 
-use super::rewrite::rewrite;
+use super::rewrite::rewrite_all;
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Source, ValueId};
 use std::collections::HashMap;
 
 /// `graph` with one operator where several were equal.
 pub(super) fn merge(graph: &Graph) -> Result<Graph> {
-    let mut known: HashMap<(String, Vec<NodeId>), NodeId> = HashMap::new();
-    rewrite(graph, |rewrite, _, node| {
+    let mut known: HashMap<(String, Vec<ValueId>), Vec<ValueId>> = HashMap::new();
+    rewrite_all(graph, |rewrite, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
-        let inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
+        let inputs: Vec<ValueId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
         // The text form of an operator has all its attributes.
         let key = (op.to_string(), inputs);
-        if let Some(&same) = known.get(&key) {
-            return Ok(Some(same));
+        if let Some(same) = known.get(&key) {
+            return Ok(Some(same.clone()));
         }
-        let new = rewrite.op(node, op.clone(), &node.inputs)?;
-        known.insert(key, new);
+        let new = rewrite.outputs_of(node, op.clone(), &node.inputs)?;
+        known.insert(key, new.clone());
         Ok(Some(new))
     })
 }

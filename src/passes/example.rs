@@ -1,6 +1,6 @@
 //! Small graphs for the tests of passes.
 
-use crate::graph::{Builder, Graph, NodeId};
+use crate::graph::{Builder, Graph, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::ops::Op;
 use crate::reference;
@@ -17,26 +17,26 @@ impl Example {
         Example { builder: Builder::new() }
     }
 
-    pub(super) fn floats(&mut self, name: &str, sample: &[usize]) -> NodeId {
+    pub(super) fn floats(&mut self, name: &str, sample: &[usize]) -> ValueId {
         self.builder.input(name, TensorType::f32(Shape::batched(sample))).expect("a new name")
     }
 
-    pub(super) fn ids(&mut self, name: &str, sample: &[usize]) -> NodeId {
+    pub(super) fn ids(&mut self, name: &str, sample: &[usize]) -> ValueId {
         let ty = TensorType::new(Shape::batched(sample), crate::tensor::DType::I32);
         self.builder.input(name, ty).expect("a new name")
     }
 
     /// A constant of the numbers 1, 2, 3, … over 8.
-    pub(super) fn constant(&mut self, name: &str, shape: &[usize]) -> NodeId {
+    pub(super) fn constant(&mut self, name: &str, shape: &[usize]) -> ValueId {
         let values = (0..shape.iter().product::<usize>()).map(|index| (index + 1) as f32 / 8.0).collect();
         self.builder.constant(name, Arc::new(Tensor::f32(shape, values).expect("as many values"))).expect("a constant")
     }
 
-    pub(super) fn op(&mut self, name: &str, op: impl Into<Op>, inputs: &[NodeId]) -> NodeId {
+    pub(super) fn op(&mut self, name: &str, op: impl Into<Op>, inputs: &[ValueId]) -> ValueId {
         self.builder.op(name, op, inputs).expect("operands that fit")
     }
 
-    pub(super) fn finish(self, output: NodeId) -> Graph {
+    pub(super) fn finish(self, output: ValueId) -> Graph {
         self.builder.finish(vec![("y".into(), output)]).expect("a graph")
     }
 }
@@ -64,10 +64,11 @@ pub(super) fn assert_same(before: &Graph, after: &Graph) {
         }
     };
     let mut given = [NamedTensors::new(), NamedTensors::new()];
-    for ((_, plain), (_, rewritten)) in before.inputs().zip(after.inputs()) {
-        let shared = rewritten.ty.shape.is_shared();
-        given[0].insert(&plain.name, tensor(&plain.ty, ROWS, shared).expect("a tensor"));
-        given[1].insert(&plain.name, tensor(&plain.ty, if shared { 1 } else { ROWS }, shared).expect("a tensor"));
+    for ((plain_id, plain), (id, _)) in before.inputs().zip(after.inputs()) {
+        let shared = after.ty(id).shape.is_shared();
+        given[0].insert(&plain.name, tensor(before.ty(plain_id), ROWS, shared).expect("a tensor"));
+        given[1]
+            .insert(&plain.name, tensor(before.ty(plain_id), if shared { 1 } else { ROWS }, shared).expect("a tensor"));
     }
     let expected = reference::run(before, &given[0]).expect("the graph runs");
     let actual = reference::run(after, &given[1]).expect("the rewritten graph runs");

@@ -9,7 +9,7 @@ mod assembly;
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::ops::{Block, Expand, Feature, Gather, Lookup, Op, Reshape};
 use assembly::{Assembly, Columns};
@@ -19,18 +19,23 @@ use std::collections::HashSet;
 pub(super) fn gather(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     let assembly = Assembly::new(graph, tables(graph, facts));
     let needed = assembly.needed();
-    rewrite(graph, |rewrite, id, node| match &assembly.known[id.index()] {
-        Some(blocks) if needed[id.index()] && assembly.is_gathered(id) => build(rewrite, graph, node, blocks).map(Some),
-        _ => Ok(None),
+    rewrite(graph, |rewrite, node| {
+        let id = node.output();
+        match &assembly.known[id.index()] {
+            Some(blocks) if needed[id.index()] && assembly.is_gathered(id) => {
+                build(rewrite, graph, node, blocks).map(Some)
+            }
+            _ => Ok(None),
+        }
     })
 }
 
 /// The tables to read through one binding: the smallest, as many as fit.
-fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<NodeId> {
-    let mut tables: Vec<(u64, NodeId)> = Vec::new();
+fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<ValueId> {
+    let mut tables: Vec<(u64, ValueId)> = Vec::new();
     for node in graph.nodes() {
         if let Source::Op(Op::Embedding(_)) = &node.source {
-            let table = graph.node(node.inputs[1]);
+            let table = graph.maker(node.inputs[1]);
             if let Source::Constant(value) = &table.source {
                 let words = value.as_packed().map_or(value.len(), |packed| packed.word_count().min(value.len()));
                 let bytes = 4 * words as u64;
@@ -50,9 +55,9 @@ fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<NodeId> {
 }
 
 /// The operator for `blocks`, and a reshape where `node` has more dimensions.
-fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Columns]) -> Result<NodeId> {
-    let mut inputs: Vec<NodeId> = Vec::new();
-    let mut position = |rewrite: &Rewrite<'_>, old: NodeId| {
+fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Columns]) -> Result<ValueId> {
+    let mut inputs: Vec<ValueId> = Vec::new();
+    let mut position = |rewrite: &Rewrite<'_>, old: ValueId| {
         let new = rewrite.renewed(old);
         inputs.iter().position(|known| *known == new).unwrap_or_else(|| {
             inputs.push(new);
@@ -76,15 +81,15 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Colum
     }
     let mut rows = rewrite.builder.op(&node.name, Gather { width: column, blocks }, &inputs)?;
     // Looking through an Expand may have led to shared sources alone.
-    if rewrite.builder.ty(rows).shape.is_shared() && !node.ty.shape.is_shared() {
-        let batched = graph.inputs().find(|(_, input)| !input.ty.shape.is_shared());
+    if rewrite.builder.ty(rows).shape.is_shared() && !graph.ty(node.output()).shape.is_shared() {
+        let batched = graph.inputs().find(|(id, _)| graph.ty(*id).shape.is_per_sample());
         let Some((like, _)) = batched else { return Err(Error::shape("no input has a batch")) };
         rows = rewrite.builder.op(&node.name, Expand, &[rows, rewrite.renewed(like)])?;
     }
-    if node.ty.shape.rank() == 2 {
+    if graph.ty(node.output()).shape.rank() == 2 {
         return Ok(rows);
     }
-    rewrite.builder.op(&node.name, Reshape { sample: node.ty.shape.sample() }, &[rows])
+    rewrite.builder.op(&node.name, Reshape { sample: graph.ty(node.output()).shape.sample() }, &[rows])
 }
 
 #[cfg(test)]
@@ -119,8 +124,8 @@ mod tests {
     #[test]
     fn a_factorisation_machine_is_one_block() {
         let mut example = Example::new();
-        let tables: Vec<NodeId> = (0..3).map(|index| example.constant(&format!("t{index}"), &[5, 2])).collect();
-        let lookups: Vec<NodeId> = (0..3)
+        let tables: Vec<ValueId> = (0..3).map(|index| example.constant(&format!("t{index}"), &[5, 2])).collect();
+        let lookups: Vec<ValueId> = (0..3)
             .map(|index| {
                 let ids = example.ids(&format!("ids {index}"), &[1]);
                 let row = example.op("row", LOOKUP, &[ids, tables[index]]);
@@ -128,8 +133,8 @@ mod tests {
             })
             .collect();
         let mut binary = |function, left, right| example.op("fm", Binary { function }, &[left, right]);
-        let squares: Vec<NodeId> = lookups.iter().map(|x| binary(BinaryFunction::Multiply, *x, *x)).collect();
-        let mut sum = |values: &[NodeId]| {
+        let squares: Vec<ValueId> = lookups.iter().map(|x| binary(BinaryFunction::Multiply, *x, *x)).collect();
+        let mut sum = |values: &[ValueId]| {
             let sum = binary(BinaryFunction::Add, values[0], values[1]);
             binary(BinaryFunction::Add, sum, values[2])
         };

@@ -88,7 +88,7 @@ fn rounded(tensor: &Tensor) -> Result<Option<Tensor>> {
 fn round_constants(graph: &Graph) -> Result<Graph> {
     // Several nodes may hold one tensor, and go on doing so.
     let mut known: Vec<(Arc<Tensor>, Arc<Tensor>)> = Vec::new();
-    rewrite(graph, |rewrite, _, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Constant(value) = &node.source else { return Ok(None) };
         if value.dtype() != DType::F32 {
             return Ok(None);
@@ -109,9 +109,9 @@ fn round_constants(graph: &Graph) -> Result<Graph> {
 /// Rounds what operators write, by their own activation where they have one to spare.
 fn round_values(graph: &Graph) -> Result<Graph> {
     let half = Function::Half;
-    rewrite(graph, |rewrite, _, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
-        if node.ty.dtype != DType::F32 || is_half(graph, node, op) {
+        if graph.ty(node.output()).dtype != DType::F32 || is_half(graph, node, op) {
             return Ok(None);
         }
         let (op, is_rounded): (Op, bool) = match op {
@@ -140,7 +140,7 @@ fn is_half(graph: &Graph, node: &Node, op: &Op) -> bool {
         Op::Embedding(_) => true,
         Op::Activation(Activation { function: Function::Half }) => true,
         _ => {
-            let is_whole = |id| graph.node(id).ty.dtype == DType::I32;
+            let is_whole = |id| graph.ty(id).dtype == DType::I32;
             op.operator().passes_values() && !node.inputs.iter().any(|id| is_whole(*id))
         }
     }

@@ -2,12 +2,12 @@
 
 use super::rewrite::{operator, rewrite};
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Op, Reshape};
 
 /// `graph` without identities, and with one reshape where several follow each other.
 pub(super) fn remove(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, _, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
         let Some(&x) = node.inputs.first() else { return Ok(None) };
         if let Op::Binary(binary) = op {
@@ -18,21 +18,22 @@ pub(super) fn remove(graph: &Graph) -> Result<Graph> {
             return Ok(None);
         }
         let root = root(graph, x);
-        if graph.node(root).ty == node.ty {
+        let ty = graph.ty(node.output());
+        if graph.ty(root) == ty {
             return Ok(Some(rewrite.renewed(root)));
         }
-        if graph.node(root).ty.dtype != node.ty.dtype || !node.ty.shape.is_batched() {
+        if graph.ty(root).dtype != ty.dtype || !ty.shape.is_batched() {
             return Ok(None);
         }
-        rewrite.op(node, Reshape { sample: node.ty.shape.sample() }, &[root]).map(Some)
+        rewrite.op(node, Reshape { sample: ty.shape.sample() }, &[root]).map(Some)
     })
 }
 
 /// The value whose elements, in the same order, `id` holds.
-fn root(graph: &Graph, mut id: NodeId) -> NodeId {
-    while let Source::Op(op) = &graph.node(id).source {
-        let node = graph.node(id);
-        if !relabels(op, node, graph) || graph.node(node.inputs[0]).ty.dtype != node.ty.dtype {
+fn root(graph: &Graph, mut id: ValueId) -> ValueId {
+    while let Source::Op(op) = &graph.maker(id).source {
+        let node = graph.maker(id);
+        if !relabels(op, node, graph) || graph.ty(node.inputs[0]).dtype != graph.ty(node.output()).dtype {
             break;
         }
         id = node.inputs[0];
@@ -42,10 +43,10 @@ fn root(graph: &Graph, mut id: NodeId) -> NodeId {
 
 /// The operands of a node that broadcasts, without the Expand of a weight where the other operand has the shape of the
 /// answer.
-fn unexpanded(graph: &Graph, node: &Node) -> Option<[NodeId; 2]> {
+fn unexpanded(graph: &Graph, node: &Node) -> Option<[ValueId; 2]> {
     let &[left, right] = node.inputs.as_slice() else { return None };
-    let weight = |id: NodeId, other: NodeId| match operator(graph, id) {
-        Some((Op::Expand(_), inputs)) if graph.node(other).ty.shape == node.ty.shape => {
+    let weight = |id: ValueId, other: ValueId| match operator(graph, id) {
+        Some((Op::Expand(_), inputs)) if graph.ty(other).shape == graph.ty(node.output()).shape => {
             Some(inputs[0]).filter(|id| is_weight(graph, *id))
         }
         _ => None,
@@ -54,13 +55,13 @@ fn unexpanded(graph: &Graph, node: &Node) -> Option<[NodeId; 2]> {
     from_left.or_else(|| weight(right, left).map(|weight| [left, weight]))
 }
 
-fn is_weight(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).source, Source::Constant(_))
+fn is_weight(graph: &Graph, id: ValueId) -> bool {
+    matches!(graph.maker(id).source, Source::Constant(_))
 }
 
 /// Whether the output has the elements of the first input in the same order.
 fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
-    let Some(x) = node.inputs.first().map(|id| &graph.node(*id).ty) else { return false };
+    let Some(x) = node.inputs.first().map(|id| graph.ty(*id)) else { return false };
     match op {
         Op::Reshape(_) => true,
         Op::Cast(cast) => x.dtype == cast.to,

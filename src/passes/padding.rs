@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 /// `graph` with convolutions over what they read padded.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, _, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Convolution(convolution)) = &node.source else { return Ok(None) };
         let Some((Op::Pad(pad), inputs)) = rewrite.operator(node.inputs[0]) else { return Ok(None) };
         let Some((&[0, 0], around)) = pad.around.split_last() else { return Ok(None) };
         // What is read outside is not multiplied, and an infinite weight would make NaN of a zero. Without positions there is
         // nothing to pad.
         let infinite = |kernel: &Arc<Tensor>| kernel.count_floats(|weight| !weight.is_finite()) > 0;
-        let is_empty = graph.node(inputs[0]).ty.shape.sample_len() == 0;
+        let is_empty = graph.ty(inputs[0]).shape.sample_len() == 0;
         if rewrite.value(node.inputs[1]).is_none_or(infinite) || is_empty {
             return Ok(None);
         }

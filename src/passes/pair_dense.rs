@@ -5,14 +5,14 @@
 
 use super::rewrite::{Rewrite, operator, rewrite};
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{BinaryFunction, Dense, Op, PairDense};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// `graph` with a [`PairDense`] for each Dense over joined pairs.
 pub(super) fn split(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, _, node| match &node.source {
+    rewrite(graph, |rewrite, node| match &node.source {
         Source::Op(Op::Dense(dense)) => pair_dense(rewrite, graph, node, dense),
         _ => Ok(None),
     })
@@ -22,14 +22,14 @@ pub(super) fn split(graph: &Graph) -> Result<Graph> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Part([f64; 4]);
 
-fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<NodeId>> {
+fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<ValueId>> {
     let Some((Op::Concatenate(join), parts)) = operator(graph, node.inputs[0]) else { return Ok(None) };
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
     // A layer that is called often would have weights of its own for each call.
     let once = rewrite.is_used_once(node.inputs[1]) && dense.kernel.is_none();
-    if join.axis != 2 || node.ty.shape.rank() != 3 || parts.len() < 2 || !once {
+    if join.axis != 2 || graph.ty(node.output()).shape.rank() != 3 || parts.len() < 2 || !once {
         return Ok(None);
     }
     let Some((keys, repeated)) = pair(graph, parts) else { return Ok(None) };
@@ -37,8 +37,8 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
     let Some(roles) = roles else { return Ok(None) };
     let Some((Op::Repeat(_), query)) = operator(graph, repeated) else { return Ok(None) };
     let query = unexpanded(graph, query[0]);
-    let is_shared = |id: NodeId| graph.node(id).ty.shape.is_shared();
-    if is_shared(keys) && is_shared(query) && !node.ty.shape.is_shared() {
+    let is_shared = |id: ValueId| graph.ty(id).shape.is_shared();
+    if is_shared(keys) && is_shared(query) && !graph.ty(node.output()).shape.is_shared() {
         return Ok(None);
     }
     let weights = weights(kernel, bias, &roles)?;
@@ -52,23 +52,23 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
 }
 
 /// The keys and the repeated query, both `[N, T, D]`, of which all parts seem to be made.
-fn pair(graph: &Graph, parts: &[NodeId]) -> Option<(NodeId, NodeId)> {
-    let mut leaves: Vec<NodeId> = Vec::new();
+fn pair(graph: &Graph, parts: &[ValueId]) -> Option<(ValueId, ValueId)> {
+    let mut leaves: Vec<ValueId> = Vec::new();
     for &part in parts {
         match operator(graph, unexpanded(graph, part)) {
             Some((Op::Binary(_), inputs)) => leaves.extend(inputs.iter().map(|input| unexpanded(graph, *input))),
             _ => leaves.push(unexpanded(graph, part)),
         }
     }
-    let is_repeated = |id: &NodeId| matches!(operator(graph, *id), Some((Op::Repeat(_), inputs)) if graph.node(inputs[0]).ty.shape.rank() == 2);
+    let is_repeated = |id: &ValueId| matches!(operator(graph, *id), Some((Op::Repeat(_), inputs)) if graph.ty(inputs[0]).shape.rank() == 2);
     let repeated = *leaves.iter().find(|id| is_repeated(id))?;
     let keys = *leaves.iter().find(|id| !is_repeated(id))?;
-    let sample = |id: NodeId| graph.node(id).ty.shape.sample();
+    let sample = |id: ValueId| graph.ty(id).shape.sample();
     (sample(keys).len() == 2 && sample(keys) == sample(repeated)).then_some((keys, repeated))
 }
 
 /// What a part holds; `None` for anything but the key, the query, a difference or the product.
-fn role(graph: &Graph, part: NodeId, keys: NodeId, repeated: NodeId) -> Option<Part> {
+fn role(graph: &Graph, part: ValueId, keys: ValueId, repeated: ValueId) -> Option<Part> {
     let part = unexpanded(graph, part);
     if part == keys || part == repeated {
         return Some(Part(if part == keys { [1.0, 0.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0, 0.0] }));
@@ -89,7 +89,7 @@ fn role(graph: &Graph, part: NodeId, keys: NodeId, repeated: NodeId) -> Option<P
 }
 
 /// The value that an Expand repeats for every sample, if `id` is one.
-fn unexpanded(graph: &Graph, id: NodeId) -> NodeId {
+fn unexpanded(graph: &Graph, id: ValueId) -> ValueId {
     match operator(graph, id) {
         Some((Op::Expand(_), inputs)) => inputs[0],
         _ => id,

@@ -3,7 +3,7 @@
 
 use super::rewrite::{operator, rewrite, uses};
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Op, PairwiseDot};
 use crate::tensor::Tensor;
 use std::collections::HashSet;
@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 /// `graph` with [`PairwiseDot`] for a Concatenate of a stack's first vectors and its flattened Dot with itself.
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, _, node| {
+    rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Concatenate(join)) = &node.source else { return Ok(None) };
         let (Some((&products, first)), true) = (node.inputs.split_last(), join.axis == 1) else { return Ok(None) };
-        let Some(stack) = squared_stack(graph, products).filter(|_| node.ty.shape.rank() == 2) else {
+        let Some(stack) = squared_stack(graph, products).filter(|_| graph.ty(node.output()).shape.rank() == 2) else {
             return Ok(None);
         };
         let Some((Op::Concatenate(_), vectors)) = operator(graph, stack) else { return Ok(None) };
-        let same = |(part, vector): (&NodeId, &NodeId)| unshaped(graph, *part) == unshaped(graph, *vector);
-        let is_vector = |vector: &NodeId| graph.node(*vector).ty.shape.sample()[0] == 1;
+        let same = |(part, vector): (&ValueId, &ValueId)| unshaped(graph, *part) == unshaped(graph, *vector);
+        let is_vector = |vector: &ValueId| graph.ty(*vector).shape.sample()[0] == 1;
         let keep = first.len();
         if keep > vectors.len() || !first.iter().zip(vectors).all(same) || !vectors[..keep].iter().all(is_vector) {
             return Ok(None);
@@ -36,7 +36,7 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
     let reads = |node: &Node| match &node.source {
         Source::Op(Op::Dense(_)) => {
             let (Op::PairwiseDot(dot), _) = operator(graph, node.inputs[0])? else { return None };
-            let Source::Constant(kernel) = &graph.node(node.inputs[1]).source else { return None };
+            let Source::Constant(kernel) = &graph.maker(node.inputs[1]).source else { return None };
             let once = uses[node.inputs[0].index()] == 1 && uses[node.inputs[1].index()] == 1;
             // Two weights of at most half the largest float have a sum.
             let sums = kernel.count_floats(|weight| weight.abs() > f32::MAX / 2.0) == 0;
@@ -44,16 +44,16 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
         }
         _ => None,
     };
-    let folded: HashSet<NodeId> =
+    let folded: HashSet<ValueId> =
         graph.nodes().iter().filter(|node| reads(node).is_some()).map(|node| node.inputs[0]).collect();
-    rewrite(graph, |rewrite, id, node| match &node.source {
-        Source::Op(Op::PairwiseDot(dot)) if folded.contains(&id) => {
+    rewrite(graph, |rewrite, node| match &node.source {
+        Source::Op(Op::PairwiseDot(dot)) if folded.contains(&node.output()) => {
             rewrite.op(node, PairwiseDot { keep: dot.keep, triangle: true }, &node.inputs).map(Some)
         }
         Source::Op(Op::Dense(dense)) => {
             let Some(kernel) = reads(node) else { return Ok(None) };
             let Some((Op::PairwiseDot(dot), inputs)) = operator(graph, node.inputs[0]) else { return Ok(None) };
-            let sample = graph.node(inputs[0]).ty.shape.sample();
+            let sample = graph.ty(inputs[0]).shape.sample();
             let kernel = Arc::new(folded_kernel(&kernel, dot.keep * sample[1], sample[0])?);
             let kernel = rewrite.builder.constant(&format!("{}/folded_kernel", node.name), kernel)?;
             let inputs = [rewrite.renewed(node.inputs[0]), kernel, rewrite.renewed(node.inputs[2])];
@@ -79,10 +79,10 @@ fn folded_kernel(kernel: &Tensor, kept: usize, vectors: usize) -> Result<Tensor>
 }
 
 /// The stack `[N, F, D]` of concatenated vectors whose products of all pairs `id` holds.
-fn squared_stack(graph: &Graph, id: NodeId) -> Option<NodeId> {
+fn squared_stack(graph: &Graph, id: ValueId) -> Option<ValueId> {
     let (Op::BatchDot(dot), inputs) = operator(graph, unshaped(graph, id))? else { return None };
     let is_stack = matches!(operator(graph, inputs[0])?.0, Op::Concatenate(stack) if stack.axis == 1);
-    let sample = graph.node(inputs[0]).ty.shape.sample();
+    let sample = graph.ty(inputs[0]).shape.sample();
     let fits = dot.axes == [2, 2]
         && dot.is_plain()
         && inputs[0] == inputs[1]
@@ -93,7 +93,7 @@ fn squared_stack(graph: &Graph, id: NodeId) -> Option<NodeId> {
 }
 
 /// The value that `id` reshapes, if it does.
-fn unshaped(graph: &Graph, id: NodeId) -> NodeId {
+fn unshaped(graph: &Graph, id: ValueId) -> ValueId {
     match operator(graph, id) {
         Some((Op::Reshape(_), inputs)) => inputs[0],
         _ => id,
@@ -110,7 +110,7 @@ mod tests {
     fn the_interaction_is_one_operator_and_its_reader_takes_half_of_it() {
         let mut example = Example::new();
         let bottom = example.floats("bottom", &[2]);
-        let rows: Vec<NodeId> = (0..3)
+        let rows: Vec<ValueId> = (0..3)
             .map(|index| {
                 let vector = if index == 0 { bottom } else { example.floats(&format!("v{index}"), &[2]) };
                 example.op("row", Reshape { sample: vec![1, 2] }, &[vector])

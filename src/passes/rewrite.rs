@@ -4,7 +4,7 @@
 //! never removes a node.
 
 use crate::error::Result;
-use crate::graph::{Builder, Graph, Node, NodeId, Source};
+use crate::graph::{Builder, Graph, Node, Source, ValueId};
 use crate::ops::Op;
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -13,34 +13,45 @@ use std::sync::Arc;
 pub(super) struct Rewrite<'g> {
     graph: &'g Graph,
     pub(super) builder: Builder,
-    /// By old node: the new one that stands for it.
-    new: Vec<NodeId>,
-    /// By old node: how often operators and outputs name it.
+    /// By old value: the new one that stands for it.
+    new: Vec<ValueId>,
+    /// By old value: how often operators and outputs name it.
     uses: Vec<usize>,
 }
 
-/// Builds `graph` anew. `replace` sees every old node in running order and gives the new node that stands for it, or
-/// `None` to keep it as it is.
+/// Builds `graph` anew. `replace` sees every old node with one output in running order and gives the new value that stands
+/// for that output, or `None` to keep the node as it is.
 pub(super) fn rewrite(
     graph: &Graph,
-    mut replace: impl FnMut(&mut Rewrite<'_>, NodeId, &Node) -> Result<Option<NodeId>>,
+    mut replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<ValueId>>,
+) -> Result<Graph> {
+    rewrite_all(graph, |rewrite, node| match node.outputs.len() {
+        1 => Ok(replace(rewrite, node)?.map(|new| vec![new])),
+        _ => Ok(None),
+    })
+}
+
+/// The same where `replace` sees every node, and gives a new value for each of its outputs.
+pub(super) fn rewrite_all(
+    graph: &Graph,
+    mut replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<Vec<ValueId>>>,
 ) -> Result<Graph> {
     let uses = uses(graph);
     let mut rewrite = Rewrite { graph, builder: Builder::new(), new: Vec::with_capacity(uses.len()), uses };
-    for (id, node) in graph.ids().zip(graph.nodes()) {
-        let new = match replace(&mut rewrite, id, node)? {
+    for node in graph.nodes() {
+        let new = match replace(&mut rewrite, node)? {
             Some(new) => new,
             None => rewrite.keep(node)?,
         };
-        rewrite.new.push(new);
+        rewrite.new.extend(new);
     }
     let outputs = graph.outputs().iter().map(|(name, id)| (name.clone(), rewrite.renewed(*id))).collect();
     rewrite.builder.finish(outputs)
 }
 
-/// By node: how often operators and outputs name it.
+/// By value: how often operators and outputs name it.
 pub(super) fn uses(graph: &Graph) -> Vec<usize> {
-    let mut uses = vec![0; graph.nodes().len()];
+    let mut uses = vec![0; graph.values().len()];
     for id in graph.nodes().iter().flat_map(|node| &node.inputs).chain(graph.outputs().iter().map(|(_, id)| id)) {
         uses[id.index()] += 1;
     }
@@ -48,47 +59,53 @@ pub(super) fn uses(graph: &Graph) -> Vec<usize> {
 }
 
 impl Rewrite<'_> {
-    fn keep(&mut self, node: &Node) -> Result<NodeId> {
+    fn keep(&mut self, node: &Node) -> Result<Vec<ValueId>> {
         match &node.source {
-            Source::Input => self.builder.input(&node.name, node.ty.clone()),
-            Source::Constant(value) => self.builder.constant(&node.name, Arc::clone(value)),
-            Source::Op(op) => self.op(node, op.clone(), &node.inputs),
+            Source::Input => Ok(vec![self.builder.input(&node.name, self.graph.ty(node.output()).clone())?]),
+            Source::Constant(value) => Ok(vec![self.builder.constant(&node.name, Arc::clone(value))?]),
+            Source::Op(op) => self.outputs_of(node, op.clone(), &node.inputs),
         }
     }
 
-    /// The new node that stands for an old one.
-    pub(super) fn renewed(&self, old: NodeId) -> NodeId {
+    /// The new value that stands for an old one.
+    pub(super) fn renewed(&self, old: ValueId) -> ValueId {
         self.new[old.index()]
     }
 
-    /// Adds an operator under the name of `node`, over what stands for the old nodes `inputs`.
-    pub(super) fn op(&mut self, node: &Node, op: impl Into<Op>, inputs: &[NodeId]) -> Result<NodeId> {
-        let inputs: Vec<NodeId> = inputs.iter().map(|id| self.renewed(*id)).collect();
+    /// Adds an operator with one output under the name of `node`, over what stands for the old values `inputs`.
+    pub(super) fn op(&mut self, node: &Node, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
+        let inputs: Vec<ValueId> = inputs.iter().map(|id| self.renewed(*id)).collect();
         self.builder.op(&node.name, op, &inputs)
     }
 
-    /// Whether nothing but one operator reads an old node.
-    pub(super) fn is_used_once(&self, old: NodeId) -> bool {
+    /// The same for an operator with any number of outputs.
+    pub(super) fn outputs_of(&mut self, node: &Node, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
+        let inputs: Vec<ValueId> = inputs.iter().map(|id| self.renewed(*id)).collect();
+        self.builder.outputs_of(&node.name, op, &inputs)
+    }
+
+    /// Whether nothing but one operator reads an old value.
+    pub(super) fn is_used_once(&self, old: ValueId) -> bool {
         self.uses[old.index()] == 1
     }
 
-    /// The operator of an old node, and the old nodes it reads.
-    pub(super) fn operator(&self, old: NodeId) -> Option<(&Op, &[NodeId])> {
+    /// The operator that makes an old value, and the old values it reads.
+    pub(super) fn operator(&self, old: ValueId) -> Option<(&Op, &[ValueId])> {
         operator(self.graph, old)
     }
 
-    /// The value of an old node that is a constant.
-    pub(super) fn value(&self, old: NodeId) -> Option<&Arc<Tensor>> {
-        match &self.graph.node(old).source {
+    /// The tensor of an old value that is a constant.
+    pub(super) fn value(&self, old: ValueId) -> Option<&Arc<Tensor>> {
+        match &self.graph.maker(old).source {
             Source::Constant(value) => Some(value),
             _ => None,
         }
     }
 }
 
-/// The operator of a node, and the nodes it reads.
-pub(super) fn operator(graph: &Graph, id: NodeId) -> Option<(&Op, &[NodeId])> {
-    let node = graph.node(id);
+/// The operator that makes a value, and the values it reads.
+pub(super) fn operator(graph: &Graph, id: ValueId) -> Option<(&Op, &[ValueId])> {
+    let node = graph.maker(id);
     match &node.source {
         Source::Op(op) => Some((op, &node.inputs)),
         _ => None,

@@ -5,9 +5,9 @@
 //! multiplication: `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`, whose second half is
 //! computed once.
 
-use super::rewrite::{Rewrite, operator, rewrite};
+use super::rewrite::{Rewrite, operator, rewrite, rewrite_all};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Concatenate, Dense, Expand, Op};
 use crate::tensor::{Shape, Tensor, TensorType};
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use std::sync::Arc;
 /// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
     let like = expect_shareable(graph, shared)?;
-    let outputs: Vec<NodeId> = graph.outputs().iter().map(|(_, id)| *id).collect();
-    rewrite(graph, |rewrite, id, node| {
-        let new = match &node.source {
+    let outputs: Vec<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
+    rewrite_all(graph, |rewrite, node| {
+        let mut new = match &node.source {
             Source::Input if shared.contains(&node.name.as_str()) => {
-                let ty = TensorType::new(Shape::shared(&node.ty.shape.sample()), node.ty.dtype);
-                rewrite.builder.input(&node.name, ty)?
+                let ty = TensorType::new(
+                    Shape::shared(&graph.ty(node.output()).shape.sample()),
+                    graph.ty(node.output()).dtype,
+                );
+                vec![rewrite.builder.input(&node.name, ty)?]
             }
             Source::Op(op) => {
-                let mut inputs: Vec<NodeId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
-                let is_shared = |id: &NodeId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_shared();
-                let batched = |id: &NodeId, rewrite: &Rewrite<'_>| {
-                    let shape = &rewrite.builder.ty(*id).shape;
-                    shape.is_batched() && !shape.is_shared()
-                };
+                let mut inputs: Vec<ValueId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
+                let is_shared = |id: &ValueId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_shared();
+                let batched = |id: &ValueId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_per_sample();
                 let meets = inputs.iter().any(|id| batched(id, rewrite));
                 // Broadcasting stretches one row by itself.
                 if meets && !matches!(op, Op::Binary(_)) {
@@ -38,13 +38,15 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
                         }
                     }
                 }
-                rewrite.builder.op(&node.name, op.clone(), &inputs)?
+                rewrite.builder.outputs_of(&node.name, op.clone(), &inputs)?
             }
             _ => return Ok(None),
         };
         // What is read back has a row for each sample. Other operators look through it.
-        if outputs.contains(&id) && rewrite.builder.ty(new).shape.is_shared() {
-            return rewrite.builder.op(&node.name, Expand, &[new, rewrite.renewed(like)]).map(Some);
+        for (old, new) in node.outputs.iter().zip(&mut new) {
+            if outputs.contains(old) && rewrite.builder.ty(*new).shape.is_shared() {
+                *new = rewrite.builder.op(&node.name, Expand, &[*new, rewrite.renewed(like)])?;
+            }
         }
         Ok(Some(new))
     })
@@ -52,13 +54,14 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
 
 /// An input that keeps its batch while those called `shared` lose theirs; an error if there is none, or if one of the
 /// names is unknown.
-pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<NodeId> {
+pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<ValueId> {
     let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
     if let Some(unknown) = shared.iter().find(|name| !names.contains(name)) {
         return Err(Error::input(format!("the model has no input called `{unknown}`"))
             .hint(format!("the model's inputs are: {}", names.join(", "))));
     }
-    let batched = graph.inputs().find(|(_, node)| !shared.contains(&node.name.as_str()) && !node.ty.shape.is_shared());
+    let batched =
+        graph.inputs().find(|(id, node)| !shared.contains(&node.name.as_str()) && graph.ty(*id).shape.is_per_sample());
     batched.map(|(id, _)| id).ok_or_else(|| {
         Error::input("all inputs are shared, so there is no batch").hint("share those that describe the user alone")
     })
@@ -66,16 +69,16 @@ pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<NodeId> {
 
 /// `graph` with each Dense over a shared and a batched part of a concatenation split in two.
 pub(super) fn split_dense(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, _, node| match &node.source {
+    rewrite(graph, |rewrite, node| match &node.source {
         Source::Op(Op::Dense(dense)) => split(rewrite, graph, node, dense),
         _ => Ok(None),
     })
 }
 
-fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<NodeId>> {
+fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -> Result<Option<ValueId>> {
     let x = node.inputs[0];
     let Some((Op::Concatenate(concatenate), parts)) = operator(graph, x) else { return Ok(None) };
-    let last = graph.node(x).ty.shape.rank() - 1;
+    let last = graph.ty(x).shape.rank() - 1;
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
@@ -88,7 +91,7 @@ fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -
     // The parts of either side with their first row in the kernel.
     let (mut shared, mut batched, mut row) = (Vec::new(), Vec::new(), 0);
     for &part in parts {
-        let width = graph.node(part).ty.shape.sample_len();
+        let width = graph.ty(part).shape.sample_len();
         match operator(graph, part) {
             Some((Op::Expand(_), inputs)) => shared.push((inputs[0], row, width)),
             _ => batched.push((part, row, width)),
@@ -98,11 +101,11 @@ fn split(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dense) -
     if shared.is_empty() || batched.is_empty() {
         return Ok(None);
     }
-    let side = |rewrite: &mut Rewrite<'_>, parts: &[(NodeId, usize, usize)], name: &str| {
-        let sources: Vec<NodeId> = parts.iter().map(|(id, _, _)| *id).collect();
+    let side = |rewrite: &mut Rewrite<'_>, parts: &[(ValueId, usize, usize)], name: &str| {
+        let sources: Vec<ValueId> = parts.iter().map(|(id, _, _)| *id).collect();
         let input = match sources.as_slice() {
             [one] => rewrite.renewed(*one),
-            _ => rewrite.op(graph.node(x), Concatenate { axis: 1 }, &sources)?,
+            _ => rewrite.op(graph.maker(x), Concatenate { axis: 1 }, &sources)?,
         };
         let rows: Vec<(usize, usize)> = parts.iter().map(|&(_, row, width)| (row, width)).collect();
         let name = format!("{}/{name}_kernel", node.name);

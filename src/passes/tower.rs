@@ -2,7 +2,7 @@
 
 use super::rewrite::{Rewrite, operator, rewrite, uses};
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::ops::{Dense, Function, MAX_LAYERS, Op, Tower};
 use std::collections::HashMap;
@@ -14,40 +14,40 @@ pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
         return Ok(graph.clone());
     }
     // By its last layer. Longer chains are found first, so that a layer of one begins no other.
-    let mut towers: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-    let mut taken = vec![false; graph.nodes().len()];
+    let mut towers: HashMap<ValueId, Vec<ValueId>> = HashMap::new();
+    let mut taken = vec![false; graph.values().len()];
     let uses = uses(graph);
-    for last in graph.ids().rev() {
+    for last in graph.value_ids().rev() {
         let found = if taken[last.index()] { None } else { tower(graph, &uses, last, facts) };
         if let Some(layers) = found {
             layers.iter().for_each(|layer| taken[layer.index()] = true);
             towers.insert(last, layers);
         }
     }
-    rewrite(graph, |rewrite, id, _| towers.get(&id).map(|layers| build(rewrite, graph, layers)).transpose())
+    rewrite(graph, |rewrite, node| towers.get(&node.output()).map(|layers| build(rewrite, graph, layers)).transpose())
 }
 
 /// The bytes of the constants that no gather reads as tables: a tower binds them all at once.
 fn weight_bytes(graph: &Graph, facts: &DeviceFacts) -> u64 {
-    let mut others: Vec<NodeId> = Vec::new();
+    let mut others: Vec<ValueId> = Vec::new();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         let read = node.inputs.iter().enumerate().filter(|(position, _)| !op.operator().is_table(*position));
-        others.extend(read.map(|(_, id)| *id).filter(|id| matches!(graph.node(*id).source, Source::Constant(_))));
+        others.extend(read.map(|(_, id)| *id).filter(|id| matches!(graph.maker(*id).source, Source::Constant(_))));
     }
     others.sort_unstable();
     others.dedup();
-    let bytes = |id: &NodeId| (4 * graph.node(*id).ty.shape.sample_len() as u64).max(16);
+    let bytes = |id: &ValueId| (4 * graph.ty(*id).shape.sample_len() as u64).max(16);
     others.iter().map(|id| bytes(id).next_multiple_of(facts.binding_alignment_bytes)).sum()
 }
 
 /// The layers of the longest tower that ends in `last`, in running order.
-fn tower(graph: &Graph, uses: &[usize], last: NodeId, facts: &DeviceFacts) -> Option<Vec<NodeId>> {
+fn tower(graph: &Graph, uses: &[usize], last: ValueId, facts: &DeviceFacts) -> Option<Vec<ValueId>> {
     let mut layers = Vec::new();
     let mut at = last;
     while let Some((_, inputs)) = dense(graph, at).filter(|_| layers.len() < MAX_LAYERS) {
         layers.push(at);
-        let constant_bias = matches!(graph.node(inputs[2]).source, Source::Constant(_));
+        let constant_bias = matches!(graph.maker(inputs[2]).source, Source::Constant(_));
         at = inputs[0];
         // Only the first layer may have a bias that is computed.
         if !constant_bias || uses[at.index()] != 1 {
@@ -63,34 +63,34 @@ fn tower(graph: &Graph, uses: &[usize], last: NodeId, facts: &DeviceFacts) -> Op
 }
 
 /// A Dense whose kernel is a constant and whose own is not chosen by hand, with its inputs.
-fn dense(graph: &Graph, id: NodeId) -> Option<(&Dense, &[NodeId])> {
+fn dense(graph: &Graph, id: ValueId) -> Option<(&Dense, &[ValueId])> {
     match operator(graph, id)? {
         (Op::Dense(dense), inputs) if dense.kernel.is_none() => {
-            matches!(graph.node(inputs[1]).source, Source::Constant(_)).then_some((dense, inputs))
+            matches!(graph.maker(inputs[1]).source, Source::Constant(_)).then_some((dense, inputs))
         }
         _ => None,
     }
 }
 
-fn fits(graph: &Graph, layers: &[NodeId], facts: &DeviceFacts) -> bool {
+fn fits(graph: &Graph, layers: &[ValueId], facts: &DeviceFacts) -> bool {
     let activations = activations(graph, layers);
-    let kernel = |layer: &NodeId| graph.node(graph.node(*layer).inputs[1]).ty.shape.sample();
+    let kernel = |layer: &ValueId| graph.ty(graph.maker(*layer).inputs[1]).shape.sample();
     let units: Vec<usize> = layers.iter().map(|layer| kernel(layer)[1]).collect();
     Tower { activations, kernel: None }.fits(kernel(&layers[0])[0], &units, facts)
 }
 
-fn activations(graph: &Graph, layers: &[NodeId]) -> Vec<Option<Function>> {
-    let activation = |layer: &NodeId| match operator(graph, *layer) {
+fn activations(graph: &Graph, layers: &[ValueId]) -> Vec<Option<Function>> {
+    let activation = |layer: &ValueId| match operator(graph, *layer) {
         Some((Op::Dense(dense), _)) => dense.activation,
         _ => None,
     };
     layers.iter().map(activation).collect()
 }
 
-fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, layers: &[NodeId]) -> Result<NodeId> {
-    let mut inputs = vec![graph.node(layers[0]).inputs[0]];
-    inputs.extend(layers.iter().flat_map(|layer| &graph.node(*layer).inputs[1..]));
-    let last = graph.node(layers[layers.len() - 1]);
+fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, layers: &[ValueId]) -> Result<ValueId> {
+    let mut inputs = vec![graph.maker(layers[0]).inputs[0]];
+    inputs.extend(layers.iter().flat_map(|layer| &graph.maker(*layer).inputs[1..]));
+    let last = graph.maker(layers[layers.len() - 1]);
     rewrite.op(last, Tower { activations: activations(graph, layers), kernel: None }, &inputs)
 }
 

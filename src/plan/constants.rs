@@ -6,7 +6,7 @@
 
 use super::too_large_weights;
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Source, ValueId};
 use crate::kernel::{BufferId, DeviceFacts, Packing, Region};
 use crate::tensor::{Encoding, Tensor};
 use std::collections::{HashMap, HashSet};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// The places of all constants of a graph.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Constants {
-    places: HashMap<NodeId, Region>,
+    places: HashMap<ValueId, Region>,
     /// The tables in memory order.
     pub(super) tables: Vec<(Region, Arc<Tensor>)>,
     /// The size of the buffer of tables.
@@ -32,7 +32,7 @@ impl Constants {
         let words = read_as_words(graph);
         let may_be_packed = |value: &Arc<Tensor>| !facts.software && !words.contains(&address(value));
         for id in tables(graph) {
-            let Source::Constant(value) = &graph.node(id).source else { continue };
+            let Source::Constant(value) = &graph.maker(id).source else { continue };
             let shape = shape(value, may_be_packed(value));
             let known = constants.tables.iter().find(|(_, known)| Arc::ptr_eq(known, value)).map(|(place, _)| *place);
             let place = known.unwrap_or_else(|| {
@@ -42,8 +42,9 @@ impl Constants {
             });
             constants.places.insert(id, place);
         }
-        for (id, node) in graph.ids().zip(graph.nodes()) {
+        for node in graph.nodes() {
             let Source::Constant(value) = &node.source else { continue };
+            let id = node.output();
             if !constants.places.contains_key(&id) {
                 let shape = shape(value, may_be_packed(value));
                 let place = append(BufferId::Weights, &mut constants.weight_bytes, shape, facts);
@@ -56,8 +57,8 @@ impl Constants {
         Ok(constants)
     }
 
-    /// Where a constant is; `None` for other nodes.
-    pub(super) fn place_of(&self, id: NodeId) -> Option<Region> {
+    /// Where a constant is; `None` for other values.
+    pub(super) fn place_of(&self, id: ValueId) -> Option<Region> {
         self.places.get(&id).copied()
     }
 }
@@ -69,13 +70,13 @@ fn address(value: &Arc<Tensor>) -> *const Tensor {
 
 /// The constants that somebody reads who cannot decode them: an operator, or whoever asks for an output.
 fn read_as_words(graph: &Graph) -> HashSet<*const Tensor> {
-    let mut readers: Vec<NodeId> = graph.outputs().iter().map(|(_, id)| *id).collect();
+    let mut readers: Vec<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         let read = node.inputs.iter().enumerate().filter(|(position, _)| !op.operator().takes_packed(*position));
         readers.extend(read.map(|(_, id)| *id));
     }
-    let values = readers.into_iter().filter_map(|id| match &graph.node(id).source {
+    let values = readers.into_iter().filter_map(|id| match &graph.maker(id).source {
         Source::Constant(value) => Some(address(value)),
         _ => None,
     });
@@ -83,14 +84,14 @@ fn read_as_words(graph: &Graph) -> HashSet<*const Tensor> {
 }
 
 /// The constants that some operator reads as tables, by name.
-fn tables(graph: &Graph) -> Vec<NodeId> {
-    let mut tables: Vec<NodeId> = Vec::new();
+fn tables(graph: &Graph) -> Vec<ValueId> {
+    let mut tables: Vec<ValueId> = Vec::new();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         let read = node.inputs.iter().enumerate().filter(|(position, _)| op.operator().is_table(*position));
         tables.extend(read.map(|(_, id)| *id));
     }
-    tables.sort_by(|a, b| (&graph.node(*a).name, a).cmp(&(&graph.node(*b).name, b)));
+    tables.sort_by(|a, b| (&graph.maker(*a).name, a).cmp(&(&graph.maker(*b).name, b)));
     tables.dedup();
     tables
 }
@@ -126,7 +127,7 @@ mod tests {
     use crate::tensor::{Shape, TensorType};
 
     /// The packing of a kernel of bytes that is read once by a Dense, and once more as `also` says.
-    fn packing(elements: usize, also: impl Fn(&mut Builder, [NodeId; 3], NodeId) -> Option<NodeId>) -> Packing {
+    fn packing(elements: usize, also: impl Fn(&mut Builder, [ValueId; 3], ValueId) -> Option<ValueId>) -> Packing {
         let codes = Encoding::Codes(Box::new([0.0; 256]));
         let kernel = Arc::new(Tensor::packed(&[elements / 20, 20], codes, vec![0; elements]).expect("a kernel"));
         let bias = Arc::new(Tensor::f32(&[20], vec![0.0; 20]).expect("a bias"));
@@ -140,22 +141,22 @@ mod tests {
         outputs.extend(also(&mut builder, operands, y).map(|id| ("also".to_string(), id)));
         let graph = builder.finish(outputs).expect("a graph");
         let constants = Constants::place(&graph, &DeviceFacts::FLOOR).expect("places");
-        let id = graph.ids().find(|id| graph.node(*id).name == "kernel").expect("the kernel");
+        let id = graph.value_ids().find(|id| graph.maker(*id).name == "kernel").expect("the kernel");
         constants.place_of(id).expect("a place").packing
     }
 
     #[test]
     fn a_constant_is_packed_where_all_who_read_it_decode_it_and_it_is_smaller() {
-        let nobody = |_: &mut Builder, _: [NodeId; 3], _: NodeId| None;
+        let nobody = |_: &mut Builder, _: [ValueId; 3], _: ValueId| None;
         assert_eq!(packing(400, nobody), Packing::Codes);
         assert_eq!(packing(340, nobody), Packing::Words, "256 words of list and 85 of codes are not smaller");
-        let dense = |builder: &mut Builder, operands: [NodeId; 3], _: NodeId| {
+        let dense = |builder: &mut Builder, operands: [ValueId; 3], _: ValueId| {
             builder.op("other", Dense::default(), &operands).ok()
         };
         assert_eq!(packing(400, dense), Packing::Codes, "both decode it");
-        let output = |_: &mut Builder, operands: [NodeId; 3], _: NodeId| Some(operands[1]);
+        let output = |_: &mut Builder, operands: [ValueId; 3], _: ValueId| Some(operands[1]);
         assert_eq!(packing(400, output), Packing::Words, "the host reads words");
-        let tower = |builder: &mut Builder, operands: [NodeId; 3], y: NodeId| {
+        let tower = |builder: &mut Builder, operands: [ValueId; 3], y: ValueId| {
             let [_, kernel, bias] = operands;
             builder.op("tower", Tower::new(vec![None, None]), &[y, kernel, bias, kernel, bias]).ok()
         };

@@ -11,7 +11,7 @@ mod text;
 pub use slots::Slot;
 
 use crate::error::{Error, Place, Result};
-use crate::graph::{Graph, Node, NodeId, Source};
+use crate::graph::{Graph, Node, NodeId, Source, ValueId};
 use crate::kernel::{Binding, BufferId, DeviceFacts, Kernel, Operand, Packing, Region};
 use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
 use crate::tensor::Tensor;
@@ -58,14 +58,14 @@ pub struct Counts {
     pub work: Cost,
 }
 
-/// Where a value is, for any batch.
+/// Where the values of a node are, for any batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Home {
     /// The model's input with this position.
     Input(usize),
     /// In the tables or the weights.
     Constant,
-    /// In a slot, behind so many bytes for each row that only its kernels know.
+    /// In a slot, one after the other, after `scratch_bytes` of per-row scratch space.
     Slot { slot: usize, scratch_bytes: u64 },
 }
 
@@ -74,8 +74,10 @@ enum Home {
 pub struct Plan {
     graph: Arc<Graph>,
     facts: DeviceFacts,
-    /// Per node: where its value is.
+    /// Per node: where its values are.
     homes: Vec<Home>,
+    /// Per value: the value whose memory it is, which is another one's where no kernel runs.
+    owners: Vec<ValueId>,
     /// The types of the model's inputs in order.
     input_types: Vec<TensorType>,
     slots: Vec<Slot>,
@@ -85,78 +87,90 @@ pub struct Plan {
 impl Plan {
     /// Plans `graph` for a device: one kernel group per operator, values in slots by lifetime.
     pub fn new(graph: Arc<Graph>, facts: &DeviceFacts, retain: Retain) -> Result<Plan> {
-        let input_types: Vec<TensorType> = graph.inputs().map(|(_, node)| node.ty.clone()).collect();
-        let (homes, slots) = (Vec::new(), Vec::new());
+        let input_types: Vec<TensorType> = graph.inputs().map(|(id, _)| graph.ty(id).clone()).collect();
         let constants = Constants::place(&graph, facts)?;
-        let mut plan = Plan { graph, facts: facts.clone(), homes, input_types, slots, constants };
-        let graph = Arc::clone(&plan.graph);
-        let owners = plan.owners();
-        let last_use = last_use(&graph, &owners, retain);
-        let mut pool = SlotPool::default();
-        let mut inputs = 0..plan.input_types.len();
-        for (index, node) in graph.nodes().iter().enumerate() {
-            let home = match &node.source {
-                Source::Constant(_) => Home::Constant,
-                Source::Input => Home::Input(inputs.next().unwrap_or_default()),
-                Source::Op(_) if owners[index] != index => plan.homes[owners[index]],
-                Source::Op(op) => {
-                    let scratch_bytes = 4 * op.operator().scratch(&plan.input_types_of(node), facts) as u64;
-                    Home::Slot { slot: pool.take(Slot::for_type(&node.ty, scratch_bytes)), scratch_bytes }
-                }
-            };
-            plan.homes.push(home);
-            // Given back only after the output has its place: no kernel may read the buffer that it writes.
-            let mut owners_seen: Vec<usize> = node.inputs.iter().map(|input| owners[input.index()]).collect();
-            owners_seen.push(owners[index]);
-            owners_seen.sort_unstable();
-            owners_seen.dedup();
-            for owner in owners_seen {
-                if let (Home::Slot { slot, .. }, true) = (plan.homes[owner], last_use[owner] == index) {
-                    pool.give_back(slot);
-                }
-            }
-        }
-        plan.slots = pool.into_slots();
+        let owners = owners(&graph);
+        let facts = facts.clone();
+        let mut plan = Plan { graph, facts, homes: Vec::new(), owners, input_types, slots: Vec::new(), constants };
+        plan.slots = plan.take_slots(retain);
         // What the device cannot run is refused here, not at the first prediction.
         plan.dispatches(1)?;
         Ok(plan)
     }
 
-    /// For each node the node whose memory holds its value: its own, or its first input's where no kernel runs.
-    fn owners(&self) -> Vec<usize> {
-        let mut owners = Vec::with_capacity(self.graph.nodes().len());
-        for (index, node) in self.graph.nodes().iter().enumerate() {
-            let owner = match &node.source {
-                Source::Op(op) if self.is_view(node, op) => owners[node.inputs[0].index()],
-                _ => index,
+    /// Gives every node its home, and slots back after the last node that needs them.
+    fn take_slots(&mut self, retain: Retain) -> Vec<Slot> {
+        let graph = Arc::clone(&self.graph);
+        let last_use = self.last_use(retain);
+        let mut pool = SlotPool::default();
+        let mut inputs = 0..self.input_types.len();
+        for (index, node) in graph.nodes().iter().enumerate() {
+            let home = match &node.source {
+                Source::Constant(_) => Home::Constant,
+                Source::Input => Home::Input(inputs.next().unwrap_or_default()),
+                Source::Op(_) if self.holder(node.output()) != index => self.homes[self.holder(node.output())],
+                Source::Op(op) => {
+                    let scratch_bytes = 4 * op.operator().scratch(&graph.types(&node.inputs), &self.facts) as u64;
+                    let slot = Slot::for_types(&graph.types(&node.outputs), scratch_bytes, &self.facts);
+                    Home::Slot { slot: pool.take(slot), scratch_bytes }
+                }
             };
-            owners.push(owner);
+            self.homes.push(home);
+            // Given back only after the outputs have their place: no kernel may read the buffer that it writes.
+            let mut holders: Vec<usize> = node.inputs.iter().chain(&node.outputs).map(|id| self.holder(*id)).collect();
+            holders.sort_unstable();
+            holders.dedup();
+            for holder in holders {
+                if let (Home::Slot { slot, .. }, true) = (self.homes[holder], last_use[holder] == index) {
+                    pool.give_back(slot);
+                }
+            }
         }
-        owners
+        pool.into_slots()
     }
 
-    fn is_view(&self, node: &Node, op: &Op) -> bool {
-        op.operator().is_view(&self.input_types_of(node))
+    /// The node in whose memory a value is.
+    fn holder(&self, id: ValueId) -> usize {
+        self.graph.value(self.owners[id.index()]).node.index()
     }
 
-    fn input_types_of(&self, node: &Node) -> Vec<&TensorType> {
-        node.inputs.iter().map(|id| &self.graph.node(*id).ty).collect()
+    /// For each node the last one that needs its memory; `usize::MAX` for what is kept.
+    fn last_use(&self, retain: Retain) -> Vec<usize> {
+        let nodes = self.graph.nodes();
+        if retain == Retain::All {
+            return vec![usize::MAX; nodes.len()];
+        }
+        let mut last_use = vec![0; nodes.len()];
+        for (index, node) in nodes.iter().enumerate() {
+            for id in node.inputs.iter().chain(&node.outputs) {
+                last_use[self.holder(*id)] = index;
+            }
+        }
+        for (_, id) in self.graph.outputs() {
+            last_use[self.holder(*id)] = usize::MAX;
+        }
+        last_use
     }
 
     fn kernels(&self, node: &Node, op: &Op, batch: usize) -> Result<Vec<Kernel>> {
-        if self.is_view(node, op) {
+        let outputs = self.graph.concrete_types(&node.outputs, batch);
+        // Nothing computes no elements.
+        if is_view(&self.graph, node) || outputs.iter().all(ConcreteType::is_empty) {
             return Ok(Vec::new());
         }
-        let inputs: Vec<ConcreteType> = node.inputs.iter().map(|id| self.concrete(*id, batch)).collect();
-        let output = ConcreteType { shape: node.ty.shape.resolve(batch), dtype: node.ty.dtype };
+        let inputs = self.graph.concrete_types(&node.inputs, batch);
         let places: Vec<Region> = node.inputs.iter().map(|id| self.region(*id, batch)).collect();
-        let request = KernelRequest { inputs: &inputs, output: &output, places: &places, device: &self.facts };
+        let first = self.region(node.output(), batch).offset_bytes;
+        let starts = node.outputs.iter().map(|id| (self.region(*id, batch).offset_bytes - first) as usize / 4);
+        let output_words: Vec<usize> = starts.collect();
+        let request = KernelRequest {
+            inputs: &inputs,
+            outputs: &outputs,
+            output_words: &output_words,
+            places: &places,
+            device: &self.facts,
+        };
         op.operator().kernels(&request).at(|| format!("`{}`", node.name))
-    }
-
-    fn concrete(&self, id: NodeId, batch: usize) -> ConcreteType {
-        let ty = &self.graph.node(id).ty;
-        ConcreteType { shape: ty.shape.resolve(batch), dtype: ty.dtype }
     }
 
     /// The graph that is planned.
@@ -189,31 +203,49 @@ impl Plan {
         &self.constants.tables
     }
 
-    /// Where a node's value is at one batch size.
-    pub fn region(&self, id: NodeId, batch: usize) -> Region {
+    /// Where a value is at one batch size.
+    pub fn region(&self, id: ValueId, batch: usize) -> Region {
         if let Some(place) = self.constants.place_of(id) {
             return place;
         }
-        let length_bytes = 4 * self.concrete(id, batch).len() as u64;
-        let (buffer, offset_bytes) = match self.homes[id.index()] {
+        let owner = self.graph.value(self.owners[id.index()]);
+        let length_bytes = 4 * ConcreteType::of(self.graph.ty(id), batch).len() as u64;
+        let (buffer, offset_bytes) = match self.homes[owner.node.index()] {
             Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
             Home::Constant => (BufferId::Weights, 0),
             Home::Slot { slot, scratch_bytes } => {
-                let rows = self.graph.node(id).ty.shape.resolve(batch).first().map_or(1, |rows| *rows as u64);
-                (BufferId::Slot(slot), scratch_bytes * rows)
+                let outputs = self.graph.types(&self.graph.node(owner.node).outputs);
+                let rows = outputs[0].shape.resolve(batch).first().map_or(1, |rows| *rows as u64);
+                let before = outputs[..owner.position].iter().map(|ty| self.aligned_bytes(ty, batch)).sum::<u64>();
+                (BufferId::Slot(slot), scratch_bytes * rows + before)
             }
         };
         Region { buffer, offset_bytes, length_bytes, packing: Packing::Words }
     }
 
+    /// Whether a value stands in the memory of a node's last output, which nothing stands behind.
+    pub fn is_last_output(&self, id: ValueId) -> bool {
+        let owner = self.graph.value(self.owners[id.index()]);
+        owner.position + 1 == self.graph.node(owner.node).outputs.len()
+    }
+
+    /// The bytes of a value up to where the next may begin. Nothing cannot be bound, so a value without elements has room
+    /// for one.
+    fn aligned_bytes(&self, ty: &TensorType, batch: usize) -> u64 {
+        let elements = ConcreteType::of(ty, batch).len();
+        (4 * elements.max(1) as u64).next_multiple_of(self.facts.binding_alignment_bytes)
+    }
+
+    /// All outputs of a node in one piece.
+    fn output_region(&self, node: &Node, batch: usize) -> Region {
+        let first = self.region(node.output(), batch);
+        let last = node.outputs.last().map_or(first, |id| self.region(*id, batch));
+        Region { length_bytes: last.offset_bytes + last.length_bytes - first.offset_bytes, ..first }
+    }
+
     /// The bytes of the first `count` inputs of the model, each at an offset that can be bound.
     fn input_bytes(&self, count: usize, batch: usize) -> u64 {
-        let aligned = |ty: &TensorType| {
-            let elements: usize = ty.shape.resolve(batch).iter().product();
-            // Nothing cannot be bound, so an input without elements has room for one.
-            (4 * elements.max(1) as u64).next_multiple_of(self.facts.binding_alignment_bytes)
-        };
-        self.input_types[..count].iter().map(aligned).sum()
+        self.input_types[..count].iter().map(|ty| self.aligned_bytes(ty, batch)).sum()
     }
 
     /// The size of the buffer of all inputs at one batch size.
@@ -223,36 +255,42 @@ impl Plan {
 
     /// The kernels in running order for one batch size.
     pub fn dispatches(&self, batch: usize) -> Result<Vec<Dispatch>> {
-        for node in self.graph.nodes() {
-            crate::tensor::element_count(&node.ty.shape.resolve(batch)).at(|| format!("`{}`", node.name))?;
+        for value in self.graph.values() {
+            let name = || format!("`{}`", self.graph.node(value.node).name);
+            crate::tensor::element_count(&value.ty.shape.resolve(batch)).at(name)?;
         }
         let mut dispatches = Vec::new();
         for (id, node) in self.graph.ids().zip(self.graph.nodes()) {
             let Source::Op(op) = &node.source else { continue };
             for kernel in self.kernels(node, op, batch)? {
-                let region = |binding: &Binding| {
-                    let mut region = match binding.operand {
-                        Operand::Input(index) => self.region(node.inputs[index], batch),
-                        Operand::Output => self.region(id, batch),
-                        Operand::ScratchAndOutput => from_its_start(self.region(id, batch)),
-                        Operand::ModelInputs => whole(BufferId::ModelInputs, self.model_input_bytes(batch)),
-                        Operand::Tables => whole(BufferId::Tables, self.constants.table_bytes),
-                        Operand::Weights => whole(BufferId::Weights, self.constants.weight_bytes),
-                    };
-                    if let Some(window) = &binding.window_bytes {
-                        region.offset_bytes += window.start;
-                        region.length_bytes = window.end - window.start;
-                    }
-                    region
-                };
-                let regions: Vec<Region> = kernel.bindings.iter().map(region).collect();
+                let regions = kernel.bindings.iter().map(|binding| self.bound(binding, node, batch));
+                let regions: Vec<Region> = regions.collect();
                 if let Some(region) = regions.iter().find(|region| region.length_bytes > self.facts.max_binding_bytes) {
-                    return Err(too_large(node, region.length_bytes, &self.facts));
+                    return Err(too_large(self.graph.is_per_sample(node), node, region.length_bytes, &self.facts));
                 }
                 dispatches.push(Dispatch { node: id, kernel, regions });
             }
         }
         Ok(dispatches)
+    }
+
+    /// The memory that a kernel of a node has in one binding.
+    fn bound(&self, binding: &Binding, node: &Node, batch: usize) -> Region {
+        let mut region = match binding.operand {
+            Operand::Input(index) => self.region(node.inputs[index], batch),
+            Operand::Output => self.output_region(node, batch),
+            Operand::ScratchAndOutput => from_its_start(self.output_region(node, batch)),
+            Operand::ModelInputs => whole(BufferId::ModelInputs, self.model_input_bytes(batch)),
+            Operand::Tables => whole(BufferId::Tables, self.constants.table_bytes),
+            Operand::Weights => whole(BufferId::Weights, self.constants.weight_bytes),
+        };
+        if let Some(window) = &binding.window_bytes {
+            region.offset_bytes += window.start;
+            region.length_bytes = window.end - window.start;
+        }
+        // No device binds nothing; every value has room for an element.
+        region.length_bytes = region.length_bytes.max(4);
+        region
     }
 
     /// The largest batch whose every slot fits one binding of the device.
@@ -263,7 +301,7 @@ impl Plan {
         let samples: usize = self.input_types.iter().map(|ty| ty.shape.sample_len()).sum();
         let paddings = self.facts.binding_alignment_bytes * self.input_types.len() as u64;
         let most = |limit: u64, per_sample: u64| limit.checked_div(per_sample).unwrap_or(u64::MAX);
-        let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.node(*id).ty.shape.sample_len());
+        let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.ty(*id).shape.sample_len());
         let batch = most(limit, slots)
             .min(most(limit.saturating_sub(paddings), 4 * samples as u64))
             // All outputs are read back through one buffer.
@@ -274,8 +312,8 @@ impl Plan {
     /// What one prediction costs.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
         let mut counts = Counts { dispatches: self.dispatches(batch)?.len(), ..Counts::default() };
-        for (_, node) in self.graph.inputs() {
-            counts.upload_bytes += 4 * node.ty.shape.resolve(batch).iter().product::<usize>() as u64;
+        for ty in &self.input_types {
+            counts.upload_bytes += 4 * ConcreteType::of(ty, batch).len() as u64;
         }
         for (_, id) in self.graph.outputs() {
             counts.download_bytes += self.region(*id, batch).length_bytes;
@@ -290,21 +328,25 @@ impl Plan {
     }
 }
 
-/// For each owner of memory the last node that needs it; `usize::MAX` for what is kept.
-fn last_use(graph: &Graph, owners: &[usize], retain: Retain) -> Vec<usize> {
-    if retain == Retain::All {
-        return vec![usize::MAX; owners.len()];
-    }
-    let mut last_use: Vec<usize> = (0..owners.len()).collect();
-    for (index, node) in graph.nodes().iter().enumerate() {
-        for id in node.inputs.iter().map(|input| owners[input.index()]).chain([owners[index]]) {
-            last_use[id] = last_use[id].max(index);
+/// For each value the one in whose memory it is: itself, or what its node is a view of.
+fn owners(graph: &Graph) -> Vec<ValueId> {
+    let mut owners: Vec<ValueId> = Vec::with_capacity(graph.values().len());
+    for node in graph.nodes() {
+        if is_view(graph, node) {
+            owners.push(owners[node.inputs[0].index()]);
+        } else {
+            owners.extend(&node.outputs);
         }
     }
-    for (_, id) in graph.outputs() {
-        last_use[owners[id.index()]] = usize::MAX;
+    owners
+}
+
+/// Whether a node's value is that of its first input as it stands.
+fn is_view(graph: &Graph, node: &Node) -> bool {
+    match &node.source {
+        Source::Op(op) => op.operator().is_view(&graph.types(&node.inputs)),
+        Source::Input | Source::Constant(_) => false,
     }
-    last_use
 }
 
 fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
@@ -323,9 +365,8 @@ fn from_its_start(region: Region) -> Region {
     Region { offset_bytes: 0, length_bytes: region.offset_bytes + region.length_bytes, ..region }
 }
 
-fn too_large(node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {
+fn too_large(grows: bool, node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {
     let limit = facts.max_binding_bytes;
-    let grows = node.ty.shape.is_batched();
     let what = if grows { "a value" } else { "a weight" };
     let hint = if grows { "use a smaller batch, or run on the CPU" } else { "run on the CPU" };
     Error::limit(format!("{what} of {bytes} bytes is larger than the device's largest binding of {limit} bytes"))

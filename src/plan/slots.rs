@@ -1,5 +1,6 @@
 //! Memory that values share: which slot a value takes, by size and lifetime.
 
+use crate::kernel::DeviceFacts;
 use crate::tensor::TensorType;
 
 /// A buffer that grows with the batch.
@@ -7,24 +8,32 @@ use crate::tensor::TensorType;
 pub struct Slot {
     /// Bytes for each sample of the batch.
     pub bytes_per_sample: u64,
-    /// Bytes that do not depend on the batch.
+    /// Bytes that do not depend on the batch, where no value that does is larger.
     pub fixed_bytes: u64,
+    /// Bytes beside either: gaps between the outputs of one node, and those of its outputs that do not depend on the batch
+    /// where the first does.
+    pub extra_bytes: u64,
 }
 
 impl Slot {
-    /// The slot a value of this type needs with so many bytes before each row of it.
-    pub(super) fn for_type(ty: &TensorType, scratch_bytes: u64) -> Self {
-        let bytes = (4 * ty.shape.sample_len() as u64).saturating_add(scratch_bytes);
-        if ty.shape.is_batched() && !ty.shape.is_shared() {
-            Slot { bytes_per_sample: bytes, fixed_bytes: 0 }
-        } else {
-            Slot { bytes_per_sample: 0, fixed_bytes: bytes }
+    /// The slot that outputs of these types need one after the other, with so many bytes before each row of the first.
+    pub(super) fn for_types(types: &[&TensorType], scratch_bytes: u64, facts: &DeviceFacts) -> Self {
+        let bytes = |ty: &&TensorType| 4 * ty.shape.sample_len() as u64;
+        let (per_sample, others): (Vec<_>, Vec<_>) = types.iter().partition(|ty| ty.shape.is_per_sample());
+        let sum = |types: &[&TensorType]| types.iter().map(bytes).fold(0, u64::saturating_add);
+        let gaps = (types.len() as u64 - 1) * facts.binding_alignment_bytes;
+        let fixed = sum(&others);
+        if per_sample.is_empty() {
+            let fixed_bytes = fixed.saturating_add(scratch_bytes);
+            return Slot { bytes_per_sample: 0, fixed_bytes, extra_bytes: gaps };
         }
+        let bytes_per_sample = sum(&per_sample).saturating_add(scratch_bytes);
+        Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: gaps.saturating_add(fixed) }
     }
 
     /// The size at one batch size; never 0, because a buffer cannot be.
     pub fn bytes(&self, batch: usize) -> u64 {
-        (self.bytes_per_sample * batch as u64).max(self.fixed_bytes).max(4)
+        (self.bytes_per_sample * batch as u64).max(self.fixed_bytes).max(4) + self.extra_bytes
     }
 }
 
@@ -50,6 +59,7 @@ impl SlotPool {
         let taken = &mut self.slots[slot];
         taken.bytes_per_sample = taken.bytes_per_sample.max(wanted.bytes_per_sample);
         taken.fixed_bytes = taken.fixed_bytes.max(wanted.fixed_bytes);
+        taken.extra_bytes = taken.extra_bytes.max(wanted.extra_bytes);
         slot
     }
 
@@ -68,7 +78,7 @@ mod tests {
     use super::*;
 
     fn slot(bytes_per_sample: u64) -> Slot {
-        Slot { bytes_per_sample, fixed_bytes: 0 }
+        Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: 0 }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Ids outside their tables: found on the host, where inputs can be named.
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Source, ValueId};
 use crate::model::{Model, OnBadId};
-use crate::tensor::{Data, Tensor, TensorType};
+use crate::tensor::{Data, Tensor};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -51,8 +51,7 @@ fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched, &str>> {
     let mut lookups = Vec::new();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
-        let types: Vec<&TensorType> = node.inputs.iter().map(|id| &graph.node(*id).ty).collect();
-        let Some(table_rows) = op.operator().id_count(&types) else { continue };
+        let Some(table_rows) = op.operator().id_count(&graph.types(&node.inputs)) else { continue };
         let Some(origins) = origins(graph, node.inputs[0]) else {
             lookups.push(Err(node.name.as_str()));
             continue;
@@ -77,7 +76,7 @@ pub(super) fn watched(graph: &Graph) -> Vec<Watched> {
 }
 
 /// The inputs whose values `id` holds, if it only moves or casts them.
-fn origins(graph: &Graph, id: NodeId) -> Option<Vec<NodeId>> {
+fn origins(graph: &Graph, id: ValueId) -> Option<Vec<ValueId>> {
     let mut inputs = Vec::new();
     let mut open = vec![id];
     let mut seen = HashSet::new();
@@ -85,7 +84,7 @@ fn origins(graph: &Graph, id: NodeId) -> Option<Vec<NodeId>> {
         if !seen.insert(id) {
             continue;
         }
-        let node = graph.node(id);
+        let node = graph.maker(id);
         match &node.source {
             Source::Input => inputs.push(id),
             Source::Op(op) if op.operator().passes_values() => open.extend(&node.inputs),

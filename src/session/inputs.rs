@@ -1,28 +1,39 @@
 //! Whether the given tensors fit the model's inputs, and the batch they make.
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node};
+use crate::graph::Graph;
 use crate::model::{InputNames, Model, no_tensor, other_shape};
 use crate::passes::Storage;
-use crate::tensor::{DType, NamedTensors, Tensor};
+use crate::tensor::{DType, NamedTensors, Tensor, TensorType};
 use std::borrow::Cow;
 
 /// What a model's inputs must be; worked out once.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {
-    /// The inputs in the model's order, each with the shape of one sample.
-    inputs: Vec<(Node, Vec<usize>)>,
+    /// The inputs in the model's order.
+    inputs: Vec<ExpectedInput>,
     pub(super) names: InputNames,
     /// The largest batch at which no value is too large.
     max_batch: usize,
+}
+
+/// What one input must be.
+#[derive(Debug, Clone)]
+struct ExpectedInput {
+    name: String,
+    ty: TensorType,
+    /// The dimensions after N or S; all of them where there is neither.
+    sample: Vec<usize>,
 }
 
 /// Inputs in the model's order, of its dtypes and shapes. What fits as it is, is not copied.
 #[derive(Debug)]
 pub(super) struct Fitted<'t> {
     pub(super) tensors: Vec<Cow<'t, Tensor>>,
-    /// The rows of every input that is not shared by all samples.
+    /// The rows of every input that has a batch and is not shared by all samples; 1 if none has.
     pub(super) batch: usize,
+    /// By position: whether the input has a row for each sample.
+    per_sample: Vec<bool>,
     /// The positions of inputs with one row for all samples, which the model does not have so.
     pub(super) shared: Vec<usize>,
     /// What to say of a tensor that was taken whatever it is called.
@@ -34,6 +45,7 @@ impl Fitted<'_> {
     pub(super) fn repeated(mut self) -> Result<Self> {
         for position in std::mem::take(&mut self.shared) {
             self.tensors[position] = Cow::Owned(self.tensors[position].repeat_rows(self.batch)?);
+            self.per_sample[position] = true;
         }
         Ok(self)
     }
@@ -50,13 +62,11 @@ impl Fitted<'_> {
 
     /// Some rows of every input, and the inputs that all samples share.
     pub(super) fn rows(&self, start: usize, end: usize) -> Result<Vec<Cow<'_, Tensor>>> {
-        fn rows(tensor: &Tensor, batch: usize, start: usize, end: usize) -> Result<Cow<'_, Tensor>> {
-            match tensor.shape()[0] {
-                rows if rows == batch => tensor.rows(start, end).map(Cow::Owned),
-                _ => Ok(Cow::Borrowed(tensor)),
-            }
+        let mut rows = Vec::with_capacity(self.tensors.len());
+        for (tensor, per_sample) in self.tensors.iter().zip(&self.per_sample) {
+            rows.push(if *per_sample { Cow::Owned(tensor.rows(start, end)?) } else { Cow::Borrowed(&**tensor) });
         }
-        self.tensors.iter().map(|tensor| rows(tensor, self.batch, start, end)).collect()
+        Ok(rows)
     }
 
     /// The same by reference.
@@ -66,7 +76,7 @@ impl Fitted<'_> {
 
     /// The same by name.
     pub(super) fn into_named(self, expected: &Expected) -> NamedTensors {
-        let names = expected.inputs.iter().map(|(node, _)| node.name.as_str());
+        let names = expected.inputs.iter().map(|input| input.name.as_str());
         names.zip(self.tensors.into_iter().map(Cow::into_owned)).collect()
     }
 }
@@ -74,29 +84,33 @@ impl Fitted<'_> {
 impl Expected {
     pub(super) fn of(model: &Model) -> Expected {
         let graph = model.graph();
-        let batched = graph.nodes().iter().filter(|node| node.ty.shape.is_batched());
-        let largest = batched.map(|node| node.ty.shape.sample_len()).max().unwrap_or(0);
-        let inputs = graph.inputs().map(|(_, node)| (node.clone(), node.ty.shape.sample())).collect();
+        let shapes = graph.values().iter().map(|value| &value.ty.shape).filter(|shape| shape.is_batched());
+        let largest = shapes.map(|shape| shape.sample_len()).max().unwrap_or(0);
+        let input = |(id, node): (_, &crate::graph::Node)| {
+            let ty = graph.ty(id).clone();
+            ExpectedInput { name: node.name.clone(), sample: ty.shape.sample(), ty }
+        };
+        let inputs = graph.inputs().map(input).collect();
         let names = InputNames::of(model);
         Expected { inputs, names, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
     }
 
     /// The names of the inputs at some positions.
     pub(super) fn names(&self, positions: &[usize]) -> Vec<&str> {
-        positions.iter().map(|&position| self.inputs[position].0.name.as_str()).collect()
+        positions.iter().map(|&position| self.inputs[position].name.as_str()).collect()
     }
 
     /// The given tensors as the model takes them. `graph` is that of this; errors name the inputs of `model`, whose sizes may
     /// be open.
     pub(super) fn fit<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<Fitted<'t>> {
         let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
-        for (position, (node, sample)) in self.inputs.iter().enumerate() {
+        for (position, input) in self.inputs.iter().enumerate() {
             let Some((tensor, odd_name)) = self.names.find(given, position) else {
                 self.names.expect_known(given, model)?;
-                return Err(no_tensor(model, &node.name));
+                return Err(no_tensor(model, &input.name));
             };
             note = odd_name.map(|name| self.names.note(position, name));
-            tensors.push(fit_one(node, sample, tensor)?);
+            tensors.push(fit_one(input, tensor)?);
         }
         if given.len() > tensors.len() {
             self.names.expect_known(given, model)?;
@@ -106,25 +120,26 @@ impl Expected {
         if batch > self.max_batch {
             expect_computable(graph, batch)?;
         }
-        let mut shared = Vec::new();
-        for (position, ((node, _), tensor)) in self.inputs.iter().zip(&tensors).enumerate() {
-            match (tensor.shape()[0], node.ty.shape.is_shared()) {
-                (1, true) => {}
-                (rows, true) => {
-                    let name = &node.name;
-                    return Err(Error::input(format!("all samples share input `{name}`, which has {rows} rows"))
-                        .hint("give it one row"));
-                }
-                (rows, false) if rows == batch => {}
-                _ => shared.push(position),
+        let (mut shared, mut per_sample) = (Vec::new(), Vec::with_capacity(tensors.len()));
+        for (position, (input, tensor)) in self.inputs.iter().zip(&tensors).enumerate() {
+            let rows = tensor.shape().first().copied().unwrap_or(1);
+            if input.ty.shape.is_shared() && rows != 1 {
+                let name = &input.name;
+                return Err(Error::input(format!("all samples share input `{name}`, which has {rows} rows"))
+                    .hint("give it one row"));
+            }
+            per_sample.push(input.ty.shape.is_per_sample() && rows == batch);
+            if input.ty.shape.is_per_sample() && rows != batch {
+                shared.push(position);
             }
         }
-        Ok(Fitted { tensors, batch, shared, note })
+        Ok(Fitted { tensors, batch, per_sample, shared, note })
     }
 
     fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {
         let mut batch: Option<(&str, usize)> = None;
-        for ((Node { name, .. }, _), tensor) in self.inputs.iter().zip(tensors) {
+        let batched = self.inputs.iter().zip(tensors).filter(|(input, _)| input.ty.shape.is_batched());
+        for (ExpectedInput { name, .. }, tensor) in batched {
             match (tensor.shape()[0], batch) {
                 (1, _) => {}
                 (rows, None) => batch = Some((name, rows)),
@@ -145,19 +160,20 @@ impl Expected {
 const MAX_ELEMENTS: usize = 1 << 31;
 
 pub(super) fn expect_computable(graph: &Graph, batch: usize) -> Result<()> {
-    for node in graph.nodes().iter().filter(|node| node.ty.shape.is_batched()) {
-        if node.ty.shape.sample_len().checked_mul(batch).is_none_or(|elements| elements > MAX_ELEMENTS) {
-            return Err(Error::limit(format!("a value of shape {} is too large at a batch of {batch}", node.ty.shape))
-                .at(format!("`{}`", node.name))
+    for value in graph.values().iter().filter(|value| value.ty.shape.is_batched()) {
+        let shape = &value.ty.shape;
+        if shape.sample_len().checked_mul(batch).is_none_or(|elements| elements > MAX_ELEMENTS) {
+            return Err(Error::limit(format!("a value of shape {shape} is too large at a batch of {batch}"))
+                .at(format!("`{}`", graph.node(value.node).name))
                 .hint("use a smaller batch"));
         }
     }
     Ok(())
 }
 
-fn fit_one<'t>(node: &Node, sample: &[usize], tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
-    let error = |what: String, hint: &str| Err(Error::input(what).at(format!("input `{}`", node.name)).hint(hint));
-    let wanted = &node.ty;
+fn fit_one<'t>(input: &ExpectedInput, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
+    let error = |what: String, hint: &str| Err(Error::input(what).at(format!("input `{}`", input.name)).hint(hint));
+    let wanted = &input.ty;
     let tensor = match (tensor.dtype(), wanted.dtype) {
         (given, wanted) if given == wanted => Cow::Borrowed(tensor),
         // Exact up to 2^24; beyond that the id would silently be another one.
@@ -175,14 +191,18 @@ fn fit_one<'t>(node: &Node, sample: &[usize], tensor: &'t Tensor) -> Result<Cow<
         }
     };
     let given = tensor.shape();
-    if given.split_first().is_some_and(|(_, given)| given == sample) {
+    let fits = match wanted.shape.is_batched() {
+        true => given.split_first().is_some_and(|(_, given)| given == input.sample),
+        false => given == input.sample,
+    };
+    if fits {
         return Ok(tensor);
     }
     // Keras and TF.js take [N] for [N, 1].
-    if let (&[rows], [1]) = (given, sample) {
+    if let (&[rows], [1], true) = (given, &input.sample[..], wanted.shape.is_batched()) {
         return tensor.into_owned().reshaped(&[rows, 1]).map(Cow::Owned);
     }
-    Err(other_shape(&node.name, wanted, given))
+    Err(other_shape(&input.name, wanted, given))
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ fn step(graph: &Graph, id: NodeId, batch: usize, kernel: String) -> ProfileStep 
         name: node.name.clone(),
         operator: operator.into(),
         kernel,
-        shape: node.ty.shape.resolve(batch),
+        shape: graph.ty(node.output()).shape.resolve(batch),
         flops: cost.flops,
         bytes: cost.bytes,
         times_ns: Vec::new(),

@@ -16,11 +16,12 @@ pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTens
     expect_computable(graph, batch)?;
     let mut generator = SplitMix64::new(seed);
     let mut inputs = NamedTensors::new();
-    for (_, node) in graph.inputs() {
-        let shape = node.ty.shape.resolve(batch);
+    for (id, node) in graph.inputs() {
+        let ty = graph.ty(id);
+        let shape = ty.shape.resolve(batch);
         let count = element_count(&shape)?;
         let rows = table_rows(graph, &node.name);
-        let data = match (node.ty.dtype, rows) {
+        let data = match (ty.dtype, rows) {
             (DType::F32, None) => Data::F32((0..count).map(|_| generator.unit()).collect()),
             (DType::F32, Some(rows)) => Data::F32((0..count).map(|_| generator.below(rows) as f32).collect()),
             (DType::I32, rows) => Data::I32((0..count).map(|_| generator.below(rows.unwrap_or(2)) as i32).collect()),

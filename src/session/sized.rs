@@ -43,7 +43,7 @@ pub(super) enum Engine {
 /// An error if no session can answer for the model.
 pub(super) fn expect_answerable(model: &Model) -> Result<()> {
     let graph = model.graph();
-    if let Some((name, _)) = graph.outputs().iter().find(|(_, id)| !graph.node(*id).ty.shape.is_batched()) {
+    if let Some((name, _)) = graph.outputs().iter().find(|(_, id)| !graph.ty(*id).shape.is_batched()) {
         return Err(Error::shape(format!("output `{name}` does not depend on the inputs, so it has no batch")));
     }
     if model.options().on_bad_id == OnBadId::Error {
@@ -122,8 +122,8 @@ impl SizedModel {
     /// The outputs of a batch of no rows.
     pub(super) fn empty_outputs(&self) -> Result<NamedTensors> {
         let graph = self.model.graph();
-        let output = |(name, id): &(String, crate::graph::NodeId)| {
-            let ty = &graph.node(*id).ty;
+        let output = |(name, id): &(String, crate::graph::ValueId)| {
+            let ty = graph.ty(*id);
             Ok((name.clone(), Tensor::from_words(&ty.shape.resolve(0), ty.dtype, &[])?))
         };
         graph.outputs().iter().map(output).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())

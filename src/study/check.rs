@@ -9,7 +9,7 @@
 
 use crate::error::{Error, Place, Result};
 use crate::gpu::LimitsPreset;
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::model::Model;
 use crate::passes::{self, Pipeline};
@@ -163,8 +163,9 @@ fn compute(
             let (runner, device) = session::open_inspector(limits, rewritten)?;
             let graph = Arc::clone(runner.plan().graph());
             let mut computed = runner.inspect(inputs, batch, &mut Timeline::start())?.into_iter();
-            let mut values = Vec::with_capacity(graph.nodes().len());
-            for node in graph.nodes() {
+            let mut values = Vec::with_capacity(graph.values().len());
+            for id in graph.value_ids() {
+                let node = graph.maker(id);
                 values.push(match &node.source {
                     Source::Input => Arc::new(reference::input(inputs, &node.name)?.clone()),
                     Source::Constant(value) => Arc::clone(value),
@@ -178,17 +179,23 @@ fn compute(
 
 fn check_nodes(graph: &Graph, values: &[Arc<Tensor>]) -> Result<Vec<NodeCheck>> {
     let mut nodes = Vec::new();
-    for (node, value) in graph.nodes().iter().zip(values) {
+    for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         let operands: Vec<&Tensor> = node.inputs.iter().map(|id| &*values[id.index()]).collect();
         let expected = reference::evaluate(op, &node.name, &operands)?;
-        let allowance = op.operator().allowance(&operands, &expected)?;
-        nodes.push(NodeCheck {
-            name: node.name.clone(),
-            operator: op.to_string(),
-            tolerance: op.operator().tolerance(&operands).to_string(),
-            difference: compare(&expected, value, &allowance).at(|| format!("`{}`", node.name))?,
-        });
+        let allowances = op.operator().allowance(&operands, &expected)?;
+        for ((id, expected), allowance) in node.outputs.iter().zip(&expected).zip(&allowances) {
+            let value = &values[id.index()];
+            nodes.push(NodeCheck {
+                name: node.name.clone(),
+                operator: match node.outputs.len() {
+                    1 => op.to_string(),
+                    _ => format!("{op}, output {}", graph.value(*id).position),
+                },
+                tolerance: op.operator().tolerance(&operands).to_string(),
+                difference: compare(expected, value, allowance).at(|| format!("`{}`", node.name))?,
+            });
+        }
     }
     Ok(nodes)
 }
@@ -217,18 +224,24 @@ fn check_expected(
 
 /// For each output of `graph`, how far each element may be from the reference's for `inputs`, by rounding alone.
 pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec<f64>>> {
-    let mut own: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes().len()];
-    let right = reference::run_all(graph, inputs, |id, operands, value| {
-        if let Source::Op(op) = &graph.node(id).source {
-            own[id.index()] = op.operator().allowance(operands, &value)?;
+    let mut own: Vec<Vec<f64>> = vec![Vec::new(); graph.values().len()];
+    let right = reference::run_all(graph, inputs, |id, operands, answers| {
+        let node = graph.node(id);
+        if let Source::Op(op) = &node.source {
+            let allowances = op.operator().allowance(operands, &answers)?;
+            node.outputs.iter().zip(allowances).for_each(|(id, allowance)| own[id.index()] = allowance);
         }
-        Ok(value)
+        Ok(answers)
     })?;
     let mut spread = vec![0.0f64; graph.outputs().len()];
     for run in 0..PERTURBED_RUNS {
-        let moved = reference::run_all(graph, inputs, |id, _, value| match value.data() {
-            Data::F32(values) => perturb(values, value.shape(), &own[id.index()], run, id),
-            Data::I32(_) | Data::Bool(_) => Ok((*right[id.index()]).clone()),
+        let moved = reference::run_all(graph, inputs, |id, _, answers| {
+            let outputs = graph.node(id).outputs.iter().zip(answers);
+            let moved = outputs.map(|(id, answer)| match answer.data() {
+                Data::F32(values) => perturb(values, answer.shape(), &own[id.index()], run, *id),
+                Data::I32(_) | Data::Bool(_) => Ok((*right[id.index()]).clone()),
+            });
+            moved.collect()
         })?;
         for (spread, (_, id)) in spread.iter_mut().zip(graph.outputs()) {
             let pairs = right[id.index()].to_f64().into_iter().zip(moved[id.index()].to_f64());
@@ -236,7 +249,7 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
             *spread = widest.fold(*spread, f64::max);
         }
     }
-    let allowance = |(spread, (_, id)): (f64, &(String, NodeId))| {
+    let allowance = |(spread, (_, id)): (f64, &(String, ValueId))| {
         let magnitudes = right[id.index()].to_f64().into_iter().map(f64::abs).filter(|value| value.is_finite());
         let most = MOST_ALLOWED_SHARE * magnitudes.fold(0.0, f64::max);
         let own = &own[id.index()];
@@ -247,7 +260,7 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
 }
 
 /// Moves each float by up to its allowance, up or down as a hash of run, node and element says.
-fn perturb(values: &[f32], shape: &[usize], allowance: &[f64], run: u64, id: NodeId) -> Result<Tensor> {
+fn perturb(values: &[f32], shape: &[usize], allowance: &[f64], run: u64, id: ValueId) -> Result<Tensor> {
     let moved = values.iter().zip(allowance).enumerate().map(|(index, (&value, &allowed))| {
         let seed = (run << 56) ^ ((id.index() as u64) << 32) ^ index as u64;
         let hash = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -8,7 +8,7 @@
 
 use super::statistics::median;
 use crate::error::{Error, Result};
-use crate::graph::{Builder, Graph, NodeId};
+use crate::graph::{Builder, Graph, ValueId};
 use crate::model::Model;
 use crate::ops::{Activation, Dense, Function};
 use crate::passes::{Pipeline, Storage};
@@ -127,7 +127,7 @@ fn dense_probe() -> Result<Graph> {
     })
 }
 
-fn probe(operator: impl FnOnce(&mut Builder, NodeId) -> Result<NodeId>) -> Result<Graph> {
+fn probe(operator: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId>) -> Result<Graph> {
     let mut builder = Builder::new();
     let x = builder.input("x", TensorType::f32(Shape::batched(&[PROBE_WIDTH])))?;
     let y = operator(&mut builder, x)?;

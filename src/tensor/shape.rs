@@ -83,6 +83,11 @@ impl Shape {
         self.0.first() == Some(&Dim::Shared)
     }
 
+    /// Whether the first dimension is N: there is a row for each sample of the batch.
+    pub fn is_per_sample(&self) -> bool {
+        self.0.first() == Some(&Dim::Batch)
+    }
+
     /// The numbers after N or S; all of them for a shape without.
     pub fn sample(&self) -> Vec<usize> {
         self.0.iter().filter_map(|dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None }).collect()

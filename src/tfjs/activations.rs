@@ -7,7 +7,7 @@ use super::config::Config;
 use super::json;
 use super::lowering::LayerCall;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{Activation, BinaryFunction, Function, Op, Slice, Softmax};
 use serde_json::Value;
@@ -107,7 +107,7 @@ pub(super) fn leaky_relu(config: &Config<'_>) -> Result<Function> {
 }
 
 /// Applies the layer's `activation` to `x`.
-pub(super) fn apply(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+pub(super) fn apply(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     let value = call.config.get("activation");
     if let Some(value) = value
         && value.is_string()
@@ -124,7 +124,7 @@ pub(super) fn apply(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
 }
 
 /// The activations of Keras 3 that take several operators, with the parameters that they have by default.
-pub(super) fn composed(call: &mut LayerCall<'_, '_>, name: &str, x: NodeId) -> Result<Option<NodeId>> {
+pub(super) fn composed(call: &mut LayerCall<'_, '_>, name: &str, x: ValueId) -> Result<Option<ValueId>> {
     use BinaryFunction::{Add, Divide, Multiply, Subtract};
     Ok(Some(match name {
         "hard_silu" | "hard_swish" => {
@@ -179,13 +179,13 @@ pub(super) fn composed(call: &mut LayerCall<'_, '_>, name: &str, x: NodeId) -> R
 }
 
 /// `x` held between two numbers.
-pub(super) fn clip(call: &mut LayerCall<'_, '_>, x: NodeId, least: f32, most: f32) -> Result<NodeId> {
+pub(super) fn clip(call: &mut LayerCall<'_, '_>, x: ValueId, least: f32, most: f32) -> Result<ValueId> {
     let x = call.with_number(BinaryFunction::Maximum, x, least)?;
     call.with_number(BinaryFunction::Minimum, x, most)
 }
 
 /// The first half of a dimension times the sigmoid of the second.
-pub(super) fn glu(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize) -> Result<NodeId> {
+pub(super) fn glu(call: &mut LayerCall<'_, '_>, x: ValueId, axis: usize) -> Result<ValueId> {
     let size = if axis == 0 { 0 } else { call.shape(x).resolve(1)[axis] };
     if size == 0 || !size.is_multiple_of(2) {
         return Err(Error::format(format!("glu halves dimension {axis} of {}", call.shape(x))));

@@ -3,18 +3,18 @@
 use super::lowering::{LayerCall, Lowering};
 use super::weights::{LayerIdentity, Wanted, expect_stand_in};
 use crate::error::Result;
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
 impl LayerCall<'_, '_> {
     /// A number as a constant.
-    pub(super) fn number(&mut self, number: f32) -> Result<NodeId> {
+    pub(super) fn number(&mut self, number: f32) -> Result<ValueId> {
         self.filled(&format!("number_{number}"), &[1], number)
     }
 
     /// Numbers that the file gives among the arguments of a call, as a constant.
-    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<NodeId> {
+    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<ValueId> {
         let name = format!("{}/numbers", self.name);
         self.lowering.builder.constant(&name, Arc::new(Tensor::f32(shape, values)?))
     }
@@ -54,13 +54,13 @@ impl LayerCall<'_, '_> {
     }
 
     /// The weight `weight` of this layer as a constant of the graph.
-    pub(super) fn weight(&mut self, weight: &str, shape: &[usize]) -> Result<NodeId> {
+    pub(super) fn weight(&mut self, weight: &str, shape: &[usize]) -> Result<ValueId> {
         let tensor = self.weight_tensor(weight, shape)?;
         self.constant(weight, tensor)
     }
 
     /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
-    pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<NodeId> {
+    pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<ValueId> {
         let name = format!("{}/{suffix}", self.name);
         // Two cells of one layer may have one name, but not one place.
         let key = (self.identity, format!("{} {name}", self.archive));
@@ -73,7 +73,7 @@ impl LayerCall<'_, '_> {
     }
 
     /// A constant of `shape` filled with `value`, for weights that the layer does without.
-    pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<NodeId> {
+    pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<ValueId> {
         let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
         self.lowering.stand_in_elements += count;
         self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
@@ -85,7 +85,7 @@ impl LayerCall<'_, '_> {
         name: &str,
         shape: &[usize],
         element: impl Fn(usize) -> f32,
-    ) -> Result<NodeId> {
+    ) -> Result<ValueId> {
         let key = (LayerIdentity(0), name.to_string());
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);

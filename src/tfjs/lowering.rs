@@ -7,7 +7,7 @@ use super::masks::Value;
 use super::topology::{Layer, Network};
 use super::weights::{LayerIdentity, Match, WeightStore};
 use crate::error::{Error, Result};
-use crate::graph::{Builder, Graph, NodeId};
+use crate::graph::{Builder, Graph, ValueId};
 use crate::model::{LoadOptions, OpenDimension, Semantics, Skew, WeightSummary};
 use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
 use crate::tensor::{DType, Shape};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 const MAX_CALLS: usize = 1 << 18;
 
 /// The outputs of a model by name.
-pub(super) type Outputs = Vec<(String, NodeId)>;
+pub(super) type Outputs = Vec<(String, ValueId)>;
 
 /// The graph under construction.
 #[derive(Debug)]
@@ -43,14 +43,14 @@ pub(super) struct Lowering {
     pub(super) open: Vec<OpenDimension>,
     /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
     /// constants that all layers share.
-    pub(super) constants: HashMap<(LayerIdentity, String), NodeId>,
+    pub(super) constants: HashMap<(LayerIdentity, String), ValueId>,
     /// Numbers in the weights of each layer.
     pub(super) parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
     /// The models inside wrappers of layers. They are kept, because what tells their layers apart is where they stand.
     wrapped: HashMap<LayerIdentity, Arc<Network>>,
     /// What TF.js would pass as `kwargs['mask']`: set by any call with a masked input to the mask of its first input,
     /// and never cleared (`executor.ts`). None before the first such call.
-    pub(super) lingering_mask: Option<Option<NodeId>>,
+    pub(super) lingering_mask: Option<Option<ValueId>>,
     /// Whether initial states are among those arguments: a recurrent layer was called with some since there are any.
     pub(super) lingering_states: bool,
     /// Whether what is lowered is called as in training, by its own call or that of what is around it, if either says so.
@@ -239,47 +239,52 @@ impl LayerCall<'_, '_> {
         self.lowering.differ(self.name, difference);
     }
 
-    pub(super) fn shape(&self, id: NodeId) -> Shape {
+    pub(super) fn shape(&self, id: ValueId) -> Shape {
         self.lowering.builder.ty(id).shape.clone()
     }
 
-    pub(super) fn rank(&self, id: NodeId) -> usize {
+    pub(super) fn rank(&self, id: ValueId) -> usize {
         self.lowering.builder.ty(id).shape.rank()
     }
 
-    pub(super) fn dtype(&self, id: NodeId) -> DType {
+    pub(super) fn dtype(&self, id: ValueId) -> DType {
         self.lowering.builder.ty(id).dtype
     }
 
     /// Adds an operator under the layer's name.
-    pub(super) fn op(&mut self, op: impl Into<Op>, inputs: &[NodeId]) -> Result<NodeId> {
+    pub(super) fn op(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
         self.lowering.builder.op(self.name, op, inputs)
     }
 
+    /// An operator with several outputs under the layer's name.
+    pub(super) fn outputs_of(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
+        self.lowering.builder.outputs_of(self.name, op, inputs)
+    }
+
     /// A function of every element of `x`.
-    pub(super) fn apply(&mut self, function: Function, x: NodeId) -> Result<NodeId> {
+    pub(super) fn apply(&mut self, function: Function, x: ValueId) -> Result<ValueId> {
         self.op(Activation { function }, &[x])
     }
 
     /// A function of pairs of elements.
-    pub(super) fn binary(&mut self, function: BinaryFunction, left: NodeId, right: NodeId) -> Result<NodeId> {
+    pub(super) fn binary(&mut self, function: BinaryFunction, left: ValueId, right: ValueId) -> Result<ValueId> {
         self.op(Binary { function }, &[left, right])
     }
 
     /// A function of every element of `x` and a number.
-    pub(super) fn with_number(&mut self, function: BinaryFunction, x: NodeId, number: f32) -> Result<NodeId> {
+    pub(super) fn with_number(&mut self, function: BinaryFunction, x: ValueId, number: f32) -> Result<ValueId> {
         let number = self.number(number)?;
         self.binary(function, x, number)
     }
 
     /// `x` where `mask` is on, else 0.
-    pub(super) fn kept(&mut self, x: NodeId, mask: NodeId) -> Result<NodeId> {
+    pub(super) fn kept(&mut self, x: ValueId, mask: ValueId) -> Result<ValueId> {
         let mask = self.float(mask)?;
         self.binary(BinaryFunction::Keep, x, mask)
     }
 
     /// `x` where `mask` is on, else `y`.
-    pub(super) fn choose(&mut self, mask: NodeId, x: NodeId, y: NodeId) -> Result<NodeId> {
+    pub(super) fn choose(&mut self, mask: ValueId, x: ValueId, y: ValueId) -> Result<ValueId> {
         let on = self.float(mask)?;
         let one = self.number(1.0)?;
         let off = self.binary(BinaryFunction::Subtract, one, on)?;
@@ -288,12 +293,12 @@ impl LayerCall<'_, '_> {
     }
 
     /// `x` as float32.
-    pub(super) fn float(&mut self, x: NodeId) -> Result<NodeId> {
+    pub(super) fn float(&mut self, x: ValueId) -> Result<ValueId> {
         self.cast(x, DType::F32)
     }
 
     /// `x` as the operand of float arithmetic. On integers Keras and TF.js compute in integers, which is not done here.
-    pub(super) fn float_operand(&mut self, x: NodeId) -> Result<NodeId> {
+    pub(super) fn float_operand(&mut self, x: ValueId) -> Result<ValueId> {
         match self.dtype(x) {
             DType::I32 => Err(Error::unsupported("computes with int32 tensors, which is not supported")
                 .cause("the answer in float32 would not be the same")
@@ -302,16 +307,16 @@ impl LayerCall<'_, '_> {
         }
     }
 
-    pub(super) fn cast(&mut self, x: NodeId, to: DType) -> Result<NodeId> {
+    pub(super) fn cast(&mut self, x: ValueId, to: DType) -> Result<ValueId> {
         if self.dtype(x) == to { Ok(x) } else { self.op(Cast { to }, &[x]) }
     }
 
     /// `x` as booleans: whether it differs from 0.
-    pub(super) fn truth(&mut self, x: NodeId) -> Result<NodeId> {
+    pub(super) fn truth(&mut self, x: ValueId) -> Result<ValueId> {
         if self.dtype(x) == DType::Bool { Ok(x) } else { self.op(NotEqual { value: 0.0 }, &[x]) }
     }
 
-    pub(super) fn reshape(&mut self, x: NodeId, sample: &[usize]) -> Result<NodeId> {
+    pub(super) fn reshape(&mut self, x: ValueId, sample: &[usize]) -> Result<ValueId> {
         if self.shape(x).sample() == sample {
             return Ok(x);
         }
@@ -319,7 +324,7 @@ impl LayerCall<'_, '_> {
     }
 
     /// `x` with a dimension of 1 before its dimension `axis`.
-    pub(super) fn expand(&mut self, x: NodeId, axis: usize) -> Result<NodeId> {
+    pub(super) fn expand(&mut self, x: ValueId, axis: usize) -> Result<ValueId> {
         let mut sample = self.shape(x).sample();
         sample.insert(axis - 1, 1);
         self.reshape(x, &sample)
@@ -334,7 +339,7 @@ impl LayerCall<'_, '_> {
     }
 
     /// Dimension `axis` of `x`, counted from the end if negative, which must be one of a sample.
-    pub(super) fn sample_axis(&self, x: NodeId, axis: i64) -> Result<usize> {
+    pub(super) fn sample_axis(&self, x: ValueId, axis: i64) -> Result<usize> {
         let shape = self.shape(x);
         shape
             .axis(axis)

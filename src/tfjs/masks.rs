@@ -4,28 +4,28 @@
 //! answers differ between training and serving, and its owner wants to know. Masks that nothing reads are dropped
 //! with the rest of the dead graph.
 
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 
 /// A tensor on its way through the layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Value {
-    pub(super) id: NodeId,
+    pub(super) id: ValueId,
     pub(super) masks: Masks,
 }
 
 /// Boolean tensors `[N, T]` that say which steps count; none where every step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Masks {
-    pub(super) tfjs: Option<NodeId>,
-    pub(super) keras: Option<NodeId>,
+    pub(super) tfjs: Option<ValueId>,
+    pub(super) keras: Option<ValueId>,
 }
 
 impl Masks {
     pub(super) const NONE: Masks = Masks { tfjs: None, keras: None };
 
     /// The same mask for both.
-    pub(super) fn both(mask: NodeId) -> Self {
+    pub(super) fn both(mask: ValueId) -> Self {
         Masks { tfjs: Some(mask), keras: Some(mask) }
     }
 
@@ -34,7 +34,7 @@ impl Masks {
         Masks { tfjs: None, ..self }
     }
 
-    pub(super) fn of(&self, semantics: Semantics) -> Option<NodeId> {
+    pub(super) fn of(&self, semantics: Semantics) -> Option<ValueId> {
         match semantics {
             Semantics::TfJs => self.tfjs,
             Semantics::Keras => self.keras,
@@ -43,11 +43,11 @@ impl Masks {
 }
 
 impl Value {
-    pub(super) fn unmasked(id: NodeId) -> Self {
+    pub(super) fn unmasked(id: ValueId) -> Self {
         Value { id, masks: Masks::NONE }
     }
 
-    pub(super) fn with(id: NodeId, masks: Masks) -> Self {
+    pub(super) fn with(id: ValueId, masks: Masks) -> Self {
         Value { id, masks }
     }
 }

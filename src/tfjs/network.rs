@@ -12,7 +12,7 @@ use super::order::{CallId, Directory};
 use super::summary;
 use super::topology::{Layer, Network};
 use crate::error::{Error, Place, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::{LayerSummary, OpenDimension};
 use crate::ops::{Cast, NotEqual};
 use crate::tensor::{DType, Shape, TensorType};
@@ -56,7 +56,7 @@ fn output_names(network: &Network) -> Vec<String> {
 }
 
 /// Adds the input that an InputLayer stands for.
-fn model_input(network: &Network, tensor: &TensorRef, name: Option<&str>, lowering: &mut Lowering) -> Result<NodeId> {
+fn model_input(network: &Network, tensor: &TensorRef, name: Option<&str>, lowering: &mut Lowering) -> Result<ValueId> {
     let layer = network.layers.iter().find(|layer| layer.name == tensor.layer && layer.class == "InputLayer");
     let Some(layer) = layer else {
         return Err(Error::format(format!("input `{}` of the model is not an InputLayer", tensor.layer)));
@@ -349,7 +349,7 @@ fn lower_operation(
 }
 
 /// The tensor given to a model inside a model, in the dtype of the InputLayer that takes it: TF.js and Keras cast.
-fn conform(network: &Network, tensor: &TensorRef, given: NodeId, lowering: &mut Lowering) -> Result<NodeId> {
+fn conform(network: &Network, tensor: &TensorRef, given: ValueId, lowering: &mut Lowering) -> Result<ValueId> {
     let layer = network.layers.iter().find(|layer| layer.name == tensor.layer);
     // A Sequential model built by its first call declares nothing.
     let Some((layer, Ok(wanted))) = layer.map(|layer| (layer, declared_sample(layer))) else { return Ok(given) };

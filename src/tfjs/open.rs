@@ -94,11 +94,11 @@ fn mark(model: &mut Model, other: &Model) {
 }
 
 fn inputs(model: &Model) -> Vec<TensorType> {
-    model.graph.inputs().map(|(_, node)| node.ty.clone()).collect()
+    model.graph.inputs().map(|(id, _)| model.graph.ty(id).clone()).collect()
 }
 
 fn outputs(model: &Model) -> Vec<TensorType> {
-    model.graph.outputs().iter().map(|(_, id)| model.graph.node(*id).ty.clone()).collect()
+    model.graph.outputs().iter().map(|(_, id)| model.graph.ty(*id).clone()).collect()
 }
 
 /// The model with what it needs to be lowered again.

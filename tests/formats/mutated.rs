@@ -71,7 +71,7 @@ proptest! {
         let shards = [("group1-shard1of1.bin", shard.as_slice())];
         if let Ok(model) = Model::from_bytes(json.to_string().as_bytes(), &shards, options) {
             // What loads also runs, unless a change made it enormous.
-            let size: usize = model.graph().nodes().iter().map(|node| node.ty.shape.sample_len()).sum();
+            let size: usize = model.graph().values().iter().map(|value| value.ty.shape.sample_len()).sum();
             if size < 1 << 16 {
                 let inputs = session::random_inputs(&model, 2, 1).expect("inputs");
                 tfjs_wgpu::reference::run(model.graph(), &inputs).expect("a loaded model runs");

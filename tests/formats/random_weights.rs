@@ -21,7 +21,7 @@ fn text(model: &Model) -> String {
             Source::Op(op) => op.operator().name(),
             Source::Input | Source::Constant(_) => "",
         };
-        format!("{} {operator} {} {:?}\n", node.name, node.ty, node.inputs)
+        format!("{} {operator} {} {:?}\n", node.name, model.graph().ty(node.output()), node.inputs)
     };
     model.graph().nodes().iter().map(line).collect()
 }

@@ -40,7 +40,7 @@ fn an_inner_input_of_open_length_still_casts() {
     let mut artifact = functional(vec![input_layer("x", &[3]), inner], &["x"], &[], &[]);
     artifact.config()["output_layers"] = json!([["inner", 1, 0]]);
     let model = artifact.load(LoadOptions::default()).expect("the model loads");
-    assert_eq!(model.graph().node(model.graph().outputs()[0].1).ty.to_string(), "int32[N, 3]");
+    assert_eq!(model.graph().ty(model.graph().outputs()[0].1).to_string(), "int32[N, 3]");
 }
 
 /// What the reader should know and can live with is a warning.

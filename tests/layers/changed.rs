@@ -80,7 +80,7 @@ proptest! {
         }
         let semantics = if keras { Semantics::Keras } else { Semantics::TfJs };
         let Ok(model) = case.load_as(&topology, semantics) else { return Ok(()) };
-        let size: usize = model.graph().nodes().iter().map(|node| node.ty.shape.sample_len()).sum();
+        let size: usize = model.graph().values().iter().map(|value| value.ty.shape.sample_len()).sum();
         if size < MOST_ELEMENTS
             && let Ok(report) = check(&model, &case.inputs, None, CheckDevice::Cpu, Pipeline::Fused)
         {

@@ -11,12 +11,13 @@ use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
 
-/// One operator over concrete operands, and its answer where it is known.
+/// One operator over concrete operands, and its answers where they are known.
 pub(crate) struct Case {
     name: String,
     op: Op,
     operands: Vec<Operand>,
-    expected: Option<Tensor>,
+    /// For each output, or empty.
+    expected: Vec<Tensor>,
 }
 
 enum Operand {
@@ -48,7 +49,7 @@ impl Operand {
 
 impl Case {
     pub(crate) fn new(name: impl Into<String>, op: impl Into<Op>) -> Self {
-        Case { name: name.into(), op: op.into(), operands: Vec::new(), expected: None }
+        Case { name: name.into(), op: op.into(), operands: Vec::new(), expected: Vec::new() }
     }
 
     pub(crate) fn input(mut self, tensor: Tensor) -> Self {
@@ -67,9 +68,9 @@ impl Case {
         self
     }
 
-    /// The answer, found without the operator.
+    /// The answer of the next output, found without the operator.
     pub(crate) fn gives(mut self, expected: Tensor) -> Self {
-        self.expected = Some(expected);
+        self.expected.push(expected);
         self
     }
 
@@ -81,32 +82,37 @@ impl Case {
         self.operands.iter().find_map(rows).unwrap_or(1)
     }
 
-    fn output_type(&self) -> TensorType {
+    fn output_types(&self) -> Vec<TensorType> {
         let types: Vec<TensorType> = self.operands.iter().map(Operand::ty).collect();
         let inferred = self.op.operator().infer(&types.iter().collect::<Vec<_>>());
         inferred.unwrap_or_else(|error| panic!("{}: {}: {error}", self.op, self.name))
     }
 
-    fn eval(&self) -> Tensor {
+    fn eval(&self) -> Vec<Tensor> {
         let tensors: Vec<&Tensor> = self.operands.iter().map(Operand::tensor).collect();
-        let answer = self.op.operator().eval(&tensors);
-        answer.unwrap_or_else(|error| panic!("{}: {}: {error}", self.op, self.name))
+        let answers = self.op.operator().eval(&tensors);
+        answers.unwrap_or_else(|error| panic!("{}: {}: {error}", self.op, self.name))
     }
 
-    /// The plain answer has the inferred type, and the expected values where they are known.
+    /// The plain answers have the inferred types, and the expected values where they are known.
     fn check_plain(&self) {
-        let (ty, answer) = (self.output_type(), self.eval());
+        let (types, answers) = (self.output_types(), self.eval());
         let place = format!("{}: {}", self.op, self.name);
-        assert_eq!(answer.shape(), ty.shape.resolve(self.batch()), "{place}");
-        assert_eq!(answer.dtype(), ty.dtype, "{place}");
-        let Some(expected) = &self.expected else { return };
-        let class = match expected.dtype() {
-            DType::F32 => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
-            _ => Tolerance::Exact,
-        };
-        let allowance = class.allowance(&expected.to_f64(), &[]);
-        let difference = compare(expected, &answer, &allowance).unwrap_or_else(|error| panic!("{place}: {error}"));
-        assert!(difference.is_within(), "{place}: expected {expected:?}\nfound {answer:?}\n{difference:?}");
+        assert_eq!(answers.len(), types.len(), "{place}");
+        for (ty, answer) in types.iter().zip(&answers) {
+            assert_eq!(answer.shape(), ty.shape.resolve(self.batch()), "{place}");
+            assert_eq!(answer.dtype(), ty.dtype, "{place}");
+        }
+        assert!(self.expected.is_empty() || self.expected.len() == answers.len(), "{place}: an answer is missing");
+        for (expected, answer) in self.expected.iter().zip(&answers) {
+            let class = match expected.dtype() {
+                DType::F32 => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
+                _ => Tolerance::Exact,
+            };
+            let allowance = class.allowance(&expected.to_f64(), &[]);
+            let difference = compare(expected, answer, &allowance).unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert!(difference.is_within(), "{place}: expected {expected:?}\nfound {answer:?}\n{difference:?}");
+        }
     }
 
     /// A batch of no rows gives no rows, and kernels that do nothing.
@@ -117,22 +123,30 @@ impl Case {
             Operand::Constant(tensor) => Operand::Constant(Arc::clone(tensor)),
         };
         let operands: Vec<Operand> = self.operands.iter().map(empty).collect();
-        let empty = Case { name: format!("{} (empty)", self.name), op: self.op.clone(), operands, expected: None };
+        let empty =
+            Case { name: format!("{} (empty)", self.name), op: self.op.clone(), operands, expected: Vec::new() };
         empty.check_plain();
-        if !empty.output_type().shape.is_batched() {
+        let types = empty.output_types();
+        if !types[0].shape.is_batched() {
             return;
         }
         let concrete = |shape: Vec<usize>, dtype| ConcreteType { shape, dtype };
         let operands = empty.operands.iter().map(Operand::tensor);
         let inputs: Vec<_> = operands.map(|tensor| concrete(tensor.shape().to_vec(), tensor.dtype())).collect();
-        let ty = empty.output_type();
-        let output = concrete(ty.shape.resolve(0), ty.dtype);
+        let outputs: Vec<_> = types.iter().map(|ty| concrete(ty.shape.resolve(0), ty.dtype)).collect();
+        let output_words = vec![0; outputs.len()];
         let places =
             vec![
                 Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 0, packing: Packing::Words };
                 inputs.len()
             ];
-        let request = KernelRequest { inputs: &inputs, output: &output, places: &places, device: &DeviceFacts::FLOOR };
+        let request = KernelRequest {
+            inputs: &inputs,
+            outputs: &outputs,
+            output_words: &output_words,
+            places: &places,
+            device: &DeviceFacts::FLOOR,
+        };
         for kernel in self.op.operator().kernels(&request).expect("kernels") {
             assert_eq!(kernel.workgroups[0], 0, "{}: {}: {kernel}", self.op, self.name);
         }
@@ -186,7 +200,8 @@ fn check_on(cases: &[Case], device: CheckDevice) {
         let (model, inputs) = model(&cases);
         let report = check(&model, &inputs, None, device, Pipeline::Plain)
             .unwrap_or_else(|error| panic!("{device:?}, batch {batch}: {error} ({:?})", error.cause_text()));
-        assert_eq!(report.nodes.len(), cases.len());
+        let answers: usize = cases.iter().map(|case| case.output_types().len()).sum();
+        assert_eq!(report.nodes.len(), answers);
         assert!(report.is_right(), "{device:?}, batch {batch}: {}", complaint(&report));
     }
 }
@@ -208,8 +223,8 @@ fn model(cases: &[&Case]) -> (Model, NamedTensors) {
             });
         }
         let name = format!("{index}: {}", case.name);
-        let node = builder.op(&name, case.op.clone(), &operands);
-        outputs.push((name, node.unwrap_or_else(|error| panic!("{error}"))));
+        let values = builder.outputs_of(&name, case.op.clone(), &operands).unwrap_or_else(|error| panic!("{error}"));
+        outputs.extend(values.into_iter().enumerate().map(|(output, id)| (format!("{name} {output}"), id)));
     }
     (Model::from_graph("cases", builder.finish(outputs).expect("a graph")), inputs)
 }
@@ -233,7 +248,7 @@ pub(crate) fn refuses(op: impl Into<Op>, inputs: &[&str], fragment: &str) {
     let op = op.into();
     let types: Vec<TensorType> = inputs.iter().map(|text| ty(text)).collect();
     match op.operator().infer(&types.iter().collect::<Vec<_>>()) {
-        Ok(ty) => panic!("{op} takes {inputs:?} and gives {ty}"),
+        Ok(types) => panic!("{op} takes {inputs:?} and gives {types:?}"),
         Err(error) => assert!(error.to_string().contains(fragment), "{op} of {inputs:?}: `{error}` lacks `{fragment}`"),
     }
 }

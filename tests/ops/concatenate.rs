@@ -86,7 +86,7 @@ proptest! {
     ) {
         let part = |index: usize, width| floats_by(&[outer, width, inner], |k| (1000 * index + k) as f32);
         let parts: Vec<_> = widths.iter().enumerate().map(|(index, &width)| part(index, width)).collect();
-        let joined = join(1).eval(&parts.iter().collect::<Vec<_>>()).expect("joined");
+        let joined = join(1).answer(&parts.iter().collect::<Vec<_>>()).expect("joined");
         let total: usize = widths.iter().sum();
         prop_assert_eq!(joined.shape(), [outer, total, inner]);
         let values = joined.as_f32().expect("floats");

@@ -210,7 +210,8 @@ fn packed_kernels_are_read_by_whole_words_where_they_can_be() {
         let inputs = [concrete(&[rows, depth]), concrete(&[depth, units]), concrete(&[units])];
         let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing };
         let (output, device) = (concrete(&[rows, units]), &DeviceFacts::FLOOR);
-        let request = KernelRequest { inputs: &inputs, output: &output, places: &[place; 3], device };
+        let request =
+            KernelRequest { inputs: &inputs, outputs: &[output], output_words: &[0], places: &[place; 3], device };
         let op: Op = Dense::default().into();
         op.operator().kernels(&request).expect("kernels")[0].entry_point
     };
@@ -236,7 +237,7 @@ fn a_steep_activation_passes_more_of_the_error_on_than_a_flat_one() {
     let allowed = |activation| {
         let op: Op = Dense::with(activation).into();
         let expected = op.operator().eval(&operands).expect("an answer");
-        op.operator().allowance(&operands, &expected).expect("an allowance")[0]
+        op.operator().allowance(&operands, &expected).expect("an allowance")[0][0]
     };
     let linear = allowed(None);
     assert_eq!(allowed(Some(Function::RELU)), linear);

@@ -58,7 +58,13 @@ fn kernels(rows: usize, dim: usize, max_binding_bytes: u64) -> Result<Vec<Kernel
     ];
     let output = ConcreteType { shape: vec![3, 5, dim], dtype: DType::F32 };
     let device = DeviceFacts { max_binding_bytes, max_buffer_bytes: 1 << 20, ..DeviceFacts::FLOOR };
-    ZERO.kernels(&KernelRequest { inputs: &inputs, output: &output, places: &[], device: &device })
+    ZERO.kernels(&KernelRequest {
+        inputs: &inputs,
+        outputs: &[output],
+        output_words: &[0],
+        places: &[],
+        device: &device,
+    })
 }
 
 #[test]

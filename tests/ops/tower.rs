@@ -71,7 +71,7 @@ fn a_tower_is_its_layers() {
     let operands = [(vec![5, 6], 1), (vec![6, 8], 2), (vec![8], 3), (vec![8, 3], 4), (vec![3], 5)];
     let operands = operands.map(|(shape, seed)| random(&shape, seed));
     let [x, kernel0, bias0, kernel1, bias1] = operands.each_ref();
-    let eval = |op: Op, inputs: &[&Tensor]| op.operator().eval(inputs).expect("an answer");
+    let eval = |op: Op, inputs: &[&Tensor]| op.operator().answer(inputs).expect("an answer");
     let tower = Tower::new(vec![Some(Function::Tanh), None]);
     let hidden = eval(Dense::with(Some(Function::Tanh)).into(), &[x, kernel0, bias0]);
     let expected = eval(Dense::default().into(), &[&hidden, kernel1, bias1]);
@@ -121,8 +121,13 @@ fn loops_are_counted_over_all_layers() {
     let place = Region { buffer: BufferId::Weights, offset_bytes: 256, length_bytes: 4, packing: Packing::Words };
     let kernels = |max_loop_steps| {
         let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
-        let request =
-            KernelRequest { inputs: &inputs, output: &concrete(&[9, 1]), places: &[place; 5], device: &device };
+        let request = KernelRequest {
+            inputs: &inputs,
+            outputs: &[concrete(&[9, 1])],
+            output_words: &[0],
+            places: &[place; 5],
+            device: &device,
+        };
         let op: Op = Tower::new(vec![RELU, None]).into();
         op.operator().kernels(&request)
     };

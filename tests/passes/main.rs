@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use std::sync::Arc;
 use tfjs_wgpu::gpu::{LimitsPreset, adapters};
-use tfjs_wgpu::graph::{Builder, Graph, NodeId};
+use tfjs_wgpu::graph::{Builder, Graph, ValueId};
 use tfjs_wgpu::kernel::DeviceFacts;
 use tfjs_wgpu::ops::{
     Activation, BadId, BatchDot, BatchNormalization, Binary, BinaryFunction, Cast, Concatenate, Dense, Embedding,
@@ -25,7 +25,7 @@ const BATCH: usize = 3;
 /// The graph under construction.
 struct Growing {
     builder: Builder,
-    values: Vec<NodeId>,
+    values: Vec<ValueId>,
     constants: u64,
 }
 
@@ -47,7 +47,7 @@ impl Growing {
     }
 
     /// A constant of small numbers that no two constants share.
-    fn constant(&mut self, shape: &[usize], positive: bool) -> NodeId {
+    fn constant(&mut self, shape: &[usize], positive: bool) -> ValueId {
         self.constants += 1;
         let number = |index: u64| {
             let hash = (self.constants << 32 ^ index).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
@@ -67,7 +67,7 @@ impl Growing {
         let (rank, last) = (sample.len() + 1, sample.last().copied().unwrap_or(1));
         let choice = number >> 24;
         let axis = 1 + choice as usize % rank.max(2).saturating_sub(1);
-        let (op, operands): (Op, Vec<NodeId>) = match number % 18 {
+        let (op, operands): (Op, Vec<ValueId>) = match number % 18 {
             0..=2 => {
                 let table = self.constant(&[ROWS, 1 + choice as usize % 4], false);
                 let bad_id = if choice.is_multiple_of(8) { BadId::Clamp } else { BadId::Zero };
@@ -260,7 +260,7 @@ fn long_chains_and_joins_of_joins_are_rewritten_in_no_time() {
             .op(&format!("{layer}"), Dense::with(None), &[x, operands[0], operands[1]])
             .expect("a layer");
     }
-    let mut join = |inputs: &[NodeId]| growing.builder.op("join", Concatenate { axis: 1 }, inputs).expect("a join");
+    let mut join = |inputs: &[ValueId]| growing.builder.op("join", Concatenate { axis: 1 }, inputs).expect("a join");
     let joined = join(&vec![x; 1000]);
     let twice = join(&vec![joined; 3000]);
     let mut deep = numeric;

@@ -2,7 +2,7 @@
 
 use crate::model_file::skew_lines;
 use serde_json::{Value, json};
-use tfjs_wgpu::graph::{NodeId, Source};
+use tfjs_wgpu::graph::{Source, ValueId};
 use tfjs_wgpu::model::{LayerSummary, WeightSummary};
 use tfjs_wgpu::tensor::{Dim, Shape, TensorType};
 use tfjs_wgpu::{Model, OpenDimension, Result};
@@ -10,7 +10,7 @@ use tfjs_wgpu::{Model, OpenDimension, Result};
 /// What the fields mean, for `--help`.
 pub(crate) const HELP: &str = "\
 The object that --json prints:
-  schema    1; a higher number where the meaning of a field has changed
+  schema    2; a higher number where the meaning of a field has changed
   name, format, semantics
   inputs, outputs
             [{name, dtype, shape}]
@@ -18,7 +18,7 @@ The object that --json prints:
             [{input, axis, size, graph_size}]; size is null if none is given
   layers    [{name, class, depth, output_shape, parameters, connected_to}]
   weights   [{name, shape, stored, stored_bytes}]
-  operators [{id, name, operator, inputs, dtype, shape}]
+  operators [{name, operator, inputs, outputs: [{id, dtype, shape}]}]; inputs are ids of outputs
   plan      for the batch of --batch: {batch, text, dispatches, upload_bytes, download_bytes,
             slot_bytes, weight_bytes, flops}; {batch, error} where no phone's GPU takes the model
   totals    {layers, parameters, weight_bytes, operators}
@@ -34,7 +34,7 @@ pub(crate) fn object(model: &Model, batch: usize) -> Value {
         ends.map(|(_, name, ty)| typed(name, ty)).collect()
     };
     json!({
-        "schema": 1,
+        "schema": 2,
         "name": model.name(),
         "format": model.format(),
         "semantics": model.options().semantics.to_string(),
@@ -96,22 +96,24 @@ fn weight(weight: &WeightSummary) -> Value {
 
 fn operators(model: &Model) -> Value {
     let graph = model.graph();
-    let operator = |(id, node): (NodeId, &tfjs_wgpu::graph::Node)| {
+    let value = |id: ValueId| {
+        let ty = graph.ty(id);
+        json!({"id": id.index(), "dtype": ty.dtype.to_string(), "shape": shape(&ty.shape)})
+    };
+    let operator = |node: &tfjs_wgpu::graph::Node| {
         let operator = match &node.source {
             Source::Input => "input".to_string(),
             Source::Constant(_) => "constant".to_string(),
             Source::Op(op) => op.to_string(),
         };
         json!({
-            "id": id.index(),
             "name": node.name,
             "operator": operator,
             "inputs": node.inputs.iter().map(|input| input.index()).collect::<Vec<_>>(),
-            "dtype": node.ty.dtype.to_string(),
-            "shape": shape(&node.ty.shape),
+            "outputs": node.outputs.iter().map(|output| value(*output)).collect::<Vec<_>>(),
         })
     };
-    graph.ids().zip(graph.nodes()).map(operator).collect()
+    graph.nodes().iter().map(operator).collect()
 }
 
 fn plan(model: &Model, batch: usize) -> Result<Value> {

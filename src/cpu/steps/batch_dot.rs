@@ -57,7 +57,7 @@ pub(super) fn build(operator: &ops::BatchDot, request: &Request<'_>) -> Fast {
     }
     let products = Products { depth, starts, run, steps, right_step, scale: operator.scale };
     let (left, right) = (request.operands[0].clone(), request.operands[1].clone());
-    Some(Box::new(BatchDot { left, right, products, in_lines, output: request.output, arch: request.arch }))
+    Some(Box::new(BatchDot { left, right, products, in_lines, output: request.output(), arch: request.arch }))
 }
 
 impl Step for BatchDot {

@@ -37,7 +37,7 @@ pub(super) fn concatenate(operator: &ops::Concatenate, request: &Request<'_>) ->
         }
         first += along * after;
     }
-    if parts.is_empty() { None } else { Some(Box::new(Copy { parts, output: request.output })) }
+    if parts.is_empty() { None } else { Some(Box::new(Copy { parts, output: request.output() })) }
 }
 
 /// Copies the columns of `rows` from `first` on.
@@ -80,12 +80,12 @@ pub(super) fn slice(operator: &ops::Slice, request: &Request<'_>) -> Fast {
 }
 
 fn mapped(request: &Request<'_>, from: impl Fn(usize) -> usize) -> Fast {
-    let width = request.output.width;
+    let width = request.output().width;
     (width <= MOST_MAPPED).then(|| one(request, Pattern::Map((0..width).map(from).collect())))
 }
 
 fn one(request: &Request<'_>, pattern: Pattern) -> Box<dyn Step> {
-    Box::new(Copy { parts: vec![(request.operands[0].clone(), pattern)], output: request.output })
+    Box::new(Copy { parts: vec![(request.operands[0].clone(), pattern)], output: request.output() })
 }
 
 impl Copy {

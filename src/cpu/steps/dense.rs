@@ -23,7 +23,7 @@ pub(super) fn build(operator: &ops::Dense, request: &Request<'_>) -> Result<Fast
         matrix: Matrix::new(request.arch, kernel.as_f32()?, depth, units),
         bias: request.operands[2].clone(),
         function: operator.activation,
-        output: request.output,
+        output: request.output(),
     })))
 }
 
@@ -32,7 +32,7 @@ pub(super) fn build(operator: &ops::Dense, request: &Request<'_>) -> Result<Fast
 struct Tower(Vec<Dense>);
 
 pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<Fast> {
-    let once = request.output.once;
+    let once = request.output().once;
     let rows: usize = request.types[0].shape.sample().split_last().map_or(1, |(_, before)| before.iter().product());
     let mut x = request.operands[0].clone();
     let mut layers = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<
         let matrix = Matrix::new(request.arch, kernel.as_f32()?, depth, units);
         let width = rows * units;
         let is_last = layer + 1 == operator.activations.len();
-        let output = if is_last { request.output } else { (request.scratch)(width, once) };
+        let output = if is_last { request.output() } else { (request.scratch)(width, once) };
         let next = Operand { place: output.place(), dtype: output.dtype, width, once };
         layers.push(Dense { x: std::mem::replace(&mut x, next), matrix, bias, function: *function, output });
     }

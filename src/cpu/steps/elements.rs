@@ -24,7 +24,7 @@ fn elements<From: Element, To: Element>(
     request: &Request<'_>,
     function: impl Fn(From) -> To + Send + Sync + 'static,
 ) -> Box<dyn Step> {
-    let (x, output) = (request.operands[0].clone(), request.output);
+    let (x, output) = (request.operands[0].clone(), request.output());
     Box::new(Elements { x, output, function, types: std::marker::PhantomData })
 }
 
@@ -42,7 +42,7 @@ impl<From: Element, To: Element, F: Fn(From) -> To + Send + Sync> Step for Eleme
 
 /// As [`crate::tensor::Tensor::cast`] has it.
 pub(super) fn cast(request: &Request<'_>) -> Box<dyn Step> {
-    match (request.operands[0].dtype, request.output.dtype) {
+    match (request.operands[0].dtype, request.output().dtype) {
         (DType::F32, DType::I32) => elements(request, |x: f32| x as i32),
         (DType::F32, DType::Bool) => elements(request, |x: f32| x != 0.0),
         (DType::F32, DType::F32) => elements(request, |x: f32| x),

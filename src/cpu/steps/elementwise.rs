@@ -34,7 +34,7 @@ pub(super) fn activation(operator: &ops::Activation, request: &Request<'_>) -> F
 /// For floats; booleans are seldom enough for their plain answer.
 pub(super) fn binary(operator: &ops::Binary, request: &Request<'_>) -> Fast {
     let step = ops::Step::Combine { function: operator.function, input: 1, is_right: false };
-    if request.output.dtype == DType::F32 { build(vec![step], request) } else { None }
+    if request.output().dtype == DType::F32 { build(vec![step], request) } else { None }
 }
 
 pub(super) fn chain(operator: &ops::Elementwise, request: &Request<'_>) -> Fast {
@@ -42,7 +42,7 @@ pub(super) fn chain(operator: &ops::Elementwise, request: &Request<'_>) -> Fast 
 }
 
 fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Fast {
-    if request.output.width > MOST_MAPPED {
+    if request.output().width > MOST_MAPPED {
         return None;
     }
     let sample = request.ty.shape.sample();
@@ -59,7 +59,7 @@ fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Fast {
         (request.operands[position].clone(), stretch)
     };
     let operands = (0..request.operands.len()).map(operand).collect();
-    Some(Box::new(Chain { operands, steps, output: request.output, arch: request.arch }))
+    Some(Box::new(Chain { operands, steps, output: request.output(), arch: request.arch }))
 }
 
 /// For each element of a sample the element that is read for it.

@@ -34,7 +34,7 @@ pub(super) fn gather(operator: &ops::Gather, request: &Request<'_>) -> Fast {
 pub(super) fn embedding(operator: &ops::Embedding, request: &Request<'_>) -> Fast {
     let lookup = Lookup { table: 1, pooling: Pooling::Flatten, bad_id: operator.bad_id };
     let feature = Feature { source: 0, first: 0, steps: request.operands[0].width, lookup: Some(lookup) };
-    let width = request.output.width;
+    let width = request.output().width;
     build(vec![Block { column: 0, width, combine: Combine::Sum, features: vec![feature] }], request)
 }
 
@@ -42,7 +42,7 @@ fn build(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
     let lookups = blocks.iter().flat_map(|block| &block.features).filter_map(|feature| feature.lookup.as_ref());
     let known = lookups.into_iter().all(|lookup| request.constant(lookup.table).is_some());
     let tables = (0..request.operands.len()).map(|position| request.constant(position).cloned()).collect();
-    let (operands, output, arch) = (request.operands.clone(), request.output, request.arch);
+    let (operands, output, arch) = (request.operands.clone(), request.output(), request.arch);
     known.then(|| Box::new(Gather { blocks, operands, tables, output, arch }) as Box<dyn Step>)
 }
 

@@ -40,7 +40,8 @@ pub(super) struct Request<'a> {
     pub(super) types: Vec<&'a TensorType>,
     /// Per operand: whether it stands in the output already.
     pub(super) placed: Vec<bool>,
-    pub(super) output: Output,
+    /// One for each output of the operator, in buffers of their own.
+    pub(super) outputs: Vec<Output>,
     pub(super) ty: &'a TensorType,
     pub(super) arch: Arch,
     /// Gives a buffer beside the output for the time of the step: of so many floats for each row, or once.
@@ -48,6 +49,11 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// Where the first output is written, which most operators have alone.
+    fn output(&self) -> Output {
+        self.outputs[0]
+    }
+
     /// The operand's value, if it is known when the model is opened.
     fn constant(&self, position: usize) -> Option<&Arc<Tensor>> {
         match &self.operands.get(position)?.place {

@@ -23,7 +23,7 @@ pub(super) fn batch(operator: &ops::BatchNormalization, request: &Request<'_>) -
     let statistics = statistics.as_f32()?;
     let [_, channels, after] = request.around(0, operator.axis);
     let row = |row: usize| move |index: usize| statistics[row * channels + index / after % channels];
-    let elements = 0..request.output.width;
+    let elements = 0..request.output().width;
     let scale = |index: usize| {
         let deviation = (f64::from(row(3)(index)) + f64::from(operator.epsilon)).sqrt();
         (f64::from(row(0)(index)) / deviation) as f32
@@ -33,7 +33,7 @@ pub(super) fn batch(operator: &ops::BatchNormalization, request: &Request<'_>) -
         mean: elements.clone().map(row(2)).collect(),
         scale: elements.clone().map(scale).collect(),
         beta: elements.map(row(1)).collect(),
-        output: request.output,
+        output: request.output(),
         arch: request.arch,
     })))
 }
@@ -76,7 +76,7 @@ pub(super) fn layer(operator: &ops::LayerNormalization, request: &Request<'_>) -
     let shared = gamma.once && beta.once;
     let operands = [x.clone(), gamma.clone(), beta.clone()];
     let ops::LayerNormalization { epsilon, mean, .. } = *operator;
-    let (output, arch) = (request.output, request.arch);
+    let (output, arch) = (request.output(), request.arch);
     shared.then(|| Box::new(Layer { operands, epsilon, mean, output, arch }) as Box<dyn Step>)
 }
 
@@ -129,7 +129,7 @@ struct Length {
 /// For lines whose elements follow each other.
 pub(super) fn length(operator: &ops::L2Normalize, request: &Request<'_>) -> Fast {
     let [_, length, after] = request.around(0, operator.axis);
-    let (x, output) = (request.operands[0].clone(), request.output);
+    let (x, output) = (request.operands[0].clone(), request.output());
     (after == 1).then(|| Box::new(Length { x, length, floor: operator.floor, output }) as Box<dyn Step>)
 }
 

@@ -38,7 +38,7 @@ pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Res
     let of_query = matrix(&rows(1), depth);
     let of_products = matrix(&[rows(2), zeros].concat(), 2 * depth);
     let bias = weights[4 * depth * units..].to_vec();
-    let steps = request.output.width / units.max(1);
+    let steps = request.output().width / units.max(1);
     let scratch = (request.scratch)(of_keys.panels.len() + units + 2 * depth + steps * 2 * depth, true);
     Ok(Some(Box::new(PairDense {
         keys: request.operands[0].clone(),
@@ -49,7 +49,7 @@ pub(super) fn dense(operator: &ops::PairDense, request: &mut Request<'_>) -> Res
         bias,
         function: operator.activation,
         scratch,
-        output: request.output,
+        output: request.output(),
         arch: request.arch,
     })))
 }
@@ -123,7 +123,7 @@ pub(super) fn products(operator: &ops::PairwiseDot, request: &mut Request<'_>) -
     let triangle = operator.triangle;
     let scratch = (request.scratch)(panels.len() + if triangle { vectors * vectors } else { 0 }, true);
     let x = request.operands[0].clone();
-    Box::new(PairwiseDot { x, kept: operator.keep * dim, triangle, panels, scratch, output: request.output })
+    Box::new(PairwiseDot { x, kept: operator.keep * dim, triangle, panels, scratch, output: request.output() })
 }
 
 impl Step for PairwiseDot {

@@ -13,13 +13,13 @@ struct Plain {
     op: Op,
     name: String,
     operands: Vec<(Operand, Shape)>,
-    output: Output,
+    outputs: Vec<Output>,
 }
 
 pub(super) fn build(request: Request<'_>) -> Box<dyn Step> {
     let shapes = request.types.iter().map(|ty| ty.shape.clone());
     let operands = request.operands.into_iter().zip(shapes).collect();
-    Box::new(Plain { op: request.op.clone(), name: request.name.into(), operands, output: request.output })
+    Box::new(Plain { op: request.op.clone(), name: request.name.into(), operands, outputs: request.outputs })
 }
 
 impl Step for Plain {
@@ -36,12 +36,15 @@ impl Step for Plain {
             Ok(Arc::new(Tensor::new(&shape.resolve(frame.rows), data)?))
         };
         let tensors: Vec<Arc<Tensor>> = self.operands.iter().map(tensor).collect::<Result<_>>()?;
-        let answer = evaluate(&self.op, &self.name, &tensors.iter().map(|tensor| &**tensor).collect::<Vec<_>>())?;
-        match answer.data() {
-            Data::F32(values) => frame.write(&self.output, |_, rows| fill(rows, values, self.output.width)),
-            Data::I32(values) => frame.write(&self.output, |_, rows| fill(rows, values, self.output.width)),
-            Data::Bool(values) => frame.write(&self.output, |_, rows| fill(rows, values, self.output.width)),
+        let answers = evaluate(&self.op, &self.name, &tensors.iter().map(|tensor| &**tensor).collect::<Vec<_>>())?;
+        for (answer, output) in answers.iter().zip(&self.outputs) {
+            match answer.data() {
+                Data::F32(values) => frame.write(output, |_, rows| fill(rows, values, output.width)),
+                Data::I32(values) => frame.write(output, |_, rows| fill(rows, values, output.width)),
+                Data::Bool(values) => frame.write(output, |_, rows| fill(rows, values, output.width)),
+            }?;
         }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cpu::matrix::{Finish, Matrix};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;
 use crate::ops::recurrent::Sizes;
-use crate::ops::{self, Cell, Function};
+use crate::ops::{self, Cell, Function, RecurrentOutput};
 use pulp::Arch;
 
 #[derive(Debug)]
@@ -22,7 +22,8 @@ struct Recurrent {
     bias: Vec<f32>,
     /// Of each row: its states, what it carries or the reset states, its sums, and 1 once a step has counted.
     scratch: Output,
-    output: Output,
+    /// What is shown, then the states that are kept.
+    outputs: Vec<Output>,
     arch: Arch,
 }
 
@@ -41,7 +42,8 @@ pub(super) fn build(operator: &ops::Recurrent, request: &mut Request<'_>) -> Res
     let before = if resets_states { 2 } else { gates };
     let (of_states, candidate) = (matrix(0..before), resets_states.then(|| matrix(2..3)));
     let bias = (0..gates * units).map(|at| weights[sizes.bias(at / units, at % units)]).collect();
-    let scratch = (request.scratch)((2 + gates) * units + 1, request.output.once);
+    let once = request.output().once;
+    let scratch = (request.scratch)((2 + gates) * units + 1, once);
     Ok(Some(Box::new(Recurrent {
         operator: operator.clone(),
         sizes,
@@ -51,7 +53,7 @@ pub(super) fn build(operator: &ops::Recurrent, request: &mut Request<'_>) -> Res
         candidate,
         bias,
         scratch,
-        output: request.output,
+        outputs: request.outputs.clone(),
         arch: request.arch,
     })))
 }
@@ -64,7 +66,7 @@ impl Step for Recurrent {
             let (states, rest) = scratch.split_at_mut(rows * units);
             let (seconds, rest) = rest.split_at_mut(rows * units);
             let (sums, seen) = rest.split_at_mut(rows * self.sizes.gates * units);
-            frame.write::<f32>(&self.output, |frame, mut output| {
+            frame.write::<f32>(&self.outputs[0], |frame, mut output| {
                 let x = frame.read::<f32>(&self.x)?;
                 let beside = self.beside.as_ref().map(|beside| frame.read::<f32>(beside)).transpose()?;
                 let beside = Beside::new(self, beside.unwrap_or_default());
@@ -76,11 +78,20 @@ impl Step for Recurrent {
                         let counts = beside.counts(row, self.operator.order.source(step, self.sizes.steps));
                         seen[row] = if counts { 1.0 } else { seen[row] };
                         let shows = self.operator.shows_state(counts, seen[row] != 0.0);
-                        self.put_out(step, shows, states, &seconds[row * units..][..units], output.row(row));
+                        self.put_out(step, shows, states, output.row(row));
                     }
                 }
                 Ok(())
-            })
+            })?;
+            for (output, states) in self.outputs[1..].iter().zip([&*states, &*seconds]) {
+                frame.write::<f32>(output, |_, mut rows| {
+                    for (row, state) in rows.iter().zip(states.chunks_exact(units)) {
+                        row.copy_from_slice(state);
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(())
         })
     }
 }
@@ -198,21 +209,15 @@ impl Recurrent {
     }
 
     /// Stores what is kept of a step in the row of the output.
-    fn put_out(&self, step: usize, shows: bool, state: &[f32], second: &[f32], output: &mut [f32]) {
+    fn put_out(&self, step: usize, shows: bool, state: &[f32], output: &mut [f32]) {
         let Sizes { steps, units, .. } = self.sizes;
-        let (sequence, states) = self.operator.output.keeps();
-        let is_last = step + 1 == steps;
-        let (shown, behind) = output.split_at_mut(if sequence { steps * units } else { units });
-        if sequence || is_last {
-            let place = if sequence { self.operator.order.target(step, steps) } else { 0 };
-            let place = &mut shown[place * units..][..units];
-            if shows { place.copy_from_slice(state) } else { place.fill(0.0) }
-        }
-        if is_last && states {
-            behind[..units].copy_from_slice(state);
-            let carried = behind.len() - units;
-            behind[units..].copy_from_slice(&second[..carried]);
-        }
+        let place = match self.operator.output {
+            RecurrentOutput::Sequence => self.operator.order.target(step, steps),
+            RecurrentOutput::Last if step + 1 == steps => 0,
+            RecurrentOutput::Last => return,
+        };
+        let place = &mut output[place * units..][..units];
+        if shows { place.copy_from_slice(state) } else { place.fill(0.0) }
     }
 }
 

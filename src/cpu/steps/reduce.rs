@@ -20,11 +20,11 @@ struct Reduce {
 }
 
 pub(super) fn build(operator: &ops::Reduce, request: &Request<'_>) -> Fast {
-    if request.output.dtype != DType::F32 {
+    if request.output().dtype != DType::F32 {
         return None;
     }
     let [_, along, after] = request.around(0, operator.axis);
-    let (x, output, arch) = (request.operands[0].clone(), request.output, request.arch);
+    let (x, output, arch) = (request.operands[0].clone(), request.output(), request.arch);
     Some(Box::new(Reduce { reduction: operator.reduction, x, along, after, output, arch }))
 }
 
@@ -81,7 +81,7 @@ struct MaskedMean {
 
 pub(super) fn masked_mean(request: &Request<'_>) -> Fast {
     let (x, mask) = (request.operands[0].clone(), request.operands[1].clone());
-    Some(Box::new(MaskedMean { x, mask, output: request.output, arch: request.arch }))
+    Some(Box::new(MaskedMean { x, mask, output: request.output(), arch: request.arch }))
 }
 
 impl Step for MaskedMean {

@@ -21,7 +21,7 @@ struct Softmax {
 
 pub(super) fn build(operator: &ops::Softmax, request: &Request<'_>) -> Fast {
     let [_, length, after] = request.around(0, operator.axis);
-    let (x, output, arch) = (request.operands[0].clone(), request.output, request.arch);
+    let (x, output, arch) = (request.operands[0].clone(), request.output(), request.arch);
     let in_place = request.placed[0];
     (after == 1).then(|| Box::new(Softmax { x, length, log: operator.log, in_place, output, arch }) as Box<dyn Step>)
 }

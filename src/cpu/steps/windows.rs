@@ -79,7 +79,7 @@ pub(super) fn convolution(operator: &ops::Convolution, request: &mut Request<'_>
     }
     let Some(windows) = Windows::new(&operator.windows, request) else { return Ok(None) };
     let (x, bias) = (request.operands[0].clone(), request.operands[2].clone());
-    let (function, output, arch) = (operator.activation, request.output, request.arch);
+    let (function, output, arch) = (operator.activation, request.output(), request.arch);
     let &[.., depth, units] = kernel.shape() else { return Ok(None) };
     if depth < windows.channels {
         let units = units / (windows.channels / depth);
@@ -190,7 +190,7 @@ struct Pool {
 
 pub(super) fn pool(operator: &ops::Pool, request: &Request<'_>) -> Fast {
     let windows = Windows::new(&operator.windows, request)?;
-    let (x, output, arch) = (request.operands[0].clone(), request.output, request.arch);
+    let (x, output, arch) = (request.operands[0].clone(), request.output(), request.arch);
     Some(Box::new(Pool { x, windows, reduction: operator.reduction, output, arch }))
 }
 

@@ -42,7 +42,7 @@ struct Group<'g> {
 }
 
 pub(super) fn kernels(gather: &Gather, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-    word(request.output.len())?;
+    word(request.output().len())?;
     for input in request.inputs {
         word(input.len())?;
     }
@@ -89,7 +89,7 @@ fn computed_source(block: &Block, request: &KernelRequest<'_>) -> Result<Option<
 }
 
 fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Result<Kernel> {
-    let rows = request.output.shape[0];
+    let rows = request.output().shape[0];
     let mut params = GatherParams { rows: word(rows)?, width: word(gather.width)?, ..bytemuck::Zeroable::zeroed() };
     let (mut next, mut quads) = (0, 0);
     for (index, block) in group.blocks.iter().enumerate() {

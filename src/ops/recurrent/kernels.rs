@@ -1,6 +1,6 @@
 //! The kernels of [`Recurrent`] and which to take.
 
-use super::{Cell, MaskedOutput, Order, Recurrent, Sizes};
+use super::{Cell, MaskedOutput, Order, Recurrent, RecurrentOutput, Sizes};
 use crate::error::{Error, Result};
 use crate::kernel::{
     ACTIVATE, Binding, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups,
@@ -57,9 +57,9 @@ params! {
         initial_at: u32,
         order: u32,
         sequence: u32,
-        row_width: u32,
-        states_at: u32,
         output_at: u32,
+        hidden_at: u32,
+        carried_at: u32,
         phase: u32,
         step: u32,
         function: [f32; 4],
@@ -154,8 +154,19 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
         word(operand.len())?;
     }
     let before = scratch(operator, &sizes, request.device).saturating_mul(sizes.rows);
-    word(before.saturating_add(request.output.len()))?;
-    let params = RecurrentParams { output_at: word(before)?, ..params(operator, &sizes, group_rows)? };
+    let at = |output: usize| match request.output_words.get(output) {
+        Some(words) => word(before.saturating_add(*words)),
+        None => Ok(0),
+    };
+    for (output, ty) in request.outputs.iter().enumerate() {
+        word(ty.len().saturating_add(at(output)? as usize))?;
+    }
+    let params = RecurrentParams {
+        output_at: at(0)?,
+        hidden_at: at(1)?,
+        carried_at: at(2)?,
+        ..params(operator, &sizes, group_rows)?
+    };
     // Where nothing stands beside the input, nothing is read there.
     let beside = if request.inputs.len() > 2 { 2 } else { 1 };
     let output = if before > 0 { Binding::scratch_and_output() } else { Binding::output() };
@@ -204,8 +215,6 @@ fn params(operator: &Recurrent, sizes: &Sizes, group_rows: usize) -> Result<Recu
     let (_, [a, b, c]) = Function::encode(operator.activation);
     let (_, [d, e, f]) = Function::encode(operator.recurrent_activation);
     let [of_mask, of_states] = operator.beside(steps, units);
-    let (sequence, with_states) = operator.output.keeps();
-    let shown = if sequence { steps * units } else { units };
     Ok(RecurrentParams {
         rows: word(rows)?,
         steps: word(steps)?,
@@ -226,10 +235,10 @@ fn params(operator: &Recurrent, sizes: &Sizes, group_rows: usize) -> Result<Recu
             Order::Backwards => 1,
             Order::BackwardsInPlace => 2,
         },
-        sequence: u32::from(sequence),
-        row_width: word(shown + if with_states { operator.cell.states() * units } else { 0 })?,
-        states_at: if with_states { word(shown)? } else { 0 },
+        sequence: u32::from(operator.output == RecurrentOutput::Sequence),
         output_at: 0,
+        hidden_at: 0,
+        carried_at: 0,
         phase: 0,
         step: 0,
         function: [a, b, c, 0.0],

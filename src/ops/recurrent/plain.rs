@@ -3,7 +3,7 @@
 //! Errors are roundings and independent, so a sum adds those of its terms by their squares. A wrong gate is off by far
 //! more than what they grow to over the steps: gates and activations flatten them as they flatten the states.
 
-use super::{Cell, Recurrent, Sizes};
+use super::{Cell, Recurrent, RecurrentOutput, Sizes};
 use crate::error::Result;
 use crate::ops::Function;
 use crate::tensor::{Tensor, Tolerance};
@@ -129,14 +129,14 @@ impl Step<'_> {
     }
 }
 
-/// The output, element by element.
-pub(super) fn answers(operator: &Recurrent, inputs: &[&Tensor]) -> Result<Vec<Approximate>> {
+/// The outputs, element by element: what is shown, and the states as far as they are kept.
+pub(super) fn answers(operator: &Recurrent, inputs: &[&Tensor]) -> Result<Vec<Vec<Approximate>>> {
     let sizes = Sizes::of(inputs[0].shape(), inputs[1].shape());
     let Sizes { rows, steps, units, gates } = sizes;
     let (x, weights) = (inputs[0].as_f32()?, inputs[1].as_f32()?);
     let beside = inputs.get(2).map(|beside| beside.as_f32()).transpose()?.unwrap_or_default();
     let [of_mask, of_states] = operator.beside(steps, units);
-    let mut output = Vec::new();
+    let (mut outputs, mut hidden, mut carried_on) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..rows {
         let (mask, initial) = beside[row * (of_mask + of_states)..][..of_mask + of_states].split_at(of_mask);
         let mut initial: Vec<Approximate> = initial.iter().copied().map(Approximate::exact).collect();
@@ -158,14 +158,13 @@ pub(super) fn answers(operator: &Recurrent, inputs: &[&Tensor]) -> Result<Vec<Ap
                 shown[last].clone_from(&states.hidden);
             }
         }
-        let (sequence, with_states) = operator.output.keeps();
-        match sequence {
-            true => output.extend(shown.into_iter().flatten()),
-            false => output.extend_from_slice(&shown[last]),
+        match operator.output {
+            RecurrentOutput::Sequence => outputs.extend(shown.into_iter().flatten()),
+            RecurrentOutput::Last => outputs.extend_from_slice(&shown[last]),
         }
-        if with_states {
-            output.extend(states.hidden.into_iter().chain(states.carried));
-        }
+        hidden.extend(states.hidden);
+        carried_on.extend(states.carried);
     }
-    Ok(output)
+    let kept = if operator.states { operator.cell.states() } else { 0 };
+    Ok(std::iter::once(outputs).chain([hidden, carried_on].into_iter().take(kept)).collect())
 }

@@ -1,6 +1,6 @@
 //! What values are assembled of: columns of inputs, rows of tables, sums and products of them.
 
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, ValueId};
 use crate::ops::{BinaryFunction, Combine, Lookup, Op, Pooling, Reduction};
 use crate::passes::rewrite::operator;
 use crate::tensor::DType;
@@ -18,10 +18,10 @@ const MOST_KEPT: usize = 1 << 18;
 /// A [`Feature`](crate::ops::Feature) that names old nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
-    pub(super) source: NodeId,
+    pub(super) source: ValueId,
     pub(super) first: usize,
     pub(super) steps: usize,
-    pub(super) lookup: Option<(NodeId, Lookup)>,
+    pub(super) lookup: Option<(ValueId, Lookup)>,
 }
 
 /// A [`Block`](crate::ops::Block) of parts.
@@ -45,17 +45,17 @@ impl Columns {
 /// The columns of all values of a graph.
 pub(super) struct Assembly<'g> {
     graph: &'g Graph,
-    tables: HashSet<NodeId>,
-    /// By node: the columns of those that nothing but a gather needs to compute, in running order.
+    tables: HashSet<ValueId>,
+    /// By value: the columns of those that nothing but a gather needs to compute, in running order.
     pub(super) known: Vec<Option<Vec<Columns>>>,
     /// The columns of all of them.
     kept: usize,
 }
 
 impl<'g> Assembly<'g> {
-    pub(super) fn new(graph: &'g Graph, tables: HashSet<NodeId>) -> Self {
-        let mut assembly = Assembly { graph, tables, known: Vec::with_capacity(graph.nodes().len()), kept: 0 };
-        for id in graph.ids() {
+    pub(super) fn new(graph: &'g Graph, tables: HashSet<ValueId>) -> Self {
+        let mut assembly = Assembly { graph, tables, known: Vec::with_capacity(graph.values().len()), kept: 0 };
+        for id in graph.value_ids() {
             let known = assembly.assemble(id);
             assembly.kept += known.as_ref().map_or(0, Vec::len);
             // What would hold too much in all is computed by itself.
@@ -65,20 +65,20 @@ impl<'g> Assembly<'g> {
     }
 
     /// Whether a node becomes a [`Gather`](crate::ops::Gather) if it is needed.
-    pub(super) fn is_gathered(&self, id: NodeId) -> bool {
+    pub(super) fn is_gathered(&self, id: ValueId) -> bool {
         let Some((op, _)) = operator(self.graph, id) else { return false };
         let Some(blocks) = &self.known[id.index()] else { return false };
         let relabels = matches!(op, Op::Reshape(_) | Op::Expand(_) | Op::Cast(_));
         !relabels && (matches!(op, Op::Concatenate(_)) || blocks.iter().any(Columns::has_lookup))
     }
 
-    /// By node: whether anything reads it once gathers read past what they assemble.
+    /// By value: whether anything reads it once gathers read past what they assemble.
     pub(super) fn needed(&self) -> Vec<bool> {
-        let mut needed = vec![false; self.graph.nodes().len()];
+        let mut needed = vec![false; self.graph.values().len()];
         for (_, id) in self.graph.outputs() {
             needed[id.index()] = true;
         }
-        for id in self.graph.ids().rev().collect::<Vec<_>>() {
+        for id in self.graph.value_ids().rev().collect::<Vec<_>>() {
             if !needed[id.index()] {
                 continue;
             }
@@ -88,27 +88,27 @@ impl<'g> Assembly<'g> {
                         needed[part.source.index()] = true;
                     }
                 }
-                _ => self.graph.node(id).inputs.iter().for_each(|input| needed[input.index()] = true),
+                _ => self.graph.maker(id).inputs.iter().for_each(|input| needed[input.index()] = true),
             }
         }
         needed
     }
 
     /// The columns of a float value; `None` if its elements are not float32.
-    fn blocks(&self, id: NodeId) -> Option<Vec<Columns>> {
-        let node = self.graph.node(id);
-        if node.ty.dtype != DType::F32 || !node.ty.shape.is_batched() {
+    fn blocks(&self, id: ValueId) -> Option<Vec<Columns>> {
+        let ty = self.graph.ty(id);
+        if ty.dtype != DType::F32 || !ty.shape.is_batched() {
             return None;
         }
         self.known[id.index()].clone().or_else(|| {
-            let part = Part { source: id, first: 0, steps: node.ty.shape.sample_len(), lookup: None };
+            let part = Part { source: id, first: 0, steps: ty.shape.sample_len(), lookup: None };
             Some(vec![Columns::one(part.steps, part)])
         })
     }
 
     /// The columns of a float value that nothing but a gather needs to compute.
-    fn assemble(&self, id: NodeId) -> Option<Vec<Columns>> {
-        let ty = &self.graph.node(id).ty;
+    fn assemble(&self, id: ValueId) -> Option<Vec<Columns>> {
+        let ty = self.graph.ty(id);
         if ty.dtype != DType::F32 || !ty.shape.is_batched() {
             return None;
         }
@@ -127,11 +127,11 @@ impl<'g> Assembly<'g> {
             }
             Op::Cast(_) => {
                 let source = self.input(inputs[0])?;
-                let steps = self.graph.node(source).ty.shape.sample_len();
+                let steps = self.graph.ty(source).shape.sample_len();
                 Some(vec![Columns::one(steps, Part { source, first: 0, steps, lookup: None })])
             }
             Op::Embedding(_) => self.lookup(id, Pooling::Flatten),
-            Op::Reduce(reduce) if reduce.axis == 1 && self.graph.node(inputs[0]).ty.shape.rank() == 3 => {
+            Op::Reduce(reduce) if reduce.axis == 1 && self.graph.ty(inputs[0]).shape.rank() == 3 => {
                 let pooling = match reduce.reduction {
                     Reduction::Sum => Pooling::Sum,
                     Reduction::Mean => Pooling::Mean,
@@ -150,15 +150,15 @@ impl<'g> Assembly<'g> {
     }
 
     /// Whether `axis` is the first dimension of a sample that is not 1, so that parts along it stand one after another.
-    fn is_outermost(&self, part: NodeId, axis: usize) -> bool {
-        self.graph.node(part).ty.shape.sample()[..axis - 1].iter().all(|&dim| dim == 1)
+    fn is_outermost(&self, part: ValueId, axis: usize) -> bool {
+        self.graph.ty(part).shape.sample()[..axis - 1].iter().all(|&dim| dim == 1)
     }
 
     /// The input of the model whose elements `id` holds in order, perhaps one row of it for all.
-    fn input(&self, mut id: NodeId) -> Option<NodeId> {
+    fn input(&self, mut id: ValueId) -> Option<ValueId> {
         loop {
             match operator(self.graph, id) {
-                None => return self.graph.node(id).ty.shape.is_batched().then_some(id),
+                None => return self.graph.ty(id).shape.is_batched().then_some(id),
                 Some((Op::Reshape(_) | Op::Expand(_), inputs)) => id = inputs[0],
                 Some(_) => return None,
             }
@@ -166,9 +166,9 @@ impl<'g> Assembly<'g> {
     }
 
     /// The ids of a lookup as sources: model inputs, floats that are truncated, and several of them joined once.
-    fn ids(&self, id: NodeId) -> Vec<Part> {
-        let part = |source: NodeId| {
-            let steps = self.graph.node(source).ty.shape.sample_len();
+    fn ids(&self, id: ValueId) -> Vec<Part> {
+        let part = |source: ValueId| {
+            let steps = self.graph.ty(source).shape.sample_len();
             vec![Part { source, first: 0, steps, lookup: None }]
         };
         match operator(self.graph, id) {
@@ -179,7 +179,7 @@ impl<'g> Assembly<'g> {
                 inputs.iter().flat_map(|input| part(self.input(*input).unwrap_or(*input))).collect()
             }
             Some((Op::Cast(_), inputs)) => match self.input(inputs[0]) {
-                Some(source) if self.graph.node(source).ty.dtype == DType::F32 => part(source),
+                Some(source) if self.graph.ty(source).dtype == DType::F32 => part(source),
                 _ => part(id),
             },
             _ => part(id),
@@ -187,13 +187,13 @@ impl<'g> Assembly<'g> {
     }
 
     /// The columns of an Embedding, pooled over its ids.
-    fn lookup(&self, id: NodeId, pooling: Pooling) -> Option<Vec<Columns>> {
+    fn lookup(&self, id: ValueId, pooling: Pooling) -> Option<Vec<Columns>> {
         let (Op::Embedding(embedding), inputs) = operator(self.graph, id)? else { return None };
         let (ids, table) = (inputs[0], inputs[1]);
         if !self.tables.contains(&table) {
             return None;
         }
-        let dim = self.graph.node(table).ty.shape.sample()[1];
+        let dim = self.graph.ty(table).shape.sample()[1];
         let sources = self.ids(ids);
         if pooling != Pooling::Flatten && sources.len() != 1 {
             return None;
@@ -207,7 +207,7 @@ impl<'g> Assembly<'g> {
     }
 
     /// The value whose elements a mask compares with zero.
-    fn mask_source(&self, mask: NodeId) -> Option<NodeId> {
+    fn mask_source(&self, mask: ValueId) -> Option<ValueId> {
         match operator(self.graph, mask)? {
             (Op::NotEqual(not_equal), inputs) if not_equal.value == 0.0 => self.input(inputs[0]),
             (Op::Expand(_), inputs) => self.mask_source(inputs[0]),
@@ -216,8 +216,8 @@ impl<'g> Assembly<'g> {
     }
 
     /// Sums, products and factorisation machines of assembled values of one shape.
-    fn combined(&self, id: NodeId, function: BinaryFunction, inputs: &[NodeId]) -> Option<Vec<Columns>> {
-        let node = |id: &NodeId| self.graph.node(*id);
+    fn combined(&self, id: ValueId, function: BinaryFunction, inputs: &[ValueId]) -> Option<Vec<Columns>> {
+        let shape = |id: ValueId| &self.graph.ty(id).shape;
         let (combine, values) = match function {
             BinaryFunction::Add => (Combine::Sum, inputs.to_vec()),
             BinaryFunction::Multiply => (Combine::Product, inputs.to_vec()),
@@ -226,7 +226,7 @@ impl<'g> Assembly<'g> {
         };
         let mut parts = Vec::new();
         for value in values {
-            if node(&value).ty.shape.sample() != node(&id).ty.shape.sample() {
+            if shape(value).sample() != shape(id).sample() {
                 return None;
             }
             let [columns] = <[Columns; 1]>::try_from(self.blocks(value)?).ok()?;
@@ -235,18 +235,18 @@ impl<'g> Assembly<'g> {
             }
             parts.extend(columns.parts);
         }
-        let computed: HashSet<NodeId> =
+        let computed: HashSet<ValueId> =
             parts.iter().map(|part| part.source).filter(|source| operator(self.graph, *source).is_some()).collect();
-        let columns = Columns { width: node(&id).ty.shape.sample_len(), combine, parts };
+        let columns = Columns { width: shape(id).sample_len(), combine, parts };
         let fits = columns.parts.len() <= MOST_FEATURES && columns.has_lookup() && computed.len() <= 1;
         fits.then(|| vec![columns])
     }
 
     /// The values `e` of `(Σ e)² − Σ e²`, given as the two sides of the difference.
-    fn machine(&self, inputs: &[NodeId]) -> Option<Vec<NodeId>> {
+    fn machine(&self, inputs: &[ValueId]) -> Option<Vec<ValueId>> {
         let sum = self.squared(inputs[0])?;
         let mut values = self.terms(sum);
-        let squares: Option<Vec<NodeId>> = self.terms(inputs[1]).into_iter().map(|term| self.squared(term)).collect();
+        let squares: Option<Vec<ValueId>> = self.terms(inputs[1]).into_iter().map(|term| self.squared(term)).collect();
         let mut squared = squares?;
         values.sort_unstable();
         squared.sort_unstable();
@@ -254,7 +254,7 @@ impl<'g> Assembly<'g> {
     }
 
     /// `x`, for `x · x`.
-    fn squared(&self, id: NodeId) -> Option<NodeId> {
+    fn squared(&self, id: ValueId) -> Option<ValueId> {
         match operator(self.graph, id)? {
             (Op::Binary(binary), inputs) if binary.function == BinaryFunction::Multiply && inputs[0] == inputs[1] => {
                 Some(inputs[0])
@@ -264,7 +264,7 @@ impl<'g> Assembly<'g> {
     }
 
     /// The terms of a sum; some of them sums themselves if there are too many.
-    fn terms(&self, id: NodeId) -> Vec<NodeId> {
+    fn terms(&self, id: ValueId) -> Vec<ValueId> {
         let mut terms = vec![id];
         while let Some((at, inputs)) =
             terms.iter().enumerate().find_map(|(at, term)| match operator(self.graph, *term) {

@@ -6,7 +6,7 @@
 use super::description::{Description, Kernel, Program};
 use super::textures;
 use crate::error::Result;
-use crate::graph::{Builder, NodeId};
+use crate::graph::{Builder, ValueId};
 use crate::ops::{Copy, Reshape};
 use crate::tensor::Shape;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ struct Stored {
     texture: Option<[usize; 2]>,
     has_offset: bool,
     /// What holds the values in the graph.
-    node: NodeId,
+    node: ValueId,
 }
 
 /// A tensor of TF.js.
@@ -85,7 +85,7 @@ pub(super) struct Backend {
     pub(super) description: Description,
     pub(super) builder: Builder,
     /// Nodes of programs whose results nothing reads.
-    pub(super) ran: Vec<NodeId>,
+    pub(super) ran: Vec<ValueId>,
     /// What the programs run for: a layer, an input or an output.
     pub(super) layer: String,
 }
@@ -97,16 +97,16 @@ impl Backend {
     }
 
     /// A tensor whose values are on the CPU.
-    pub(super) fn on_cpu(&mut self, node: NodeId, shape: &[usize]) -> Tensor {
+    pub(super) fn on_cpu(&mut self, node: ValueId, shape: &[usize]) -> Tensor {
         self.store(node, shape, false)
     }
 
     /// The tensor of a weight that was stored in an earlier predict, under its node in this graph.
-    pub(super) fn renew(&mut self, tensor: &Tensor, node: NodeId) {
+    pub(super) fn renew(&mut self, tensor: &Tensor, node: ValueId) {
         self.stored[tensor.data].node = node;
     }
 
-    fn store(&mut self, node: NodeId, shape: &[usize], is_packed: bool) -> Tensor {
+    fn store(&mut self, node: ValueId, shape: &[usize], is_packed: bool) -> Tensor {
         let data = self.stored.len();
         let (shape, like) = (shape.to_vec(), self.builder.ty(node).shape.clone());
         let stored = Stored { on_gpu: false, is_packed, shape: shape.clone(), texture: None, has_offset: false, node };
@@ -120,12 +120,12 @@ impl Backend {
     }
 
     /// What holds the values of `tensor` in the graph, under its shape.
-    pub(super) fn node(&mut self, tensor: &Tensor) -> Result<NodeId> {
+    pub(super) fn node(&mut self, tensor: &Tensor) -> Result<ValueId> {
         let node = self.stored[tensor.data].node;
         self.seen(node, &tensor.like)
     }
 
-    fn seen(&mut self, node: NodeId, like: &Shape) -> Result<NodeId> {
+    fn seen(&mut self, node: ValueId, like: &Shape) -> Result<ValueId> {
         if self.builder.ty(node).shape == *like || !like.is_batched() {
             return Ok(node);
         }
@@ -150,7 +150,7 @@ impl Backend {
     }
 
     /// The kernel that began last runs on the CPU and gives a value of its own.
-    pub(super) fn computed_on_cpu(&mut self, node: NodeId, shape: &[usize]) -> Tensor {
+    pub(super) fn computed_on_cpu(&mut self, node: ValueId, shape: &[usize]) -> Tensor {
         self.mark_cpu();
         self.ran.push(node);
         self.description.host_steps += 1;
@@ -176,7 +176,7 @@ impl Backend {
         &mut self,
         call: &Call,
         inputs: &[&Tensor],
-        compute: impl FnOnce(&mut Builder, &[NodeId], &str) -> Result<NodeId>,
+        compute: impl FnOnce(&mut Builder, &[ValueId], &str) -> Result<ValueId>,
     ) -> Result<Tensor> {
         let mut nodes = Vec::with_capacity(inputs.len());
         let mut key = format!("{}|{}", call.class, call.code);
@@ -212,7 +212,7 @@ impl Backend {
     }
 
     /// Brings an input into the layout that a program takes: its node, and its part of the program's key.
-    fn prepared(&mut self, call: &Call, input: &Tensor) -> Result<(NodeId, String)> {
+    fn prepared(&mut self, call: &Call, input: &Tensor) -> Result<(ValueId, String)> {
         let stored = &mut self.stored[input.data];
         if !stored.on_gpu {
             if !call.packed_inputs && input.len() <= MOST_UNIFORM {
@@ -294,7 +294,7 @@ impl Backend {
     }
 
     /// Reads a tensor back: the node of what the caller is given.
-    pub(super) fn read(&mut self, tensor: &Tensor) -> Result<NodeId> {
+    pub(super) fn read(&mut self, tensor: &Tensor) -> Result<ValueId> {
         self.kernel("read", &[tensor], &[]);
         if !self.stored[tensor.data].on_gpu {
             self.mark_cpu();

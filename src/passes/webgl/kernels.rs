@@ -5,7 +5,7 @@
 use super::backend::{Backend, Call, Tensor};
 use super::textures;
 use crate::error::Result;
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{
     Activation, Binary, BinaryFunction, Concatenate, Copy, Embedding, Function, Op, Permute, Reduce, Reduction,
     Reshape, Slice,
@@ -328,7 +328,7 @@ impl Backend {
 
     /// What a kernel on the CPU computes.
     pub(super) fn op_on_cpu(&mut self, kernel: &str, op: Op, inputs: &[&Tensor], shape: &[usize]) -> Result<Tensor> {
-        let nodes: Vec<NodeId> = inputs.iter().map(|input| self.node(input)).collect::<Result<_>>()?;
+        let nodes: Vec<ValueId> = inputs.iter().map(|input| self.node(input)).collect::<Result<_>>()?;
         let name = self.name(&format!("{kernel} on the CPU"));
         let node = self.builder.op(&name, op, &nodes)?;
         Ok(self.computed_on_cpu(node, shape))

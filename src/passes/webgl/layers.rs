@@ -7,7 +7,7 @@ use super::backend::{Call, Tensor};
 use super::kernels::{Unary, binary_kernel};
 use super::predict::Predict;
 use crate::error::Result;
-use crate::graph::{Node, NodeId, Note, Source};
+use crate::graph::{Builder, Node, Note, Source, ValueId};
 use crate::ops::{
     Activation, BatchDot, BatchNormalization, BinaryFunction, Copy, Dense, Function, L2Normalize, LayerNormalization,
     Op, Reduction,
@@ -17,13 +17,20 @@ use std::sync::Arc;
 
 impl Predict<'_> {
     /// The kernels for one operator; `own_activations` are computed with what they belong to.
-    pub(super) fn layer(&mut self, id: NodeId, node: &Node, op: &Op, inputs: &[Tensor], rows: usize) -> Result<Tensor> {
-        let like = &node.ty.shape;
+    pub(super) fn layer(
+        &mut self,
+        id: ValueId,
+        node: &Node,
+        op: &Op,
+        inputs: &[Tensor],
+        rows: usize,
+    ) -> Result<Tensor> {
+        let like = &self.graph.ty(id).shape;
         let shape = like.resolve(rows);
         let axis_is_last = |axis: usize| axis + 1 == shape.len();
         // What follows from weights alone or has no elements is no model's; nothing below is written for it.
         if !like.is_batched() || shape.contains(&0) || inputs.iter().any(|input| input.shape.contains(&0)) {
-            return self.assumed(op, inputs, &shape);
+            return self.assumed(op, 0, inputs, &shape);
         }
         match (op, inputs) {
             (Op::Reshape(_), [x]) => self.backend.reshape(x, &shape, like),
@@ -38,8 +45,8 @@ impl Predict<'_> {
                 Ok(looked_up)
             }
             (Op::Dense(_), [x, kernel, bias]) => {
-                let bias = (!self.graph.node(node.inputs[2]).name.ends_with("/no_bias")).then_some(bias);
-                let activation = self.own_activations.get(&id).map(|&activation| &self.graph.node(activation).source);
+                let bias = (!self.graph.maker(node.inputs[2]).name.ends_with("/no_bias")).then_some(bias);
+                let activation = self.own_activations.get(&id).map(|&activation| &self.graph.maker(activation).source);
                 let function = match activation {
                     Some(Source::Op(op)) => Some(op),
                     _ => None,
@@ -78,7 +85,7 @@ impl Predict<'_> {
             }
             (Op::LayerNormalization(op), [x, gamma, beta]) if op.axes == 1 && x.shape.len() == 2 => {
                 let present =
-                    |position: usize, absent: &str| !self.graph.node(node.inputs[position]).name.contains(absent);
+                    |position: usize, absent: &str| !self.graph.maker(node.inputs[position]).name.contains(absent);
                 let present = [present(1, "/no_gamma"), present(2, "/no_beta")];
                 self.layer_normalization(op, x, [gamma, beta], present)
             }
@@ -86,15 +93,19 @@ impl Predict<'_> {
                 self.batch_dot(op, left, right, &shape)
             }
             (Op::L2Normalize(op), [x]) if axis_is_last(op.axis) => self.l2_normalize(op, x),
-            _ => self.assumed(op, inputs, &shape),
+            _ => self.assumed(op, 0, inputs, &shape),
         }
     }
 
-    fn assumed(&mut self, op: &Op, inputs: &[Tensor], shape: &[usize]) -> Result<Tensor> {
+    /// One output of an operator: a program has one.
+    pub(super) fn assumed(&mut self, op: &Op, position: usize, inputs: &[Tensor], shape: &[usize]) -> Result<Tensor> {
         let borrowed: Vec<&Tensor> = inputs.iter().collect();
         self.backend.kernel(op.operator().name(), &borrowed, &[shape.to_vec()]);
         self.backend.mark_assumed();
-        self.backend.run_op(&Call::unpacked("assumed", op, shape), &borrowed, op.clone())
+        let compute = |builder: &mut Builder, nodes: &[ValueId], name: &str| {
+            builder.outputs_of(name, op.clone(), nodes).map(|outputs| outputs[position])
+        };
+        self.backend.run(&Call::unpacked("assumed", op, shape), &borrowed, compute)
     }
 
     /// A kernel that hands on what it is given.
@@ -126,7 +137,7 @@ impl Predict<'_> {
                     builder.op(name, Activation { function }, &nodes[..1])
                 })
             }
-            _ => self.assumed(&Activation { function }.into(), std::slice::from_ref(x), &x.shape.clone()),
+            _ => self.assumed(&Activation { function }.into(), 0, std::slice::from_ref(x), &x.shape.clone()),
         }
     }
 
@@ -167,7 +178,7 @@ impl Predict<'_> {
         match own {
             Some(Op::Activation(Activation { function })) => self.activation(*function, &value),
             Some(Op::Softmax(softmax)) if !softmax.log => self.backend.softmax(&value),
-            Some(op) => self.assumed(op, std::slice::from_ref(&value), &value.shape.clone()),
+            Some(op) => self.assumed(op, 0, std::slice::from_ref(&value), &value.shape.clone()),
             None => Ok(value),
         }
     }
@@ -294,7 +305,7 @@ impl Predict<'_> {
                 self.backend.kernel("BatchMatMul", &[left, right], &[shape.to_vec()]);
                 self.backend.run_op(&call, &[left, right], op.clone().into())
             }
-            _ => self.assumed(&op.clone().into(), &[left.clone(), right.clone()], shape),
+            _ => self.assumed(&op.clone().into(), 0, &[left.clone(), right.clone()], shape),
         }
     }
 

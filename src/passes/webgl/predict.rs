@@ -4,7 +4,7 @@
 
 use super::backend::{Backend, Tensor};
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, Source};
+use crate::graph::{Graph, Source, ValueId};
 use crate::ops::Op;
 use crate::passes::rewrite::uses;
 use std::collections::HashMap;
@@ -18,23 +18,23 @@ pub(super) struct Predict<'g> {
     pub(super) graph: &'g Graph,
     pub(super) backend: Backend,
     /// By constant and, of the statistics of a normalization, row.
-    weights: HashMap<(NodeId, usize), Tensor>,
-    /// The new node of each constant.
-    constants: HashMap<NodeId, NodeId>,
+    weights: HashMap<(ValueId, usize), Tensor>,
+    /// The new value of each constant.
+    constants: HashMap<ValueId, ValueId>,
     /// The activation that belongs to a Dense, by Dense.
-    pub(super) own_activations: HashMap<NodeId, NodeId>,
+    pub(super) own_activations: HashMap<ValueId, ValueId>,
 }
 
 impl<'g> Predict<'g> {
     pub(super) fn new(graph: &'g Graph) -> Self {
         let uses = uses(graph);
         let mut own_activations = HashMap::new();
-        for (id, node) in graph.ids().zip(graph.nodes()) {
+        for node in graph.nodes() {
             if let (Source::Op(Op::Activation(_) | Op::Softmax(_)), [x]) = (&node.source, node.inputs.as_slice()) {
-                let dense = graph.node(*x);
+                let dense = graph.maker(*x);
                 let is_dense = matches!(dense.source, Source::Op(Op::Dense(_)));
                 if is_dense && dense.name == node.name && uses[x.index()] == 1 {
-                    own_activations.insert(*x, id);
+                    own_activations.insert(*x, node.output());
                 }
             }
         }
@@ -42,19 +42,19 @@ impl<'g> Predict<'g> {
         Predict { graph, backend: Backend::default(), weights, constants, own_activations }
     }
 
-    /// Runs it for `batch` samples; gives the outputs' nodes by name.
-    pub(super) fn run(&mut self, batch: usize) -> Result<Vec<(String, NodeId)>> {
+    /// Runs it for `batch` samples; gives the outputs' values by name.
+    pub(super) fn run(&mut self, batch: usize) -> Result<Vec<(String, ValueId)>> {
         self.backend.begin();
         let mut given = Vec::new();
         for (id, node) in self.graph.inputs() {
-            let new = self.backend.builder.input(&node.name, node.ty.clone())?;
-            given.push((id, self.backend.on_cpu(new, &node.ty.shape.resolve(batch))));
+            let new = self.backend.builder.input(&node.name, self.graph.ty(id).clone())?;
+            given.push((id, self.backend.on_cpu(new, &self.graph.ty(id).shape.resolve(batch))));
         }
         self.constants.clear();
-        for (id, node) in self.graph.ids().zip(self.graph.nodes()) {
+        for node in self.graph.nodes() {
             if let Source::Constant(value) = &node.source {
                 let new = self.backend.builder.constant(&node.name, Arc::clone(value))?;
-                self.constants.insert(id, new);
+                self.constants.insert(node.output(), new);
             }
         }
         for ((id, _), tensor) in &self.weights {
@@ -81,10 +81,10 @@ impl<'g> Predict<'g> {
         Ok(read)
     }
 
-    fn piece(&mut self, given: &[(NodeId, Tensor)], start: usize, rows: usize) -> Result<Vec<Option<Tensor>>> {
-        let mut values: Vec<Option<Tensor>> = vec![None; self.graph.nodes().len()];
+    fn piece(&mut self, given: &[(ValueId, Tensor)], start: usize, rows: usize) -> Result<Vec<Option<Tensor>>> {
+        let mut values: Vec<Option<Tensor>> = vec![None; self.graph.values().len()];
         for (id, whole) in given {
-            self.backend.layer.clone_from(&self.graph.node(*id).name);
+            self.backend.layer.clone_from(&self.graph.maker(*id).name);
             let shape = [&[rows], &whole.shape[1..]].concat();
             self.backend.kernel("Slice", &[whole], std::slice::from_ref(&shape));
             values[id.index()] = Some(if self.backend.forwards(&[whole]) {
@@ -96,13 +96,21 @@ impl<'g> Predict<'g> {
                 self.backend.shallow_slice(whole, &shape, start > 0)
             });
         }
-        for (id, node) in self.graph.ids().zip(self.graph.nodes()) {
+        for node in self.graph.nodes() {
+            let id = node.output();
             match &node.source {
                 Source::Constant(_) => values[id.index()] = Some(self.weight(id, 0)),
                 Source::Op(op) if values[id.index()].is_none() => {
                     let inputs: Vec<Tensor> =
                         node.inputs.iter().filter_map(|input| values[input.index()].clone()).collect();
                     self.backend.layer.clone_from(&node.name);
+                    if node.outputs.len() > 1 {
+                        for (position, id) in node.outputs.iter().enumerate() {
+                            let shape = self.graph.ty(*id).shape.resolve(rows);
+                            values[id.index()] = Some(self.assumed(op, position, &inputs, &shape)?);
+                        }
+                        continue;
+                    }
                     let value = self.layer(id, node, op, &inputs, rows)?;
                     if let Some(activation) = self.own_activations.get(&id) {
                         values[activation.index()] = Some(value.clone());
@@ -116,13 +124,13 @@ impl<'g> Predict<'g> {
     }
 
     /// The tensor of a weight; of a number that a layer makes in every call a new one.
-    pub(super) fn weight(&mut self, id: NodeId, row: usize) -> Tensor {
-        let (node, new) = (self.graph.node(id), self.constants[&id]);
+    pub(super) fn weight(&mut self, id: ValueId, row: usize) -> Tensor {
+        let (node, new) = (self.graph.maker(id), self.constants[&id]);
         let part = node.name.rsplit('/').next().and_then(|part| part.strip_prefix("number_"));
         if part.is_some_and(|number| number.parse::<f64>().is_ok()) {
             return self.backend.on_cpu(new, &[]);
         }
-        let mut shape = node.ty.shape.resolve(1);
+        let mut shape = self.graph.ty(id).shape.resolve(1);
         if row > 0 {
             shape.remove(0);
         }

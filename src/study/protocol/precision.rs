@@ -46,7 +46,7 @@ pub(super) fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
 /// The first output, if it is one by which something can be ranked: one number a row, or one for each of several classes.
 fn ranked_output(model: &Model) -> Option<(&str, usize)> {
     let (name, id) = model.graph().outputs().first()?;
-    let ty = &model.graph().node(*id).ty;
+    let ty = model.graph().ty(*id);
     (ty.dtype == crate::tensor::DType::F32 && ty.shape.is_batched()).then(|| (name.as_str(), ty.shape.sample_len()))
 }
 

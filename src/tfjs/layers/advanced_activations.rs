@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{Activation, Binary, BinaryFunction, Function, Permute, Softmax};
 use crate::tensor::{DType, broadcast};
@@ -112,9 +112,9 @@ fn softmax(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
 
 /// The masks that TF.js and Keras would add. TF.js takes whatever mask the calls before this one left behind; where that
 /// does not fit, it fails or mixes the rows of the batch, and Keras is followed.
-fn softmax_masks(call: &mut LayerCall<'_, '_>, x: NodeId, keras: Option<NodeId>) -> Masks {
+fn softmax_masks(call: &mut LayerCall<'_, '_>, x: ValueId, keras: Option<ValueId>) -> Masks {
     let lingering = call.lowering.lingering_mask.flatten();
-    let fits = |mask: NodeId| broadcast(&call.shape(x), &call.shape(mask)).is_ok_and(|shape| shape == call.shape(x));
+    let fits = |mask: ValueId| broadcast(&call.shape(x), &call.shape(mask)).is_ok_and(|shape| shape == call.shape(x));
     let misfits = lingering.is_some_and(|mask| !fits(mask));
     let masks = Masks { tfjs: if misfits { keras } else { lingering }, keras };
     if misfits {
@@ -126,7 +126,7 @@ fn softmax_masks(call: &mut LayerCall<'_, '_>, x: NodeId, keras: Option<NodeId>)
 }
 
 /// `x + (1 − mask) · −1e9`.
-pub(super) fn mask_out(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
+pub(super) fn mask_out(call: &mut LayerCall<'_, '_>, x: ValueId, mask: ValueId) -> Result<ValueId> {
     let mask = call.cast(mask, DType::F32)?;
     let one = call.shared_constant("one", &[1], |_| 1.0)?;
     let far = call.shared_constant("far", &[1], |_| -1e9)?;
@@ -136,13 +136,13 @@ pub(super) fn mask_out(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) ->
 }
 
 /// `x` where the mask is on, else −1e9.
-fn masked_far(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
+fn masked_far(call: &mut LayerCall<'_, '_>, x: ValueId, mask: ValueId) -> Result<ValueId> {
     let far = call.number(-1e9)?;
     call.choose(mask, x, far)
 }
 
 /// Softmax over several dimensions at once: moved to the back, seen as one, and put back.
-fn softmax_together(call: &mut LayerCall<'_, '_>, x: NodeId, axes: &[usize]) -> Result<NodeId> {
+fn softmax_together(call: &mut LayerCall<'_, '_>, x: ValueId, axes: &[usize]) -> Result<ValueId> {
     let rank = call.rank(x);
     let kept = (0..rank).filter(|axis| !axes.contains(axis));
     let order: Vec<usize> = kept.chain((0..rank).filter(|axis| axes.contains(axis))).collect();

@@ -3,7 +3,7 @@
 use super::Class;
 use super::advanced_activations::mask_out;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{Activation, BatchDot, Binary, BinaryFunction, Dense, Function, NotEqual, Reduce, Reduction, Softmax};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
@@ -82,14 +82,14 @@ fn scalar(call: &mut LayerCall<'_, '_>, weight: &str) -> Result<f32> {
 }
 
 /// `query + key` for all pairs of steps: `[N, T, S, D]`.
-fn sums_of_pairs(call: &mut LayerCall<'_, '_>, query: NodeId, key: NodeId) -> Result<NodeId> {
+fn sums_of_pairs(call: &mut LayerCall<'_, '_>, query: ValueId, key: ValueId) -> Result<ValueId> {
     let query = call.expand(query, 2)?;
     let key = call.expand(key, 1)?;
     call.op(Binary { function: BinaryFunction::Add }, &[query, key])
 }
 
 /// The products of tanh of `[N, T, S, D]` and a kernel `[D, 1]`: `[N, T, S]`.
-fn weighted_tanh(call: &mut LayerCall<'_, '_>, sums: NodeId, kernel: NodeId) -> Result<NodeId> {
+fn weighted_tanh(call: &mut LayerCall<'_, '_>, sums: ValueId, kernel: ValueId) -> Result<ValueId> {
     let tanh = call.op(Activation { function: Function::Tanh }, &[sums])?;
     let bias = call.filled("no_bias", &[1], 0.0)?;
     let scores = call.op(Dense::default(), &[tanh, kernel, bias])?;
@@ -98,7 +98,7 @@ fn weighted_tanh(call: &mut LayerCall<'_, '_>, sums: NodeId, kernel: NodeId) -> 
 }
 
 /// The values weighted by the softmax of the scores. Masked values take no part; masked queries get zeros.
-fn attend(call: &mut LayerCall<'_, '_>, scores: NodeId, query: Value, value: Value) -> Result<Vec<Value>> {
+fn attend(call: &mut LayerCall<'_, '_>, scores: ValueId, query: Value, value: Value) -> Result<Vec<Value>> {
     call.config.ignore(&["seed"]);
     call.refuse_random(call.config, &["dropout"], InTfJs::No)?;
     let causal = call.config.boolean_or("causal", false)? | call.keywords.flag("use_causal_mask")?;
@@ -123,7 +123,7 @@ fn attend(call: &mut LayerCall<'_, '_>, scores: NodeId, query: Value, value: Val
 }
 
 /// A mask of the steps of `x` as floats `[N, T]`.
-pub(super) fn steps_of(call: &mut LayerCall<'_, '_>, mask: NodeId, x: NodeId) -> Result<NodeId> {
+pub(super) fn steps_of(call: &mut LayerCall<'_, '_>, mask: ValueId, x: ValueId) -> Result<ValueId> {
     if call.shape(mask).sample() != call.shape(x).sample()[..1] {
         let (mask, x) = (call.shape(mask), call.shape(x));
         return Err(Error::unsupported(format!("the mask {mask} does not fit the steps of {x}")));
@@ -135,10 +135,10 @@ pub(super) fn steps_of(call: &mut LayerCall<'_, '_>, mask: NodeId, x: NodeId) ->
 /// masks as one.
 pub(super) fn masked(
     call: &mut LayerCall<'_, '_>,
-    scores: NodeId,
-    mut masks: Vec<NodeId>,
+    scores: ValueId,
+    mut masks: Vec<ValueId>,
     causal: bool,
-) -> Result<(NodeId, Option<NodeId>)> {
+) -> Result<(ValueId, Option<ValueId>)> {
     if causal {
         let sample = call.shape(scores).sample();
         let [.., queries, keys] = sample.as_slice() else {
@@ -157,14 +157,14 @@ pub(super) fn masked(
 }
 
 /// A constant `[queries, keys]`: 1 where the key does not come after the query.
-fn causal_mask(call: &mut LayerCall<'_, '_>, queries: usize, keys: usize) -> Result<NodeId> {
+fn causal_mask(call: &mut LayerCall<'_, '_>, queries: usize, keys: usize) -> Result<ValueId> {
     call.shared_constant(&format!("causal_mask_{queries}_{keys}"), &[queries, keys], |index| {
         f32::from(u8::from(index % keys.max(1) <= index / keys.max(1)))
     })
 }
 
 /// A mask given to a layer by name, which may be of any dtype: as booleans if it meets others, else as it is, as floats.
-pub(super) fn given_mask(call: &mut LayerCall<'_, '_>, mask: NodeId, meets_others: bool) -> Result<NodeId> {
+pub(super) fn given_mask(call: &mut LayerCall<'_, '_>, mask: ValueId, meets_others: bool) -> Result<ValueId> {
     if meets_others && call.dtype(mask) != DType::Bool {
         let mask = call.op(NotEqual { value: 0.0 }, &[mask])?;
         return call.float(mask);

@@ -3,7 +3,7 @@
 use super::Class;
 use super::spatial::{Positions, convolution_padding, padding};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{Binary, BinaryFunction, Convolution, Dense, Padding, Resize, Sampling, Window, are_plain};
 use crate::tensor::Tensor;
@@ -58,13 +58,13 @@ pub(super) const CLASSES: &[Class] = &[
 ];
 
 /// What a layer makes of its inputs: channels where they belong, and the activation.
-fn finish(call: &mut LayerCall<'_, '_>, positions: &Positions, y: NodeId) -> Result<Vec<Value>> {
+fn finish(call: &mut LayerCall<'_, '_>, positions: &Positions, y: ValueId) -> Result<Vec<Value>> {
     let y = positions.back(call, y)?;
     Ok(vec![Value::unmasked(activations::apply(call, y)?)])
 }
 
 /// The layer's bias, or zeros if it has none.
-pub(super) fn bias(call: &mut LayerCall<'_, '_>, units: usize) -> Result<NodeId> {
+pub(super) fn bias(call: &mut LayerCall<'_, '_>, units: usize) -> Result<ValueId> {
     if call.config.boolean_or("use_bias", true)? {
         call.weight("bias", &[units])
     } else {
@@ -80,8 +80,8 @@ pub(super) fn convolve(
     windows: Vec<Window>,
     [weight, kernel]: [&str; 2],
     tensor: Arc<Tensor>,
-    bias: NodeId,
-) -> Result<NodeId> {
+    bias: ValueId,
+) -> Result<ValueId> {
     let (shape, dims) = (tensor.shape().to_vec(), windows.len());
     if are_plain(&windows, &positions.sizes) && shape[dims] == positions.channels {
         let matrix = Arc::new((*tensor).clone().reshaped(&shape[dims..])?);
@@ -141,8 +141,8 @@ pub(super) fn depthwise(
     positions: &Positions,
     weight: &str,
     honours_dilation: bool,
-    bias_of: impl FnOnce(&mut LayerCall<'_, '_>, usize) -> Result<NodeId>,
-) -> Result<NodeId> {
+    bias_of: impl FnOnce(&mut LayerCall<'_, '_>, usize) -> Result<ValueId>,
+) -> Result<ValueId> {
     let taps = required(positions.numbers(call, "kernel_size")?, "kernel_size")?;
     let strides = positions.numbers_or_1(call, "strides")?;
     let mut dilations = positions.numbers_or_1(call, "dilation_rate")?;
@@ -213,7 +213,7 @@ fn separable(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Res
 fn adds_bias_along_height(
     call: &mut LayerCall<'_, '_>,
     positions: &Positions,
-    y: NodeId,
+    y: ValueId,
     filters: usize,
 ) -> Result<bool> {
     let written_by_keras = call.config.get("kernel_initializer").is_some();
@@ -334,12 +334,12 @@ pub(super) fn interpolation(call: &LayerCall<'_, '_>, default: &str) -> Result<b
 /// `x` with `count` positions along `axis`.
 pub(super) fn resize(
     call: &mut LayerCall<'_, '_>,
-    x: NodeId,
+    x: ValueId,
     axis: usize,
     count: Option<usize>,
     sampling: Option<Sampling>,
     linear: bool,
-) -> Result<NodeId> {
+) -> Result<ValueId> {
     let (Some(count), Some(sampling)) = (count, sampling) else {
         return Err(Error::limit(format!("{} cannot be resized so much", call.shape(x))));
     };

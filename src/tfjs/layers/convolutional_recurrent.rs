@@ -11,7 +11,7 @@ use super::spatial::{Positions, convolution_padding};
 use super::step_masks::by_semantics;
 use super::wrappers::{joined_steps, step_of};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::BinaryFunction::{Add, Multiply};
 use crate::ops::{Function, MaskedOutput, Padding, Permute, Slice, Window};
 use crate::tensor::Tensor;
@@ -27,7 +27,7 @@ pub(super) const CLASSES: &[Class] = &[Class::new("ConvLSTM2D", conv_lstm_2d, "n
 const GATES: usize = 4;
 
 /// What a step has for the next one: the hidden state and the cell state.
-type States = [NodeId; 2];
+type States = [ValueId; 2];
 
 fn conv_lstm_2d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let config = call.config;
@@ -89,9 +89,9 @@ fn masking(
     call: &mut LayerCall<'_, '_>,
     input: Value,
     images: &Images,
-    x: NodeId,
+    x: ValueId,
     begun: bool,
-) -> Result<(Option<NodeId>, MaskedOutput)> {
+) -> Result<(Option<ValueId>, MaskedOutput)> {
     let dims = call.shape(x).dims()[..4].to_vec();
     let of_positions =
         |call: &LayerCall<'_, '_>, mask| call.shape(mask).dims() == dims && !images.positions.channels_first;
@@ -112,7 +112,7 @@ fn masking(
 }
 
 /// The mask at a step, `[N, height, width, 1]` or `[N, 1, 1, 1]`.
-fn counts(call: &mut LayerCall<'_, '_>, mask: NodeId, at: usize) -> Result<NodeId> {
+fn counts(call: &mut LayerCall<'_, '_>, mask: ValueId, at: usize) -> Result<ValueId> {
     let sample = call.shape(mask).sample();
     let step = call.op(Slice { axis: 1, start: at, step: 1, count: 1 }, &[mask])?;
     let positions = if sample.len() == 1 { vec![1, 1, 1] } else { [&sample[1..], &[1]].concat() };
@@ -120,7 +120,7 @@ fn counts(call: &mut LayerCall<'_, '_>, mask: NodeId, at: usize) -> Result<NodeI
 }
 
 /// `next` where the step counts, and what was `before`, or zeros, elsewhere.
-fn masked_by(call: &mut LayerCall<'_, '_>, counts: NodeId, next: NodeId, before: Option<NodeId>) -> Result<NodeId> {
+fn masked_by(call: &mut LayerCall<'_, '_>, counts: ValueId, next: ValueId, before: Option<ValueId>) -> Result<ValueId> {
     match before {
         Some(before) => call.choose(counts, next, before),
         None => call.kept(next, counts),
@@ -130,7 +130,7 @@ fn masked_by(call: &mut LayerCall<'_, '_>, counts: NodeId, next: NodeId, before:
 /// The images of all steps, with their channels behind.
 struct Images {
     /// `[N, T, height, width, C]`.
-    x: NodeId,
+    x: ValueId,
     steps: usize,
     /// Those of one step, where `x` is of all.
     positions: Positions,
@@ -152,11 +152,11 @@ impl Images {
     }
 
     /// The initial states with their channels behind, if there are any; `x` is what the gates have from the images.
-    fn states(&self, call: &mut LayerCall<'_, '_>, initial: &[NodeId], x: NodeId) -> Result<Option<States>> {
+    fn states(&self, call: &mut LayerCall<'_, '_>, initial: &[ValueId], x: ValueId) -> Result<Option<States>> {
         let &[h, c] = initial else { return Ok(None) };
         let sample = call.shape(x).sample();
         let wanted = [sample[1], sample[2], sample[3] / GATES];
-        let state = |call: &mut LayerCall<'_, '_>, given: NodeId| {
+        let state = |call: &mut LayerCall<'_, '_>, given: ValueId| {
             let mut state = call.float_operand(given)?;
             if self.positions.channels_first {
                 state = call.op(Permute { order: vec![0, 2, 3, 1] }, &[state])?;
@@ -170,7 +170,7 @@ impl Images {
     }
 
     /// The hidden states one after the other, with channels where the layer has them.
-    fn sequence(&self, call: &mut LayerCall<'_, '_>, hidden: &[NodeId]) -> Result<NodeId> {
+    fn sequence(&self, call: &mut LayerCall<'_, '_>, hidden: &[ValueId]) -> Result<ValueId> {
         let all = joined_steps(call, hidden)?;
         if !self.positions.channels_first {
             return Ok(all);
@@ -191,9 +191,9 @@ struct Cell {
     kernel: Arc<Tensor>,
     /// `[taps…, filters, gates · filters]`.
     recurrent_kernel: Arc<Tensor>,
-    bias: NodeId,
+    bias: ValueId,
     /// Of the recurrent convolution.
-    no_bias: NodeId,
+    no_bias: ValueId,
 }
 
 impl Cell {
@@ -228,7 +228,7 @@ impl Cell {
     }
 
     /// What the gates of all steps have from the images: `[N, T, positions…, gates · filters]`.
-    fn input_convolution(&self, call: &mut LayerCall<'_, '_>, images: &Images) -> Result<NodeId> {
+    fn input_convolution(&self, call: &mut LayerCall<'_, '_>, images: &Images) -> Result<ValueId> {
         let Positions { sizes, channels, .. } = &images.positions;
         let over_steps = Positions {
             dims: 3,
@@ -245,7 +245,7 @@ impl Cell {
     }
 
     /// What the gates of a step have from the hidden state `h`, added to what they have from its image.
-    fn add_recurrent(&self, call: &mut LayerCall<'_, '_>, image: NodeId, h: NodeId) -> Result<NodeId> {
+    fn add_recurrent(&self, call: &mut LayerCall<'_, '_>, image: ValueId, h: ValueId) -> Result<ValueId> {
         let sample = call.shape(h).sample();
         let positions =
             Positions { dims: 2, channels_first: false, x: h, sizes: sample[..2].to_vec(), channels: self.filters };
@@ -256,7 +256,7 @@ impl Cell {
     }
 
     /// The states after a step, from what the gates have from its image and the states before, which are zeros at first.
-    fn step(&self, call: &mut LayerCall<'_, '_>, image: NodeId, before: Option<States>) -> Result<States> {
+    fn step(&self, call: &mut LayerCall<'_, '_>, image: ValueId, before: Option<States>) -> Result<States> {
         let gates = match before {
             Some([h, _]) => self.add_recurrent(call, image, h)?,
             None => image,
@@ -280,7 +280,7 @@ impl Cell {
     }
 }
 
-fn activate(call: &mut LayerCall<'_, '_>, function: Option<Function>, x: NodeId) -> Result<NodeId> {
+fn activate(call: &mut LayerCall<'_, '_>, function: Option<Function>, x: ValueId) -> Result<ValueId> {
     match function {
         Some(function) => call.apply(function, x),
         None => Ok(x),

@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{Binary, BinaryFunction, Dense, NotEqual, Permute, Reduce, Reduction, Repeat};
 use crate::tensor::DType;
 use crate::tfjs::activations;
@@ -131,7 +131,7 @@ fn masking(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>>
     Ok(vec![Value::with(id, Masks::both(mask))])
 }
 
-fn step_mask(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+fn step_mask(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     let rank = call.rank(x);
     if rank < 2 {
         return Err(Error::format(format!("takes inputs of rank 2 or more, not {}", call.shape(x))));

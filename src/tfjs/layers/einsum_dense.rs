@@ -5,7 +5,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{Binary, BinaryFunction, Dense, Operator, Permute};
 use crate::tensor::Tensor;
 use crate::tfjs::activations;
@@ -104,7 +104,7 @@ impl Equation {
     }
 
     /// The size of every dimension besides N: of the input, or as `output_shape` has it.
-    fn sizes(&self, call: &LayerCall<'_, '_>, x: NodeId) -> Result<Vec<(char, usize)>> {
+    fn sizes(&self, call: &LayerCall<'_, '_>, x: ValueId) -> Result<Vec<(char, usize)>> {
         let mut sizes: Vec<(char, usize)> = self.input[1..].iter().copied().zip(call.shape(x).sample()).collect();
         let declared = match call.config.get("output_shape") {
             Some(serde_json::Value::Array(dims)) => dims.as_slice(),
@@ -136,7 +136,7 @@ impl Equation {
         Ok(sizes)
     }
 
-    fn apply(&self, call: &mut LayerCall<'_, '_>, x: NodeId, size: &dyn Fn(char) -> usize) -> Result<NodeId> {
+    fn apply(&self, call: &mut LayerCall<'_, '_>, x: ValueId, size: &dyn Fn(char) -> usize) -> Result<ValueId> {
         let shape = |dims: &[char]| dims.iter().map(|&dim| size(dim)).collect::<Vec<usize>>();
         let (summed, kept): (Vec<char>, Vec<char>) = self.input.iter().partition(|dim| self.kernel.contains(dim));
         let new: Vec<char> = self.output.iter().copied().filter(|dim| !self.input.contains(dim)).collect();
@@ -146,7 +146,7 @@ impl Equation {
         let kernel = call.weight_tensor("kernel", &shape(&self.kernel))?;
         let order = order(&self.kernel, &[summed.as_slice(), &new].concat());
         // A kernel that stays as it is may stay packed.
-        let kernel = if order.is_sorted() { kernel } else { Arc::new(Permute { order }.eval(&[&kernel])?) };
+        let kernel = if order.is_sorted() { kernel } else { Arc::new(Permute { order }.answer(&[&kernel])?) };
         let bias = self.bias(call, size)?;
         // A bias over the new dimensions is the Dense's own, if the answer stays as it is.
         let own = |dims: &[char]| answer == self.output && *dims == new;
@@ -191,7 +191,7 @@ fn order(from: &[char], to: &[char]) -> Vec<usize> {
 }
 
 /// `x`, whose dimensions are `from`, with its dimensions in the order `to`.
-fn permuted(call: &mut LayerCall<'_, '_>, x: NodeId, from: &[char], to: &[char]) -> Result<NodeId> {
+fn permuted(call: &mut LayerCall<'_, '_>, x: ValueId, from: &[char], to: &[char]) -> Result<ValueId> {
     if from == to { Ok(x) } else { call.op(Permute { order: order(from, to) }, &[x]) }
 }
 
@@ -200,11 +200,11 @@ fn permuted(call: &mut LayerCall<'_, '_>, x: NodeId, from: &[char], to: &[char])
 pub(super) fn dense(
     call: &mut LayerCall<'_, '_>,
     scope: &str,
-    x: NodeId,
+    x: ValueId,
     summed: usize,
     kernel: Arc<Tensor>,
     bias: Option<Arc<Tensor>>,
-) -> Result<NodeId> {
+) -> Result<ValueId> {
     let depth: usize = kernel.shape()[..summed].iter().product();
     let units: usize = kernel.shape()[summed..].iter().product();
     let sample = call.shape(x).sample();

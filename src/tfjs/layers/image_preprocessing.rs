@@ -5,7 +5,7 @@ use super::convolutional::{interpolation, resize};
 use super::padding::crop;
 use super::spatial::Positions;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{Binary, BinaryFunction, Sampling};
 use crate::tensor::Tensor;
@@ -68,12 +68,12 @@ pub(super) fn image(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<(P
 }
 
 /// Height and width of an image.
-pub(super) fn extent(call: &LayerCall<'_, '_>, x: NodeId) -> [usize; 2] {
+pub(super) fn extent(call: &LayerCall<'_, '_>, x: ValueId) -> [usize; 2] {
     let sample = call.shape(x).sample();
     [sample[0], sample[1]]
 }
 
-fn resize_both(call: &mut LayerCall<'_, '_>, mut x: NodeId, wanted: [usize; 2], linear: bool) -> Result<NodeId> {
+fn resize_both(call: &mut LayerCall<'_, '_>, mut x: ValueId, wanted: [usize; 2], linear: bool) -> Result<ValueId> {
     for (dim, count) in wanted.into_iter().enumerate() {
         let sampling = Sampling::centred(extent(call, x)[dim], count, linear);
         x = resize(call, x, dim + 1, Some(count), sampling, linear)?;
@@ -84,10 +84,10 @@ fn resize_both(call: &mut LayerCall<'_, '_>, mut x: NodeId, wanted: [usize; 2], 
 /// The largest part in the middle that has the wanted proportions, resized.
 pub(super) fn resize_smartly(
     call: &mut LayerCall<'_, '_>,
-    mut x: NodeId,
+    mut x: ValueId,
     wanted: [usize; 2],
     linear: bool,
-) -> Result<NodeId> {
+) -> Result<ValueId> {
     let sizes = extent(call, x);
     for dim in 0..2 {
         let beside = 1 - dim;

@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize, Reduce, Reduction};
 use crate::tfjs::lowering::LayerCall;
@@ -70,7 +70,7 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
         }
     }
     let rank = inputs.iter().map(|input| call.rank(input.id)).max().unwrap_or_default();
-    let mut merged: Option<NodeId> = None;
+    let mut merged: Option<ValueId> = None;
     for input in inputs {
         let mut x = call.float_operand(input.id)?;
         while call.rank(x) < rank {
@@ -88,7 +88,7 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
     }
     // TF.js gives the mask an extra leading dimension here. Of what follows only a Softmax would take it, and answer
     // with another rank; that is not reproduced.
-    let keras: Vec<NodeId> = inputs.iter().filter_map(|input| input.masks.keras).collect();
+    let keras: Vec<ValueId> = inputs.iter().filter_map(|input| input.masks.keras).collect();
     let keras = all_of(call, &keras)?;
     Ok(vec![Value::with(id, Masks { tfjs: None, keras })])
 }
@@ -96,7 +96,7 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
 /// Multiply, Maximum and Minimum of Keras 3, where a masked element takes no part: Multiply takes 1 for it and answers 0
 /// where all are masked; the others take what the inputs before it gave, or the input after it.
 fn merge_what_counts(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunction) -> Result<Vec<Value>> {
-    let with_features = |call: &mut LayerCall<'_, '_>, mask: Option<NodeId>| -> Result<Option<NodeId>> {
+    let with_features = |call: &mut LayerCall<'_, '_>, mask: Option<ValueId>| -> Result<Option<ValueId>> {
         mask.map(|mask| call.expand(mask, call.rank(mask))).transpose()
     };
     let mut parts = Vec::with_capacity(inputs.len());
@@ -137,18 +137,18 @@ fn merge_what_counts(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: B
 }
 
 /// The steps that any mask keeps; none if an input has no mask. What merges in Keras 3 passes on.
-fn any_of(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Option<NodeId>> {
-    let masks: Option<Vec<NodeId>> = inputs.iter().map(|input| input.masks.keras).collect();
+fn any_of(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Option<ValueId>> {
+    let masks: Option<Vec<ValueId>> = inputs.iter().map(|input| input.masks.keras).collect();
     combined(call, BinaryFunction::Maximum, &masks.unwrap_or_default())
 }
 
 /// The steps that every mask keeps; none without masks.
-fn all_of(call: &mut LayerCall<'_, '_>, masks: &[NodeId]) -> Result<Option<NodeId>> {
+fn all_of(call: &mut LayerCall<'_, '_>, masks: &[ValueId]) -> Result<Option<ValueId>> {
     combined(call, BinaryFunction::Minimum, masks)
 }
 
-fn combined(call: &mut LayerCall<'_, '_>, function: BinaryFunction, masks: &[NodeId]) -> Result<Option<NodeId>> {
-    let mut combined: Option<NodeId> = None;
+fn combined(call: &mut LayerCall<'_, '_>, function: BinaryFunction, masks: &[ValueId]) -> Result<Option<ValueId>> {
+    let mut combined: Option<ValueId> = None;
     for &mask in masks {
         combined = Some(match combined {
             Some(before) if before != mask => call.binary(function, before, mask)?,
@@ -185,9 +185,9 @@ fn concatenated_mask(
     call: &mut LayerCall<'_, '_>,
     inputs: &[Value],
     axis: usize,
-    of: impl Fn(&Masks) -> Option<NodeId>,
-) -> Result<Option<NodeId>> {
-    let masks: Vec<NodeId> = inputs.iter().filter_map(|input| of(&input.masks)).collect();
+    of: impl Fn(&Masks) -> Option<ValueId>,
+) -> Result<Option<ValueId>> {
+    let masks: Vec<ValueId> = inputs.iter().filter_map(|input| of(&input.masks)).collect();
     if masks.is_empty() {
         return Ok(None);
     }
@@ -203,7 +203,11 @@ fn concatenated_mask(
 }
 
 /// In Keras 3 a step of the result counts where any of its features does.
-fn concatenated_mask_of_keras_3(call: &mut LayerCall<'_, '_>, inputs: &[Value], axis: usize) -> Result<Option<NodeId>> {
+fn concatenated_mask_of_keras_3(
+    call: &mut LayerCall<'_, '_>,
+    inputs: &[Value],
+    axis: usize,
+) -> Result<Option<ValueId>> {
     if inputs.iter().all(|input| input.masks.keras.is_none()) {
         return Ok(None);
     }

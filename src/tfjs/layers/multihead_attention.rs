@@ -7,7 +7,7 @@ use super::Class;
 use super::attention::{given_mask, masked, sequences, steps_of};
 use super::einsum_dense::dense;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{BatchDot, Binary, BinaryFunction, Heads, Softmax};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
@@ -77,7 +77,7 @@ fn query_value_key(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<[Va
 }
 
 /// `x · kernel + bias` for every head: `[N, T, D] → [N, T, heads, size]`.
-fn projected(call: &mut LayerCall<'_, '_>, name: &str, x: NodeId, [heads, size]: [usize; 2]) -> Result<NodeId> {
+fn projected(call: &mut LayerCall<'_, '_>, name: &str, x: ValueId, [heads, size]: [usize; 2]) -> Result<ValueId> {
     let sample = call.shape(x).sample();
     let (kernel, bias) = weights(call, name, &format!("{name}_dense"), &[sample[1]], &[heads, size])?;
     let id = dense(call, &format!("{name}/"), x, 1, kernel, bias)?;
@@ -85,7 +85,7 @@ fn projected(call: &mut LayerCall<'_, '_>, name: &str, x: NodeId, [heads, size]:
 }
 
 /// The heads' answers `[N, T, heads, size]` joined by the last product.
-fn output(call: &mut LayerCall<'_, '_>, attended: NodeId, query: NodeId, sizes: &Sizes) -> Result<NodeId> {
+fn output(call: &mut LayerCall<'_, '_>, attended: ValueId, query: ValueId, sizes: &Sizes) -> Result<ValueId> {
     let sample = call.shape(query).sample();
     let mut shape = vec![sample[1]];
     if let Some(declared) = call.config.integers("output_shape")? {
@@ -117,9 +117,9 @@ fn weights(
 /// Query, value and key may bring masks, the call another one and the wish not to look ahead; all of them hold.
 fn mask_scores(
     call: &mut LayerCall<'_, '_>,
-    scores: NodeId,
+    scores: ValueId,
     [query, value, key]: [Value; 3],
-) -> Result<(NodeId, Option<NodeId>)> {
+) -> Result<(ValueId, Option<ValueId>)> {
     let causal = call.keywords.flag("use_causal_mask")?;
     let mut masks = Vec::new();
     if let Some(mask) = query.masks.keras {

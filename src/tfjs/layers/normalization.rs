@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::{NodeId, Note};
+use crate::graph::{Note, ValueId};
 use crate::ops::{BatchNormalization, BinaryFunction, LayerNormalization, Mean, MomentNormalization, Permute};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
@@ -95,7 +95,7 @@ fn expect_one_way(call: &mut LayerCall<'_, '_>, trains: bool) -> Result<()> {
 }
 
 /// `axis`: dimensions of a sample of `x` in ascending order.
-fn distinct_axes(call: &LayerCall<'_, '_>, x: NodeId) -> Result<Vec<usize>> {
+fn distinct_axes(call: &LayerCall<'_, '_>, x: ValueId) -> Result<Vec<usize>> {
     let given = call.config.integers("axis")?.unwrap_or_else(|| vec![-1]);
     let mut axes = given.iter().map(|&axis| call.sample_axis(x, axis)).collect::<Result<Vec<usize>>>()?;
     axes.sort_unstable();
@@ -107,7 +107,7 @@ fn distinct_axes(call: &LayerCall<'_, '_>, x: NodeId) -> Result<Vec<usize>> {
 
 /// Gamma, beta, moving mean and moving variance as rows, and how many channels each has. Of one axis they are vectors, of
 /// several they have the rank of the input, with 1 for the other dimensions.
-fn statistics(call: &mut LayerCall<'_, '_>, x: NodeId, axes: &[usize]) -> Result<(Vec<f32>, usize)> {
+fn statistics(call: &mut LayerCall<'_, '_>, x: ValueId, axes: &[usize]) -> Result<(Vec<f32>, usize)> {
     let dims = call.shape(x).resolve(1);
     let stored: Vec<usize> = match axes {
         [axis] => vec![dims[*axis]],
@@ -140,11 +140,11 @@ fn statistics(call: &mut LayerCall<'_, '_>, x: NodeId, axes: &[usize]) -> Result
 /// `x` normalised by the moments of the batch, of what `mask` keeps.
 fn by_moments(
     call: &mut LayerCall<'_, '_>,
-    x: NodeId,
-    mask: Option<NodeId>,
+    x: ValueId,
+    mask: Option<ValueId>,
     merged: &MergedAxes,
     (scale, epsilon): (&[f32], f32),
-) -> Result<NodeId> {
+) -> Result<ValueId> {
     if call.lowering.in_part {
         return Err(Error::unsupported(
             "normalises by moments of the batch, as training=True has it, inside TimeDistributed",
@@ -166,7 +166,7 @@ fn by_moments(
 }
 
 /// A mask of all dimensions of `x` but the last as a float for every element of `x`.
-fn element_weights(call: &mut LayerCall<'_, '_>, x: NodeId, mask: NodeId) -> Result<NodeId> {
+fn element_weights(call: &mut LayerCall<'_, '_>, x: ValueId, mask: ValueId) -> Result<ValueId> {
     let sample = call.shape(x).sample();
     let Some((&last, others)) = sample.split_last().filter(|(_, others)| call.shape(mask).sample() == **others) else {
         let (mask, x) = (call.shape(mask), call.shape(x));
@@ -191,7 +191,7 @@ struct MergedAxes {
 
 impl MergedAxes {
     /// Of dimensions of `x` in ascending order.
-    fn new(call: &LayerCall<'_, '_>, x: NodeId, axes: Vec<usize>) -> Self {
+    fn new(call: &LayerCall<'_, '_>, x: ValueId, axes: Vec<usize>) -> Self {
         let dims = call.shape(x).resolve(1);
         if axes.last().is_some_and(|last| last - axes[0] + 1 == axes.len()) {
             return MergedAxes { axis: axes[0], sample: dims[1..].to_vec(), order: None, axes };
@@ -203,11 +203,11 @@ impl MergedAxes {
     }
 
     /// Whether Keras 2 has a kernel of its own for them, which takes no masks.
-    fn are_of_fused_kernel(&self, call: &LayerCall<'_, '_>, x: NodeId) -> bool {
+    fn are_of_fused_kernel(&self, call: &LayerCall<'_, '_>, x: ValueId) -> bool {
         matches!((call.rank(x), self.axes.as_slice()), (4, [1 | 3]) | (5, [1 | 4]))
     }
 
-    fn merge(&self, call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+    fn merge(&self, call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
         let x = match &self.order {
             Some(order) => call.op(order.clone(), &[x])?,
             None => x,
@@ -217,7 +217,7 @@ impl MergedAxes {
         call.reshape(x, &[&self.sample[..before], &[channels], &self.sample[after..]].concat())
     }
 
-    fn split(&self, call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+    fn split(&self, call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
         let x = call.reshape(x, &self.sample)?;
         match &self.order {
             Some(order) => call.op(order.inverse(), &[x]),
@@ -284,7 +284,7 @@ fn axes_weight(
     axes: &[usize],
     dims: &[usize],
     absent: f32,
-) -> Result<NodeId> {
+) -> Result<ValueId> {
     let stored: Vec<usize> = axes.iter().map(|&axis| dims[axis]).collect();
     let mut ascending = axes.to_vec();
     ascending.sort_unstable();
@@ -300,10 +300,10 @@ fn axes_weight(
 /// Applies `work` to `x` with `axes` moved to the back, and moves them back again.
 pub(super) fn at_the_back(
     call: &mut LayerCall<'_, '_>,
-    x: NodeId,
+    x: ValueId,
     axes: &[usize],
-    work: impl FnOnce(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
-) -> Result<NodeId> {
+    work: impl FnOnce(&mut LayerCall<'_, '_>, ValueId) -> Result<ValueId>,
+) -> Result<ValueId> {
     let rank = call.rank(x);
     let order: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied()).collect();
     if order.iter().copied().eq(0..rank) {

@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{Pad, Slice};
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
@@ -43,7 +43,13 @@ fn cropping(call: &mut LayerCall<'_, '_>, inputs: &[Value], dims: usize) -> Resu
 }
 
 /// `count` positions of a dimension from `start` on.
-pub(super) fn crop(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize, start: usize, count: usize) -> Result<NodeId> {
+pub(super) fn crop(
+    call: &mut LayerCall<'_, '_>,
+    x: ValueId,
+    axis: usize,
+    start: usize,
+    count: usize,
+) -> Result<ValueId> {
     if call.shape(x).resolve(1)[axis] == count {
         return Ok(x);
     }
@@ -56,7 +62,7 @@ fn around(
     inputs: &[Value],
     dims: usize,
     key: &'static str,
-) -> Result<(NodeId, Vec<[usize; 2]>)> {
+) -> Result<(ValueId, Vec<[usize; 2]>)> {
     let x = call.one(inputs)?.id;
     if call.rank(x) != dims + 2 {
         return Err(Error::format(format!("takes inputs of rank {}, not {}", dims + 2, call.shape(x))));

@@ -3,7 +3,7 @@
 use super::Class;
 use super::spatial::{Positions, padding};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{MaskedMean, Padding, Permute, Pool, Reduce, Reduction};
 use crate::tfjs::lowering::LayerCall;
@@ -59,8 +59,8 @@ fn global_max_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
 /// Pools over the steps of `[N, T, C]`. TF.js ignores `data_format` and `keepdims`.
 fn pool(
     call: &mut LayerCall<'_, '_>,
-    x: NodeId,
-    reduce: impl FnOnce(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
+    x: ValueId,
+    reduce: impl FnOnce(&mut LayerCall<'_, '_>, ValueId) -> Result<ValueId>,
 ) -> Result<Vec<Value>> {
     let mut x = call.float_operand(x)?;
     if call.rank(x) != 3 {

@@ -26,7 +26,7 @@ fn position_embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
         return Err(Error::format(format!("has {length} positions for {steps} steps")));
     }
     let first = Slice { axis: 0, start: 0, step: 1, count: *steps };
-    let rows = if *steps == length { table } else { Arc::new(first.eval(&[&table])?) };
+    let rows = if *steps == length { table } else { Arc::new(first.answer(&[&table])?) };
     let rows = Arc::new((*rows).clone().reshaped(&[1, *steps, *width])?);
     let rows = call.constant(&format!("{name}_of_{steps}"), rows)?;
     let id = call.op(Expand, &[rows, input.id])?;

@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{CategoryEncoding, HashBucket, Search};
 use crate::tensor::{DType, Tensor};
 use crate::tfjs::json;
@@ -29,7 +29,7 @@ fn category_encoding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<V
 }
 
 /// Ids as vectors of `tokens` places, in one of the modes that these layers have besides `int`.
-fn encoded(call: &mut LayerCall<'_, '_>, mut ids: NodeId, mode: &str, tokens: usize) -> Result<NodeId> {
+fn encoded(call: &mut LayerCall<'_, '_>, mut ids: ValueId, mode: &str, tokens: usize) -> Result<ValueId> {
     call.config.refuse_unless_off("sparse")?;
     let shape = call.shape(ids);
     let count = match mode {
@@ -46,7 +46,7 @@ fn encoded(call: &mut LayerCall<'_, '_>, mut ids: NodeId, mode: &str, tokens: us
 }
 
 /// The same with the mode `int`, which leaves ids as they are.
-fn ids_or_encoded(call: &mut LayerCall<'_, '_>, ids: NodeId, mode: &str, tokens: usize) -> Result<NodeId> {
+fn ids_or_encoded(call: &mut LayerCall<'_, '_>, ids: ValueId, mode: &str, tokens: usize) -> Result<ValueId> {
     if mode == "int" {
         call.config.refuse_unless_off("sparse")?;
         return Ok(ids);

@@ -6,9 +6,9 @@
 use super::Class;
 use super::step_masks::masking;
 use crate::error::{Error, Place, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
-use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Op, Order, Recurrent, RecurrentOutput, Slice};
+use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Op, Order, Recurrent, RecurrentOutput};
 use crate::tensor::{DType, Tensor};
 use crate::tfjs::activations;
 use crate::tfjs::config::Config;
@@ -76,10 +76,10 @@ struct CellSettings {
 /// What a recurrent layer is called with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sequence<'s> {
-    pub(super) x: NodeId,
-    pub(super) mask: Option<NodeId>,
+    pub(super) x: ValueId,
+    pub(super) mask: Option<ValueId>,
     /// None, or one for each state of each cell.
-    pub(super) initial: &'s [NodeId],
+    pub(super) initial: &'s [ValueId],
 }
 
 impl Layer {
@@ -121,7 +121,7 @@ impl Layer {
         sequence: Sequence<'_>,
         order: Order,
         masked: MaskedOutput,
-    ) -> Result<Vec<NodeId>> {
+    ) -> Result<Vec<ValueId>> {
         let (mut x, mut initial) = (sequence.x, sequence.initial);
         let mut states = Vec::new();
         for (index, cell) in self.cells.iter().enumerate() {
@@ -269,46 +269,25 @@ impl CellSettings {
         order: Order,
         masked: MaskedOutput,
         [sequences, states]: [bool; 2],
-    ) -> Result<Vec<NodeId>> {
+    ) -> Result<Vec<ValueId>> {
         let (name, archive) = (format!("{}{}", call.name, self.scope), format!("{}{}", call.archive, self.place));
         let call = &mut LayerCall { lowering: &mut *call.lowering, name: &name, archive: &archive, ..*call };
         let (x, weights) = self.project(call, sequence.x)?;
         let mut inputs = vec![x, weights];
         inputs.extend(beside(call, sequence)?);
-        let output = match (sequences, states) {
-            (false, false) => RecurrentOutput::Last,
-            (true, false) => RecurrentOutput::Sequence,
-            (false, true) => RecurrentOutput::LastAndStates,
-            (true, true) => RecurrentOutput::SequenceAndStates,
-        };
         let operator = Recurrent {
             order,
-            output,
+            output: if sequences { RecurrentOutput::Sequence } else { RecurrentOutput::Last },
+            states,
             masked: sequence.mask.map(|_| masked),
             initial: !sequence.initial.is_empty(),
             ..Recurrent::new(self.cell, self.activation, self.recurrent_activation)
         };
-        let steps = call.shape(x).sample()[0];
-        let all = call.op(operator, &inputs)?;
-        if !states {
-            return Ok(vec![all]);
-        }
-        let shown = if sequences { steps * self.units } else { self.units };
-        let part = |call: &mut LayerCall<'_, '_>, start: usize, count: usize| {
-            call.op(Slice { axis: 1, start, step: 1, count }, &[all])
-        };
-        let mut outputs = vec![part(call, 0, shown)?];
-        if sequences {
-            outputs[0] = call.reshape(outputs[0], &[steps, self.units])?;
-        }
-        for state in 0..self.cell.states() {
-            outputs.push(part(call, shown + state * self.units, self.units)?);
-        }
-        Ok(outputs)
+        call.outputs_of(operator, &inputs)
     }
 
     /// The projected inputs of all gates, and the recurrent weights.
-    fn project(&self, call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<(NodeId, NodeId)> {
+    fn project(&self, call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<(ValueId, ValueId)> {
         let x = call.float(x)?;
         let sample = call.shape(x).sample();
         let &[_, depth] = sample.as_slice() else {
@@ -344,7 +323,7 @@ pub(super) fn function(call: &mut LayerCall<'_, '_>, value: &serde_json::Value) 
 }
 
 /// The mask and the initial states as one input of the operator.
-fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option<NodeId>> {
+fn beside(call: &mut LayerCall<'_, '_>, sequence: Sequence<'_>) -> Result<Option<ValueId>> {
     let mut parts = Vec::new();
     if let Some(mask) = sequence.mask {
         parts.push(call.cast(mask, DType::F32)?);
@@ -378,8 +357,8 @@ pub(super) fn initial_states(
     call: &mut LayerCall<'_, '_>,
     inputs: &[Value],
     [count, rank]: [usize; 2],
-) -> Result<Vec<NodeId>> {
-    let own: Vec<NodeId> = inputs[1..].iter().map(|state| state.id).collect();
+) -> Result<Vec<ValueId>> {
+    let own: Vec<ValueId> = inputs[1..].iter().map(|state| state.id).collect();
     if !own.is_empty() && own.len() != count {
         return Err(Error::format(format!("takes {count} initial states, not {}", own.len())));
     }

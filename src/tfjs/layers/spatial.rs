@@ -3,7 +3,7 @@
 //! No layers; in tfjs-layers `convolutional.ts` and `conv_utils.ts` have this.
 
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{Padding, Permute, Window};
 use crate::tfjs::lowering::LayerCall;
@@ -14,7 +14,7 @@ use crate::tfjs::masks::Value;
 pub(super) struct Positions {
     pub(super) dims: usize,
     pub(super) channels_first: bool,
-    pub(super) x: NodeId,
+    pub(super) x: ValueId,
     /// The positions of the input in each dimension.
     pub(super) sizes: Vec<usize>,
     pub(super) channels: usize,
@@ -31,7 +31,7 @@ impl Positions {
 
     pub(super) fn new(
         call: &mut LayerCall<'_, '_>,
-        mut x: NodeId,
+        mut x: ValueId,
         dims: usize,
         channels_first: bool,
     ) -> Result<Positions> {
@@ -48,7 +48,7 @@ impl Positions {
     }
 
     /// A result with its channels where the layer has them.
-    pub(super) fn back(&self, call: &mut LayerCall<'_, '_>, y: NodeId) -> Result<NodeId> {
+    pub(super) fn back(&self, call: &mut LayerCall<'_, '_>, y: ValueId) -> Result<ValueId> {
         if !self.channels_first {
             return Ok(y);
         }

@@ -3,7 +3,7 @@
 use super::Class;
 use super::normalization::at_the_back;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{BatchNormalization, Binary, BinaryFunction, L2Normalize, LayerNormalization, Permute};
 use crate::tensor::Tensor;
 use crate::tfjs::json;
@@ -60,7 +60,7 @@ fn group_normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result
 }
 
 /// The groups become the first dimension of a sample and all others one line, and afterwards what they were.
-fn normalize_groups(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize, groups: usize) -> Result<NodeId> {
+fn normalize_groups(call: &mut LayerCall<'_, '_>, x: ValueId, axis: usize, groups: usize) -> Result<ValueId> {
     let epsilon = call.config.number_or("epsilon", 1e-3)? as f32;
     let sample = call.shape(x).sample();
     let mut split = sample.clone();
@@ -169,12 +169,12 @@ fn normalization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
 /// As a BatchNormalization, which passes merge with the layers around it.
 fn by_channel(
     call: &mut LayerCall<'_, '_>,
-    x: NodeId,
+    x: ValueId,
     axis: usize,
     mean: &[f32],
     deviation: &[f32],
     inverse: bool,
-) -> Result<NodeId> {
+) -> Result<ValueId> {
     let channels = mean.len();
     let (zeros, ones) = (vec![0.0; channels], vec![1.0; channels]);
     // Gamma, beta, mean and variance.

@@ -2,7 +2,7 @@
 //! layer in TF.js.
 
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{MaskedOutput, Slice};
 use crate::tensor::Dim;
@@ -19,7 +19,7 @@ pub(super) fn masking(
     call: &mut LayerCall<'_, '_>,
     input: Value,
     [backwards, zeros, begun]: [bool; 3],
-) -> Result<(Option<NodeId>, MaskedOutput)> {
+) -> Result<(Option<ValueId>, MaskedOutput)> {
     let wanted = call.shape(input.id).dims().get(..2).unwrap_or_default().to_vec();
     let keras = input.masks.keras;
     if let Some(mask) = keras.filter(|mask| call.shape(*mask).dims() != wanted) {
@@ -41,7 +41,7 @@ pub(super) fn by_semantics(
     call: &mut LayerCall<'_, '_>,
     masks: Masks,
     [zeros, begun]: [bool; 2],
-) -> (Option<NodeId>, MaskedOutput) {
+) -> (Option<ValueId>, MaskedOutput) {
     let Masks { tfjs, keras } = masks;
     if tfjs != keras {
         call.differ("is masked differently in TF.js and in Keras");
@@ -55,7 +55,12 @@ pub(super) fn by_semantics(
 }
 
 /// The steps of a longer mask that TF.js comes to first; none of one that is not longer.
-fn first_steps(call: &mut LayerCall<'_, '_>, mask: NodeId, wanted: &[Dim], backwards: bool) -> Result<Option<NodeId>> {
+fn first_steps(
+    call: &mut LayerCall<'_, '_>,
+    mask: ValueId,
+    wanted: &[Dim],
+    backwards: bool,
+) -> Result<Option<ValueId>> {
     let (&[batch, Dim::Fixed(steps)], &[wanted_batch, Dim::Fixed(count)]) = (call.shape(mask).dims(), wanted) else {
         return Ok(None);
     };

@@ -4,7 +4,7 @@ use super::recurrent::{Layer, Sequence, initial_states, named};
 use super::step_masks::masking;
 use super::{Class, lower};
 use crate::error::{Error, Place, Result};
-use crate::graph::{NodeId, Note};
+use crate::graph::{Note, ValueId};
 use crate::model::Semantics;
 use crate::ops::{Binary, BinaryFunction, Concatenate, MaskedOutput, Order, Slice};
 use crate::tfjs::config::Config;
@@ -134,7 +134,7 @@ fn with_config<T>(config: &Map<String, Json>, work: impl FnOnce(&Config<'_>) -> 
     Ok(result)
 }
 
-fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: NodeId) -> Result<NodeId> {
+fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: ValueId) -> Result<ValueId> {
     // Keras 3 puts the layer's own name behind the wrapper's.
     let name = match config.string("name")? {
         Some(own) if call.is_keras_3() => format!("{}/{own}", call.name),
@@ -144,7 +144,7 @@ fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: Node
     only_output(&lower(class, &mut inner(call, config, &name, &archive), &[Value::unmasked(x)])?)
 }
 
-fn only_output(outputs: &[Value]) -> Result<NodeId> {
+fn only_output(outputs: &[Value]) -> Result<ValueId> {
     match outputs {
         [output] if output.masks.keras.is_none() => Ok(output.id),
         [_] => Err(Error::unsupported("makes a mask of its own inside it, which is not supported")),
@@ -155,9 +155,9 @@ fn only_output(outputs: &[Value]) -> Result<NodeId> {
 /// Applies a layer to one step after the other.
 fn step_by_step(
     call: &mut LayerCall<'_, '_>,
-    x: NodeId,
-    mut apply: impl FnMut(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
-) -> Result<NodeId> {
+    x: ValueId,
+    mut apply: impl FnMut(&mut LayerCall<'_, '_>, ValueId) -> Result<ValueId>,
+) -> Result<ValueId> {
     let sample = call.shape(x).sample();
     call.lowering.in_part = true;
     let mut outputs = Vec::new();
@@ -170,15 +170,15 @@ fn step_by_step(
 }
 
 /// Step `at` of `[N, T, …]`.
-pub(super) fn step_of(call: &mut LayerCall<'_, '_>, x: NodeId, at: usize) -> Result<NodeId> {
+pub(super) fn step_of(call: &mut LayerCall<'_, '_>, x: ValueId, at: usize) -> Result<ValueId> {
     let sample = call.shape(x).sample();
     let step = call.op(Slice { axis: 1, start: at, step: 1, count: 1 }, &[x])?;
     call.reshape(step, &sample[1..])
 }
 
 /// `[N, T, …]` of its steps.
-pub(super) fn joined_steps(call: &mut LayerCall<'_, '_>, steps: &[NodeId]) -> Result<NodeId> {
-    let steps: Vec<NodeId> = steps.iter().map(|&step| call.expand(step, 1)).collect::<Result<_>>()?;
+pub(super) fn joined_steps(call: &mut LayerCall<'_, '_>, steps: &[ValueId]) -> Result<ValueId> {
+    let steps: Vec<ValueId> = steps.iter().map(|&step| call.expand(step, 1)).collect::<Result<_>>()?;
     match steps.as_slice() {
         [] => Err(Error::format("takes at least one step")),
         [step] => Ok(*step),
@@ -272,7 +272,7 @@ impl<'m> Direction<'m> {
         sequence: Sequence<'_>,
         order: Order,
         masked: MaskedOutput,
-    ) -> Result<Vec<NodeId>> {
+    ) -> Result<Vec<ValueId>> {
         self.layer.run(&mut inner(call, &self.config, &self.name, &self.archive), sequence, order, masked)
     }
 }
@@ -288,7 +288,7 @@ fn inner<'c>(
 }
 
 /// The outputs of both directions as `merge_mode` has it.
-fn merge(call: &mut LayerCall<'_, '_>, there: NodeId, back: NodeId) -> Result<Vec<NodeId>> {
+fn merge(call: &mut LayerCall<'_, '_>, there: ValueId, back: ValueId) -> Result<Vec<ValueId>> {
     if call.config.is_null("merge_mode") {
         return Ok(vec![there, back]);
     }

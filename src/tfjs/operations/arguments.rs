@@ -1,7 +1,7 @@
 //! The arguments of an operation: tensors, numbers, lists.
 
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::tfjs::calls::{Call, TensorRef, is_keras_tensor};
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
@@ -10,7 +10,7 @@ use serde_json::Value;
 /// One argument.
 #[derive(Debug)]
 pub(crate) enum Argument<'m> {
-    Tensor(NodeId),
+    Tensor(ValueId),
     List(Vec<Argument<'m>>),
     /// A number, a slice, null.
     Plain(&'m Value),
@@ -24,7 +24,7 @@ pub(crate) struct Arguments<'m> {
 }
 
 impl<'m> Argument<'m> {
-    fn read(json: &'m Value, find: &impl Fn(&TensorRef) -> Result<NodeId>) -> Result<Self> {
+    fn read(json: &'m Value, find: &impl Fn(&TensorRef) -> Result<ValueId>) -> Result<Self> {
         Ok(match json {
             tensor if is_keras_tensor(tensor) => Argument::Tensor(find(&TensorRef::parse("args", tensor)?)?),
             Value::Array(items) => {
@@ -35,7 +35,7 @@ impl<'m> Argument<'m> {
     }
 
     /// The argument as a tensor; numbers become a constant.
-    pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>) -> Result<NodeId> {
+    pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>) -> Result<ValueId> {
         let mut array = Numbers::default();
         match self {
             Argument::Plain(value) if array.read_object(value).is_some() => call.numbers(&array.shape, array.values),
@@ -109,7 +109,7 @@ fn unexpected(wanted: &str, found: &Argument<'_>) -> Error {
 
 impl<'m> Arguments<'m> {
     /// What `call` gives, its tensors found by `find`.
-    pub(crate) fn read(call: &'m Call, find: impl Fn(&TensorRef) -> Result<NodeId>) -> Result<Self> {
+    pub(crate) fn read(call: &'m Call, find: impl Fn(&TensorRef) -> Result<ValueId>) -> Result<Self> {
         let by_position = call.positional.iter().map(|value| Argument::read(value, &find));
         let by_name = call.keywords.iter().map(|(name, value)| Ok((name.as_str(), Argument::read(value, &find)?)));
         Ok(Arguments { by_position: by_position.collect::<Result<_>>()?, by_name: by_name.collect::<Result<_>>()? })
@@ -140,17 +140,17 @@ impl<'m> Arguments<'m> {
         self.by_position.get(index).ok_or_else(|| Error::format(format!("has no argument {index}")))
     }
 
-    pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<NodeId> {
+    pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<ValueId> {
         self.get(index)?.operand(call)
     }
 
     /// The argument at `index` as floats.
-    pub(super) fn float(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<NodeId> {
+    pub(super) fn float(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<ValueId> {
         let x = self.operand(call, index)?;
         call.float_operand(x)
     }
 
-    pub(super) fn tensor(&self, index: usize) -> Result<NodeId> {
+    pub(super) fn tensor(&self, index: usize) -> Result<ValueId> {
         match self.get(index)? {
             Argument::Tensor(id) => Ok(*id),
             other => Err(unexpected("a tensor", other)),
@@ -158,7 +158,7 @@ impl<'m> Arguments<'m> {
     }
 
     /// The tensors of the list at `index`.
-    pub(super) fn tensors(&self, index: usize) -> Result<Vec<NodeId>> {
+    pub(super) fn tensors(&self, index: usize) -> Result<Vec<ValueId>> {
         let Argument::List(items) = self.get(index)? else { return Err(unexpected("a list", self.get(index)?)) };
         let tensors = items.iter().map(|item| match item {
             Argument::Tensor(id) => Ok(*id),

@@ -2,7 +2,7 @@
 
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{BatchDot, BinaryFunction, Dense, Function, L2Normalize, Softmax};
 use crate::tfjs::activations;
 use crate::tfjs::lowering::LayerCall;
@@ -66,18 +66,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
 fn one(
     call: Call<'_, '_, '_>,
     given: &Arguments<'_>,
-    function: impl FnOnce(&mut LayerCall<'_, '_>, NodeId) -> Result<NodeId>,
-) -> Result<Vec<NodeId>> {
+    function: impl FnOnce(&mut LayerCall<'_, '_>, ValueId) -> Result<ValueId>,
+) -> Result<Vec<ValueId>> {
     let x = given.float(call, 0)?;
     Ok(vec![function(call, x)?])
 }
 
-fn function(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: Function) -> Result<Vec<NodeId>> {
+fn function(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: Function) -> Result<Vec<ValueId>> {
     one(call, given, |call, x| call.apply(function, x))
 }
 
 /// The activation called `name`.
-fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) -> Result<Vec<NodeId>> {
+fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) -> Result<Vec<ValueId>> {
     one(call, given, |call, x| match activations::function(name, true) {
         Some(function) => call.apply(function, x),
         None => activations::composed(call, name, x)?
@@ -85,27 +85,27 @@ fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) ->
     })
 }
 
-fn two(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: BinaryFunction) -> Result<Vec<NodeId>> {
+fn two(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: BinaryFunction) -> Result<Vec<ValueId>> {
     let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
     Ok(vec![call.binary(function, left, right)?])
 }
 
-fn negative(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+fn negative(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     call.with_number(Multiply, x, -1.0)
 }
 
-fn absolute(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+fn absolute(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     let negative = negative(call, x)?;
     call.binary(Maximum, x, negative)
 }
 
-fn reciprocal(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+fn reciprocal(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     let one = call.number(1.0)?;
     call.binary(Divide, one, x)
 }
 
 /// Whole exponents up to 8 as products, and a half as a root.
-fn power(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn power(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.float(call, 0)?;
     let exponent = given.number(1);
     let id = match exponent {
@@ -129,7 +129,7 @@ fn power(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
 
 /// The last dimension of the left with the one before the last of the right, sample by sample. TensorFlow may transpose
 /// either. What is the same for all samples is the kernel of a dense layer.
-fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
     let transposed = [call.config.boolean_or("transpose_a", false)?, call.config.boolean_or("transpose_b", false)?];
     let is_kernel = call.rank(right) == 2 && !call.shape(right).is_batched() && call.shape(left).is_batched();
@@ -148,7 +148,7 @@ fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> 
 }
 
 /// Products of two tensors summed over one dimension that the answer does not have: `bik,bjk->bij`.
-fn einsum(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn einsum(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let subscripts = call.config.string("subscripts")?.unwrap_or_default();
     let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
     let not_supported = || {
@@ -179,7 +179,7 @@ fn einsum(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> 
     Ok(vec![call.op(BatchDot::new([left_axis, right_axis]), &[left, right])?])
 }
 
-fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let (least, most) = (call.config.number("x_min")?, call.config.number("x_max")?);
     one(call, given, |call, x| {
         let x = least.map_or(Ok(x), |least| call.with_number(Maximum, x, least as f32))?;
@@ -187,18 +187,18 @@ fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
     })
 }
 
-fn leaky_relu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn leaky_relu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let slope = call.config.number_or("negative_slope", 0.2)? as f32;
     function(call, given, Function::relu(None, slope, 0.0))
 }
 
-fn elu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn elu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
     function(call, given, Function::Elu { alpha })
 }
 
 /// `elu(x / alpha) · alpha`; `alpha` times the elu of alpha 1.
-fn celu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn celu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
     one(call, given, |call, x| {
         if alpha == 1.0 {
@@ -210,13 +210,13 @@ fn celu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
     })
 }
 
-fn gelu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn gelu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let approximate = call.config.boolean_or("approximate", true)?;
     function(call, given, if approximate { Function::GeluTanh } else { Function::Gelu })
 }
 
 /// The option `axis` as a dimension of a sample of `x`.
-fn axis(call: &LayerCall<'_, '_>, x: NodeId) -> Result<usize> {
+fn axis(call: &LayerCall<'_, '_>, x: ValueId) -> Result<usize> {
     if call.config.is_null("axis") {
         return Err(Error::unsupported("goes over all elements, the batch too, which is not supported")
             .hint("give it an axis, build the model again and convert it"));
@@ -228,14 +228,14 @@ fn axis(call: &LayerCall<'_, '_>, x: NodeId) -> Result<usize> {
     }
 }
 
-fn glu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn glu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     one(call, given, |call, x| {
         let axis = axis(call, x)?;
         activations::glu(call, x, axis)
     })
 }
 
-fn softmax(call: Call<'_, '_, '_>, given: &Arguments<'_>, log: bool) -> Result<Vec<NodeId>> {
+fn softmax(call: Call<'_, '_, '_>, given: &Arguments<'_>, log: bool) -> Result<Vec<ValueId>> {
     one(call, given, |call, x| {
         let axis = axis(call, x)?;
         call.op(Softmax { axis, log }, &[x])
@@ -243,7 +243,7 @@ fn softmax(call: Call<'_, '_, '_>, given: &Arguments<'_>, log: bool) -> Result<V
 }
 
 /// To length 1 where it is more than `epsilon`.
-fn normalize(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn normalize(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     if call.config.number_or("order", 2.0)? != 2.0 {
         return Err(Error::unsupported("normalises by another norm than the second, which is not supported"));
     }

@@ -2,7 +2,7 @@
 
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, NotEqual};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
@@ -35,7 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// Two operands of one comparison. Ids up to 2^24 are themselves as floats, and larger ones on the same side of those.
-fn comparable(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, order: [usize; 2]) -> Result<[NodeId; 2]> {
+fn comparable(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, order: [usize; 2]) -> Result<[ValueId; 2]> {
     let operands = [given.operand(call, order[0])?, given.operand(call, order[1])?];
     if operands.iter().all(|&operand| call.dtype(operand) == DType::I32) {
         return Err(Error::unsupported("compares two int32 tensors, which is not supported"));
@@ -54,13 +54,13 @@ fn ordered(
     given: &Arguments<'_>,
     function: BinaryFunction,
     order: [usize; 2],
-) -> Result<Vec<NodeId>> {
+) -> Result<Vec<ValueId>> {
     let [left, right] = comparable(call, given, order)?;
     let answer = call.binary(function, left, right)?;
     Ok(vec![call.truth(answer)?])
 }
 
-fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<NodeId> {
+fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<ValueId> {
     let tensor = given.operand(call, 0)?;
     if let Some(value) = given.number(1)
         && call.dtype(tensor) != DType::Bool
@@ -76,14 +76,14 @@ fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Node
     not(call, equal)
 }
 
-fn not(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+fn not(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     let x = call.float(x)?;
     let one = call.number(1.0)?;
     let off = call.binary(BinaryFunction::Subtract, one, x)?;
     call.truth(off)
 }
 
-fn both(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, function: BinaryFunction) -> Result<Vec<NodeId>> {
+fn both(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, function: BinaryFunction) -> Result<Vec<ValueId>> {
     let mut truths = [given.operand(call, 0)?, given.operand(call, 1)?];
     for truth in &mut truths {
         *truth = call.truth(*truth)?;
@@ -91,7 +91,7 @@ fn both(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, function: BinaryFun
     Ok(vec![call.binary(function, truths[0], truths[1])?])
 }
 
-fn choose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn choose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let condition = given.operand(call, 0)?;
     let condition = call.truth(condition)?;
     let (x, y) = (given.float(call, 1)?, given.float(call, 2)?);
@@ -99,7 +99,7 @@ fn choose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Nod
 }
 
 /// A number in the shape of `x`.
-fn like(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, number: f32) -> Result<Vec<NodeId>> {
+fn like(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, number: f32) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let dtype = call.dtype(x);
     let x = call.float(x)?;
@@ -114,7 +114,7 @@ fn like(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, number: f32) -> Res
 }
 
 /// `x` in the dtype of the option `dtype`.
-fn to_dtype(call: &mut LayerCall<'_, '_>, x: NodeId) -> Result<NodeId> {
+fn to_dtype(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     match call.config.string("dtype")? {
         Some("float32" | "float64") => call.float(x),
         Some("int32" | "int64") => call.cast(x, DType::I32),

@@ -13,10 +13,10 @@ mod shapes;
 
 use super::lowering::LayerCall;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 pub(super) use arguments::Arguments;
 
-type Lower = fn(&mut LayerCall<'_, '_>, &Arguments<'_>) -> Result<Vec<NodeId>>;
+type Lower = fn(&mut LayerCall<'_, '_>, &Arguments<'_>) -> Result<Vec<ValueId>>;
 
 /// An operation: its class, what its parameters are called, in order, and what it becomes.
 struct Operation {
@@ -40,7 +40,7 @@ pub(super) fn is_known(class: &str) -> bool {
 }
 
 /// The outputs of one call of the operation `class`.
-pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, arguments: Arguments<'_>) -> Result<Vec<NodeId>> {
+pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, arguments: Arguments<'_>) -> Result<Vec<ValueId>> {
     let mut known = FAMILIES.iter().copied().flatten();
     match known.find(|operation| operation.class == class) {
         Some(operation) => {

@@ -2,7 +2,7 @@
 
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Function, Reduce, Reduction};
 use crate::tfjs::lowering::LayerCall;
 
@@ -24,7 +24,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// The dimensions that the option `axis` names, in ascending order.
-fn axes(call: &LayerCall<'_, '_>, x: NodeId) -> Result<Vec<usize>> {
+fn axes(call: &LayerCall<'_, '_>, x: ValueId) -> Result<Vec<usize>> {
     let Some(axes) = call.config.integers("axis")? else {
         return Err(
             Error::unsupported("reduces over the batch too, which is not supported").cause("it names no `axis`")
@@ -37,7 +37,7 @@ fn axes(call: &LayerCall<'_, '_>, x: NodeId) -> Result<Vec<usize>> {
 }
 
 /// Reduces over the dimensions of the option `axis`, the last first.
-fn reduce(call: &mut LayerCall<'_, '_>, x: NodeId, reduction: Reduction) -> Result<NodeId> {
+fn reduce(call: &mut LayerCall<'_, '_>, x: ValueId, reduction: Reduction) -> Result<ValueId> {
     let axes = axes(call, x)?;
     let mut reduced = x;
     for &axis in axes.iter().rev() {
@@ -51,26 +51,26 @@ fn reduce(call: &mut LayerCall<'_, '_>, x: NodeId, reduction: Reduction) -> Resu
     Ok(reduced)
 }
 
-fn of_floats(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, reduction: Reduction) -> Result<Vec<NodeId>> {
+fn of_floats(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, reduction: Reduction) -> Result<Vec<ValueId>> {
     let x = given.float(call, 0)?;
     Ok(vec![reduce(call, x, reduction)?])
 }
 
-fn minimum(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn minimum(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.float(call, 0)?;
     let negative = call.with_number(BinaryFunction::Multiply, x, -1.0)?;
     let most = reduce(call, negative, Reduction::Maximum)?;
     Ok(vec![call.with_number(BinaryFunction::Multiply, most, -1.0)?])
 }
 
-fn any(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn any(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.operand(call, 0)?;
     let x = call.truth(x)?;
     Ok(vec![reduce(call, x, Reduction::Maximum)?])
 }
 
 /// Unless any is not.
-fn all(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn all(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.operand(call, 0)?;
     let x = call.truth(x)?;
     let x = call.float(x)?;
@@ -82,7 +82,7 @@ fn all(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId
 }
 
 /// The mean of the squared distances from the mean.
-fn variance(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<NodeId> {
+fn variance(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<ValueId> {
     let x = given.float(call, 0)?;
     let mut mean = x;
     let axes = axes(call, x)?;
@@ -98,7 +98,7 @@ fn variance(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<NodeI
 }
 
 /// The Euclidean length.
-fn norm(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn norm(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.float(call, 0)?;
     match call.config.get("ord") {
         None => {}

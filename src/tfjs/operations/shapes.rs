@@ -3,7 +3,7 @@
 use super::arguments::Argument;
 use super::{Arguments, Operation};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::ValueId;
 use crate::ops::{Concatenate, Permute, Slice};
 use crate::tfjs::json;
 use crate::tfjs::layers::resolve_shape;
@@ -32,17 +32,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
 const MAX_PARTS: usize = 1 << 12;
 
 /// What Keras wraps a mask in that a layer passes on.
-fn convert_to_tensor(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn convert_to_tensor(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     call.config.refuse_unless_off("dtype")?;
     Ok(vec![given.tensor(0)?])
 }
 
-fn size(call: &LayerCall<'_, '_>, x: NodeId, axis: usize) -> usize {
+fn size(call: &LayerCall<'_, '_>, x: ValueId, axis: usize) -> usize {
     call.shape(x).resolve(1)[axis]
 }
 
 /// The option `key` as one dimension of a sample of `x`.
-fn one_axis(call: &LayerCall<'_, '_>, x: NodeId, key: &'static str) -> Result<usize> {
+fn one_axis(call: &LayerCall<'_, '_>, x: ValueId, key: &'static str) -> Result<usize> {
     match call.config.integers(key)?.as_deref() {
         Some(&[axis]) => call.sample_axis(x, axis),
         Some(axes) => Err(Error::unsupported(format!("`{key}` = {axes:?} is not one dimension"))),
@@ -51,7 +51,7 @@ fn one_axis(call: &LayerCall<'_, '_>, x: NodeId, key: &'static str) -> Result<us
 }
 
 /// The option `axis` as a place for a new dimension after N.
-fn new_axis(call: &LayerCall<'_, '_>, x: NodeId) -> Result<usize> {
+fn new_axis(call: &LayerCall<'_, '_>, x: ValueId) -> Result<usize> {
     let rank = call.rank(x);
     match call.config.integers("axis")?.as_deref() {
         Some(&[axis]) => {
@@ -66,7 +66,7 @@ fn new_axis(call: &LayerCall<'_, '_>, x: NodeId) -> Result<usize> {
 }
 
 /// `x` without its dimension `axis`, which is 1.
-fn without(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize) -> Result<NodeId> {
+fn without(call: &mut LayerCall<'_, '_>, x: ValueId, axis: usize) -> Result<ValueId> {
     let mut sample = call.shape(x).sample();
     if axis == 0 || sample.get(axis - 1) != Some(&1) {
         return Err(Error::format(format!("dimension {axis} of {} is not 1", call.shape(x))));
@@ -75,7 +75,7 @@ fn without(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize) -> Result<NodeI
     call.reshape(x, &sample)
 }
 
-fn reshape(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn reshape(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let shape = call.config.array("newshape")?;
     let dim = |dim: &Value| if dim.is_null() { Ok(-1) } else { json::integer("newshape", dim) };
@@ -91,7 +91,7 @@ fn reshape(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<No
     Ok(vec![call.reshape(x, &sample)?])
 }
 
-fn transpose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn transpose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axes = call.config.integers("axes")?.unwrap_or_default();
     let axes = axes.iter().map(|&axis| call.shape(x).axis(axis));
@@ -101,7 +101,7 @@ fn transpose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<
     Ok(vec![call.op(Permute { order }, &[x])?])
 }
 
-fn swap_axes(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn swap_axes(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let (left, right) = (one_axis(call, x, "axis1")?, one_axis(call, x, "axis2")?);
     let mut order: Vec<usize> = (0..call.rank(x)).collect();
@@ -109,20 +109,20 @@ fn swap_axes(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<
     Ok(vec![call.op(Permute { order }, &[x])?])
 }
 
-fn expand_dims(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn expand_dims(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = new_axis(call, x)?;
     Ok(vec![call.expand(x, axis)?])
 }
 
-fn squeeze(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn squeeze(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = one_axis(call, x, "axis")?;
     Ok(vec![without(call, x, axis)?])
 }
 
 /// The tensors of the first argument in one dtype.
-fn alike(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn alike(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let mut tensors = given.tensors(0)?;
     let Some(&first) = tensors.first() else { return Err(Error::format("joins no tensors")) };
     if tensors.iter().any(|&tensor| call.dtype(tensor) != call.dtype(first)) {
@@ -133,13 +133,13 @@ fn alike(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Node
     Ok(tensors)
 }
 
-fn concatenate(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn concatenate(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let parts = alike(call, given)?;
     let axis = one_axis(call, parts[0], "axis")?;
     Ok(vec![call.op(Concatenate { axis }, &parts)?])
 }
 
-fn stack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn stack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let mut parts = alike(call, given)?;
     let axis = new_axis(call, parts[0])?;
     for part in &mut parts {
@@ -152,7 +152,7 @@ fn stack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Node
 }
 
 /// Into a number of equal parts, or at the positions of a list.
-fn split(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn split(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = one_axis(call, x, "axis")?;
     let size = size(call, x, axis);
@@ -182,7 +182,7 @@ fn split(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Node
     Ok(parts)
 }
 
-fn unstack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn unstack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = one_axis(call, x, "axis")?;
     call.config.ignore(&["num"]);
@@ -198,14 +198,14 @@ fn unstack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<No
     Ok(parts)
 }
 
-fn flip(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn flip(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = one_axis(call, x, "axis")?;
     Ok(vec![call.op(Slice::reverse(axis, size(call, x, axis)), &[x])?])
 }
 
 /// Of a dimension of 1.
-fn repeat(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn repeat(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = one_axis(call, x, "axis")?;
     let count = call.config.positive_size("repeats")?;
@@ -217,7 +217,7 @@ fn repeat(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Nod
 }
 
 /// All of a dimension several times over.
-fn tile(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn tile(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let mut x = given.tensor(0)?;
     let repeats = call.config.integers("repeats")?.unwrap_or_default();
     if repeats.len() != call.rank(x) || repeats.first() != Some(&1) {
@@ -232,7 +232,7 @@ fn tile(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeI
 }
 
 /// Given positions of a dimension.
-fn take(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn take(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let x = given.tensor(0)?;
     let axis = one_axis(call, x, "axis")?;
     let size = size(call, x, axis);
@@ -251,7 +251,7 @@ fn take(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeI
 }
 
 /// `x[key]`: whole numbers, slices, an ellipsis and new dimensions, of which the first leaves the batch as it is.
-fn get_item(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<NodeId>> {
+fn get_item(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     let mut x = given.tensor(0)?;
     let keys: Vec<&Value> = match given.get(1)? {
         Argument::Plain(key) => vec![key],
@@ -300,7 +300,7 @@ fn get_item(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<N
 }
 
 /// `x[…, start:stop:step, …]`, each as Python means it.
-fn slice(call: &mut LayerCall<'_, '_>, x: NodeId, axis: usize, json: &Value) -> Result<NodeId> {
+fn slice(call: &mut LayerCall<'_, '_>, x: ValueId, axis: usize, json: &Value) -> Result<ValueId> {
     let part =
         |key: &str| json.get(key).filter(|part| !part.is_null()).map(|part| json::integer(key, part)).transpose();
     let (start, stop, step) = (part("start")?, part("stop")?, part("step")?.unwrap_or(1));
