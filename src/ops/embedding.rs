@@ -82,7 +82,7 @@ impl Operator for Embedding {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         if request.places.get(1).is_some_and(|table| table.packing != Packing::Words) {
-            return Err(Error::unsupported("looks rows up in a packed table, which only a gather does")
+            return Err(Error::unsupported("looks rows up in a packed table, which only an embedding bag does")
                 .hint("load the weights as float32 (--weights f32, LoadOptions::weights)"));
         }
         let count = request.output().len();

@@ -55,8 +55,8 @@ catalogue! {
     dense::Dense,
     elementwise::Elementwise,
     embedding::Embedding,
+    embedding_bag::EmbeddingBag,
     expand::Expand,
-    gather::Gather,
     hash_bucket::HashBucket,
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
@@ -85,7 +85,7 @@ pub use binary::BinaryFunction;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
-pub use gather::{Block, Combine, Feature, Lookup, Pooling};
+pub use embedding_bag::{Block, Combine, Feature, Lookup, Pooling};
 pub use layer_normalization::Mean;
 pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput};
 pub use reduce::Reduction;

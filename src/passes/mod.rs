@@ -8,10 +8,10 @@ mod activation;
 mod batch_normalization;
 mod constants;
 mod elementwise;
+mod embedding_bag;
 mod equals;
 #[cfg(test)]
 mod example;
-mod gather;
 mod half_storage;
 mod identities;
 mod padding;
@@ -105,7 +105,7 @@ const FUSED: &[Pass] = &[
     |graph, _| pair_dense::split(graph),
     |graph, _| pairwise_dot::fuse(graph),
     |graph, _| pairwise_dot::fold(graph),
-    gather::gather,
+    embedding_bag::fuse,
     tower::fuse,
     |graph, _| elementwise::fuse(graph),
 ];

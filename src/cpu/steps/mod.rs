@@ -8,7 +8,7 @@ mod copy;
 mod dense;
 mod elements;
 mod elementwise;
-mod gather;
+mod embedding_bag;
 mod normalization;
 mod pairs;
 mod plain;
@@ -88,9 +88,9 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Convolution(operator) => windows::convolution(operator, &mut request)?,
         Op::Dense(operator) => dense::build(operator, &request)?,
         Op::Elementwise(operator) => elementwise::chain(operator, &request),
-        Op::Embedding(operator) => gather::embedding(operator, &request),
+        Op::Embedding(operator) => embedding_bag::embedding(operator, &request),
         Op::Expand(_) => Some(copy::expand(&request)),
-        Op::Gather(operator) => gather::gather(operator, &request),
+        Op::EmbeddingBag(operator) => embedding_bag::bag(operator, &request),
         Op::L2Normalize(operator) => normalization::length(operator, &request),
         Op::LayerNormalization(operator) => normalization::layer(operator, &request),
         Op::MaskedMean(_) => reduce::masked_mean(&request),

@@ -46,7 +46,7 @@ impl Columns {
 pub(super) struct Assembly<'g> {
     graph: &'g Graph,
     tables: HashSet<ValueId>,
-    /// By value: the columns of those that nothing but a gather needs to compute, in running order.
+    /// By value: the columns of those that nothing but an embedding bag needs to compute, in running order.
     pub(super) known: Vec<Option<Vec<Columns>>>,
     /// The columns of all of them.
     kept: usize,
@@ -64,15 +64,15 @@ impl<'g> Assembly<'g> {
         assembly
     }
 
-    /// Whether a node becomes a [`Gather`](crate::ops::Gather) if it is needed.
-    pub(super) fn is_gathered(&self, id: ValueId) -> bool {
+    /// Whether a node becomes a [`EmbeddingBag`](crate::ops::EmbeddingBag) if it is needed.
+    pub(super) fn is_bag(&self, id: ValueId) -> bool {
         let Some((op, _)) = operator(self.graph, id) else { return false };
         let Some(blocks) = &self.known[id.index()] else { return false };
         let relabels = matches!(op, Op::Reshape(_) | Op::Expand(_) | Op::Cast(_));
         !relabels && (matches!(op, Op::Concatenate(_)) || blocks.iter().any(Columns::has_lookup))
     }
 
-    /// By value: whether anything reads it once gathers read past what they assemble.
+    /// By value: whether anything reads it once embedding bags read past what they assemble.
     pub(super) fn needed(&self) -> Vec<bool> {
         let mut needed = vec![false; self.graph.values().len()];
         for (_, id) in self.graph.outputs() {
@@ -83,7 +83,7 @@ impl<'g> Assembly<'g> {
                 continue;
             }
             match &self.known[id.index()] {
-                Some(blocks) if self.is_gathered(id) => {
+                Some(blocks) if self.is_bag(id) => {
                     for part in blocks.iter().flat_map(|block| &block.parts) {
                         needed[part.source.index()] = true;
                     }
@@ -106,7 +106,7 @@ impl<'g> Assembly<'g> {
         })
     }
 
-    /// The columns of a float value that nothing but a gather needs to compute.
+    /// The columns of a float value that nothing but an embedding bag needs to compute.
     fn assemble(&self, id: ValueId) -> Option<Vec<Columns>> {
         let ty = self.graph.ty(id);
         if ty.dtype != DType::F32 || !ty.shape.is_batched() {

@@ -1,8 +1,8 @@
-//! The dispatches of [`Gather`](super::Gather): as few as there are computed sources, and one at least.
+//! The dispatches of [`EmbeddingBag`](super::EmbeddingBag): as few as there are computed sources, and one at least.
 
 use super::super::embedding::BadId;
 use super::super::operator::{KernelRequest, expect_loops, word};
-use super::{Block, Combine, Feature, Gather, Lookup, Pooling};
+use super::{Block, Combine, Feature, EmbeddingBag, Lookup, Pooling};
 use crate::error::{Error, Result};
 use crate::kernel::{
     Binding, BufferId, GRID, HALF, Kernel, Packing, Region, SPECIAL, Shader, invocations, params, shader,
@@ -12,15 +12,15 @@ use crate::tensor::DType;
 /// Blocks, and records of all blocks together, in one dispatch.
 const MAX_BLOCKS: usize = 64;
 
-/// Words of a `Block` in `shaders/gather.wgsl`.
+/// Words of a `Block` in `shaders/embedding_bag.wgsl`.
 const BLOCK_WORDS: usize = 8;
 
-/// Words of a `Record` in `shaders/gather.wgsl`.
+/// Words of a `Record` in `shaders/embedding_bag.wgsl`.
 const RECORD_WORDS: usize = 8;
 
 params! {
-    /// `Params` of `shaders/gather.wgsl`.
-    GatherParams {
+    /// `Params` of `shaders/embedding_bag.wgsl`.
+    EmbeddingBagParams {
         rows: u32,
         width: u32,
         row_quads: u32,
@@ -30,7 +30,7 @@ params! {
     }
 }
 
-pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [GRID, SPECIAL, HALF])];
+pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("embedding_bag", EmbeddingBagParams, fragments: [GRID, SPECIAL, HALF])];
 
 /// Blocks that one dispatch writes.
 #[derive(Default)]
@@ -41,17 +41,17 @@ struct Group<'g> {
     records: usize,
 }
 
-pub(super) fn kernels(gather: &Gather, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+pub(super) fn kernels(bag: &EmbeddingBag, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
     word(request.output().len())?;
     for input in request.inputs {
         word(input.len())?;
     }
-    groups(gather, request)?.iter().map(|group| kernel(gather, group, request)).collect()
+    groups(bag, request)?.iter().map(|group| kernel(bag, group, request)).collect()
 }
 
-fn groups<'g>(gather: &'g Gather, request: &KernelRequest<'_>) -> Result<Vec<Group<'g>>> {
+fn groups<'g>(bag: &'g EmbeddingBag, request: &KernelRequest<'_>) -> Result<Vec<Group<'g>>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for block in gather.blocks.iter().filter(|block| block.width > 0) {
+    for block in bag.blocks.iter().filter(|block| block.width > 0) {
         let computed = computed_source(block, request)?;
         let records = block.features.len();
         if records > MAX_BLOCKS {
@@ -88,9 +88,9 @@ fn computed_source(block: &Block, request: &KernelRequest<'_>) -> Result<Option<
     Ok(first)
 }
 
-fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Result<Kernel> {
+fn kernel(bag: &EmbeddingBag, group: &Group<'_>, request: &KernelRequest<'_>) -> Result<Kernel> {
     let rows = request.output().shape[0];
-    let mut params = GatherParams { rows: word(rows)?, width: word(gather.width)?, ..bytemuck::Zeroable::zeroed() };
+    let mut params = EmbeddingBagParams { rows: word(rows)?, width: word(bag.width)?, ..bytemuck::Zeroable::zeroed() };
     let (mut next, mut quads) = (0, 0);
     for (index, block) in group.blocks.iter().enumerate() {
         // Over the features, over the steps of those that are pooled, and for finding the block.
@@ -117,7 +117,7 @@ fn kernel(gather: &Gather, group: &Group<'_>, request: &KernelRequest<'_>) -> Re
         }
     }
     (params.row_quads, params.blocks_used) = (word(quads)?, word(group.blocks.len())?);
-    let mut kernel = Kernel::new("gather", &params, 0, invocations(rows * quads));
+    let mut kernel = Kernel::new("embedding_bag", &params, 0, invocations(rows * quads));
     for (constant, occurs) in traits(group, request) {
         kernel = kernel.constant(constant, f64::from(occurs));
     }

@@ -1,5 +1,5 @@
 // Assembles rows from many sources: one invocation up to four neighbouring columns of one row. What a plan does without
-// is switched off by overrides, because drivers on a CPU compute both sides of a branch. See src/ops/gather.rs.
+// is switched off by overrides, because drivers on a CPU compute both sides of a branch. See src/ops/embedding_bag.rs.
 
 // `span` columns follow each other in one row of a table, or in a source; four of them are read at once.
 struct Block {

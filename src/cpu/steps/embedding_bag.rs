@@ -1,10 +1,10 @@
-//! Gather and Embedding: rows of tables, as they are, pooled or combined, in the columns where they belong.
+//! EmbeddingBag and Embedding: rows of tables, as they are, pooled or combined, in the columns where they belong.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output, Rows};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;
-use crate::ops::gather::{Block, Combine, Feature, Lookup, Pooling};
+use crate::ops::embedding_bag::{Block, Combine, Feature, Lookup, Pooling};
 use crate::ops::{self, BadId};
 use crate::tensor::{DType, Tensor};
 use pulp::Arch;
@@ -17,7 +17,7 @@ const CHUNK: usize = 32;
 const PIECE: usize = 16;
 
 #[derive(Debug)]
-struct Gather {
+struct EmbeddingBag {
     blocks: Vec<Block>,
     operands: Vec<Operand>,
     /// Per operand: its rows, if it is a table.
@@ -26,33 +26,33 @@ struct Gather {
     arch: Arch,
 }
 
-pub(super) fn gather(operator: &ops::Gather, request: &Request<'_>) -> Fast {
-    build(operator.blocks.clone(), request)
+pub(super) fn bag(operator: &ops::EmbeddingBag, request: &Request<'_>) -> Fast {
+    lookups(operator.blocks.clone(), request)
 }
 
-/// An embedding is the gathering of one feature.
+/// An embedding is a bag of one feature.
 pub(super) fn embedding(operator: &ops::Embedding, request: &Request<'_>) -> Fast {
     let lookup = Lookup { table: 1, pooling: Pooling::Flatten, bad_id: operator.bad_id };
     let feature = Feature { source: 0, first: 0, steps: request.operands[0].width, lookup: Some(lookup) };
     let width = request.output().width;
-    build(vec![Block { column: 0, width, combine: Combine::Sum, features: vec![feature] }], request)
+    lookups(vec![Block { column: 0, width, combine: Combine::Sum, features: vec![feature] }], request)
 }
 
-fn build(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
+fn lookups(blocks: Vec<Block>, request: &Request<'_>) -> Fast {
     let lookups = blocks.iter().flat_map(|block| &block.features).filter_map(|feature| feature.lookup.as_ref());
     let known = lookups.into_iter().all(|lookup| request.constant(lookup.table).is_some());
     let tables = (0..request.operands.len()).map(|position| request.constant(position).cloned()).collect();
     let (operands, output, arch) = (request.operands.clone(), request.output(), request.arch);
-    known.then(|| Box::new(Gather { blocks, operands, tables, output, arch }) as Box<dyn Step>)
+    known.then(|| Box::new(EmbeddingBag { blocks, operands, tables, output, arch }) as Box<dyn Step>)
 }
 
-impl Step for Gather {
+impl Step for EmbeddingBag {
     fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| vectorised!(self.arch, self.all(frame, &mut rows)))
     }
 }
 
-impl Gather {
+impl EmbeddingBag {
     /// In a loop that is compiled for the machine, unlike what iterators call.
     #[inline(always)]
     fn all(&self, frame: &Frame<'_, '_>, rows: &mut Rows<'_, f32>) -> Result<()> {

@@ -3,7 +3,7 @@
 //! A value is *assembled* if each of its elements, in order, is a column of a model input, an element of a looked-up
 //! row, a pooled one, a sum or product of such, or an element of one computed value: concatenations along the first
 //! dimension of a sample, reshapes, embeddings, global pooling over them and merge layers of them all are. Each such
-//! value becomes one [`Gather`]; those that only served a larger one are dropped with what nothing needs.
+//! value becomes one [`EmbeddingBag`]; those that only served a larger one are dropped with what nothing needs.
 
 mod assembly;
 
@@ -11,20 +11,18 @@ use super::rewrite::{Rewrite, rewrite};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::kernel::DeviceFacts;
-use crate::ops::{Block, Expand, Feature, Gather, Lookup, Op, Reshape};
+use crate::ops::{Block, EmbeddingBag, Expand, Feature, Lookup, Op, Reshape};
 use assembly::{Assembly, Columns};
 use std::collections::HashSet;
 
-/// `graph` with assembled values as [`Gather`] operators.
-pub(super) fn gather(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
+/// `graph` with assembled values as [`EmbeddingBag`] operators.
+pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     let assembly = Assembly::new(graph, tables(graph, facts));
     let needed = assembly.needed();
     rewrite(graph, |rewrite, node| {
         let id = node.output();
         match &assembly.known[id.index()] {
-            Some(blocks) if needed[id.index()] && assembly.is_gathered(id) => {
-                build(rewrite, graph, node, blocks).map(Some)
-            }
+            Some(blocks) if needed[id.index()] && assembly.is_bag(id) => build(rewrite, graph, node, blocks).map(Some),
             _ => Ok(None),
         }
     })
@@ -79,7 +77,7 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Colum
         blocks.push(Block { column, width: block.width, combine: block.combine, features });
         column += block.width;
     }
-    let mut rows = rewrite.builder.op(&node.name, Gather { width: column, blocks }, &inputs)?;
+    let mut rows = rewrite.builder.op(&node.name, EmbeddingBag { width: column, blocks }, &inputs)?;
     // Looking through an Expand may have led to shared sources alone.
     if rewrite.builder.ty(rows).shape.is_shared() && !graph.ty(node.output()).shape.is_shared() {
         let batched = graph.inputs().find(|(id, _)| graph.ty(*id).shape.is_per_sample());
@@ -114,11 +112,11 @@ mod tests {
         let dense = example.op("dense", Dense::with(None), &[numeric, operands[0], operands[1]]);
         let y = example.op("row", Concatenate { axis: 1 }, &[user, mean, numeric, dense]);
         let graph = example.finish(y);
-        let gathered = gather(&graph, &PHONE).expect("gathered");
-        assert_eq!(operators(&gathered), ["dense", "gather"]);
+        let fused = fuse(&graph, &PHONE).expect("fused");
+        assert_eq!(operators(&fused), ["dense", "embedding_bag"]);
         let blocks = "{ 0..2: $0[0..1] in $1, 2..5: mean $2[0..4] in $3, 5..8: $4[0..3], 8..10: $5[0..2] }";
-        assert!(gathered.to_string().contains(blocks), "{gathered}");
-        assert_same(&graph, &gathered);
+        assert!(fused.to_string().contains(blocks), "{fused}");
+        assert_same(&graph, &fused);
     }
 
     #[test]
@@ -142,10 +140,10 @@ mod tests {
         let square_of_sum = binary(BinaryFunction::Multiply, total, total);
         let y = binary(BinaryFunction::Subtract, square_of_sum, sum_of_squares);
         let graph = example.finish(y);
-        let gathered = gather(&graph, &PHONE).expect("gathered");
-        assert_eq!(operators(&gathered), ["gather"], "{gathered}");
-        assert!(gathered.to_string().contains("fm("), "{gathered}");
-        assert_same(&graph, &gathered);
+        let fused = fuse(&graph, &PHONE).expect("fused");
+        assert_eq!(operators(&fused), ["embedding_bag"], "{fused}");
+        assert!(fused.to_string().contains("fm("), "{fused}");
+        assert_same(&graph, &fused);
     }
 
     #[test]
@@ -157,8 +155,8 @@ mod tests {
         let y = example.op("row", Concatenate { axis: 2 }, &rows);
         let facts = DeviceFacts { max_binding_bytes: 300, ..PHONE };
         let graph = example.finish(y);
-        let gathered = gather(&graph, &facts).expect("gathered");
-        assert_eq!(operators(&gathered), ["embedding", "gather", "reshape"], "{gathered}");
-        assert_same(&graph, &gathered);
+        let fused = fuse(&graph, &facts).expect("fused");
+        assert_eq!(operators(&fused), ["embedding", "embedding_bag", "reshape"], "{fused}");
+        assert_same(&graph, &fused);
     }
 }

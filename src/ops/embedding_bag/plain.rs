@@ -1,17 +1,17 @@
-//! The plain answer of [`Gather`](super::Gather), and how far a computed one may be from it.
+//! The plain answer of [`EmbeddingBag`](super::EmbeddingBag), and how far a computed one may be from it.
 
 use super::super::embedding::BadId;
-use super::{Block, Combine, Feature, Gather, Lookup, Pooling};
+use super::{Block, Combine, Feature, EmbeddingBag, Lookup, Pooling};
 use crate::error::Result;
 use crate::tensor::{DType, Tensor, Tolerance};
 
-pub(super) fn eval(gather: &Gather, inputs: &[&Tensor]) -> Result<Tensor> {
-    assemble(gather, inputs, |value| value, combine)
+pub(super) fn eval(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor> {
+    assemble(bag, inputs, |value| value, combine)
 }
 
 /// The sums of the magnitudes of the terms of every element.
-pub(super) fn magnitude(gather: &Gather, inputs: &[&Tensor]) -> Result<Tensor> {
-    assemble(gather, inputs, f64::abs, |block, values| {
+pub(super) fn magnitude(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor> {
+    assemble(bag, inputs, f64::abs, |block, values| {
         let sum: f64 = values.iter().sum();
         match block.combine {
             Combine::FactorizationMachine => sum * sum + values.iter().map(|value| value * value).sum::<f64>(),
@@ -21,13 +21,13 @@ pub(super) fn magnitude(gather: &Gather, inputs: &[&Tensor]) -> Result<Tensor> {
 }
 
 /// Zero for what is copied, else as sums err.
-pub(super) fn allowance(gather: &Gather, inputs: &[&Tensor]) -> Result<Vec<f64>> {
-    let magnitude = magnitude(gather, inputs)?.to_f64();
+pub(super) fn allowance(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Vec<f64>> {
+    let magnitude = magnitude(bag, inputs)?.to_f64();
     let mut allowance = vec![0.0; magnitude.len()];
-    for block in gather.blocks.iter().filter(|block| rounded_terms(block) > 0) {
+    for block in bag.blocks.iter().filter(|block| rounded_terms(block) > 0) {
         let class = Tolerance::Sum { terms: rounded_terms(block) };
-        for row in 0..magnitude.len() / gather.width.max(1) {
-            let columns = row * gather.width + block.column..row * gather.width + block.column + block.width;
+        for row in 0..magnitude.len() / bag.width.max(1) {
+            let columns = row * bag.width + block.column..row * bag.width + block.column + block.width;
             allowance[columns.clone()].copy_from_slice(&class.allowance(&[], &magnitude[columns]));
         }
     }
@@ -60,26 +60,26 @@ fn combine(block: &Block, values: &[f64]) -> f64 {
 
 /// Reads every feature through `see` and combines each block by `combine`.
 fn assemble(
-    gather: &Gather,
+    bag: &EmbeddingBag,
     inputs: &[&Tensor],
     see: impl Fn(f64) -> f64,
     combine: impl Fn(&Block, &[f64]) -> f64,
 ) -> Result<Tensor> {
     let rows_of = |feature: &Feature| inputs[feature.source].shape()[0];
     // A source of one row is shared, unless all are.
-    let rows = gather.features().map(rows_of).find(|&rows| rows != 1).unwrap_or(1);
+    let rows = bag.features().map(rows_of).find(|&rows| rows != 1).unwrap_or(1);
     let sources: Vec<Source> = inputs.iter().map(|tensor| Source::of(tensor)).collect();
-    let mut output = vec![0.0; rows * gather.width];
+    let mut output = vec![0.0; rows * bag.width];
     for row in 0..rows {
-        for block in &gather.blocks {
+        for block in &bag.blocks {
             for column in 0..block.width {
                 let element = |feature: &Feature| see_element(feature, &sources, row, column, &see);
                 let values: Vec<f64> = block.features.iter().map(element).collect();
-                output[row * gather.width + block.column + column] = combine(block, &values) as f32;
+                output[row * bag.width + block.column + column] = combine(block, &values) as f32;
             }
         }
     }
-    Tensor::f32(&[rows, gather.width], output)
+    Tensor::f32(&[rows, bag.width], output)
 }
 
 /// An input of the operator as numbers, whatever its dtype.

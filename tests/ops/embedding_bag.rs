@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{codes, floats, halves, ints, random};
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::ops::{BadId, Block, Combine, Feature, Gather, Lookup, Pooling};
+use tfjs_wgpu::ops::{BadId, Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
 use tfjs_wgpu::tensor::Encoding;
 
 fn copy(source: usize, first: usize, steps: usize) -> Feature {
@@ -13,22 +13,22 @@ fn lookup(source: usize, steps: usize, table: usize, pooling: Pooling) -> Featur
 }
 
 /// A row of blocks, one after the other, given as (width, combine, features).
-fn gather(blocks: &[(usize, Combine, Vec<Feature>)]) -> Gather {
+fn bag(blocks: &[(usize, Combine, Vec<Feature>)]) -> EmbeddingBag {
     let mut width = 0;
     let mut block = |(columns, combine, features): &(usize, Combine, Vec<Feature>)| {
         width += columns;
         Block { column: width - columns, width: *columns, combine: *combine, features: features.clone() }
     };
     let blocks = blocks.iter().map(&mut block).collect();
-    Gather { width, blocks }
+    EmbeddingBag { width, blocks }
 }
 
 fn one(width: usize, feature: Feature) -> (usize, Combine, Vec<Feature>) {
     (width, Combine::Sum, vec![feature])
 }
 
-fn pooled(width: usize, steps: usize, pooling: Pooling) -> Gather {
-    gather(&[one(width, lookup(0, steps, 1, pooling))])
+fn pooled(width: usize, steps: usize, pooling: Pooling) -> EmbeddingBag {
+    bag(&[one(width, lookup(0, steps, 1, pooling))])
 }
 
 /// Ids of a table of `rows` rows, some of them outside.
@@ -46,7 +46,7 @@ fn cases() -> Vec<Case> {
     for (rows, dim, steps) in [(1, 1, 1), (5, 63, 1), (7, 64, 3), (13, 65, 2), (64, 3, 21), (3, 129, 1)] {
         for batch in [1, 3, 67] {
             let name = |what: &str| format!("{what}, [{batch}, {steps}] in [{rows}, {dim}]");
-            let case = |what: &str, op: Gather| {
+            let case = |what: &str, op: EmbeddingBag| {
                 Case::new(name(what), op).input(ids(&[batch, steps], rows)).constant(random(&[rows, dim], 1))
             };
             cases.push(case("flat", pooled(steps * dim, steps, Pooling::Flatten)));
@@ -55,7 +55,7 @@ fn cases() -> Vec<Case> {
             }
             // A whole row: columns, lookups, pooled ones, and three ways to combine two tables.
             let pair = vec![lookup(0, steps, 1, Pooling::Sum), lookup(0, steps, 4, Pooling::Mean)];
-            let op = gather(&[
+            let op = bag(&[
                 one(2, copy(2, 1, 2)),
                 one(steps * dim, lookup(0, steps, 1, Pooling::Flatten)),
                 (dim, Combine::Sum, pair.clone()),
@@ -75,13 +75,13 @@ fn cases() -> Vec<Case> {
         for (name, table) in [("singles", singles), ("halves", halves(&[rows, dim])), ("codes", codes(&[rows, dim]))] {
             let both =
                 [one(steps * dim, lookup(0, steps, 1, Pooling::Flatten)), one(dim, lookup(0, steps, 1, Pooling::Mean))];
-            let case = Case::new(format!("{name}, [{rows}, {dim}]"), gather(&both));
+            let case = Case::new(format!("{name}, [{rows}, {dim}]"), bag(&both));
             cases.push(case.input(ids(&[7, steps], rows)).constant(table));
         }
     }
-    let many = |count: usize| gather(&(0..count).map(|at| one(1, copy(0, at, 1))).collect::<Vec<_>>());
+    let many = |count: usize| bag(&(0..count).map(|at| one(1, copy(0, at, 1))).collect::<Vec<_>>());
     cases.push(Case::new("65 blocks in two dispatches", many(65)).input(random(&[3, 65], 4)));
-    let sum = gather(&[(1, Combine::Sum, (0..64).map(|at| copy(0, at, 1)).collect())]);
+    let sum = bag(&[(1, Combine::Sum, (0..64).map(|at| copy(0, at, 1)).collect())]);
     cases.push(Case::new("64 features in a block", sum).input(random(&[5, 64], 5)));
     cases
 }
@@ -94,12 +94,12 @@ fn floats_of_ids(shape: &[usize], rows: usize) -> Tensor {
 fn by_hand() -> Vec<Case> {
     let nan = f32::NAN;
     vec![
-        Case::new("columns and a row", gather(&[one(1, copy(0, 1, 1)), one(2, lookup(1, 1, 2, Pooling::Flatten))]))
+        Case::new("columns and a row", bag(&[one(1, copy(0, 1, 1)), one(2, lookup(1, 1, 2, Pooling::Flatten))]))
             .input(floats(&[2, 2], &[10.0, 20.0, 30.0, 40.0]))
             .input(ints(&[2, 1], &[2, 0]))
             .constant(table())
             .gives(floats(&[2, 3], &[20.0, 5.0, 6.0, 40.0, 1.0, 2.0])),
-        Case::new("integers become floats", gather(&[one(2, copy(0, 0, 2))]))
+        Case::new("integers become floats", bag(&[one(2, copy(0, 0, 2))]))
             .input(ints(&[1, 2], &[-3, 16_777_217]))
             .gives(floats(&[1, 2], &[-3.0, 16_777_216.0])),
         Case::new("ids outside give zeros", pooled(4, 2, Pooling::Flatten))
@@ -108,7 +108,7 @@ fn by_hand() -> Vec<Case> {
             .gives(floats(&[2, 4], &[0.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0])),
         Case::new("or the nearest row", {
             let lookup = Lookup { table: 1, pooling: Pooling::Flatten, bad_id: BadId::Clamp };
-            gather(&[one(4, Feature { source: 0, first: 0, steps: 2, lookup: Some(lookup) })])
+            bag(&[one(4, Feature { source: 0, first: 0, steps: 2, lookup: Some(lookup) })])
         })
         .input(ints(&[1, 2], &[-5, 3]))
         .constant(table())
@@ -135,7 +135,7 @@ fn by_hand() -> Vec<Case> {
             .gives(floats(&[2, 2], &[-1.0, nan, 0.0, nan])),
         Case::new("a factorisation machine", {
             let e = |source| lookup(source, 1, 2, Pooling::Flatten);
-            gather(&[(2, Combine::FactorizationMachine, vec![e(0), e(1)])])
+            bag(&[(2, Combine::FactorizationMachine, vec![e(0), e(1)])])
         })
         .input(ints(&[1, 1], &[0]))
         .input(ints(&[1, 1], &[1]))
@@ -143,13 +143,13 @@ fn by_hand() -> Vec<Case> {
         .gives(floats(&[1, 2], &[6.0, 16.0])),
         Case::new("one shared source", {
             let e = |source| lookup(source, 1, 2, Pooling::Flatten);
-            gather(&[one(2, e(0)), (2, Combine::Product, vec![e(0), e(1)])])
+            bag(&[one(2, e(0)), (2, Combine::Product, vec![e(0), e(1)])])
         })
         .shared(ints(&[1, 1], &[1]))
         .input(ints(&[2, 1], &[0, 2]))
         .constant(table())
         .gives(floats(&[2, 4], &[3.0, 4.0, 3.0, 8.0, 3.0, 4.0, 15.0, 24.0])),
-        Case::new("no columns", gather(&[one(0, copy(0, 0, 0))])).input(random(&[3, 2], 1)).gives(floats(&[3, 0], &[])),
+        Case::new("no columns", bag(&[one(0, copy(0, 0, 0))])).input(random(&[3, 2], 1)).gives(floats(&[3, 0], &[])),
     ]
 }
 
@@ -157,14 +157,14 @@ checks!(cases);
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    refuses(gather(&[one(2, copy(0, 2, 2))]), &["float32[N, 3]"], "has no 2 elements from 2");
-    refuses(gather(&[one(3, copy(0, 0, 2))]), &["float32[N, 3]"], "a feature of 2 columns in a block of 3");
-    refuses(gather(&[one(2, copy(1, 0, 2))]), &["float32[N, 3]"], "there is no source 1");
+    refuses(bag(&[one(2, copy(0, 2, 2))]), &["float32[N, 3]"], "has no 2 elements from 2");
+    refuses(bag(&[one(3, copy(0, 0, 2))]), &["float32[N, 3]"], "a feature of 2 columns in a block of 3");
+    refuses(bag(&[one(2, copy(1, 0, 2))]), &["float32[N, 3]"], "there is no source 1");
     refuses(pooled(2, 1, Pooling::Sum), &["int32[N, 1]", "float32[0, 2]"], "cannot be looked up");
     refuses(pooled(2, 0, Pooling::Maximum), &["int32[N, 1]", "float32[3, 2]"], "no steps have no largest row");
     refuses(pooled(2, 1, Pooling::Sum), &["bool[N, 1]", "float32[3, 2]"], "takes float32 or int32 and not bool[N, 1]");
-    refuses(gather(&[one(3, copy(0, 0, 3))]), &["float32[3]"], "source float32[3] has no batch");
-    let gap = Gather {
+    refuses(bag(&[one(3, copy(0, 0, 3))]), &["float32[3]"], "source float32[3] has no batch");
+    let gap = EmbeddingBag {
         width: 2,
         blocks: vec![Block { column: 1, width: 1, combine: Combine::Sum, features: vec![copy(0, 0, 1)] }],
     };

@@ -29,7 +29,7 @@ pub(super) use kernels::SHADERS;
 
 /// Assembles rows from many sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gather {
+pub struct EmbeddingBag {
     /// The number of columns.
     pub width: usize,
     /// Which columns hold what; every column is in exactly one block.
@@ -99,7 +99,7 @@ pub enum Pooling {
     MaskedMean,
 }
 
-impl Gather {
+impl EmbeddingBag {
     /// All features, in the order of the blocks.
     pub fn features(&self) -> impl Iterator<Item = &Feature> {
         self.blocks.iter().flat_map(|block| &block.features)
@@ -175,9 +175,9 @@ impl fmt::Display for Feature {
     }
 }
 
-impl Operator for Gather {
+impl Operator for EmbeddingBag {
     fn name(&self) -> &'static str {
-        "gather"
+        "embedding_bag"
     }
 
     fn attributes(&self) -> String {
