@@ -3,7 +3,7 @@
 use super::{Graph, Node, NodeId, Note, Source, Value, ValueId};
 use crate::error::{Error, Place, Result};
 use crate::ops::Op;
-use crate::tensor::{Shape, Tensor, TensorType};
+use crate::tensor::{Dim, Shape, Tensor, TensorType};
 use std::sync::Arc;
 
 /// Values in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
@@ -79,6 +79,10 @@ impl Builder {
 
     fn push(&mut self, name: &str, source: Source, inputs: &[ValueId], types: Vec<TensorType>) -> Result<Vec<ValueId>> {
         for ty in &types {
+            if ty.shape.dims().contains(&Dim::Open) {
+                return Err(Error::shape(format!("`{name}` of type {ty} has a dimension without a size"))
+                    .hint("give every dimension but the batch a size"));
+            }
             crate::tensor::element_count(&ty.shape.resolve(1)).at(|| format!("`{name}`"))?;
         }
         if self.values.len() + types.len() > MAX_VALUES {

@@ -299,7 +299,9 @@ fn fits(wanted: &[Dim], given: &[usize]) -> bool {
 /// The error for a tensor of another shape than its input has.
 pub(crate) fn other_shape(input: &str, wanted: &TensorType, given: &[usize]) -> Error {
     let dims = wanted.shape.dims();
-    let hint = if fits(&dims[1..], given) {
+    let hint = if !wanted.shape.is_batched() {
+        "this input has no batch: its shape is always this one"
+    } else if fits(&dims[1..], given) {
         "the batch comes first: one row is [[…]]"
     } else if dims.contains(&Dim::Open) {
         "N is the batch, any number; ? is any size"

@@ -43,7 +43,7 @@ impl Operator for Concatenate {
         }
         let mut dims = first.shape.dims().to_vec();
         dims[self.axis] = Dim::Fixed(total);
-        Ok(vec![TensorType::new(Shape::new(dims), first.dtype)])
+        Ok(vec![TensorType::new(Shape::new(dims)?, first.dtype)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

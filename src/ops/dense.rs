@@ -204,7 +204,7 @@ impl Operator for Dense {
         if last != depth || bias_units != units || !matches!(last, Dim::Fixed(_)) || !batched {
             return Err(Error::shape(format!("input {x}, kernel {kernel} and bias {bias} do not fit")));
         }
-        Ok(vec![TensorType::f32(Shape::new([leading, &[units]].concat()))])
+        Ok(vec![TensorType::f32(Shape::new([leading, &[units]].concat())?)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

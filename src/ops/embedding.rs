@@ -58,7 +58,7 @@ impl Operator for Embedding {
         if rows == 0 || rows > i32::MAX as usize {
             return Err(Error::shape(format!("table {table} cannot be looked up by int32 ids")));
         }
-        Ok(vec![TensorType::f32(Shape::new([ids.shape.dims(), &[dim]].concat()))])
+        Ok(vec![TensorType::f32(Shape::new([ids.shape.dims(), &[dim]].concat())?)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

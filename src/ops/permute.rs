@@ -48,7 +48,7 @@ impl Operator for Permute {
             return Err(Error::shape(format!("{order:?} does not reorder the dimensions of a sample in {}", x.shape)));
         }
         let dims: Vec<Dim> = self.order.iter().map(|&from| x.shape.dims()[from]).collect();
-        Ok(vec![TensorType::new(Shape::new(dims), x.dtype)])
+        Ok(vec![TensorType::new(Shape::new(dims)?, x.dtype)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

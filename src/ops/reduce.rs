@@ -51,7 +51,7 @@ impl Operator for Reduce {
         if dims.remove(self.axis) == Dim::Fixed(0) && maximum {
             return Err(Error::shape(format!("{x} has no largest element along axis {}", self.axis)));
         }
-        Ok(vec![TensorType::new(Shape::new(dims), x.dtype)])
+        Ok(vec![TensorType::new(Shape::new(dims)?, x.dtype)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

@@ -103,7 +103,7 @@ impl Operator for Resize {
             return Err(Error::shape(format!("axis {} of {x} cannot be resized to {} positions", self.axis, self.count)));
         }
         dims[self.axis] = Dim::Fixed(self.count);
-        Ok(vec![TensorType::f32(Shape::new(dims))])
+        Ok(vec![TensorType::f32(Shape::new(dims)?)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

@@ -62,7 +62,7 @@ impl Operator for Slice {
             )));
         }
         dims[self.axis] = Dim::Fixed(self.count);
-        Ok(vec![TensorType::new(Shape::new(dims), x.dtype)])
+        Ok(vec![TensorType::new(Shape::new(dims)?, x.dtype)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {

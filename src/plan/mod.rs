@@ -296,16 +296,14 @@ impl Plan {
     /// The largest batch whose every slot fits one binding of the device.
     pub fn max_batch(&self) -> usize {
         let limit = self.facts.max_binding_bytes.min(self.facts.max_buffer_bytes);
-        let slots = self.slots.iter().map(|slot| slot.bytes_per_sample).max().unwrap_or(0);
+        let slot = |slot: &Slot| most(limit.saturating_sub(slot.extra_bytes), slot.bytes_per_sample);
+        let slots = self.slots.iter().map(slot).min().unwrap_or(u64::MAX);
         // An input takes up to an alignment more than its elements.
-        let samples: usize = self.input_types.iter().map(|ty| ty.shape.sample_len()).sum();
         let paddings = self.facts.binding_alignment_bytes * self.input_types.len() as u64;
-        let most = |limit: u64, per_sample: u64| limit.checked_div(per_sample).unwrap_or(u64::MAX);
-        let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.ty(*id).shape.sample_len());
-        let batch = most(limit, slots)
-            .min(most(limit.saturating_sub(paddings), 4 * samples as u64))
-            // All outputs are read back through one buffer.
-            .min(most(self.facts.max_buffer_bytes, 4 * outputs.sum::<usize>() as u64));
+        let inputs = most_rows(self.input_types.iter(), limit.saturating_sub(paddings));
+        // All outputs are read back through one buffer.
+        let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.ty(*id));
+        let batch = slots.min(inputs).min(most_rows(outputs, self.facts.max_buffer_bytes));
         usize::try_from(batch).unwrap_or(usize::MAX)
     }
 
@@ -326,6 +324,21 @@ impl Plan {
         }
         Ok(counts)
     }
+}
+
+/// How many rows of so many bytes fit.
+fn most(limit: u64, bytes_per_row: u64) -> u64 {
+    limit.checked_div(bytes_per_row).unwrap_or(u64::MAX)
+}
+
+/// How many rows of values of these types fit together.
+fn most_rows<'t>(types: impl Iterator<Item = &'t TensorType>, limit: u64) -> u64 {
+    let (mut per_row, mut fixed) = (0, 0);
+    for ty in types {
+        let bytes = 4 * ty.shape.sample_len() as u64;
+        if ty.shape.is_per_sample() { per_row += bytes } else { fixed += bytes }
+    }
+    most(limit.saturating_sub(fixed), per_row)
 }
 
 /// For each value the one in whose memory it is: itself, or what its node is a view of.

@@ -19,6 +19,7 @@ pub use random::random_inputs;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Execution, LimitsPreset, Runner};
+use crate::graph::ValueId;
 use crate::model::Model;
 use crate::passes::{Pipeline, Storage};
 use crate::plan::Counts;
@@ -317,12 +318,17 @@ fn predict_in_pieces(
         let piece: Vec<&Tensor> = piece.iter().map(AsRef::as_ref).collect();
         pieces.push(runner.predict(&piece, end - start, spare, timeline)?);
     }
-    let names: Vec<String> = pieces[0].names().map(str::to_string).collect();
-    let join = |name: String| {
-        let parts: Vec<&Tensor> = pieces.iter().filter_map(|piece| piece.get(&name)).collect();
-        Ok((name, Tensor::join_rows(&parts)?))
+    let graph = runner.plan().graph();
+    let join = |(name, id): &(String, ValueId)| {
+        let mut parts = pieces.iter().filter_map(|piece| piece.get(name));
+        let whole = match graph.ty(*id).shape.is_per_sample() {
+            true => Tensor::join_rows(&parts.collect::<Vec<_>>())?,
+            // The same in every piece.
+            false => parts.next().cloned().ok_or_else(|| Error::device("an output was not read back"))?,
+        };
+        Ok((name.clone(), whole))
     };
-    names.into_iter().map(join).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())
+    graph.outputs().iter().map(join).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())
 }
 
 #[cfg(test)]

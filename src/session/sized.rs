@@ -9,7 +9,7 @@ use super::inputs::{Expected, Fitted};
 use super::open::rewritten;
 use super::variants::Variants;
 use crate::cpu;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::Runner;
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
@@ -42,10 +42,6 @@ pub(super) enum Engine {
 
 /// An error if no session can answer for the model.
 pub(super) fn expect_answerable(model: &Model) -> Result<()> {
-    let graph = model.graph();
-    if let Some((name, _)) = graph.outputs().iter().find(|(_, id)| !graph.ty(*id).shape.is_batched()) {
-        return Err(Error::shape(format!("output `{name}` does not depend on the inputs, so it has no batch")));
-    }
     if model.options().on_bad_id == OnBadId::Error {
         ids::expect_all_watched(model)?;
     }

@@ -17,10 +17,9 @@ pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
         _ => Err(Error::shape(format!("{left} and {right} do not broadcast"))),
     });
     let dims: Vec<Dim> = dims.collect::<Result<_>>()?;
-    if dims.iter().skip(1).any(|dim| !matches!(dim, Dim::Fixed(_))) {
-        return Err(Error::shape(format!("{left} and {right} do not broadcast: N would not stand in front")));
-    }
-    Ok(Shape::new(dims))
+    Shape::new(dims).map_err(|_| {
+        Error::shape(format!("{left} and {right} do not broadcast: the batch would not be the first dimension"))
+    })
 }
 
 /// Row-major strides in elements.

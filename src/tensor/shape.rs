@@ -1,6 +1,7 @@
 //! Symbolic shapes: a dimension is a number, the batch N, or the one row S that all samples of a batch share.
 
 use super::DType;
+use crate::error::{Error, Result};
 use std::fmt;
 
 /// One dimension of a [`Shape`].
@@ -33,13 +34,14 @@ impl fmt::Display for Dim {
 pub struct Shape(Vec<Dim>);
 
 impl Shape {
-    /// A shape of the given dimensions. N and S may stand only in front: layers never touch the batch dimension.
-    pub fn new(dims: Vec<Dim>) -> Self {
-        debug_assert!(
-            !dims.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)),
-            "N and S stand in front"
-        );
-        Shape(dims)
+    /// A shape of the given dimensions; an error if N or S stands anywhere but in front: operators never touch the batch
+    /// dimension.
+    pub fn new(dims: Vec<Dim>) -> Result<Self> {
+        let shape = Shape(dims);
+        match shape.0.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)) {
+            true => Err(Error::shape(format!("the batch would not be the first dimension of {shape}"))),
+            false => Ok(shape),
+        }
     }
 
     /// The shape `[N, sample…]`.
@@ -198,5 +200,9 @@ mod tests {
         assert_eq!(Shape::fixed(&[8]).with_sample(&[3]), Shape::fixed(&[3]));
         let open = Shape::batched(&[20, 8]).open_where_not(&Shape::batched(&[30, 8]));
         assert_eq!((open.to_string().as_str(), open.rank()), ("[N, ?, 8]", 3));
+        for dims in [vec![Dim::Fixed(3), Dim::Batch], vec![Dim::Batch, Dim::Batch], vec![Dim::Batch, Dim::Shared]] {
+            assert!(Shape::new(dims).is_err());
+        }
+        assert_eq!(Shape::new(vec![Dim::Shared, Dim::Open]).expect("S is in front").to_string(), "[S, ?]");
     }
 }

@@ -7,12 +7,14 @@ mod opening;
 mod pieces;
 mod profile;
 mod reuse;
+mod shapes;
 mod sizes;
 mod storage;
 mod threads;
 
 use std::path::PathBuf;
 use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::study::CheckDevice;
 use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions};
 
 /// A recorded model; `None` where no GPU can be tested. With REQUIRE_GPU=1 one must be.
@@ -31,6 +33,18 @@ fn gpu() -> bool {
         eprintln!("skipped: no GPU adapter");
     }
     found
+}
+
+/// The engines that there are.
+fn engines() -> Vec<Device> {
+    let gpu = gpu().then_some(Device::Gpu);
+    [Device::Reference, Device::Cpu].into_iter().chain(gpu).collect()
+}
+
+/// The engines that `check` looks into, the GPU under the limits of every phone.
+fn check_devices() -> Vec<CheckDevice> {
+    let gpu = gpu().then_some(CheckDevice::Gpu(LimitsPreset::Floor));
+    std::iter::once(CheckDevice::Cpu).chain(gpu).collect()
 }
 
 /// A session on the GPU. Tests that count pipelines take a preset each, because each is a device of its own.

@@ -17,7 +17,7 @@ fn the_pipelines_of_tfjs_take_32_rows_at_a_time() {
     let model = model();
     let candidates = Tensor::f32(&[70, 1], (0..70).map(|row| row as f32 / 8.0).collect()).expect("as many rows");
     let user = Tensor::f32(&[1, 1], vec![0.75]).expect("as many rows");
-    let inputs: NamedTensors = [("user", user), ("candidate", candidates)].into_iter().collect();
+    let inputs: NamedTensors = [("user", user), ("candidate", candidates), ("fixed", fixed())].into_iter().collect();
     let predict = |pipeline| {
         let options = SessionOptions { device: Device::Gpu, pipeline, ..SessionOptions::default() };
         Session::open_with(&model, options).expect("a session").predict(&inputs).expect("a prediction")
@@ -28,6 +28,7 @@ fn the_pipelines_of_tfjs_take_32_rows_at_a_time() {
         assert_eq!((plain.timeline.counter("submits"), tfjs.timeline.counter("submits")), (1, 3), "{pipeline}");
         let [expected, actual] = [&plain, &tfjs].map(|prediction| prediction.outputs.get("y").expect("the output"));
         assert_eq!(expected, actual, "{pipeline}");
+        assert_eq!(tfjs.outputs.get("fixed"), Some(&fixed()), "{pipeline}");
     }
 }
 
@@ -48,7 +49,14 @@ fn model() -> Model {
     let wide = builder.op("wide", Dense::with(Some(Function::RELU)), &[joined, kernel, bias]).expect("an operator");
     let reduce = Reduce { reduction: Reduction::Maximum, axis: 1 };
     let y = builder.op("y", reduce, &[wide]).expect("an operator");
-    Model::from_graph("wide", builder.finish(vec![("y".into(), y)]).expect("a graph"))
+    // What has no batch is the same in every piece.
+    let fixed = builder.input("fixed", TensorType::f32(Shape::fixed(&[2]))).expect("a new name");
+    let outputs = vec![("y".into(), y), ("fixed".into(), fixed)];
+    Model::from_graph("wide", builder.finish(outputs).expect("a graph"))
+}
+
+fn fixed() -> Tensor {
+    Tensor::f32(&[2], vec![3.0, 4.0]).expect("as many numbers")
 }
 
 #[test]
@@ -64,9 +72,11 @@ fn a_batch_beyond_the_bindings_is_predicted_in_pieces() {
     let candidates = Tensor::f32(&[BATCH, 1], candidates).expect("as many rows");
     for users in [1, BATCH] {
         let user = Tensor::f32(&[users, 1], vec![0.75; users]).expect("as many rows");
-        let inputs: NamedTensors = [("user", user), ("candidate", candidates.clone())].into_iter().collect();
+        let inputs = [("user", user), ("candidate", candidates.clone()), ("fixed", fixed())];
+        let inputs: NamedTensors = inputs.into_iter().collect();
         let prediction = session.predict(&inputs).expect("a prediction");
         assert_eq!(prediction.timeline.counter("submits"), 2, "{users} users");
+        assert_eq!(prediction.outputs.get("fixed"), Some(&fixed()));
         let [actual, expected] = [prediction.outputs, cpu.predict(&inputs).expect("a prediction").outputs];
         let [actual, expected] = [&actual, &expected].map(|outputs| outputs.get("y").expect("the output"));
         assert_eq!(actual.shape(), [BATCH]);

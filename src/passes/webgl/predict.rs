@@ -69,9 +69,10 @@ impl<'g> Predict<'g> {
             }
         }
         let mut whole = Vec::with_capacity(outputs.len());
-        for ((name, _), pieces) in self.graph.outputs().iter().zip(outputs) {
+        for ((name, id), pieces) in self.graph.outputs().iter().zip(outputs) {
             self.backend.layer.clone_from(name);
-            whole.push(if let [piece] = &pieces[..] { piece.clone() } else { self.backend.concat_pieces(&pieces)? });
+            let joins = self.graph.ty(*id).shape.is_batched() && pieces.len() > 1;
+            whole.push(if joins { self.backend.concat_pieces(&pieces)? } else { pieces[0].clone() });
         }
         let mut read = Vec::with_capacity(whole.len());
         for ((name, _), tensor) in self.graph.outputs().iter().zip(&whole) {
@@ -84,6 +85,10 @@ impl<'g> Predict<'g> {
     fn piece(&mut self, given: &[(ValueId, Tensor)], start: usize, rows: usize) -> Result<Vec<Option<Tensor>>> {
         let mut values: Vec<Option<Tensor>> = vec![None; self.graph.values().len()];
         for (id, whole) in given {
+            if !self.graph.ty(*id).shape.is_batched() {
+                values[id.index()] = Some(whole.clone());
+                continue;
+            }
             self.backend.layer.clone_from(&self.graph.maker(*id).name);
             let shape = [&[rows], &whole.shape[1..]].concat();
             self.backend.kernel("Slice", &[whole], std::slice::from_ref(&shape));
