@@ -2,12 +2,15 @@
 //!
 //! Front ends make a [`Model`]; sessions run it. It is a plain value.
 
+mod built;
 mod names;
+mod open;
 mod sizes;
 
 pub(crate) use names::InputNames;
-pub(crate) use sizes::{Open, Resize, no_tensor, other_shape, sizes_hint};
+pub(crate) use open::{Open, Resize};
 pub use sizes::{OpenDimension, Sizes};
+pub(crate) use sizes::{no_tensor, other_shape, sizes_hint};
 
 use crate::graph::Graph;
 use crate::ops::BadId;

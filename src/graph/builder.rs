@@ -1,9 +1,9 @@
 //! Adds nodes one by one, inferring types, and drops what no output needs.
 
-use super::{Graph, Node, NodeId, Note, Source, Value, ValueId};
+use super::{Graph, NamedDimension, Node, NodeId, Note, Source, Value, ValueId};
 use crate::error::{Error, Place, Result};
 use crate::ops::Op;
-use crate::tensor::{Dim, Shape, Tensor, TensorType};
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType};
 use std::sync::Arc;
 
 /// Values in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
@@ -27,6 +27,25 @@ pub struct Builder {
     nodes: Vec<Node>,
     values: Vec<Value>,
     notes: Vec<(String, Note)>,
+    named: Vec<NamedDimension>,
+    /// The sizes of named dimensions that are known before any input is added.
+    sizes: Vec<(String, usize)>,
+}
+
+/// One dimension of an input ([`Builder::input_of`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputDim<'n> {
+    /// The batch size N; only in front.
+    Batch,
+    /// A number.
+    Fixed(usize),
+    /// A size that whoever predicts chooses, such as the length of a history.
+    Named {
+        /// Its name; dimensions of one name have one size.
+        name: &'n str,
+        /// The size in a graph that is built without another.
+        example: usize,
+    },
 }
 
 impl Builder {
@@ -35,12 +54,39 @@ impl Builder {
         Self::default()
     }
 
+    /// An empty graph in which the dimensions of these names have these sizes, whatever their examples.
+    pub fn with_sizes(sizes: Vec<(String, usize)>) -> Self {
+        Builder { sizes, ..Self::default() }
+    }
+
     /// Adds an input; its name must be new.
     pub fn input(&mut self, name: &str, ty: TensorType) -> Result<ValueId> {
         if self.nodes.iter().any(|node| node.source == Source::Input && node.name == name) {
             return Err(Error::format(format!("two inputs are called `{name}`")));
         }
         Ok(self.push(name, Source::Input, &[], vec![ty])?[0])
+    }
+
+    /// Adds an input with dimensions whose sizes have names. Its type ([`Builder::ty`]) has their sizes in this graph; operators
+    /// that depend on one read it there, so that they can be built for another ([`Model::build`](crate::Model::build)).
+    pub fn input_of(&mut self, name: &str, dtype: DType, dims: &[InputDim<'_>]) -> Result<ValueId> {
+        let mut shape = Vec::with_capacity(dims.len());
+        for (axis, dim) in dims.iter().enumerate() {
+            shape.push(match *dim {
+                InputDim::Batch => Dim::Batch,
+                InputDim::Fixed(size) => Dim::Fixed(size),
+                InputDim::Named { name: dimension, example } => {
+                    let known = self.sizes.iter().find(|(known, _)| known == dimension);
+                    let size = known.map_or(example, |(_, size)| *size);
+                    if known.is_none() {
+                        self.sizes.push((dimension.into(), size));
+                    }
+                    self.named.push(NamedDimension { input: name.into(), axis, name: dimension.into(), size });
+                    Dim::Fixed(size)
+                }
+            });
+        }
+        self.input(name, TensorType::new(Shape::new(shape).at(|| format!("input `{name}`"))?, dtype))
     }
 
     /// Adds a constant.
@@ -125,7 +171,7 @@ impl Builder {
             }
         }
         let outputs = outputs.into_iter().map(|(name, id)| (name, renumbered[id.index()])).collect();
-        Ok(Graph { nodes, values, outputs, notes: self.notes })
+        Ok(Graph { nodes, values, outputs, notes: self.notes, named: self.named })
     }
 
     /// By node: whether any of `wanted` needs it, or it is an input.

@@ -7,7 +7,7 @@
 mod builder;
 mod text;
 
-pub use builder::Builder;
+pub use builder::{Builder, InputDim};
 
 use crate::ops::{ConcreteType, Cost, Op};
 use crate::tensor::{Tensor, TensorType};
@@ -90,6 +90,21 @@ pub struct Graph {
     values: Vec<Value>,
     outputs: Vec<(String, ValueId)>,
     notes: Vec<(String, Note)>,
+    named: Vec<NamedDimension>,
+}
+
+/// A dimension of an input whose size has a name: it may be another one in a graph built anew. Graphs made of others have
+/// none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedDimension {
+    /// The input.
+    pub input: String,
+    /// Which dimension, N counted as 0.
+    pub axis: usize,
+    /// The name; dimensions of one name have one size.
+    pub name: String,
+    /// The size in this graph.
+    pub size: usize,
 }
 
 /// What the operators of a layer do not show and TF.js goes by. Graphs made of others have no notes.
@@ -166,6 +181,11 @@ impl Graph {
     pub fn inputs(&self) -> impl Iterator<Item = (ValueId, &Node)> {
         let inputs = self.nodes.iter().filter(|node| node.source == Source::Input);
         inputs.map(|node| (node.output(), node))
+    }
+
+    /// The dimensions of inputs whose sizes have names, in the order of inputs and axes.
+    pub fn named_dimensions(&self) -> &[NamedDimension] {
+        &self.named
     }
 
     /// Whether this was noted about a layer.

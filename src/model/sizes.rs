@@ -14,6 +14,8 @@ pub struct OpenDimension {
     pub input: String,
     /// Which dimension of the input, counted as in its shape: the batch is 0.
     pub axis: usize,
+    /// What its size is called, where it has a name: dimensions of one name have one size.
+    pub name: Option<String>,
     /// The size that was chosen for it. A dimension without one takes whatever size a prediction's inputs have.
     pub size: Option<usize>,
     /// The size that it has in [`Model::graph`]: the one that was chosen, or an example.
@@ -24,7 +26,8 @@ pub struct OpenDimension {
 
 impl fmt::Display for OpenDimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "axis {} of input `{}`", self.axis, self.input)
+        write!(f, "axis {} of input `{}`", self.axis, self.input)?;
+        self.name.as_ref().map_or(Ok(()), |name| write!(f, " (`{name}`)"))
     }
 }
 
@@ -60,7 +63,8 @@ impl Sizes {
     }
 
     /// Adds the size of a dimension of `input`. `axis` is counted as in the shape, the batch being 0; it may be left out for
-    /// an input with one open dimension.
+    /// an input with one open dimension. In place of an input stands the name of a size, where it has one
+    /// ([`OpenDimension::name`]).
     #[must_use]
     pub fn with(mut self, input: impl Into<String>, axis: Option<usize>, size: usize) -> Sizes {
         self.named.push(NamedSize { input: input.into(), axis, size });
@@ -110,7 +114,7 @@ impl Sizes {
                 return Err(no_size(dimension));
             }
         }
-        Ok(())
+        give_one_size(dimensions)
     }
 
     /// The size that the given inputs have there.
@@ -130,6 +134,10 @@ impl NamedSize {
         let of_input = dimensions.iter().enumerate();
         let of_input = of_input.filter(|(_, known)| input.is_some() && names.position(&known.input) == input);
         let of_input: Vec<usize> = of_input.map(|(position, _)| position).collect();
+        let called = |known: &OpenDimension| known.name.as_deref() == Some(&self.input);
+        if let (None, None, Some(position)) = (input, self.axis, dimensions.iter().position(called)) {
+            return Ok(position);
+        }
         let axis = self.axis.map_or(String::new(), |axis| format!("axis {axis} of "));
         let error = |what: String, of: &mut dyn Iterator<Item = &OpenDimension>| {
             let open: Vec<String> = of.map(ToString::to_string).collect();
@@ -164,27 +172,28 @@ impl NamedSize {
     }
 }
 
+/// Gives all dimensions of one name the size that one of them has; an error if two have another.
+fn give_one_size(dimensions: &mut [OpenDimension]) -> Result<()> {
+    for position in 0..dimensions.len() {
+        let Some(name) = &dimensions[position].name else { continue };
+        let mut others = dimensions.iter().filter(|other| other.name.as_ref() == Some(name) && other.size.is_some());
+        let Some(first) = others.next() else { continue };
+        if let Some(other) = others.find(|other| other.size != first.size) {
+            return Err(two_sizes(first, other));
+        }
+        dimensions[position].size = first.size;
+    }
+    Ok(())
+}
+
+fn two_sizes(first: &OpenDimension, other: &OpenDimension) -> Error {
+    let [first_size, size] = [first, other].map(|dimension| dimension.size.unwrap_or_default());
+    Error::input(format!("{first} is {first_size}, but {other} is {size}")).hint("dimensions of one name have one size")
+}
+
 fn no_size(dimension: &OpenDimension) -> Error {
     Error::input(format!("{dimension} cannot be of size 0"))
         .hint("give a size of at least 1; a short history is padded")
-}
-
-/// Where models of other sizes come from: a file that was read.
-pub(crate) trait Resize: fmt::Debug + Send + Sync {
-    /// The model with these open dimensions. Those without a size are given an example.
-    fn resized(self: Arc<Self>, dimensions: Vec<OpenDimension>) -> Result<Model>;
-}
-
-/// What a model with open dimensions has besides its graph.
-#[derive(Debug, Clone)]
-pub(crate) struct Open {
-    /// In the order of inputs and axes.
-    pub(crate) dimensions: Vec<OpenDimension>,
-    /// The types of the inputs, with `?` for what has no size.
-    pub(crate) inputs: Vec<TensorType>,
-    /// The types of the outputs, with `?` for what follows from it.
-    pub(crate) outputs: Vec<TensorType>,
-    pub(crate) source: Arc<dyn Resize>,
 }
 
 impl Model {
@@ -242,6 +251,10 @@ impl Model {
                 }
             }
         }
+        let dimensions = self.unsized_dimensions().zip(&sizes);
+        let mut sized: Vec<OpenDimension> =
+            dimensions.map(|(open, size)| OpenDimension { size: Some(*size), ..open.clone() }).collect();
+        give_one_size(&mut sized)?;
         Ok(sizes)
     }
 
@@ -277,11 +290,13 @@ pub(crate) fn sizes_hint<'d>(dimensions: impl Iterator<Item = &'d OpenDimension>
     let dimensions: Vec<&OpenDimension> = dimensions.collect();
     let is_alone =
         |dimension: &OpenDimension| dimensions.iter().filter(|other| other.input == dimension.input).count() == 1;
-    let option = |dimension: &&OpenDimension| match is_alone(dimension) {
-        true => format!("--dim {}=SIZE", dimension.input),
-        false => format!("--dim {}:{}=SIZE", dimension.input, dimension.axis),
+    let option = |dimension: &&OpenDimension| match &dimension.name {
+        Some(name) => format!("--dim {name}=SIZE"),
+        None if is_alone(dimension) => format!("--dim {}=SIZE", dimension.input),
+        None => format!("--dim {}:{}=SIZE", dimension.input, dimension.axis),
     };
-    let options: Vec<String> = dimensions.iter().map(option).collect();
+    let mut options: Vec<String> = dimensions.iter().map(option).collect();
+    options.dedup();
     format!("give {} (Sizes), or inputs that have the size (--input FILE)", options.join(" "))
 }
 

@@ -95,6 +95,7 @@ pub(super) fn open_dimensions(network: &Network) -> Vec<OpenDimension> {
         let rank = sample.len() + 1;
         let sizes = sample.into_iter().enumerate().filter(|(_, size)| size.is_none());
         open.extend(sizes.map(|(index, _)| OpenDimension {
+            name: None,
             input: input.clone(),
             axis: index + 1,
             size: None,

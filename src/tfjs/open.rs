@@ -6,8 +6,7 @@
 
 use super::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Model, Open, OpenDimension, Resize, Sizes, sizes_hint};
-use crate::tensor::TensorType;
+use crate::model::{Model, OpenDimension, Resize, Sizes, sizes_hint};
 use std::sync::Arc;
 
 /// Sizes that are tried, in this order, for all open dimensions at once: lengths of histories, then of images, then odd ones.
@@ -31,7 +30,7 @@ impl Resize for Artifact {
             return example(&self, dimensions);
         }
         let model = self.model(&dimensions).map_err(|error| blame(error, &self, &dimensions))?;
-        Ok(opened(model, self, dimensions))
+        Ok(model.opened(self, dimensions))
     }
 }
 
@@ -58,9 +57,10 @@ fn example(artifact: &Arc<Artifact>, mut dimensions: Vec<OpenDimension>) -> Resu
     };
     let Some((model, at)) = found else { return Err(no_example(failed, &dimensions)) };
     let other = sizes.find_map(|size| lower(size).ok());
-    let mut model = opened(model, Arc::clone(artifact), at);
+    let source: Arc<dyn Resize> = Arc::<Artifact>::clone(artifact);
+    let mut model = model.opened(source, at);
     if let Some((other, _)) = other {
-        mark(&mut model, &other);
+        model.open_where_not(&other);
     }
     Ok(model)
 }
@@ -78,38 +78,6 @@ fn no_example(mut failed: Vec<Error>, dimensions: &[OpenDimension]) -> Error {
 
 fn is_same(error: &Error, other: &Error) -> bool {
     error.to_string() == other.to_string() && error.cause_text() == other.cause_text()
-}
-
-/// Opens what follows from open sizes: whatever is of another size in `other`.
-fn mark(model: &mut Model, other: &Model) {
-    for (layer, other) in model.layers.iter_mut().zip(&other.layers) {
-        layer.output_shape = layer.output_shape.open_where_not(&other.output_shape);
-    }
-    let Some(open) = &mut model.open else { return };
-    for (types, others) in [(&mut open.inputs, inputs(other)), (&mut open.outputs, outputs(other))] {
-        for (ty, other) in types.iter_mut().zip(others) {
-            ty.shape = ty.shape.open_where_not(&other.shape);
-        }
-    }
-}
-
-fn inputs(model: &Model) -> Vec<TensorType> {
-    model.graph.inputs().map(|(id, _)| model.graph.ty(id).clone()).collect()
-}
-
-fn outputs(model: &Model) -> Vec<TensorType> {
-    model.graph.outputs().iter().map(|(_, id)| model.graph.ty(*id).clone()).collect()
-}
-
-/// The model with what it needs to be lowered again.
-fn opened(mut model: Model, source: Arc<Artifact>, dimensions: Vec<OpenDimension>) -> Model {
-    let (mut inputs, outputs) = (inputs(&model), outputs(&model));
-    for ((_, node), ty) in model.graph.inputs().zip(&mut inputs) {
-        let open = dimensions.iter().filter(|open| open.input == node.name && open.size.is_none());
-        ty.shape = open.fold(ty.shape.clone(), |shape, open| shape.open_at(open.axis));
-    }
-    model.open = Some(Open { dimensions, inputs, outputs, source });
-    model
 }
 
 /// The error for sizes that were chosen: that they do not fit, if others do.

@@ -3,6 +3,7 @@
 mod execution;
 mod memory;
 mod moments;
+mod named_sizes;
 mod opening;
 mod pieces;
 mod profile;

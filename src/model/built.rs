@@ -1,0 +1,98 @@
+//! Models made by hand whose inputs have named sizes: built anew for each set of them.
+
+use super::{Model, OpenDimension, Resize};
+use crate::error::Result;
+use crate::graph::{Builder, Graph, ValueId};
+use std::fmt;
+use std::sync::Arc;
+
+type Build = dyn Fn(&mut Builder) -> Result<Vec<(String, ValueId)>> + Send + Sync;
+
+/// The function that builds a model.
+struct Built {
+    name: String,
+    build: Box<Build>,
+}
+
+impl fmt::Debug for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Built").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// A model that `build` makes: it adds inputs and operators, and gives the outputs by name. Inputs may have dimensions with
+    /// named sizes besides the batch ([`Builder::input_of`]); then `build` is called again for each set of sizes, and what it
+    /// adds must be the same but for them. An error of `build` is one of this function, or of the prediction whose inputs have
+    /// sizes that do not work.
+    ///
+    /// ```
+    /// use tfjs_wgpu::graph::InputDim;
+    /// use tfjs_wgpu::ops::{Reduce, Reduction};
+    /// use tfjs_wgpu::{DType, Device, Model, Session, Tensor};
+    /// let model = Model::build("mean", |builder| {
+    ///     let history = InputDim::Named { name: "history", example: 20 };
+    ///     let x = builder.input_of("x", DType::F32, &[InputDim::Batch, history])?;
+    ///     let mean = builder.op("mean", Reduce { reduction: Reduction::Mean, axis: 1 }, &[x])?;
+    ///     Ok(vec![("mean".into(), mean)])
+    /// })?;
+    /// let session = Session::open(&model, Device::Cpu)?;
+    /// let x = Tensor::f32(&[1, 3], vec![1.0, 2.0, 6.0])?;
+    /// let outputs = session.predict(&[("x", x)].into_iter().collect())?.outputs;
+    /// assert_eq!(outputs.get("mean").map(Tensor::to_f64), Some(vec![3.0]));
+    /// # Ok::<(), tfjs_wgpu::Error>(())
+    /// ```
+    pub fn build(
+        name: &str,
+        build: impl Fn(&mut Builder) -> Result<Vec<(String, ValueId)>> + Send + Sync + 'static,
+    ) -> Result<Model> {
+        let built = Arc::new(Built { name: name.into(), build: Box::new(build) });
+        let graph = built.graph(Vec::new())?;
+        if graph.named_dimensions().is_empty() {
+            return Ok(Model::from_graph(name, graph));
+        }
+        let rank =
+            |input: &str| graph.inputs().find(|(_, node)| node.name == input).map(|(id, _)| graph.ty(id).shape.rank());
+        let open = |named: &crate::graph::NamedDimension| OpenDimension {
+            input: named.input.clone(),
+            axis: named.axis,
+            name: Some(named.name.clone()),
+            size: None,
+            graph_size: named.size,
+            rank: rank(&named.input).unwrap_or_default(),
+        };
+        let dimensions = graph.named_dimensions().iter().map(open).collect();
+        built.resized(dimensions)
+    }
+}
+
+impl Built {
+    fn graph(&self, sizes: Vec<(String, usize)>) -> Result<Graph> {
+        let mut builder = Builder::with_sizes(sizes);
+        let outputs = (self.build)(&mut builder)?;
+        builder.finish(outputs)
+    }
+
+    /// The model whose sizes are those of `dimensions`, the ones without a size larger by `more` than their examples.
+    fn model(&self, dimensions: &[OpenDimension], more: usize) -> Result<Model> {
+        let size = |open: &OpenDimension| open.size.unwrap_or(open.graph_size + more);
+        let sizes = dimensions.iter().filter_map(|open| Some((open.name.clone()?, size(open)))).collect();
+        Ok(Model::from_graph(&self.name, self.graph(sizes)?))
+    }
+}
+
+impl Resize for Built {
+    fn resized(self: Arc<Self>, mut dimensions: Vec<OpenDimension>) -> Result<Model> {
+        for dimension in &mut dimensions {
+            dimension.graph_size = dimension.size.unwrap_or(dimension.graph_size);
+        }
+        let model = self.model(&dimensions, 0)?;
+        // What a larger size changes follows from it. Some models work at no size but their example's.
+        let larger = self.model(&dimensions, 1).ok();
+        let mut model = model.opened(self, dimensions);
+        if let Some(larger) = larger {
+            model.open_where_not(&larger);
+        }
+        Ok(model)
+    }
+}

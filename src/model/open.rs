@@ -1,0 +1,59 @@
+//! What a model with open dimensions is lowered again from, and which of its sizes follow from them.
+
+use super::{Model, OpenDimension};
+use crate::error::Result;
+use crate::tensor::TensorType;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where models of other sizes come from: a file that was read, or a function that builds a graph.
+pub(crate) trait Resize: fmt::Debug + Send + Sync {
+    /// The model with these open dimensions. Those without a size are given an example.
+    fn resized(self: Arc<Self>, dimensions: Vec<OpenDimension>) -> Result<Model>;
+}
+
+/// What a model with open dimensions has besides its graph.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    /// In the order of inputs and axes.
+    pub(crate) dimensions: Vec<OpenDimension>,
+    /// The types of the inputs, with `?` for what has no size.
+    pub(crate) inputs: Vec<TensorType>,
+    /// The types of the outputs, with `?` for what follows from it.
+    pub(crate) outputs: Vec<TensorType>,
+    pub(crate) source: Arc<dyn Resize>,
+}
+
+impl Model {
+    /// This model with what it needs to be lowered again.
+    pub(crate) fn opened(mut self, source: Arc<dyn Resize>, dimensions: Vec<OpenDimension>) -> Model {
+        let (mut inputs, outputs) = (self.input_types(), self.output_types());
+        for ((_, node), ty) in self.graph.inputs().zip(&mut inputs) {
+            let open = dimensions.iter().filter(|open| open.input == node.name && open.size.is_none());
+            ty.shape = open.fold(ty.shape.clone(), |shape, open| shape.open_at(open.axis));
+        }
+        self.open = Some(Open { dimensions, inputs, outputs, source });
+        self
+    }
+
+    /// Opens what follows from open sizes: whatever is of another size in `other`.
+    pub(crate) fn open_where_not(&mut self, other: &Model) {
+        for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
+            layer.output_shape = layer.output_shape.open_where_not(&other.output_shape);
+        }
+        let Some(open) = &mut self.open else { return };
+        for (types, others) in [(&mut open.inputs, other.input_types()), (&mut open.outputs, other.output_types())] {
+            for (ty, other) in types.iter_mut().zip(others) {
+                ty.shape = ty.shape.open_where_not(&other.shape);
+            }
+        }
+    }
+
+    fn input_types(&self) -> Vec<TensorType> {
+        self.graph.inputs().map(|(id, _)| self.graph.ty(id).clone()).collect()
+    }
+
+    fn output_types(&self) -> Vec<TensorType> {
+        self.graph.outputs().iter().map(|(_, id)| self.graph.ty(*id).clone()).collect()
+    }
+}
