@@ -12,7 +12,7 @@
 //! convolution is a [`Dense`](super::Dense), which front ends make of it.
 
 use super::activation::Function;
-use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
@@ -133,7 +133,7 @@ impl Operator for Convolution {
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(overflowing(sum))) as f32;
         let units = inputs[2].len();
         let shape = [vec![inputs[0].shape()[0]], self.output_sample(units)].concat();
         Ok(vec![Tensor::f32(&shape, self.sums(inputs)?.into_iter().map(finish).collect())?])

@@ -25,7 +25,7 @@
 //! tests/data/models/youtube_dnn_10k --batch 1,32 --weights keep`, and `f32`). Not measured on hardware.
 
 use super::activation::Function;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use crate::error::{Error, Result};
 use crate::kernel::{
     ACTIVATE, DeviceFacts, GRID, HALF, Kernel, Packing, SPECIAL, Shader, invocations, params, shader, workgroups,
@@ -208,7 +208,7 @@ impl Operator for Dense {
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(overflowing(sum))) as f32;
         Ok(vec![Tensor::f32(&Dense::output_shape(inputs), Dense::sums(inputs)?.into_iter().map(finish).collect())?])
     }
 

@@ -3,7 +3,7 @@
 //! `output = x / √(max(Σ x², floor))` along one axis. The floor is 1e-12 in Keras (`l2_normalize`) and 1e-7 in TF.js
 //! (its float32 epsilon; 1e-4 with half-float textures), so the two differ for vectors shorter than 3.2e-4.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
 use super::view::AxisView;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
@@ -51,7 +51,7 @@ impl Operator for L2Normalize {
         let mut output = vec![0.0; x.len()];
         for line in 0..view.lines() {
             let at = |k: usize| view.start(line) + k * view.inner;
-            let squared: f64 = (0..view.axis).map(|k| f64::from(x[at(k)]).powi(2)).sum();
+            let squared = overflowing((0..view.axis).map(|k| f64::from(x[at(k)]).powi(2)).sum());
             // NaN stays NaN: max() would drop it.
             let floor = f64::from(self.floor);
             let length = if squared < floor { floor.sqrt() } else { squared.sqrt() };

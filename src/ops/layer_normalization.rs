@@ -5,7 +5,7 @@
 //! [`Mean`] says where the mean takes no part: RMSNormalization takes the mean square for the variance. Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
 //! variance from the differences, because E(x²) − E(x)² cancels.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -50,9 +50,9 @@ impl LayerNormalization {
     /// What is subtracted from a row, and the root of variance + epsilon.
     fn statistics(&self, row: &[f32]) -> (f64, f64) {
         let count = row.len() as f64;
-        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+        let mean = overflowing(row.iter().map(|&x| f64::from(x)).sum()) / count;
         let centre = if self.mean == Mean::Nowhere { 0.0 } else { mean };
-        let variance = row.iter().map(|&x| (f64::from(x) - centre).powi(2)).sum::<f64>() / count;
+        let variance = overflowing(row.iter().map(|&x| (f64::from(x) - centre).powi(2)).sum()) / count;
         let subtracted = if self.mean == Mean::Everywhere { mean } else { 0.0 };
         (subtracted, (variance + f64::from(self.epsilon)).sqrt())
     }

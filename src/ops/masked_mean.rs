@@ -4,7 +4,7 @@
 //! `[N, …]`. A row without any kept step gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages over
 //! padding: see `--semantics`.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -45,7 +45,7 @@ impl Operator for MaskedMean {
             let kept: Vec<usize> = (0..steps).filter(|step| mask[row * steps + step]).collect();
             for column in 0..width {
                 let value = |step: &usize| f64::from(x[(row * steps + step) * width + column]);
-                output.push((kept.iter().map(value).sum::<f64>() / kept.len() as f64) as f32);
+                output.push((overflowing(kept.iter().map(value).sum()) / kept.len() as f64) as f32);
             }
         }
         Ok(vec![Tensor::f32(&[&[rows], &inputs[0].shape()[2..]].concat(), output)?])

@@ -7,9 +7,7 @@
 //! statistics instead: see `--semantics`. On the GPU a workgroup takes one index of the axis, in two passes over its elements:
 //! the variance from the differences, because E(x²) − E(x)² cancels.
 
-use super::operator::{
-    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
-};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
@@ -53,7 +51,7 @@ impl MomentNormalization {
             let at = |line: usize| view.start(line) + channel * view.inner;
             let sum = |of: &dyn Fn(f64) -> f64| -> f64 {
                 let weighted = |at: usize| f64::from(weights[at * weight_step]) * of(f64::from(x[at]));
-                (0..view.lines()).map(|line| weighted(at(line))).sum()
+                overflowing((0..view.lines()).map(|line| weighted(at(line))).sum())
             };
             let count = sum(&|_| 1.0);
             let mean = sum(&|x| x) / count;

@@ -159,6 +159,14 @@ pub trait Operator: fmt::Debug {
     }
 }
 
+/// A sum with the range of float32: infinite where float32 overflows, though f64 holds it. Keras and every kernel have their
+/// sums in float32, and what is computed from an infinite one is far from what a wider sum gives: a mean, a variance, a
+/// length. Plain answers pass every sum through this that they compute with further.
+pub(crate) fn overflowing(sum: f64) -> f64 {
+    let rounded = sum as f32;
+    if rounded.is_infinite() { f64::from(rounded) } else { sum }
+}
+
 /// The same tensor without signs.
 pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
     match tensor.data() {

@@ -11,7 +11,7 @@
 //! holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because a phone binds four storage buffers.
 
 use super::activation::Function;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -128,7 +128,7 @@ impl Operator for PairDense {
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let operands = Operands::of(inputs)?;
-        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(sum)) as f32;
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(overflowing(sum))) as f32;
         Ok(vec![operands.tensor(operands.sums(|term| term).into_iter().map(finish).collect())?])
     }
 

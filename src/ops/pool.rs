@@ -3,7 +3,7 @@
 //! `output[n, o, c]` is the mean or the largest of `x[n, p(o, k), c]` over those taps `k` that read a position of the
 //! input (see [`Window`]): padding counts for nothing. NaN wins a maximum.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use super::reduce::Reduction;
 use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
@@ -77,7 +77,7 @@ impl Operator for Pool {
                 });
                 match self.reduction {
                     Reduction::Maximum => output.extend(largest.iter().map(|&largest| largest as f32)),
-                    _ => output.extend(sums.iter().map(|sum| (sum / f64::from(read)) as f32)),
+                    _ => output.extend(sums.iter().map(|sum| (overflowing(*sum) / f64::from(read)) as f32)),
                 }
             }
         }

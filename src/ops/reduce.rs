@@ -4,7 +4,7 @@
 //! TF.js averages over padding too; where Keras honours a mask, see [`MaskedMean`](super::MaskedMean). NaN wins a
 //! maximum.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
@@ -62,7 +62,7 @@ impl Operator for Reduce {
             let values = (0..view.axis).map(|k| x[view.start(line) + k * view.inner]);
             match self.reduction {
                 Reduction::Sum => values.sum::<f64>(),
-                Reduction::Mean => values.sum::<f64>() / view.axis as f64,
+                Reduction::Mean => overflowing(values.sum()) / view.axis as f64,
                 Reduction::Maximum => values.fold(f64::NEG_INFINITY, keep_nan),
             }
         };

@@ -254,7 +254,10 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
         let most = MOST_ALLOWED_SHARE * magnitudes.fold(0.0, f64::max);
         let own = &own[id.index()];
         let own = (0..right[id.index()].len()).map(|index| own.get(index).copied().unwrap_or(0.0));
-        own.map(|own| (SPREAD_FACTOR * spread + own).min(most.max(f64::from(f32::MIN_POSITIVE)))).collect()
+        let most = most.max(f64::from(f32::MIN_POSITIVE));
+        // What no order of its terms agrees on stays so.
+        let allowed = |own: f64| if own == f64::INFINITY { own } else { (SPREAD_FACTOR * spread + own).min(most) };
+        own.map(allowed).collect()
     };
     Ok(spread.into_iter().zip(graph.outputs()).map(allowance).collect())
 }

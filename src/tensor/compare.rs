@@ -87,7 +87,8 @@ impl Difference {
 
 /// Compares `actual` with `expected`, element by element, against the absolute `allowance`.
 ///
-/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same.
+/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same. An infinite allowance says that
+/// terms of a sum overflow float32 in some orders and not in others: where the sum itself is finite, any answer is right then.
 pub fn compare(expected: &Tensor, actual: &Tensor, allowance: &[f64]) -> Result<Difference> {
     if expected.shape() != actual.shape() {
         let (expected, actual) = (format_dims(expected.shape()), format_dims(actual.shape()));
@@ -117,11 +118,15 @@ pub fn compare(expected: &Tensor, actual: &Tensor, allowance: &[f64]) -> Result<
         if expected_value != 0.0 && absolute > 0.0 {
             difference.max_relative = difference.max_relative.max(absolute / expected_value.abs());
         }
-        // An allowance that is not a number comes from a magnitude that is not finite: only equality will do.
-        let allowed = if allowed.is_finite() { allowed } else { 0.0 };
+        // What is infinite or NaN whatever the order is so everywhere, and NaN allows nothing.
+        let allowed = match allowed {
+            f64::INFINITY if expected_value.is_finite() => f64::INFINITY,
+            allowed if allowed.is_finite() => allowed,
+            _ => 0.0,
+        };
         let wrong = absolute > allowed;
         difference.wrong_elements += usize::from(wrong);
-        let share = if absolute == 0.0 { 0.0 } else { absolute / allowed };
+        let share = if wrong || absolute.is_finite() && absolute > 0.0 { absolute / allowed } else { 0.0 };
         if share > difference.worst_share || index == 0 {
             difference.worst_share = share;
             difference.worst_index = unravel(index, expected.shape());

@@ -17,6 +17,7 @@ mod elementwise;
 mod embedding;
 mod embedding_bag;
 mod expand;
+mod extremes;
 mod hash_bucket;
 mod l2_normalize;
 mod layer_normalization;

@@ -4,7 +4,7 @@ use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::vector::{sum, sum_of_squares, vectorised};
 use crate::error::Result;
-use crate::ops;
+use crate::ops::{self, overflowing};
 use pulp::Arch;
 
 /// `(x − mean) · scale + beta`, each for every element of a sample.
@@ -140,8 +140,8 @@ impl Step for Length {
             let length = self.length.max(1);
             for (out, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {
                 for (out, x) in out.chunks_mut(length).zip(x.chunks(length)) {
-                    // In f64, where the square of no float is too large or too small.
-                    let squared: f64 = x.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+                    // In f64, where the square of no float is too small; too large as in float32.
+                    let squared = overflowing(x.iter().map(|&x| f64::from(x) * f64::from(x)).sum());
                     let floor = f64::from(self.floor);
                     let length = if squared < floor { floor.sqrt() } else { squared.sqrt() };
                     out.iter_mut().zip(x).for_each(|(out, &x)| *out = (f64::from(x) / length) as f32);

@@ -2,6 +2,7 @@
 
 use super::super::embedding::BadId;
 use super::{Block, Combine, Feature, EmbeddingBag, Lookup, Pooling};
+use crate::ops::operator::overflowing;
 use crate::error::Result;
 use crate::tensor::{DType, Tensor, Tolerance};
 
@@ -54,7 +55,10 @@ fn combine(block: &Block, values: &[f64]) -> f64 {
         _ if values.len() == 1 && block.combine != Combine::FactorizationMachine => values[0],
         Combine::Sum => sum(),
         Combine::Product => values.iter().product(),
-        Combine::FactorizationMachine => sum() * sum() - values.iter().map(|value| value * value).sum::<f64>(),
+        Combine::FactorizationMachine => {
+            let squares = values.iter().map(|value| value * value).sum();
+            overflowing(sum() * sum()) - overflowing(squares)
+        }
     }
 }
 
@@ -123,11 +127,11 @@ fn see_element(feature: &Feature, sources: &[Source], row: usize, column: usize,
     match lookup.pooling {
         Pooling::Flatten => value(column / table.length, column % table.length),
         Pooling::Sum => steps.map(|step| value(step, column)).sum(),
-        Pooling::Mean => steps.map(|step| value(step, column)).sum::<f64>() / feature.steps as f64,
+        Pooling::Mean => overflowing(steps.map(|step| value(step, column)).sum()) / feature.steps as f64,
         Pooling::Maximum => steps.map(|step| value(step, column)).fold(f64::NEG_INFINITY, keep_nan),
         Pooling::MaskedMean => {
             let kept: Vec<usize> = steps.filter(not_zero).collect();
-            kept.iter().map(|&step| value(step, column)).sum::<f64>() / kept.len() as f64
+            overflowing(kept.iter().map(|&step| value(step, column)).sum()) / kept.len() as f64
         }
     }
 }

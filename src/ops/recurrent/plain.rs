@@ -4,6 +4,7 @@
 //! more than what they grow to over the steps: gates and activations flatten them as they flatten the states.
 
 use super::{Cell, Recurrent, RecurrentOutput, Sizes};
+use crate::ops::operator::overflowing;
 use crate::error::Result;
 use crate::ops::Function;
 use crate::tensor::{Tensor, Tolerance};
@@ -24,12 +25,12 @@ impl Approximate {
     }
 
     fn plus(self, other: Approximate) -> Self {
-        let value = self.value + other.value;
+        let value = overflowing(self.value + other.value);
         Approximate { value, error: self.error + other.error + UNIT * value.abs() }
     }
 
     fn times(self, other: Approximate) -> Self {
-        let value = self.value * other.value;
+        let value = overflowing(self.value * other.value);
         let carried = self.error * other.value.abs() + other.error * self.value.abs() + self.error * other.error;
         Approximate { value, error: carried + UNIT * value.abs() }
     }
@@ -75,7 +76,7 @@ impl Step<'_> {
             squares += (weight * state.error).powi(2);
         }
         let own = Tolerance::Sum { terms: states.len() }.allowance(&[value], &[magnitude])[0];
-        Approximate { value, error: own + squares.sqrt() }
+        Approximate { value: overflowing(value), error: own + squares.sqrt() }
     }
 
     fn input(&self, gate: usize, unit: usize) -> Approximate {
