@@ -76,6 +76,7 @@ catalogue! {
     resize::Resize,
     slice::Slice,
     softmax::Softmax,
+    split::Split,
     tower::Tower,
 }
 

@@ -129,7 +129,7 @@ pub trait Operator: fmt::Debug {
         false
     }
 
-    /// Whether the output, its only one, holds the values of the inputs and no others, moved or cast: so that ids are known to be a
+    /// Whether every output holds values of the inputs and no others, moved or cast: so that ids are known to be a
     /// model input's on their way to a table.
     fn passes_values(&self) -> bool {
         false

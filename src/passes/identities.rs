@@ -1,32 +1,52 @@
 //! Removes operators that change nothing or that broadcasting replaces, and turns those that only relabel dimensions into reshapes, which are free.
 
-use super::rewrite::{operator, rewrite};
+use super::rewrite::{Rewrite, operator, rewrite_all};
 use crate::error::Result;
 use crate::graph::{Graph, Node, Source, ValueId};
-use crate::ops::{Op, Reshape};
+use crate::ops::{Op, Reshape, Slice, Split};
 
-/// `graph` without identities, and with one reshape where several follow each other.
+/// `graph` without identities, with one reshape where several follow each other, and without parts of a split that nothing
+/// reads.
 pub(super) fn remove(graph: &Graph) -> Result<Graph> {
-    rewrite(graph, |rewrite, node| {
-        let Source::Op(op) = &node.source else { return Ok(None) };
-        let Some(&x) = node.inputs.first() else { return Ok(None) };
-        if let Op::Binary(binary) = op {
-            let Some(operands) = unexpanded(graph, node) else { return Ok(None) };
-            return rewrite.op(node, binary.clone(), &operands).map(Some);
+    rewrite_all(graph, |rewrite, node| {
+        if let (Source::Op(Op::Split(split)), true) = (&node.source, node.outputs.len() > 1) {
+            return slices(rewrite, node, split);
         }
-        if !relabels(op, node, graph) {
-            return Ok(None);
-        }
-        let root = root(graph, x);
-        let ty = graph.ty(node.output());
-        if graph.ty(root) == ty {
-            return Ok(Some(rewrite.renewed(root)));
-        }
-        if graph.ty(root).dtype != ty.dtype || !ty.shape.is_batched() {
-            return Ok(None);
-        }
-        rewrite.op(node, Reshape { sample: ty.shape.sample() }, &[root]).map(Some)
+        Ok(replaced(graph, rewrite, node)?.map(|new| vec![new]))
     })
+}
+
+/// The parts of a split that something reads as slices, where there are others.
+fn slices(rewrite: &mut Rewrite<'_>, node: &Node, split: &Split) -> Result<Option<Vec<ValueId>>> {
+    if node.outputs.iter().all(|id| rewrite.is_used(*id)) {
+        return Ok(None);
+    }
+    let slice = |(start, &count): (usize, &usize)| {
+        rewrite.op(node, Slice { axis: split.axis, start, step: 1, count }, &node.inputs)
+    };
+    split.starts().zip(&split.sizes).map(slice).collect::<Result<_>>().map(Some)
+}
+
+/// The value that stands for the output of a node that changes nothing.
+fn replaced(graph: &Graph, rewrite: &mut Rewrite<'_>, node: &Node) -> Result<Option<ValueId>> {
+    let Source::Op(op) = &node.source else { return Ok(None) };
+    let Some(&x) = node.inputs.first() else { return Ok(None) };
+    if let Op::Binary(binary) = op {
+        let Some(operands) = unexpanded(graph, node) else { return Ok(None) };
+        return rewrite.op(node, binary.clone(), &operands).map(Some);
+    }
+    if !relabels(op, node, graph) {
+        return Ok(None);
+    }
+    let root = root(graph, x);
+    let ty = graph.ty(node.output());
+    if graph.ty(root) == ty {
+        return Ok(Some(rewrite.renewed(root)));
+    }
+    if graph.ty(root).dtype != ty.dtype || !ty.shape.is_batched() {
+        return Ok(None);
+    }
+    rewrite.op(node, Reshape { sample: ty.shape.sample() }, &[root]).map(Some)
 }
 
 /// The value whose elements, in the same order, `id` holds.
@@ -67,6 +87,7 @@ fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
         Op::Cast(cast) => x.dtype == cast.to,
         Op::Concatenate(_) => node.inputs.len() == 1,
         Op::Repeat(repeat) => repeat.count == 1,
+        Op::Split(split) => split.sizes.len() == 1,
         Op::Reduce(reduce) => x.shape.resolve(2)[reduce.axis] == 1,
         Op::Permute(permute) => {
             // Dimensions of 1 may go anywhere.
@@ -103,6 +124,25 @@ mod tests {
              %1 = reshape { sample: [1, 3] } (%0) -> float32[N, 1, 3] \"d\"\n\
              output \"same\" = %0\noutput \"row\" = %1\n"
         );
+    }
+
+    #[test]
+    fn parts_that_nothing_reads_are_not_made() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[6]))).expect("input");
+        let split = |sizes: &[usize]| Split { axis: 1, sizes: sizes.to_vec() };
+        let parts = builder.outputs_of("parts", split(&[1, 2, 3]), &[x]).expect("op");
+        let both = builder.outputs_of("both", split(&[2, 4]), &[x]).expect("op");
+        let whole = builder.op("whole", split(&[6]), &[x]).expect("op");
+        let outputs = [parts[1], both[0], both[1], whole].map(|id| (id.to_string(), id));
+        let text = remove(&builder.finish(outputs.to_vec()).expect("graph")).expect("graph").to_string();
+        let expected = [
+            "%0 = input -> float32[N, 6] \"x\"",
+            "%1 = slice { axis: 1, start: 1, step: 1, count: 2 } (%0) -> float32[N, 2] \"parts\"",
+            "%2, %3 = split { axis: 1, sizes: [2, 4] } (%0) -> float32[N, 2], float32[N, 4] \"both\"",
+        ];
+        assert!(text.starts_with(&expected.join("\n")), "{text}");
+        assert!(text.ends_with("= %0\n"), "{text}");
     }
 
     #[test]

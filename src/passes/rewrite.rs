@@ -84,6 +84,11 @@ impl Rewrite<'_> {
         self.builder.outputs_of(&node.name, op, &inputs)
     }
 
+    /// Whether an operator or an output reads an old value.
+    pub(super) fn is_used(&self, old: ValueId) -> bool {
+        self.uses[old.index()] > 0
+    }
+
     /// Whether nothing but one operator reads an old value.
     pub(super) fn is_used_once(&self, old: ValueId) -> bool {
         self.uses[old.index()] == 1

@@ -37,4 +37,5 @@ mod resize;
 mod search;
 mod slice;
 mod softmax;
+mod split;
 mod tower;

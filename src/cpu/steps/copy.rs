@@ -1,4 +1,4 @@
-//! Concatenate, Expand, Permute, Repeat and Slice: elements in other places.
+//! Concatenate, Expand, Permute, Repeat, Slice and Split: elements in other places.
 
 use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -79,6 +79,22 @@ pub(super) fn slice(operator: &ops::Slice, request: &Request<'_>) -> Fast {
     mapped(request, from)
 }
 
+/// A copy for each part; by their plain answers where a part is too long for a list.
+pub(super) fn split(operator: &ops::Split, request: &Request<'_>) -> Fast {
+    let [_, size, after] = request.around(0, operator.axis);
+    let mut copies = Vec::with_capacity(request.outputs.len());
+    for ((start, count), output) in operator.starts().zip(&operator.sizes).zip(&request.outputs) {
+        if output.width > MOST_MAPPED {
+            return None;
+        }
+        let line = (count * after).max(1);
+        let from = |index: usize| (index / line * size + start) * after + index % line;
+        let pattern = Pattern::Map((0..output.width).map(from).collect());
+        copies.push(Copy { parts: vec![(request.operands[0].clone(), pattern)], output: *output });
+    }
+    Some(Box::new(Copies(copies)))
+}
+
 fn mapped(request: &Request<'_>, from: impl Fn(usize) -> usize) -> Fast {
     let width = request.output().width;
     (width <= MOST_MAPPED).then(|| one(request, Pattern::Map((0..width).map(from).collect())))
@@ -101,6 +117,16 @@ impl Copy {
             }
             Ok(())
         })
+    }
+}
+
+/// Several outputs.
+#[derive(Debug)]
+struct Copies(Vec<Copy>);
+
+impl Step for Copies {
+    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
+        self.0.iter().try_for_each(|copy| copy.run(frame))
     }
 }
 

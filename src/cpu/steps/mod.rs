@@ -103,6 +103,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Slice(operator) => copy::slice(operator, &request),
+        Op::Split(operator) => copy::split(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::Tower(operator) => dense::tower(operator, &mut request)?,
         // A new operator runs before it is fast.
