@@ -17,7 +17,7 @@ use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
 use crate::tensor::Tensor;
 use crate::tensor::TensorType;
 use constants::Constants;
-use slots::SlotPool;
+use slots::{Assignment, Tenant};
 use std::sync::Arc;
 
 /// Which values a plan keeps until the end.
@@ -98,11 +98,11 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Gives every node its home, and slots back after the last node that needs them.
+    /// Gives every node its home, and slots to those that compute something.
     fn take_slots(&mut self, retain: Retain) -> Vec<Slot> {
         let graph = Arc::clone(&self.graph);
         let last_use = self.last_use(retain);
-        let mut pool = SlotPool::default();
+        let mut tenants = Vec::new();
         let mut inputs = 0..self.input_types.len();
         for (index, node) in graph.nodes().iter().enumerate() {
             let home = match &node.source {
@@ -112,21 +112,20 @@ impl Plan {
                 Source::Op(op) => {
                     let scratch_bytes = 4 * op.operator().scratch(&graph.types(&node.inputs), &self.facts) as u64;
                     let slot = Slot::for_types(&graph.types(&node.outputs), scratch_bytes, &self.facts);
-                    Home::Slot { slot: pool.take(slot), scratch_bytes }
+                    tenants.push(Tenant { slot, first: index, last: last_use[index] });
+                    // Numbered by tenant until all are known.
+                    Home::Slot { slot: tenants.len() - 1, scratch_bytes }
                 }
             };
             self.homes.push(home);
-            // Given back only after the outputs have their place: no kernel may read the buffer that it writes.
-            let mut holders: Vec<usize> = node.inputs.iter().chain(&node.outputs).map(|id| self.holder(*id)).collect();
-            holders.sort_unstable();
-            holders.dedup();
-            for holder in holders {
-                if let (Home::Slot { slot, .. }, true) = (self.homes[holder], last_use[holder] == index) {
-                    pool.give_back(slot);
-                }
+        }
+        let assignment = Assignment::new(&tenants);
+        for home in &mut self.homes {
+            if let Home::Slot { slot, .. } = home {
+                *slot = assignment.of[*slot];
             }
         }
-        pool.into_slots()
+        assignment.slots
     }
 
     /// The node in whose memory a value is.

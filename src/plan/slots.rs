@@ -1,7 +1,9 @@
-//! Memory that values share: which slot a value takes, by size and lifetime.
+//! Memory that values share: which slot the values of a node take, by size and lifetime.
 
 use crate::kernel::DeviceFacts;
 use crate::tensor::TensorType;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// A buffer that grows with the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,45 +33,111 @@ impl Slot {
         Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: gaps.saturating_add(fixed) }
     }
 
+    /// Makes room for another of this size.
+    fn grow(&mut self, other: &Slot) {
+        self.bytes_per_sample = self.bytes_per_sample.max(other.bytes_per_sample);
+        self.fixed_bytes = self.fixed_bytes.max(other.fixed_bytes);
+        self.extra_bytes = self.extra_bytes.max(other.extra_bytes);
+    }
+
     /// The size at one batch size; never 0, because a buffer cannot be.
     pub fn bytes(&self, batch: usize) -> u64 {
         (self.bytes_per_sample * batch as u64).max(self.fixed_bytes).max(4) + self.extra_bytes
     }
 }
 
-/// Hands out slots and takes them back. Greedy by the least waste.
-#[derive(Debug, Default)]
-pub(super) struct SlotPool {
-    slots: Vec<Slot>,
-    free: Vec<usize>,
+/// The memory of one node: how much it needs, from the node that writes it to the last that needs it. Two that are needed at one
+/// node never share a slot: no kernel may read the buffer that it writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tenant {
+    pub(super) slot: Slot,
+    /// The node that writes it.
+    pub(super) first: usize,
+    /// The last node that needs it; `usize::MAX` for what is kept.
+    pub(super) last: usize,
 }
 
-impl SlotPool {
-    /// A slot with room for `wanted`: the smallest free one that is large enough, else the largest free one, grown,
-    /// else a new one.
-    pub(super) fn take(&mut self, wanted: Slot) -> usize {
-        let size = |slot: usize| self.slots[slot].bytes(1);
-        let fits = |slot: &usize| size(*slot) >= wanted.bytes(1);
-        let best = self.free.iter().copied().filter(fits).min_by_key(|&slot| size(slot));
-        let Some(slot) = best.or_else(|| self.free.iter().copied().max_by_key(|&slot| size(slot))) else {
-            self.slots.push(wanted);
+/// The batch at which slots are compared: large enough that values count more than the gaps between them.
+const USUAL_BATCH: usize = 32;
+
+/// Tenants beyond which the large ones are not tried first, which takes the square of their number.
+const MOST_BY_SIZE: usize = 1 << 12;
+
+/// Which slot each tenant has, and the slots.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Assignment {
+    pub(super) of: Vec<usize>,
+    pub(super) slots: Vec<Slot>,
+}
+
+impl Assignment {
+    /// Slots for `tenants`, which come in the order in which they are written. No fast way to the least memory is known, so two
+    /// are tried: each tenant in its turn, and the large ones first.
+    pub(super) fn new(tenants: &[Tenant]) -> Assignment {
+        let in_turn = Assignment::in_turn(tenants);
+        if tenants.len() > MOST_BY_SIZE {
+            return in_turn;
+        }
+        let by_size = Assignment::by_size(tenants);
+        if by_size.bytes() < in_turn.bytes() { by_size } else { in_turn }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.bytes(USUAL_BATCH)).fold(0, u64::saturating_add)
+    }
+
+    fn in_turn(tenants: &[Tenant]) -> Assignment {
+        let mut assignment = Assignment::default();
+        let mut free: Vec<usize> = Vec::new();
+        // By the last node that needs a slot, the nearest on top.
+        let mut taken = BinaryHeap::new();
+        for tenant in tenants {
+            while let Some(&Reverse((last, slot))) = taken.peek()
+                && last < tenant.first
+            {
+                taken.pop();
+                free.push(slot);
+            }
+            let slot = assignment.choose(&free, tenant);
+            free.retain(|other| *other != slot);
+            taken.push(Reverse((tenant.last, slot)));
+            assignment.of.push(slot);
+        }
+        assignment
+    }
+
+    fn by_size(tenants: &[Tenant]) -> Assignment {
+        let mut assignment = Assignment { of: vec![0; tenants.len()], slots: Vec::new() };
+        let mut order: Vec<usize> = (0..tenants.len()).collect();
+        order.sort_by_key(|&tenant| Reverse(tenants[tenant].slot.bytes(USUAL_BATCH)));
+        // By slot the times at which it is taken, which never meet: from the first node to the last.
+        let mut taken: Vec<BTreeMap<usize, usize>> = Vec::new();
+        for index in order {
+            let tenant = &tenants[index];
+            let is_free = |slot: &usize| {
+                let before = taken[*slot].range(..=tenant.last).next_back();
+                before.is_none_or(|(_, last)| *last < tenant.first)
+            };
+            let free: Vec<usize> = (0..taken.len()).filter(is_free).collect();
+            let slot = assignment.choose(&free, tenant);
+            taken.resize_with(assignment.slots.len(), BTreeMap::new);
+            taken[slot].insert(tenant.first, tenant.last);
+            assignment.of[index] = slot;
+        }
+        assignment
+    }
+
+    /// The smallest free slot that is large enough, else the largest free one, grown, else a new one.
+    fn choose(&mut self, free: &[usize], tenant: &Tenant) -> usize {
+        let size = |slot: usize| self.slots[slot].bytes(USUAL_BATCH);
+        let fits = |slot: &usize| size(*slot) >= tenant.slot.bytes(USUAL_BATCH);
+        let best = free.iter().copied().filter(fits).min_by_key(|&slot| size(slot));
+        let Some(slot) = best.or_else(|| free.iter().copied().max_by_key(|&slot| size(slot))) else {
+            self.slots.push(tenant.slot);
             return self.slots.len() - 1;
         };
-        self.free.retain(|&free| free != slot);
-        let taken = &mut self.slots[slot];
-        taken.bytes_per_sample = taken.bytes_per_sample.max(wanted.bytes_per_sample);
-        taken.fixed_bytes = taken.fixed_bytes.max(wanted.fixed_bytes);
-        taken.extra_bytes = taken.extra_bytes.max(wanted.extra_bytes);
+        self.slots[slot].grow(&tenant.slot);
         slot
-    }
-
-    pub(super) fn give_back(&mut self, slot: usize) {
-        debug_assert!(!self.free.contains(&slot));
-        self.free.push(slot);
-    }
-
-    pub(super) fn into_slots(self) -> Vec<Slot> {
-        self.slots
     }
 }
 
@@ -77,19 +145,34 @@ impl SlotPool {
 mod tests {
     use super::*;
 
-    fn slot(bytes_per_sample: u64) -> Slot {
-        Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: 0 }
+    fn tenant(bytes_per_sample: u64, first: usize, last: usize) -> Tenant {
+        Tenant { slot: Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: 0 }, first, last }
+    }
+
+    fn sizes(assignment: &Assignment) -> Vec<u64> {
+        assignment.slots.iter().map(|slot| slot.bytes_per_sample).collect()
     }
 
     #[test]
     fn a_free_slot_is_reused_with_least_waste() {
-        let mut pool = SlotPool::default();
-        let (small, large) = (pool.take(slot(8)), pool.take(slot(64)));
-        pool.give_back(small);
-        pool.give_back(large);
-        assert_eq!(pool.take(slot(8)), small);
-        assert_eq!(pool.take(slot(100)), large);
-        assert_eq!(pool.take(slot(4)), 2);
-        assert_eq!(pool.into_slots(), [slot(8), slot(100), slot(4)]);
+        let tenants = [tenant(8, 0, 2), tenant(64, 1, 2), tenant(8, 3, 9), tenant(100, 4, 9), tenant(4, 5, 9)];
+        let assignment = Assignment::in_turn(&tenants);
+        assert_eq!((&assignment.of[..], sizes(&assignment)), (&[0, 1, 0, 1, 2][..], vec![8, 100, 4]));
+    }
+
+    #[test]
+    fn what_a_step_reads_and_writes_has_two_slots() {
+        let assignment = Assignment::new(&[tenant(8, 0, 1), tenant(8, 1, 2), tenant(8, 2, usize::MAX)]);
+        assert_eq!(assignment.of, [0, 1, 0]);
+    }
+
+    /// A small value that lives on keeps a large slot, if it is the first to ask.
+    #[test]
+    fn large_values_have_their_slots_first_where_that_is_less() {
+        let tenants = [tenant(64, 0, 1), tenant(8, 2, 9), tenant(64, 3, 4)];
+        let in_turn = Assignment::in_turn(&tenants);
+        assert_eq!(sizes(&in_turn), [64, 64]);
+        let best = Assignment::new(&tenants);
+        assert_eq!((sizes(&best), &best.of[..]), (vec![64, 8], &[0, 1, 0][..]));
     }
 }
