@@ -12,11 +12,28 @@ struct Params {
     padding1: u32,
 }
 
+// Whether the chain has functions beyond those of layers.
+override all_functions: bool;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> first: array<f32>;
 @group(0) @binding(2) var<storage, read> second: array<f32>;
 @group(0) @binding(3) var<storage, read> third: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
+fn apply(function: u32, x: f32, p: vec3<f32>) -> f32 {
+    if all_functions {
+        return evaluate(function, x, p);
+    }
+    return activate(function, x, p);
+}
+
+fn merge(function: u32, x: f32, y: f32) -> f32 {
+    if all_functions {
+        return calculate(function, x, y);
+    }
+    return combine(function, x, y);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -49,10 +66,10 @@ fn main(
     for (var index = 0u; index < params.step_count; index++) {
         let step = params.steps[index];
         if step.y >= 3u {
-            value = activate(step.x, value, params.parameters[index].xyz);
+            value = apply(step.x, value, params.parameters[index].xyz);
         } else {
             let other = select(select(third_value, second_value, step.y == 1u), start, step.y == 0u);
-            value = combine(step.x, select(value, other, step.z == 1u), select(other, value, step.z == 1u));
+            value = merge(step.x, select(value, other, step.z == 1u), select(other, value, step.z == 1u));
         }
     }
     output[index] = value;

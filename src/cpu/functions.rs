@@ -80,7 +80,27 @@ impl WithSimd for Apply<'_> {
             | Function::Mish
             | Function::Exponential
             | Function::Logarithm
-            | Function::LogarithmPlusOne => {
+            | Function::LogarithmPlusOne
+            | Function::Rsqrt
+            | Function::Floor
+            | Function::Ceil
+            | Function::Round
+            | Function::Sign
+            | Function::Absolute
+            | Function::Negative
+            | Function::Sin
+            | Function::Cos
+            | Function::Tan
+            | Function::Asin
+            | Function::Acos
+            | Function::Atan
+            | Function::Sinh
+            | Function::Cosh
+            | Function::Asinh
+            | Function::Acosh
+            | Function::Atanh
+            | Function::Erf
+            | Function::Expm1 => {
                 for value in values {
                     *value = function.at(f64::from(*value)) as f32;
                 }

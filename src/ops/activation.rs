@@ -19,12 +19,27 @@
 //! | `Logarithm` | `log(x)`, NaN below 0 | `keras.ops.log` |
 //! | `LogarithmPlusOne` | `log(1 + x)`, with its digits near 0 | `keras.ops.log1p` |
 //! | `SquareRoot` | `√x`, NaN below 0 | `keras.ops.sqrt` |
+//! | `Rsqrt` | `1 / √x`, NaN below 0 | `keras.ops.rsqrt` |
+//! | `Floor`, `Ceil` | the nearest integer that is no more, no less | `keras.ops.floor`, `ceil` |
+//! | `Round` | the nearest integer, the even one of two | `keras.ops.round` |
+//! | `Sign` | −1, 0 or 1 | `keras.ops.sign` |
+//! | `Absolute`, `Negative` | `abs(x)`, `−x` | `keras.ops.absolute`, `negative` |
+//! | `Sin`, `Cos`, `Tan` | of radians; NaN at ±∞ | `keras.ops.sin`, … |
+//! | `Asin`, `Acos`, `Atan` | in radians; NaN outside the domain | `keras.ops.arcsin`, … |
+//! | `Sinh`, `Cosh` | `(e^x ∓ e^−x) / 2` | `keras.ops.sinh`, … |
+//! | `Asinh`, `Acosh`, `Atanh` | their inverses and that of tanh; NaN outside the domain | `keras.ops.arcsinh`, … |
+//! | `Erf` | `2/√π · ∫ e^−t² dt` from 0 to x | `keras.ops.erf` |
+//! | `Expm1` | `e^x − 1`, with its digits near 0 | `keras.ops.expm1` |
 //! | `Half` | the nearest half-precision float, the even one of two; ±∞ from 65 520 on | what a half-float texture keeps |
+//!
+//! NaN gives NaN in all of them. `Absolute`, `Negative` and `Sign` take int32 too, and wrap: −2³¹ stays what it is. The sines are
+//! as exact far from 0 as near it. Layers and what is fused with them have the functions of layers
+//! (`shaders/lib/activate.wgsl`), down to `SquareRoot`, and `Half`; the others need this operator or Elementwise.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
-use crate::error::Result;
-use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
-use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+use crate::error::{Error, Result};
+use crate::kernel::{ACTIVATE, ELEMENTARY, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, invocations, params, shader};
+use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance};
 
 /// Applies one function to every element.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +98,46 @@ pub enum Function {
     SquareRoot,
     /// Rounding to half precision.
     Half,
+    /// Reciprocal of the square root.
+    Rsqrt,
+    /// Rounding down.
+    Floor,
+    /// Rounding up.
+    Ceil,
+    /// Rounding to the nearest.
+    Round,
+    /// Sign.
+    Sign,
+    /// Magnitude.
+    Absolute,
+    /// The opposite number.
+    Negative,
+    /// Sine.
+    Sin,
+    /// Cosine.
+    Cos,
+    /// Tangent.
+    Tan,
+    /// Inverse sine.
+    Asin,
+    /// Inverse cosine.
+    Acos,
+    /// Inverse tangent.
+    Atan,
+    /// Hyperbolic sine.
+    Sinh,
+    /// Hyperbolic cosine.
+    Cosh,
+    /// Inverse hyperbolic sine.
+    Asinh,
+    /// Inverse hyperbolic cosine.
+    Acosh,
+    /// Inverse hyperbolic tangent.
+    Atanh,
+    /// Error function.
+    Erf,
+    /// Exponential, less one.
+    Expm1,
 }
 
 params! {
@@ -91,7 +146,7 @@ params! {
 }
 
 pub(super) const SHADERS: &[Shader] =
-    &[shader!("activation", ActivationParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+    &[shader!("activation", ActivationParams, fragments: [GRID, SPECIAL, TRIGONOMETRY, ACTIVATE, ELEMENTARY])];
 
 /// The constants of SELU as Keras gives them (`keras/activations.py`).
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
@@ -142,6 +197,57 @@ impl Function {
             Function::SquareRoot => x.sqrt(),
             // A float first, as devices have it: rounding twice is not rounding once.
             Function::Half => f64::from(half::f16::from_f32(x as f32)),
+            Function::Rsqrt => 1.0 / x.sqrt(),
+            Function::Floor => x.floor(),
+            Function::Ceil => x.ceil(),
+            Function::Round => x.round_ties_even(),
+            Function::Sign if x == 0.0 || x.is_nan() => x,
+            Function::Sign => x.signum(),
+            Function::Absolute => x.abs(),
+            Function::Negative => -x,
+            Function::Sin => x.sin(),
+            Function::Cos => x.cos(),
+            Function::Tan => x.tan(),
+            Function::Asin => x.asin(),
+            Function::Acos => x.acos(),
+            Function::Atan => x.atan(),
+            Function::Sinh => x.sinh(),
+            Function::Cosh => x.cosh(),
+            Function::Asinh => x.asinh(),
+            Function::Acosh => x.acosh(),
+            Function::Atanh => x.atanh(),
+            Function::Erf => libm::erf(x),
+            Function::Expm1 => x.exp_m1(),
+        }
+    }
+
+    /// The value at an integer, if integers have the function.
+    pub(crate) fn of_integers(self) -> Option<fn(i32) -> i32> {
+        match self {
+            Function::Sign => Some(i32::signum),
+            Function::Absolute => Some(i32::wrapping_abs),
+            Function::Negative => Some(i32::wrapping_neg),
+            _ => None,
+        }
+    }
+
+    /// Whether `shaders/lib/elementary.wgsl` has it, which only shaders hold that need it.
+    pub(super) fn is_rare(self) -> bool {
+        Function::encode(Some(self)).0 >= 18
+    }
+
+    /// Whether kernels of layers apply it to what they compute.
+    pub(crate) fn is_of_layers(self) -> bool {
+        !self.is_rare()
+    }
+
+    /// An error if it is none that kernels of layers apply.
+    pub(super) fn expect_of_layers(function: Option<Function>) -> Result<()> {
+        match function {
+            Some(function) if function.is_rare() => {
+                Err(Error::shape(format!("{function:?} is an operator of its own and no activation of a layer")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -159,6 +265,7 @@ impl Function {
             }
             Function::Elu { alpha } if alpha < 0.0 => ends + f64::from(-alpha).max(1.0) * distance,
             Function::Gelu | Function::GeluTanh | Function::Mish | Function::Swish => 1.2 * distance,
+            Function::Absolute | Function::Sin | Function::Cos => distance,
             _ => ends,
         }
     }
@@ -174,20 +281,31 @@ impl Function {
     /// The tolerance class of the value at a given argument.
     pub(crate) fn tolerance(self) -> Tolerance {
         match self {
-            Function::Relu { negative_slope: 0.0, .. } | Function::Half => Tolerance::Exact,
+            Function::Relu { negative_slope: 0.0, .. }
+            | Function::Half
+            | Function::Floor
+            | Function::Ceil
+            | Function::Round
+            | Function::Sign
+            | Function::Absolute
+            | Function::Negative => Tolerance::Exact,
             Function::Relu { .. } | Function::HardSigmoid { .. } | Function::Softsign => {
                 Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
             }
             // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
-            Function::Exponential => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
+            Function::Exponential | Function::Expm1 => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
+            // Of halves of e^x, which reach beyond its largest.
+            Function::Sinh | Function::Cosh => Tolerance::Pointwise { ulps: 215.0, absolute: 0.0 },
+            Function::Asinh | Function::Acosh | Function::Atanh => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
             // WGSL gives the logarithm 2^-21 around 1, where it is small; 1 + x rounds besides.
             Function::Logarithm | Function::LogarithmPlusOne => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
-            Function::SquareRoot => Tolerance::Pointwise { ulps: 6.0, absolute: 0.0 },
+            Function::SquareRoot | Function::Rsqrt => Tolerance::Pointwise { ulps: 6.0, absolute: 0.0 },
             _ => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
         }
     }
 
-    /// The number and the three parameters of `shaders/lib/activate.wgsl`; without a function, of the identity.
+    /// The number and the three parameters of `shaders/lib/activate.wgsl`, or of `shaders/lib/elementary.wgsl`; without a
+    /// function, of the identity.
     pub(super) fn encode(function: Option<Function>) -> (u32, [f32; 3]) {
         let Some(function) = function else { return (13, [0.0; 3]) };
         match function {
@@ -213,6 +331,26 @@ impl Function {
             Function::SquareRoot => (16, [f32::NAN, 0.0, 0.0]),
             // Nor for infinity.
             Function::Half => (17, [f32::INFINITY, 0.0, 0.0]),
+            Function::Rsqrt => (18, [f32::NAN, f32::INFINITY, 0.0]),
+            Function::Floor => (19, [0.0; 3]),
+            Function::Ceil => (20, [0.0; 3]),
+            Function::Round => (21, [0.0; 3]),
+            Function::Sign => (22, [0.0; 3]),
+            Function::Absolute => (23, [0.0; 3]),
+            Function::Negative => (24, [0.0; 3]),
+            Function::Sin => (25, [f32::NAN, 0.0, 0.0]),
+            Function::Cos => (26, [f32::NAN, 0.0, 0.0]),
+            Function::Tan => (27, [f32::NAN, 0.0, 0.0]),
+            Function::Asin => (28, [f32::NAN, 0.0, 0.0]),
+            Function::Acos => (29, [f32::NAN, 0.0, 0.0]),
+            Function::Atan => (30, [0.0; 3]),
+            Function::Sinh => (31, [0.0; 3]),
+            Function::Cosh => (32, [0.0; 3]),
+            Function::Asinh => (33, [0.0; 3]),
+            Function::Acosh => (34, [f32::NAN, 0.0, 0.0]),
+            Function::Atanh => (35, [f32::NAN, f32::INFINITY, 0.0]),
+            Function::Erf => (36, [0.0; 3]),
+            Function::Expm1 => (37, [0.0; 3]),
         }
     }
 }
@@ -232,20 +370,29 @@ impl Operator for Activation {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
-        expect_dtype(x, &[DType::F32])?;
+        let has_integers = self.function.of_integers().is_some();
+        expect_dtype(x, if has_integers { &[DType::F32, DType::I32] } else { &[DType::F32] })?;
         Ok(vec![x.clone()])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let values = inputs[0].as_f32()?;
-        Ok(vec![Tensor::f32(inputs[0].shape(), values.iter().map(|&x| self.function.at(f64::from(x)) as f32).collect())?])
+        let data = match (inputs[0].as_i32(), self.function.of_integers()) {
+            (Ok(values), Some(function)) => Data::I32(values.iter().map(|&x| function(x)).collect()),
+            _ => {
+                let values = inputs[0].as_f32()?;
+                Data::F32(values.iter().map(|&x| self.function.at(f64::from(x)) as f32).collect())
+            }
+        };
+        Ok(vec![Tensor::new(inputs[0].shape(), data)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output().len();
         let (selector, [a, b, c]) = Function::encode(Some(self.function));
         let params = ActivationParams { count: word(count)?, a, b, c };
-        Ok(vec![Kernel::new("activation", &params, 1, invocations(count)).constant("function", f64::from(selector))])
+        let entry_point = if request.output().dtype == DType::I32 { "integers" } else { "main" };
+        let kernel = Kernel::new("activation", &params, 1, invocations(count)).entry_point(entry_point);
+        Ok(vec![kernel.constant("function", f64::from(selector))])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -10,7 +10,7 @@ pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Activation(activation)) = &node.source else { return Ok(None) };
         let x = node.inputs[0];
-        if !rewrite.is_used_once(x) {
+        if !activation.function.is_of_layers() || !rewrite.is_used_once(x) {
             return Ok(None);
         }
         let activation = Some(activation.function);

@@ -28,7 +28,7 @@ struct Chain {
 }
 
 pub(super) fn activation(operator: &ops::Activation, request: &Request<'_>) -> Fast {
-    build(vec![ops::Step::Apply(operator.function)], request)
+    if request.output().dtype == DType::F32 { build(vec![ops::Step::Apply(operator.function)], request) } else { None }
 }
 
 /// For floats; booleans are seldom enough for their plain answer.
@@ -133,6 +133,15 @@ fn combine(function: BinaryFunction, is_right: bool, out: &mut [f32], other: &[f
         BinaryFunction::Keep => apply(out, other, stretch, is_right, |l, r| if r == 0.0 { 0.0 } else { l }),
         BinaryFunction::Greater => apply(out, other, stretch, is_right, |l, r| if l > r { 1.0 } else { 0.0 }),
         BinaryFunction::AtLeast => apply(out, other, stretch, is_right, |l, r| if l >= r { 1.0 } else { 0.0 }),
+        BinaryFunction::FloorDivide => apply(out, other, stretch, is_right, |l, r| (l / r).floor()),
+        BinaryFunction::FloorMod
+        | BinaryFunction::Remainder
+        | BinaryFunction::Power
+        | BinaryFunction::Atan2
+        | BinaryFunction::LogAddExp => {
+            let plain = |l: f32, r: f32| function.at(f64::from(l), f64::from(r)) as f32;
+            apply(out, other, stretch, is_right, plain);
+        }
     }
 }
 
