@@ -4,10 +4,15 @@ use crate::cases;
 use crate::module::{Module, modules};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use tfjs_wgpu::graph::{Builder, ValueId};
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
+use tfjs_wgpu::ops::{
+    Activation, Binary, BinaryFunction, Cast, Class, Classify, Compare, Comparison, Function, Op, Select,
+};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::{LoadOptions, Model, Semantics};
+use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::{DType, LoadOptions, Model, Semantics};
 
 /// Every recorded model and layer that loads, by either semantics.
 fn models() -> impl Iterator<Item = Model> {
@@ -18,7 +23,31 @@ fn models() -> impl Iterator<Item = Model> {
         let models = folders.iter().map(move |entry| Model::load(entry.as_ref().expect("an entry").path(), options));
         models.chain(cases::all().into_iter().map(move |case| case.load(semantics))).collect::<Vec<_>>()
     };
-    [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
+    let loaded = [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok);
+    loaded.chain([arithmetic()])
+}
+
+/// What no recorded layer makes.
+fn arithmetic() -> Model {
+    let mut builder = Builder::new();
+    let mut outputs = Vec::new();
+    let ty = |dtype| TensorType::new(Shape::batched(&[3]), dtype);
+    let floats = builder.input("floats", ty(DType::F32)).expect("an input");
+    let ids = builder.input("ids", ty(DType::I32)).expect("an input");
+    let mut add = |op: Op, inputs: &[ValueId]| {
+        let name = outputs.len().to_string();
+        let id = builder.op(&name, op, inputs).expect("an operator");
+        outputs.push((name, id));
+        id
+    };
+    let is_less = add(Compare { comparison: Comparison::Less }.into(), &[floats, floats]);
+    add(Compare { comparison: Comparison::Less }.into(), &[ids, ids]);
+    add(Select.into(), &[is_less, ids, ids]);
+    add(Classify { class: Class::Nan }.into(), &[floats]);
+    add(Cast { to: DType::Bool }.into(), &[ids]);
+    add(Binary { function: BinaryFunction::FloorMod }.into(), &[ids, ids]);
+    add(Activation { function: Function::Absolute }.into(), &[ids]);
+    Model::from_graph("arithmetic", builder.finish(outputs).expect("a graph"))
 }
 
 /// Every kernel of every recorded model and layer, at a batch of 1 and one of 300: on hardware, on software, and on a
