@@ -1,4 +1,4 @@
-// A function of every element. `function` selects it.
+// A function of every element. `function` selects it; `main` has the functions of layers alone, which are less to compile.
 
 struct Params {
     count: u32,
@@ -17,6 +17,19 @@ override function: u32;
 
 @compute @workgroup_size(64)
 fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    output[index] = activate(function, input[index], vec3(params.a, params.b, params.c));
+}
+
+@compute @workgroup_size(64)
+fn all_functions(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

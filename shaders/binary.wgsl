@@ -1,5 +1,5 @@
 // A function of two elements with broadcasting: both sides are read through strides, 0 where they stretch.
-// `function` selects it; see src/ops/binary.rs for the formulas.
+// `function` selects it; see src/ops/binary.rs for the formulas. `main` has the common ones alone, which are less to compile.
 
 struct Params {
     size: array<vec4<u32>, 2>,
@@ -37,6 +37,20 @@ fn sides(index: u32) -> vec2<u32> {
 
 @compute @workgroup_size(64)
 fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    let found = sides(index);
+    output[index] = combine(function, left[found.x], right[found.y]);
+}
+
+@compute @workgroup_size(64)
+fn all_functions(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

@@ -173,7 +173,7 @@ impl BinaryFunction {
         }
     }
 
-    /// Whether `shaders/lib/arithmetic.wgsl` has it, which only shaders hold that need it.
+    /// Whether it is one of `shaders/lib/arithmetic.wgsl`, which only pipelines hold that need them.
     pub(super) fn is_rare(self) -> bool {
         self.code() >= 10
     }
@@ -239,7 +239,11 @@ impl Operator for Binary {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let entry_point = if request.output().dtype == DType::I32 { "integers" } else { "main" };
+        let entry_point = match request.output().dtype {
+            DType::I32 => "integers",
+            _ if self.function.is_rare() => "all_functions",
+            _ => "main",
+        };
         let kernel = Kernel::new("binary", &PairParams::new(request)?, 2, invocations(request.output().len()));
         Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(self.function.code()))])
     }

@@ -187,8 +187,8 @@ impl Operator for Elementwise {
             Step::Combine { function, .. } => function.is_rare(),
         };
         let kernel = Kernel::new("elementwise", &params, MOST_INPUTS, invocations(count));
-        // The pipeline of most chains knows the functions of layers alone, which is less to compile.
-        let mut kernel = kernel.constant("all_functions", f64::from(u8::from(self.steps.iter().any(is_rare))));
+        let entry_point = if self.steps.iter().any(is_rare) { "all_functions" } else { "main" };
+        let mut kernel = kernel.entry_point(entry_point);
         for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
             // What is not there is never read, but something must be bound.
             if position >= request.inputs.len() {

@@ -30,23 +30,27 @@ fn models() -> impl Iterator<Item = Model> {
 /// What no recorded layer makes.
 fn arithmetic() -> Model {
     let mut builder = Builder::new();
-    let mut outputs = Vec::new();
     let ty = |dtype| TensorType::new(Shape::batched(&[3]), dtype);
     let floats = builder.input("floats", ty(DType::F32)).expect("an input");
     let ids = builder.input("ids", ty(DType::I32)).expect("an input");
-    let mut add = |op: Op, inputs: &[ValueId]| {
-        let name = outputs.len().to_string();
-        let id = builder.op(&name, op, inputs).expect("an operator");
-        outputs.push((name, id));
-        id
-    };
-    let is_less = add(Compare { comparison: Comparison::Less }.into(), &[floats, floats]);
-    add(Compare { comparison: Comparison::Less }.into(), &[ids, ids]);
-    add(Select.into(), &[is_less, ids, ids]);
-    add(Classify { class: Class::Nan }.into(), &[floats]);
-    add(Cast { to: DType::Bool }.into(), &[ids]);
-    add(Binary { function: BinaryFunction::FloorMod }.into(), &[ids, ids]);
-    add(Activation { function: Function::Absolute }.into(), &[ids]);
+    let mut op = |op: Op, inputs: &[ValueId]| builder.op("op", op, inputs).expect("an operator");
+    let is_less = op(Compare { comparison: Comparison::Less }.into(), &[floats, floats]);
+    let sine = op(Activation { function: Function::Sin }.into(), &[floats]);
+    // Two steps, which are one chain where operators are fused.
+    let fraction = op(Binary { function: BinaryFunction::FloorMod }.into(), &[floats, sine]);
+    let outputs = [
+        is_less,
+        sine,
+        op(Activation { function: Function::Rsqrt }.into(), &[fraction]),
+        op(Compare { comparison: Comparison::Less }.into(), &[ids, ids]),
+        op(Select.into(), &[is_less, ids, ids]),
+        op(Classify { class: Class::Nan }.into(), &[floats]),
+        op(Cast { to: DType::Bool }.into(), &[ids]),
+        op(Binary { function: BinaryFunction::FloorMod }.into(), &[ids, ids]),
+        op(Binary { function: BinaryFunction::Power }.into(), &[floats, floats]),
+        op(Activation { function: Function::Absolute }.into(), &[ids]),
+    ];
+    let outputs = outputs.into_iter().enumerate().map(|(index, id)| (index.to_string(), id)).collect();
     Model::from_graph("arithmetic", builder.finish(outputs).expect("a graph"))
 }
 
