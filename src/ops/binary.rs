@@ -11,7 +11,8 @@
 //! * FloorDivide is the quotient, rounded to float32, and then down to an integer, as TensorFlow has it: `1 // 0.1` is 10;
 //! * Remainder is exact (C's `fmod`), FloorMod is that, plus the divisor where the signs differ: `−1 mod ∞` is ∞;
 //! * Power is the `pow` of IEEE 754: 1 for an exponent of 0 and for a base of 1, even of NaN; NaN for a negative base and
-//!   a fractional exponent.
+//!   a fractional exponent. A GPU is right to a unit or two in the last place where the power is of the magnitude of 1, and to
+//!   128 of them at the ends of float32.
 
 pub(crate) mod integers;
 

@@ -54,4 +54,17 @@ mod tests {
         assert!(text.contains("activation { function: Sigmoid }"), "the sum of `two` is an output: {text}");
         assert_eq!(graph.nodes().len(), 6, "{text}");
     }
+
+    #[test]
+    fn what_no_layer_applies_stays_an_operator() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let weight = |shape: &[usize]| Arc::new(Tensor::f32(shape, vec![1.0; shape.iter().product()]).expect("tensor"));
+        let kernel = builder.constant("kernel", weight(&[2, 2])).expect("constant");
+        let bias = builder.constant("bias", weight(&[2])).expect("constant");
+        let sum = builder.op("sum", Dense::with(None), &[x, kernel, bias]).expect("op");
+        let y = builder.op("y", Activation { function: Function::Sin }, &[sum]).expect("op");
+        let graph = builder.finish(vec![("y".into(), y)]).expect("graph");
+        assert_eq!(fuse(&graph).expect("graph"), graph);
+    }
 }
