@@ -18,16 +18,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> third: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    if index >= params.count {
-        return;
-    }
+// The elements of the three inputs for one of the output.
+fn elements(index: u32) -> vec3<f32> {
     var rest = index;
     var offsets = vec3(0u);
     for (var step = 0u; step < 8u; step++) {
@@ -42,17 +34,59 @@ fn main(
         );
         offsets += position * strides;
     }
-    let start = first[offsets.x];
-    let second_value = second[offsets.y];
-    let third_value = third[offsets.z];
-    var value = start;
-    for (var index = 0u; index < params.step_count; index++) {
-        let step = params.steps[index];
+    return vec3(first[offsets.x], second[offsets.y], third[offsets.z]);
+}
+
+// The two sides of a step that combines the value with an input.
+fn sides(step: vec4<u32>, value: f32, inputs: vec3<f32>) -> vec2<f32> {
+    let other = select(select(inputs.z, inputs.y, step.y == 1u), inputs.x, step.y == 0u);
+    return select(vec2(value, other), vec2(other, value), step.z == 1u);
+}
+
+// Chains of the functions of layers, which are less to compile than all.
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    let inputs = elements(index);
+    var value = inputs.x;
+    for (var at = 0u; at < params.step_count; at++) {
+        let step = params.steps[at];
         if step.y >= 3u {
-            value = activate(step.x, value, params.parameters[index].xyz);
+            value = activate(step.x, value, params.parameters[at].xyz);
         } else {
-            let other = select(select(third_value, second_value, step.y == 1u), start, step.y == 0u);
-            value = combine(step.x, select(value, other, step.z == 1u), select(other, value, step.z == 1u));
+            let pair = sides(step, value, inputs);
+            value = combine(step.x, pair.x, pair.y);
+        }
+    }
+    output[index] = value;
+}
+
+@compute @workgroup_size(64)
+fn all_functions(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = invocation_index(workgroup, workgroups, lane);
+    if index >= params.count {
+        return;
+    }
+    let inputs = elements(index);
+    var value = inputs.x;
+    for (var at = 0u; at < params.step_count; at++) {
+        let step = params.steps[at];
+        if step.y >= 3u {
+            value = evaluate(step.x, value, params.parameters[at].xyz);
+        } else {
+            let pair = sides(step, value, inputs);
+            value = calculate(step.x, pair.x, pair.y);
         }
     }
     output[index] = value;

@@ -91,6 +91,18 @@ pub(crate) const ACTIVATE: Fragment =
 /// `shaders/lib/combine.wgsl`: functions of two elements by number; builds on [`SPECIAL`].
 pub(crate) const COMBINE: Fragment = Fragment { name: "combine", source: include_str!("../shaders/lib/combine.wgsl") };
 
+/// `shaders/lib/elementary.wgsl`: all functions of one element by number; builds on [`ACTIVATE`] and [`TRIGONOMETRY`].
+pub(crate) const ELEMENTARY: Fragment =
+    Fragment { name: "elementary", source: include_str!("../shaders/lib/elementary.wgsl") };
+
+/// `shaders/lib/arithmetic.wgsl`: all functions of two elements by number; builds on [`COMBINE`] and [`TRIGONOMETRY`].
+pub(crate) const ARITHMETIC: Fragment =
+    Fragment { name: "arithmetic", source: include_str!("../shaders/lib/arithmetic.wgsl") };
+
+/// `shaders/lib/trigonometry.wgsl`: sines, tangents and their inverses; builds on [`SPECIAL`].
+pub(crate) const TRIGONOMETRY: Fragment =
+    Fragment { name: "trigonometry", source: include_str!("../shaders/lib/trigonometry.wgsl") };
+
 /// `shaders/lib/half.wgsl`: half-precision floats from their bits.
 pub(crate) const HALF: Fragment = Fragment { name: "half", source: include_str!("../shaders/lib/half.wgsl") };
 

@@ -69,6 +69,18 @@ impl WithSimd for Apply<'_> {
                 map!(simd, values, |x| simd.div_f32s(x, simd.add_f32s(one, simd.abs_f32s(x))));
             }
             Function::SquareRoot => map!(simd, values, |x| simd.sqrt_f32s(x)),
+            Function::Rsqrt => map!(simd, values, |x| simd.div_f32s(one, simd.sqrt_f32s(x))),
+            Function::Absolute => map!(simd, values, |x| simd.abs_f32s(x)),
+            Function::Negative => map!(simd, values, |x| simd.neg_f32s(x)),
+            Function::Floor => values.iter_mut().for_each(|value| *value = value.floor()),
+            Function::Ceil => values.iter_mut().for_each(|value| *value = value.ceil()),
+            Function::Round => values.iter_mut().for_each(|value| *value = value.round_ties_even()),
+            Function::Sign => {
+                map!(simd, values, |x| {
+                    let sign = simd.select_f32s(simd.less_than_f32s(zero, x), one, x);
+                    simd.select_f32s(simd.less_than_f32s(x, zero), simd.neg_f32s(one), sign)
+                });
+            }
             Function::Half => {
                 for value in values {
                     *value = half::f16::from_f32(*value).to_f32();
@@ -80,7 +92,20 @@ impl WithSimd for Apply<'_> {
             | Function::Mish
             | Function::Exponential
             | Function::Logarithm
-            | Function::LogarithmPlusOne => {
+            | Function::LogarithmPlusOne
+            | Function::Sin
+            | Function::Cos
+            | Function::Tan
+            | Function::Asin
+            | Function::Acos
+            | Function::Atan
+            | Function::Sinh
+            | Function::Cosh
+            | Function::Asinh
+            | Function::Acosh
+            | Function::Atanh
+            | Function::Erf
+            | Function::Expm1 => {
                 for value in values {
                     *value = function.at(f64::from(*value)) as f32;
                 }
@@ -173,7 +198,7 @@ mod tests {
     use crate::cpu::vector::machines;
     use crate::tensor::{Tensor, compare};
 
-    const FUNCTIONS: [Function; 17] = [
+    const FUNCTIONS: [Function; 37] = [
         Function::RELU,
         Function::relu(Some(6.0), 0.25, -0.5),
         Function::Elu { alpha: 1.5 },
@@ -191,6 +216,26 @@ mod tests {
         Function::Logarithm,
         Function::LogarithmPlusOne,
         Function::SquareRoot,
+        Function::Rsqrt,
+        Function::Floor,
+        Function::Ceil,
+        Function::Round,
+        Function::Sign,
+        Function::Absolute,
+        Function::Negative,
+        Function::Sin,
+        Function::Cos,
+        Function::Tan,
+        Function::Asin,
+        Function::Acos,
+        Function::Atan,
+        Function::Sinh,
+        Function::Cosh,
+        Function::Asinh,
+        Function::Acosh,
+        Function::Atanh,
+        Function::Erf,
+        Function::Expm1,
     ];
 
     /// Floats of all exponents and both signs, a finer grid where functions bend, and what is not finite.

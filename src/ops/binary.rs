@@ -1,15 +1,26 @@
-//! A function of two elements, with broadcasting: the arithmetic under Keras' merge layers, PReLU and masks.
+//! A function of two elements, with broadcasting: the arithmetic under Keras' merge layers, PReLU, masks and ids.
 //!
 //! `output[i] = f(left[i], right[i])`, both sides stretched as NumPy does. Keras: Add, Subtract, Multiply, Average (a
 //! sum, then a product), Maximum, Minimum, PReLU (`max(0, x) + alpha · min(0, x)`). TF.js has no Subtract layer.
 //! Maximum and Minimum keep NaN, as Keras does; on booleans they are `or` and `and`. Keep is for masks: a choice between two
 //! tensors is the sum of what is kept of one and what is kept of the other.
+//!
+//! Both operands have one dtype, which is the output's. On int32 there are Add, Subtract, Multiply, Maximum, Minimum,
+//! FloorDivide, FloorMod, Remainder and Power; what they answer is in `binary/integers.rs`. On float32
+//!
+//! * FloorDivide is the quotient, rounded to float32, and then down to an integer, as TensorFlow has it: `1 // 0.1` is 10;
+//! * Remainder is exact (C's `fmod`), FloorMod is that, plus the divisor where the signs differ: `−1 mod ∞` is ∞;
+//! * Power is the `pow` of IEEE 754: 1 for an exponent of 0 and for a base of 1, even of NaN; NaN for a negative base and
+//!   a fractional exponent. A GPU is right to a unit or two in the last place where the power is of the magnitude of 1, and to
+//!   128 of them at the ends of float32.
+
+pub(crate) mod integers;
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use super::strided_copy::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
-use crate::kernel::{COMBINE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
-use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_strides};
+use crate::kernel::{ARITHMETIC, COMBINE, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, invocations, params, shader};
+use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
 
 /// Applies one function to pairs of elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,11 +52,23 @@ pub enum BinaryFunction {
     Greater,
     /// 1 where `left ≥ right`, else 0, so also where either is NaN.
     AtLeast,
+    /// `⌊left / right⌋`
+    FloorDivide,
+    /// What floor division leaves: 0 or of the sign of `right`.
+    FloorMod,
+    /// What truncating division leaves: 0 or of the sign of `left`.
+    Remainder,
+    /// `left` to the power of `right`.
+    Power,
+    /// The angle of the point `(right, left)`, from −π to π.
+    Atan2,
+    /// `log(e^left + e^right)`
+    LogAddExp,
 }
 
 params! {
-    /// `Params` of `shaders/binary.wgsl`.
-    BinaryParams {
+    /// `Params` of `shaders/binary.wgsl` and `shaders/compare.wgsl`.
+    PairParams {
         size: [u32; MAX_RANK],
         left_strides: [u32; MAX_RANK],
         right_strides: [u32; MAX_RANK],
@@ -56,11 +79,28 @@ params! {
     }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("binary", BinaryParams, fragments: [GRID, SPECIAL, COMBINE])];
+pub(super) const SHADERS: &[Shader] = 
+    &[shader!("binary", PairParams, fragments: [GRID, SPECIAL, TRIGONOMETRY, COMBINE, ARITHMETIC])];
+
+impl PairParams {
+    /// How two inputs stretch to the output.
+    pub(super) fn new(request: &KernelRequest<'_>) -> Result<Self> {
+        let shape = &request.output().shape;
+        Ok(PairParams {
+            size: aligned(shape, 1)?,
+            left_strides: aligned(&broadcast_strides(&request.inputs[0].shape, shape), 0)?,
+            right_strides: aligned(&broadcast_strides(&request.inputs[1].shape, shape), 0)?,
+            count: word(request.output().len())?,
+            padding0: 0,
+            padding1: 0,
+            padding2: 0,
+        })
+    }
+}
 
 impl BinaryFunction {
     /// The value for two numbers.
-    pub(super) fn at(self, left: f64, right: f64) -> f64 {
+    pub(crate) fn at(self, left: f64, right: f64) -> f64 {
         match self {
             BinaryFunction::Add => left + right,
             BinaryFunction::Subtract => left - right,
@@ -76,6 +116,30 @@ impl BinaryFunction {
             BinaryFunction::Keep => left,
             BinaryFunction::Greater => f64::from(left > right),
             BinaryFunction::AtLeast => f64::from(left >= right),
+            BinaryFunction::FloorDivide => f64::from((left / right) as f32).floor(),
+            BinaryFunction::FloorMod => {
+                let rest = left % right;
+                if rest != 0.0 && (rest < 0.0) != (right < 0.0) { rest + right } else { rest }
+            }
+            BinaryFunction::Remainder => left % right,
+            BinaryFunction::Power => left.powf(right),
+            BinaryFunction::Atan2 => left.atan2(right),
+            BinaryFunction::LogAddExp => log_add_exp(left, right),
+        }
+    }
+
+    /// How far the value may be from that for `left` and `right` if one of them, `right` if `is_right`, is at most
+    /// `distance` away.
+    pub(super) fn change(self, left: f64, right: f64, is_right: bool, distance: f64) -> f64 {
+        let at = |end: f64| if is_right { self.at(left, right + end) } else { self.at(left + end, right) };
+        let answer = self.at(left, right);
+        let ends = [at(-distance), at(distance)].map(|end| (end - answer).abs());
+        let ends = if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] };
+        match self {
+            // Saws: they fall by the divisor where the quotient goes to another integer.
+            BinaryFunction::FloorMod | BinaryFunction::Remainder if ends > 0.0 => ends + right.abs() + distance,
+            // Monotonic in either operand between the ends, but for a divisor that may be zero.
+            _ => ends,
         }
     }
 
@@ -86,6 +150,14 @@ impl BinaryFunction {
             function if function.decides() => Tolerance::Exact,
             // WGSL gives division 2.5 units, the others are rounded correctly.
             BinaryFunction::Divide => Tolerance::Pointwise { ulps: 3.0, absolute: 0.0 },
+            BinaryFunction::FloorDivide => Tolerance::Exact,
+            // A device may flush what is subnormal.
+            BinaryFunction::Remainder => Tolerance::Pointwise { ulps: 0.0, absolute: f32::MIN_POSITIVE },
+            // The logarithm is right to a few units, and the exponent multiplies it, up to 128.
+            BinaryFunction::Power => Tolerance::Pointwise { ulps: 128.0, absolute: f32::MIN_POSITIVE },
+            BinaryFunction::Atan2 => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
+            // As the logarithm of one more.
+            BinaryFunction::LogAddExp => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
             _ => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
         }
     }
@@ -94,7 +166,20 @@ impl BinaryFunction {
         matches!(self, BinaryFunction::Maximum | BinaryFunction::Minimum)
     }
 
-    /// The number of `shaders/lib/combine.wgsl`.
+    fn dtypes(self) -> &'static [DType] {
+        match self {
+            function if function.decides() => &[DType::F32, DType::I32, DType::Bool],
+            function if integers::function(function).is_some() => &[DType::F32, DType::I32],
+            _ => &[DType::F32],
+        }
+    }
+
+    /// Whether it is one of `shaders/lib/arithmetic.wgsl`, which only pipelines hold that need them.
+    pub(super) fn is_rare(self) -> bool {
+        self.code() >= 10
+    }
+
+    /// The number of `shaders/lib/combine.wgsl`, or of `shaders/lib/arithmetic.wgsl`.
     pub(super) fn code(self) -> u32 {
         match self {
             BinaryFunction::Add => 0,
@@ -107,8 +192,20 @@ impl BinaryFunction {
             BinaryFunction::Keep => 7,
             BinaryFunction::Greater => 8,
             BinaryFunction::AtLeast => 9,
+            BinaryFunction::FloorDivide => 10,
+            BinaryFunction::FloorMod => 11,
+            BinaryFunction::Remainder => 12,
+            BinaryFunction::Power => 13,
+            BinaryFunction::Atan2 => 14,
+            BinaryFunction::LogAddExp => 15,
         }
     }
+}
+
+fn log_add_exp(left: f64, right: f64) -> f64 {
+    let distance = (left - right).abs();
+    // Two infinities of one sign have no distance.
+    if left == right { left + std::f64::consts::LN_2 } else { BinaryFunction::Maximum.at(left, right) + (-distance).exp().ln_1p() }
 }
 
 impl Operator for Binary {
@@ -118,8 +215,7 @@ impl Operator for Binary {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [left, right] = expect_inputs(inputs)?;
-        let allowed: &[DType] = if self.function.decides() { &[DType::F32, DType::Bool] } else { &[DType::F32] };
-        expect_dtype(left, allowed)?;
+        expect_dtype(left, self.function.dtypes())?;
         if left.dtype != right.dtype {
             return Err(Error::shape(format!("{left} and {right} have different dtypes")));
         }
@@ -127,54 +223,37 @@ impl Operator for Binary {
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let shape = broadcast_concrete(inputs[0].shape(), inputs[1].shape());
-        let (left, right) = (inputs[0].to_f64(), inputs[1].to_f64());
-        let left_strides = broadcast_strides(inputs[0].shape(), &shape);
-        let right_strides = broadcast_strides(inputs[1].shape(), &shape);
-        let count: usize = shape.iter().product();
-        let value = |index: usize| {
-            let (mut rest, mut l, mut r) = (index, 0, 0);
-            for (dim, &size) in shape.iter().enumerate().rev() {
-                l += (rest % size) * left_strides[dim];
-                r += (rest % size) * right_strides[dim];
-                rest /= size;
+        let (shape, [left, right]) = broadcast_positions([inputs[0].shape(), inputs[1].shape()]);
+        let pairs = left.into_iter().zip(right);
+        let data = if let (Ok(left), Some(function)) = (inputs[0].as_i32(), integers::function(self.function)) {
+            let right = inputs[1].as_i32()?;
+            Data::I32(pairs.map(|(l, r)| function(left[l], right[r])).collect())
+        } else {
+            let (left, right) = (inputs[0].to_f64(), inputs[1].to_f64());
+            let values = pairs.map(|(l, r)| self.function.at(left[l], right[r]));
+            match inputs[0].dtype() {
+                DType::Bool => Data::Bool(values.map(|value| value != 0.0).collect()),
+                _ => Data::F32(values.map(|value| value as f32).collect()),
             }
-            self.function.at(left[l], right[r])
-        };
-        let data = match inputs[0].dtype() {
-            DType::Bool => Data::Bool((0..count).map(|index| value(index) != 0.0).collect()),
-            _ => Data::F32((0..count).map(|index| value(index) as f32).collect()),
         };
         Ok(vec![Tensor::new(&shape, data)?])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let shape = &request.output().shape;
-        let count = request.output().len();
-        let params = BinaryParams {
-            size: aligned(shape, 1)?,
-            left_strides: aligned(&broadcast_strides(&request.inputs[0].shape, shape), 0)?,
-            right_strides: aligned(&broadcast_strides(&request.inputs[1].shape, shape), 0)?,
-            count: word(count)?,
-            padding0: 0,
-            padding1: 0,
-            padding2: 0,
+        let entry_point = match request.output().dtype {
+            DType::I32 => "integers",
+            _ if self.function.is_rare() => "all_functions",
+            _ => "main",
         };
-        let kernel = Kernel::new("binary", &params, 2, invocations(count));
-        Ok(vec![kernel.constant("function", f64::from(self.function.code()))])
+        let kernel = Kernel::new("binary", &PairParams::new(request)?, 2, invocations(request.output().len()));
+        Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(self.function.code()))])
     }
 
-    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
-        self.function.tolerance()
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        if inputs[0].dtype() == DType::F32 { self.function.tolerance() } else { Tolerance::Exact }
     }
 
     fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         outputs[0].len() as u64
     }
-}
-
-fn broadcast_concrete(left: &[usize], right: &[usize]) -> Vec<usize> {
-    let rank = left.len().max(right.len());
-    let at = |shape: &[usize], dim: usize| (dim + shape.len()).checked_sub(rank).map_or(1, |own| shape[own]);
-    (0..rank).map(|dim| if at(left, dim) == 1 { at(right, dim) } else { at(left, dim) }).collect()
 }

@@ -1,23 +1,25 @@
-//! Converts the dtype: what TF.js and Keras do before an embedding (to int32) and before arithmetic (to float32).
+//! Converts the dtype: what TF.js and Keras do before an embedding (to int32), before arithmetic (to float32), and where
+//! numbers are conditions (to bool).
 //!
-//! Floats truncate toward zero, saturating at the ends of int32, NaN to 0. A boolean becomes 0 or 1; since the GPU
-//! stores booleans as the floats 0 and 1, bool to float32 runs no kernel.
+//! Floats truncate toward zero, saturating at the ends of int32, NaN to 0. An integer becomes the nearest float, the even one
+//! of two. Anything but 0 is true, NaN too. A boolean becomes 0 or 1; since the GPU stores booleans as the floats 0 and 1,
+//! bool to float32 runs no kernel.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Converts to another dtype.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cast {
-    /// The dtype afterwards: float32 or int32.
+    /// The dtype afterwards.
     pub to: DType,
 }
 
 params! {
     /// `Params` of `shaders/cast.wgsl`.
-    CastParams { count: u32, padding0: u32, padding1: u32, padding2: u32 }
+    CastParams { count: u32, value_bits: u32, padding0: u32, padding1: u32 }
 }
 
 pub(super) const SHADERS: &[Shader] = &[shader!("cast", CastParams, fragments: [GRID, SPECIAL])];
@@ -30,9 +32,6 @@ impl Operator for Cast {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
         expect_dtype(x, &[DType::F32, DType::I32, DType::Bool])?;
-        if self.to == DType::Bool {
-            return Err(Error::shape("casts to float32 or int32, not to bool"));
-        }
         Ok(vec![TensorType::new(x.shape.clone(), self.to)])
     }
 
@@ -47,8 +46,14 @@ impl Operator for Cast {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output().len();
-        let params = CastParams { count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
-        let entry_point = if self.to == DType::I32 { "to_int32" } else { "to_float32" };
+        // Without its sign, −0 is 0.
+        let value_bits = if request.inputs[0].dtype == DType::I32 { u32::MAX } else { i32::MAX as u32 };
+        let params = CastParams { count: word(count)?, value_bits, padding0: 0, padding1: 0 };
+        let entry_point = match self.to {
+            DType::F32 => "to_float32",
+            DType::I32 => "to_int32",
+            DType::Bool => "to_bool",
+        };
         Ok(vec![Kernel::new("cast", &params, 1, invocations(count)).entry_point(entry_point)])
     }
 
@@ -57,7 +62,7 @@ impl Operator for Cast {
     }
 
     fn passes_values(&self) -> bool {
-        true
+        self.to != DType::Bool
     }
 
     fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {

@@ -116,6 +116,7 @@ impl Operator for Convolution {
         for input in [x, kernel, bias] {
             expect_dtype(input, &[DType::F32])?;
         }
+        Function::expect_of_layers(self.activation)?;
         let sample = window::expect_positions(&self.windows, x)?;
         let (kernel_dims, channels) = (kernel.shape.sample(), sample[sample.len() - 1]);
         let sizes = self.windows.iter().map(|window| window.size);

@@ -193,6 +193,7 @@ impl Operator for Dense {
         for input in [x, kernel, bias] {
             expect_dtype(input, &[DType::F32])?;
         }
+        Function::expect_of_layers(self.activation)?;
         let (&[depth, units], &([bias_units] | [Dim::Shared, bias_units])) = (kernel.shape.dims(), bias.shape.dims())
         else {
             return Err(Error::shape(format!("kernel {kernel} and bias {bias} are not a matrix and a vector")));

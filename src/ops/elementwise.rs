@@ -9,7 +9,9 @@ use super::binary::BinaryFunction;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, word};
 use super::strided_copy::aligned;
 use crate::error::{Error, Result};
-use crate::kernel::{ACTIVATE, COMBINE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::kernel::{
+    ACTIVATE, ARITHMETIC, COMBINE, ELEMENTARY, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, invocations, params, shader,
+};
 use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides};
 
 /// Applies a chain of functions.
@@ -59,8 +61,11 @@ params! {
     }
 }
 
-pub(super) const SHADERS: &[Shader] =
-    &[shader!("elementwise", ElementwiseParams, fragments: [GRID, SPECIAL, ACTIVATE, COMBINE])];
+pub(super) const SHADERS: &[Shader] = &[shader!(
+    "elementwise",
+    ElementwiseParams,
+    fragments: [GRID, SPECIAL, TRIGONOMETRY, ACTIVATE, ELEMENTARY, COMBINE, ARITHMETIC]
+)];
 
 /// The shape of the output, and for each element its value and what was followed with it.
 type Followed<S> = (Vec<usize>, Vec<(f64, S)>);
@@ -118,11 +123,8 @@ impl Step {
         };
         let carried = match self {
             Step::Apply(function) => function.change(value, distance),
-            // Monotonic in either operand between the ends, but for a divisor that may be zero.
-            _ => {
-                let ends = [value - distance, value + distance].map(|end| (self.at(end, other) - answer).abs());
-                if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] }
-            }
+            Step::Combine { function, is_right: false, .. } => function.change(value, other, false, distance),
+            Step::Combine { function, is_right: true, .. } => function.change(other, value, true, distance),
         };
         carried + own.allowance(&[answer], &[])[0]
     }
@@ -180,7 +182,13 @@ impl Operator for Elementwise {
                 }
             };
         }
-        let mut kernel = Kernel::new("elementwise", &params, MOST_INPUTS, invocations(count));
+        let is_rare = |step: &Step| match step {
+            Step::Apply(function) => function.is_rare(),
+            Step::Combine { function, .. } => function.is_rare(),
+        };
+        let kernel = Kernel::new("elementwise", &params, MOST_INPUTS, invocations(count));
+        let entry_point = if self.steps.iter().any(is_rare) { "all_functions" } else { "main" };
+        let mut kernel = kernel.entry_point(entry_point);
         for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
             // What is not there is never read, but something must be bound.
             if position >= request.inputs.len() {

@@ -49,6 +49,8 @@ catalogue! {
     binary::Binary,
     cast::Cast,
     category_encoding::CategoryEncoding,
+    classify::Classify,
+    compare::Compare,
     concatenate::Concatenate,
     convolution::Convolution,
     copy::Copy,
@@ -74,6 +76,7 @@ catalogue! {
     reshape::Reshape,
     search::Search,
     resize::Resize,
+    select::Select,
     slice::Slice,
     softmax::Softmax,
     split::Split,
@@ -83,6 +86,8 @@ catalogue! {
 pub use activation::Function;
 pub use batch_dot::Heads;
 pub use binary::BinaryFunction;
+pub use classify::Class;
+pub use compare::Comparison;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
@@ -94,6 +99,7 @@ pub use resize::Sampling;
 pub use tower::{MAX_LAYERS, TowerKernel};
 pub use window::{Padding, Window, are_plain};
 
+pub(crate) use binary::integers;
 pub(crate) use operator::overflowing;
 pub(crate) use window::Walk;
 

@@ -110,6 +110,7 @@ impl Operator for PairDense {
         for input in [keys, query, weights] {
             expect_dtype(input, &[DType::F32])?;
         }
+        Function::expect_of_layers(self.activation)?;
         let (key_sample, query_sample) = (keys.shape.sample(), query.shape.sample());
         let fits = match (key_sample.as_slice(), query_sample.as_slice(), weights.shape.dims()) {
             (&[steps, dim], &[query_dim], &[Dim::Fixed(rows), Dim::Fixed(units)]) => {

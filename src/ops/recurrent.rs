@@ -248,6 +248,8 @@ impl Operator for Recurrent {
         for input in inputs {
             expect_dtype(input, &[DType::F32])?;
         }
+        Function::expect_of_layers(self.activation)?;
+        Function::expect_of_layers(self.recurrent_activation)?;
         let (x, weights) = (inputs[0], inputs[1]);
         let misfit = || Error::shape(format!("input {x} and recurrent weights {weights} do not fit"));
         let (&[_, Dim::Fixed(steps), Dim::Fixed(columns)], &[Dim::Fixed(quads), Dim::Fixed(gates), units, four]) =

@@ -217,6 +217,7 @@ impl Operator for Tower {
         if inputs.len() != expected || self.activations.is_empty() {
             return Err(Error::shape(format!("takes {expected} inputs, not {}, and at least 1 layer", inputs.len())));
         }
+        self.activations.iter().try_for_each(|activation| Function::expect_of_layers(*activation))?;
         let mut x = inputs[0].clone();
         for (layer, operands) in inputs[1..].chunks_exact(2).enumerate() {
             if layer > 0 && operands[1].shape.is_batched() {

@@ -10,7 +10,7 @@ pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Activation(activation)) = &node.source else { return Ok(None) };
         let x = node.inputs[0];
-        if !rewrite.is_used_once(x) {
+        if !activation.function.is_of_layers() || !rewrite.is_used_once(x) {
             return Ok(None);
         }
         let activation = Some(activation.function);
@@ -53,5 +53,18 @@ mod tests {
         assert!(text.contains("activation: Some(Tanh)"), "{text}");
         assert!(text.contains("activation { function: Sigmoid }"), "the sum of `two` is an output: {text}");
         assert_eq!(graph.nodes().len(), 6, "{text}");
+    }
+
+    #[test]
+    fn what_no_layer_applies_stays_an_operator() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+        let weight = |shape: &[usize]| Arc::new(Tensor::f32(shape, vec![1.0; shape.iter().product()]).expect("tensor"));
+        let kernel = builder.constant("kernel", weight(&[2, 2])).expect("constant");
+        let bias = builder.constant("bias", weight(&[2])).expect("constant");
+        let sum = builder.op("sum", Dense::with(None), &[x, kernel, bias]).expect("op");
+        let y = builder.op("y", Activation { function: Function::Sin }, &[sum]).expect("op");
+        let graph = builder.finish(vec![("y".into(), y)]).expect("graph");
+        assert_eq!(fuse(&graph).expect("graph"), graph);
     }
 }

@@ -90,7 +90,7 @@ fn build(rewrite: &mut Rewrite<'_>, node: &Node, chain: Chain) -> Result<ValueId
 mod tests {
     use super::*;
     use crate::graph::Builder;
-    use crate::ops::{Activation, Binary, BinaryFunction, Function};
+    use crate::ops::{Activation, Binary, BinaryFunction, Compare, Comparison, Function, Select};
     use crate::tensor::{Shape, TensorType};
 
     #[test]
@@ -114,5 +114,25 @@ mod tests {
             ),
             "{text}"
         );
+    }
+    #[test]
+    fn what_is_not_of_floats_stays_by_itself() {
+        let mut builder = Builder::new();
+        let ty = |dtype| TensorType::new(Shape::batched(&[2]), dtype);
+        let x = builder.input("x", ty(DType::F32)).expect("input");
+        let ids = builder.input("ids", ty(DType::I32)).expect("input");
+        let mut op = |name: &str, op: Op, inputs: &[ValueId]| builder.op(name, op, inputs).expect("op");
+        let sum = op("sum", Binary { function: BinaryFunction::Add }.into(), &[ids, ids]);
+        let opposite = op("opposite", Activation { function: Function::Negative }.into(), &[sum]);
+        let whole = op("whole", Activation { function: Function::Floor }.into(), &[x]);
+        let power = op("power", Binary { function: BinaryFunction::Power }.into(), &[whole, x]);
+        let is_less = op("is less", Compare { comparison: Comparison::Less }.into(), &[power, x]);
+        let either = op("either", Binary { function: BinaryFunction::Maximum }.into(), &[is_less, is_less]);
+        let y = op("y", Select.into(), &[either, opposite, ids]);
+        let graph = builder.finish(vec![("y".into(), y)]).expect("graph");
+        let text = fuse(&graph).expect("fused").to_string();
+        let names = text.lines().filter_map(|line| line.split_once(" = ")?.1.split(' ').next()).collect::<Vec<_>>();
+        let expected = ["input", "input", "binary", "activation", "elementwise", "compare", "binary", "select"];
+        assert_eq!(names[..8], expected, "{text}");
     }
 }

@@ -31,9 +31,9 @@ fn slices(rewrite: &mut Rewrite<'_>, node: &Node, split: &Split) -> Result<Optio
 fn replaced(graph: &Graph, rewrite: &mut Rewrite<'_>, node: &Node) -> Result<Option<ValueId>> {
     let Source::Op(op) = &node.source else { return Ok(None) };
     let Some(&x) = node.inputs.first() else { return Ok(None) };
-    if let Op::Binary(binary) = op {
+    if matches!(op, Op::Binary(_) | Op::Compare(_)) {
         let Some(operands) = unexpanded(graph, node) else { return Ok(None) };
-        return rewrite.op(node, binary.clone(), &operands).map(Some);
+        return rewrite.op(node, op.clone(), &operands).map(Some);
     }
     if !relabels(op, node, graph) {
         return Ok(None);

@@ -44,6 +44,29 @@ pub(crate) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
         .collect()
 }
 
+/// The shape that arrays of these shapes, which fit, stretch to, and for each of them the element that stands at each
+/// position of it.
+pub(crate) fn broadcast_positions<const COUNT: usize>(shapes: [&[usize]; COUNT]) -> (Vec<usize>, [Vec<usize>; COUNT]) {
+    let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
+    let at = |shape: &[usize], dim: usize| (dim + shape.len()).checked_sub(rank).map_or(1, |own| shape[own]);
+    let size = |dim| shapes.iter().map(|shape| at(shape, dim)).find(|&size| size != 1).unwrap_or(1);
+    let shape: Vec<usize> = (0..rank).map(size).collect();
+    let count: usize = shape.iter().product();
+    let positions = shapes.map(|own| {
+        let strides = broadcast_strides(own, &shape);
+        let position = |index: usize| {
+            let (mut rest, mut offset) = (index, 0);
+            for (size, stride) in shape.iter().zip(&strides).rev() {
+                offset += rest % size * stride;
+                rest /= size;
+            }
+            offset
+        };
+        (0..count).map(position).collect()
+    });
+    (shape, positions)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ mod shape;
 mod spare;
 
 pub use broadcast::broadcast;
-pub(crate) use broadcast::{broadcast_strides, row_major_strides};
+pub(crate) use broadcast::{broadcast_positions, broadcast_strides, row_major_strides};
 pub(crate) use bytes::{BytesOwner, SharedBytes};
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub use named::NamedTensors;

@@ -5,6 +5,7 @@ use tfjs_wgpu::ops::Cast;
 
 const TO_I32: Cast = Cast { to: DType::I32 };
 const TO_F32: Cast = Cast { to: DType::F32 };
+const TO_BOOL: Cast = Cast { to: DType::Bool };
 
 /// Floats and what they truncate to: saturating, NaN to 0. 2^24 + 1 is no float32; 2 147 483 520 is the largest
 /// float32 below 2^31.
@@ -60,6 +61,14 @@ fn cases() -> Vec<Case> {
         Case::new("float to float", TO_F32).input(floats(&[1, 19], &from)).gives(floats(&[1, 19], &from)),
         Case::new("a weight", TO_F32).constant(ints(&[12], &whole)).gives(floats(&[12], &rounded)),
         Case::new("a weight that stays", TO_I32).constant(ints(&[12], &whole)).gives(ints(&[12], &whole)),
+        Case::new("float to bool", TO_BOOL)
+            .input(floats(&[1, 7], &[0.0, -0.0, 0.3, -1.0, f32::NAN, f32::NEG_INFINITY, f32::MIN_POSITIVE]))
+            .gives(bools(&[1, 7], &[false, false, true, true, true, true, true])),
+        // Without the sign, the smallest integer would be 0.
+        Case::new("int to bool", TO_BOOL)
+            .input(ints(&[1, 5], &[0, 1, -1, i32::MIN, i32::MAX]))
+            .gives(bools(&[1, 5], &[false, true, true, true, true])),
+        Case::new("bool to bool", TO_BOOL).input(bools(&[1, 2], &[true, false])).gives(bools(&[1, 2], &[true, false])),
         Case::new("rank 5", TO_I32).input(random(&[3, 2, 3, 5, 7], 1)),
     ];
     for size in [1, 63, 64, 65, 127] {
@@ -68,6 +77,11 @@ fn cases() -> Vec<Case> {
             Case::new(format!("{size} floats"), TO_I32).input(floats_by(&shape, |index| index as f32 * 1.7 - 99.0)),
         );
         cases.push(Case::new(format!("{size} ints"), TO_F32).input(ints_by(&shape, |index| index as i32 * 40_009 - 7)));
+        cases.push(
+            Case::new(format!("{size} floats to bools"), TO_BOOL).input(floats_by(&shape, |index| (index % 3) as f32)),
+        );
+        cases
+            .push(Case::new(format!("{size} ints to bools"), TO_BOOL).input(ints_by(&shape, |index| index as i32 % 3)));
         cases.push(Case::new(format!("{size} bools"), TO_I32).input(bools_by(&shape, |index| index % 3 == 0)));
     }
     cases
@@ -77,6 +91,5 @@ checks!(cases);
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    refuses(Cast { to: DType::Bool }, &["float32[N, 3]"], "not to bool");
     refuses(TO_F32, &[], "takes 1 inputs, not 0");
 }

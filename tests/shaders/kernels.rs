@@ -4,10 +4,15 @@ use crate::cases;
 use crate::module::{Module, modules};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use tfjs_wgpu::graph::{Builder, ValueId};
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
+use tfjs_wgpu::ops::{
+    Activation, Binary, BinaryFunction, Cast, Class, Classify, Compare, Comparison, Function, Op, Select,
+};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::{LoadOptions, Model, Semantics};
+use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::{DType, LoadOptions, Model, Semantics};
 
 /// Every recorded model and layer that loads, by either semantics.
 fn models() -> impl Iterator<Item = Model> {
@@ -18,7 +23,35 @@ fn models() -> impl Iterator<Item = Model> {
         let models = folders.iter().map(move |entry| Model::load(entry.as_ref().expect("an entry").path(), options));
         models.chain(cases::all().into_iter().map(move |case| case.load(semantics))).collect::<Vec<_>>()
     };
-    [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
+    let loaded = [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok);
+    loaded.chain([arithmetic()])
+}
+
+/// What no recorded layer makes.
+fn arithmetic() -> Model {
+    let mut builder = Builder::new();
+    let ty = |dtype| TensorType::new(Shape::batched(&[3]), dtype);
+    let floats = builder.input("floats", ty(DType::F32)).expect("an input");
+    let ids = builder.input("ids", ty(DType::I32)).expect("an input");
+    let mut op = |op: Op, inputs: &[ValueId]| builder.op("op", op, inputs).expect("an operator");
+    let is_less = op(Compare { comparison: Comparison::Less }.into(), &[floats, floats]);
+    let sine = op(Activation { function: Function::Sin }.into(), &[floats]);
+    // Two steps, which are one chain where operators are fused.
+    let fraction = op(Binary { function: BinaryFunction::FloorMod }.into(), &[floats, sine]);
+    let outputs = [
+        is_less,
+        sine,
+        op(Activation { function: Function::Rsqrt }.into(), &[fraction]),
+        op(Compare { comparison: Comparison::Less }.into(), &[ids, ids]),
+        op(Select.into(), &[is_less, ids, ids]),
+        op(Classify { class: Class::Nan }.into(), &[floats]),
+        op(Cast { to: DType::Bool }.into(), &[ids]),
+        op(Binary { function: BinaryFunction::FloorMod }.into(), &[ids, ids]),
+        op(Binary { function: BinaryFunction::Power }.into(), &[floats, floats]),
+        op(Activation { function: Function::Absolute }.into(), &[ids]),
+    ];
+    let outputs = outputs.into_iter().enumerate().map(|(index, id)| (index.to_string(), id)).collect();
+    Model::from_graph("arithmetic", builder.finish(outputs).expect("a graph"))
 }
 
 /// Every kernel of every recorded model and layer, at a batch of 1 and one of 300: on hardware, on software, and on a

@@ -1,4 +1,4 @@
-//! Cast and NotEqual: every element by itself, from one type to another.
+//! Cast, Classify, NotEqual and Activation of integers: every element by itself, also from one type to another.
 
 use super::{Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -61,4 +61,13 @@ pub(super) fn not_equal(operator: &ops::NotEqual, request: &Request<'_>) -> Box<
         DType::I32 => elements(request, move |x: i32| f64::from(x) != f64::from(value)),
         _ => elements(request, move |x: f32| x != value),
     }
+}
+
+pub(super) fn classify(operator: &ops::Classify, request: &Request<'_>) -> Box<dyn Step> {
+    let class = operator.class;
+    elements(request, move |x: f32| class.holds(x))
+}
+
+pub(super) fn integers(function: fn(i32) -> i32, request: &Request<'_>) -> Box<dyn Step> {
+    elements(request, function)
 }

@@ -47,23 +47,25 @@ fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Fast {
     }
     let sample = request.ty.shape.sample();
     let operand = |position: usize| {
-        let own = request.types[position].shape.sample();
-        // A weight of higher rank than a sample has ones in front.
-        let own = &own[own.len().saturating_sub(sample.len())..];
+        let own = own_dims(request, position);
         let trimmed = &own[own.iter().take_while(|&&size| size == 1).count()..];
-        let stretch = if sample.ends_with(trimmed) {
-            Stretch::Cycle
-        } else {
-            Stretch::Map(positions(&broadcast_strides(own, &sample), &sample))
-        };
+        let stretch = if sample.ends_with(trimmed) { Stretch::Cycle } else { Stretch::Map(positions(&own, &sample)) };
         (request.operands[position].clone(), stretch)
     };
     let operands = (0..request.operands.len()).map(operand).collect();
     Some(Box::new(Chain { operands, steps, output: request.output(), arch: request.arch }))
 }
 
-/// For each element of a sample the element that is read for it.
-fn positions(strides: &[usize], sample: &[usize]) -> Vec<usize> {
+/// The dimensions of an operand in a sample.
+pub(super) fn own_dims(request: &Request<'_>, position: usize) -> Vec<usize> {
+    let own = request.types[position].shape.sample();
+    // A weight of higher rank than a sample has ones in front.
+    own[own.len().saturating_sub(request.ty.shape.sample().len())..].to_vec()
+}
+
+/// For each element of a sample the element that is read for it from an operand with the dimensions `own`.
+pub(super) fn positions(own: &[usize], sample: &[usize]) -> Vec<usize> {
+    let strides = broadcast_strides(own, sample);
     let position = |index: usize| {
         let mut rest = index;
         let mut position = 0;
@@ -133,6 +135,15 @@ fn combine(function: BinaryFunction, is_right: bool, out: &mut [f32], other: &[f
         BinaryFunction::Keep => apply(out, other, stretch, is_right, |l, r| if r == 0.0 { 0.0 } else { l }),
         BinaryFunction::Greater => apply(out, other, stretch, is_right, |l, r| if l > r { 1.0 } else { 0.0 }),
         BinaryFunction::AtLeast => apply(out, other, stretch, is_right, |l, r| if l >= r { 1.0 } else { 0.0 }),
+        BinaryFunction::FloorDivide => apply(out, other, stretch, is_right, |l, r| (l / r).floor()),
+        BinaryFunction::FloorMod
+        | BinaryFunction::Remainder
+        | BinaryFunction::Power
+        | BinaryFunction::Atan2
+        | BinaryFunction::LogAddExp => {
+            let plain = |l: f32, r: f32| function.at(f64::from(l), f64::from(r)) as f32;
+            apply(out, other, stretch, is_right, plain);
+        }
     }
 }
 

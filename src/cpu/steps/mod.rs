@@ -15,6 +15,7 @@ mod plain;
 mod recurrent;
 mod reduce;
 mod softmax;
+mod stretched;
 mod windows;
 
 pub(super) use copy::columns;
@@ -22,7 +23,7 @@ pub(super) use copy::columns;
 use super::frame::{Frame, Operand, Output, Place};
 use crate::error::Result;
 use crate::ops::Op;
-use crate::tensor::{Tensor, TensorType};
+use crate::tensor::{DType, Tensor, TensorType};
 use pulp::Arch;
 use std::fmt;
 use std::sync::Arc;
@@ -80,11 +81,17 @@ type Fast = Option<Box<dyn Step>>;
 pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
     let fast: Fast = match request.op {
         Op::Concatenate(operator) => return Ok(copy::concatenate(operator, &request)),
+        Op::Activation(operator) if request.output().dtype == DType::I32 => {
+            operator.function.of_integers().map(|function| elements::integers(function, &request))
+        }
         Op::Activation(operator) => elementwise::activation(operator, &request),
         Op::BatchDot(operator) => batch_dot::build(operator, &request),
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
+        Op::Binary(operator) if request.output().dtype == DType::I32 => stretched::integers(operator, &request),
         Op::Binary(operator) => elementwise::binary(operator, &request),
         Op::Cast(_) => Some(elements::cast(&request)),
+        Op::Classify(operator) => Some(elements::classify(operator, &request)),
+        Op::Compare(operator) => stretched::compare(operator, &request),
         Op::Convolution(operator) => windows::convolution(operator, &mut request)?,
         Op::Dense(operator) => dense::build(operator, &request)?,
         Op::Elementwise(operator) => elementwise::chain(operator, &request),
@@ -102,6 +109,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Recurrent(operator) => recurrent::build(operator, &mut request)?,
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
+        Op::Select(_) => stretched::select(&request),
         Op::Slice(operator) => copy::slice(operator, &request),
         Op::Split(operator) => copy::split(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),

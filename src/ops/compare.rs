@@ -1,0 +1,102 @@
+//! How two tensors compare, element by element, with broadcasting: `keras.ops.equal`, `greater` and the like.
+//!
+//! `output[i] = left[i] ? right[i]`, as booleans; both sides have one dtype and stretch as NumPy does. Integers compare as
+//! integers, also beyond 2²⁴; of booleans false is the smaller one, so that NotEqual is their `xor`. Floats compare by IEEE
+//! 754: both zeros are equal, and NaN is neither equal, greater nor less, so that only NotEqual is true of it.
+
+use super::binary::PairParams;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance, broadcast, broadcast_positions};
+
+/// Compares pairs of elements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compare {
+    /// What is asked of them.
+    pub comparison: Comparison,
+}
+
+/// A question about two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `left = right`
+    Equal,
+    /// `left ≠ right`
+    NotEqual,
+    /// `left > right`
+    Greater,
+    /// `left ≥ right`
+    GreaterEqual,
+    /// `left < right`
+    Less,
+    /// `left ≤ right`
+    LessEqual,
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("compare", PairParams, fragments: [GRID])];
+
+impl Comparison {
+    /// The answer for two values of one type.
+    #[inline(always)]
+    pub(crate) fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
+        match self {
+            Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
+            Comparison::Greater => left > right,
+            Comparison::GreaterEqual => left >= right,
+            Comparison::Less => left < right,
+            Comparison::LessEqual => left <= right,
+        }
+    }
+
+    /// Bits for which answers it gives where the left is less, equal, greater, or where there is no order.
+    fn code(self) -> u32 {
+        match self {
+            Comparison::Equal => 0b0010,
+            Comparison::NotEqual => 0b1101,
+            Comparison::Greater => 0b0100,
+            Comparison::GreaterEqual => 0b0110,
+            Comparison::Less => 0b0001,
+            Comparison::LessEqual => 0b0011,
+        }
+    }
+}
+
+impl Operator for Compare {
+    fn name(&self) -> &'static str {
+        "compare"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let [left, right] = expect_inputs(inputs)?;
+        if left.dtype != right.dtype {
+            return Err(Error::shape(format!("{left} and {right} have different dtypes")));
+        }
+        expect_dtype(left, &[DType::F32, DType::I32, DType::Bool])?;
+        Ok(vec![TensorType::new(broadcast(&left.shape, &right.shape)?, DType::Bool)])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let (shape, [left, right]) = broadcast_positions([inputs[0].shape(), inputs[1].shape()]);
+        // Every value of every dtype is a float64.
+        let (x, y) = (inputs[0].to_f64(), inputs[1].to_f64());
+        let answers = left.into_iter().zip(right).map(|(l, r)| self.comparison.holds(x[l], y[r])).collect();
+        Ok(vec![Tensor::bool(&shape, answers)?])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let kernel = Kernel::new("compare", &PairParams::new(request)?, 2, invocations(request.output().len()));
+        let are_floats = request.inputs[0].dtype != DType::I32;
+        let kernel = kernel.constant("answers", f64::from(self.comparison.code()));
+        Ok(vec![kernel.constant("are_floats", f64::from(u8::from(are_floats)))])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        outputs[0].len() as u64
+    }
+}

@@ -1,0 +1,87 @@
+//! A choice between two tensors, element by element, with broadcasting: `keras.ops.where`, ONNX Where.
+//!
+//! `output[i] = condition[i] ? left[i] : right[i]`; all three stretch as NumPy does, and what is not chosen does not matter,
+//! NaN and infinity included.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::strided_copy::{MAX_RANK, aligned};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
+
+/// Chooses between elements of two tensors: inputs are the condition, what is taken where it is true, and the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Select;
+
+params! {
+    /// `Params` of `shaders/select.wgsl`.
+    SelectParams {
+        size: [u32; MAX_RANK],
+        condition_strides: [u32; MAX_RANK],
+        left_strides: [u32; MAX_RANK],
+        right_strides: [u32; MAX_RANK],
+        count: u32,
+        padding0: u32,
+        padding1: u32,
+        padding2: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("select", SelectParams, fragments: [GRID])];
+
+impl Operator for Select {
+    fn name(&self) -> &'static str {
+        "select"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let [condition, left, right] = expect_inputs(inputs)?;
+        expect_dtype(condition, &[DType::Bool])?;
+        expect_dtype(left, &[DType::F32, DType::I32, DType::Bool])?;
+        if left.dtype != right.dtype {
+            return Err(Error::shape(format!("{left} and {right} have different dtypes")));
+        }
+        let shape = broadcast(&condition.shape, &broadcast(&left.shape, &right.shape)?)?;
+        Ok(vec![TensorType::new(shape, left.dtype)])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let (shape, positions) = broadcast_positions([inputs[0].shape(), inputs[1].shape(), inputs[2].shape()]);
+        let condition = inputs[0].as_bool()?;
+        let data = match (inputs[1].data(), inputs[2].data()) {
+            (Data::F32(left), Data::F32(right)) => Data::F32(chosen(condition, left, right, &positions)),
+            (Data::I32(left), Data::I32(right)) => Data::I32(chosen(condition, left, right, &positions)),
+            _ => Data::Bool(chosen(condition, inputs[1].as_bool()?, inputs[2].as_bool()?, &positions)),
+        };
+        Ok(vec![Tensor::new(&shape, data)?])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let shape = &request.output().shape;
+        let strides = |input: usize| aligned(&broadcast_strides(&request.inputs[input].shape, shape), 0);
+        let params = SelectParams {
+            size: aligned(shape, 1)?,
+            condition_strides: strides(0)?,
+            left_strides: strides(1)?,
+            right_strides: strides(2)?,
+            count: word(request.output().len())?,
+            padding0: 0,
+            padding1: 0,
+            padding2: 0,
+        };
+        Ok(vec![Kernel::new("select", &params, 3, invocations(request.output().len()))])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
+        0
+    }
+}
+
+fn chosen<T: Copy>(condition: &[bool], left: &[T], right: &[T], positions: &[Vec<usize>; 3]) -> Vec<T> {
+    let [c, l, r] = positions;
+    (0..c.len()).map(|index| if condition[c[index]] { left[l[index]] } else { right[r[index]] }).collect()
+}
