@@ -44,6 +44,7 @@ macro_rules! catalogue {
 // Adding an operator is a line here, its page, its shader, a front-end arm and a case table.
 catalogue! {
     activation::Activation,
+    arg_reduce::ArgReduce,
     batch_dot::BatchDot,
     batch_normalization::BatchNormalization,
     binary::Binary,
@@ -52,17 +53,21 @@ catalogue! {
     concatenate::Concatenate,
     convolution::Convolution,
     copy::Copy,
+    cumulative::Cumulative,
     dense::Dense,
     elementwise::Elementwise,
     embedding::Embedding,
     embedding_bag::EmbeddingBag,
     expand::Expand,
+    gather::Gather,
+    gather_elements::GatherElements,
     hash_bucket::HashBucket,
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
     moment_normalization::MomentNormalization,
     not_equal::NotEqual,
+    one_hot::OneHot,
     pad::Pad,
     pair_dense::PairDense,
     pairwise_dot::PairwiseDot,
@@ -76,12 +81,15 @@ catalogue! {
     resize::Resize,
     slice::Slice,
     softmax::Softmax,
+    top_k::TopK,
     tower::Tower,
+    triangle::Triangle,
 }
 
 pub use activation::Function;
 pub use batch_dot::Heads;
 pub use binary::BinaryFunction;
+pub use cumulative::Accumulation;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;

@@ -1,5 +1,11 @@
 //! A tensor seen as `[outer, axis, inner]` around one axis: the form in which most kernels address memory.
 
+/// Elements of a line from which a workgroup takes it, if lines are few.
+const LONG: usize = 256;
+
+/// Lines that are enough for a GPU with an invocation each.
+const MANY: usize = 8192;
+
 /// The three extents around an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AxisView {
@@ -25,5 +31,11 @@ impl AxisView {
     /// The offset of element 0 of line `line`; the next element is `inner` further.
     pub(super) fn start(&self, line: usize) -> usize {
         (line / self.inner) * self.axis * self.inner + line % self.inner
+    }
+
+    /// Whether a workgroup is to take a line, and not an invocation: where lines are long, and too few to keep a GPU busy
+    /// with one each. Neighbours in a workgroup read neighbours in memory only where nothing stands behind the axis.
+    pub(super) fn takes_workgroups(&self) -> bool {
+        self.axis >= LONG && self.lines() < MANY
     }
 }

@@ -67,7 +67,7 @@ fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
         Op::Cast(cast) => x.dtype == cast.to,
         Op::Concatenate(_) => node.inputs.len() == 1,
         Op::Repeat(repeat) => repeat.count == 1,
-        Op::Reduce(reduce) => x.shape.resolve(2)[reduce.axis] == 1,
+        Op::Reduce(reduce) => reduce.reduction.keeps_one() && x.shape.resolve(2)[reduce.axis] == 1,
         Op::Permute(permute) => {
             // Dimensions of 1 may go anywhere.
             let dims = x.shape.resolve(2);

@@ -24,7 +24,9 @@ impl Slot {
         let gaps = (types.len() as u64 - 1) * facts.binding_alignment_bytes;
         let fixed = sum(&others);
         if per_sample.is_empty() {
-            let fixed_bytes = fixed.saturating_add(scratch_bytes);
+            // Rows that do not depend on the batch are as many as there are.
+            let rows = types[0].shape.resolve(1).first().map_or(1, |rows| *rows as u64);
+            let fixed_bytes = fixed.saturating_add(scratch_bytes.saturating_mul(rows));
             return Slot { bytes_per_sample: 0, fixed_bytes, extra_bytes: gaps };
         }
         let bytes_per_sample = sum(&per_sample).saturating_add(scratch_bytes);

@@ -1,7 +1,7 @@
 //! Every kernel that an operator asks for in a recorded model or layer exists, and gets what it expects.
 
-use crate::cases;
 use crate::module::{Module, modules};
+use crate::{arrays, cases};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
@@ -9,7 +9,7 @@ use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::{LoadOptions, Model, Semantics};
 
-/// Every recorded model and layer that loads, by either semantics.
+/// Every recorded model and layer that loads, by either semantics, and what the operators on arrays ask for.
 fn models() -> impl Iterator<Item = Model> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
     let folders: Vec<_> = std::fs::read_dir(folder).expect("the recorded models are there").collect();
@@ -18,7 +18,7 @@ fn models() -> impl Iterator<Item = Model> {
         let models = folders.iter().map(move |entry| Model::load(entry.as_ref().expect("an entry").path(), options));
         models.chain(cases::all().into_iter().map(move |case| case.load(semantics))).collect::<Vec<_>>()
     };
-    [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok)
+    [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok).chain([arrays::model()])
 }
 
 /// Every kernel of every recorded model and layer, at a batch of 1 and one of 300: on hardware, on software, and on a

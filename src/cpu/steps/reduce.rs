@@ -20,7 +20,8 @@ struct Reduce {
 }
 
 pub(super) fn build(operator: &ops::Reduce, request: &Request<'_>) -> Fast {
-    if request.output().dtype != DType::F32 {
+    let fast = matches!(operator.reduction, Reduction::Sum | Reduction::Mean | Reduction::Maximum);
+    if request.output().dtype != DType::F32 || !fast {
         return None;
     }
     let [_, along, after] = request.around(0, operator.axis);
