@@ -101,6 +101,7 @@ pub use resize::Sampling;
 pub use tower::{MAX_LAYERS, TowerKernel};
 pub use window::{Padding, Window, are_plain};
 
+pub(crate) use top_k::lateness;
 pub(crate) use window::Walk;
 
 /// All shaders of all operators.

@@ -52,19 +52,17 @@ impl TopK {
             None => left.is_nan().cmp(&right.is_nan()),
         }
     }
+}
 
-    /// How late a word comes, as in `shaders/lib/order.wgsl`.
-    pub(crate) fn lateness(&self, word: u32, is_integer: bool) -> u32 {
-        const SIGN: u32 = 1 << 31;
-        let magnitude = word & !SIGN;
-        let ascending = match is_integer {
-            true => word ^ SIGN,
-            false if magnitude > f32::INFINITY.to_bits() => return u32::MAX,
-            false if word >= SIGN => SIGN - magnitude,
-            false => SIGN + magnitude,
-        };
-        if self.largest { !ascending } else { ascending }
-    }
+/// How late a word comes, as in `shaders/lib/order.wgsl`.
+#[inline(always)]
+pub(crate) fn lateness(word: u32, is_integer: bool, largest: bool) -> u32 {
+    const SIGN: u32 = 1 << 31;
+    let magnitude = word & !SIGN;
+    let of_float = if word >= SIGN { SIGN.wrapping_sub(magnitude) } else { SIGN.wrapping_add(magnitude) };
+    let ascending = if is_integer { word ^ SIGN } else { of_float };
+    let lateness = if largest { !ascending } else { ascending };
+    if !is_integer && magnitude > f32::INFINITY.to_bits() { u32::MAX } else { lateness }
 }
 
 impl Operator for TopK {

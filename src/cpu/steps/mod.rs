@@ -9,7 +9,9 @@ mod dense;
 mod elements;
 mod elementwise;
 mod embedding_bag;
+mod gather;
 mod normalization;
+mod order;
 mod pairs;
 mod plain;
 mod recurrent;
@@ -81,6 +83,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
     let fast: Fast = match request.op {
         Op::Concatenate(operator) => return Ok(copy::concatenate(operator, &request)),
         Op::Activation(operator) => elementwise::activation(operator, &request),
+        Op::ArgReduce(operator) => order::arg_reduce(operator, &request),
         Op::BatchDot(operator) => batch_dot::build(operator, &request),
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
         Op::Binary(operator) => elementwise::binary(operator, &request),
@@ -91,6 +94,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Embedding(operator) => embedding_bag::embedding(operator, &request),
         Op::Expand(_) => Some(copy::expand(&request)),
         Op::EmbeddingBag(operator) => embedding_bag::bag(operator, &request),
+        Op::Gather(operator) => gather::build(operator, &request),
         Op::L2Normalize(operator) => normalization::length(operator, &request),
         Op::LayerNormalization(operator) => normalization::layer(operator, &request),
         Op::MaskedMean(_) => reduce::masked_mean(&request),
@@ -104,6 +108,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
         Op::Slice(operator) => copy::slice(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),
+        Op::TopK(operator) => order::top_k(operator, &request),
         Op::Tower(operator) => dense::tower(operator, &mut request)?,
         // A new operator runs before it is fast.
         _ => None,
