@@ -4,7 +4,6 @@ override is_integer: bool;
 override largest: bool;
 
 const CAPACITY = 1024u;
-const ROUND = 512u;
 const NONE = 0xffffffffu;
 
 struct Params {
@@ -26,8 +25,9 @@ struct Params {
     target_block: u32,
     values_at: u32,
     positions_at: u32,
-    padding0: u32,
-    padding1: u32,
+    // Candidates that are looked at before those that are held are counted.
+    round: u32,
+    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -131,8 +131,8 @@ fn select_best(
     // What is no better than the last of the best so far is not let in.
     var last_lateness = NONE;
     var last_position = NONE;
-    for (var round = first; round < end; round += ROUND) {
-        let round_end = min(round + ROUND, end);
+    for (var round = first; round < end; round += params.round) {
+        let round_end = min(round + params.round, end);
         for (var candidate = round + lane; candidate < round_end; candidate += 64u) {
             var position = candidate;
             if params.source_at != NONE {
@@ -150,8 +150,10 @@ fn select_best(
             held = atomicLoad(&let_in);
         }
         let filled = workgroupUniformLoad(&held);
-        // Another round has room behind the best, which are no more than ROUND if there are three rounds or more.
-        if filled >= ROUND && filled > params.kept && round_end < end {
+        // Where another round might not have room, which is never where all that is looked at has, and early enough that
+        // little is let in behind the first few hundred. Of the best there are so few that a round has room behind them.
+        let is_full = filled + params.round > CAPACITY || filled >= max(CAPACITY / 2u, 2u * params.kept);
+        if is_full && round_end < end {
             sort(filled, lane);
             last_lateness = latenesses[params.kept - 1u];
             last_position = positions[params.kept - 1u];

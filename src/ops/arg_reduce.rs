@@ -70,7 +70,7 @@ impl Operator for ArgReduce {
             inner: word(view.inner)?,
             padding: 0,
         };
-        let together = view.takes_workgroups();
+        let together = view.takes_workgroups(request.device);
         let steps = if together { view.axis.div_ceil(WORKGROUP_SIZE as usize) + 6 } else { view.axis };
         expect_loops(request, steps)?;
         let (entry_point, grid) =

@@ -117,7 +117,7 @@ impl Operator for Cumulative {
             padding1: 0,
             padding2: 0,
         };
-        let (together, lanes) = (view.takes_workgroups(), WORKGROUP_SIZE as usize);
+        let (together, lanes) = (view.takes_workgroups(request.device), WORKGROUP_SIZE as usize);
         expect_loops(request, if together { 2 * view.axis.div_ceil(lanes) + lanes } else { view.axis })?;
         let (entry_point, grid) =
             if together { ("together", workgroups(view.lines())) } else { ("alone", invocations(view.lines())) };

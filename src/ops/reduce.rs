@@ -193,7 +193,7 @@ impl Operator for Reduce {
             divisor: if self.reduction == Reduction::Mean { view.axis as f32 } else { 1.0 },
         };
         let passes = if self.reduction == Reduction::LogSumExp { 2 } else { 1 };
-        let together = view.takes_workgroups();
+        let together = view.takes_workgroups(request.device);
         let steps = if together { view.axis.div_ceil(WORKGROUP_SIZE as usize) + 6 } else { view.axis };
         expect_loops(request, passes * steps)?;
         let kernel = |entry_point, grid| Kernel::new("reduce", &params, 1, grid).entry_point(entry_point);

@@ -16,6 +16,11 @@
 //! * lines of several blocks: where few are wanted, the best of all blocks make a shorter list, and so on until it is one
 //!   block; where many are, the blocks are sorted runs, and runs are merged by pairs, each element finding its place by
 //!   binary search. Lists and runs of positions stand in memory before the outputs.
+//!
+//! Milliseconds of a prediction, least of 8, llvmpipe (Mesa 22.3.6) on two shared cores of an x86-64 server that others kept
+//! busy: the best 10 of one row of 10 000, 100 000 and 1 000 000 take 0.5, 3.9 and 81, the best 128 of the first and last 1.3
+//! and 164, the best 10 of 1000 rows of 32, 100 and 256 take 0.8, 22 and 130, and a row of 4096 and 10 000 is sorted in 1.2
+//! and 3.4. The CPU engine takes 0.02, 0.15, 0.8; 0.03, 0.9; 0.25, 0.3, 1.2; 0.06 and 0.15. Not measured on hardware.
 
 mod kernels;
 

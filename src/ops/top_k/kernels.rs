@@ -12,11 +12,17 @@ use crate::tensor::DType;
 /// Elements that a workgroup keeps with their positions: half of what every phone has.
 const CAPACITY: usize = 1024;
 
-/// Elements that a workgroup looks at before it counts what it has let in.
-const ROUND: usize = 512;
+/// The most that a workgroup keeps when it goes on to other candidates.
+const MOST_KEPT: usize = CAPACITY / 2;
 
-/// The longest line whose elements count those before them.
-const SHORT: usize = 64;
+/// Elements that a workgroup looks at before it counts what it has let in, where few are kept and where many are, which
+/// leave less room.
+const ROUND: usize = CAPACITY / 2;
+const SHORT_ROUND: usize = CAPACITY / 4;
+
+/// The longest line whose elements count those before them. A CPU that plays a GPU would rather count than meet barriers.
+const SHORT: usize = 128;
+const SHORT_ON_SOFTWARE: usize = 256;
 
 /// Elements of a line that a workgroup takes where few are wanted: a GPU has room for more workgroups, a CPU has not.
 const BLOCK: usize = 4096;
@@ -42,8 +48,8 @@ params! {
         target_block: u32,
         values_at: u32,
         positions_at: u32,
-        padding0: u32,
-        padding1: u32,
+        round: u32,
+        padding: u32,
     }
 }
 
@@ -62,10 +68,10 @@ enum Method {
 
 impl Method {
     fn choose(size: usize, count: usize, device: &DeviceFacts) -> Method {
-        if size <= SHORT {
+        if size <= if device.software { SHORT_ON_SOFTWARE } else { SHORT } {
             return Method::Count;
         }
-        if size > CAPACITY && count > ROUND {
+        if size > CAPACITY && count > MOST_KEPT {
             return Method::Merge;
         }
         let span = match (size <= CAPACITY, device.software) {
@@ -124,8 +130,8 @@ pub(super) fn kernels(operator: &TopK, request: &KernelRequest<'_>) -> Result<Ve
         target_block: 0,
         values_at: word(before)?,
         positions_at: word(positions_at)?,
-        padding0: 0,
-        padding1: 0,
+        round: word(if operator.count > ROUND / 2 { SHORT_ROUND } else { ROUND })?,
+        padding: 0,
     };
     let is_integer = f64::from(u8::from(input.dtype == DType::I32));
     let binding = if before > 0 { Binding::scratch_and_output() } else { Binding::output() };
@@ -199,7 +205,7 @@ fn loop_steps(span: usize) -> usize {
     let bits = CAPACITY.trailing_zeros() as usize;
     let passes = bits * (bits + 1) / 2;
     let sort = 2 * bits + CAPACITY / lanes + passes * (1 + CAPACITY / 2 / lanes);
-    (span.div_ceil(ROUND) + 1) * (1 + ROUND / lanes + sort) + CAPACITY / lanes
+    (span.div_ceil(SHORT_ROUND) + 1) * (1 + ROUND / lanes + sort) + CAPACITY / lanes
 }
 
 #[cfg(test)]
@@ -208,20 +214,18 @@ mod tests {
 
     #[test]
     fn the_shader_keeps_as_many() {
-        for (name, value) in [("CAPACITY", CAPACITY), ("ROUND", ROUND)] {
-            assert!(SHADERS[0].source.contains(&format!("const {name} = {value}u;")), "{name}");
-        }
+        assert!(SHADERS[0].source.contains(&format!("const CAPACITY = {CAPACITY}u;")));
     }
 
     #[test]
     fn lines_are_taken_as_their_size_allows() {
         let choose = |size, count| Method::choose(size, count, &DeviceFacts::FLOOR);
-        assert_eq!(choose(64, 64), Method::Count);
+        assert_eq!(choose(128, 128), Method::Count);
         assert_eq!(choose(1024, 1024), Method::Select { span: 1024, levels: vec![1024] });
         assert_eq!(choose(1025, 512), Method::Select { span: 4096, levels: vec![1025] });
         assert_eq!(choose(1025, 513), Method::Merge);
-        // 244 whole blocks and one of 576; then 24 410 / 4096 = 6 and the rest of -166.
-        let levels = vec![1_000_000, 245 * 10, ];
+        // 244 whole blocks and one of 576, all of which have ten.
+        let levels = vec![1_000_000, 245 * 10];
         assert_eq!(choose(1_000_000, 10), Method::Select { span: 4096, levels });
         let levels = vec![1_000_000, 244 * 512 + 512, 30 * 512 + 512, 3 * 512 + 512];
         assert_eq!(choose(1_000_000, 512), Method::Select { span: 4096, levels: levels.clone() });
