@@ -7,8 +7,8 @@
 //! is 0. A table of floats that ids look rows up in is an [`Embedding`](super::Embedding).
 //!
 //! An index outside the dimension gives zeros or the nearest position ([`BadId`]). TensorFlow refuses it on the CPU and
-//! gives zeros on the GPU; TF.js refuses it on the CPU and reads some other element by WebGL. With `from_end`, an index
-//! from −K to −1 counts from the end first, as in NumPy, ONNX and `keras.ops.take`; not in `tf.gather`.
+//! gives zeros on the GPU, and `keras.ops.take` with it; so do TF.js' CPU and WebGL. With `from_end`, an index from −K to −1
+//! counts from the end first, as in NumPy, ONNX and `keras.ops.take`; not in `tf.gather`.
 
 use super::embedding::BadId;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
@@ -92,10 +92,8 @@ impl Operator for Gather {
         let [data, indices] = expect_inputs(inputs)?;
         expect_dtype(indices, &[DType::I32])?;
         expect_sample_axis(&data.shape, self.axis)?;
-        let together = self.batch_dims.min(indices.shape.rank());
-        if self.batch_dims > self.axis || data.shape.dims()[..together] != indices.shape.dims()[..self.batch_dims.min(together)]
-            || together < self.batch_dims
-        {
+        let in_front = |ty: &TensorType| ty.shape.dims().get(..self.batch_dims).map(<[Dim]>::to_vec);
+        if self.batch_dims > self.axis || in_front(data) != in_front(indices) {
             let Gather { axis, batch_dims, .. } = self;
             return Err(Error::shape(format!(
                 "{data} and {indices} do not share {batch_dims} dimensions before axis {axis}"

@@ -106,6 +106,18 @@ mod tests {
     }
 
     #[test]
+    fn what_one_element_is_reduced_to_may_be_another() {
+        for reduction in Reduction::ALL {
+            let mut builder = Builder::new();
+            let x = builder.input("x", TensorType::f32(Shape::batched(&[3, 1]))).expect("input");
+            let y = builder.op("y", Reduce { reduction, axis: 2 }, &[x]).expect("op");
+            let graph = builder.finish(vec![("y".into(), y)]).expect("graph");
+            let goes = remove(&graph).expect("graph") != graph;
+            assert_eq!(goes, !matches!(reduction, Reduction::L1 | Reduction::L2), "{reduction:?}");
+        }
+    }
+
+    #[test]
     fn a_weight_for_every_sample_is_stretched_by_what_reads_it() {
         let mut builder = Builder::new();
         let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");

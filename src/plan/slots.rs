@@ -78,9 +78,18 @@ impl SlotPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Shape;
 
     fn slot(bytes_per_sample: u64) -> Slot {
         Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: 0 }
+    }
+
+    #[test]
+    fn every_row_has_its_scratch_memory() {
+        let slot_for = |shape| Slot::for_types(&[&TensorType::f32(shape)], 256, &DeviceFacts::FLOOR);
+        assert_eq!(slot_for(Shape::batched(&[2])), slot(256 + 8));
+        assert_eq!(slot_for(Shape::shared(&[2])).fixed_bytes, 256 + 8);
+        assert_eq!(slot_for(Shape::fixed(&[5, 2])).fixed_bytes, 5 * (256 + 8));
     }
 
     #[test]
