@@ -106,6 +106,13 @@ pub(crate) const TRIGONOMETRY: Fragment =
 /// `shaders/lib/half.wgsl`: half-precision floats from their bits.
 pub(crate) const HALF: Fragment = Fragment { name: "half", source: include_str!("../shaders/lib/half.wgsl") };
 
+/// `shaders/lib/order.wgsl`: words as numbers that are smaller the earlier they come.
+pub(crate) const ORDER: Fragment = Fragment { name: "order", source: include_str!("../shaders/lib/order.wgsl") };
+
+/// `shaders/lib/position.wgsl`: where along a dimension an index points.
+pub(crate) const POSITION: Fragment =
+    Fragment { name: "position", source: include_str!("../shaders/lib/position.wgsl") };
+
 /// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
 pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
 

@@ -27,6 +27,16 @@ pub enum BadId {
     Clamp,
 }
 
+impl BadId {
+    /// The position that an id points to along `size` ones, negative ids counting from the end if asked for.
+    pub(crate) fn position(self, id: i32, size: usize, from_end: bool) -> Option<usize> {
+        let size = size as i64;
+        let position = i64::from(id) + if from_end && id < 0 { size } else { 0 };
+        let position = if self == BadId::Clamp { position.clamp(0, size - 1) } else { position };
+        (0..size).contains(&position).then_some(position as usize)
+    }
+}
+
 params! {
     /// `Params` of `shaders/embedding.wgsl`.
     EmbeddingParams {
@@ -66,13 +76,7 @@ impl Operator for Embedding {
         let (rows, dim) = (inputs[1].shape()[0], inputs[1].shape()[1]);
         let mut output = Vec::with_capacity(ids.len() * dim);
         for &id in ids {
-            let row = match (usize::try_from(id), self.bad_id) {
-                (Ok(row), _) if row < rows => Some(row),
-                (_, BadId::Zero) => None,
-                (Ok(_), BadId::Clamp) => Some(rows - 1),
-                (Err(_), BadId::Clamp) => Some(0),
-            };
-            match row {
+            match self.bad_id.position(id, rows, false) {
                 Some(row) => output.extend_from_slice(&table[row * dim..(row + 1) * dim]),
                 None => output.extend(std::iter::repeat_n(0.0, dim)),
             }

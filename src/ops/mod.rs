@@ -44,6 +44,7 @@ macro_rules! catalogue {
 // Adding an operator is a line here, its page, its shader, a front-end arm and a case table.
 catalogue! {
     activation::Activation,
+    arg_reduce::ArgReduce,
     batch_dot::BatchDot,
     batch_normalization::BatchNormalization,
     binary::Binary,
@@ -54,17 +55,21 @@ catalogue! {
     concatenate::Concatenate,
     convolution::Convolution,
     copy::Copy,
+    cumulative::Cumulative,
     dense::Dense,
     elementwise::Elementwise,
     embedding::Embedding,
     embedding_bag::EmbeddingBag,
     expand::Expand,
+    gather::Gather,
+    gather_elements::GatherElements,
     hash_bucket::HashBucket,
     l2_normalize::L2Normalize,
     layer_normalization::LayerNormalization,
     masked_mean::MaskedMean,
     moment_normalization::MomentNormalization,
     not_equal::NotEqual,
+    one_hot::OneHot,
     pad::Pad,
     pair_dense::PairDense,
     pairwise_dot::PairwiseDot,
@@ -80,7 +85,9 @@ catalogue! {
     slice::Slice,
     softmax::Softmax,
     split::Split,
+    top_k::TopK,
     tower::Tower,
+    triangle::Triangle,
 }
 
 pub use activation::Function;
@@ -88,6 +95,7 @@ pub use batch_dot::Heads;
 pub use binary::BinaryFunction;
 pub use classify::Class;
 pub use compare::Comparison;
+pub use cumulative::Accumulation;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
@@ -101,6 +109,7 @@ pub use window::{Padding, Window, are_plain};
 
 pub(crate) use binary::integers;
 pub(crate) use operator::overflowing;
+pub(crate) use top_k::lateness;
 pub(crate) use window::Walk;
 
 /// All shaders of all operators.

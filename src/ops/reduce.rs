@@ -1,13 +1,30 @@
-//! Sum, mean or maximum along one axis, which disappears: Keras GlobalAveragePooling1D and GlobalMaxPooling1D.
+//! Sum, mean, extremes, product and norms along one axis, which disappears: Keras GlobalAveragePooling1D and
+//! GlobalMaxPooling1D, and what reductions of arrays are made of.
 //!
-//! `[N, …, K, …] → [N, …, …]`. Global pooling without a mask, and the "any" under Masking (the maximum of booleans).
-//! TF.js averages over padding too; where Keras honours a mask, see [`MaskedMean`](super::MaskedMean). NaN wins a
-//! maximum.
+//! `[N, …, K, …] → [N, …, …]`:
+//!
+//! | reduction | of float32 | of int32 | of booleans | of nothing |
+//! |---|---|---|---|---|
+//! | `Sum` | `Σ x` | wraps | | 0 |
+//! | `Mean` | `Σ x / K` | | | NaN |
+//! | `Maximum`, `Minimum` | NaN wins | yes | any, all | refused |
+//! | `Product` | `Π x` | wraps | | 1 |
+//! | `L1` | `Σ abs(x)` | | | 0 |
+//! | `L2` | `√Σ x²` | | | 0 |
+//! | `LogSumExp` | `m + log Σ e^(x − m)`, m the largest | | | −∞ |
+//!
+//! The squares of `L2` are summed as float32: a sum beyond it is infinite, and squares below it may be zeros. `LogSumExp`
+//! is m where that is infinite or NaN. Elements may be taken together in any order, so partial sums and products beyond
+//! float32 are infinite (or zero) in some orders and not in others. TF.js averages over padding too; where Keras honours a
+//! mask, see [`MaskedMean`](super::MaskedMean).
+//!
+//! On the GPU an invocation takes a line, or a workgroup does where lines are long and few.
 
+use super::cumulative::product_of;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
 use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Reduces along an axis.
@@ -28,6 +45,95 @@ pub enum Reduction {
     Mean,
     /// The largest.
     Maximum,
+    /// The smallest.
+    Minimum,
+    /// The product.
+    Product,
+    /// The sum of magnitudes.
+    L1,
+    /// The root of the sum of squares.
+    L2,
+    /// The logarithm of the sum of exponentials.
+    LogSumExp,
+}
+
+impl Reduction {
+    /// All of them.
+    pub const ALL: [Reduction; 8] = [
+        Reduction::Sum,
+        Reduction::Mean,
+        Reduction::Maximum,
+        Reduction::Minimum,
+        Reduction::Product,
+        Reduction::L1,
+        Reduction::L2,
+        Reduction::LogSumExp,
+    ];
+
+    /// The element types it takes.
+    fn dtypes(self) -> &'static [DType] {
+        match self {
+            Reduction::Sum | Reduction::Product => &[DType::F32, DType::I32],
+            Reduction::Maximum | Reduction::Minimum => &[DType::F32, DType::I32, DType::Bool],
+            Reduction::Mean | Reduction::L1 | Reduction::L2 | Reduction::LogSumExp => &[DType::F32],
+        }
+    }
+
+    /// Whether it is one of the elements.
+    fn is_extreme(self) -> bool {
+        matches!(self, Reduction::Maximum | Reduction::Minimum)
+    }
+
+    /// Whether that of one element is the element.
+    pub(crate) fn keeps_one(self) -> bool {
+        !matches!(self, Reduction::L1 | Reduction::L2)
+    }
+
+    /// The number of `shaders/reduce.wgsl`.
+    fn code(self) -> u32 {
+        match self {
+            Reduction::Sum | Reduction::Mean => 0,
+            Reduction::Maximum => 1,
+            Reduction::Minimum => 2,
+            Reduction::Product => 3,
+            Reduction::L1 => 4,
+            Reduction::L2 => 5,
+            Reduction::LogSumExp => 6,
+        }
+    }
+
+    /// Of float32 or booleans.
+    fn of_floats(self, values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
+        let extreme = |choose: fn(f64, f64) -> f64| {
+            move |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { choose(a, b) }
+        };
+        match self {
+            Reduction::Sum => values.sum(),
+            Reduction::Mean => overflowing(values.sum()) / count as f64,
+            Reduction::Maximum => values.fold(f64::NEG_INFINITY, extreme(f64::max)),
+            Reduction::Minimum => values.fold(f64::INFINITY, extreme(f64::min)),
+            Reduction::Product => values.product(),
+            Reduction::L1 => values.map(f64::abs).sum(),
+            Reduction::L2 => overflowing(values.map(|value| value * value).sum()).sqrt(),
+            Reduction::LogSumExp => {
+                let largest = values.clone().fold(f64::NEG_INFINITY, extreme(f64::max));
+                if !largest.is_finite() {
+                    return largest;
+                }
+                largest + values.map(|value| (value - largest).exp()).sum::<f64>().ln()
+            }
+        }
+    }
+
+    /// Of int32. What is not taken of int32 is not asked for.
+    fn of_integers(self, values: impl Iterator<Item = i32>) -> i32 {
+        match self {
+            Reduction::Product => values.fold(1, i32::wrapping_mul),
+            Reduction::Maximum => values.fold(i32::MIN, i32::max),
+            Reduction::Minimum => values.fold(i32::MAX, i32::min),
+            _ => values.fold(0, i32::wrapping_add),
+        }
+    }
 }
 
 params! {
@@ -35,7 +141,7 @@ params! {
     ReduceParams { count: u32, length: u32, inner: u32, divisor: f32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("reduce", ReduceParams, fragments: [GRID, SPECIAL])];
+pub(super) const SHADERS: &[Shader] = &[shader!("reduce", ReduceParams, fragments: [GRID, SPECIAL, REDUCE])];
 
 impl Operator for Reduce {
     fn name(&self) -> &'static str {
@@ -44,30 +150,27 @@ impl Operator for Reduce {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         let [x] = expect_inputs(inputs)?;
-        let maximum = self.reduction == Reduction::Maximum;
-        expect_dtype(x, if maximum { &[DType::F32, DType::Bool] } else { &[DType::F32] })?;
+        expect_dtype(x, self.reduction.dtypes())?;
         expect_sample_axis(&x.shape, self.axis)?;
         let mut dims = x.shape.dims().to_vec();
-        if dims.remove(self.axis) == Dim::Fixed(0) && maximum {
-            return Err(Error::shape(format!("{x} has no largest element along axis {}", self.axis)));
+        if dims.remove(self.axis) == Dim::Fixed(0) && self.reduction.is_extreme() {
+            let extreme = if self.reduction == Reduction::Maximum { "largest" } else { "smallest" };
+            return Err(Error::shape(format!("{x} has no {extreme} element along axis {}", self.axis)));
         }
         Ok(vec![TensorType::new(Shape::new(dims)?, x.dtype)])
     }
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let x = inputs[0].to_f64();
         let view = AxisView::new(inputs[0].shape(), self.axis);
-        let keep_nan = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) };
-        let line = |line: usize| {
-            let values = (0..view.axis).map(|k| x[view.start(line) + k * view.inner]);
-            match self.reduction {
-                Reduction::Sum => values.sum::<f64>(),
-                Reduction::Mean => overflowing(values.sum()) / view.axis as f64,
-                Reduction::Maximum => values.fold(f64::NEG_INFINITY, keep_nan),
-            }
-        };
         let mut shape = inputs[0].shape().to_vec();
         shape.remove(self.axis);
+        let places = |line: usize| (0..view.axis).map(move |k| view.start(line) + k * view.inner);
+        if let Data::I32(x) = inputs[0].data() {
+            let line = |line: usize| self.reduction.of_integers(places(line).map(|at| x[at]));
+            return Ok(vec![Tensor::i32(&shape, (0..view.lines()).map(line).collect())?]);
+        }
+        let x = inputs[0].to_f64();
+        let line = |line: usize| self.reduction.of_floats(places(line).map(|at| x[at]), view.axis);
         let data = match inputs[0].dtype() {
             DType::Bool => Data::Bool((0..view.lines()).map(|index| line(index) != 0.0).collect()),
             _ => Data::F32((0..view.lines()).map(|index| line(index) as f32).collect()),
@@ -76,24 +179,54 @@ impl Operator for Reduce {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, request.inputs[0].shape[self.axis])?;
-        let view = AxisView::new(&request.inputs[0].shape, self.axis);
-        let count = view.lines();
-        word(request.inputs[0].len())?;
+        let input = &request.inputs[0];
+        let view = AxisView::new(&input.shape, self.axis);
+        let lines = view.lines();
+        word(input.len())?;
         let params = ReduceParams {
-            count: word(count)?,
+            count: word(lines)?,
             length: word(view.axis)?,
             inner: word(view.inner)?,
             divisor: if self.reduction == Reduction::Mean { view.axis as f32 } else { 1.0 },
         };
-        let entry_point = if self.reduction == Reduction::Maximum { "largest" } else { "sum" };
-        Ok(vec![Kernel::new("reduce", &params, 1, invocations(count)).entry_point(entry_point)])
+        let passes = if self.reduction == Reduction::LogSumExp { 2 } else { 1 };
+        let together = view.takes_workgroups(request.device);
+        let steps = if together { view.axis.div_ceil(WORKGROUP_SIZE as usize) + 6 } else { view.axis };
+        expect_loops(request, passes * steps)?;
+        let kernel = |entry_point, grid| Kernel::new("reduce", &params, 1, grid).entry_point(entry_point);
+        let general = |kernel: Kernel| {
+            let kernel = kernel.constant("function", f64::from(self.reduction.code()));
+            vec![kernel.constant("is_integer", f64::from(u8::from(input.dtype == DType::I32)))]
+        };
+        match self.reduction {
+            _ if together => Ok(general(kernel("together", workgroups(lines)))),
+            _ if input.dtype == DType::I32 => Ok(general(kernel("alone", invocations(lines)))),
+            Reduction::Sum | Reduction::Mean => Ok(vec![kernel("sum", invocations(lines))]),
+            Reduction::Maximum => Ok(vec![kernel("largest", invocations(lines))]),
+            _ => Ok(general(kernel("alone", invocations(lines)))),
+        }
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        let terms = inputs[0].shape()[self.axis];
+        // Of a sum whose terms are all positive, and which so keeps its relative precision.
+        let relative = 6.0 + (terms as f32).sqrt();
         match self.reduction {
-            Reduction::Maximum => Tolerance::Exact,
-            _ => Tolerance::Sum { terms: inputs[0].shape()[self.axis] },
+            _ if inputs[0].dtype() != DType::F32 => Tolerance::Exact,
+            Reduction::Maximum | Reduction::Minimum => Tolerance::Exact,
+            Reduction::Sum | Reduction::Mean | Reduction::L1 => Tolerance::Sum { terms },
+            Reduction::Product => product_of(terms),
+            // Squares below the smallest normal number may be lost.
+            Reduction::L2 => {
+                let absolute = (terms.max(1) as f32 * f32::MIN_POSITIVE).sqrt();
+                Tolerance::Pointwise { ulps: relative, absolute }
+            }
+            // The largest and the logarithm may cancel, and each is rounded for itself.
+            Reduction::LogSumExp => {
+                let finite = inputs[0].as_f32().unwrap_or_default().iter().filter(|value| value.is_finite());
+                let most = finite.fold(0.0f32, |most, value| most.max(value.abs()));
+                Tolerance::Pointwise { ulps: 1.0, absolute: f32::EPSILON * (relative + 2.0 + 2.0 * most) }
+            }
         }
     }
 

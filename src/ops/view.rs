@@ -1,5 +1,14 @@
 //! A tensor seen as `[outer, axis, inner]` around one axis: the form in which most kernels address memory.
 
+use crate::kernel::DeviceFacts;
+
+/// Elements of a line from which a workgroup takes it, if lines are few.
+const LONG: usize = 256;
+
+/// Lines that are enough for a GPU with an invocation each; a CPU that plays one has few cores, and barriers are dear.
+const MANY: usize = 8192;
+const MANY_ON_SOFTWARE: usize = 16;
+
 /// The three extents around an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AxisView {
@@ -25,5 +34,13 @@ impl AxisView {
     /// The offset of element 0 of line `line`; the next element is `inner` further.
     pub(super) fn start(&self, line: usize) -> usize {
         (line / self.inner) * self.axis * self.inner + line % self.inner
+    }
+
+    /// Whether a workgroup is to take a line, and not an invocation: where lines are long, and too few to keep the device
+    /// busy with one each, or longer than its loops may be.
+    pub(super) fn takes_workgroups(&self, device: &DeviceFacts) -> bool {
+        let many = if device.software { MANY_ON_SOFTWARE } else { MANY };
+        // Some go through a line twice.
+        self.axis >= LONG && (self.lines() < many || self.axis > device.max_loop_steps / 2)
     }
 }

@@ -88,7 +88,7 @@ fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
         Op::Concatenate(_) => node.inputs.len() == 1,
         Op::Repeat(repeat) => repeat.count == 1,
         Op::Split(split) => split.sizes.len() == 1,
-        Op::Reduce(reduce) => x.shape.resolve(2)[reduce.axis] == 1,
+        Op::Reduce(reduce) => reduce.reduction.keeps_one() && x.shape.resolve(2)[reduce.axis] == 1,
         Op::Permute(permute) => {
             // Dimensions of 1 may go anywhere.
             let dims = x.shape.resolve(2);
@@ -143,6 +143,18 @@ mod tests {
         ];
         assert!(text.starts_with(&expected.join("\n")), "{text}");
         assert!(text.ends_with("= %0\n"), "{text}");
+    }
+
+    #[test]
+    fn what_one_element_is_reduced_to_may_be_another() {
+        for reduction in Reduction::ALL {
+            let mut builder = Builder::new();
+            let x = builder.input("x", TensorType::f32(Shape::batched(&[3, 1]))).expect("input");
+            let y = builder.op("y", Reduce { reduction, axis: 2 }, &[x]).expect("op");
+            let graph = builder.finish(vec![("y".into(), y)]).expect("graph");
+            let goes = remove(&graph).expect("graph") != graph;
+            assert_eq!(goes, !matches!(reduction, Reduction::L1 | Reduction::L2), "{reduction:?}");
+        }
     }
 
     #[test]

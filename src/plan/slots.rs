@@ -26,7 +26,9 @@ impl Slot {
         let gaps = (types.len() as u64 - 1) * facts.binding_alignment_bytes;
         let fixed = sum(&others);
         if per_sample.is_empty() {
-            let fixed_bytes = fixed.saturating_add(scratch_bytes);
+            // Rows that do not depend on the batch are as many as there are.
+            let rows = types[0].shape.resolve(1).first().map_or(1, |rows| *rows as u64);
+            let fixed_bytes = fixed.saturating_add(scratch_bytes.saturating_mul(rows));
             return Slot { bytes_per_sample: 0, fixed_bytes, extra_bytes: gaps };
         }
         let bytes_per_sample = sum(&per_sample).saturating_add(scratch_bytes);
@@ -144,6 +146,7 @@ impl Assignment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Shape;
 
     fn tenant(bytes_per_sample: u64, first: usize, last: usize) -> Tenant {
         Tenant { slot: Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: 0 }, first, last }
@@ -151,6 +154,14 @@ mod tests {
 
     fn sizes(assignment: &Assignment) -> Vec<u64> {
         assignment.slots.iter().map(|slot| slot.bytes_per_sample).collect()
+    }
+
+    #[test]
+    fn every_row_has_its_scratch_memory() {
+        let slot_for = |shape| Slot::for_types(&[&TensorType::f32(shape)], 256, &DeviceFacts::FLOOR);
+        assert_eq!(slot_for(Shape::batched(&[2])).bytes_per_sample, 256 + 8);
+        assert_eq!(slot_for(Shape::shared(&[2])).fixed_bytes, 256 + 8);
+        assert_eq!(slot_for(Shape::fixed(&[5, 2])).fixed_bytes, 5 * (256 + 8));
     }
 
     #[test]

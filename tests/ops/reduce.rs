@@ -1,8 +1,10 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{AWKWARD, SIZES, bools, bools_by, floats, floats_by, random};
+use crate::values::{AWKWARD, SIZES, bools, bools_by, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::ops::{Reduce, Reduction};
 
-const REDUCTIONS: [Reduction; 3] = [Reduction::Sum, Reduction::Mean, Reduction::Maximum];
+const REDUCTIONS: [Reduction; 8] = Reduction::ALL;
+
+const OF_INTEGERS: [Reduction; 4] = [Reduction::Sum, Reduction::Product, Reduction::Maximum, Reduction::Minimum];
 
 fn reduce(reduction: Reduction, axis: usize) -> Reduce {
     Reduce { reduction, axis }
@@ -11,9 +13,14 @@ fn reduce(reduction: Reduction, axis: usize) -> Reduce {
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
     for reduction in REDUCTIONS {
-        for size in SIZES.into_iter().chain([10_007]) {
+        for size in SIZES.into_iter().chain([255, 256, 257, 10_007]) {
             let batch = if size > 129 { 3 } else { 67 };
+            // Products that stay near 1.
             let x = random(&[batch, size, 3], 1);
+            let drawn = x.as_f32().expect("floats");
+            let near =
+                floats_by(&[batch, size, 3], |at| (1.0 + 0.01 * drawn[at]) * if at % 2 == 0 { 1.0 } else { -1.0 });
+            let x = if reduction == Reduction::Product { near } else { x };
             cases.push(Case::new(format!("{reduction:?} of {size}"), reduce(reduction, 1)).input(x));
         }
         for axis in 1..5 {
@@ -23,8 +30,27 @@ fn cases() -> Vec<Case> {
         let singles = floats(&[1, 10, 1], &AWKWARD);
         cases.push(Case::new(format!("{reduction:?} of one awkward value"), reduce(reduction, 2)).input(singles));
     }
-    let wide = bools_by(&[67, 65, 2], |index| index % 131 == 5);
-    cases.push(Case::new("any of 65", reduce(Reduction::Maximum, 1)).input(wide));
+    for reduction in OF_INTEGERS {
+        for size in SIZES.into_iter().chain([255, 256, 257, 10_007]) {
+            let batch = if size > 129 { 3 } else { 67 };
+            let x = ints_by(&[batch, size, 3], |at| (at as i32).wrapping_mul(0x9e37_79b1_u32 as i32) | 1);
+            cases.push(Case::new(format!("{reduction:?} of {size} integers"), reduce(reduction, 1)).input(x));
+        }
+    }
+    for reduction in [Reduction::Maximum, Reduction::Minimum] {
+        for size in [65, 300] {
+            let wide = bools_by(&[67, size, 2], |index| (index % 131 == 5) == (reduction == Reduction::Maximum));
+            cases.push(Case::new(format!("any or all of {size}"), reduce(reduction, 1)).input(wide));
+        }
+        let awkward = floats_by(&[1, 300, 10], |at| AWKWARD[(at % 10 + at / 1500) % 10]);
+        cases.push(Case::new("long and awkward", reduce(reduction, 1)).input(awkward));
+    }
+    for reduction in REDUCTIONS {
+        let x = random(&[1, 257, 8200], 3);
+        // Products of that many would leave float32.
+        let x = if reduction == Reduction::Product { floats_by(&[1, 257, 8200], |_| -1.0) } else { x };
+        cases.push(Case::new(format!("{reduction:?} of many long lines"), reduce(reduction, 1)).input(x));
+    }
     cases
 }
 
@@ -53,9 +79,48 @@ fn by_hand() -> Vec<Case> {
             .input(floats(&[3, 0], &[]))
             .gives(floats(&[3], &[nan; 3])),
     ];
-    for (reduction, expected) in REDUCTIONS.into_iter().zip([[inf, nan, -inf], [inf, nan, -inf], [inf, nan, -inf]]) {
+    let at_infinity = [
+        [inf, nan, -inf],
+        [inf, nan, -inf],
+        [inf, nan, -inf],
+        [1.0, nan, -inf],
+        [inf, nan, -inf],
+        [inf, nan, inf],
+        [inf, nan, inf],
+        [inf, nan, -inf],
+    ];
+    for (reduction, expected) in REDUCTIONS.into_iter().zip(at_infinity) {
         let case = Case::new(format!("{reduction:?} at infinity"), reduce(reduction, 1));
         cases.push(case.input(mixed()).gives(floats(&[3], &expected)));
+    }
+    // Around what a workgroup takes.
+    for length in [4, 256] {
+        let line = |values: [f32; 4]| floats_by(&[1, length], |at| if at < 4 { values[at] } else { 0.0 });
+        let case = |reduction, values| Case::new(format!("of {length}"), reduce(reduction, 1)).input(line(values));
+        cases.push(case(Reduction::L1, [1.0, -2.0, 3.0, -0.0]).gives(floats(&[1], &[6.0])));
+        cases.push(case(Reduction::L2, [3.0, -4.0, 0.0, 0.0]).gives(floats(&[1], &[5.0])));
+        cases.push(case(Reduction::L2, [1e19, 1e19, 1e19, 1e19]).gives(floats(&[1], &[inf])));
+        cases.push(case(Reduction::L2, [3e18, 4e18, 0.0, 0.0]).gives(floats(&[1], &[5e18])));
+        let all = |value: f32| floats_by(&[1, length], |_| value);
+        let case = |value| Case::new(format!("of {length}"), reduce(Reduction::LogSumExp, 1)).input(all(value));
+        // log(K e^x) = x + log K.
+        let expected = |x: f64| floats(&[1], &[(x + (length as f64).ln()) as f32]);
+        cases.extend([-1000.0, 0.0, 100.0, 1e30].map(|x| case(x).gives(expected(x.into()))));
+        cases.extend([inf, -inf, nan].map(|x| case(x).gives(floats(&[1], &[x]))));
+    }
+    let one = |reduction, x: &[i32], expected| {
+        Case::new("integers", reduce(reduction, 1)).input(ints(&[1, x.len()], x)).gives(ints(&[1], &[expected]))
+    };
+    cases.push(one(Reduction::Sum, &[i32::MAX, 1, 5], i32::MIN + 5));
+    cases.push(one(Reduction::Product, &[1 << 30, 6], i32::MIN));
+    cases.push(one(Reduction::Maximum, &[i32::MIN, -5], -5));
+    cases.push(one(Reduction::Minimum, &[i32::MAX, 16_777_217, 16_777_216], 16_777_216));
+    let all = bools(&[3, 2], &[false, false, false, true, true, true]);
+    cases.push(Case::new("all", reduce(Reduction::Minimum, 1)).input(all).gives(bools(&[3], &[false, false, true])));
+    let nothing = [(Reduction::Product, 1.0), (Reduction::L1, 0.0), (Reduction::L2, 0.0), (Reduction::LogSumExp, -inf)];
+    for (reduction, expected) in nothing {
+        let case = Case::new("of nothing", reduce(reduction, 1)).input(floats(&[3, 0], &[]));
+        cases.push(case.gives(floats(&[3], &[expected; 3])));
     }
     cases
 }
@@ -67,9 +132,12 @@ fn what_does_not_fit_is_refused() {
     for reduction in REDUCTIONS {
         refuses(reduce(reduction, 0), &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
         refuses(reduce(reduction, 2), &["float32[N, 3]"], "axis 2 is not a dimension of a sample in [N, 3]");
-        refuses(reduce(reduction, 1), &["int32[N, 3]"], "and not int32[N, 3]");
+        if !OF_INTEGERS.contains(&reduction) {
+            refuses(reduce(reduction, 1), &["int32[N, 3]"], "takes float32 and not int32[N, 3]");
+        }
         refuses(reduce(reduction, 1), &[], "takes 1 inputs, not 0");
     }
-    refuses(reduce(Reduction::Sum, 1), &["bool[N, 3]"], "takes float32 and not bool[N, 3]");
+    refuses(reduce(Reduction::Sum, 1), &["bool[N, 3]"], "takes float32 or int32 and not bool[N, 3]");
+    refuses(reduce(Reduction::Minimum, 1), &["float32[N, 0]"], "float32[N, 0] has no smallest element along axis 1");
     refuses(reduce(Reduction::Maximum, 1), &["float32[N, 0]"], "float32[N, 0] has no largest element along axis 1");
 }

@@ -1,7 +1,7 @@
 //! Every kernel that an operator asks for in a recorded model or layer exists, and gets what it expects.
 
-use crate::cases;
 use crate::module::{Module, modules};
+use crate::{arrays, cases};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tfjs_wgpu::graph::{Builder, ValueId};
@@ -14,7 +14,7 @@ use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{DType, LoadOptions, Model, Semantics};
 
-/// Every recorded model and layer that loads, by either semantics.
+/// Every recorded model and layer that loads, by either semantics, and what the operators on arrays ask for.
 fn models() -> impl Iterator<Item = Model> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
     let folders: Vec<_> = std::fs::read_dir(folder).expect("the recorded models are there").collect();
@@ -24,7 +24,7 @@ fn models() -> impl Iterator<Item = Model> {
         models.chain(cases::all().into_iter().map(move |case| case.load(semantics))).collect::<Vec<_>>()
     };
     let loaded = [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok);
-    loaded.chain([arithmetic()])
+    loaded.chain([arithmetic(), arrays::model()])
 }
 
 /// What no recorded layer makes.

@@ -9,7 +9,9 @@ mod dense;
 mod elements;
 mod elementwise;
 mod embedding_bag;
+mod gather;
 mod normalization;
+mod order;
 mod pairs;
 mod plain;
 mod recurrent;
@@ -85,6 +87,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
             operator.function.of_integers().map(|function| elements::integers(function, &request))
         }
         Op::Activation(operator) => elementwise::activation(operator, &request),
+        Op::ArgReduce(operator) => order::arg_reduce(operator, &request),
         Op::BatchDot(operator) => batch_dot::build(operator, &request),
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
         Op::Binary(operator) if request.output().dtype == DType::I32 => stretched::integers(operator, &request),
@@ -98,6 +101,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Embedding(operator) => embedding_bag::embedding(operator, &request),
         Op::Expand(_) => Some(copy::expand(&request)),
         Op::EmbeddingBag(operator) => embedding_bag::bag(operator, &request),
+        Op::Gather(operator) => gather::build(operator, &request),
         Op::L2Normalize(operator) => normalization::length(operator, &request),
         Op::LayerNormalization(operator) => normalization::layer(operator, &request),
         Op::MaskedMean(_) => reduce::masked_mean(&request),
@@ -113,6 +117,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Slice(operator) => copy::slice(operator, &request),
         Op::Split(operator) => copy::split(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),
+        Op::TopK(operator) => order::top_k(operator, &request),
         Op::Tower(operator) => dense::tower(operator, &mut request)?,
         // A new operator runs before it is fast.
         _ => None,

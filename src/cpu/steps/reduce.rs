@@ -1,8 +1,8 @@
-//! Reduce and MaskedMean: sums, means and maxima along one axis of a sample.
+//! Reduce and MaskedMean: sums, means, extremes, products and norms along one axis of a sample.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
-use crate::cpu::vector::{sum, vectorised};
+use crate::cpu::vector::{sum, sum_of_squares, vectorised};
 use crate::error::Result;
 use crate::ops::{self, Reduction};
 use crate::tensor::DType;
@@ -46,27 +46,64 @@ impl Step for Reduce {
     }
 }
 
+/// Partial results that are kept side by side, so that none waits for another.
+const LANES: usize = 16;
+
 impl Reduce {
     /// Lines of `after` elements to one.
     #[inline(always)]
     fn reduce(&self, x: &[f32], out: &mut [f32]) {
-        let largest = self.reduction == Reduction::Maximum;
-        if let (&mut [ref mut out], false) = (&mut *out, largest) {
-            *out = sum(self.arch, x);
-        } else {
-            out.fill(if largest { f32::NEG_INFINITY } else { 0.0 });
-            for x in x.chunks(self.after.max(1)) {
-                if largest {
-                    // NaN on either side is kept.
-                    let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
-                    out.iter_mut().zip(x).for_each(|(out, &x)| *out = larger(*out, x));
-                } else {
-                    out.iter_mut().zip(x).for_each(|(out, &x)| *out += x);
+        // NaN on either side is kept.
+        let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
+        let smaller = |out: f32, x: f32| if out < x || out.is_nan() { out } else { x };
+        match (self.reduction, &mut *out) {
+            (Reduction::Sum | Reduction::Mean, [out]) => *out = sum(self.arch, x),
+            (Reduction::L2, [out]) => *out = sum_of_squares(self.arch, x),
+            (Reduction::Sum | Reduction::Mean, _) => self.fold(x, out, 0.0, |out, x| out + x, |out, x| out + x),
+            (Reduction::Maximum, _) => self.fold(x, out, f32::NEG_INFINITY, larger, larger),
+            (Reduction::Minimum, _) => self.fold(x, out, f32::INFINITY, smaller, smaller),
+            (Reduction::Product, _) => self.fold(x, out, 1.0, |out, x| out * x, |out, x| out * x),
+            (Reduction::L1, _) => self.fold(x, out, 0.0, |out, x| out + x.abs(), |out, x| out + x),
+            (Reduction::L2, _) => self.fold(x, out, 0.0, |out, x| out + x * x, |out, x| out + x),
+            (Reduction::LogSumExp, _) => {
+                self.fold(x, out, f32::NEG_INFINITY, larger, larger);
+                for (inner, largest) in out.iter_mut().enumerate().filter(|(_, largest)| largest.is_finite()) {
+                    let line = x[inner..].iter().step_by(self.after);
+                    *largest += line.map(|x| (x - *largest).exp()).sum::<f32>().ln();
                 }
             }
         }
-        if self.reduction == Reduction::Mean {
-            out.iter_mut().for_each(|out| *out /= self.along as f32);
+        match self.reduction {
+            Reduction::Mean => out.iter_mut().for_each(|out| *out /= self.along as f32),
+            Reduction::L2 => out.iter_mut().for_each(|out| *out = out.sqrt()),
+            _ => (),
+        }
+    }
+
+    /// What `add` makes of each element and what there is so far. Of a line whose elements follow each other, there are
+    /// several such results, which `join` joins.
+    #[inline(always)]
+    fn fold(
+        &self,
+        x: &[f32],
+        out: &mut [f32],
+        neutral: f32,
+        add: impl Fn(f32, f32) -> f32,
+        join: impl Fn(f32, f32) -> f32,
+    ) {
+        out.fill(neutral);
+        if let [out] = out {
+            let (chunks, rest) = x.as_chunks::<LANES>();
+            let mut lanes = [neutral; LANES];
+            for chunk in chunks {
+                lanes.iter_mut().zip(chunk).for_each(|(lane, &x)| *lane = add(*lane, x));
+            }
+            let total = lanes.into_iter().fold(neutral, join);
+            *out = rest.iter().fold(total, |total, &x| add(total, x));
+        } else {
+            for x in x.chunks(self.after.max(1)) {
+                out.iter_mut().zip(x).for_each(|(out, &x)| *out = add(*out, x));
+            }
         }
     }
 }

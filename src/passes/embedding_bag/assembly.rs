@@ -136,6 +136,7 @@ impl<'g> Assembly<'g> {
                     Reduction::Sum => Pooling::Sum,
                     Reduction::Mean => Pooling::Mean,
                     Reduction::Maximum => Pooling::Maximum,
+                    _ => return None,
                 };
                 self.lookup(inputs[0], pooling)
             }

@@ -53,6 +53,18 @@ pub(super) fn binary_kernel(function: BinaryFunction) -> Option<(&'static str, b
     })
 }
 
+/// The kernel that reduces along an axis, if there is one.
+pub(super) fn reduce_kernel(reduction: Reduction) -> Option<&'static str> {
+    Some(match reduction {
+        Reduction::Sum => "Sum",
+        Reduction::Mean => "Mean",
+        Reduction::Maximum => "Max",
+        Reduction::Minimum => "Min",
+        Reduction::Product => "Prod",
+        Reduction::L1 | Reduction::L2 | Reduction::LogSumExp => return None,
+    })
+}
+
 /// The shape that both stretch to, aligned at the back.
 fn stretched(left: &[usize], right: &[usize]) -> Vec<usize> {
     let rank = left.len().max(right.len());

@@ -4,7 +4,7 @@
 //! the graph. An operator that is not described here becomes one unpacked program, marked as assumed.
 
 use super::backend::{Call, Tensor};
-use super::kernels::{Unary, binary_kernel};
+use super::kernels::{Unary, binary_kernel, reduce_kernel};
 use super::predict::Predict;
 use crate::error::Result;
 use crate::graph::{Builder, Node, Note, Source, ValueId};
@@ -62,12 +62,8 @@ impl Predict<'_> {
                 self.backend.binary(op.function, left, right)
             }
             (Op::Concatenate(op), inputs) => self.backend.concat("Concat", inputs, op.axis),
-            (Op::Reduce(op), [x]) if x.shape.len() > 1 => {
-                let name = match op.reduction {
-                    Reduction::Sum => "Sum",
-                    Reduction::Mean => "Mean",
-                    Reduction::Maximum => "Max",
-                };
+            (Op::Reduce(op), [x]) if reduce_kernel(op.reduction).is_some() && x.shape.len() > 1 => {
+                let name = reduce_kernel(op.reduction).unwrap_or_default();
                 self.backend.reduce(name, op.reduction, x, op.axis, false)
             }
             (Op::Permute(op), [x]) => self.backend.transpose(x, &op.order),

@@ -1,0 +1,90 @@
+//! Where the largest or smallest element along one axis stands; the axis disappears: `argmax`, `argmin`.
+//!
+//! `[N, …, K, …] → [N, …, …]` int32: of equal elements the first, −0 being equal to 0. NaN is neither the largest nor the
+//! smallest, as in TensorFlow on the CPU; of nothing but NaN it is the first. (In NumPy and JAX the first NaN wins.) That
+//! is what [`TopK`](super::TopK) of one gives.
+//!
+//! On the GPU an invocation takes a line, or a workgroup does where lines are long and few.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_loops, expect_sample_axis, word};
+use super::top_k::MOST_POSITIONS;
+use super::view::AxisView;
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, ORDER, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+
+/// Finds the extreme along an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArgReduce {
+    /// The axis, N counted as 0.
+    pub axis: usize,
+    /// Whether the largest is looked for, else the smallest.
+    pub largest: bool,
+}
+
+params! {
+    /// `Params` of `shaders/arg_reduce.wgsl`.
+    ArgReduceParams { lines: u32, length: u32, inner: u32, padding: u32 }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("arg_reduce", ArgReduceParams, fragments: [GRID, ORDER])];
+
+impl Operator for ArgReduce {
+    fn name(&self) -> &'static str {
+        "arg_reduce"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let [x] = expect_inputs(inputs)?;
+        expect_sample_axis(&x.shape, self.axis)?;
+        let mut dims = x.shape.dims().to_vec();
+        let Dim::Fixed(1..=MOST_POSITIONS) = dims.remove(self.axis) else {
+            return Err(Error::shape(format!("{x} has no element, or too many, along axis {}", self.axis)));
+        };
+        Ok(vec![TensorType::new(Shape::new(dims)?, DType::I32)])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let x = inputs[0].to_f64();
+        let view = AxisView::new(inputs[0].shape(), self.axis);
+        let best = |line: usize| {
+            let value = |k: usize| x[view.start(line) + k * view.inner];
+            let better = |found: usize, k: usize| {
+                let wins = if self.largest { value(k) > value(found) } else { value(k) < value(found) };
+                if wins || (value(found).is_nan() && !value(k).is_nan()) { k } else { found }
+            };
+            (1..view.axis).fold(0, better) as i32
+        };
+        let mut shape = inputs[0].shape().to_vec();
+        shape.remove(self.axis);
+        Ok(vec![Tensor::i32(&shape, (0..view.lines()).map(best).collect())?])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let input = &request.inputs[0];
+        let view = AxisView::new(&input.shape, self.axis);
+        word(input.len())?;
+        let params = ArgReduceParams {
+            lines: word(view.lines())?,
+            length: word(view.axis)?,
+            inner: word(view.inner)?,
+            padding: 0,
+        };
+        let together = view.takes_workgroups(request.device);
+        let steps = if together { view.axis.div_ceil(WORKGROUP_SIZE as usize) + 6 } else { view.axis };
+        expect_loops(request, steps)?;
+        let (entry_point, grid) =
+            if together { ("together", workgroups(view.lines())) } else { ("alone", invocations(view.lines())) };
+        let kernel = Kernel::new("arg_reduce", &params, 1, grid).entry_point(entry_point);
+        let kernel = kernel.constant("is_integer", f64::from(u8::from(input.dtype == DType::I32)));
+        Ok(vec![kernel.constant("largest", f64::from(u8::from(self.largest)))])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], _: &[ConcreteType]) -> u64 {
+        inputs[0].len() as u64
+    }
+}

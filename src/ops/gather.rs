@@ -1,0 +1,164 @@
+//! Takes positions of one dimension by index: `tf.gather`, NumPy's `take`, ONNX' Gather.
+//!
+//! `output[b…, o…, j…, i…] = data[b…, o…, indices[b…, j…], i…]`: the dimensions of the data up to the axis, those of the
+//! indices, and those of the data behind the axis; the first `batch_dims` dimensions are the same in both and stand once.
+//! `data` of any dtype, `indices` int32. N stands in front, so one of three holds: both have N and `batch_dims` is at least
+//! 1; the data alone has it, and every sample is asked for the same positions; or the indices alone have it, and the axis
+//! is 0. A table of floats that ids look rows up in is an [`Embedding`](super::Embedding).
+//!
+//! An index outside the dimension gives zeros or the nearest position ([`BadId`]). TensorFlow refuses it on the CPU and
+//! gives zeros on the GPU, and `keras.ops.take` with it; so do TF.js' CPU and WebGL. With `from_end`, an index from −K to −1
+//! counts from the end first, as in NumPy, ONNX and `keras.ops.take`; not in `tf.gather`.
+
+use super::embedding::BadId;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader};
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+
+/// Takes positions by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gather {
+    /// The dimension of the data, N counted as 0.
+    pub axis: usize,
+    /// How many dimensions in front data and indices have together, N among them.
+    pub batch_dims: usize,
+    /// Whether negative indices count from the end.
+    pub from_end: bool,
+    /// What an index outside the dimension gives.
+    pub bad_id: BadId,
+}
+
+/// The extents of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extents {
+    /// Of the dimensions that data and indices have together.
+    pub(crate) batch: usize,
+    /// Of those between them and the axis.
+    pub(crate) outer: usize,
+    /// Of the axis.
+    pub(crate) axis: usize,
+    /// Of the indices for one element of the batch.
+    pub(crate) indices: usize,
+    /// Of the dimensions behind the axis.
+    pub(crate) inner: usize,
+}
+
+params! {
+    /// `Params` of `shaders/gather.wgsl`.
+    GatherParams {
+        count: u32,
+        outer: u32,
+        axis: u32,
+        indices: u32,
+        inner: u32,
+        from_end: u32,
+        nearest: u32,
+        padding: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("gather", GatherParams, fragments: [GRID, POSITION])];
+
+impl Gather {
+    /// The extents for data and indices of these shapes.
+    pub(crate) fn extents(&self, data: &[usize], indices: &[usize]) -> Extents {
+        Extents {
+            batch: data[..self.batch_dims].iter().product(),
+            outer: data[self.batch_dims..self.axis].iter().product(),
+            axis: data[self.axis],
+            indices: indices[self.batch_dims..].iter().product(),
+            inner: data[self.axis + 1..].iter().product(),
+        }
+    }
+
+    /// The position that an index points to along `size` ones, if it points to any.
+    pub(crate) fn position(&self, index: i32, size: usize) -> Option<usize> {
+        self.bad_id.position(index, size, self.from_end)
+    }
+
+    /// The dimensions of the output.
+    fn dims<T: Copy>(&self, data: &[T], indices: &[T]) -> Vec<T> {
+        [&data[..self.axis], &indices[self.batch_dims..], &data[self.axis + 1..]].concat()
+    }
+}
+
+impl Operator for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let [data, indices] = expect_inputs(inputs)?;
+        expect_dtype(indices, &[DType::I32])?;
+        expect_sample_axis(&data.shape, self.axis)?;
+        let in_front = |ty: &TensorType| ty.shape.dims().get(..self.batch_dims).map(<[Dim]>::to_vec);
+        if self.batch_dims > self.axis || in_front(data) != in_front(indices) {
+            let Gather { axis, batch_dims, .. } = self;
+            return Err(Error::shape(format!(
+                "{data} and {indices} do not share {batch_dims} dimensions before axis {axis}"
+            )));
+        }
+        let Dim::Fixed(size @ 1..) = data.shape.dims()[self.axis] else {
+            return Err(Error::shape(format!("{data} has no element along axis {}", self.axis)));
+        };
+        if size > i32::MAX as usize {
+            return Err(Error::shape(format!("axis {} of {data} cannot be indexed by int32", self.axis)));
+        }
+        let dims = self.dims(data.shape.dims(), indices.shape.dims());
+        if dims.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)) {
+            return Err(Error::shape(format!(
+                "the output of {data} at {indices} along axis {} would not have N in front",
+                self.axis
+            )));
+        }
+        Ok(vec![TensorType::new(Shape::new(dims)?, data.dtype)])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let (data, indices) = (inputs[0].to_words(), inputs[1].as_i32()?);
+        let Extents { batch, outer, axis, indices: width, inner } =
+            self.extents(inputs[0].shape(), inputs[1].shape());
+        let mut words = Vec::with_capacity(batch * outer * width * inner);
+        for (block, index) in (0..batch * outer).flat_map(|block| (0..width).map(move |index| (block, index))) {
+            match self.position(indices[block / outer * width + index], axis) {
+                Some(position) => words.extend_from_slice(&data[(block * axis + position) * inner..][..inner]),
+                None => words.extend(std::iter::repeat_n(0, inner)),
+            }
+        }
+        let shape = self.dims(inputs[0].shape(), inputs[1].shape());
+        Ok(vec![Tensor::from_words(&shape, inputs[0].dtype(), &words)?])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let count = request.output().len();
+        let extents = self.extents(&request.inputs[0].shape, &request.inputs[1].shape);
+        for input in request.inputs {
+            word(input.len())?;
+        }
+        let params = GatherParams {
+            count: word(count)?,
+            outer: word(extents.outer)?,
+            axis: word(extents.axis)?,
+            indices: word(extents.indices)?,
+            inner: word(extents.inner)?,
+            from_end: u32::from(self.from_end),
+            nearest: u32::from(self.bad_id == BadId::Clamp),
+            padding: 0,
+        };
+        Ok(vec![Kernel::new("gather", &params, 2, invocations(count))])
+    }
+
+    fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
+        Tolerance::Exact
+    }
+
+    fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
+        0
+    }
+
+    /// Only the positions that are asked for are read.
+    fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> super::Cost {
+        super::Cost { flops: 0, bytes: 4 * (inputs[1].len() + 2 * outputs[0].len()) as u64 }
+    }
+}
