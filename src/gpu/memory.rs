@@ -140,7 +140,8 @@ impl Memory {
         read_slots: &[usize],
         timeline: &mut Timeline,
     ) -> Self {
-        let inputs_usage = if gpu.maps_storage() {
+        // Without inputs nothing is written, and nothing would unmap the buffer.
+        let inputs_usage = if gpu.maps_storage() && plan.model_input_bytes(1) > 0 {
             wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::MAP_WRITE
         } else {
             WORKING

@@ -159,3 +159,14 @@ fn values_without_elements_are_values() {
 fn values_of(tensor: &Tensor) -> Vec<f32> {
     tensor.as_f32().expect("floats").to_vec()
 }
+
+/// What follows from weights alone is an answer too, whatever is given.
+#[test]
+fn a_model_needs_no_inputs() {
+    let mut graphs = Graphs::new();
+    let numbers = graphs.constant("numbers", floats(&[2, 3], 1.0));
+    graphs.op("tanh", Activation { function: Function::Tanh }, &[numbers]);
+    graphs.op("sum", Reduce { reduction: Reduction::Sum, axis: 1 }, &[numbers]);
+    let (graph, inputs) = graphs.finish();
+    assert_eq!(answers(graph, &inputs).get("sum").expect("sum").as_f32().expect("floats"), [3.75, 6.0]);
+}
