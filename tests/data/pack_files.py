@@ -1,4 +1,5 @@
-"""Packs files/ into files.zip: sorted, with fixed times, so that the same files give the same archive."""
+"""Packs files/ into files.zip, or with the argument `functions` that folder: sorted, with fixed times, so that the same files
+give the same archive."""
 import json
 import pathlib
 import sys
@@ -7,19 +8,19 @@ import zipfile
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def main():
-    folder = HERE / "files"
-    for path in sorted(folder.glob("*/case.json")):
+def main(name="files"):
+    folder, archive = HERE / name, HERE / f"{name}.zip"
+    for path in sorted(folder.glob("*/case.json")) if name == "files" else ():  # of functions, TensorFlow.js knows none
         info = json.loads(path.read_text())
         if info["tfjs"] is None or info["kind"] == "repaired" and info["tfjs"] != "ok":
             return f"{info['name']}: TensorFlow.js says {info['tfjs']}"
-    with zipfile.ZipFile(HERE / "files.zip", "w") as out:
+    with zipfile.ZipFile(archive, "w") as out:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
             info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             out.writestr(info, path.read_bytes(), compresslevel=9)
-    print((HERE / "files.zip").stat().st_size, "bytes")
+    print(archive.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
