@@ -299,6 +299,9 @@ fn calculate_integers(function: u32, x: i32, y: i32) -> i32 {
         case 10u: { return quotient_of_integers(x, y) - select(0, 1, is_below); }
         case 11u: { return rest + select(0, y, is_below); }
         case 12u: { return rest; }
+        case 16u: { return x & y; }
+        case 17u: { return x | y; }
+        case 18u: { return x ^ y; }
         default: { return power_of_integers(x, y); }
     }
 }

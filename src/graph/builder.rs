@@ -123,6 +123,20 @@ impl Builder {
         &self.values[id.index()].ty
     }
 
+    /// The constant that a value is, if it is one.
+    pub fn constant_at(&self, id: ValueId) -> Option<&Arc<Tensor>> {
+        match &self.nodes[self.values[id.index()].node.index()].source {
+            Source::Constant(value) => Some(value),
+            Source::Input | Source::Op(_) => None,
+        }
+    }
+
+    /// The first input, if there is any.
+    pub fn first_input(&self) -> Option<ValueId> {
+        let input = self.nodes.iter().find(|node| node.source == Source::Input);
+        input.map(Node::output)
+    }
+
     fn push(&mut self, name: &str, source: Source, inputs: &[ValueId], types: Vec<TensorType>) -> Result<Vec<ValueId>> {
         for ty in &types {
             if ty.shape.dims().contains(&Dim::Open) {

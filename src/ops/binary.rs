@@ -6,7 +6,8 @@
 //! tensors is the sum of what is kept of one and what is kept of the other.
 //!
 //! Both operands have one dtype, which is the output's. On int32 there are Add, Subtract, Multiply, Maximum, Minimum,
-//! FloorDivide, FloorMod, Remainder and Power; what they answer is in `binary/integers.rs`. On float32
+//! FloorDivide, FloorMod, Remainder, Power and, there alone, BitAnd, BitOr and BitXor; what they answer is in
+//! `binary/integers.rs`. On float32
 //!
 //! * FloorDivide is the quotient, rounded to float32, and then down to an integer, as TensorFlow has it: `1 // 0.1` is 10;
 //! * Remainder is exact (C's `fmod`), FloorMod is that, plus the divisor where the signs differ: `−1 mod ∞` is ∞;
@@ -64,6 +65,12 @@ pub enum BinaryFunction {
     Atan2,
     /// `log(e^left + e^right)`
     LogAddExp,
+    /// The bits that both have.
+    BitAnd,
+    /// The bits that either has.
+    BitOr,
+    /// The bits in which they differ.
+    BitXor,
 }
 
 params! {
@@ -125,6 +132,9 @@ impl BinaryFunction {
             BinaryFunction::Power => left.powf(right),
             BinaryFunction::Atan2 => left.atan2(right),
             BinaryFunction::LogAddExp => log_add_exp(left, right),
+            BinaryFunction::BitAnd => f64::from(left as i32 & right as i32),
+            BinaryFunction::BitOr => f64::from(left as i32 | right as i32),
+            BinaryFunction::BitXor => f64::from(left as i32 ^ right as i32),
         }
     }
 
@@ -169,6 +179,7 @@ impl BinaryFunction {
     fn dtypes(self) -> &'static [DType] {
         match self {
             function if function.decides() => &[DType::F32, DType::I32, DType::Bool],
+            BinaryFunction::BitAnd | BinaryFunction::BitOr | BinaryFunction::BitXor => &[DType::I32],
             function if integers::function(function).is_some() => &[DType::F32, DType::I32],
             _ => &[DType::F32],
         }
@@ -198,6 +209,9 @@ impl BinaryFunction {
             BinaryFunction::Power => 13,
             BinaryFunction::Atan2 => 14,
             BinaryFunction::LogAddExp => 15,
+            BinaryFunction::BitAnd => 16,
+            BinaryFunction::BitOr => 17,
+            BinaryFunction::BitXor => 18,
         }
     }
 }

@@ -13,12 +13,6 @@ impl LayerCall<'_, '_> {
         self.filled(&format!("number_{number}"), &[1], number)
     }
 
-    /// Numbers that the file gives among the arguments of a call, as a constant.
-    pub(super) fn numbers(&mut self, shape: &[usize], values: Vec<f32>) -> Result<ValueId> {
-        let name = format!("{}/numbers", self.name);
-        self.lowering.builder.constant(&name, Arc::new(Tensor::f32(shape, values)?))
-    }
-
     /// Whether the file has a weight of this name for the layer, or weights in a scope of this name.
     pub(super) fn has_weight(&self, weight: &str) -> bool {
         let Lowering { weights, models, origin, .. } = &*self.lowering;

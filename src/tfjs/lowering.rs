@@ -11,7 +11,7 @@ use crate::graph::{Builder, Graph, ValueId};
 use crate::model::{LoadOptions, OpenDimension, Semantics, Skew, WeightSummary};
 use crate::ops::{Activation, Binary, BinaryFunction, Cast, Function, NotEqual, Op, Reshape};
 use crate::tensor::{DType, Shape};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Calls of layers in a model, those inside nested models counted each time. Models nested and shared many times over
@@ -61,6 +61,12 @@ pub(super) struct Lowering {
     pub(super) in_part: bool,
     /// The shape of the last output of each layer.
     pub(super) shapes: HashMap<LayerIdentity, Shape>,
+    /// Whether what is lowered is an operation, so that constants are computed with at once; see `folding`.
+    pub(super) folds: bool,
+    /// Elements of the constants that operations made, so far.
+    pub(super) folded_elements: usize,
+    /// The constants in which the number of samples stands for a size; see `folding`.
+    pub(super) counts: HashSet<ValueId>,
 }
 
 /// Who wrote the topology and who reads it.
@@ -113,6 +119,9 @@ impl Lowering {
             trains: HashMap::new(),
             in_part: false,
             shapes: HashMap::new(),
+            folds: false,
+            folded_elements: 0,
+            counts: HashSet::new(),
         }
     }
 
@@ -253,12 +262,20 @@ impl LayerCall<'_, '_> {
 
     /// Adds an operator under the layer's name.
     pub(super) fn op(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
-        self.lowering.builder.op(self.name, op, inputs)
+        let op = op.into();
+        match self.folded(&op, inputs)?.as_deref() {
+            Some(&[constant]) => Ok(constant),
+            _ => self.lowering.builder.op(self.name, op, inputs),
+        }
     }
 
     /// An operator with several outputs under the layer's name.
     pub(super) fn outputs_of(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
-        self.lowering.builder.outputs_of(self.name, op, inputs)
+        let op = op.into();
+        match self.folded(&op, inputs)? {
+            Some(constants) => Ok(constants),
+            None => self.lowering.builder.outputs_of(self.name, op, inputs),
+        }
     }
 
     /// A function of every element of `x`.

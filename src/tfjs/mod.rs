@@ -16,6 +16,7 @@ mod calls;
 mod config;
 mod constants;
 mod decoder;
+mod folding;
 mod json;
 mod keywords;
 mod lambdas;

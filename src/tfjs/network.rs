@@ -2,12 +2,13 @@
 
 use super::calls::{Call, TensorRef};
 use super::config::Config;
+use super::folding;
 use super::json;
 use super::keywords::Keywords;
 use super::layers;
 use super::lowering::{LayerCall, Lowering, Outputs, identity};
 use super::masks::{Masks, Value};
-use super::operations::{self, Arguments};
+use super::operations;
 use super::order::{CallId, Directory};
 use super::summary;
 use super::topology::{Layer, Network};
@@ -29,6 +30,7 @@ pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<
         lowering.refused_by_tfjs(format!("an output of layer `{}` is listed twice", twice.layer));
     }
     let values = lower_network(network, &inputs, "", lowering)?;
+    folding::expect_samples(&values, "output", lowering)?;
     let names = output_names(network);
     let outputs = names.into_iter().zip(values).map(|(name, value)| (name, value.id)).collect();
     Ok((outputs, summary::layers(network, lowering)))
@@ -220,12 +222,13 @@ fn lower_call(
 ) -> Result<Vec<Value>> {
     lowering.count_call()?;
     if let Some(operation) = &layer.operation {
-        return lower_operation(operation, layer, call, find, archive, lowering);
+        return operations::lower(operation, layer, call, find, archive, lowering);
     }
     let mut inputs: Vec<Value> = call.arguments.iter().map(&find).collect::<Result<_>>()?;
     if inputs.is_empty() {
         return Err(Error::format("is called without an input"));
     }
+    let is_constant = folding::expect_samples(&inputs, &layer.class, lowering)?;
     let mut named = Vec::new();
     for (key, tensor) in call.named_tensors() {
         named.push((key, find(&tensor)?));
@@ -256,8 +259,10 @@ fn lower_call(
     }
     let (own, around) = (keywords.training()?, lowering.training);
     lowering.training = if lowering.origin.is_keras_3 { around.or(own) } else { own.or(around) };
-    let outputs = lower_layer(layer, &keywords, &inputs, archive, lowering)?;
-    lowering.training = around;
+    lowering.folds = is_constant;
+    let outputs = lower_layer(layer, &keywords, &inputs, archive, lowering);
+    (lowering.training, lowering.folds) = (around, false);
+    let outputs = outputs?;
     Ok(outputs)
 }
 
@@ -326,27 +331,6 @@ fn binds_in_order(minor: Option<u32>, is_dict: bool) -> bool {
         Some(4 | 5) => true,
         _ => is_dict,
     }
-}
-
-/// A bare operation.
-fn lower_operation(
-    operation: &str,
-    layer: &Layer,
-    call: &Call,
-    find: impl Fn(&TensorRef) -> Result<Value>,
-    archive: &str,
-    lowering: &mut Lowering,
-) -> Result<Vec<Value>> {
-    let arguments = Arguments::read(call, |tensor| find(tensor).map(|value| value.id))?;
-    let config = Config::new(&layer.config);
-    // An operation reads its arguments itself.
-    let none = serde_json::Map::new();
-    let keywords = Keywords::new(&none, Vec::new());
-    let (name, identity) = (&layer.name, identity(layer));
-    let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name, identity, archive };
-    let outputs = operations::lower(operation, &mut call, arguments)?;
-    config.finish()?;
-    Ok(outputs.into_iter().map(Value::unmasked).collect())
 }
 
 /// The tensor given to a model inside a model, in the dtype of the InputLayer that takes it: TF.js and Keras cast.

@@ -1,4 +1,4 @@
-//! The recorded files: models as people have them, with the answers of Keras and TF.js, in one archive.
+//! Recorded models, with the answers of Keras and TF.js, in one archive.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -14,9 +14,9 @@ pub(crate) struct Case {
     files: BTreeMap<String, Vec<u8>>,
 }
 
-/// All of them, in the order of their names.
-pub(crate) fn all() -> Vec<Case> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/files.zip");
+/// All of an archive in `tests/data`, in the order of their names.
+pub(crate) fn all(archive: &str) -> Vec<Case> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(archive);
     let file = std::fs::File::open(&path).expect("the archive is there");
     let mut archive = zip::ZipArchive::new(file).expect("an archive");
     let mut cases: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();

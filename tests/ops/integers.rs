@@ -2,11 +2,13 @@
 
 use crate::case::{Case, checks, refuses};
 use crate::values::{SIZES, ints, ints_by};
-use BinaryFunction::{Add, FloorDivide, FloorMod, Maximum, Minimum, Multiply, Power, Remainder, Subtract};
+use BinaryFunction::{
+    Add, BitAnd, BitOr, BitXor, FloorDivide, FloorMod, Maximum, Minimum, Multiply, Power, Remainder, Subtract,
+};
 use tfjs_wgpu::ops::{Activation, Binary, BinaryFunction, Function};
 
-const FUNCTIONS: [BinaryFunction; 9] =
-    [Add, Subtract, Multiply, Maximum, Minimum, FloorDivide, FloorMod, Remainder, Power];
+const FUNCTIONS: [BinaryFunction; 12] =
+    [Add, Subtract, Multiply, Maximum, Minimum, FloorDivide, FloorMod, Remainder, Power, BitAnd, BitOr, BitXor];
 
 /// Integers where signs, wrapping and float32 show.
 const AWKWARD: [i32; 13] = [0, 1, -1, 2, -2, 3, 7, -7, 31, 16_777_217, i32::MAX, i32::MIN, i32::MIN + 1];
@@ -43,7 +45,10 @@ fn cases() -> Vec<Case> {
 fn by_hand() -> Vec<Case> {
     let (most, least) = (i32::MAX, i32::MIN);
     // The rules for a division by 0, for −2^31 by −1 and for negative powers stand in src/ops/binary/integers.rs.
-    let table: [(BinaryFunction, &[[i32; 3]]); 9] = [
+    let table: [(BinaryFunction, &[[i32; 3]]); 12] = [
+        (BitAnd, &[[12, 10, 8], [-1, 7, 7], [least, -1, least]]),
+        (BitOr, &[[12, 10, 14], [-8, 7, -1], [least, most, -1]]),
+        (BitXor, &[[12, 10, 6], [-1, 7, -8], [least, most, -1]]),
         (Add, &[[2, 3, 5], [most, 1, least], [16_777_216, 1, 16_777_217]]),
         (Subtract, &[[2, 3, -1], [least, 1, most], [0, least, least]]),
         (Multiply, &[[-2, 3, -6], [65_537, 65_537, 131_073], [least, -1, least], [2_654_435, 1000, -1_640_532_296]]),

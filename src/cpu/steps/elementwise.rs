@@ -140,7 +140,10 @@ fn combine(function: BinaryFunction, is_right: bool, out: &mut [f32], other: &[f
         | BinaryFunction::Remainder
         | BinaryFunction::Power
         | BinaryFunction::Atan2
-        | BinaryFunction::LogAddExp => {
+        | BinaryFunction::LogAddExp
+        | BinaryFunction::BitAnd
+        | BinaryFunction::BitOr
+        | BinaryFunction::BitXor => {
             let plain = |l: f32, r: f32| function.at(f64::from(l), f64::from(r)) as f32;
             apply(out, other, stretch, is_right, plain);
         }

@@ -22,6 +22,9 @@ pub(crate) fn function(function: BinaryFunction) -> Option<fn(i32, i32) -> i32> 
         BinaryFunction::FloorMod => floor_mod,
         BinaryFunction::Remainder => remainder,
         BinaryFunction::Power => power,
+        BinaryFunction::BitAnd => |left, right| left & right,
+        BinaryFunction::BitOr => |left, right| left | right,
+        BinaryFunction::BitXor => |left, right| left ^ right,
         BinaryFunction::Divide
         | BinaryFunction::PRelu
         | BinaryFunction::Keep

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize, Reduce, Reduction};
+use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
 
@@ -51,9 +52,20 @@ fn subtract(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>
 
 fn average(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     let sum = merge(call, inputs, BinaryFunction::Add)?[0];
+    call.float_operand(sum.id)?;
     let count = call.filled(&format!("count_{}", inputs.len()), &[1], inputs.len() as f32)?;
     let id = call.op(Binary { function: BinaryFunction::Divide }, &[sum.id, count])?;
     Ok(vec![Value::with(id, sum.masks)])
+}
+
+/// Integers beside floats are floats. Integers alone stay so, and wrap.
+fn operands(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<ValueId>> {
+    let has = |dtype: DType| inputs.iter().any(|input| call.dtype(input.id) == dtype);
+    match (has(DType::F32), has(DType::Bool)) {
+        (true, _) => inputs.iter().map(|input| call.float(input.id)).collect(),
+        (false, true) => inputs.iter().map(|input| call.float_operand(input.id)).collect(),
+        (false, false) => Ok(inputs.iter().map(|input| input.id).collect()),
+    }
 }
 
 /// Combines the inputs one after the other, those of lower rank with dimensions of 1 after N.
@@ -71,8 +83,7 @@ fn merge(call: &mut LayerCall<'_, '_>, inputs: &[Value], function: BinaryFunctio
     }
     let rank = inputs.iter().map(|input| call.rank(input.id)).max().unwrap_or_default();
     let mut merged: Option<ValueId> = None;
-    for input in inputs {
-        let mut x = call.float_operand(input.id)?;
+    for mut x in operands(call, inputs)? {
         while call.rank(x) < rank {
             x = call.expand(x, 1)?;
         }

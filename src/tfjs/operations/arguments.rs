@@ -1,32 +1,63 @@
-//! The arguments of an operation: tensors, numbers, lists.
+//! The arguments of an operation: tensors, numbers, lists, slices.
 
+use super::numbers::Numbers;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
+use crate::tensor::DType;
 use crate::tfjs::calls::{Call, TensorRef, is_keras_tensor};
+use crate::tfjs::folding::BATCH;
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use serde_json::Value;
 
 /// One argument.
 #[derive(Debug)]
-pub(crate) enum Argument<'m> {
+pub(super) enum Argument<'m> {
     Tensor(ValueId),
     List(Vec<Argument<'m>>),
-    /// A number, a slice, null.
+    /// `start:stop:step`
+    Slice(Box<[Argument<'m>; 3]>),
+    /// A number, an array, null.
     Plain(&'m Value),
 }
 
 /// All arguments of a call.
 #[derive(Debug, Default)]
-pub(crate) struct Arguments<'m> {
+pub(super) struct Arguments<'m> {
     by_position: Vec<Argument<'m>>,
     by_name: Vec<(&'m str, Argument<'m>)>,
 }
+
+/// A size among the arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    /// The number of samples.
+    Batch,
+    Of(i64),
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Size::Batch => f.write_str("N"),
+            Size::Of(size) => write!(f, "{size}"),
+        }
+    }
+}
+
+static NULL: Value = Value::Null;
 
 impl<'m> Argument<'m> {
     fn read(json: &'m Value, find: &impl Fn(&TensorRef) -> Result<ValueId>) -> Result<Self> {
         Ok(match json {
             tensor if is_keras_tensor(tensor) => Argument::Tensor(find(&TensorRef::parse("args", tensor)?)?),
+            slice if is_class(slice, "__slice__") => {
+                let part = |key: &str| {
+                    let part = slice.get("config").and_then(|config| config.get(key));
+                    Argument::read(part.unwrap_or(&NULL), find)
+                };
+                Argument::Slice(Box::new([part("start")?, part("stop")?, part("step")?]))
+            }
             Value::Array(items) => {
                 Argument::List(items.iter().map(|item| Argument::read(item, find)).collect::<Result<_>>()?)
             }
@@ -34,74 +65,100 @@ impl<'m> Argument<'m> {
         })
     }
 
-    /// The argument as a tensor; numbers become a constant.
-    pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>) -> Result<ValueId> {
-        let mut array = Numbers::default();
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Argument::Plain(Value::Null))
+    }
+
+    /// Whether it is `...`.
+    pub(super) fn is_ellipsis(&self) -> bool {
+        matches!(self, Argument::Plain(value) if is_class(value, "__ellipsis__"))
+    }
+
+    pub(super) fn as_number(&self) -> Option<f64> {
         match self {
-            Argument::Plain(value) if array.read_object(value).is_some() => call.numbers(&array.shape, array.values),
-            Argument::List(_) if array.read_list(self, 0).is_some() => call.numbers(&array.shape, array.values),
-            Argument::Tensor(id) => Ok(*id),
-            Argument::Plain(Value::Bool(value)) => call.number(f32::from(u8::from(*value))),
-            Argument::Plain(value) if value.is_number() => call.number(json::number("args", value)? as f32),
-            other => Err(unexpected("a tensor or a number", other)),
+            Argument::Plain(value) => value.as_f64(),
+            _ => None,
         }
     }
-}
 
-/// The numbers of nested lists, and their shape.
-#[derive(Debug, Default)]
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-impl Numbers {
-    /// From an array as Keras 3 writes it; none if it is something else.
-    fn read_object(&mut self, json: &Value) -> Option<()> {
-        let is_array = matches!(json.get("class_name")?.as_str()?, "__numpy__" | "__tensor__");
-        is_array.then_some(())?;
-        self.read_json(json.get("config")?.get("value")?, 0)
+    /// The dtype of the tensor, or of the numbers.
+    pub(super) fn dtype(&self, call: &LayerCall<'_, '_>) -> Result<DType> {
+        match self {
+            Argument::Tensor(id) => Ok(call.dtype(*id)),
+            other => Numbers::read(other).map(|numbers| numbers.dtype()).ok_or_else(|| unexpected("a tensor", other)),
+        }
     }
 
-    fn read_json(&mut self, json: &Value, depth: usize) -> Option<()> {
-        match json {
-            Value::Array(items) => {
-                self.expect_size(depth, items.len())?;
-                items.iter().try_for_each(|item| self.read_json(item, depth + 1))
+    /// The argument as a tensor of this dtype; numbers become a constant.
+    pub(super) fn in_dtype(&self, call: &mut LayerCall<'_, '_>, dtype: DType) -> Result<ValueId> {
+        match self {
+            Argument::Tensor(id) if dtype == DType::Bool => call.truth(*id),
+            Argument::Tensor(id) => call.cast(*id, dtype),
+            Argument::Plain(value) if dtype == DType::F32 && value.is_number() => {
+                call.number(json::number("args", value)? as f32)
             }
-            number => self.push(number, depth),
+            other => {
+                let numbers = Numbers::read(other).ok_or_else(|| unexpected("a tensor or a number", other))?;
+                let tensor = numbers.tensor(dtype)?;
+                call.literal(tensor)
+            }
         }
     }
 
-    fn read_list(&mut self, argument: &Argument<'_>, depth: usize) -> Option<()> {
-        match argument {
+    /// The argument as a tensor in its own dtype.
+    pub(super) fn value(&self, call: &mut LayerCall<'_, '_>) -> Result<ValueId> {
+        let dtype = self.dtype(call)?;
+        self.in_dtype(call, dtype)
+    }
+
+    /// The argument as whole numbers that are known, or the number of samples: a number or a list of numbers, each of which
+    /// may be a tensor.
+    pub(super) fn sizes(&self, call: &LayerCall<'_, '_>) -> Result<Vec<Size>> {
+        let size = |number: i32| if number == BATCH { Size::Batch } else { Size::Of(i64::from(number)) };
+        match self {
+            Argument::Tensor(id) => match call.constant_at(*id) {
+                Some(constant) => Ok(constant.as_i32()?.iter().map(|&number| size(number)).collect()),
+                None => Err(unexpected("sizes that are known when the model is loaded", self)),
+            },
             Argument::List(items) => {
-                self.expect_size(depth, items.len())?;
-                items.iter().try_for_each(|item| self.read_list(item, depth + 1))
+                let sizes = items.iter().map(|item| item.sizes(call)).collect::<Result<Vec<_>>>()?;
+                Ok(sizes.concat())
             }
-            Argument::Plain(number) => self.push(number, depth),
-            Argument::Tensor(_) => None,
+            Argument::Plain(value) if value.is_number() => Ok(vec![Size::Of(json::integer("args", value)?)]),
+            other => match Numbers::read(other).map(|numbers| numbers.tensor(DType::I32)) {
+                Some(tensor) => Ok(tensor?.as_i32()?.iter().map(|&number| size(number)).collect()),
+                None => Err(unexpected("whole numbers", other)),
+            },
         }
     }
 
-    /// Lists of one depth have one length.
-    fn expect_size(&mut self, depth: usize, size: usize) -> Option<()> {
-        if depth == self.shape.len() && self.values.is_empty() {
-            self.shape.push(size);
-        }
-        (self.shape.get(depth) == Some(&size)).then_some(())
+    /// The same where none is the number of samples.
+    pub(super) fn integers(&self, call: &LayerCall<'_, '_>) -> Result<Vec<i64>> {
+        let known = self.sizes(call)?.into_iter().map(|size| match size {
+            Size::Of(number) => Ok(number),
+            Size::Batch => Err(crate::tfjs::folding::computes_with_the_batch()),
+        });
+        known.collect()
     }
 
-    fn push(&mut self, number: &Value, depth: usize) -> Option<()> {
-        self.values.push(number.as_f64()? as f32);
-        (depth == self.shape.len()).then_some(())
+    /// One whole number that is known.
+    pub(super) fn integer(&self, call: &LayerCall<'_, '_>) -> Result<i64> {
+        match self.integers(call)?[..] {
+            [number] => Ok(number),
+            _ => Err(unexpected("a number", self)),
+        }
     }
+}
+
+pub(super) fn is_class(json: &Value, class: &str) -> bool {
+    json.get("class_name").and_then(Value::as_str) == Some(class)
 }
 
 fn unexpected(wanted: &str, found: &Argument<'_>) -> Error {
     let found = match found {
         Argument::Tensor(_) => "a tensor".to_string(),
         Argument::List(_) => "a list".to_string(),
+        Argument::Slice(_) => "a slice".to_string(),
         Argument::Plain(value) => json::show(value),
     };
     Error::unsupported(format!("is given {found} for {wanted}, which is not supported"))
@@ -109,21 +166,26 @@ fn unexpected(wanted: &str, found: &Argument<'_>) -> Error {
 
 impl<'m> Arguments<'m> {
     /// What `call` gives, its tensors found by `find`.
-    pub(crate) fn read(call: &'m Call, find: impl Fn(&TensorRef) -> Result<ValueId>) -> Result<Self> {
+    pub(super) fn read(call: &'m Call, find: impl Fn(&TensorRef) -> Result<ValueId>) -> Result<Self> {
         let by_position = call.positional.iter().map(|value| Argument::read(value, &find));
         let by_name = call.keywords.iter().map(|(name, value)| Ok((name.as_str(), Argument::read(value, &find)?)));
         Ok(Arguments { by_position: by_position.collect::<Result<_>>()?, by_name: by_name.collect::<Result<_>>()? })
     }
 
-    /// All arguments by position, for an operation of these parameters.
+    /// All arguments by position, for an operation of these parameters, which end in `?` where they may be left out.
     pub(super) fn named(mut self, parameters: &[&str]) -> Result<Self> {
-        for (name, argument) in std::mem::take(&mut self.by_name) {
-            let position = parameters.iter().position(|parameter| *parameter == name);
-            match position {
-                Some(position) if position == self.by_position.len() => self.by_position.push(argument),
-                _ if matches!(argument, Argument::Plain(Value::Null)) => {}
-                _ => return Err(Error::unsupported(format!("its argument `{name}` is not supported"))),
+        let mut by_name = std::mem::take(&mut self.by_name);
+        let given = self.by_position.len();
+        for parameter in parameters.iter().skip(given) {
+            let name = parameter.trim_end_matches('?');
+            match by_name.iter().position(|(known, _)| *known == name) {
+                Some(position) => self.by_position.push(by_name.swap_remove(position).1),
+                None if parameter.ends_with('?') => self.by_position.push(Argument::Plain(&NULL)),
+                None => break,
             }
+        }
+        if let Some((name, _)) = by_name.iter().find(|(_, argument)| !argument.is_null()) {
+            return Err(Error::unsupported(format!("its argument `{name}` is not supported")));
         }
         if self.by_position.len() != parameters.len() {
             let (wanted, given) = (parameters.len(), self.by_position.len());
@@ -140,48 +202,31 @@ impl<'m> Arguments<'m> {
         self.by_position.get(index).ok_or_else(|| Error::format(format!("has no argument {index}")))
     }
 
-    pub(super) fn operand(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<ValueId> {
-        self.get(index)?.operand(call)
+    /// Whether the argument at `index` is there and not null.
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.get(index).is_ok_and(|argument| !argument.is_null())
+    }
+
+    /// The argument at `index` in its own dtype.
+    pub(super) fn value(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<ValueId> {
+        self.get(index)?.value(call)
     }
 
     /// The argument at `index` as floats.
     pub(super) fn float(&self, call: &mut LayerCall<'_, '_>, index: usize) -> Result<ValueId> {
-        let x = self.operand(call, index)?;
-        call.float_operand(x)
+        self.get(index)?.in_dtype(call, DType::F32)
     }
 
-    pub(super) fn tensor(&self, index: usize) -> Result<ValueId> {
+    /// The members of the list at `index`.
+    pub(super) fn list(&self, index: usize) -> Result<&[Argument<'m>]> {
         match self.get(index)? {
-            Argument::Tensor(id) => Ok(*id),
-            other => Err(unexpected("a tensor", other)),
+            Argument::List(items) => Ok(items),
+            other => Err(unexpected("a list", other)),
         }
-    }
-
-    /// The tensors of the list at `index`.
-    pub(super) fn tensors(&self, index: usize) -> Result<Vec<ValueId>> {
-        let Argument::List(items) = self.get(index)? else { return Err(unexpected("a list", self.get(index)?)) };
-        let tensors = items.iter().map(|item| match item {
-            Argument::Tensor(id) => Ok(*id),
-            other => Err(unexpected("a tensor", other)),
-        });
-        tensors.collect()
-    }
-
-    /// The whole numbers of the list at `index`.
-    pub(super) fn integers(&self, index: usize) -> Result<Vec<i64>> {
-        let Argument::List(items) = self.get(index)? else { return Err(unexpected("a list", self.get(index)?)) };
-        let integers = items.iter().map(|item| match item {
-            Argument::Plain(value) => json::integer("args", value),
-            other => Err(unexpected("a number", other)),
-        });
-        integers.collect()
     }
 
     /// The argument at `index` as a number, if it is one.
     pub(super) fn number(&self, index: usize) -> Option<f64> {
-        match self.get(index) {
-            Ok(Argument::Plain(value)) => value.as_f64(),
-            _ => None,
-        }
+        self.get(index).ok().and_then(Argument::as_number)
     }
 }

@@ -1,42 +1,65 @@
-//! Functions of one and of two elements.
+//! Functions of one element.
 
-use super::{Arguments, Operation};
+use super::dtypes::numeric;
+use super::logic::{compare, select};
+use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BatchDot, BinaryFunction, Dense, Function, L2Normalize, Softmax};
+use crate::ops::{BinaryFunction, Class, Classify, Comparison, Function};
+use crate::tensor::DType;
 use crate::tfjs::activations;
 use crate::tfjs::lowering::LayerCall;
-use BinaryFunction::{Add, Divide, Maximum, Minimum, Multiply, Subtract};
-
-type Call<'c, 'l, 'm> = &'c mut LayerCall<'l, 'm>;
+use BinaryFunction::{Divide, Maximum, Minimum, Multiply, Subtract};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("Add", &["x1", "x2"], |call, given| two(call, given, Add)),
-    Operation::new("Subtract", &["x1", "x2"], |call, given| two(call, given, Subtract)),
-    Operation::new("Multiply", &["x1", "x2"], |call, given| two(call, given, Multiply)),
-    Operation::new("Divide", &["x1", "x2"], |call, given| two(call, given, Divide)),
-    Operation::new("TrueDivide", &["x1", "x2"], |call, given| two(call, given, Divide)),
-    Operation::new("Maximum", &["x1", "x2"], |call, given| two(call, given, Maximum)),
-    Operation::new("Minimum", &["x1", "x2"], |call, given| two(call, given, Minimum)),
-    Operation::new("Power", &["x1", "x2"], power),
-    Operation::new("Matmul", &["x1", "x2"], matmul),
-    Operation::new("Einsum", &["x1", "x2"], einsum),
-    Operation::new("Clip", &["x"], clip),
-    Operation::new("Negative", &["x"], |call, given| one(call, given, negative)),
-    Operation::new("Absolute", &["x"], |call, given| one(call, given, absolute)),
-    Operation::new("Square", &["x"], |call, given| one(call, given, |call, x| call.binary(Multiply, x, x))),
+    Operation::new("Negative", &["x"], |call, given| exact(call, given, negative)),
+    Operation::new("Absolute", &["x"], |call, given| exact(call, given, absolute)),
+    Operation::new("Abs", &["x"], |call, given| exact(call, given, absolute)),
+    Operation::new("Sign", &["x"], |call, given| exact(call, given, |call, x| call.apply(Function::Sign, x))),
+    Operation::new("Square", &["x"], |call, given| exact(call, given, |call, x| call.binary(Multiply, x, x))),
+    Operation::new("Round", &["x"], round),
+    Operation::new("Trunc", &["x"], |call, given| exact(call, given, truncated)),
+    Operation::new("Relu", &["x"], relu),
+    Operation::new("NanToNum", &["x"], nan_to_num),
+    Operation::new("BitwiseNot", &["x"], |call, given| exact(call, given, inverted)),
+    Operation::new("BitwiseInvert", &["x"], |call, given| exact(call, given, inverted)),
     Operation::new("Reciprocal", &["x"], |call, given| one(call, given, reciprocal)),
-    Operation::new("Sqrt", &["x"], |call, given| function(call, given, Function::SquareRoot)),
-    Operation::new("Rsqrt", &["x"], |call, given| {
+    Operation::new("ReciprocalNoNan", &["x"], |call, given| {
         one(call, given, |call, x| {
-            let root = call.apply(Function::SquareRoot, x)?;
-            reciprocal(call, root)
+            let reciprocal = reciprocal(call, x)?;
+            call.binary(BinaryFunction::Keep, reciprocal, x)
         })
     }),
+    Operation::new("Sqrt", &["x"], |call, given| function(call, given, Function::SquareRoot)),
+    Operation::new("Rsqrt", &["x"], |call, given| function(call, given, Function::Rsqrt)),
     Operation::new("Exp", &["x"], |call, given| function(call, given, Function::Exponential)),
+    Operation::new("Exp2", &["x"], exp2),
+    Operation::new("Expm1", &["x"], |call, given| function(call, given, Function::Expm1)),
     Operation::new("Log", &["x"], |call, given| function(call, given, Function::Logarithm)),
     Operation::new("Log1p", &["x"], |call, given| function(call, given, Function::LogarithmPlusOne)),
-    Operation::new("Relu", &["x"], |call, given| by_name(call, given, "relu")),
+    Operation::new("Log2", &["x"], |call, given| logarithm(call, given, std::f64::consts::LN_2)),
+    Operation::new("Log10", &["x"], |call, given| logarithm(call, given, std::f64::consts::LN_10)),
+    Operation::new("Floor", &["x"], |call, given| function(call, given, Function::Floor)),
+    Operation::new("Ceil", &["x"], |call, given| function(call, given, Function::Ceil)),
+    Operation::new("Erf", &["x"], |call, given| function(call, given, Function::Erf)),
+    Operation::new("Erfc", &["x"], |call, given| {
+        one(call, given, |call, x| {
+            let erf = call.apply(Function::Erf, x)?;
+            let one = call.number(1.0)?;
+            call.binary(Subtract, one, erf)
+        })
+    }),
+    Operation::new("Sin", &["x"], |call, given| function(call, given, Function::Sin)),
+    Operation::new("Cos", &["x"], |call, given| function(call, given, Function::Cos)),
+    Operation::new("Tan", &["x"], |call, given| function(call, given, Function::Tan)),
+    Operation::new("Arcsin", &["x"], |call, given| function(call, given, Function::Asin)),
+    Operation::new("Arccos", &["x"], |call, given| function(call, given, Function::Acos)),
+    Operation::new("Arctan", &["x"], |call, given| function(call, given, Function::Atan)),
+    Operation::new("Sinh", &["x"], |call, given| function(call, given, Function::Sinh)),
+    Operation::new("Cosh", &["x"], |call, given| function(call, given, Function::Cosh)),
+    Operation::new("Arcsinh", &["x"], |call, given| function(call, given, Function::Asinh)),
+    Operation::new("Arccosh", &["x"], |call, given| function(call, given, Function::Acosh)),
+    Operation::new("Arctanh", &["x"], |call, given| function(call, given, Function::Atanh)),
     Operation::new("Relu6", &["x"], |call, given| by_name(call, given, "relu6")),
     Operation::new("LeakyRelu", &["x"], leaky_relu),
     Operation::new("Elu", &["x"], elu),
@@ -56,28 +79,34 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("HardSilu", &["x"], |call, given| by_name(call, given, "hard_silu")),
     Operation::new("Mish", &["x"], |call, given| by_name(call, given, "mish")),
     Operation::new("Gelu", &["x"], gelu),
-    Operation::new("Glu", &["x"], glu),
-    Operation::new("Softmax", &["x"], |call, given| softmax(call, given, false)),
-    Operation::new("LogSoftmax", &["x"], |call, given| softmax(call, given, true)),
-    Operation::new("Normalize", &["x"], normalize),
 ];
 
-/// A function of the only argument.
+/// A function of floats, whatever the argument was.
 fn one(
     call: Call<'_, '_, '_>,
     given: &Arguments<'_>,
     function: impl FnOnce(&mut LayerCall<'_, '_>, ValueId) -> Result<ValueId>,
-) -> Result<Vec<ValueId>> {
+) -> Outputs {
     let x = given.float(call, 0)?;
     Ok(vec![function(call, x)?])
 }
 
-fn function(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: Function) -> Result<Vec<ValueId>> {
+/// A function that is as good on integers, and leaves them so.
+fn exact(
+    call: Call<'_, '_, '_>,
+    given: &Arguments<'_>,
+    function: impl FnOnce(&mut LayerCall<'_, '_>, ValueId) -> Result<ValueId>,
+) -> Outputs {
+    let x = numeric(call, given, 0)?;
+    Ok(vec![function(call, x)?])
+}
+
+fn function(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: Function) -> Outputs {
     one(call, given, |call, x| call.apply(function, x))
 }
 
 /// The activation called `name`.
-fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) -> Result<Vec<ValueId>> {
+fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) -> Outputs {
     one(call, given, |call, x| match activations::function(name, true) {
         Some(function) => call.apply(function, x),
         None => activations::composed(call, name, x)?
@@ -85,18 +114,21 @@ fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) ->
     })
 }
 
-fn two(call: Call<'_, '_, '_>, given: &Arguments<'_>, function: BinaryFunction) -> Result<Vec<ValueId>> {
-    let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
-    Ok(vec![call.binary(function, left, right)?])
-}
-
 fn negative(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
-    call.with_number(Multiply, x, -1.0)
+    match call.dtype(x) {
+        DType::F32 => call.with_number(Multiply, x, -1.0),
+        _ => call.apply(Function::Negative, x),
+    }
 }
 
 fn absolute(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
-    let negative = negative(call, x)?;
-    call.binary(Maximum, x, negative)
+    call.apply(Function::Absolute, x)
+}
+
+/// `~x`
+fn inverted(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let all_bits = call.integer(-1)?;
+    call.binary(Subtract, all_bits, x)
 }
 
 fn reciprocal(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
@@ -104,101 +136,93 @@ fn reciprocal(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
     call.binary(Divide, one, x)
 }
 
-/// Whole exponents up to 8 as products, and a half as a root.
-fn power(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.float(call, 0)?;
-    let exponent = given.number(1);
-    let id = match exponent {
-        Some(0.5) => call.apply(Function::SquareRoot, x)?,
-        Some(-1.0) => reciprocal(call, x)?,
-        Some(whole) if whole.fract() == 0.0 && (1.0..=8.0).contains(&whole) => {
-            let mut product = x;
-            for _ in 1..whole as usize {
-                product = call.binary(Multiply, product, x)?;
-            }
-            product
+/// Toward zero.
+fn truncated(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
+    if call.dtype(x) != DType::F32 {
+        return Ok(x);
+    }
+    let magnitude = absolute(call, x)?;
+    let whole = call.apply(Function::Floor, magnitude)?;
+    let sign = call.apply(Function::Sign, x)?;
+    call.binary(Multiply, whole, sign)
+}
+
+/// To a number of decimals, of which integers have none; of two that are as near, to the even one.
+fn round(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let decimals = call.config.number_or("decimals", 0.0)?;
+    exact(call, given, |call, x| {
+        let dtype = call.dtype(x);
+        if decimals == 0.0 || dtype == DType::I32 && decimals > 0.0 {
+            return if dtype == DType::I32 { Ok(x) } else { call.apply(Function::Round, x) };
         }
-        _ => {
-            let exponent = exponent.map_or("a tensor".to_string(), |exponent| exponent.to_string());
-            return Err(Error::unsupported(format!("powers with exponent {exponent} are not supported"))
-                .hint("supported are the exponents -1, 0.5 and 1 to 8"));
-        }
-    };
-    Ok(vec![id])
-}
-
-/// The last dimension of the left with the one before the last of the right, sample by sample. TensorFlow may transpose
-/// either. What is the same for all samples is the kernel of a dense layer.
-fn matmul(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
-    let transposed = [call.config.boolean_or("transpose_a", false)?, call.config.boolean_or("transpose_b", false)?];
-    let is_kernel = call.rank(right) == 2 && !call.shape(right).is_batched() && call.shape(left).is_batched();
-    if is_kernel && call.rank(left) > 1 && transposed == [false, false] {
-        let units = call.shape(right).resolve(1)[1];
-        let bias = call.filled("no_bias", &[units], 0.0)?;
-        return Ok(vec![call.op(Dense::default(), &[left, right, bias])?]);
-    }
-    if call.rank(left) != 3 || call.rank(right) != 3 {
-        let (left, right) = (call.shape(left), call.shape(right));
-        return Err(Error::unsupported(format!("multiplies {left} by {right}, which is not supported"))
-            .hint("supported are rank 3 by rank 3, and any rank by numbers of rank 2"));
-    }
-    let axes = [if transposed[0] { 1 } else { 2 }, if transposed[1] { 2 } else { 1 }];
-    Ok(vec![call.op(BatchDot::new(axes), &[left, right])?])
-}
-
-/// Products of two tensors summed over one dimension that the answer does not have: `bik,bjk->bij`.
-fn einsum(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let subscripts = call.config.string("subscripts")?.unwrap_or_default();
-    let (left, right) = (given.float(call, 0)?, given.float(call, 1)?);
-    let not_supported = || {
-        Error::unsupported(format!("sums of the kind `{subscripts}` are not supported")).hint(
-            "supported are two tensors that share the batch and the one dimension that is summed, as in bik,bjk->bij",
-        )
-    };
-    let letters: String = subscripts.split_whitespace().collect();
-    let (operands, answer) = letters.split_once("->").ok_or_else(not_supported)?;
-    let (x, y) = operands.split_once(',').ok_or_else(not_supported)?;
-    let shared: Vec<char> = x.chars().skip(1).filter(|letter| y.contains(*letter)).collect();
-    let (&[summed], Some(batch)) = (shared.as_slice(), x.chars().next()) else { return Err(not_supported()) };
-    let axis = |letters: &str| letters.chars().position(|letter| letter == summed);
-    let rest = |letters: &str| -> String { letters.chars().skip(1).filter(|letter| *letter != summed).collect() };
-    let (Some(left_axis), Some(right_axis)) = (axis(x), axis(y)) else { return Err(not_supported()) };
-    let fits = answer == format!("{batch}{}{}", rest(x), rest(y))
-        && y.starts_with(batch)
-        && [(x, left), (y, right)].iter().all(|(letters, id)| letters.chars().count() == call.rank(*id))
-        && answer
-            .chars()
-            .enumerate()
-            .all(|(index, letter)| answer.chars().skip(index + 1).all(|other| other != letter))
-        && answer.chars().count() > 1
-        && !answer.contains(summed);
-    if !fits {
-        return Err(not_supported());
-    }
-    Ok(vec![call.op(BatchDot::new([left_axis, right_axis]), &[left, right])?])
-}
-
-fn clip(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let (least, most) = (call.config.number("x_min")?, call.config.number("x_max")?);
-    one(call, given, |call, x| {
-        let x = least.map_or(Ok(x), |least| call.with_number(Maximum, x, least as f32))?;
-        most.map_or(Ok(x), |most| call.with_number(Minimum, x, most as f32))
+        let factor = 10f64.powf(decimals) as f32;
+        let x = call.float(x)?;
+        let scaled = call.with_number(Multiply, x, factor)?;
+        let whole = call.apply(Function::Round, scaled)?;
+        let rounded = call.with_number(Divide, whole, factor)?;
+        call.cast(rounded, dtype)
     })
 }
 
-fn leaky_relu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn relu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    exact(call, given, |call, x| match call.dtype(x) {
+        DType::F32 => call.apply(Function::RELU, x),
+        _ => {
+            let zero = call.integer(0)?;
+            call.binary(Maximum, x, zero)
+        }
+    })
+}
+
+/// NaN as a number, and infinities as the largest ones, unless the options have others.
+fn nan_to_num(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let nan = call.config.number_or("nan", 0.0)? as f32;
+    let most = call.config.number("posinf")?.map_or(f32::MAX, |most| most as f32);
+    let least = call.config.number("neginf")?.map_or(f32::MIN, |least| least as f32);
+    exact(call, given, |call, x| {
+        if call.dtype(x) != DType::F32 {
+            return Ok(x);
+        }
+        let finite = call.with_number(Maximum, x, f32::MIN)?;
+        let finite = call.with_number(Minimum, finite, f32::MAX)?;
+        let zero = call.number(0.0)?;
+        let is_positive = compare(call, Comparison::Greater, x, zero)?;
+        let (most, least, nan) = (call.number(most)?, call.number(least)?, call.number(nan)?);
+        let far = select(call, is_positive, most, least)?;
+        let is_infinite = call.op(Classify { class: Class::Infinite }, &[x])?;
+        let number = select(call, is_infinite, far, finite)?;
+        let is_nan = call.op(Classify { class: Class::Nan }, &[x])?;
+        select(call, is_nan, nan, number)
+    })
+}
+
+fn exp2(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    one(call, given, |call, x| {
+        let two = call.number(2.0)?;
+        call.binary(BinaryFunction::Power, two, x)
+    })
+}
+
+/// The logarithm to a base by its natural logarithm.
+fn logarithm(call: Call<'_, '_, '_>, given: &Arguments<'_>, base: f64) -> Outputs {
+    one(call, given, |call, x| {
+        let log = call.apply(Function::Logarithm, x)?;
+        call.with_number(Divide, log, base as f32)
+    })
+}
+
+fn leaky_relu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let slope = call.config.number_or("negative_slope", 0.2)? as f32;
     function(call, given, Function::relu(None, slope, 0.0))
 }
 
-fn elu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn elu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
     function(call, given, Function::Elu { alpha })
 }
 
 /// `elu(x / alpha) · alpha`; `alpha` times the elu of alpha 1.
-fn celu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn celu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let alpha = call.config.number_or("alpha", 1.0)? as f32;
     one(call, given, |call, x| {
         if alpha == 1.0 {
@@ -210,46 +234,7 @@ fn celu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
     })
 }
 
-fn gelu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn gelu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let approximate = call.config.boolean_or("approximate", true)?;
     function(call, given, if approximate { Function::GeluTanh } else { Function::Gelu })
-}
-
-/// The option `axis` as a dimension of a sample of `x`.
-fn axis(call: &LayerCall<'_, '_>, x: ValueId) -> Result<usize> {
-    if call.config.is_null("axis") {
-        return Err(Error::unsupported("goes over all elements, the batch too, which is not supported")
-            .hint("give it an axis, build the model again and convert it"));
-    }
-    match call.config.integers("axis")?.as_deref() {
-        None => call.sample_axis(x, -1),
-        Some(&[axis]) => call.sample_axis(x, axis),
-        Some(axes) => Err(Error::unsupported(format!("takes one axis, not {axes:?}"))),
-    }
-}
-
-fn glu(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    one(call, given, |call, x| {
-        let axis = axis(call, x)?;
-        activations::glu(call, x, axis)
-    })
-}
-
-fn softmax(call: Call<'_, '_, '_>, given: &Arguments<'_>, log: bool) -> Result<Vec<ValueId>> {
-    one(call, given, |call, x| {
-        let axis = axis(call, x)?;
-        call.op(Softmax { axis, log }, &[x])
-    })
-}
-
-/// To length 1 where it is more than `epsilon`.
-fn normalize(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    if call.config.number_or("order", 2.0)? != 2.0 {
-        return Err(Error::unsupported("normalises by another norm than the second, which is not supported"));
-    }
-    let epsilon = call.config.number_or("epsilon", 1e-7)? as f32;
-    one(call, given, |call, x| {
-        let axis = axis(call, x)?;
-        call.op(L2Normalize { axis, floor: epsilon * epsilon }, &[x])
-    })
 }

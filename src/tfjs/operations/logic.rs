@@ -1,124 +1,161 @@
 //! Comparisons, what is done with their answers, and dtypes.
 
-use super::{Arguments, Operation};
+use super::dtypes::{as_option, cast, pair, together};
+use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BinaryFunction, NotEqual};
-use crate::tensor::DType;
+use crate::ops::{BinaryFunction, Class, Classify, Compare, Comparison, Function, NotEqual, Select};
+use crate::tensor::{DType, Tensor};
 use crate::tfjs::lowering::LayerCall;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("Equal", &["x1", "x2"], |call, given| {
-        let different = different(call, given)?;
-        Ok(vec![not(call, different)?])
+    Operation::new("Equal", &["x1", "x2"], |call, given| compared(call, given, Comparison::Equal)),
+    Operation::new("NotEqual", &["x1", "x2"], different),
+    Operation::new("Greater", &["x1", "x2"], |call, given| compared(call, given, Comparison::Greater)),
+    Operation::new("Less", &["x1", "x2"], |call, given| compared(call, given, Comparison::Less)),
+    Operation::new("GreaterEqual", &["x1", "x2"], |call, given| compared(call, given, Comparison::GreaterEqual)),
+    Operation::new("LessEqual", &["x1", "x2"], |call, given| compared(call, given, Comparison::LessEqual)),
+    Operation::new("Isclose", &["x1", "x2", "rtol", "atol"], is_close),
+    Operation::new("Isnan", &["x"], |call, given| classified(call, given, Class::Nan)),
+    Operation::new("Isinf", &["x"], |call, given| classified(call, given, Class::Infinite)),
+    Operation::new("Isfinite", &["x"], |call, given| classified(call, given, Class::Finite)),
+    Operation::new("LogicalAnd", &["x1", "x2"], |call, given| {
+        both(call, given, |call, x, y| call.binary(BinaryFunction::Minimum, x, y))
     }),
-    Operation::new("NotEqual", &["x1", "x2"], |call, given| Ok(vec![different(call, given)?])),
-    Operation::new("Greater", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::Greater, [0, 1])),
-    Operation::new("Less", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::Greater, [1, 0])),
-    Operation::new("GreaterEqual", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::AtLeast, [0, 1])),
-    Operation::new("LessEqual", &["x1", "x2"], |call, given| ordered(call, given, BinaryFunction::AtLeast, [1, 0])),
-    Operation::new("LogicalAnd", &["x1", "x2"], |call, given| both(call, given, BinaryFunction::Minimum)),
-    Operation::new("LogicalOr", &["x1", "x2"], |call, given| both(call, given, BinaryFunction::Maximum)),
+    Operation::new("LogicalOr", &["x1", "x2"], |call, given| {
+        both(call, given, |call, x, y| call.binary(BinaryFunction::Maximum, x, y))
+    }),
+    Operation::new("LogicalXor", &["x1", "x2"], |call, given| {
+        both(call, given, |call, x, y| compare(call, Comparison::NotEqual, x, y))
+    }),
     Operation::new("LogicalNot", &["x"], |call, given| {
-        let x = given.operand(call, 0)?;
-        let x = call.truth(x)?;
+        let x = given.get(0)?.in_dtype(call, DType::Bool)?;
         Ok(vec![not(call, x)?])
     }),
     Operation::new("Where", &["condition", "x1", "x2"], choose),
+    Operation::new("Select", &["conditions", "choices", "default"], first_of),
     Operation::new("ZerosLike", &["x"], |call, given| like(call, given, 0.0)),
     Operation::new("OnesLike", &["x"], |call, given| like(call, given, 1.0)),
-    Operation::new("Cast", &["x"], |call, given| {
-        let x = given.tensor(0)?;
-        Ok(vec![to_dtype(call, x)?])
+    Operation::new("FullLike", &["x", "fill_value"], |call, given| {
+        let value = given.number(1).ok_or_else(|| Error::unsupported("is filled with what is no number"))?;
+        like(call, given, value)
     }),
-    Operation::new("StopGradient", &["variable"], |_, given| Ok(vec![given.tensor(0)?])),
+    Operation::new("Cast", &["x"], |call, given| {
+        let x = given.value(call, 0)?;
+        let dtype = call.config.string("dtype")?.ok_or_else(|| Error::format("`dtype` is missing from its config"))?;
+        Ok(vec![cast(call, x, dtype)?])
+    }),
+    Operation::new("StopGradient", &["variable"], |call, given| Ok(vec![given.value(call, 0)?])),
 ];
 
-/// Two operands of one comparison. Ids up to 2^24 are themselves as floats, and larger ones on the same side of those.
-fn comparable(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, order: [usize; 2]) -> Result<[ValueId; 2]> {
-    let operands = [given.operand(call, order[0])?, given.operand(call, order[1])?];
-    if operands.iter().all(|&operand| call.dtype(operand) == DType::I32) {
-        return Err(Error::unsupported("compares two int32 tensors, which is not supported"));
-    }
-    let far = |index: &usize| given.number(*index).is_some_and(|number| number.abs() > 16_777_216.0);
-    let has_ids = operands.iter().any(|&operand| call.dtype(operand) == DType::I32);
-    if has_ids && order.iter().any(far) {
-        return Err(Error::unsupported("compares int32 with a number beyond 2^24, which is not supported"));
-    }
-    Ok([call.float(operands[0])?, call.float(operands[1])?])
-}
-
-/// How the operand `order[0]` compares with the operand `order[1]`.
-fn ordered(
+/// How two tensors of one dtype compare.
+pub(super) fn compare(
     call: &mut LayerCall<'_, '_>,
-    given: &Arguments<'_>,
-    function: BinaryFunction,
-    order: [usize; 2],
-) -> Result<Vec<ValueId>> {
-    let [left, right] = comparable(call, given, order)?;
-    let answer = call.binary(function, left, right)?;
-    Ok(vec![call.truth(answer)?])
+    comparison: Comparison,
+    left: ValueId,
+    right: ValueId,
+) -> Result<ValueId> {
+    call.op(Compare { comparison }, &[left, right])
 }
 
-fn different(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<ValueId> {
-    let tensor = given.operand(call, 0)?;
+/// Elements of the one tensor or the other, both of one dtype.
+pub(super) fn select(
+    call: &mut LayerCall<'_, '_>,
+    condition: ValueId,
+    left: ValueId,
+    right: ValueId,
+) -> Result<ValueId> {
+    call.op(Select, &[condition, left, right])
+}
+
+pub(super) fn not(call: &mut LayerCall<'_, '_>, truth: ValueId) -> Result<ValueId> {
+    let no = call.literal(Tensor::bool(&[1], vec![false])?)?;
+    compare(call, Comparison::Equal, truth, no)
+}
+
+fn compared(call: Call<'_, '_, '_>, given: &Arguments<'_>, comparison: Comparison) -> Outputs {
+    let [left, right] = pair(call, given, [0, 1], DType::Bool)?;
+    Ok(vec![compare(call, comparison, left, right)?])
+}
+
+/// With a number, what a mask is made by.
+fn different(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let tensor = given.value(call, 0)?;
     if let Some(value) = given.number(1)
+        && (call.dtype(tensor) == DType::F32 || value.fract() == 0.0 && value.abs() <= 16_777_216.0)
         && call.dtype(tensor) != DType::Bool
-        && (call.dtype(tensor) != DType::I32 || f64::from(value as f32) == value)
     {
-        return call.op(NotEqual { value: value as f32 }, &[tensor]);
+        return Ok(vec![call.op(NotEqual { value: value as f32 }, &[tensor])?]);
     }
-    let [left, right] = comparable(call, given, [0, 1])?;
-    let no_less = call.binary(BinaryFunction::AtLeast, left, right)?;
-    let no_more = call.binary(BinaryFunction::AtLeast, right, left)?;
-    let equal = call.binary(BinaryFunction::Minimum, no_less, no_more)?;
-    let equal = call.truth(equal)?;
-    not(call, equal)
+    compared(call, given, Comparison::NotEqual)
 }
 
-fn not(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
-    let x = call.float(x)?;
-    let one = call.number(1.0)?;
-    let off = call.binary(BinaryFunction::Subtract, one, x)?;
-    call.truth(off)
+/// Whether two tensors differ by no more than a part of the second and a number.
+fn is_close(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    call.config.refuse_unless_off("equal_nan")?;
+    let [x, y] = pair(call, given, [0, 1], DType::F32)?;
+    let (relative, absolute) = (given.float(call, 2)?, given.float(call, 3)?);
+    let size = call.apply(Function::Absolute, y)?;
+    let allowed = call.binary(BinaryFunction::Multiply, size, relative)?;
+    let allowed = call.binary(BinaryFunction::Add, allowed, absolute)?;
+    let difference = call.binary(BinaryFunction::Subtract, x, y)?;
+    let distance = call.apply(Function::Absolute, difference)?;
+    let near = compare(call, Comparison::LessEqual, distance, allowed)?;
+    // An infinity is no distance from itself, and all others are near it by the rule above.
+    let is_finite = call.op(Classify { class: Class::Finite }, &[y])?;
+    let equal = compare(call, Comparison::Equal, x, y)?;
+    let near = call.binary(BinaryFunction::Minimum, near, is_finite)?;
+    Ok(vec![call.binary(BinaryFunction::Maximum, near, equal)?])
 }
 
-fn both(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, function: BinaryFunction) -> Result<Vec<ValueId>> {
-    let mut truths = [given.operand(call, 0)?, given.operand(call, 1)?];
-    for truth in &mut truths {
-        *truth = call.truth(*truth)?;
+/// Integers are finite numbers.
+fn classified(call: Call<'_, '_, '_>, given: &Arguments<'_>, class: Class) -> Outputs {
+    let x = given.float(call, 0)?;
+    Ok(vec![call.op(Classify { class }, &[x])?])
+}
+
+fn both(
+    call: Call<'_, '_, '_>,
+    given: &Arguments<'_>,
+    function: impl FnOnce(&mut LayerCall<'_, '_>, ValueId, ValueId) -> Result<ValueId>,
+) -> Outputs {
+    let truths = [given.get(0)?.in_dtype(call, DType::Bool)?, given.get(1)?.in_dtype(call, DType::Bool)?];
+    Ok(vec![function(call, truths[0], truths[1])?])
+}
+
+fn choose(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    if !given.has(1) || !given.has(2) {
+        return Err(Error::unsupported("finds the places of what is true, whose number is not known"));
     }
-    Ok(vec![call.binary(function, truths[0], truths[1])?])
+    let condition = given.get(0)?.in_dtype(call, DType::Bool)?;
+    let [x, y] = pair(call, given, [1, 2], DType::Bool)?;
+    Ok(vec![select(call, condition, x, y)?])
 }
 
-fn choose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let condition = given.operand(call, 0)?;
-    let condition = call.truth(condition)?;
-    let (x, y) = (given.float(call, 1)?, given.float(call, 2)?);
-    Ok(vec![call.choose(condition, x, y)?])
+/// The choice of the first condition that holds.
+fn first_of(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let (conditions, choices) = (given.list(0)?, given.list(1)?);
+    if conditions.len() != choices.len() {
+        return Err(Error::format(format!("has {} choices for {} conditions", choices.len(), conditions.len())));
+    }
+    let operands: Vec<_> = choices.iter().chain([given.get(2)?]).collect();
+    let operands = together(call, operands, DType::Bool)?;
+    let mut chosen = operands[choices.len()];
+    for (condition, &choice) in conditions.iter().zip(&operands).rev() {
+        let condition = condition.in_dtype(call, DType::Bool)?;
+        chosen = select(call, condition, choice, chosen)?;
+    }
+    Ok(vec![chosen])
 }
 
-/// A number in the shape of `x`.
-fn like(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>, number: f32) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
+/// A number in the shape and dtype of `x`.
+fn like(call: Call<'_, '_, '_>, given: &Arguments<'_>, number: f64) -> Outputs {
+    let x = given.value(call, 0)?;
     let dtype = call.dtype(x);
-    let x = call.float(x)?;
-    let none = call.number(0.0)?;
-    let zeros = call.binary(BinaryFunction::Keep, x, none)?;
-    let filled = if number == 0.0 { zeros } else { call.with_number(BinaryFunction::Add, zeros, number)? };
-    match (call.config.string("dtype")?, dtype) {
-        (Some(_), _) => Ok(vec![to_dtype(call, filled)?]),
-        (None, DType::Bool) => Ok(vec![call.truth(filled)?]),
-        (None, dtype) => Ok(vec![call.cast(filled, dtype)?]),
-    }
-}
-
-/// `x` in the dtype of the option `dtype`.
-fn to_dtype(call: &mut LayerCall<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let filled = call.filled_like(x, number)?;
     match call.config.string("dtype")? {
-        Some("float32" | "float64") => call.float(x),
-        Some("int32" | "int64") => call.cast(x, DType::I32),
-        Some("bool") => call.truth(x),
-        other => Err(Error::unsupported(format!("casts to {} are not supported", other.unwrap_or("no dtype")))),
+        Some(_) => Ok(vec![as_option(call, filled)?]),
+        None if dtype == DType::Bool => Ok(vec![call.truth(filled)?]),
+        None => Ok(vec![call.cast(filled, dtype)?]),
     }
 }

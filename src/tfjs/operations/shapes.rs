@@ -1,10 +1,15 @@
-//! Operations that move data. None touches the batch, which is the first dimension.
+//! Operations that turn, split and join. None touches the batch, which is the first dimension.
 
-use super::arguments::Argument;
-use super::{Arguments, Operation};
+use super::arguments::{Argument, Size};
+use super::axes::{axis_of, goes_over_all, mixes_samples, one, one_or, place_of, several, size, sizes};
+use super::dtypes::together;
+use super::moves::{MAX_PARTS, expanded, joined, merged, permuted, without};
+use super::numbers::Numbers;
+use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{Concatenate, Permute, Slice};
+use crate::ops::{BinaryFunction, Concatenate, Slice};
+use crate::tensor::DType;
 use crate::tfjs::json;
 use crate::tfjs::layers::resolve_shape;
 use crate::tfjs::lowering::LayerCall;
@@ -12,149 +17,211 @@ use serde_json::Value;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("ConvertToTensor", &["x"], convert_to_tensor),
-    Operation::new("GetItem", &["x", "key"], get_item),
-    Operation::new("Reshape", &["x"], reshape),
+    Operation::new("Reshape", &["x", "newshape?"], reshape),
+    Operation::new("BatchFlatten", &["x"], |call, given| {
+        let x = given.value(call, 0)?;
+        Ok(vec![merged(call, x, 1, call.rank(x).max(1))?])
+    }),
+    Operation::new("Ravel", &["x"], |_, _| Err(mixes_samples("makes one row of the whole batch"))),
     Operation::new("Transpose", &["x"], transpose),
+    Operation::new("MatrixTranspose", &["x"], matrix_transpose),
     Operation::new("Swapaxes", &["x"], swap_axes),
+    Operation::new("Moveaxis", &["x"], move_axes),
     Operation::new("ExpandDims", &["x"], expand_dims),
-    Operation::new("Squeeze", &["x"], squeeze),
+    Operation::new("Squeeze", &["x"], |call, given| {
+        let x = given.value(call, 0)?;
+        let axes = several(call, x, "axis")?;
+        Ok(vec![without(call, x, &axes)?])
+    }),
     Operation::new("Concatenate", &["xs"], concatenate),
+    Operation::new("Append", &["x1", "x2"], append),
+    Operation::new("Hstack", &["xs"], |call, given| joined_along(call, given, 1)),
+    Operation::new("Dstack", &["xs"], |call, given| joined_along(call, given, 2)),
+    Operation::new("Vstack", &["xs"], |_, _| Err(mixes_samples("joins batches, one below the other"))),
     Operation::new("Stack", &["xs"], stack),
     Operation::new("Split", &["x"], split),
     Operation::new("Unstack", &["x"], unstack),
-    Operation::new("Flip", &["x"], flip),
-    Operation::new("Repeat", &["x"], repeat),
-    Operation::new("Tile", &["x"], tile),
-    Operation::new("Take", &["x", "indices"], take),
+    Operation::new("Diff", &["a"], diff),
 ];
 
-/// Parts that one tensor is taken apart into, or made of, at most.
-const MAX_PARTS: usize = 1 << 12;
-
 /// What Keras wraps a mask in that a layer passes on.
-fn convert_to_tensor(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn convert_to_tensor(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     call.config.refuse_unless_off("dtype")?;
-    Ok(vec![given.tensor(0)?])
+    Ok(vec![given.value(call, 0)?])
 }
 
-fn size(call: &LayerCall<'_, '_>, x: ValueId, axis: usize) -> usize {
-    call.shape(x).resolve(1)[axis]
-}
-
-/// The option `key` as one dimension of a sample of `x`.
-fn one_axis(call: &LayerCall<'_, '_>, x: ValueId, key: &'static str) -> Result<usize> {
-    match call.config.integers(key)?.as_deref() {
-        Some(&[axis]) => call.sample_axis(x, axis),
-        Some(axes) => Err(Error::unsupported(format!("`{key}` = {axes:?} is not one dimension"))),
-        None => Err(Error::unsupported(format!("works on the batch too, which is not supported; it has no `{key}`"))),
-    }
-}
-
-/// The option `axis` as a place for a new dimension after N.
-fn new_axis(call: &LayerCall<'_, '_>, x: ValueId) -> Result<usize> {
-    let rank = call.rank(x);
-    match call.config.integers("axis")?.as_deref() {
-        Some(&[axis]) => {
-            let place = if axis < 0 { axis + rank as i64 + 1 } else { axis };
-            let place = usize::try_from(place).ok().filter(|place| (1..=rank).contains(place));
-            place.ok_or_else(|| {
-                Error::unsupported(format!("a dimension at {axis} of {} is not supported", call.shape(x)))
-            })
+/// To a shape that the call gives or the config.
+fn reshape(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let target = if given.has(1) {
+        given.get(1)?.sizes(call)?
+    } else {
+        let size = |dim: &Value| {
+            if dim.is_null() { Ok(Size::Batch) } else { json::integer("newshape", dim).map(Size::Of) }
+        };
+        call.config.array("newshape")?.iter().map(size).collect::<Result<_>>()?
+    };
+    let numbers = |sizes: &[Size]| -> Option<Vec<i64>> {
+        sizes.iter().map(|size| if let Size::Of(number) = size { Some(*number) } else { None }).collect()
+    };
+    let (is_batched, len) = (call.shape(x).is_batched(), call.shape(x).sample_len());
+    let sample = match target.split_first() {
+        Some((Size::Batch, rest)) if is_batched => numbers(rest).and_then(|rest| resolve_shape(&rest, len)),
+        Some((Size::Of(-1), rest)) if is_batched => {
+            numbers(rest).filter(|rest| !rest.contains(&-1)).and_then(|rest| resolve_shape(&rest, len))
         }
-        other => Err(Error::unsupported(format!("`axis` = {other:?} is not supported"))),
-    }
-}
-
-/// `x` without its dimension `axis`, which is 1.
-fn without(call: &mut LayerCall<'_, '_>, x: ValueId, axis: usize) -> Result<ValueId> {
-    let mut sample = call.shape(x).sample();
-    if axis == 0 || sample.get(axis - 1) != Some(&1) {
-        return Err(Error::format(format!("dimension {axis} of {} is not 1", call.shape(x))));
-    }
-    sample.remove(axis - 1);
-    call.reshape(x, &sample)
-}
-
-fn reshape(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let shape = call.config.array("newshape")?;
-    let dim = |dim: &Value| if dim.is_null() { Ok(-1) } else { json::integer("newshape", dim) };
-    let shape: Vec<i64> = shape.iter().map(dim).collect::<Result<_>>()?;
-    let sample = match shape.split_first() {
-        Some((&-1, target)) => resolve_shape(target, call.shape(x).sample_len()),
+        _ if !is_batched => numbers(&target).and_then(|target| resolve_shape(&target, len)),
         _ => None,
     };
     let sample = sample.ok_or_else(|| {
-        Error::unsupported(format!("{} cannot be reshaped to {shape:?}", call.shape(x)))
-            .hint("the batch must stay the first dimension, written -1")
+        let shown: Vec<String> = target.iter().map(Size::to_string).collect();
+        mixes_samples(format!(
+            "reshapes {} to [{}], not each sample of the batch by itself",
+            call.shape(x),
+            shown.join(", ")
+        ))
+        .hint("the batch must stay the first dimension, written -1 or as the size that it has")
     })?;
     Ok(vec![call.reshape(x, &sample)?])
 }
 
-fn transpose(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axes = call.config.integers("axes")?.unwrap_or_default();
-    let axes = axes.iter().map(|&axis| call.shape(x).axis(axis));
-    let Some(order) = axes.collect::<Option<Vec<usize>>>().filter(|order| order.first() == Some(&0)) else {
-        return Err(Error::unsupported("moves the batch, which is not supported"));
-    };
-    Ok(vec![call.op(Permute { order }, &[x])?])
+fn transpose(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let rank = call.rank(x);
+    let axes = call.config.integers("axes")?.unwrap_or_else(|| (0..rank as i64).rev().collect());
+    let order: Option<Vec<usize>> = axes.iter().map(|&axis| call.shape(x).axis(axis)).collect();
+    match order {
+        Some(order) if order.first() == Some(&0) || !call.shape(x).is_batched() => Ok(vec![permuted(call, x, &order)?]),
+        Some(_) => Err(mixes_samples("moves the batch to another place")),
+        None => Err(Error::format(format!("{axes:?} are not the dimensions of {}", call.shape(x)))),
+    }
 }
 
-fn swap_axes(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let (left, right) = (one_axis(call, x, "axis1")?, one_axis(call, x, "axis2")?);
+fn matrix_transpose(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let last = [axis_of(call, x, -2)?, axis_of(call, x, -1)?];
     let mut order: Vec<usize> = (0..call.rank(x)).collect();
-    order.swap(left, right);
-    Ok(vec![call.op(Permute { order }, &[x])?])
+    order.swap(last[0], last[1]);
+    Ok(vec![permuted(call, x, &order)?])
 }
 
-fn expand_dims(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = new_axis(call, x)?;
-    Ok(vec![call.expand(x, axis)?])
+fn swap_axes(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let axes = [one_or(call, x, "axis1", None)?, one_or(call, x, "axis2", None)?];
+    let mut order: Vec<usize> = (0..call.rank(x)).collect();
+    order.swap(axes[0], axes[1]);
+    Ok(vec![permuted(call, x, &order)?])
 }
 
-fn squeeze(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = one_axis(call, x, "axis")?;
-    Ok(vec![without(call, x, axis)?])
+fn move_axes(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let axes = |key: &'static str| -> Result<Vec<usize>> {
+        let axes = call.config.integers(key)?.unwrap_or_default();
+        axes.iter().map(|&axis| axis_of(call, x, axis)).collect()
+    };
+    let (from, to) = (axes("source")?, axes("destination")?);
+    let mut moves: Vec<(usize, usize)> = to.into_iter().zip(from.iter().copied()).collect();
+    moves.sort_unstable();
+    let mut order: Vec<usize> = (0..call.rank(x)).filter(|axis| !from.contains(axis)).collect();
+    for (place, axis) in moves {
+        if place > order.len() || order.contains(&axis) {
+            return Err(Error::format("moves a dimension twice"));
+        }
+        order.insert(place, axis);
+    }
+    Ok(vec![permuted(call, x, &order)?])
 }
 
-/// The tensors of the first argument in one dtype.
+/// Places are those in the answer.
+fn expand_dims(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let mut x = given.value(call, 0)?;
+    let axes = call.config.integers("axis")?.ok_or_else(|| Error::format("`axis` is missing from its config"))?;
+    let rank = (call.rank(x) + axes.len()) as i64;
+    let mut places: Vec<i64> = axes.iter().map(|&axis| if axis < 0 { axis + rank } else { axis }).collect();
+    places.sort_unstable();
+    for place in places {
+        let place = place_of(call, x, place)?;
+        x = expanded(call, x, place)?;
+    }
+    Ok(vec![x])
+}
+
+/// The tensors of the first argument in one dtype. Numbers among them have no dimensions.
 fn alike(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let mut tensors = given.tensors(0)?;
-    let Some(&first) = tensors.first() else { return Err(Error::format("joins no tensors")) };
-    if tensors.iter().any(|&tensor| call.dtype(tensor) != call.dtype(first)) {
-        for tensor in &mut tensors {
-            *tensor = call.float(*tensor)?;
-        }
+    let members = given.list(0)?;
+    if members.iter().all(|member| matches!(member, Argument::Tensor(_))) {
+        return together(call, members, DType::Bool);
     }
-    Ok(tensors)
+    let exact = members.iter().map(|member| match Numbers::read(member) {
+        Some(numbers) => call.literal(numbers.exact(DType::I32)?),
+        None => member.value(call),
+    });
+    exact.collect()
 }
 
-fn concatenate(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn joined_at(
+    call: &mut LayerCall<'_, '_>,
+    parts: &[ValueId],
+    axis: impl Fn(&LayerCall<'_, '_>) -> Result<usize>,
+) -> Outputs {
+    if parts.is_empty() {
+        return Err(Error::format("joins no tensors"));
+    }
+    let axis = axis(call)?;
+    let parts = with_batch(call, parts)?;
+    Ok(vec![call.op(Concatenate { axis }, &parts)?])
+}
+
+/// Constants among tensors, once for every sample where they have that many dimensions.
+fn with_batch(call: &mut LayerCall<'_, '_>, parts: &[ValueId]) -> Result<Vec<ValueId>> {
+    let Some(&model) = parts.iter().find(|&&part| call.shape(part).is_batched()) else { return Ok(parts.to_vec()) };
+    let rank = call.rank(model);
+    let batched = parts.iter().map(|&part| {
+        if call.shape(part).is_batched() || call.rank(part) != rank || size(call, part, 0) != 1 {
+            return Ok(part);
+        }
+        let sample = call.shape(part).sample();
+        let part = call.reshape(part, &sample[1..])?;
+        call.for_every_sample(part)
+    });
+    batched.collect()
+}
+
+fn concatenate(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let parts = alike(call, given)?;
-    let axis = one_axis(call, parts[0], "axis")?;
-    Ok(vec![call.op(Concatenate { axis }, &parts)?])
+    let first = parts.iter().copied().find(|&part| call.shape(part).is_batched()).or(parts.first().copied());
+    joined_at(call, &parts, |call| one_or(call, first.ok_or_else(goes_over_all)?, "axis", Some(-1)))
 }
 
-fn stack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
+fn append(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let parts = together(call, [given.get(0)?, given.get(1)?], DType::Bool)?;
+    joined_at(call, &parts, |call| one(call, parts[0]))
+}
+
+fn joined_along(call: Call<'_, '_, '_>, given: &Arguments<'_>, axis: i64) -> Outputs {
+    let parts = alike(call, given)?;
+    joined_at(call, &parts, |call| axis_of(call, parts[0], axis))
+}
+
+fn stack(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let mut parts = alike(call, given)?;
-    let axis = new_axis(call, parts[0])?;
-    for part in &mut parts {
-        if call.rank(*part) < axis {
-            return Err(Error::format("stacks tensors of different ranks"));
-        }
-        *part = call.expand(*part, axis)?;
+    let axis = call.config.integers("axis")?.and_then(|axis| axis.first().copied()).unwrap_or(0);
+    if parts.is_empty() {
+        return Err(Error::format("joins no tensors"));
     }
-    Ok(vec![call.op(Concatenate { axis }, &parts)?])
+    for part in &mut parts {
+        let place = place_of(call, *part, axis)?;
+        *part = expanded(call, *part, place)?;
+    }
+    let place = place_of(call, parts[0], axis)?;
+    let place = if axis < 0 { place - 1 } else { place };
+    Ok(vec![joined(call, &parts, place)?])
 }
 
 /// Into a number of equal parts, or at the positions of a list.
-fn split(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = one_axis(call, x, "axis")?;
+fn split(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let axis = one(call, x)?;
     let size = size(call, x, axis);
     let mut ends = match call.config.get("indices_or_sections") {
         Some(Value::Array(ends)) => {
@@ -182,142 +249,34 @@ fn split(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<Valu
     Ok(parts)
 }
 
-fn unstack(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = one_axis(call, x, "axis")?;
+fn unstack(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let x = given.value(call, 0)?;
+    let axis = one_or(call, x, "axis", Some(0))?;
     call.config.ignore(&["num"]);
     let count = size(call, x, axis);
     if count > MAX_PARTS {
         return Err(Error::limit(format!("takes {} apart along axis {axis}", call.shape(x))));
     }
-    let mut parts = Vec::new();
-    for start in 0..count {
+    let parts = (0..count).map(|start| {
         let part = call.op(Slice { axis, start, step: 1, count: 1 }, &[x])?;
-        parts.push(without(call, part, axis)?);
-    }
-    Ok(parts)
+        without(call, part, &[axis])
+    });
+    parts.collect()
 }
 
-fn flip(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = one_axis(call, x, "axis")?;
-    Ok(vec![call.op(Slice::reverse(axis, size(call, x, axis)), &[x])?])
-}
-
-/// Of a dimension of 1.
-fn repeat(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = one_axis(call, x, "axis")?;
-    let count = call.config.positive_size("repeats")?;
-    if size(call, x, axis) != 1 || count > MAX_PARTS {
-        return Err(Error::unsupported(format!("repeats dimension {axis} of {} {count} times", call.shape(x)))
-            .cause("only a dimension of 1 can be repeated"));
+/// What each element has more than the one before it, several times over.
+fn diff(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let mut x = given.value(call, 0)?;
+    let axis = one_or(call, x, "axis", Some(-1))?;
+    let times = call.config.get("n").map_or(Ok(1), |times| json::size("n", times))?;
+    if times > MAX_PARTS || times >= sizes(call, x)[axis] {
+        return Err(Error::format(format!("{} has no differences of order {times}", call.shape(x))));
     }
-    Ok(vec![call.op(Concatenate { axis }, &vec![x; count])?])
-}
-
-/// All of a dimension several times over.
-fn tile(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let mut x = given.tensor(0)?;
-    let repeats = call.config.integers("repeats")?.unwrap_or_default();
-    if repeats.len() != call.rank(x) || repeats.first() != Some(&1) {
-        return Err(Error::unsupported(format!("tiles {} by {repeats:?}, which is not supported", call.shape(x))));
-    }
-    for (axis, &count) in repeats.iter().enumerate().filter(|(_, count)| **count != 1) {
-        let count = usize::try_from(count).ok().filter(|count| (1..=MAX_PARTS).contains(count));
-        let count = count.ok_or_else(|| Error::limit(format!("tiles {} by {repeats:?}", call.shape(x))))?;
-        x = call.op(Concatenate { axis }, &vec![x; count])?;
+    for _ in 0..times {
+        let size = size(call, x, axis);
+        let behind = call.op(Slice { axis, start: 1, step: 1, count: size - 1 }, &[x])?;
+        let before = call.op(Slice { axis, start: 0, step: 1, count: size - 1 }, &[x])?;
+        x = call.binary(BinaryFunction::Subtract, behind, before)?;
     }
     Ok(vec![x])
-}
-
-/// Given positions of a dimension.
-fn take(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let x = given.tensor(0)?;
-    let axis = one_axis(call, x, "axis")?;
-    let size = size(call, x, axis);
-    let positions = given.integers(1)?;
-    if positions.is_empty() || positions.len() > MAX_PARTS {
-        return Err(Error::limit(format!("takes {} positions", positions.len())));
-    }
-    let mut parts = Vec::with_capacity(positions.len());
-    for position in positions {
-        let start = if position < 0 { position + size as i64 } else { position };
-        let start = usize::try_from(start).ok().filter(|start| *start < size);
-        let start = start.ok_or_else(|| Error::format(format!("{} has no item {position}", call.shape(x))))?;
-        parts.push(call.op(Slice { axis, start, step: 1, count: 1 }, &[x])?);
-    }
-    Ok(vec![if parts.len() == 1 { parts[0] } else { call.op(Concatenate { axis }, &parts)? }])
-}
-
-/// `x[key]`: whole numbers, slices, an ellipsis and new dimensions, of which the first leaves the batch as it is.
-fn get_item(call: &mut LayerCall<'_, '_>, given: &Arguments<'_>) -> Result<Vec<ValueId>> {
-    let mut x = given.tensor(0)?;
-    let keys: Vec<&Value> = match given.get(1)? {
-        Argument::Plain(key) => vec![key],
-        Argument::List(keys) => {
-            let plain = keys.iter().map(|key| if let Argument::Plain(key) = key { Some(*key) } else { None });
-            plain.collect::<Option<_>>().ok_or_else(|| Error::unsupported("takes items by a tensor or a list"))?
-        }
-        Argument::Tensor(_) => return Err(Error::unsupported("takes items by a tensor, which is not supported")),
-    };
-    let is = |key: &Value, class: &str| key.get("class_name").and_then(Value::as_str) == Some(class);
-    let takes_dimension = |key: &&&Value| !key.is_null() && !is(key, "__ellipsis__");
-    let skipped = call.rank(x).checked_sub(keys.iter().filter(takes_dimension).count());
-    let skipped = skipped.ok_or_else(|| Error::format(format!("takes more indices than {} has", call.shape(x))))?;
-    if keys.iter().filter(|key| is(key, "__ellipsis__")).count() > 1 {
-        return Err(Error::format("takes items by more than one `...`"));
-    }
-    let mut axis = 0;
-    for key in keys {
-        match key {
-            Value::Null if axis > 0 => {
-                x = call.expand(x, axis)?;
-                axis += 1;
-            }
-            key if is(key, "__ellipsis__") => axis += skipped,
-            key if is(key, "__slice__") => {
-                x = slice(call, x, axis, key.get("config").unwrap_or(&Value::Null))?;
-                axis += 1;
-            }
-            key if key.is_number() && axis > 0 => {
-                let size = size(call, x, axis);
-                let index = json::integer("key", key)?;
-                let start = usize::try_from(if index < 0 { index + size as i64 } else { index });
-                let start = start.ok().filter(|start| *start < size);
-                let start = start.ok_or_else(|| Error::format(format!("{} has no item {index}", call.shape(x))))?;
-                let item = call.op(Slice { axis, start, step: 1, count: 1 }, &[x])?;
-                x = without(call, item, axis)?;
-            }
-            key => {
-                let key = json::show(key);
-                return Err(Error::unsupported(format!("the index {key} of dimension {axis} is not supported"))
-                    .hint("the first index should be `:`, which leaves the batch as it is"));
-            }
-        }
-    }
-    Ok(vec![x])
-}
-
-/// `x[…, start:stop:step, …]`, each as Python means it.
-fn slice(call: &mut LayerCall<'_, '_>, x: ValueId, axis: usize, json: &Value) -> Result<ValueId> {
-    let part =
-        |key: &str| json.get(key).filter(|part| !part.is_null()).map(|part| json::integer(key, part)).transpose();
-    let (start, stop, step) = (part("start")?, part("stop")?, part("step")?.unwrap_or(1));
-    if start.is_none() && stop.is_none() && step == 1 {
-        return Ok(x);
-    }
-    if axis == 0 || step == 0 {
-        return Err(Error::unsupported("slices the batch, or in steps of 0, which is not supported"));
-    }
-    let size = size(call, x, axis) as i64;
-    // Where a bound may lie: backwards one before the first, forwards one behind the last.
-    let (least, most) = if step > 0 { (0, size) } else { (-1, size - 1) };
-    let bound = |bound: i64| (if bound < 0 { bound + size } else { bound }).clamp(least, most);
-    let (first, last) = if step > 0 { (least, most) } else { (most, least) };
-    let (start, stop) = (start.map_or(first, bound), stop.map_or(last, bound));
-    let count = if step > 0 { stop - start } else { start - stop }.max(0) as usize;
-    let count = count.div_ceil(usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX));
-    let slice = Slice { axis, start: start.max(0) as usize, step: step as isize, count };
-    call.op(slice, &[x])
 }
