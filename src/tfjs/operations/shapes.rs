@@ -8,7 +8,7 @@ use super::numbers::Numbers;
 use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BinaryFunction, Concatenate, Slice};
+use crate::ops::{BinaryFunction, Concatenate, Slice, Split};
 use crate::tensor::DType;
 use crate::tfjs::json;
 use crate::tfjs::layers::resolve_shape;
@@ -237,16 +237,16 @@ fn split(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
         None => return Err(Error::format("`indices_or_sections` is missing from its config")),
     };
     ends.push(size);
-    let mut parts = Vec::with_capacity(ends.len());
+    let mut sizes = Vec::with_capacity(ends.len());
     let mut start = 0;
     for end in ends {
-        let Some(count) = end.checked_sub(start).filter(|_| end <= size) else {
+        let Some(part) = end.checked_sub(start).filter(|_| end <= size) else {
             return Err(Error::format(format!("{} cannot be split at {end}", call.shape(x))));
         };
-        parts.push(call.op(Slice { axis, start, step: 1, count }, &[x])?);
+        sizes.push(part);
         start = end;
     }
-    Ok(parts)
+    call.outputs_of(Split { axis, sizes }, &[x])
 }
 
 fn unstack(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
@@ -257,11 +257,11 @@ fn unstack(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     if count > MAX_PARTS {
         return Err(Error::limit(format!("takes {} apart along axis {axis}", call.shape(x))));
     }
-    let parts = (0..count).map(|start| {
-        let part = call.op(Slice { axis, start, step: 1, count: 1 }, &[x])?;
-        without(call, part, &[axis])
-    });
-    parts.collect()
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let parts = call.outputs_of(Split { axis, sizes: vec![1; count] }, &[x])?;
+    parts.into_iter().map(|part| without(call, part, &[axis])).collect()
 }
 
 /// What each element has more than the one before it, several times over.
