@@ -12,7 +12,9 @@ use known::KNOWN;
 use std::collections::BTreeMap;
 use tfjs_wgpu::gpu::{LimitsPreset, adapters};
 use tfjs_wgpu::passes::Pipeline;
-use tfjs_wgpu::study::{CheckDevice, check};
+use tfjs_wgpu::reference;
+use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
+use tfjs_wgpu::tensor::compare;
 use tfjs_wgpu::{Model, NamedTensors, Semantics};
 
 fn all() -> Vec<Case> {
@@ -93,8 +95,29 @@ fn the_gpu_answers_as_recorded() {
     let found = !adapters().is_empty();
     assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
     if found {
-        check_all(Semantics::Keras, CheckDevice::Gpu(LimitsPreset::Floor));
+        for preset in LimitsPreset::ALL {
+            check_all(Semantics::Keras, CheckDevice::Gpu(preset));
+        }
     }
+}
+
+/// By itself, within twice what rounding allows: both sides round.
+#[test]
+fn the_reference_answers_as_recorded() {
+    let mut answered = 0;
+    for case in all().iter().filter(|case| !mixes_samples(case) && known_reason(case).is_none()) {
+        let (model, inputs) = (case.load(Semantics::Keras).expect("the case loads"), case.inputs());
+        let answers = named(&model, &case.answers("keras").expect("Keras answered"));
+        let outputs = reference::run(model.graph(), &inputs).expect("an answer");
+        let allowances = output_allowances(model.graph(), &inputs).expect("allowances");
+        for (((name, answer), (_, output)), allowance) in answers.iter().zip(outputs.iter()).zip(&allowances) {
+            let allowance: Vec<f64> = allowance.iter().map(|allowed| 2.0 * allowed).collect();
+            let difference = compare(answer, output, &allowance).expect("one type");
+            assert!(difference.is_within(), "{}: {name}: {difference:?}", case.name);
+        }
+        answered += 1;
+    }
+    assert!(answered > 450, "only {answered} were answered");
 }
 
 /// The error says that the batch is the trouble.
