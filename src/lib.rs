@@ -29,6 +29,7 @@
 //!   and Keras would give it different answers ([`Model::skews`]).
 //! - [`Session`] is a model on a device. Opening compiles and uploads; predicting is one submit and one wait, at any
 //!   batch size.
+//! - [`Session::rank`] gives the best rows of a batch; a GPU finds them itself and reads nothing else back.
 //! - [`Session::profile`] takes the time of every step of a prediction; [`study::profile`] says what it means.
 //! - [`study::check`] compares a device with the reference, operator by operator and end to end.
 //! - [`tensor_file`] reads and writes named tensors (safetensors, npz, JSON).

@@ -3,6 +3,7 @@
 //! It uses the library's public interface alone. stdout is data and stderr is talk; the exit code is 0 for a good
 //! answer, 1 where the answer is no, 2 where there is none. One file per verb.
 
+mod answer;
 mod arguments;
 mod bench;
 mod check;

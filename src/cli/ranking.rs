@@ -4,16 +4,15 @@ use crate::input;
 use crate::table::{Align, Table};
 use crate::values;
 use serde_json::{Value, json};
-use std::cmp::Ordering;
 use std::io::{self, Write};
 use std::path::Path;
-use tfjs_wgpu::{Error, ErrorKind, Model, Result, Tensor};
+use tfjs_wgpu::session::Ranking;
+use tfjs_wgpu::{Error, ErrorKind, Model, Result};
 
-/// Rows in ranking order, labelled.
-pub(crate) struct Ranking<'a> {
-    scores: &'a Tensor,
-    labels: Option<&'a [String]>,
-    rows: Vec<usize>,
+/// A ranking whose rows have labels.
+pub(crate) struct Labelled<'a> {
+    pub(crate) ranking: &'a Ranking,
+    pub(crate) labels: Option<&'a [String]>,
 }
 
 /// The name of the first output; an error if it does not have one number a row.
@@ -61,16 +60,7 @@ pub(crate) fn expect_one_label_a_row(labels: &[String], path: &Path, batch: usiz
         .hint("write one label a line, in the order of the rows"))
 }
 
-impl<'a> Ranking<'a> {
-    /// The best `count` rows: highest first, equal ones in their order, NaN last.
-    pub(crate) fn new(scores: &'a Tensor, labels: Option<&'a [String]>, count: usize) -> Self {
-        let values = scores.to_f64();
-        let mut rows: Vec<usize> = (0..values.len()).collect();
-        rows.sort_by(|&left, &right| descending(values[left], values[right]));
-        rows.truncate(count);
-        Ranking { scores, labels, rows }
-    }
-
+impl Labelled<'_> {
     fn label(&self, row: usize) -> Option<&str> {
         self.labels.and_then(|labels| labels.get(row)).map(String::as_str)
     }
@@ -78,9 +68,9 @@ impl<'a> Ranking<'a> {
     /// Writes rank, label or row number, and score.
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let mut table = Table::new(&[Align::Left, Align::Left, Align::Left]);
-        for (index, &row) in self.rows.iter().enumerate() {
+        for (index, &row) in self.ranking.rows.iter().enumerate() {
             let label = self.label(row).map_or_else(|| row.to_string(), str::to_string);
-            table.row([(index + 1).to_string(), label, values::text(self.scores, row)]);
+            table.row([(index + 1).to_string(), label, values::text(&self.ranking.scores, index)]);
         }
         table.write(out, "")
     }
@@ -92,26 +82,16 @@ impl<'a> Ranking<'a> {
                 "rank": index + 1,
                 "row": row,
                 "label": self.label(row),
-                "score": values::json(self.scores, row),
+                "score": values::json(&self.ranking.scores, index),
             })
         };
-        self.rows.iter().enumerate().map(entry).collect()
+        self.ranking.rows.iter().enumerate().map(entry).collect()
     }
-}
-
-fn descending(left: f64, right: f64) -> Ordering {
-    // Only a NaN has no order among numbers.
-    right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ranked(scores: &[f32], count: usize) -> Vec<usize> {
-        let scores = Tensor::f32(&[scores.len(), 1], scores.to_vec()).expect("tensor");
-        Ranking::new(&scores, None, count).rows
-    }
 
     #[test]
     fn labels_are_the_lines_of_a_text() {
@@ -122,13 +102,5 @@ mod tests {
         assert_eq!(error.hint_text(), Some("convert the file: iconv -f latin1 -t utf-8"));
         let error = lines(b"\xff\xfet\0").expect_err("utf-16");
         assert_eq!(error.hint_text(), Some("convert the file: iconv -f utf-16 -t utf-8"));
-    }
-
-    #[test]
-    fn ties_keep_their_order_and_nan_comes_last() {
-        assert_eq!(ranked(&[0.5, f32::NAN, 0.9, 0.5, f32::NEG_INFINITY], 9), [2, 0, 3, 4, 1]);
-        assert_eq!(ranked(&[-0.0, 0.0, f32::NAN, f32::NAN], 9), [0, 1, 2, 3]);
-        assert_eq!(ranked(&[1.0, 2.0, 3.0], 2), [2, 1]);
-        assert!(ranked(&[], 2).is_empty());
     }
 }

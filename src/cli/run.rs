@@ -1,18 +1,19 @@
 //! `run`: what the model says, on which device, and how long it took.
 
+use crate::answer::Answer;
 use crate::arguments::{BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, StorageArguments};
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
 use crate::output_file;
-use crate::ranking::{self, Ranking};
+use crate::ranking::{self, Labelled};
 use crate::values;
 use crate::warnings;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::{LoadOptions, Prediction, Result, Session, tensor_file};
+use tfjs_wgpu::{LoadOptions, Result, Session, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -92,15 +93,21 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     }
     let session = Session::open_with(&file.model, arguments.session.options(input::shared(&file.model, &inputs)))?;
     message::note(&format!("device: {}", session.device()));
-    let first = session.predict(&inputs).map_err(|error| origin.blame(error))?;
+    let top = arguments.top.map(|count| count as usize);
+    // A file takes all outputs; else only the best rows have to come back from the device.
+    let ask = || match top {
+        Some(count) if arguments.output.is_none() => Answer::best(&session, &inputs, count),
+        _ => Answer::all(&session, &inputs, top),
+    };
+    let first = ask().map_err(|error| origin.blame(error))?;
     for line in warnings::bad_ids(&first.bad_ids, options.on_bad_id) {
         message::warning(&line);
     }
-    if let Some(count) = arguments.top {
-        expect_rows(&first, count as usize, labels.as_ref())?;
+    if let Some(count) = top {
+        expect_rows(first.batch, count, labels.as_ref())?;
     }
-    let warm = session.predict(&inputs)?;
-    let not_finite = warnings::not_finite_outputs(&warm.outputs, &inputs);
+    let warm = ask()?;
+    let not_finite = warm.not_finite(&file.model, &inputs);
     for line in &not_finite {
         message::warning(line);
     }
@@ -143,8 +150,7 @@ fn expect_not_read(output: &Path, file: &ModelFile, origin: &Origin, labels: Opt
 }
 
 /// An error unless every row has its label; a note if there are fewer rows than were asked for.
-fn expect_rows(prediction: &Prediction, count: usize, labels: Option<&Labels>) -> Result<()> {
-    let batch = batch(prediction);
+fn expect_rows(batch: usize, count: usize, labels: Option<&Labels>) -> Result<()> {
     if let Some((labels, path)) = labels {
         ranking::expect_one_label_a_row(labels, path, batch)?;
     }
@@ -156,17 +162,13 @@ fn expect_rows(prediction: &Prediction, count: usize, labels: Option<&Labels>) -
     Ok(())
 }
 
-fn batch(prediction: &Prediction) -> usize {
-    prediction.outputs.iter().next().and_then(|(_, tensor)| tensor.shape().first().copied()).unwrap_or(0)
-}
-
 /// A run that has answered.
 struct Run<'a> {
     file: &'a ModelFile,
     session: &'a Session,
     origin: Origin,
-    first: &'a Prediction,
-    warm: &'a Prediction,
+    first: &'a Answer,
+    warm: &'a Answer,
     /// What there is to say of outputs that are NaN or infinite.
     not_finite: Vec<String>,
 }
@@ -181,7 +183,7 @@ impl Run<'_> {
     }
 
     fn times_line(&self) -> String {
-        let predict = |prediction: &Prediction| milliseconds(prediction.timeline.total_ns("predict"));
+        let predict = |answer: &Answer| milliseconds(answer.timeline.total_ns("predict"));
         let mut line = format!(
             "load {}, open {}, first predict {}, warm predict {}",
             milliseconds(self.load_ns()),
@@ -202,35 +204,29 @@ impl Run<'_> {
     }
 
     fn answer(&self, arguments: &RunArguments, labels: Option<&Labels>, out: &mut impl Write) -> Result<(), Failure> {
-        let outputs = &self.warm.outputs;
-        let ranking = match arguments.top {
-            None => None,
-            Some(count) => {
-                let scores = outputs.get(ranking::score_output(&self.file.model)?);
-                scores.map(|scores| Ranking::new(scores, labels.map(|(labels, _)| labels.as_slice()), count as usize))
-            }
-        };
+        let labels = labels.map(|(labels, _)| labels.as_slice());
+        let ranking = self.warm.ranking.as_ref().map(|ranking| Labelled { ranking, labels });
         if arguments.json {
             serde_json::to_writer(&mut *out, &self.to_json(ranking.as_ref()))?;
             writeln!(out)?;
         } else if let Some(ranking) = ranking {
             ranking.write(out)?;
         } else if arguments.output.is_none() {
-            for (name, tensor) in outputs.iter() {
+            for (name, tensor) in self.warm.outputs.iter() {
                 values::write_readable(out, name, tensor)?;
             }
         }
         Ok(())
     }
 
-    fn to_json(&self, ranking: Option<&Ranking<'_>>) -> Value {
+    fn to_json(&self, ranking: Option<&Labelled<'_>>) -> Value {
         let model = &self.file.model;
         let mut object = Map::new();
         object.insert("schema".into(), 1.into());
         object.insert("model".into(), model.name().into());
         object.insert("device".into(), self.session.device().into());
         object.insert("input".into(), self.origin.to_string().into());
-        object.insert("batch".into(), batch(self.warm).into());
+        object.insert("batch".into(), self.warm.batch.into());
         match ranking {
             Some(ranking) => object.insert("top".into(), ranking.to_json()),
             None => object.insert("outputs".into(), self.outputs_json()),
@@ -239,7 +235,7 @@ impl Run<'_> {
         object.insert("differences_between_tfjs_and_keras".into(), skew_lines(model).into());
         object.insert("warnings".into(), [model.warnings(), &self.not_finite].concat().into());
         object.insert("notes".into(), model.notes().into());
-        let predict_ns = |prediction: &Prediction| prediction.timeline.total_ns("predict");
+        let predict_ns = |answer: &Answer| answer.timeline.total_ns("predict");
         let times = json!({
             "load": self.load_ns(),
             "open": self.open_ns(),

@@ -1,7 +1,7 @@
 //! What is odd about the numbers, in words: ids outside their tables, values that are not finite.
 
 use serde_json::{Value, json};
-use tfjs_wgpu::session::BadIdCount;
+use tfjs_wgpu::session::{BadIdCount, Ranking};
 use tfjs_wgpu::tensor::Data;
 use tfjs_wgpu::{NamedTensors, OnBadId, Tensor};
 
@@ -92,13 +92,25 @@ pub(crate) fn not_finite_inputs(inputs: &NamedTensors) -> Vec<String> {
 
 /// A line for each output that holds NaN or infinities, with the inputs that do: they may be why.
 pub(crate) fn not_finite_outputs(outputs: &NamedTensors, inputs: &NamedTensors) -> Vec<String> {
+    let because = because_of(inputs);
+    not_finite(outputs).map(|(name, found)| found.line("output", name) + &because).collect()
+}
+
+/// The same of the output called `name`, of which only the ranking is known.
+pub(crate) fn not_finite_scores(name: &str, ranking: &Ranking, inputs: &NamedTensors) -> Option<String> {
+    let first_row = ranking.first_not_finite?;
+    let found = NotFinite { count: ranking.not_finite, of: ranking.batch, first_row };
+    Some(found.line("output", name) + &because_of(inputs))
+}
+
+/// The inputs that hold NaN or infinities, in brackets.
+fn because_of(inputs: &NamedTensors) -> String {
     let held = |(name, found): (&str, NotFinite)| {
         let values = if found.count == 1 { "value" } else { "values" };
         format!("input `{name}` holds {} such {values}, {}", found.count, found.row())
     };
     let inputs: Vec<String> = not_finite(inputs).map(held).collect();
-    let because = if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join("; ")) };
-    not_finite(outputs).map(|(name, found)| found.line("output", name) + &because).collect()
+    if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join("; ")) }
 }
 
 #[cfg(test)]
@@ -140,5 +152,12 @@ mod tests {
         let because = " (input `price` holds 1 such value, in row 1)";
         assert_eq!(not_finite_outputs(&two, &one), [format!("{line}{because}")]);
         assert_eq!(not_finite_outputs(&finite, &one), [""; 0]);
+        let [ranking, finite] = [&two, &finite].map(|outputs| {
+            let scores = outputs.get("score").expect("the output").clone().reshaped(&[4]).expect("four scores");
+            Ranking::of(&scores, 1).expect("a ranking")
+        });
+        let line = "output `score`: 2 of 4 values are NaN or infinite, the first in row 1";
+        assert_eq!(not_finite_scores("score", &ranking, &one), Some(format!("{line}{because}")));
+        assert_eq!(not_finite_scores("score", &finite, &one), None);
     }
 }

@@ -39,8 +39,8 @@ pub(super) struct Flight {
 impl Flight {
     /// A flight with memory for `batch`.
     pub(super) fn new(loaded: &Loaded, batch: usize, timeline: &mut Timeline) -> Flight {
-        let Loaded { gpu, plan, guard_bytes, read_slots, .. } = loaded;
-        let memory = Memory::new(gpu, plan, batch, *guard_bytes, read_slots, timeline);
+        let Loaded { gpu, plan, guard_bytes, maps_inputs, read_slots, .. } = loaded;
+        let memory = Memory::new(gpu, plan, batch, *guard_bytes, *maps_inputs, read_slots, timeline);
         Flight { memory, prepared: Vec::new(), predictions: 0, largest_batch: 0 }
     }
 
@@ -56,11 +56,7 @@ impl Flight {
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
         let gpu = &loaded.gpu;
-        timeline.span_with("prepare", |timeline| self.prepare(loaded, batch, timeline))?;
-        let Flight { memory, prepared, .. } = self;
-        let Some(prepared) = prepared.last_mut() else {
-            return Err(Error::device("no batch is prepared"));
-        };
+        let (memory, prepared) = self.prepare(loaded, batch, timeline)?;
         let kernels = prepared.dispatches.len();
         if times.is_some() && has_timestamps(gpu) {
             prepared.timestamps.get_or_insert_with(|| Timestamps::new(gpu, kernels));
@@ -95,7 +91,7 @@ impl Flight {
             wait(gpu, submission, timeline)?;
             let others = usize::from(maps_inputs) + usize::from(is_first && timestamps.is_some());
             await_mappings(read_back.mapping_count() + others, &receiver)?;
-            values.extend(timeline.span("read back", || read_back.values(loaded, memory, batch, spare))?);
+            values.extend(read_back.read(loaded, memory, batch, spare, timeline)?);
         }
         if let (Some(times), Some(timestamps)) = (times, timestamps) {
             let tick_ns = f64::from(gpu.queue.get_timestamp_period());
@@ -127,8 +123,22 @@ impl Flight {
         self.prepared.iter().map(|prepared| prepared.params_bytes).sum()
     }
 
+    /// The memory, with room for `batch`, and what is prepared for it.
+    pub(super) fn prepare(
+        &mut self,
+        loaded: &Loaded,
+        batch: usize,
+        timeline: &mut Timeline,
+    ) -> Result<(&Memory, &mut Prepared)> {
+        timeline.span_with("prepare", |timeline| self.put_last(loaded, batch, timeline))?;
+        match self.prepared.last_mut() {
+            Some(prepared) => Ok((&self.memory, prepared)),
+            None => Err(Error::device("no batch is prepared")),
+        }
+    }
+
     /// Puts the bind groups of `batch` at the end of `prepared`.
-    fn prepare(&mut self, loaded: &Loaded, batch: usize, timeline: &mut Timeline) -> Result<()> {
+    fn put_last(&mut self, loaded: &Loaded, batch: usize, timeline: &mut Timeline) -> Result<()> {
         if let Some(position) = self.prepared.iter().position(|prepared| prepared.batch == batch) {
             self.prepared[position..].rotate_left(1);
             return Ok(());
@@ -149,7 +159,7 @@ impl Flight {
     }
 }
 
-fn write_inputs(
+pub(super) fn write_inputs(
     loaded: &Loaded,
     memory: &Memory,
     prepared: &Prepared,
@@ -226,12 +236,12 @@ fn submit_alone(
     Ok(prepared.dispatches.len())
 }
 
-fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer, timeline: &mut Timeline) -> wgpu::SubmissionIndex {
+pub(super) fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer, timeline: &mut Timeline) -> wgpu::SubmissionIndex {
     timeline.count("submits", 1);
     timeline.span("submit", || gpu.queue.submit([commands]))
 }
 
-fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
+pub(super) fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
     timeline.count("waits", 1);
     let poll = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
     timeline

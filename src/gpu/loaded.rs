@@ -4,7 +4,7 @@ use super::device::Gpu;
 use super::execution::Programs;
 use super::memory::{Constants, GUARD_BYTES};
 use super::pipelines::{Checks, Pipelines};
-use super::runner::RunnerOptions;
+use super::runner::{RunnerOptions, Writer};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::kernel::{BufferId, Kernel};
@@ -26,6 +26,8 @@ pub(super) struct Loaded {
     pub(super) constants: Constants,
     pub(super) checks: Checks,
     pub(super) guard_bytes: u64,
+    /// Whether the host writes the inputs without a copy.
+    pub(super) maps_inputs: bool,
     /// The slots that the host reads without a copy.
     pub(super) read_slots: Vec<usize>,
 }
@@ -45,13 +47,22 @@ impl Loaded {
 
     /// Another graph of the same model on the same device. Tables that are the same are not uploaded again.
     pub(super) fn share(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Loaded> {
+        self.load(graph, self.options.clone(), timeline)
+    }
+
+    /// A graph on the same device whose input is an output of this one.
+    pub(super) fn follow(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Loaded> {
+        self.load(graph, RunnerOptions { inputs_by: Writer::Device, ..self.options.clone() }, timeline)
+    }
+
+    fn load(&self, graph: Arc<Graph>, options: RunnerOptions, timeline: &mut Timeline) -> Result<Loaded> {
         let plan = Plan::new(graph, self.gpu.facts(), self.options.retain)?;
         let (tables, known) = (plan.tables(), self.plan.tables());
         let mut pairs = tables.iter().zip(known);
         let are_same =
             tables.len() == known.len() && pairs.all(|(new, old)| new.0 == old.0 && Arc::ptr_eq(&new.1, &old.1));
         let tables = are_same.then(|| self.constants.tables.clone());
-        let (gpu, options, pipelines) = (self.gpu.clone(), self.options.clone(), Arc::clone(&self.pipelines));
+        let (gpu, pipelines) = (self.gpu.clone(), Arc::clone(&self.pipelines));
         Loaded::with_tables(gpu, plan, options, pipelines, tables, timeline)
     }
 
@@ -89,7 +100,10 @@ impl Loaded {
             Retain::Outputs if gpu.maps_storage() => output_slots(&plan),
             _ => Vec::new(),
         };
-        Ok(Loaded { gpu, plan, options, pipelines, constants, checks, guard_bytes, read_slots })
+        // Without inputs nothing is written, and nothing would unmap the buffer.
+        let has_inputs = plan.model_input_bytes(1) > 0;
+        let maps_inputs = gpu.maps_storage() && has_inputs && options.inputs_by == Writer::Host;
+        Ok(Loaded { gpu, plan, options, pipelines, constants, checks, guard_bytes, maps_inputs, read_slots })
     }
 }
 

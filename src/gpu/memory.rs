@@ -131,17 +131,18 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Buffers for one batch size. `read_slots` are those that the host reads without a copy.
+    /// Buffers for one batch size. `maps_inputs` says whether the host writes the inputs without a copy, and `read_slots` are
+    /// those that it reads so.
     pub(super) fn new(
         gpu: &Gpu,
         plan: &Plan,
         batch: usize,
         guard_bytes: u64,
+        maps_inputs: bool,
         read_slots: &[usize],
         timeline: &mut Timeline,
     ) -> Self {
-        // Without inputs nothing is written, and nothing would unmap the buffer.
-        let inputs_usage = if gpu.maps_storage() && plan.model_input_bytes(1) > 0 {
+        let inputs_usage = if maps_inputs {
             wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::MAP_WRITE
         } else {
             WORKING

@@ -4,9 +4,11 @@
 //! (`loaded`): its constants are uploaded while its pipelines are made. A prediction takes one of a few flights
 //! (`runner`), which own what grows with the batch; it writes its inputs, records one encoder, submits once, waits
 //! once and reads back once (`flight`, `read_back`), unless it is to show what that saves (`execution`). For a batch size
-//! it has seen before (`prepared`) it allocates nothing.
+//! it has seen before (`prepared`) it allocates nothing. What is to be made of an output on the device is a plan of its own,
+//! which runs in the same submit (`chained`).
 
 mod adapter;
+mod chained;
 mod device;
 mod execution;
 mod failures;
@@ -23,6 +25,7 @@ mod shared_devices;
 mod step_times;
 
 pub use adapter::{AdapterKind, AdapterSummary, adapters};
+pub(crate) use chained::predict_chained;
 pub use device::Gpu;
 pub use execution::{Execution, Programs, ReadBacks, Submits};
 pub use limits::LimitsPreset;

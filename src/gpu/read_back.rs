@@ -8,6 +8,7 @@ use crate::graph::{Source, ValueId};
 use crate::kernel::{BufferId, Region};
 use crate::plan::Retain;
 use crate::tensor::{Spare, Tensor};
+use crate::timeline::Timeline;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
@@ -123,7 +124,20 @@ impl ReadBack {
     }
 
     /// The values, once they are mapped; in `spare` memory if there is any.
-    pub(super) fn values(
+    pub(super) fn read(
+        &self,
+        loaded: &Loaded,
+        memory: &Memory,
+        batch: usize,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<Vec<(ValueId, Tensor)>> {
+        let values = timeline.span("read back", || self.values(loaded, memory, batch, spare))?;
+        timeline.count("download_bytes", values.iter().map(|(_, value)| 4 * value.len() as u64).sum());
+        Ok(values)
+    }
+
+    fn values(
         &self,
         loaded: &Loaded,
         memory: &Memory,

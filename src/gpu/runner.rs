@@ -31,12 +31,25 @@ pub(crate) struct RunnerOptions {
     pub(crate) execution: Execution,
     /// Where new pipelines are kept on disk, if the driver can.
     pub(crate) cache_folder: Option<PathBuf>,
+    /// Who writes the inputs.
+    pub(crate) inputs_by: Writer,
+}
+
+/// Who writes the inputs of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Writer {
+    /// The host, with each prediction.
+    #[default]
+    Host,
+    /// A copy of what another plan has computed ([`predict_chained`](super::predict_chained)). No such copy goes into memory
+    /// that the host has mapped.
+    Device,
 }
 
 /// A plan on a device, ready to answer.
 #[derive(Debug)]
 pub(crate) struct Runner {
-    loaded: Loaded,
+    pub(super) loaded: Loaded,
     flights: Mutex<Flights>,
     landed: Condvar,
 }
@@ -94,9 +107,21 @@ impl Runner {
         Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
     }
 
+    /// A runner on the same device whose only input is the first output of this one, by
+    /// [`predict_chained`](super::predict_chained).
+    pub(crate) fn follow(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Runner> {
+        let loaded = self.loaded.follow(graph, timeline)?;
+        Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
+    }
+
     /// The limits of the device.
     pub(crate) fn facts(&self) -> &DeviceFacts {
         self.loaded.gpu.facts()
+    }
+
+    /// How predictions are handed to the device.
+    pub(crate) fn execution(&self) -> Execution {
+        self.loaded.options.execution
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -128,7 +153,7 @@ impl Runner {
         Ok(self.named(self.run(inputs, batch, spare, None, timeline)?))
     }
 
-    fn named(&self, values: Vec<(ValueId, Tensor)>) -> NamedTensors {
+    pub(super) fn named(&self, values: Vec<(ValueId, Tensor)>) -> NamedTensors {
         let names = self.plan().graph().outputs().iter().map(|(name, _)| name.clone());
         names.zip(values.into_iter().map(|(_, value)| value)).collect()
     }
@@ -166,17 +191,29 @@ impl Runner {
         times: Option<&mut StepTimes>,
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
+        self.in_flight(batch, timeline, |flight, timeline| {
+            flight.run(&self.loaded, inputs, batch, spare, times, timeline)
+        })
+    }
+
+    /// What `run` makes of a flight that nobody else works in.
+    pub(super) fn in_flight<T>(
+        &self,
+        batch: usize,
+        timeline: &mut Timeline,
+        run: impl FnOnce(&mut Flight, &mut Timeline) -> Result<T>,
+    ) -> Result<T> {
         let (under_way, flight) = timeline.span_with("take turn", |timeline| self.start(timeline));
         let mut flight = flight.unwrap_or_else(|| Flight::new(&self.loaded, batch, timeline));
         // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
-        let values = flight.run(&self.loaded, inputs, batch, spare, times, timeline)?;
+        let answer = run(&mut flight, timeline)?;
         if flight.is_too_large(&self.loaded, batch) {
             timeline.count("released_bytes", flight.bytes());
         } else {
             self.flights().idle.push(flight);
         }
         drop(under_way);
-        Ok(values)
+        Ok(answer)
     }
 
     /// Waits until one more prediction may be under way. With it goes a flight that is idle, if there is one.

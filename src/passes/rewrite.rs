@@ -34,7 +34,16 @@ pub(super) fn rewrite(
 /// The same where `replace` sees every node, and gives a new value for each of its outputs.
 pub(super) fn rewrite_all(
     graph: &Graph,
+    replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<Vec<ValueId>>>,
+) -> Result<Graph> {
+    rewrite_outputs(graph, replace, |_, output| Ok(output))
+}
+
+/// The same where `finish` sees the new value of each output of the graph, and may give another.
+pub(super) fn rewrite_outputs(
+    graph: &Graph,
     mut replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<Vec<ValueId>>>,
+    mut finish: impl FnMut(&mut Rewrite<'_>, ValueId) -> Result<ValueId>,
 ) -> Result<Graph> {
     let uses = uses(graph);
     let mut rewrite = Rewrite { graph, builder: Builder::new(), new: Vec::with_capacity(uses.len()), uses };
@@ -45,7 +54,11 @@ pub(super) fn rewrite_all(
         };
         rewrite.new.extend(new);
     }
-    let outputs = graph.outputs().iter().map(|(name, id)| (name.clone(), rewrite.renewed(*id))).collect();
+    let mut outputs = Vec::with_capacity(graph.outputs().len());
+    for (name, id) in graph.outputs() {
+        let new = rewrite.renewed(*id);
+        outputs.push((name.clone(), finish(&mut rewrite, new)?));
+    }
     rewrite.builder.finish(outputs)
 }
 

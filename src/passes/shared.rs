@@ -5,7 +5,7 @@
 //! multiplication: `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`, whose second half is
 //! computed once.
 
-use super::rewrite::{Rewrite, operator, rewrite, rewrite_all};
+use super::rewrite::{Rewrite, operator, rewrite, rewrite_outputs};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Concatenate, Dense, Expand, Op};
@@ -16,40 +16,45 @@ use std::sync::Arc;
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
     let like = expect_shareable(graph, shared)?;
     let outputs: Vec<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
-    rewrite_all(graph, |rewrite, node| {
-        let mut new = match &node.source {
-            Source::Input if shared.contains(&node.name.as_str()) => {
-                let ty = TensorType::new(
-                    Shape::shared(&graph.ty(node.output()).shape.sample()),
-                    graph.ty(node.output()).dtype,
-                );
-                vec![rewrite.builder.input(&node.name, ty)?]
-            }
-            Source::Op(op) => {
-                let mut inputs: Vec<ValueId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
-                let is_shared = |id: &ValueId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_shared();
-                let batched = |id: &ValueId, rewrite: &Rewrite<'_>| rewrite.builder.ty(*id).shape.is_per_sample();
-                let meets = inputs.iter().any(|id| batched(id, rewrite));
-                // Broadcasting stretches one row by itself.
-                if meets && !matches!(op, Op::Binary(_)) {
-                    for input in &mut inputs {
-                        if is_shared(input, rewrite) {
-                            *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.renewed(like)])?;
-                        }
-                    }
-                }
-                rewrite.builder.outputs_of(&node.name, op.clone(), &inputs)?
-            }
-            _ => return Ok(None),
+    // What is read back has a row for each sample.
+    let expanded =
+        |rewrite: &mut Rewrite<'_>, name: &str, value: ValueId| match rewrite.builder.ty(value).shape.is_shared() {
+            true => rewrite.builder.op(name, Expand, &[value, rewrite.renewed(like)]),
+            false => Ok(value),
         };
-        // What is read back has a row for each sample. Other operators look through it.
-        for (old, new) in node.outputs.iter().zip(&mut new) {
-            if outputs.contains(old) && rewrite.builder.ty(*new).shape.is_shared() {
-                *new = rewrite.builder.op(&node.name, Expand, &[*new, rewrite.renewed(like)])?;
+    let replace = |rewrite: &mut Rewrite<'_>, node: &Node| match &node.source {
+        Source::Input if shared.contains(&node.name.as_str()) => {
+            let ty = graph.ty(node.output());
+            let ty = TensorType::new(Shape::shared(&ty.shape.sample()), ty.dtype);
+            Ok(Some(vec![rewrite.builder.input(&node.name, ty)?]))
+        }
+        Source::Op(op) => {
+            let mut new = shared_op(rewrite, node, op, like)?;
+            // Other operators look through it.
+            for (_, new) in node.outputs.iter().zip(&mut new).filter(|(old, _)| outputs.contains(old)) {
+                *new = expanded(rewrite, &node.name, *new)?;
+            }
+            Ok(Some(new))
+        }
+        _ => Ok(None),
+    };
+    // Inputs are expanded behind all others: the first of them may stand before the one with a batch.
+    rewrite_outputs(graph, replace, |rewrite, output| expanded(rewrite, "shared", output))
+}
+
+/// The operator of a node over inputs of which some have one row for all samples.
+fn shared_op(rewrite: &mut Rewrite<'_>, node: &Node, op: &Op, like: ValueId) -> Result<Vec<ValueId>> {
+    let mut inputs: Vec<ValueId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
+    let meets = inputs.iter().any(|id| rewrite.builder.ty(*id).shape.is_per_sample());
+    // Broadcasting stretches one row by itself.
+    if meets && !matches!(op, Op::Binary(_)) {
+        for input in &mut inputs {
+            if rewrite.builder.ty(*input).shape.is_shared() {
+                *input = rewrite.builder.op(&node.name, Expand, &[*input, rewrite.renewed(like)])?;
             }
         }
-        Ok(Some(new))
-    })
+    }
+    rewrite.builder.outputs_of(&node.name, op.clone(), &inputs)
 }
 
 /// An input that keeps its batch while those called `shared` lose theirs; an error if there is none, or if one of the
@@ -155,6 +160,19 @@ mod tests {
         assert_eq!(operators(&split), ["activation", "concatenate", "dense", "dense"], "{split}");
         assert!(split.to_string().contains("float32[S, 4] \"dense\""), "{split}");
         assert_same(&graph, &split);
+    }
+
+    /// It stands before the input that has the batch.
+    #[test]
+    fn a_shared_input_that_is_an_output_has_a_row_for_each_sample() {
+        let mut example = Example::new();
+        let (user, candidate) = (example.floats("user", &[2]), example.floats("candidate", &[2]));
+        let add = crate::ops::Binary { function: crate::ops::BinaryFunction::Add };
+        let sum = example.op("sum", add, &[user, candidate]);
+        let graph = example.builder.finish(vec![("sum".into(), sum), ("user".into(), user)]).expect("a graph");
+        let shared = share(&graph, &["user"]).expect("shared");
+        assert_eq!(operators(&shared), ["binary", "expand"], "{shared}");
+        assert_same(&graph, &shared);
     }
 
     #[test]

@@ -24,9 +24,9 @@ impl HeldMemory {
         self.weight_bytes + self.activation_bytes + self.parameter_bytes
     }
 
-    /// Of one model at all sizes that it is held at.
-    pub(super) fn of(models: &[Arc<SizedModel>]) -> HeldMemory {
-        let (mut graphs, mut engines, mut runners) = (Vec::new(), Vec::new(), Vec::new());
+    /// Of one model at all sizes that it is held at, and of what ranks its rows.
+    pub(super) fn of(models: &[Arc<SizedModel>], rankings: Vec<Arc<Runner>>) -> HeldMemory {
+        let (mut graphs, mut engines, mut runners) = (Vec::new(), Vec::new(), rankings);
         for model in models {
             match &model.engine {
                 Engine::Reference(graph) => graphs.push(&**graph),

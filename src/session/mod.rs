@@ -8,6 +8,7 @@ mod inputs;
 mod open;
 mod profile;
 mod random;
+mod ranking;
 mod sized;
 mod variants;
 
@@ -16,6 +17,7 @@ pub use ids::BadIdCount;
 pub(crate) use open::open_inspector;
 pub use profile::{Profile, ProfileOptions, ProfileStage, ProfileStep, RecordedSpan, Recording, StepClock};
 pub use random::random_inputs;
+pub use ranking::{Ranked, Ranking};
 
 use crate::error::{Error, Result};
 use crate::gpu::{Execution, LimitsPreset, Runner};
@@ -31,7 +33,7 @@ use open::{expect_effect, fallback, open_cpu, open_gpu};
 use sized::{Engine, SizedModel, expect_answerable};
 use std::path::PathBuf;
 use std::sync::Arc;
-use variants::Variants;
+use variants::{Kept, Variants};
 
 /// Where predictions are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -111,6 +113,8 @@ pub struct Session {
     model: Model,
     /// By the sizes of the dimensions that the model leaves open.
     sized: Variants<SizedModel>,
+    /// What ranks the rows of a batch on a GPU, for all sizes.
+    rankings: Kept<Runner>,
     pipeline: Pipeline,
     storage: Storage,
     chosen: String,
@@ -140,7 +144,8 @@ impl Session {
         let open = model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
         let sizes = open.map(|dimension| dimension.graph_size).collect();
         let sized = Variants::of_sizes(sizes, SizedModel::new(model.clone(), stored, pipeline, storage, engine));
-        Ok(Session { model: model.clone(), sized, pipeline, storage, chosen, timeline })
+        let rankings = Kept::of_rankings();
+        Ok(Session { model: model.clone(), sized, rankings, pipeline, storage, chosen, timeline })
     }
 
     /// The model.
@@ -160,7 +165,7 @@ impl Session {
 
     /// What the session holds on its device between predictions.
     pub fn memory(&self) -> HeldMemory {
-        HeldMemory::of(&self.sized.all())
+        HeldMemory::of(&self.sized.all(), self.rankings.all())
     }
 
     /// What a prediction of `batch` rows costs, by the plan that the session was opened with: for a model without sizes, at
@@ -212,23 +217,37 @@ impl Session {
         let sized = self.sized(inputs, timeline)?;
         let (mut inputs, bad_ids) = self.arrange(&sized, inputs, timeline)?;
         let note = inputs.note.take();
-        let outputs = match &sized.engine {
-            _ if inputs.batch == 0 => sized.empty_outputs()?,
+        Ok((self.compute(&sized, inputs, spare, timeline)?, bad_ids, note))
+    }
+
+    /// The outputs for inputs that are arranged.
+    fn compute(
+        &self,
+        sized: &SizedModel,
+        inputs: Fitted<'_>,
+        spare: &mut Spare,
+        timeline: &mut Timeline,
+    ) -> Result<NamedTensors> {
+        match &sized.engine {
+            _ if inputs.batch == 0 => sized.empty_outputs(),
             Engine::Reference(graph) => {
                 let inputs = inputs.into_named(&sized.expected);
-                timeline.span("compute", || reference::run(graph, &inputs))?
+                timeline.span("compute", || reference::run(graph, &inputs))
             }
             Engine::Cpu(variants) => {
                 let engine = sized.cpu_engine(variants, &inputs)?;
-                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))?
+                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))
             }
             Engine::Gpu(variants) => {
                 let runner = sized.runner(variants, &inputs, timeline)?;
-                let most = self.pipeline.most_rows().unwrap_or(usize::MAX);
-                predict_in_pieces(&runner, &inputs, most, spare, timeline)?
+                predict_in_pieces(&runner, &inputs, self.most_rows(&runner), spare, timeline)
             }
-        };
-        Ok((outputs, bad_ids, note))
+        }
+    }
+
+    /// The largest batch that is predicted at once.
+    fn most_rows(&self, runner: &Runner) -> usize {
+        runner.plan().max_batch().min(self.pipeline.most_rows().unwrap_or(usize::MAX))
     }
 
     /// The model at the sizes of `inputs`, prepared if they are new.
@@ -289,8 +308,7 @@ pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInpu
     Ok(FitInputs { repeated, given, shared, batch, bad_ids })
 }
 
-/// Predicts at once, or in the largest pieces of at most `most` rows whose values fit the device's bindings. Each piece is
-/// submitted and read back by itself.
+/// Predicts at once, or in the largest pieces of at most `most` rows. Each piece is submitted and read back by itself.
 fn predict_in_pieces(
     runner: &Runner,
     inputs: &Fitted<'_>,
@@ -298,7 +316,7 @@ fn predict_in_pieces(
     spare: &mut Spare,
     timeline: &mut Timeline,
 ) -> Result<NamedTensors> {
-    let (batch, most) = (inputs.batch, runner.plan().max_batch().min(most));
+    let batch = inputs.batch;
     if batch <= most {
         return runner.predict(&inputs.references(), batch, spare, timeline);
     }

@@ -69,7 +69,12 @@ pub(super) fn open_gpu(
     })?;
     let (retain, execution) = (Retain::Outputs, options.execution);
     let cache_folder = cache_folder(options.cache_folder.as_deref());
-    let runner = Runner::new(gpu, plan, RunnerOptions { retain, execution, cache_folder }, timeline)?;
+    let runner = Runner::new(
+        gpu,
+        plan,
+        RunnerOptions { retain, execution, cache_folder, ..RunnerOptions::default() },
+        timeline,
+    )?;
     Ok((Engine::Gpu(Box::new(Variants::of_shared(&shared, runner))), chosen))
 }
 

@@ -13,26 +13,68 @@ const MOST_SHARED: usize = 4;
 /// Sets of sizes that are kept besides the first: each has the weights in its own engine.
 const MOST_SIZES: usize = 7;
 
+/// Rankings that are kept. Whoever ranks asks for the same number of rows of batches of few sizes.
+const MOST_RANKINGS: usize = 4;
+
 /// What was prepared, by what it was prepared for: the positions of shared inputs, or the sizes of open dimensions.
 #[derive(Debug)]
 pub(super) struct Variants<E> {
     /// What the session was opened for. Others are made of it, so it stays.
     opened: (Vec<usize>, Arc<E>),
+    others: Kept<E>,
+}
+
+/// The few that were used last, by what they were prepared for.
+#[derive(Debug)]
+pub(super) struct Kept<E> {
     /// Most recently used last.
-    others: Mutex<Vec<(Vec<usize>, Arc<E>)>>,
-    /// How many of them there are at most.
+    entries: Mutex<Vec<(Vec<usize>, Arc<E>)>>,
+    /// How many there are at most.
     most: usize,
+}
+
+impl<E> Kept<E> {
+    fn at_most(most: usize) -> Self {
+        Kept { entries: Mutex::default(), most }
+    }
+
+    /// By the rows of a batch and how many of them are ranked.
+    pub(super) fn of_rankings() -> Self {
+        Kept::at_most(MOST_RANKINGS)
+    }
+
+    /// All, the one longest unused first.
+    pub(super) fn all(&self) -> Vec<Arc<E>> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().map(|(_, engine)| Arc::clone(engine)).collect()
+    }
+
+    /// What is prepared for `key`, made by `make` if it is new.
+    pub(super) fn get(&self, key: &[usize], make: impl FnOnce() -> Result<E>) -> Result<Arc<E>> {
+        // Held while an engine is made, so that two threads do not make one each.
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = entries.iter().position(|(known, _)| known == key);
+        let (key, engine) = match position {
+            Some(position) => entries.remove(position),
+            None => (key.to_vec(), Arc::new(make()?)),
+        };
+        if entries.len() == self.most {
+            entries.remove(0);
+        }
+        entries.push((key, Arc::clone(&engine)));
+        Ok(engine)
+    }
 }
 
 impl<E> Variants<E> {
     /// By the positions of shared inputs.
     pub(super) fn of_shared(shared: &[usize], engine: E) -> Self {
-        Variants { opened: (shared.to_vec(), Arc::new(engine)), others: Mutex::default(), most: MOST_SHARED }
+        Variants { opened: (shared.to_vec(), Arc::new(engine)), others: Kept::at_most(MOST_SHARED) }
     }
 
     /// By the sizes of open dimensions.
     pub(super) fn of_sizes(sizes: Vec<usize>, model: E) -> Self {
-        Variants { opened: (sizes, Arc::new(model)), others: Mutex::default(), most: MOST_SIZES }
+        Variants { opened: (sizes, Arc::new(model)), others: Kept::at_most(MOST_SIZES) }
     }
 
     /// What the session was opened for.
@@ -52,9 +94,7 @@ impl<E> Variants<E> {
 
     /// All, the first first.
     pub(super) fn all(&self) -> Vec<Arc<E>> {
-        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = others.iter().map(|(_, engine)| Arc::clone(engine));
-        std::iter::once(Arc::clone(&self.opened.1)).chain(others).collect()
+        std::iter::once(self.opened()).chain(self.others.all()).collect()
     }
 
     /// What is prepared for `key`, made by `make` of the first if it is new.
@@ -63,18 +103,7 @@ impl<E> Variants<E> {
         if key == opened {
             return Ok(Arc::clone(first));
         }
-        // Held while an engine is made, so that two threads do not make one each.
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let position = others.iter().position(|(known, _)| known == key);
-        let (key, engine) = match position {
-            Some(position) => others.remove(position),
-            None => (key.to_vec(), Arc::new(make(first)?)),
-        };
-        if others.len() == self.most {
-            others.remove(0);
-        }
-        others.push((key, Arc::clone(&engine)));
-        Ok(engine)
+        self.others.get(key, || make(first))
     }
 }
 

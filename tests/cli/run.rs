@@ -256,3 +256,34 @@ fn options_without_effect() {
     let calls = [("programs", "per-shape"), ("submits", "per-kernel"), ("read-back", "per-output"), ("threads", "0")];
     assert_snapshot!(calls.map(|(option, value)| call(option, value)).join("\n\n"));
 }
+
+/// Whoever ranks, the device or the host; with `--output` the host has all scores.
+#[test]
+fn rankings_of_scores_that_are_not_finite() {
+    let folder = Folder::new();
+    let wide_deep = model("wide_deep");
+    let mut inputs = tensor_file::read(format!("{wide_deep}/input.safetensors")).expect("inputs");
+    let (name, floats) = inputs.iter().find(|(_, tensor)| tensor.as_f32().is_ok()).expect("an input of floats");
+    let (name, shape, mut values) = (name.to_string(), floats.shape().to_vec(), floats.as_f32().expect("f32").to_vec());
+    values[2 * shape[1]] = f32::NAN;
+    inputs.insert(name.as_str(), Tensor::f32(&shape, values).expect("tensor"));
+    tensor_file::write(folder.join("input.npz"), &inputs).expect("write");
+    let (input, output) = (folder.argument("input.npz"), folder.argument("output.npz"));
+    let ranked = |device: &str, more: &[&str]| {
+        let arguments = ["run", &wide_deep, "--device", device, "--input", &input, "--top", "9"];
+        let output = command(&[&arguments[..], more].concat()).output().expect("starts");
+        assert_eq!(output.status.code(), Some(0), "{device}");
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
+        let rows: Vec<String> = stdout.lines().map(|line| line.split("  ").nth(1).expect("a label").into()).collect();
+        let warning = stderr.lines().find(|line| line.starts_with("warning: output")).expect("a warning").to_string();
+        (rows, warning)
+    };
+    let (rows, warning) = ranked("reference", &[]);
+    assert_eq!((rows.len(), rows[6].as_str()), (7, "2"), "NaN is last");
+    assert!(warning.contains("`score`: 1 of 7 values is NaN or infinite, in row 2 (input `"), "{warning}");
+    let gpu = !tfjs_wgpu::gpu::adapters().is_empty();
+    for device in ["cpu"].into_iter().chain(gpu.then_some("gpu")) {
+        assert_eq!(ranked(device, &[]), (rows.clone(), warning.clone()), "{device}");
+        assert_eq!(ranked(device, &["--output", &output]), (rows.clone(), warning.clone()), "{device}");
+    }
+}

@@ -84,6 +84,7 @@ fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
         assert_eq!(second.counter("pipelines"), 0, "a batch size must not need a new pipeline");
         assert_eq!(second.counter("dispatches"), counts.dispatches as u64);
         assert_eq!(second.counter("upload_bytes"), counts.upload_bytes);
+        assert_eq!(second.counter("download_bytes"), counts.download_bytes);
     }
 }
 

@@ -7,6 +7,7 @@ mod named_sizes;
 mod opening;
 mod pieces;
 mod profile;
+mod ranking;
 mod reuse;
 mod shapes;
 mod sizes;

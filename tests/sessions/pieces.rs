@@ -6,6 +6,7 @@ use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Concatenate, Dense, Function, Reduce, Reduction};
 use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::session::Ranking;
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Device, Model, NamedTensors, Session, SessionOptions, Tensor};
 
@@ -77,6 +78,10 @@ fn a_batch_beyond_the_bindings_is_predicted_in_pieces() {
         let prediction = session.predict(&inputs).expect("a prediction");
         assert_eq!(prediction.timeline.counter("submits"), 2, "{users} users");
         assert_eq!(prediction.outputs.get("fixed"), Some(&fixed()));
+        let ranked = session.rank(&inputs, 5).expect("a ranking");
+        assert_eq!(ranked.timeline.counter("submits"), 2, "the host ranks what comes in pieces");
+        let scores = prediction.outputs.get("y").expect("the output");
+        assert_eq!(ranked.ranking, Ranking::of(scores, 5).expect("a ranking"));
         let [actual, expected] = [prediction.outputs, cpu.predict(&inputs).expect("a prediction").outputs];
         let [actual, expected] = [&actual, &expected].map(|outputs| outputs.get("y").expect("the output"));
         assert_eq!(actual.shape(), [BATCH]);

@@ -1,0 +1,216 @@
+//! The best rows of a batch by the model's first output: one user's candidates, most liked first.
+//!
+//! A GPU ranks what it has computed. The ranking is a plan of its own, of a graph without a batch: to the model N is the batch,
+//! about which operators know nothing, and to the ranking it is the length of a list. Both run in one submit, and only the best
+//! scores come back. Everywhere else, and where a batch is predicted in pieces, the host ranks all scores by the same rule.
+
+use super::Session;
+use super::ids::BadIdCount;
+use super::inputs::Fitted;
+use super::sized::{Engine, SizedModel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::{Execution, Runner, predict_chained};
+use crate::graph::{Builder, Graph};
+use crate::ops::{ArgReduce, Cast, Class, Classify, Reduce, Reduction, TopK};
+use crate::tensor::{DType, Data, NamedTensors, Shape, Spare, Tensor, TensorType};
+use crate::timeline::Timeline;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// The best rows of a batch: highest score first, equal ones in their order, NaN last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranking {
+    /// The rows, counted from 0.
+    pub rows: Vec<usize>,
+    /// Their scores: one for each of `rows`.
+    pub scores: Tensor,
+    /// The rows of the whole batch.
+    pub batch: usize,
+    /// The scores of the whole batch that are NaN or infinite.
+    pub not_finite: usize,
+    /// The first row with such a score.
+    pub first_not_finite: Option<usize>,
+}
+
+/// The answer of [`Session::rank`] and how it came about.
+#[derive(Debug)]
+pub struct Ranked {
+    /// The best rows.
+    pub ranking: Ranking,
+    /// Ids that were outside their tables.
+    pub bad_ids: Vec<BadIdCount>,
+    /// What to say of the inputs, as in [`Prediction::notes`](super::Prediction::notes).
+    pub notes: Vec<String>,
+    /// Where the time went, and how much was done.
+    pub timeline: Timeline,
+}
+
+impl Ranking {
+    /// The best `count` rows of all `scores`, which are one number a row.
+    pub fn of(scores: &Tensor, count: usize) -> Result<Ranking> {
+        let batch = scores.len();
+        if scores.shape().first() != Some(&batch) {
+            return Err(Error::input(format!("rows of shape {:?} are not ranked by one number each", scores.shape())));
+        }
+        let values = scores.to_f64();
+        let mut rows: Vec<usize> = (0..batch).collect();
+        rows.sort_by(|&left, &right| descending(values[left], values[right]));
+        rows.truncate(count);
+        let best = match scores.data() {
+            Data::F32(values) => Data::F32(rows.iter().map(|&row| values[row]).collect()),
+            Data::I32(values) => Data::I32(rows.iter().map(|&row| values[row]).collect()),
+            Data::Bool(values) => Data::Bool(rows.iter().map(|&row| values[row]).collect()),
+        };
+        let not_finite = values.iter().filter(|value| !value.is_finite()).count();
+        let first_not_finite = values.iter().position(|value| !value.is_finite());
+        Ok(Ranking { scores: Tensor::new(&[rows.len()], best)?, rows, batch, not_finite, first_not_finite })
+    }
+
+    /// What a plan of [`graph`] says of `batch` scores.
+    fn read(values: &NamedTensors, batch: usize) -> Result<Ranking> {
+        let value = |name| values.get(name).ok_or_else(|| Error::device("a ranking was not read back"));
+        let integers = |name| value(name)?.as_i32();
+        let not_finite = batch.saturating_sub(integers("finite")?[0] as usize);
+        let first = integers("first not finite")?[0] as usize;
+        Ok(Ranking {
+            rows: integers("positions")?.iter().map(|&position| position as usize).collect(),
+            scores: value("scores")?.clone(),
+            batch,
+            not_finite,
+            first_not_finite: (not_finite > 0).then_some(first),
+        })
+    }
+}
+
+fn descending(left: f64, right: f64) -> Ordering {
+    // Only a NaN has no order among numbers.
+    right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+}
+
+/// What ranks `batch` scores: the best `count` and their positions, how many are finite, and which is the first that is not (the
+/// first of all if there is none).
+fn graph(batch: usize, count: usize) -> Result<Graph> {
+    let mut builder = Builder::new();
+    let all = builder.input("all scores", TensorType::f32(Shape::fixed(&[batch])))?;
+    let best = builder.outputs_of("best", TopK { axis: 0, count, largest: true }, &[all])?;
+    let are_finite = builder.op("are finite", Classify { class: Class::Finite }, &[all])?;
+    // As integers, which count beyond what float32 can.
+    let ones = builder.op("ones", Cast { to: DType::I32 }, &[are_finite])?;
+    let finite = builder.op("finite", Reduce { reduction: Reduction::Sum, axis: 0 }, &[ones])?;
+    let first = builder.op("first not finite", ArgReduce { axis: 0, largest: false }, &[ones])?;
+    let outputs = [("scores", best[0]), ("positions", best[1]), ("finite", finite), ("first not finite", first)];
+    builder.finish(outputs.into_iter().map(|(name, id)| (name.to_string(), id)).collect())
+}
+
+impl Session {
+    /// The best `count` rows of the batch by the model's first output, which has one number a row; all of them if there are no
+    /// more. A GPU ranks in the submit of the prediction, and other rows and outputs are not read back; what ranks is prepared
+    /// for each batch and count when they are first met, and the four used last are kept.
+    pub fn rank(&self, inputs: &NamedTensors, count: usize) -> Result<Ranked> {
+        let mut timeline = Timeline::start();
+        let answer = timeline.span_with("predict", |timeline| self.best(inputs, count, timeline));
+        let (ranking, bad_ids, note) = answer?;
+        Ok(Ranked { ranking, bad_ids, notes: note.into_iter().collect(), timeline })
+    }
+
+    fn best(
+        &self,
+        inputs: &NamedTensors,
+        count: usize,
+        timeline: &mut Timeline,
+    ) -> Result<(Ranking, Vec<BadIdCount>, Option<String>)> {
+        let sized = self.sized(inputs, timeline)?;
+        let scores = score_output(sized.model.graph())?;
+        let (mut inputs, bad_ids) = self.arrange(&sized, inputs, timeline)?;
+        let note = inputs.note.take();
+        if let Some(ranking) = self.best_on_device(&sized, &inputs, count, timeline)? {
+            return Ok((ranking, bad_ids, note));
+        }
+        let outputs = self.compute(&sized, inputs, &mut Spare::default(), timeline)?;
+        let scores = outputs.get(scores).ok_or_else(|| Error::device("the scores were not computed"))?;
+        Ok((timeline.span("rank", || Ranking::of(scores, count))?, bad_ids, note))
+    }
+
+    /// `None` where the host has to rank: there is no GPU, it does not take the batch at once, it is driven otherwise than is
+    /// fastest, or the scores are no floats.
+    fn best_on_device(
+        &self,
+        sized: &SizedModel,
+        inputs: &Fitted<'_>,
+        count: usize,
+        timeline: &mut Timeline,
+    ) -> Result<Option<Ranking>> {
+        let Engine::Gpu(variants) = &sized.engine else { return Ok(None) };
+        let runner = sized.runner(variants, inputs, timeline)?;
+        let (batch, count) = (inputs.batch, count.min(inputs.batch));
+        let is_at_once = batch <= self.most_rows(&runner) && runner.execution() == Execution::default();
+        if count == 0 || !is_at_once || !has_float_scores(&runner) {
+            return Ok(None);
+        }
+        let open = |timeline: &mut Timeline| runner.follow(Arc::new(graph(batch, count)?), timeline);
+        let ranker = self.rankings.get(&[batch, count], || timeline.span_with("open ranking", open));
+        match ranker {
+            Ok(ranker) => {
+                let values = predict_chained(&runner, &ranker, &inputs.references(), batch, timeline)?;
+                Ranking::read(&values, batch).map(Some)
+            }
+            // More than the device sorts.
+            Err(error) if error.kind() == ErrorKind::Limit => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The name of the first output; an error if it does not have one number a row.
+fn score_output(graph: &Graph) -> Result<&str> {
+    let (name, id) = graph.outputs().first().ok_or_else(|| Error::input("the model has no output to rank by"))?;
+    let shape = &graph.ty(*id).shape;
+    if shape.is_per_sample() && shape.sample_len() == 1 {
+        return Ok(name);
+    }
+    Err(Error::input("rows are ranked by the first output, which must have one number a row")
+        .cause(format!("output `{name}` has shape {shape}")))
+}
+
+/// Whether the first output is float32, with a row for each sample also in the graph that runs.
+fn has_float_scores(runner: &Runner) -> bool {
+    let graph = runner.plan().graph();
+    graph.outputs().first().is_some_and(|(_, id)| {
+        let ty = graph.ty(*id);
+        ty.dtype == DType::F32 && ty.shape.is_per_sample()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference;
+
+    fn ranked(scores: &[f32], count: usize) -> Ranking {
+        let scores = Tensor::f32(&[scores.len(), 1], scores.to_vec()).expect("tensor");
+        Ranking::of(&scores, count).expect("a ranking")
+    }
+
+    #[test]
+    fn ties_keep_their_order_and_nan_comes_last() {
+        assert_eq!(ranked(&[0.5, f32::NAN, 0.9, 0.5, f32::NEG_INFINITY], 9).rows, [2, 0, 3, 4, 1]);
+        assert_eq!(ranked(&[-0.0, 0.0, f32::NAN, f32::NAN], 9).rows, [0, 1, 2, 3]);
+        assert_eq!(ranked(&[1.0, 2.0, 3.0], 2).rows, [2, 1]);
+        assert!(ranked(&[], 2).rows.is_empty());
+        assert!(Ranking::of(&Tensor::f32(&[2, 2], vec![0.0; 4]).expect("tensor"), 1).is_err());
+    }
+
+    #[test]
+    fn the_graph_ranks_as_the_host_does() {
+        let scores = [0.5, f32::NAN, 0.9, -0.0, 0.5, f32::INFINITY, 0.0];
+        for count in 1..=scores.len() {
+            let inputs = [("all scores", Tensor::f32(&[scores.len()], scores.to_vec()).expect("tensor"))];
+            let graph = graph(scores.len(), count).expect("a graph");
+            let values = reference::run(&graph, &inputs.into_iter().collect()).expect("values");
+            let (host, plan) = (ranked(&scores, count), Ranking::read(&values, scores.len()).expect("a ranking"));
+            assert_eq!((host.rows, host.scores.to_words()), (plan.rows, plan.scores.to_words()));
+            assert_eq!((plan.not_finite, plan.first_not_finite), (2, Some(1)));
+            assert_eq!((host.not_finite, host.first_not_finite), (2, Some(1)));
+        }
+    }
+}
