@@ -7,7 +7,7 @@
 //!
 //! Whole numbers that the model itself computes or holds stay whole, because no layer of TF.js makes them.
 
-use super::rewrite::rewrite;
+use super::rewrite::{rewrite, rewrite_all};
 use crate::error::Result;
 use crate::graph::{Graph, Node, Source};
 use crate::ops::{Activation, Convolution, Dense, Function, L2Normalize, Op};
@@ -109,9 +109,10 @@ fn round_constants(graph: &Graph) -> Result<Graph> {
 /// Rounds what operators write, by their own activation where they have one to spare.
 fn round_values(graph: &Graph) -> Result<Graph> {
     let half = Function::Half;
-    rewrite(graph, |rewrite, node| {
+    rewrite_all(graph, |rewrite, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
-        if graph.ty(node.output()).dtype != DType::F32 || is_half(graph, node, op) {
+        let has_floats = node.outputs.iter().any(|id| graph.ty(*id).dtype == DType::F32);
+        if !has_floats || is_half(graph, node, op) {
             return Ok(None);
         }
         let (op, is_rounded): (Op, bool) = match op {
@@ -126,11 +127,13 @@ fn round_values(graph: &Graph) -> Result<Graph> {
             }
             op => (op.clone(), false),
         };
-        let value = rewrite.op(node, op, &node.inputs)?;
-        if is_rounded {
-            return Ok(Some(value));
+        let mut values = rewrite.outputs_of(node, op, &node.inputs)?;
+        for value in values.iter_mut().filter(|_| !is_rounded) {
+            if rewrite.builder.ty(*value).dtype == DType::F32 {
+                *value = rewrite.builder.op(&node.name, Activation { function: half }, &[*value])?;
+            }
         }
-        rewrite.builder.op(&node.name, Activation { function: half }, &[value]).map(Some)
+        Ok(Some(values))
     })
 }
 
@@ -170,6 +173,21 @@ mod tests {
         let expected = ["dense", "softmax", "activation", "embedding", "reshape", "binary", "activation"];
         assert_eq!(operators(&half), expected);
         assert!(Arc::ptr_eq(&Storage::F32.run(&graph).expect("the same"), &graph));
+    }
+
+    #[test]
+    fn every_output_of_a_node_is_rounded() {
+        use crate::ops::{Split, TopK};
+        let mut example = Example::new();
+        let x = example.floats("x", &[4]);
+        let best = TopK { axis: 1, count: 2, largest: true };
+        let outputs = example.builder.outputs_of("best", best, &[x]).expect("operands that fit");
+        let split = Split { axis: 1, sizes: vec![1, 1] };
+        let parts = example.builder.outputs_of("parts", split, &outputs[..1]).expect("operands that fit");
+        let outputs = [outputs[1], parts[0], parts[1]].map(|id| (id.to_string(), id));
+        let graph = Arc::new(example.builder.finish(outputs.to_vec()).expect("a graph"));
+        let half = Storage::F16.run(&graph).expect("rounded");
+        assert_eq!(operators(&half), ["top_k", "activation", "split"], "positions stay, and parts are rounded already");
     }
 
     #[test]
