@@ -11,7 +11,7 @@ import importlib
 import time
 
 MODULES = ("elementwise", "integers", "logic", "reductions", "order", "gather", "shapes", "slices", "linear", "recommender",
-           "batch")
+           "batch", "rare")
 
 
 def main(patterns):

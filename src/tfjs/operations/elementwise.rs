@@ -75,6 +75,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("Tanh", &["x"], |call, given| by_name(call, given, "tanh")),
     Operation::new("HardTanh", &["x"], |call, given| by_name(call, given, "hard_tanh")),
     Operation::new("TanhShrink", &["x"], |call, given| by_name(call, given, "tanh_shrink")),
+    Operation::new("Threshold", &["x"], threshold),
+    Operation::new("SoftShrink", &["x"], soft_shrink),
+    Operation::new("HardShrink", &["x"], hard_shrink),
+    Operation::new("Squareplus", &["x"], squareplus),
     Operation::new("Silu", &["x"], |call, given| by_name(call, given, "silu")),
     Operation::new("HardSilu", &["x"], |call, given| by_name(call, given, "hard_silu")),
     Operation::new("Mish", &["x"], |call, given| by_name(call, given, "mish")),
@@ -111,6 +115,49 @@ fn by_name(call: Call<'_, '_, '_>, given: &Arguments<'_>, name: &'static str) ->
         Some(function) => call.apply(function, x),
         None => activations::composed(call, name, x)?
             .ok_or_else(|| Error::unsupported(format!("the function `{name}` is not supported"))),
+    })
+}
+
+/// `x` above the threshold, else a number.
+fn threshold(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let (least, other) = (call.config.number_or("threshold", 0.0)?, call.config.number_or("default_value", 0.0)?);
+    one(call, given, |call, x| {
+        let (least, other) = (call.number(least as f32)?, call.number(other as f32)?);
+        let is_above = compare(call, Comparison::Greater, x, least)?;
+        select(call, is_above, x, other)
+    })
+}
+
+/// `x` by the threshold nearer to 0, which it does not cross: `max(x − t, 0) + min(x + t, 0)`.
+fn soft_shrink(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let threshold = call.config.number_or("threshold", 0.5)? as f32;
+    one(call, given, |call, x| {
+        let (above, below) = (call.with_number(Subtract, x, threshold)?, call.with_number(Subtract, x, -threshold)?);
+        let (above, below) = (call.with_number(Maximum, above, 0.0)?, call.with_number(Minimum, below, 0.0)?);
+        call.binary(BinaryFunction::Add, above, below)
+    })
+}
+
+/// `x` where it is farther from 0 than the threshold, else 0.
+fn hard_shrink(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let threshold = call.config.number_or("threshold", 0.5)?;
+    one(call, given, |call, x| {
+        let (distance, threshold) = (call.apply(Function::Absolute, x)?, call.number(threshold as f32)?);
+        let is_kept = compare(call, Comparison::Greater, distance, threshold)?;
+        let zero = call.number(0.0)?;
+        select(call, is_kept, x, zero)
+    })
+}
+
+/// `(x + √(x² + b)) / 2`
+fn squareplus(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let b = call.config.number_or("b", 4.0)? as f32;
+    one(call, given, |call, x| {
+        let square = call.binary(Multiply, x, x)?;
+        let square = call.with_number(BinaryFunction::Add, square, b)?;
+        let root = call.apply(Function::SquareRoot, square)?;
+        let sum = call.binary(BinaryFunction::Add, x, root)?;
+        call.with_number(Divide, sum, 2.0)
     })
 }
 

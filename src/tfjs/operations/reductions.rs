@@ -17,6 +17,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("Mean", &["x"], mean),
     Operation::new("Prod", &["x"], product),
     Operation::new("Max", &["x"], |call, given| extreme(call, given, Reduction::Maximum)),
+    Operation::new("Ptp", &["x"], |call, given| {
+        let x = given.value(call, 0)?;
+        let (most, least) = (reduce(call, x, Reduction::Maximum)?, reduce(call, x, Reduction::Minimum)?);
+        Ok(vec![call.binary(BinaryFunction::Subtract, most, least)?])
+    }),
     Operation::new("Amax", &["x"], |call, given| extreme(call, given, Reduction::Maximum)),
     Operation::new("Min", &["x"], |call, given| extreme(call, given, Reduction::Minimum)),
     Operation::new("Amin", &["x"], |call, given| extreme(call, given, Reduction::Minimum)),

@@ -36,7 +36,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("Concatenate", &["xs"], concatenate),
     Operation::new("Append", &["x1", "x2"], append),
     Operation::new("Hstack", &["xs"], |call, given| joined_along(call, given, 1)),
-    Operation::new("Dstack", &["xs"], |call, given| joined_along(call, given, 2)),
+    Operation::new("Dstack", &["xs"], stacked_in_depth),
+    Operation::new("EnsureShape", &["x"], |call, given| {
+        // What it ensures is known when the model is loaded.
+        call.config.ignore(&["shape"]);
+        Ok(vec![given.value(call, 0)?])
+    }),
     Operation::new("Vstack", &["xs"], |_, _| Err(mixes_samples("joins batches, one below the other"))),
     Operation::new("Stack", &["xs"], stack),
     Operation::new("Split", &["x"], split),
@@ -201,6 +206,19 @@ fn append(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
 fn joined_along(call: Call<'_, '_, '_>, given: &Arguments<'_>, axis: i64) -> Outputs {
     let parts = alike(call, given)?;
     joined_at(call, &parts, |call| axis_of(call, parts[0], axis))
+}
+
+/// Along the third dimension, which matrices are given. Vectors become `[1, N, 1]`.
+fn stacked_in_depth(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
+    let mut parts = alike(call, given)?;
+    for part in &mut parts {
+        match call.rank(*part) {
+            0 | 1 => return Err(mixes_samples("stacks the samples of the batch in depth")),
+            2 => *part = expanded(call, *part, 2)?,
+            _ => {}
+        }
+    }
+    joined_at(call, &parts, |call| axis_of(call, parts[0], 2))
 }
 
 fn stack(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
