@@ -5,7 +5,7 @@
 //! refuses them, and so can the session. TF.js takes an input of `tokens` columns only, because it mistakes the output
 //! shape for the input's.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -79,7 +79,7 @@ impl Operator for CategoryEncoding {
         0
     }
 
-    fn id_count(&self, _: &[&TensorType]) -> Option<usize> {
-        Some(self.tokens)
+    fn ids(&self, _: &[&TensorType]) -> Option<Ids> {
+        Some(Ids::of_table(self.tokens))
     }
 }

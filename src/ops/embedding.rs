@@ -5,7 +5,7 @@
 //! is the session's work, which sees the inputs. A table larger than one binding of the device is looked up window
 //! by window, a dispatch each, every window writing the rows it holds.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::{Error, Result};
 use crate::kernel::{Binding, GRID, Kernel, Operand, Packing, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -130,8 +130,8 @@ impl Operator for Embedding {
         0
     }
 
-    fn id_count(&self, inputs: &[&TensorType]) -> Option<usize> {
-        inputs[1].shape.sample().first().copied()
+    fn ids(&self, inputs: &[&TensorType]) -> Option<Ids> {
+        inputs[1].shape.sample().first().copied().map(Ids::of_table)
     }
 
     /// Only the rows that are looked up are read.

@@ -11,7 +11,7 @@
 //! counts from the end first, as in NumPy, ONNX and `keras.ops.take`; not in `tf.gather`.
 
 use super::embedding::BadId;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -147,6 +147,10 @@ impl Operator for Gather {
             padding: 0,
         };
         Ok(vec![Kernel::new("gather", &params, 2, invocations(count))])
+    }
+
+    fn ids(&self, inputs: &[&TensorType]) -> Option<Ids> {
+        Ids::of_axis(inputs[0], self.axis, self.from_end)
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -6,7 +6,7 @@
 //! indices.
 
 use super::embedding::BadId;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
 use super::strided_copy::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader};
@@ -120,6 +120,10 @@ impl Operator for GatherElements {
             nearest: u32::from(self.bad_id == BadId::Clamp),
         };
         Ok(vec![Kernel::new("gather_elements", &params, 2, invocations(count))])
+    }
+
+    fn ids(&self, inputs: &[&TensorType]) -> Option<Ids> {
+        Ids::of_axis(inputs[0], self.axis, true)
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

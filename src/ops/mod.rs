@@ -9,7 +9,7 @@ mod strided_copy;
 mod view;
 mod window;
 
-pub use operator::{ConcreteType, Cost, KernelRequest, Operator};
+pub use operator::{ConcreteType, Cost, Ids, KernelRequest, Operator};
 
 use crate::kernel::Shader;
 use std::fmt;

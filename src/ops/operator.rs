@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{DeviceFacts, Kernel, Region};
-use crate::tensor::{DType, Data, Shape, Tensor, TensorType, Tolerance};
+use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
 use std::fmt;
 
 /// The type of a value at one batch size.
@@ -62,6 +62,34 @@ pub struct Cost {
     pub bytes: u64,
 }
 
+/// What is looked up by an input of an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids {
+    /// The position of the input.
+    pub input: usize,
+    /// How many there are: ids are from 0 up to it.
+    pub count: usize,
+    /// Whether ids below 0 count from the end.
+    pub from_end: bool,
+    /// Whether they name rows of a table, which nobody computes as positions of a value are computed.
+    pub of_table: bool,
+}
+
+impl Ids {
+    /// Rows of a table, named by the first input.
+    pub(super) fn of_table(count: usize) -> Self {
+        Ids { input: 0, count, from_end: false, of_table: true }
+    }
+
+    /// Positions along an axis of the first input, named by the second.
+    pub(super) fn of_axis(data: &TensorType, axis: usize, from_end: bool) -> Option<Self> {
+        match data.shape.dims().get(axis) {
+            Some(&Dim::Fixed(count)) => Some(Ids { input: 1, count, from_end, of_table: false }),
+            _ => None,
+        }
+    }
+}
+
 /// One operator: its meaning and everything that follows from it.
 pub trait Operator: fmt::Debug {
     /// The stem of the page, of its shader and of its test, and the label in profiles.
@@ -113,8 +141,8 @@ pub trait Operator: fmt::Debug {
         self.eval(&absolute.iter().collect::<Vec<_>>())
     }
 
-    /// For an operator whose first input is ids: how many there are, so that ids outside `0..` that can be found.
-    fn id_count(&self, _inputs: &[&TensorType]) -> Option<usize> {
+    /// For an operator of which an input is ids: which, and how many there are, so that ids outside can be found.
+    fn ids(&self, _inputs: &[&TensorType]) -> Option<Ids> {
         None
     }
 

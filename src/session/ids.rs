@@ -44,21 +44,24 @@ pub(super) struct Watched {
     input: String,
     layer: String,
     table_rows: usize,
+    /// Whether ids below 0 count from the end.
+    from_end: bool,
 }
 
-/// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of one whose ids are computed.
+/// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of a table whose ids are computed; what
+/// computes positions is trusted.
 fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched, &str>> {
     let mut lookups = Vec::new();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
-        let Some(table_rows) = op.operator().id_count(&graph.types(&node.inputs)) else { continue };
-        let Some(origins) = origins(graph, node.inputs[0]) else {
-            lookups.push(Err(node.name.as_str()));
+        let Some(ids) = op.operator().ids(&graph.types(&node.inputs)) else { continue };
+        let Some(origins) = origins(graph, node.inputs[ids.input]) else {
+            lookups.extend(ids.of_table.then_some(Err(node.name.as_str())));
             continue;
         };
         for (position, (_, input)) in graph.inputs().enumerate().filter(|(_, (id, _))| origins.contains(id)) {
             let (input, layer) = (input.name.clone(), node.name.clone());
-            lookups.push(Ok(Watched { position, input, layer, table_rows }));
+            lookups.push(Ok(Watched { position, input, layer, table_rows: ids.count, from_end: ids.from_end }));
         }
     }
     lookups
@@ -117,23 +120,27 @@ pub(super) fn check(model: &Model, watched: &[Watched], inputs: &[Cow<'_, Tensor
 /// Counts the ids that are outside their tables; `inputs` are in the model's order.
 fn count(watched: &[Watched], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> {
     let mut counts: Vec<BadIdCount> = Vec::new();
-    for Watched { position, input, layer, table_rows } in watched {
-        let Some((first, count)) = inputs.get(*position).and_then(|ids| outside(ids, *table_rows)) else { continue };
+    for Watched { position, input, layer, table_rows, from_end } in watched {
+        let Some((first, count)) = inputs.get(*position).and_then(|ids| outside(ids, *table_rows, *from_end)) else {
+            continue;
+        };
         counts.push(BadIdCount { input: input.clone(), layer: layer.clone(), table_rows: *table_rows, count, first });
     }
     counts
 }
 
 /// The first id outside a table of `rows`, and how many there are; converted as the model converts them.
-fn outside(ids: &Tensor, rows: usize) -> Option<(i32, usize)> {
-    fn find(ids: impl Iterator<Item = i32>, rows: usize) -> Option<(i32, usize)> {
-        let mut outside = ids.filter(|id| !usize::try_from(*id).is_ok_and(|row| row < rows));
+fn outside(ids: &Tensor, rows: usize, from_end: bool) -> Option<(i32, usize)> {
+    fn find(ids: impl Iterator<Item = i32>, inside: std::ops::Range<i64>) -> Option<(i32, usize)> {
+        let mut outside = ids.filter(|id| !inside.contains(&i64::from(*id)));
         outside.next().map(|first| (first, 1 + outside.count()))
     }
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let inside = if from_end { -rows..rows } else { 0..rows };
     match ids.data() {
-        Data::I32(ids) => find(ids.iter().copied(), rows),
-        Data::F32(ids) => find(ids.iter().map(|&id| id as i32), rows),
-        Data::Bool(ids) => find(ids.iter().map(|&id| i32::from(id)), rows),
+        Data::I32(ids) => find(ids.iter().copied(), inside),
+        Data::F32(ids) => find(ids.iter().map(|&id| id as i32), inside),
+        Data::Bool(ids) => find(ids.iter().map(|&id| i32::from(id)), inside),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What no recorded model has: layers and outputs of constants, and functions that Keras 2 has no recording of.
 
 use serde_json::{Value, json};
-use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Tensor, reference};
+use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, OnBadId, Prediction, Session, Tensor, reference};
 
 fn input(name: &str, size: usize, dtype: &str) -> Value {
     json!({
@@ -26,6 +26,16 @@ fn embedding(name: &str, ids: &str) -> Value {
 }
 
 fn load(layers: Vec<Value>, output: &str, weights: Value, bytes: &[u8]) -> tfjs_wgpu::Result<Model> {
+    load_with(layers, output, weights, bytes, LoadOptions::default())
+}
+
+fn load_with(
+    layers: Vec<Value>,
+    output: &str,
+    weights: Value,
+    bytes: &[u8],
+    options: LoadOptions,
+) -> tfjs_wgpu::Result<Model> {
     let config = json!({
         "name": "model", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [[output, 0, 0]],
     });
@@ -33,7 +43,7 @@ fn load(layers: Vec<Value>, output: &str, weights: Value, bytes: &[u8]) -> tfjs_
         "modelTopology": {"keras_version": "2.17.0", "model_config": {"class_name": "Functional", "config": config}},
         "weightsManifest": [{"paths": ["w.bin"], "weights": weights}],
     });
-    Model::from_bytes(model.to_string().as_bytes(), &[("w.bin", bytes)], LoadOptions::default())
+    Model::from_bytes(model.to_string().as_bytes(), &[("w.bin", bytes)], options)
 }
 
 /// The layers that count the positions of `x`, which have the name `places`.
@@ -117,4 +127,24 @@ fn constants_beyond_reason_are_refused() {
     refused(much, "compat.v1.pad", json!({"paddings": [[0, 0], [1, 1]], "mode": "REFLECT"}));
     refused(much, "compat.v1.pad", json!({"paddings": [[0, 0], [1, 1]], "constant_values": 1}));
     refused(much, "math.cumulative_logsumexp", json!({"axis": 1}));
+}
+
+/// Positions that are an input's are looked at like ids, and follow the choice for those.
+#[test]
+fn positions_outside_are_counted_refused_or_the_nearest() {
+    let predict = |on_bad_id: OnBadId| {
+        let call =
+            json!(["_CONSTANT_VALUE", -1, [1.0, 2.0, 3.0], {"indices": ["x", 0, 0], "axis": null, "batch_dims": 0}]);
+        let layers = vec![input("x", 3, "int32"), function("y", "compat.v1.gather", call)];
+        let options = LoadOptions { on_bad_id, ..LoadOptions::default() };
+        let model = load_with(layers, "y", json!([]), &[], options).expect("it loads");
+        let inputs: NamedTensors = [("x", Tensor::i32(&[1, 3], vec![2, 7, -1]).expect("ids"))].into_iter().collect();
+        Session::open(&model, Device::Cpu).expect("the CPU opens").predict(&inputs)
+    };
+    let answer = |prediction: &Prediction| prediction.outputs.get("y").expect("y").to_f64();
+    let zeros = predict(OnBadId::Zero).expect("an answer");
+    assert_eq!((answer(&zeros), zeros.bad_ids[0].count, zeros.bad_ids[0].first), (vec![3.0, 0.0, 0.0], 2, 7));
+    assert_eq!(answer(&predict(OnBadId::Clamp).expect("an answer")), [3.0, 3.0, 1.0]);
+    let error = predict(OnBadId::Error).expect_err("it is refused");
+    assert_eq!(error.to_string(), "input `x`: 2 of its ids are outside the table of layer `y`");
 }

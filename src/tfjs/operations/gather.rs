@@ -45,7 +45,12 @@ fn take(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
         return Err(mixes_samples("takes the positions of every sample from every sample of the batch")
             .hint("take_along_axis takes those of each sample from that sample"));
     }
-    Ok(vec![gathered(call, x, indices, Gather { axis, batch_dims: 0, from_end: true, bad_id: BadId::Zero })?])
+    Ok(vec![gathered(call, x, indices, Gather { axis, batch_dims: 0, from_end: true, bad_id: bad_id(call) })?])
+}
+
+/// What a position outside gives.
+fn bad_id(call: &LayerCall<'_, '_>) -> BadId {
+    call.lowering.options.on_bad_id.bad_id()
 }
 
 /// Ids of samples in a constant stand in front.
@@ -66,7 +71,7 @@ fn take_along_axis(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let x = given.value(call, 0)?;
     let indices = given.get(1)?.in_dtype(call, DType::I32)?;
     let axis = one_or(call, x, "axis", None)?;
-    Ok(vec![call.op(GatherElements { axis, bad_id: BadId::Zero }, &[x, indices])?])
+    Ok(vec![call.op(GatherElements { axis, bad_id: bad_id(call) }, &[x, indices])?])
 }
 
 /// As TensorFlow has it: `batch_dims` dimensions are the same in both.
@@ -83,7 +88,7 @@ fn gather(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
             .hint("with batch_dims=1 it takes those of each sample from that sample"));
     }
     let axis = axis_of(call, x, axis)?;
-    Ok(vec![gathered(call, x, indices, Gather { axis, batch_dims, from_end: false, bad_id: BadId::Zero })?])
+    Ok(vec![gathered(call, x, indices, Gather { axis, batch_dims, from_end: false, bad_id: bad_id(call) })?])
 }
 
 /// The option `batch_dims`, counted from the end of the indices if negative.
@@ -123,7 +128,7 @@ fn gather_nd(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     }
     let position = position.ok_or_else(goes_over_all)?;
     let flat = merged(call, x, batch_dims, batch_dims + count)?;
-    let gather = Gather { axis: batch_dims, batch_dims, from_end: false, bad_id: BadId::Zero };
+    let gather = Gather { axis: batch_dims, batch_dims, from_end: false, bad_id: bad_id(call) };
     Ok(vec![gathered(call, flat, position, gather)?])
 }
 
