@@ -1,8 +1,8 @@
 //! A dimension of a sample taken apart into neighbouring ranges, each an output: ONNX Split, `tf.split`.
 //!
 //! Output `p` is `input[…, start_p .. start_p + sizes[p], …]` with `start_p` the sum of the sizes before it; the sizes sum up to
-//! the dimension. A range may be empty. Each output is a dispatch that copies; one that nothing reads is a
-//! [`Slice`](super::Slice) less to make by the pass that turns such a split into slices.
+//! the dimension. A range may be empty. Each output takes a dispatch that copies it. A pass turns a split with outputs that
+//! nothing reads into a [`Slice`](super::Slice) for each of the others.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis};
 use super::strided_copy::{self, Block};

@@ -9,6 +9,7 @@ mod table;
 
 use super::calls::Call;
 use super::json::{array, member, object, show, string};
+use super::operations::LISTED;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use table::{FUNCTIONS, Function};
@@ -28,20 +29,11 @@ pub(super) fn is_lambda(class: &str) -> bool {
     matches!(class, "TFOpLambda" | "SlicingOpLambda")
 }
 
-/// The TensorFlow functions that are read, in alphabetical order, each with the operation of Keras 3 that it becomes.
-pub(super) fn functions() -> Vec<(&'static str, &'static str)> {
-    let mut functions: Vec<_> = FUNCTIONS.iter().map(|function| (function.name, function.operation)).collect();
-    functions.sort_unstable();
-    functions
-}
-
 /// The operation of a layer of such a class.
 pub(super) fn parse(config: &Map<String, Value>, calls: &Value) -> Result<Lambda> {
     let name = string("function", member(config, "function")?)?;
     let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) else {
-        let names: Vec<&str> = functions().into_iter().map(|(name, _)| name).collect();
-        return Err(Error::unsupported(format!("the TensorFlow function `tf.{name}` is not supported"))
-            .hint(format!("supported are {}", names.join(", "))));
+        return Err(Error::unsupported(format!("the TensorFlow function `tf.{name}` is not supported")).hint(LISTED));
     };
     let mut options: Option<Map<String, Value>> = None;
     let mut parsed = Vec::new();
