@@ -1,10 +1,12 @@
 //! The one error type of the library.
 //!
 //! An [`Error`] says what went wrong, where (a trail of places, outermost first), why, and what to do about it.
-//! It is meant to be read by a person; programs branch on [`Error::kind`]. It is not a wrapper that collects
-//! foreign error types: their text becomes the cause.
+//! A person reads its text. A program branches on [`Error::kind`] and, for a device, on [`Error::device_error`];
+//! [`source`](std::error::Error::source) gives the error of another library that it was made of. Hints name options of this
+//! library and no command line.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Shorthand for results of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,13 +33,37 @@ pub enum ErrorKind {
     Limit,
 }
 
+/// How a device failed; the [`source`](std::error::Error::source) of an [`Error`] that a device caused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No adapter was found, or none that was asked for.
+    #[error("no such adapter")]
+    NoAdapter,
+    /// The device is gone for good: it was reset, unplugged, or its driver crashed.
+    #[error("the device was lost")]
+    Lost,
+    /// The device has no memory left for what was asked of it.
+    #[error("the device is out of memory")]
+    OutOfMemory,
+    /// The device did not answer within the timeout.
+    #[error("the device did not answer in time")]
+    Timeout,
+    /// The device or its driver refuses what was asked of it: it is beyond its limits, or does not compile.
+    #[error("the device refused")]
+    Rejected,
+    /// The driver, wgpu or this library did what it must never do.
+    #[error("an internal fault")]
+    Internal,
+}
+
 /// What went wrong, where, why, and what to do.
 ///
 /// `{}` shows place and what; `{:?}`, which is what `main` and `expect` show, adds cause and hint on lines of their own.
-#[derive(thiserror::Error)]
-#[error("{0}")]
+#[derive(Clone)]
 pub struct Error(Box<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     kind: ErrorKind,
     what: String,
@@ -45,6 +71,22 @@ struct Parts {
     places: Vec<String>,
     cause: Option<String>,
     hint: Option<String>,
+    /// Shared, so that an error that is remembered can be given out again.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    device: Option<DeviceError>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let device = self.0.device.as_ref().map(|device| device as &(dyn std::error::Error + 'static));
+        device.or(self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static)))
+    }
 }
 
 impl fmt::Display for Parts {
@@ -71,7 +113,8 @@ impl fmt::Debug for Error {
 impl Error {
     /// A new error of `kind` with the sentence that says what went wrong.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        Error(Box::new(Parts { kind, what: what.into(), places: Vec::new(), cause: None, hint: None }))
+        let what = what.into();
+        Error(Box::new(Parts { kind, what, places: Vec::new(), cause: None, hint: None, source: None, device: None }))
     }
 
     pub(crate) fn format(what: impl Into<String>) -> Self {
@@ -94,8 +137,14 @@ impl Error {
         Self::new(ErrorKind::Shape, what)
     }
 
-    pub(crate) fn device(what: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Device, what)
+    /// An [`ErrorKind::Device`] error.
+    pub(crate) fn device(device: DeviceError, what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Device, what).by_device(device)
+    }
+
+    /// What this library must never do, about a device.
+    pub(crate) fn internal(what: impl Into<String>) -> Self {
+        Self::device(DeviceError::Internal, what)
     }
 
     pub(crate) fn limit(what: impl Into<String>) -> Self {
@@ -103,8 +152,13 @@ impl Error {
     }
 
     /// An [`ErrorKind::Io`] error about the file at `path`.
-    pub(crate) fn io(path: &std::path::Path, cause: &std::io::Error) -> Self {
-        Self::new(ErrorKind::Io, "cannot be read").at(path.display().to_string()).cause(cause.to_string())
+    pub(crate) fn io(path: &std::path::Path, cause: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, "cannot be read").at(path.display().to_string()).because(cause)
+    }
+
+    /// An [`ErrorKind::Limit`] error about what is too large for a device, and would not be for another.
+    pub(crate) fn device_limit(what: impl Into<String>) -> Self {
+        Self::limit(what).by_device(DeviceError::Rejected)
     }
 
     /// Adds an enclosing place: a file, a layer, a weight.
@@ -118,6 +172,21 @@ impl Error {
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Sets the error of another library that caused it: its text is the cause, itself the source.
+    #[must_use]
+    pub(crate) fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.cause = Some(source.to_string());
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Says that a device caused it, and how; whatever its kind.
+    #[must_use]
+    pub(crate) fn by_device(mut self, device: DeviceError) -> Self {
+        self.0.device = Some(device);
         self
     }
 
@@ -138,6 +207,17 @@ impl Error {
     /// The sort of failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// How a device failed, if one did.
+    pub fn device_error(&self) -> Option<DeviceError> {
+        self.0.device
+    }
+
+    /// Whether another device may well answer where this one did not: the fault is one of the device, not of the model or of
+    /// the inputs.
+    pub fn suggests_fallback(&self) -> bool {
+        self.0.device.is_some()
     }
 
     /// Why it went wrong, if known.
@@ -173,5 +253,21 @@ mod tests {
         assert_eq!(error.to_string(), "layer `score`: units: is not a number");
         assert_eq!(format!("{error:?}"), "layer `score`: units: is not a number\n  hint: write a number");
         assert_eq!(error.kind(), ErrorKind::Format);
+    }
+
+    #[test]
+    fn the_source_is_the_failure_of_the_device_or_the_error_that_caused_it() {
+        use std::error::Error as _;
+        let lost = Error::device(DeviceError::Lost, "the GPU device was lost").at("a GPU");
+        let source = lost.source().and_then(|source| source.downcast_ref::<DeviceError>());
+        assert_eq!((source, lost.device_error()), (Some(&DeviceError::Lost), Some(DeviceError::Lost)));
+        assert!(lost.suggests_fallback());
+        let too_large = Error::limit("a value is too large for the device").by_device(DeviceError::Rejected);
+        assert!(too_large.suggests_fallback() && too_large.kind() == ErrorKind::Limit);
+        let missing = Error::io("model.json".as_ref(), std::io::ErrorKind::NotFound.into());
+        let source = missing.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::NotFound));
+        assert!(!missing.suggests_fallback());
+        assert!(Error::input("a tensor is missing").source().is_none());
     }
 }

@@ -58,7 +58,7 @@ pub mod tensor_file;
 pub mod tfjs;
 pub mod timeline;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{DeviceError, Error, ErrorKind, Result};
 pub use model::{LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, WeightStorage};
 pub use session::{Device, Prediction, Session, SessionOptions};
 pub use tensor::{DType, NamedTensors, Tensor};

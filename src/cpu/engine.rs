@@ -52,7 +52,7 @@ impl Engine {
                 let pool =
                     ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("tfjs-wgpu {index}"));
                 let failed = |cause: rayon::ThreadPoolBuildError| {
-                    Error::device(format!("{count} threads could not be started")).cause(cause.to_string())
+                    Error::internal(format!("{count} threads could not be started")).because(cause)
                 };
                 Some(Arc::new(pool.build().map_err(failed)?))
             }

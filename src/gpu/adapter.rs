@@ -1,7 +1,7 @@
 //! The adapters of this machine as plain facts, and which one is taken.
 
 use super::shared_devices;
-use crate::error::{Error, Result};
+use crate::error::{DeviceError, Error, Result};
 
 /// What sort of hardware an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,11 +75,11 @@ pub(super) fn choose(adapters: &[wgpu::Adapter]) -> Result<&wgpu::Adapter> {
         (Some(adapter), _) => Ok(adapter),
         (None, Some(wanted)) => {
             let names: Vec<String> = adapters.iter().map(name).collect();
-            Err(Error::device(format!("no GPU adapter is called `{wanted}`"))
+            Err(Error::device(DeviceError::NoAdapter, format!("no GPU adapter is called `{wanted}`"))
                 .cause(format!("this machine has: {}", if names.is_empty() { "none".into() } else { names.join(", ") }))
                 .hint("unset TFJS_WGPU_ADAPTER, or set it to part of one of these names"))
         }
-        (None, None) => Err(Error::device("no GPU adapter was found")
+        (None, None) => Err(Error::device(DeviceError::NoAdapter, "no GPU adapter was found")
             .cause("no Vulkan, Metal or DirectX 12 driver answered")
             .hint(SOFTWARE_GPU_HINT)),
     }

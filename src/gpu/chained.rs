@@ -43,7 +43,7 @@ fn run(
     let (from, prepared) = flight.prepare(first, batch, timeline)?;
     let (to, following) = next.prepare(second, NO_BATCH, timeline)?;
     let (Some((_, output)), [read_back]) = (first.plan.graph().outputs().first(), &following.read_backs[..]) else {
-        return Err(Error::device("there is nothing to hand on, or it is not read back at once"));
+        return Err(Error::internal("there is nothing to hand on, or it is not read back at once"));
     };
     let region = first.plan.region(*output, batch);
     timeline.span_with("write inputs", |timeline| write_inputs(first, from, prepared, inputs, timeline))?;

@@ -5,7 +5,7 @@ use super::failures::Failures;
 use super::limits::LimitsPreset;
 use super::pipelines::Pipelines;
 use super::shared_devices;
-use crate::error::{Error, Result};
+use crate::error::{DeviceError, Error, Result};
 use crate::kernel::DeviceFacts;
 use std::sync::Arc;
 
@@ -39,9 +39,9 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|cause| {
-            Error::device("the GPU device could not be opened")
+            Error::device(DeviceError::Rejected, "the GPU device could not be opened")
                 .at(summary.name.clone())
-                .cause(cause.to_string())
+                .because(cause)
                 .hint("update the driver, or run on the CPU (--device cpu, Device::Cpu)")
         })?;
         let failures = Arc::new(Failures::default());
@@ -87,14 +87,14 @@ impl Gpu {
     /// The first error of this thread's calls since the last check, or the loss of the device.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(cause) = self.failures.lost() {
-            return Err(Error::device("the GPU device was lost")
+            return Err(Error::device(DeviceError::Lost, "the GPU device was lost")
                 .at(self.adapter.name.clone())
                 .cause(cause)
                 .hint("open the session again; if it is lost again, run on the CPU (--device cpu, Device::Cpu)"));
         }
         match self.failures.take() {
             None => Ok(()),
-            Some(cause) => Err(Error::device("the GPU reported an error")
+            Some(cause) => Err(Error::device(DeviceError::Rejected, "the GPU reported an error")
                 .at(self.adapter.name.clone())
                 .cause(cause)
                 .hint("run on the CPU (--device cpu, Device::Cpu)")),

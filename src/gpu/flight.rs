@@ -133,7 +133,7 @@ impl Flight {
         timeline.span_with("prepare", |timeline| self.put_last(loaded, batch, timeline))?;
         match self.prepared.last_mut() {
             Some(prepared) => Ok((&self.memory, prepared)),
-            None => Err(Error::device("no batch is prepared")),
+            None => Err(Error::internal("no batch is prepared")),
         }
     }
 
@@ -175,7 +175,7 @@ pub(super) fn write_inputs(
     if memory.inputs_are_mapped() {
         let mut view = buffer
             .get_mapped_range_mut(0..bytes.get())
-            .map_err(|cause| Error::device("the inputs could not be written").cause(cause.to_string()))?;
+            .map_err(|cause| Error::internal("the inputs could not be written").because(cause))?;
         fill(view.slice(..), prepared, inputs, timeline);
         drop(view);
         buffer.unmap();
@@ -183,7 +183,7 @@ pub(super) fn write_inputs(
         fill(view.slice(..), prepared, inputs, timeline);
     } else {
         gpu.check()?;
-        return Err(Error::device("the inputs could not be written"));
+        return Err(Error::internal("the inputs could not be written"));
     }
     Ok(())
 }
@@ -246,6 +246,6 @@ pub(super) fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex, timeline: &mut 
     let poll = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
     timeline
         .span("wait", || gpu.device.poll(poll))
-        .map_err(|cause| Error::device("waiting for the GPU failed").cause(cause.to_string()))?;
+        .map_err(|cause| Error::internal("waiting for the GPU failed").because(cause))?;
     gpu.check()
 }

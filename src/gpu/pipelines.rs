@@ -123,7 +123,7 @@ impl Pipelines {
 
     fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, cache: Option<&DiskCache>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
-            .ok_or_else(|| Error::device(format!("there is no shader called `{}`", kernel.shader)))?;
+            .ok_or_else(|| Error::internal(format!("there is no shader called `{}`", kernel.shader)))?;
         let (module, _) = self.modules.get(key.module(), || {
             let source = wgpu::ShaderSource::Wgsl(shader.text().into());
             let module = module(gpu, wgpu::ShaderModuleDescriptor { label: Some(shader.name), source }, key.checks);
@@ -188,7 +188,7 @@ impl Pipelines {
         let (mut made, mut end) = (0, start);
         for result in results {
             let (count, finished) =
-                result.unwrap_or_else(|_| Err(Error::device("a thread that compiles pipelines panicked")))?;
+                result.unwrap_or_else(|_| Err(Error::internal("a thread that compiles pipelines panicked")))?;
             made += count;
             end = end.max(finished);
         }

@@ -147,14 +147,14 @@ impl ReadBack {
         let view = |(buffer, bytes): &(Mapped, u64)| {
             mapped_buffer(memory, *buffer)
                 .get_mapped_range(0..*bytes)
-                .map_err(|cause| Error::device("the GPU's results could not be read").cause(cause.to_string()))
+                .map_err(|cause| Error::internal("the GPU's results could not be read").because(cause))
         };
         let views = self.mapped.iter().map(view).collect::<Result<Vec<_>>>()?;
         let mut tensors = Vec::with_capacity(self.values.len());
         let mut overrun = None;
         for value in &self.values {
             let words: &[u32] = bytemuck::try_cast_slice(&views[value.mapped])
-                .map_err(|cause| Error::device("the GPU's results are not aligned").cause(cause.to_string()))?;
+                .map_err(|cause| Error::internal("the GPU's results are not aligned").cause(cause.to_string()))?;
             let ty = loaded.plan.graph().ty(value.id);
             let shape = ty.shape.resolve(batch);
             let length: usize = shape.iter().product();
@@ -174,7 +174,7 @@ impl ReadBack {
         match overrun {
             None => Ok(tensors),
             Some(id) => {
-                Err(Error::device(format!("a kernel wrote past its output into the {GUARD_BYTES} guard bytes"))
+                Err(Error::internal(format!("a kernel wrote past its output into the {GUARD_BYTES} guard bytes"))
                     .at(format!("`{}`", loaded.plan.graph().maker(id).name)))
             }
         }
@@ -199,7 +199,7 @@ pub(super) fn await_mappings(count: usize, reports: &Receiver<MapResult>) -> Res
     for _ in 0..count {
         match reports.recv_timeout(REPORT_TIMEOUT) {
             Ok(Ok(())) => {}
-            _ => return Err(Error::device("the GPU's results could not be mapped")),
+            _ => return Err(Error::internal("the GPU's results could not be mapped")),
         }
     }
     Ok(())

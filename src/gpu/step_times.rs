@@ -82,7 +82,7 @@ impl Timestamps {
         let view = self
             .staging
             .get_mapped_range(0..self.staging.size())
-            .map_err(|cause| Error::device("the GPU's timestamps could not be read").cause(cause.to_string()))?;
+            .map_err(|cause| Error::internal("the GPU's timestamps could not be read").because(cause))?;
         let ticks = view.chunks_exact(16).take(self.kernels).map(|pair| {
             let tick = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
             [tick(&pair[..8]), tick(&pair[8..])]

@@ -6,7 +6,7 @@
 //! by window, a dispatch each, every window writing the rows it holds.
 
 use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, word};
-use crate::error::{Error, Result};
+use crate::error::{DeviceError, Error, Result};
 use crate::kernel::{Binding, GRID, Kernel, Operand, Packing, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
@@ -87,6 +87,7 @@ impl Operator for Embedding {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         if request.places.get(1).is_some_and(|table| table.packing != Packing::Words) {
             return Err(Error::unsupported("looks rows up in a packed table, which only an embedding bag does")
+                .by_device(DeviceError::Rejected)
                 .hint("load the weights as float32 (--weights f32, LoadOptions::weights)"));
         }
         let count = request.output().len();
@@ -98,7 +99,7 @@ impl Operator for Embedding {
         let fits = rows as u64 <= most_rows;
         let window_rows = if fits { most_rows } else { most_rows / alignment_rows * alignment_rows };
         if window_rows == 0 {
-            return Err(Error::limit(format!("a row of {row_bytes} bytes is too wide for the device")));
+            return Err(Error::device_limit(format!("a row of {row_bytes} bytes is too wide for the device")));
         }
         let window_rows = rows.min(usize::try_from(window_rows).unwrap_or(usize::MAX));
         let mut kernels = Vec::new();

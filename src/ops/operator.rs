@@ -206,7 +206,7 @@ pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
 /// A count as a 32-bit word of a parameter struct.
 pub(super) fn word(count: usize) -> Result<u32> {
     u32::try_from(count).map_err(|_| {
-        Error::limit(format!("{count} elements are more than a GPU kernel can index"))
+        Error::device_limit(format!("{count} elements are more than a GPU kernel can index"))
             .hint("run on the CPU (--device cpu, Device::Cpu)")
     })
 }
@@ -217,7 +217,7 @@ pub(super) fn expect_loops(request: &KernelRequest<'_>, steps: usize) -> Result<
     if steps <= most {
         return Ok(());
     }
-    Err(Error::limit(format!("loops of {steps} steps are too long for the device, which stops after {most}"))
+    Err(Error::device_limit(format!("loops of {steps} steps are too long for the device, which stops after {most}"))
         .hint("run on the CPU (--device cpu, Device::Cpu)"))
 }
 

@@ -245,7 +245,7 @@ impl Operator for Tower {
         let for_device = TowerKernel::choose(even + odd, request.device);
         let share = Share::choose(self.kernel.unwrap_or(for_device), rows, even + odd);
         let Some(share) = share.filter(|_| self.is_computable(depth, &units)) else {
-            return Err(Error::limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
+            return Err(Error::device_limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
         };
         expect_loops(request, Tower::loop_steps(depth, &units, &share))?;
         for operand in request.inputs.iter().chain(request.outputs) {

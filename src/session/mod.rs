@@ -321,11 +321,11 @@ fn predict_in_pieces(
         return runner.predict(&inputs.references(), batch, spare, timeline);
     }
     if most == 0 {
-        return Err(Error::limit("one sample alone is larger than the device's largest binding")
+        return Err(Error::device_limit("one sample alone is larger than the device's largest binding")
             .hint("run on the CPU (--device cpu, Device::Cpu)"));
     }
     if runner.plan().graph().mixes_rows() {
-        return Err(Error::limit(format!("at most {most} rows go through the device at once, not {batch}"))
+        return Err(Error::device_limit(format!("at most {most} rows go through the device at once, not {batch}"))
             .cause("the model normalises by the moments of the whole batch, which pieces do not have")
             .hint("predict smaller batches, or run on the CPU (--device cpu, Device::Cpu)"));
     }
@@ -342,7 +342,7 @@ fn predict_in_pieces(
         let whole = match graph.ty(*id).shape.is_per_sample() {
             true => Tensor::join_rows(&parts.collect::<Vec<_>>())?,
             // The same in every piece.
-            false => parts.next().cloned().ok_or_else(|| Error::device("an output was not read back"))?,
+            false => parts.next().cloned().ok_or_else(|| Error::internal("an output was not read back"))?,
         };
         Ok((name.clone(), whole))
     };

@@ -68,7 +68,7 @@ impl Ranking {
 
     /// What a plan of [`graph`] says of `batch` scores.
     fn read(values: &NamedTensors, batch: usize) -> Result<Ranking> {
-        let value = |name| values.get(name).ok_or_else(|| Error::device("a ranking was not read back"));
+        let value = |name| values.get(name).ok_or_else(|| Error::internal("a ranking was not read back"));
         let integers = |name| value(name)?.as_i32();
         let not_finite = batch.saturating_sub(integers("finite")?[0] as usize);
         let first = integers("first not finite")?[0] as usize;
@@ -127,7 +127,7 @@ impl Session {
             return Ok((ranking, bad_ids, note));
         }
         let outputs = self.compute(&sized, inputs, &mut Spare::default(), timeline)?;
-        let scores = outputs.get(scores).ok_or_else(|| Error::device("the scores were not computed"))?;
+        let scores = outputs.get(scores).ok_or_else(|| Error::internal("the scores were not computed"))?;
         Ok((timeline.span("rank", || Ranking::of(scores, count))?, bad_ids, note))
     }
 

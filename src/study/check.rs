@@ -150,7 +150,7 @@ fn compute(
     device: CheckDevice,
     rewritten: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
 ) -> Result<Computed> {
-    let missing = || Error::device("a value was not kept");
+    let missing = || Error::internal("a value was not kept");
     match device {
         CheckDevice::Cpu => {
             let graph = rewritten(&DeviceFacts::HOST)?;

@@ -45,16 +45,16 @@ impl Launcher {
         }
         let (output, ns) = timed(|| command.output());
         let place = || self.program.display().to_string();
-        let output = output.map_err(|cause| Error::io(&self.program, &cause).hint("give the path of `tfjs-wgpu`"))?;
+        let output = output.map_err(|cause| Error::io(&self.program, cause).hint("give the path of `tfjs-wgpu`"))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            let error = Error::device(format!("a process that measures ended with {}", output.status)).at(place());
+            let error = Error::internal(format!("a process that measures ended with {}", output.status)).at(place());
             return Err(error.cause(reason(&said)).hint("run its command by itself to see all that it says"));
         }
         let report = Report::from_json(&String::from_utf8_lossy(&output.stdout)).map_err(|error| error.at(place()))?;
         match report.results.into_iter().next() {
             Some(measurement) => Ok(Launched { measurement, process_ms: milliseconds(ns) }),
-            None => Err(Error::device("a process that measures reported nothing").at(place())),
+            None => Err(Error::internal("a process that measures reported nothing").at(place())),
         }
     }
 }

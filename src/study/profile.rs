@@ -106,7 +106,7 @@ impl Probe {
         let profile = session.profile(&inputs, ProfileOptions { warmup_runs: 0, runs: 3 })?;
         // A step that only delivers is part of how the device does it.
         let ns = (0..3).map(|run| profile.steps.iter().map(|step| step.times_ns[run]).sum::<u64>()).min();
-        let main = profile.steps.first().ok_or_else(|| Error::device("a probe has no step"))?;
+        let main = profile.steps.first().ok_or_else(|| Error::internal("a probe has no step"))?;
         Ok(Probe { ns: ns.unwrap_or(0) as f64, flops: main.flops as f64, bytes: main.bytes as f64 })
     }
 }

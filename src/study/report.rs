@@ -327,7 +327,7 @@ impl Report {
     pub fn read(path: &Path) -> Result<Report> {
         let place = || path.display().to_string();
         let text = std::fs::read_to_string(path)
-            .map_err(|cause| Error::io(path, &cause).hint("give the path of a report that you may read"))?;
+            .map_err(|cause| Error::io(path, cause).hint("give the path of a report that you may read"))?;
         Report::from_json(&text).map_err(|error| error.at(place()))
     }
 

@@ -55,7 +55,7 @@ impl Format {
 pub fn read(path: impl AsRef<Path>) -> Result<NamedTensors> {
     let path = path.as_ref();
     let format = Format::of(path)?;
-    let bytes = std::fs::read(path).map_err(|cause| Error::io(path, &cause))?;
+    let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
     from_bytes(&bytes, format).at(|| path.display().to_string())
 }
 

@@ -23,7 +23,7 @@ pub(super) fn find(path: &Path) -> Result<PathBuf> {
     if usual.exists() {
         return Ok(usual);
     }
-    let entries = std::fs::read_dir(path).map_err(|cause| Error::io(path, &cause))?;
+    let entries = std::fs::read_dir(path).map_err(|cause| Error::io(path, cause))?;
     let files = entries.flatten().map(|entry| entry.path());
     let is_json = |file: &PathBuf| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     let mut models: Vec<PathBuf> = files.filter(|file| is_json(file) && holds_model(file)).collect();
@@ -50,13 +50,13 @@ fn holds_model(file: &Path) -> bool {
 }
 
 fn read_object(file: &Path) -> Result<Map<String, Value>> {
-    parse(&std::fs::read(file).map_err(|cause| Error::io(file, &cause))?)
+    parse(&std::fs::read(file).map_err(|cause| Error::io(file, cause))?)
 }
 
 /// The bytes of the file.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     let missing = |cause: std::io::Error| {
-        Error::io(file, &cause).hint("give a model.json, or the folder that holds it and its weight files")
+        Error::io(file, cause).hint("give a model.json, or the folder that holds it and its weight files")
     };
     let length = std::fs::metadata(file).map_err(missing)?.len();
     if length > MAX_JSON_BYTES {

@@ -55,7 +55,7 @@ fn groups<'g>(bag: &'g EmbeddingBag, request: &KernelRequest<'_>) -> Result<Vec<
         let computed = computed_source(block, request)?;
         let records = block.features.len();
         if records > MAX_BLOCKS {
-            return Err(Error::limit(format!("combines {records} features, more than {MAX_BLOCKS}")));
+            return Err(Error::device_limit(format!("combines {records} features, more than {MAX_BLOCKS}")));
         }
         let takes = |group: &Group<'_>| {
             let room = group.blocks.len() < MAX_BLOCKS && group.records + records <= MAX_BLOCKS;

@@ -147,7 +147,7 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
     let group_rows = kernel.group_rows(&sizes);
     if group_rows == 0 {
         let (units, most) = (sizes.units, FLOATS / VECTORS / 4 * 4);
-        return Err(Error::limit(format!("{units} units are more than the {most} whose states a workgroup keeps")));
+        return Err(Error::device_limit(format!("{units} units are more than the {most} whose states a workgroup keeps")));
     }
     expect_loops(request, kernel.loop_steps(operator.cell, &sizes))?;
     for operand in request.inputs {
@@ -192,7 +192,7 @@ fn step_by_step(
 ) -> Result<Vec<Kernel>> {
     let Sizes { rows, steps, units, .. } = *sizes;
     if steps > MOST_STEPS {
-        return Err(Error::limit(format!("{steps} steps are more than the {MOST_STEPS} that are taken a dispatch each"))
+        return Err(Error::device_limit(format!("{steps} steps are more than the {MOST_STEPS} that are taken a dispatch each"))
             .cause(format!("the states of {units} units, or loops over all steps, are too much for one dispatch"))
             .hint("run on the CPU (--device cpu, Device::Cpu)"));
     }

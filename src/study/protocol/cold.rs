@@ -65,6 +65,6 @@ fn medians(launched: &[Launched], stages: impl Fn(&Measurement) -> &[Stage]) -> 
 fn cache_folder() -> Result<TempDir> {
     tempfile::tempdir().map_err(|cause| {
         let folder = std::env::temp_dir();
-        Error::io(&folder, &cause).hint("let TMPDIR name a folder that you may write")
+        Error::io(&folder, cause).hint("let TMPDIR name a folder that you may write")
     })
 }
