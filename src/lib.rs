@@ -41,10 +41,13 @@
 //! and what to do; nothing in a file makes this library panic.
 
 mod cpu;
+mod deadline;
+mod engine;
 pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;
+mod made_once;
 pub mod model;
 pub mod ops;
 pub mod passes;

@@ -35,6 +35,19 @@ impl Timeline {
         Timeline { origin: Instant::now(), spans: Vec::new(), counters: Vec::new() }
     }
 
+    /// An empty timeline with the origin of this one, for another thread to record into.
+    pub(crate) fn apart(&self) -> Self {
+        Timeline { origin: self.origin, spans: Vec::new(), counters: Vec::new() }
+    }
+
+    /// Adds what another thread recorded apart.
+    pub(crate) fn absorb(&mut self, apart: Timeline) {
+        self.spans.extend(apart.spans);
+        for (name, amount) in apart.counters {
+            self.count(name, amount);
+        }
+    }
+
     /// Runs `work` and records how long it took under `name`.
     pub fn span<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
         self.span_with(name, |_| work())

@@ -191,8 +191,8 @@ impl Run<'_> {
             predict(self.first),
             predict(self.warm)
         );
-        if self.session.is_gpu() {
-            let dispatches = self.warm.timeline.counter("dispatches");
+        let dispatches = self.warm.timeline.counter("dispatches");
+        if dispatches > 0 {
             let submits = self.warm.timeline.counter("submits");
             line.push_str(&format!(
                 " ({}, {})",

@@ -60,18 +60,13 @@ impl Engine {
         Engine::on(graph, threads, retain)
     }
 
-    /// Another graph on the same threads.
-    pub(crate) fn share(&self, graph: &Arc<Graph>) -> Result<Engine> {
-        Engine::on(graph, self.threads.clone(), Retain::Outputs)
-    }
-
     fn on(graph: &Arc<Graph>, threads: Option<Arc<ThreadPool>>, retain: Retain) -> Result<Engine> {
         let layout = Layout::new(graph, retain, Arch::new())?;
         let (operations, whole) = (operations(graph), graph.mixes_rows());
         Ok(Engine { graph: Arc::clone(graph), layout, operations, whole, threads, memory: Mutex::default() })
     }
 
-    pub(crate) fn graph(&self) -> &Graph {
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
         &self.graph
     }
 

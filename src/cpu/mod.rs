@@ -1,6 +1,6 @@
 //! Runs a graph on the CPU: the fallback where there is no GPU, and what a GPU has to beat.
 //!
-//! An [`Engine`] is prepared when a model is opened: weights packed, operands resolved, buffers shared by lifetime. A
+//! A graph is prepared when a model is opened: weights packed, operands resolved, buffers shared by lifetime. A
 //! prediction goes through the batch in blocks of rows that stay in the second level cache, each through all steps;
 //! threads take blocks. Operators without a fast path are asked for their plain answer, so every graph runs.
 
@@ -9,7 +9,8 @@ mod frame;
 mod functions;
 mod layout;
 mod matrix;
+mod prepared;
 mod steps;
 mod vector;
 
-pub(crate) use engine::Engine;
+pub(crate) use prepared::Cpu;

@@ -1,7 +1,9 @@
 //! The adapters of this machine as plain facts, and which one is taken.
 
 use super::shared_devices;
+use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
+use crate::timeline::Timeline;
 
 /// What sort of hardware an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +52,17 @@ pub struct AdapterSummary {
     pub features: Vec<(&'static str, bool)>,
 }
 
+impl AdapterSummary {
+    /// Whether it is hardware.
+    pub(super) fn is_hardware(&self) -> bool {
+        self.kind != AdapterKind::Software
+    }
+}
+
 /// All adapters, the one that would be taken first.
 pub fn adapters() -> Vec<AdapterSummary> {
-    shared_devices::adapters()
+    let found = shared_devices::adapters(Deadline::NEVER, &mut Timeline::start());
+    found.map(|found| found.summaries.clone()).unwrap_or_default()
 }
 
 /// All adapters of this machine, best first.
@@ -63,31 +73,55 @@ pub(super) fn find() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// The adapter to use: the best, or the best whose name contains `TFJS_WGPU_ADAPTER`.
-pub(super) fn choose(adapters: &[wgpu::Adapter]) -> Result<&wgpu::Adapter> {
-    let wanted = std::env::var("TFJS_WGPU_ADAPTER").ok().filter(|name| !name.is_empty());
-    let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
-    let chosen = match &wanted {
-        None => adapters.first(),
-        Some(wanted) => adapters.iter().find(|adapter| name(adapter).to_lowercase().contains(&wanted.to_lowercase())),
-    };
-    match (chosen, wanted) {
-        (Some(adapter), _) => Ok(adapter),
-        (None, Some(wanted)) => {
-            let names: Vec<String> = adapters.iter().map(name).collect();
-            Err(Error::device(DeviceError::NoAdapter, format!("no GPU adapter is called `{wanted}`"))
-                .cause(format!("this machine has: {}", if names.is_empty() { "none".into() } else { names.join(", ") }))
-                .hint("unset TFJS_WGPU_ADAPTER, or set it to part of one of these names"))
+/// Which adapter is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct AdapterChoice {
+    /// Part of its name, in whatever case.
+    pub(crate) name: Option<String>,
+    /// Whether software will not do, unless it is named.
+    pub(crate) hardware: bool,
+}
+
+impl AdapterChoice {
+    /// By the given name, else by the environment variable `TFJS_WGPU_ADAPTER`.
+    pub(crate) fn by_name(name: Option<&str>) -> AdapterChoice {
+        let variable = || std::env::var("TFJS_WGPU_ADAPTER").ok();
+        let name = name.map(str::to_string).or_else(variable).filter(|name| !name.is_empty());
+        AdapterChoice { name, hardware: false }
+    }
+
+    /// The position of the wanted one among `adapters`, which are the best first.
+    pub(super) fn choose(&self, adapters: &[AdapterSummary]) -> Result<usize> {
+        let is_wanted = |adapter: &AdapterSummary| match &self.name {
+            Some(name) => adapter.name.to_lowercase().contains(&name.to_lowercase()),
+            None => !self.hardware || adapter.is_hardware(),
+        };
+        if let Some(position) = adapters.iter().position(is_wanted) {
+            return Ok(position);
         }
-        (None, None) => Err(Error::device(DeviceError::NoAdapter, "no GPU adapter was found")
-            .cause("no Vulkan, Metal or DirectX 12 driver answered")
-            .hint(SOFTWARE_GPU_HINT)),
+        let names: Vec<&str> = adapters.iter().map(|adapter| adapter.name.as_str()).collect();
+        let names = if names.is_empty() { "none".into() } else { names.join(", ") };
+        let error = |what: String| Error::device(DeviceError::NoAdapter, what);
+        Err(match &self.name {
+            Some(name) => error(format!("no GPU adapter is called `{name}`"))
+                .cause(format!("this machine has: {names}"))
+                .hint("name none (SessionOptions::adapter, TFJS_WGPU_ADAPTER), or part of one of these names"),
+            None if adapters.is_empty() => error("no GPU adapter was found".into())
+                .cause("no Vulkan, Metal or DirectX 12 driver answered")
+                .hint(SOFTWARE_GPU_HINT),
+            None => {
+                error("this machine has no hardware GPU".into()).cause(format!("in software it has: {names}")).hint(
+                    "a software GPU is slower than the CPU; ask for one by Device::Gpu, or by its name \
+                    (SessionOptions::adapter)",
+                )
+            }
+        })
     }
 }
 
 /// How to get a GPU where there is none.
 const SOFTWARE_GPU_HINT: &str = "install the GPU's driver; a software GPU will do: on Debian and Ubuntu `apt install \
-    mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (--device cpu)";
+    mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (Device::Cpu)";
 
 fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     match device_type {
@@ -126,5 +160,32 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
             ("pipeline_cache", features.contains(wgpu::Features::PIPELINE_CACHE)),
             ("mappable_primary_buffers", features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(name: &str, kind: AdapterKind) -> AdapterSummary {
+        let [backend, driver, driver_version] = ["vulkan", "driver", "1"].map(String::from);
+        let (limits, features) = (Vec::new(), Vec::new());
+        AdapterSummary { name: name.into(), backend, kind, driver, driver_version, limits, features }
+    }
+
+    #[test]
+    fn hardware_is_taken_or_what_is_named() {
+        let both = [adapter("Adreno 740", AdapterKind::Integrated), adapter("llvmpipe", AdapterKind::Software)];
+        let choose = |name: Option<&str>, hardware, adapters: &[AdapterSummary]| {
+            AdapterChoice { name: name.map(String::from), hardware }.choose(adapters).map_err(|error| error.to_string())
+        };
+        for hardware in [true, false] {
+            assert_eq!(choose(None, hardware, &both), Ok(0));
+            assert_eq!(choose(Some("LLVM"), hardware, &both), Ok(1), "named, so software will do");
+            assert_eq!(choose(Some("mali"), hardware, &both), Err("no GPU adapter is called `mali`".into()));
+            assert_eq!(choose(None, hardware, &[]), Err("no GPU adapter was found".into()));
+        }
+        assert_eq!(choose(None, false, &both[1..]), Ok(0));
+        assert_eq!(choose(None, true, &both[1..]), Err("this machine has no hardware GPU".into()));
     }
 }

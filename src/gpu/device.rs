@@ -1,35 +1,63 @@
 //! An opened device, and its errors as values.
 
-use super::adapter::{self, AdapterKind, AdapterSummary};
-use super::failures::Failures;
+use super::adapter::{self, AdapterChoice, AdapterKind, AdapterSummary};
+use super::faults::{self, FaultSite, Faults};
 use super::limits::LimitsPreset;
 use super::pipelines::Pipelines;
 use super::shared_devices;
+use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
 use crate::kernel::DeviceFacts;
-use std::sync::Arc;
+use crate::timeline::Timeline;
+use std::sync::{Arc, OnceLock};
 
-/// An opened GPU with the pipelines made on it. Cheap to clone; clones share the device.
+/// An opened GPU with the pipelines made on it. Cheap to clone; clones share the device, which is closed with the last of them.
 #[derive(Debug, Clone)]
-pub struct Gpu {
+pub struct Gpu(Arc<OpenedDevice>);
+
+/// What the clones share.
+#[derive(Debug)]
+pub struct OpenedDevice {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Arc<Pipelines>,
+    pub(super) faults: Faults,
     facts: DeviceFacts,
-    adapter: Arc<AdapterSummary>,
-    failures: Arc<Failures>,
+    adapter: AdapterSummary,
+    /// Why the device is gone, if it is.
+    lost: Arc<OnceLock<String>>,
+}
+
+impl std::ops::Deref for Gpu {
+    type Target = OpenedDevice;
+
+    fn deref(&self) -> &OpenedDevice {
+        &self.0
+    }
+}
+
+/// Which device is to be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct DeviceRequest {
+    pub(crate) adapter: AdapterChoice,
+    pub(crate) preset: LimitsPreset,
+    /// What goes wrong on it. With faults it is shared with nobody.
+    pub(crate) faults: Faults,
 }
 
 impl Gpu {
-    /// The best adapter, or the one that the environment variable `TFJS_WGPU_ADAPTER` names in part. A process opens
-    /// it once for each preset; all sessions share it. One that was lost is opened anew.
+    /// The best adapter, or the one that the environment variable `TFJS_WGPU_ADAPTER` names in part. All sessions of a process
+    /// share a device for each preset. It is closed when the last session and the last `Gpu` on it are dropped; whoever opens
+    /// many sessions one after the other holds a `Gpu` to keep the device and its compiled pipelines.
     pub fn open(preset: LimitsPreset) -> Result<Gpu> {
-        shared_devices::open(preset)
+        let request = DeviceRequest { adapter: AdapterChoice::by_name(None), preset, ..DeviceRequest::default() };
+        shared_devices::open(&request, Deadline::NEVER, &mut Timeline::start())
     }
 
     /// Opens a device that is shared with nobody.
-    pub(super) fn open_alone(adapter: &wgpu::Adapter, preset: LimitsPreset) -> Result<Gpu> {
+    pub(super) fn open_alone(adapter: &wgpu::Adapter, preset: LimitsPreset, faults: &Faults) -> Result<Gpu> {
         let summary = adapter::summary(adapter);
+        faults.pass(FaultSite::OpenDevice, None)?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tfjs-wgpu"),
             required_features: preset.features(adapter.features()),
@@ -42,13 +70,17 @@ impl Gpu {
             Error::device(DeviceError::Rejected, "the GPU device could not be opened")
                 .at(summary.name.clone())
                 .because(cause)
-                .hint("update the driver, or run on the CPU (--device cpu, Device::Cpu)")
+                .hint("update the driver, or run on the CPU (Device::Cpu)")
         })?;
-        let failures = Arc::new(Failures::default());
-        let (uncaught, lost) = (Arc::clone(&failures), Arc::clone(&failures));
-        // wgpu would panic without a place to put them.
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaught.report(error.to_string())));
-        device.set_device_lost_callback(move |_, message| lost.lose(message));
+        // Every call is made in a scope (`scoped`). Without a handler wgpu would panic about the rest: buffers being dropped.
+        device.on_uncaptured_error(Arc::new(|_| ()));
+        let lost = Arc::new(OnceLock::new());
+        let callback = Arc::clone(&lost);
+        device.set_device_lost_callback(move |_, message| {
+            shared_devices::note_loss();
+            // A second reason is a consequence of the first.
+            let _ = callback.set(message);
+        });
         let limits = device.limits();
         let facts = DeviceFacts {
             max_binding_bytes: limits.max_storage_buffer_binding_size,
@@ -58,25 +90,32 @@ impl Gpu {
             // What stands for a phone is given the kernels of a phone.
             software: summary.kind == AdapterKind::Software && preset == LimitsPreset::Full,
         };
-        let (adapter, pipelines) = (Arc::new(summary), Arc::default());
-        Ok(Gpu { device, queue, pipelines, facts, adapter, failures })
+        let (pipelines, faults, adapter) = (Arc::default(), faults.clone(), summary);
+        Ok(Gpu(Arc::new(OpenedDevice { device, queue, pipelines, faults, facts, adapter, lost })))
+    }
+
+    /// The device, to be found again as long as somebody uses it.
+    pub(super) fn downgrade(&self) -> std::sync::Weak<OpenedDevice> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The device that is still used and not lost.
+    pub(super) fn upgrade(weak: &std::sync::Weak<OpenedDevice>) -> Option<Gpu> {
+        weak.upgrade().map(Gpu).filter(|gpu| gpu.lost.get().is_none())
     }
 
     /// The limits that kernels are chosen from.
     pub fn facts(&self) -> &DeviceFacts {
-        &self.facts
+        &self.0.facts
     }
 
     /// The adapter behind the device.
     pub fn adapter(&self) -> &AdapterSummary {
-        &self.adapter
+        &self.0.adapter
     }
+}
 
-    /// Whether the device is gone for good.
-    pub(super) fn is_lost(&self) -> bool {
-        self.failures.lost().is_some()
-    }
-
+impl OpenedDevice {
     /// Whether kernels may work in memory that the host has mapped, so that nothing is copied. Only where it was
     /// measured to be faster: a software GPU has no other memory. What a phone's caches make of it is not known.
     pub(super) fn maps_storage(&self) -> bool {
@@ -84,21 +123,52 @@ impl Gpu {
             && self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
     }
 
-    /// The first error of this thread's calls since the last check, or the loss of the device.
-    pub(super) fn check(&self) -> Result<()> {
-        if let Some(cause) = self.failures.lost() {
-            return Err(Error::device(DeviceError::Lost, "the GPU device was lost")
-                .at(self.adapter.name.clone())
-                .cause(cause)
-                .hint("open the session again; if it is lost again, run on the CPU (--device cpu, Device::Cpu)"));
-        }
-        match self.failures.take() {
+    /// Passes a site where a fault may be injected.
+    pub(super) fn pass(&self, site: FaultSite) -> Result<()> {
+        self.faults.pass(site, Some(&self.device))
+    }
+
+    /// An error if the device is gone for good.
+    pub(super) fn expect_alive(&self) -> Result<()> {
+        match self.lost.get() {
             None => Ok(()),
-            Some(cause) => Err(Error::device(DeviceError::Rejected, "the GPU reported an error")
+            Some(cause) => Err(Error::device(DeviceError::Lost, "the GPU device was lost")
                 .at(self.adapter.name.clone())
                 .cause(cause)
-                .hint("run on the CPU (--device cpu, Device::Cpu)")),
+                .hint("open the session again; if it is lost again, run on the CPU (Device::Cpu)")),
         }
+    }
+
+    /// What `work` gives, with the errors of the calls to wgpu that it makes on this thread. The loss of the device explains
+    /// them all, and an error of wgpu explains what `work` makes of it.
+    pub(super) fn scoped<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        drop(faults::take_reported());
+        let scopes = [Validation, Internal, OutOfMemory].map(|filter| self.device.push_error_scope(filter));
+        let result = work();
+        let mut error = None;
+        for scope in scopes.into_iter().rev() {
+            // Memory that could not be had makes calls invalid that use it.
+            error = error.or(pollster::block_on(scope.pop()));
+        }
+        self.expect_alive()?;
+        match error.or_else(faults::take_reported) {
+            None => result,
+            Some(error) => Err(self.reported(error)),
+        }
+    }
+
+    fn reported(&self, error: wgpu::Error) -> Error {
+        let (device, what) = match &error {
+            wgpu::Error::OutOfMemory { .. } => (DeviceError::OutOfMemory, "the GPU has no memory left"),
+            wgpu::Error::Validation { .. } => (DeviceError::Rejected, "the GPU refused a call"),
+            wgpu::Error::Internal { .. } => (DeviceError::Internal, "the GPU's driver failed"),
+        };
+        let hint = match device {
+            DeviceError::OutOfMemory => "predict smaller batches, or run on the CPU (Device::Cpu)",
+            _ => "run on the CPU (Device::Cpu)",
+        };
+        Error::device(device, what).at(self.adapter.name.clone()).because(error).hint(hint)
     }
 }
 

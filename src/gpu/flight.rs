@@ -3,17 +3,20 @@
 
 use super::device::Gpu;
 use super::execution::{Execution, ReadBacks, Submits};
+use super::faults::FaultSite;
 use super::loaded::Loaded;
 use super::memory::Memory;
 use super::prepared::Prepared;
 use super::read_back::{ReadBack, await_mappings, map};
 use super::step_times::{StepTimes, Timestamps, has_timestamps, place, record};
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::plan::Retain;
 use crate::tensor::{Spare, Tensor};
 use crate::timeline::{Span, Timeline};
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// Batch sizes whose bind groups are kept.
 const PREPARED_BATCHES: usize = 8;
@@ -24,6 +27,9 @@ const PREDICTIONS_BEFORE_SHRINKING: u32 = 64;
 
 /// Less than this is not worth making buffers again.
 const LEAST_BYTES_TO_GIVE_BACK: u64 = 1 << 20;
+
+/// A wait is taken up again after this time unless the device is lost, which another thread may have been told.
+const WAIT_PIECE: Duration = Duration::from_secs(1);
 
 /// What one prediction works in. Several of them may be under way on one device.
 #[derive(Debug)]
@@ -53,10 +59,11 @@ impl Flight {
         batch: usize,
         spare: &mut Spare,
         mut times: Option<&mut StepTimes>,
+        deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
         let gpu = &loaded.gpu;
-        let (memory, prepared) = self.prepare(loaded, batch, timeline)?;
+        let (memory, prepared) = self.prepare(loaded, batch, deadline, timeline)?;
         let kernels = prepared.dispatches.len();
         if times.is_some() && has_timestamps(gpu) {
             prepared.timestamps.get_or_insert_with(|| Timestamps::new(gpu, kernels));
@@ -87,7 +94,7 @@ impl Flight {
                 }
                 encoder.finish()
             });
-            let submission = submit(gpu, commands, timeline);
+            let submission = submit(gpu, commands, timeline)?;
             wait(gpu, submission, timeline)?;
             let others = usize::from(maps_inputs) + usize::from(is_first && timestamps.is_some());
             await_mappings(read_back.mapping_count() + others, &receiver)?;
@@ -128,9 +135,10 @@ impl Flight {
         &mut self,
         loaded: &Loaded,
         batch: usize,
+        deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<(&Memory, &mut Prepared)> {
-        timeline.span_with("prepare", |timeline| self.put_last(loaded, batch, timeline))?;
+        timeline.span_with("prepare", |timeline| self.put_last(loaded, batch, deadline, timeline))?;
         match self.prepared.last_mut() {
             Some(prepared) => Ok((&self.memory, prepared)),
             None => Err(Error::internal("no batch is prepared")),
@@ -138,7 +146,7 @@ impl Flight {
     }
 
     /// Puts the bind groups of `batch` at the end of `prepared`.
-    fn put_last(&mut self, loaded: &Loaded, batch: usize, timeline: &mut Timeline) -> Result<()> {
+    fn put_last(&mut self, loaded: &Loaded, batch: usize, deadline: Deadline, timeline: &mut Timeline) -> Result<()> {
         if let Some(position) = self.prepared.iter().position(|prepared| prepared.batch == batch) {
             self.prepared[position..].rotate_left(1);
             return Ok(());
@@ -150,7 +158,7 @@ impl Flight {
             // Their bind groups hold buffers that were replaced.
             self.prepared.clear();
         }
-        let prepared = Prepared::new(loaded, &self.memory, batch, &dispatches, read_backs, timeline)?;
+        let prepared = Prepared::new(loaded, &self.memory, batch, &dispatches, read_backs, deadline, timeline)?;
         if self.prepared.len() == PREPARED_BATCHES {
             self.prepared.remove(0);
         }
@@ -182,7 +190,6 @@ pub(super) fn write_inputs(
     } else if let Some(mut view) = gpu.queue.write_buffer_with(buffer, 0, bytes) {
         fill(view.slice(..), prepared, inputs, timeline);
     } else {
-        gpu.check()?;
         return Err(Error::internal("the inputs could not be written"));
     }
     Ok(())
@@ -224,7 +231,7 @@ fn submit_alone(
             encoder.finish()
         });
         let start_ns = timeline.elapsed_ns();
-        let submission = submit(&loaded.gpu, commands, timeline);
+        let submission = submit(&loaded.gpu, commands, timeline)?;
         if by_host.is_some() {
             wait(&loaded.gpu, submission, timeline)?;
             spans.push(Span { name: "kernel", start_ns, duration_ns: timeline.elapsed_ns() - start_ns });
@@ -236,16 +243,32 @@ fn submit_alone(
     Ok(prepared.dispatches.len())
 }
 
-pub(super) fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer, timeline: &mut Timeline) -> wgpu::SubmissionIndex {
+pub(super) fn submit(
+    gpu: &Gpu,
+    commands: wgpu::CommandBuffer,
+    timeline: &mut Timeline,
+) -> Result<wgpu::SubmissionIndex> {
     timeline.count("submits", 1);
-    timeline.span("submit", || gpu.queue.submit([commands]))
+    timeline.span("submit", || {
+        gpu.pass(FaultSite::Submit)?;
+        Ok(gpu.queue.submit([commands]))
+    })
 }
 
+/// Waits until the device is done. A caller with a deadline does not wait for this: the memory that kernels still work in is kept
+/// until they are done or the device is lost.
 pub(super) fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
     timeline.count("waits", 1);
-    let poll = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-    timeline
-        .span("wait", || gpu.device.poll(poll))
-        .map_err(|cause| Error::internal("waiting for the GPU failed").because(cause))?;
-    gpu.check()
+    let poll = || wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(WAIT_PIECE) };
+    timeline.span("wait", || {
+        gpu.pass(FaultSite::Wait)?;
+        loop {
+            gpu.expect_alive()?;
+            match gpu.device.poll(poll()) {
+                Ok(_) => return gpu.expect_alive(),
+                Err(wgpu::PollError::Timeout) => {}
+                Err(cause) => return Err(Error::internal("waiting for the GPU failed").because(cause)),
+            }
+        }
+    })
 }

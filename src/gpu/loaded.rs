@@ -5,8 +5,9 @@ use super::execution::Programs;
 use super::memory::{Constants, GUARD_BYTES};
 use super::pipelines::{Checks, Pipelines};
 use super::runner::{RunnerOptions, Writer};
+use super::uploads::Uploads;
+use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::graph::Graph;
 use crate::kernel::{BufferId, Kernel};
 use crate::plan::{Plan, Retain};
 use crate::timeline::Timeline;
@@ -34,44 +35,12 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// Uploads the constants of `plan` while other threads make its pipelines.
-    pub(super) fn new(gpu: Gpu, plan: Plan, mut options: RunnerOptions, timeline: &mut Timeline) -> Result<Loaded> {
-        let pipelines = match options.execution.programs {
-            Programs::Shared => Arc::clone(&gpu.pipelines),
-            Programs::PerShape => {
-                options.cache_folder = None;
-                Arc::new(Pipelines::new(Programs::PerShape))
-            }
-        };
-        Loaded::with_tables(gpu, plan, options, pipelines, None, timeline)
-    }
-
-    /// Another graph of the same model on the same device. Tables that are the same are not uploaded again.
-    pub(super) fn share(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Loaded> {
-        self.load(graph, self.options.clone(), timeline)
-    }
-
-    /// A graph on the same device whose input is an output of this one.
-    pub(super) fn follow(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Loaded> {
-        self.load(graph, RunnerOptions { inputs_by: Writer::Device, ..self.options.clone() }, timeline)
-    }
-
-    fn load(&self, graph: Arc<Graph>, options: RunnerOptions, timeline: &mut Timeline) -> Result<Loaded> {
-        let plan = Plan::new(graph, self.gpu.facts(), self.options.retain)?;
-        let (tables, known) = (plan.tables(), self.plan.tables());
-        let mut pairs = tables.iter().zip(known);
-        let are_same =
-            tables.len() == known.len() && pairs.all(|(new, old)| new.0 == old.0 && Arc::ptr_eq(&new.1, &old.1));
-        let tables = are_same.then(|| self.constants.tables.clone());
-        let (gpu, pipelines) = (self.gpu.clone(), Arc::clone(&self.pipelines));
-        Loaded::with_tables(gpu, plan, options, pipelines, tables, timeline)
-    }
-
-    fn with_tables(
+    pub(super) fn new(
         gpu: Gpu,
         plan: Plan,
         options: RunnerOptions,
-        pipelines: Arc<Pipelines>,
-        tables: Option<wgpu::Buffer>,
+        (pipelines, uploads): (Arc<Pipelines>, Arc<Uploads>),
+        deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Loaded> {
         let (checks, guard_bytes) = match options.retain {
@@ -91,11 +60,12 @@ impl Loaded {
         }
         let kernels: Vec<&Kernel> = dispatches.iter().map(|dispatch| &dispatch.kernel).collect();
         let upload = |timeline: &mut Timeline| {
-            timeline.span_with("upload weights", |timeline| Constants::upload(&gpu, &plan, tables, timeline))
+            timeline.span_with("upload weights", |timeline| Constants::upload(&gpu, &plan, &uploads, timeline))
         };
-        let constants =
-            pipelines.make_all(&gpu, &kernels, checks, options.cache_folder.as_deref(), timeline, upload)?;
-        gpu.check()?;
+        let making = (checks, deadline);
+        let cache_folder = options.cache_folder.as_deref();
+        let load = || pipelines.make_all(&gpu, &kernels, making, cache_folder, timeline, upload)?;
+        let constants = gpu.scoped(load)?;
         let read_slots = match options.retain {
             Retain::Outputs if gpu.maps_storage() => output_slots(&plan),
             _ => Vec::new(),

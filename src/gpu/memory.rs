@@ -1,11 +1,15 @@
 //! The buffers of a plan: its constants, which are uploaded once, and those of one prediction, which grow.
 
 use super::device::Gpu;
+use super::uploads::{Upload, Uploads};
+use crate::engine::Holdings;
+use crate::error::Result;
 use crate::graph::Source;
 use crate::kernel::{BufferId, Packing, Region};
 use crate::plan::Plan;
 use crate::tensor::{Encoding, Packed, Tensor};
 use crate::timeline::Timeline;
+use std::sync::Arc;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
 const UPLOAD_PIECE_BYTES: usize = 4 << 20;
@@ -18,10 +22,10 @@ pub(super) const GUARD_BYTES: u64 = 256;
 pub(super) const GUARD_WORD: u32 = 0x7fc0_dead;
 
 /// What kernels read and write, and copies fill and read.
-const WORKING: wgpu::BufferUsages =
+pub(super) const WORKING: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
 
-fn make_buffer(
+pub(super) fn make_buffer(
     gpu: &Gpu,
     label: &'static str,
     usage: wgpu::BufferUsages,
@@ -58,43 +62,40 @@ impl Growing {
     }
 }
 
-/// The constants of a plan on a device.
+/// The constants of a plan on a device, which several plans may share.
 #[derive(Debug)]
 pub(super) struct Constants {
-    weights: wgpu::Buffer,
-    pub(super) tables: wgpu::Buffer,
+    weights: Arc<Upload>,
+    tables: Arc<Upload>,
 }
 
 impl Constants {
-    /// The bytes of the weights, and of the tables, which several plans may share.
-    pub(super) fn bytes(&self) -> [u64; 2] {
-        [self.weights.size(), self.tables.size()]
-    }
-
-    /// Uploads the constants of `plan`; its tables only if they are not there already.
-    pub(super) fn upload(gpu: &Gpu, plan: &Plan, tables: Option<wgpu::Buffer>, timeline: &mut Timeline) -> Self {
-        let weights = make_buffer(gpu, "weights", WORKING, plan.weight_bytes(), timeline);
-        let tables = tables.unwrap_or_else(|| {
-            let tables = make_buffer(gpu, "tables", WORKING, plan.table_bytes(), timeline);
-            for (place, table) in plan.tables() {
-                upload(gpu, &tables, place, table, timeline);
-            }
-            tables
-        });
+    /// Uploads the constants of `plan` that are not there already.
+    pub(super) fn upload(gpu: &Gpu, plan: &Plan, uploads: &Uploads, timeline: &mut Timeline) -> Result<Self> {
         let graph = plan.graph();
+        let mut pieces = Vec::new();
         for node in graph.nodes() {
             let Source::Constant(value) = &node.source else { continue };
             let region = plan.region(node.output(), 1);
             if region.buffer == BufferId::Weights {
-                upload(gpu, &weights, &region, value, timeline);
+                pieces.push((region, Arc::clone(value)));
             }
         }
-        Constants { weights, tables }
+        let weights = uploads.get(gpu, ("weights", plan.weight_bytes()), pieces, timeline)?;
+        let tables = uploads.get(gpu, ("tables", plan.table_bytes()), plan.tables().to_vec(), timeline)?;
+        Ok(Constants { weights, tables })
+    }
+
+    /// Adds what they take.
+    pub(super) fn add_memory(&self, holdings: &mut Holdings) {
+        for upload in [&self.weights, &self.tables] {
+            holdings.add_weights(Arc::as_ptr(upload) as u64, upload.buffer.size());
+        }
     }
 }
 
 /// Writes a constant as `place` says that its elements stand: from wherever they lie, if they are stored so.
-fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, place: &Region, value: &Tensor, timeline: &mut Timeline) {
+pub(super) fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, place: &Region, value: &Tensor, timeline: &mut Timeline) {
     let as_stored = |packed: &&Packed| place.packing != Packing::Words || *packed.encoding() == Encoding::F32;
     let Some(packed) = value.as_packed().filter(as_stored) else {
         return upload_bytes(gpu, buffer, place.offset_bytes, bytemuck::cast_slice(&value.words()), timeline);
@@ -193,8 +194,8 @@ impl Memory {
     pub(super) fn buffer<'m>(&'m self, constants: &'m Constants, id: BufferId) -> &'m wgpu::Buffer {
         match id {
             BufferId::ModelInputs => &self.inputs.buffer,
-            BufferId::Tables => &constants.tables,
-            BufferId::Weights => &constants.weights,
+            BufferId::Tables => &constants.tables.buffer,
+            BufferId::Weights => &constants.weights.buffer,
             BufferId::Slot(slot) => self.slot(slot),
         }
     }

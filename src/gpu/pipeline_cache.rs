@@ -81,8 +81,7 @@ impl DiskCache {
             }
         };
         timeline.count("pipeline_cache_bytes_read", known.len() as u64);
-        let cache = create(gpu, (!known.is_empty()).then_some(&known));
-        gpu.check().ok()?;
+        let cache = gpu.scoped(|| Ok(create(gpu, (!known.is_empty()).then_some(&known)))).ok()?;
         Some(DiskCache { cache, path, key, known })
     }
 

@@ -3,16 +3,17 @@
 
 use super::device::Gpu;
 use super::execution::Programs;
+use super::faults::FaultSite;
 use super::pipeline_cache::DiskCache;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::made_once::MadeOnce;
 use crate::ops;
 use crate::timeline::Timeline;
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Threads that make pipelines at once. Phones have four fast cores.
@@ -64,34 +65,12 @@ pub(super) struct Pipeline {
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
-/// Values that are made once per key: whoever asks for one that is being made waits for it.
-#[derive(Debug)]
-struct MadeOnce<K, V>(Mutex<HashMap<K, Arc<Mutex<Option<V>>>>>);
-
-impl<K, V> Default for MadeOnce<K, V> {
-    fn default() -> Self {
-        MadeOnce(Mutex::default())
-    }
-}
-
-impl<K: Eq + Hash, V: Clone> MadeOnce<K, V> {
-    /// The value of `key`, and whether this call made it. One that failed is tried again by the next caller.
-    fn get(&self, key: K, make: impl FnOnce() -> Result<V>) -> Result<(V, bool)> {
-        let place = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = &*place {
-            return Ok((value.clone(), false));
-        }
-        let value = make()?;
-        *place = Some(value.clone());
-        Ok((value, true))
-    }
-
-    fn has(&self, key: &K) -> bool {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that is locked is being made, or looked up.
-        places.get(key).is_some_and(|place| place.try_lock().is_ok_and(|place| place.is_some()))
-    }
+/// How pipelines are made.
+pub(super) struct Making<'m> {
+    pub(super) checks: Checks,
+    /// Until when to wait for one that another thread is making.
+    pub(super) deadline: Deadline,
+    pub(super) cache: Option<&'m DiskCache>,
 }
 
 /// The pipelines made so far.
@@ -110,27 +89,23 @@ impl Pipelines {
     }
 
     /// The pipeline of `kernel`, and whether this call made it.
-    pub(super) fn get(
-        &self,
-        gpu: &Gpu,
-        kernel: &Kernel,
-        checks: Checks,
-        cache: Option<&DiskCache>,
-    ) -> Result<(Pipeline, bool)> {
-        let key = Key::of(kernel, checks, self.programs);
-        self.pipelines.get(key.clone(), || self.make(gpu, kernel, &key, cache))
+    pub(super) fn get(&self, gpu: &Gpu, kernel: &Kernel, making: &Making<'_>) -> Result<(Pipeline, bool)> {
+        let key = Key::of(kernel, making.checks, self.programs);
+        self.pipelines.get(&key, making.deadline, || gpu.scoped(|| self.make(gpu, kernel, &key, making)))
     }
 
-    fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, cache: Option<&DiskCache>) -> Result<Pipeline> {
+    fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, making: &Making<'_>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
             .ok_or_else(|| Error::internal(format!("there is no shader called `{}`", kernel.shader)))?;
-        let (module, _) = self.modules.get(key.module(), || {
+        gpu.pass(FaultSite::Compile)?;
+        let (module, _) = self.modules.get(&key.module(), making.deadline, || {
             let source = wgpu::ShaderSource::Wgsl(shader.text().into());
-            let module = module(gpu, wgpu::ShaderModuleDescriptor { label: Some(shader.name), source }, key.checks);
-            gpu.check().map(|()| module)
+            let descriptor = wgpu::ShaderModuleDescriptor { label: Some(shader.name), source };
+            gpu.scoped(|| Ok(module(gpu, descriptor, key.checks)))
         })?;
         let storage = kernel.bindings.len();
-        let ((layout, pipeline_layout), _) = self.layouts.get(storage, || Ok(layouts(gpu, storage)))?;
+        let ((layout, pipeline_layout), _) =
+            self.layouts.get(&storage, making.deadline, || gpu.scoped(|| Ok(layouts(gpu, storage))))?;
         let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.shader),
             layout: Some(&pipeline_layout),
@@ -142,9 +117,8 @@ impl Pipelines {
                 // phone's compile time.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: cache.map(|disk| &disk.cache),
+            cache: making.cache.map(|disk| &disk.cache),
         });
-        gpu.check()?;
         Ok(Pipeline { pipeline, layout })
     }
 
@@ -154,7 +128,7 @@ impl Pipelines {
         &self,
         gpu: &Gpu,
         kernels: &[&Kernel],
-        checks: Checks,
+        (checks, deadline): (Checks, Deadline),
         cache_folder: Option<&Path>,
         timeline: &mut Timeline,
         beside: impl FnOnce(&mut Timeline) -> T,
@@ -169,36 +143,55 @@ impl Pipelines {
         }
         let missing: Vec<&Kernel> = missing.into_values().collect();
         let cache = cache_folder.and_then(|folder| DiskCache::open(gpu, folder, timeline));
+        let making = Making { checks, deadline, cache: cache.as_ref() };
         let next = AtomicUsize::new(0);
-        // Each thread takes the next kernel that nobody took, and says how many pipelines it made until when.
+        // Each worker claims the next kernel, and says how many pipelines it made until when.
         let work = || -> Result<(u64, Instant)> {
             let mut made = 0;
             while let Some(kernel) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                made += u64::from(self.get(gpu, kernel, checks, cache.as_ref())?.1);
+                made += u64::from(self.get(gpu, kernel, &making)?.1);
             }
             Ok((made, Instant::now()))
         };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let start = Instant::now();
-        let (value, results) = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..cores.min(MAX_THREADS).min(missing.len())).map(|_| scope.spawn(work)).collect();
-            let value = beside(timeline);
-            (value, threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>())
-        });
+        let (value, results) = on_threads(missing.len(), work, || beside(timeline));
         let (mut made, mut end) = (0, start);
         for result in results {
-            let (count, finished) =
-                result.unwrap_or_else(|_| Err(Error::internal("a thread that compiles pipelines panicked")))?;
+            let (count, finished) = result?;
             made += count;
             end = end.max(finished);
         }
         timeline.record("compile pipelines", start, end);
         timeline.count("pipelines", made);
-        if let (Some(cache), 1..) = (cache, made) {
+        if let (Some(cache), 1..) = (&cache, made) {
             timeline.span_with("keep pipelines", |timeline| cache.save(timeline));
         }
         Ok(value)
     }
+}
+
+/// Runs `work` on threads, at most `most`, and `beside` on this one. Where the system has no thread to give, this one does the
+/// work as well.
+fn on_threads<T, R: Send>(
+    most: usize,
+    work: impl Fn() -> Result<R> + Sync,
+    beside: impl FnOnce() -> T,
+) -> (T, Vec<Result<R>>) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for _ in 0..cores.min(MAX_THREADS).min(most) {
+            match std::thread::Builder::new().spawn_scoped(scope, &work) {
+                Ok(thread) => threads.push(thread),
+                Err(_) => break,
+            }
+        }
+        let value = beside();
+        let mut results = if threads.is_empty() { vec![work()] } else { Vec::new() };
+        let panicked = || Error::internal("a thread that compiles pipelines panicked");
+        results.extend(threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))));
+        (value, results)
+    })
 }
 
 fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Checks) -> wgpu::ShaderModule {

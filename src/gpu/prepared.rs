@@ -2,9 +2,10 @@
 
 use super::loaded::Loaded;
 use super::memory::Memory;
-use super::pipelines::Pipeline;
+use super::pipelines::{Making, Pipeline};
 use super::read_back::ReadBack;
 use super::step_times::Timestamps;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::plan::Dispatch;
@@ -42,22 +43,24 @@ impl Prepared {
         batch: usize,
         dispatches: &[Dispatch],
         read_backs: Vec<ReadBack>,
+        deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Prepared> {
         let Loaded { gpu, plan, .. } = loaded;
         let kernels: Vec<&Kernel> = dispatches.iter().map(|dispatch| &dispatch.kernel).collect();
         let pipelines = &loaded.pipelines;
-        pipelines.make_all(gpu, &kernels, loaded.checks, loaded.options.cache_folder.as_deref(), timeline, |_| ())?;
+        let cache_folder = loaded.options.cache_folder.as_deref();
+        pipelines.make_all(gpu, &kernels, (loaded.checks, deadline), cache_folder, timeline, |_| ())?;
+        let making = Making { checks: loaded.checks, deadline, cache: None };
         let (params, offsets) = upload_params(loaded, &kernels, timeline);
         let mut ready = Vec::with_capacity(dispatches.len());
         for (dispatch, offset) in dispatches.iter().zip(offsets) {
-            let (pipeline, _) = pipelines.get(gpu, &dispatch.kernel, loaded.checks, None)?;
+            let (pipeline, _) = pipelines.get(gpu, &dispatch.kernel, &making)?;
             let bind_group = bind_group(loaded, memory, dispatch, &pipeline, &params, offset);
             let workgroups = dispatch.kernel.workgroups;
             ready.push(ReadyDispatch { pipeline: pipeline.pipeline, bind_group, workgroups });
         }
         timeline.count("bind_groups", ready.len() as u64);
-        gpu.check()?;
         let input_offsets_bytes = plan.graph().inputs().map(|(id, _)| plan.region(id, batch).offset_bytes).collect();
         let input_bytes = plan.model_input_bytes(batch);
         let params_bytes = params.size();

@@ -155,13 +155,17 @@ impl ReadBack {
         for value in &self.values {
             let words: &[u32] = bytemuck::try_cast_slice(&views[value.mapped])
                 .map_err(|cause| Error::internal("the GPU's results are not aligned").cause(cause.to_string()))?;
+            let words = loaded.gpu.faults.read(words);
             let ty = loaded.plan.graph().ty(value.id);
             let shape = ty.shape.resolve(batch);
             let length: usize = shape.iter().product();
             let start = (value.offset_bytes / 4) as usize;
-            let data = spare.decode(ty.dtype, &words[start..start + length]);
-            tensors.push((value.id, Tensor::new(&shape, data)?));
-            let guard = &words[start + length..start + (value.length_bytes / 4) as usize];
+            let end = start + (value.length_bytes / 4) as usize;
+            let Some(words) = words.get(start..end).filter(|words| words.len() >= length) else {
+                return Err(too_short(&shape, words.len()));
+            };
+            let (words, guard) = words.split_at(length);
+            tensors.push((value.id, Tensor::new(&shape, spare.decode(ty.dtype, words))?));
             let guarded = loaded.options.retain == Retain::All && length > 0 && value.is_guarded;
             if guarded && guard.iter().any(|&word| word != GUARD_WORD) {
                 overrun.get_or_insert(value.id);
@@ -179,6 +183,11 @@ impl ReadBack {
             }
         }
     }
+}
+
+fn too_short(shape: &[usize], words: usize) -> Error {
+    Error::internal("the GPU gave fewer bytes than were asked for")
+        .cause(format!("a value of shape {shape:?} is beyond the {words} words that came back"))
 }
 
 /// Records that the first `bytes` of `buffer` are to be mapped once everything recorded before is done.

@@ -1,16 +1,14 @@
-//! Answers predictions of one plan on one device, for several threads at once.
+//! The predictions of one plan on one device: how many are under way at once, and in what memory.
 
-use super::device::Gpu;
 use super::execution::Execution;
 use super::flight::Flight;
 use super::loaded::Loaded;
-use super::step_times::StepTimes;
+use crate::deadline::Deadline;
+use crate::engine::Holdings;
 use crate::error::Result;
-use crate::graph::{Graph, ValueId};
-use crate::kernel::DeviceFacts;
+use crate::graph::ValueId;
 use crate::plan::{Plan, Retain};
-use crate::reference::input;
-use crate::tensor::{NamedTensors, Spare, Tensor};
+use crate::tensor::{NamedTensors, Tensor};
 use crate::timeline::Timeline;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,20 +22,20 @@ const PREDICTIONS_BEFORE_GIVING_UP: u32 = 64;
 
 /// How a plan is loaded and run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RunnerOptions {
+pub(super) struct RunnerOptions {
     /// The values that can be read.
-    pub(crate) retain: Retain,
+    pub(super) retain: Retain,
     /// How predictions are handed to the device.
-    pub(crate) execution: Execution,
+    pub(super) execution: Execution,
     /// Where new pipelines are kept on disk, if the driver can.
-    pub(crate) cache_folder: Option<PathBuf>,
+    pub(super) cache_folder: Option<PathBuf>,
     /// Who writes the inputs.
-    pub(crate) inputs_by: Writer,
+    pub(super) inputs_by: Writer,
 }
 
 /// Who writes the inputs of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Writer {
+pub(super) enum Writer {
     /// The host, with each prediction.
     #[default]
     Host,
@@ -48,7 +46,7 @@ pub(crate) enum Writer {
 
 /// A plan on a device, ready to answer.
 #[derive(Debug)]
-pub(crate) struct Runner {
+pub(super) struct Runner {
     pub(super) loaded: Loaded,
     flights: Mutex<Flights>,
     landed: Condvar,
@@ -84,148 +82,90 @@ impl Flights {
     }
 }
 
-/// A prediction under way. However it ends, another may start.
-struct UnderWay<'r>(&'r Runner);
+/// A place among the predictions under way, and a flight if one is idle. However the prediction ends, another may start.
+#[derive(Debug)]
+pub(super) struct Turn {
+    runner: Arc<Runner>,
+    flight: Option<Flight>,
+}
 
-impl Drop for UnderWay<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.flights().under_way -= 1;
-        self.0.landed.notify_one();
+        let mut flights = self.runner.flights();
+        flights.under_way -= 1;
+        flights.idle.extend(self.flight.take());
+        drop(flights);
+        self.runner.landed.notify_one();
+    }
+}
+
+impl Turn {
+    /// What `work` makes of a flight that nobody else works in. A caller may have given up meanwhile: the place is taken until
+    /// the device is done.
+    pub(super) fn run<T>(
+        mut self,
+        batch: usize,
+        timeline: &mut Timeline,
+        work: impl FnOnce(&Loaded, &mut Flight, &mut Timeline) -> Result<T>,
+    ) -> Result<T> {
+        let idle = self.flight.take();
+        let loaded = &self.runner.loaded;
+        let (answer, mut flight) = loaded.gpu.scoped(|| {
+            let mut flight = idle.unwrap_or_else(|| Flight::new(loaded, batch, timeline));
+            // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
+            Ok((work(loaded, &mut flight, timeline)?, flight))
+        })?;
+        if flight.is_too_large(loaded, batch) {
+            timeline.count("released_bytes", flight.bytes());
+        } else {
+            self.flight = Some(flight);
+        }
+        Ok(answer)
     }
 }
 
 impl Runner {
-    /// Uploads the weights and compiles the pipelines of `plan`.
-    pub(crate) fn new(gpu: Gpu, plan: Plan, options: RunnerOptions, timeline: &mut Timeline) -> Result<Runner> {
-        let loaded = Loaded::new(gpu, plan, options, timeline)?;
-        Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
-    }
-
-    /// A runner of another graph of the same model: on the same device, and with the same tables.
-    pub(crate) fn share(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Runner> {
-        let loaded = self.loaded.share(graph, timeline)?;
-        Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
-    }
-
-    /// A runner on the same device whose only input is the first output of this one, by
-    /// [`predict_chained`](super::predict_chained).
-    pub(crate) fn follow(&self, graph: Arc<Graph>, timeline: &mut Timeline) -> Result<Runner> {
-        let loaded = self.loaded.follow(graph, timeline)?;
-        Ok(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
-    }
-
-    /// The limits of the device.
-    pub(crate) fn facts(&self) -> &DeviceFacts {
-        self.loaded.gpu.facts()
+    /// A runner of what is loaded.
+    pub(super) fn new(loaded: Loaded) -> Arc<Runner> {
+        Arc::new(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
     }
 
     /// How predictions are handed to the device.
-    pub(crate) fn execution(&self) -> Execution {
+    pub(super) fn execution(&self) -> Execution {
         self.loaded.options.execution
     }
 
-    pub(crate) fn plan(&self) -> &Plan {
+    pub(super) fn plan(&self) -> &Plan {
         &self.loaded.plan
     }
 
-    /// The bytes of its buffers of weights, of tables, of what grows with the batch, and of parameters. Predictions under way
-    /// are not counted.
-    pub(crate) fn held_bytes(&self) -> [u64; 4] {
-        let [weights, tables] = self.loaded.constants.bytes();
-        let idle = &self.flights().idle;
-        let sum = |bytes: fn(&Flight) -> u64| idle.iter().map(bytes).sum::<u64>();
-        [weights, tables, sum(Flight::bytes), sum(Flight::params_bytes)]
+    /// Adds its constants, what grows with the batch, and parameters. Predictions under way are not counted.
+    pub(super) fn add_memory(&self, holdings: &mut Holdings) {
+        self.loaded.constants.add_memory(holdings);
+        for flight in &self.flights().idle {
+            holdings.add_activations(flight.bytes());
+            holdings.add_parameters(flight.params_bytes());
+        }
     }
 
-    /// Whether its tables are those of `other`, in the same memory.
-    pub(crate) fn shares_tables(&self, other: &Runner) -> bool {
-        self.loaded.constants.tables == other.loaded.constants.tables
-    }
-
-    /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows.
-    pub(crate) fn predict(
-        &self,
-        inputs: &[&Tensor],
-        batch: usize,
-        spare: &mut Spare,
-        timeline: &mut Timeline,
-    ) -> Result<NamedTensors> {
-        Ok(self.named(self.run(inputs, batch, spare, None, timeline)?))
-    }
-
+    /// The outputs by name.
     pub(super) fn named(&self, values: Vec<(ValueId, Tensor)>) -> NamedTensors {
         let names = self.plan().graph().outputs().iter().map(|(name, _)| name.clone());
         names.zip(values.into_iter().map(|(_, value)| value)).collect()
     }
 
-    /// The values of all operators, for a runner that retains them; an error if a kernel wrote past its output.
-    pub(crate) fn inspect(
-        &self,
-        inputs: &NamedTensors,
-        batch: usize,
-        timeline: &mut Timeline,
-    ) -> Result<Vec<(ValueId, Tensor)>> {
-        let graph = self.plan().graph();
-        let inputs = graph.inputs().map(|(_, node)| input(inputs, &node.name)).collect::<Result<Vec<_>>>()?;
-        self.run(&inputs, batch, &mut Spare::default(), None, timeline)
-    }
-
-    /// Predicts and tells when each kernel ran.
-    pub(crate) fn time_steps(
-        &self,
-        inputs: &[&Tensor],
-        batch: usize,
-        spare: &mut Spare,
-        timeline: &mut Timeline,
-    ) -> Result<(NamedTensors, StepTimes)> {
-        let mut times = StepTimes::default();
-        let values = self.run(inputs, batch, spare, Some(&mut times), timeline)?;
-        Ok((self.named(values), times))
-    }
-
-    fn run(
-        &self,
-        inputs: &[&Tensor],
-        batch: usize,
-        spare: &mut Spare,
-        times: Option<&mut StepTimes>,
-        timeline: &mut Timeline,
-    ) -> Result<Vec<(ValueId, Tensor)>> {
-        self.in_flight(batch, timeline, |flight, timeline| {
-            flight.run(&self.loaded, inputs, batch, spare, times, timeline)
-        })
-    }
-
-    /// What `run` makes of a flight that nobody else works in.
-    pub(super) fn in_flight<T>(
-        &self,
-        batch: usize,
-        timeline: &mut Timeline,
-        run: impl FnOnce(&mut Flight, &mut Timeline) -> Result<T>,
-    ) -> Result<T> {
-        let (under_way, flight) = timeline.span_with("take turn", |timeline| self.start(timeline));
-        let mut flight = flight.unwrap_or_else(|| Flight::new(&self.loaded, batch, timeline));
-        // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
-        let answer = run(&mut flight, timeline)?;
-        if flight.is_too_large(&self.loaded, batch) {
-            timeline.count("released_bytes", flight.bytes());
-        } else {
-            self.flights().idle.push(flight);
-        }
-        drop(under_way);
-        Ok(answer)
-    }
-
-    /// Waits until one more prediction may be under way. With it goes a flight that is idle, if there is one.
-    fn start(&self, timeline: &mut Timeline) -> (UnderWay<'_>, Option<Flight>) {
+    /// Waits until one more prediction may be under way.
+    pub(super) fn take_turn(self: &Arc<Self>, deadline: Deadline, timeline: &mut Timeline) -> Result<Turn> {
         let full = |flights: &mut Flights| flights.under_way >= MAX_FLIGHTS;
-        let flights = self.landed.wait_while(self.flights(), full);
-        let mut flights = flights.unwrap_or_else(PoisonError::into_inner);
+        let what = "the predictions before this one were still under way on the GPU";
+        let wait = || deadline.wait_while(&self.landed, self.flights(), what, full);
+        let mut flights = timeline.span("take turn", wait)?;
         let (flight, released) = flights.start();
+        drop(flights);
         if released > 0 {
             timeline.count("released_bytes", released);
         }
-        (UnderWay(self), flight)
+        Ok(Turn { runner: Arc::clone(self), flight })
     }
 
     fn flights(&self) -> MutexGuard<'_, Flights> {

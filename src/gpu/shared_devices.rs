@@ -1,75 +1,98 @@
-//! The devices of this process: each adapter is found once, and opened once for each preset of limits.
+//! The devices of this process: each adapter is found once, and opened once for each preset of limits while somebody uses it.
 
 use super::adapter::{self, AdapterSummary};
-use super::device::Gpu;
+use super::device::{DeviceRequest, Gpu, OpenedDevice};
+use super::faults::{FaultSite, Faults};
 use super::limits::LimitsPreset;
+use crate::deadline::Deadline;
 use crate::error::Result;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-static SHARED: Mutex<Shared> = Mutex::new(Shared { adapters: Vec::new(), opened: Vec::new() });
-
-/// What has been found and opened. Devices stay open as long as the process, for the sake of their pipelines; what
-/// belongs to a session is freed with it.
-struct Shared {
-    /// Best first; empty until somebody asks.
-    adapters: Vec<wgpu::Adapter>,
-    opened: Vec<(LimitsPreset, Gpu)>,
-}
-
-impl Shared {
-    /// With adapters, if the machine has any.
-    fn lock() -> MutexGuard<'static, Shared> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let opened = shared.opened.len();
-        shared.opened.retain(|(_, gpu)| !gpu.is_lost());
-        // A lost device may take its adapter with it.
-        if shared.adapters.is_empty() || shared.opened.len() < opened {
-            shared.adapters = adapter::find();
-        }
-        shared
-    }
-}
+use crate::made_once::MadeOnce;
+use crate::timeline::Timeline;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
 
 /// The adapters of this machine, best first.
-pub(super) fn adapters() -> Vec<AdapterSummary> {
-    Shared::lock().adapters.iter().map(adapter::summary).collect()
+#[derive(Debug)]
+pub(super) struct Found {
+    adapters: Vec<wgpu::Adapter>,
+    pub(super) summaries: Vec<AdapterSummary>,
 }
 
-/// The chosen adapter, opened with `preset`. Whoever asks while it is being opened waits.
-pub(super) fn open(preset: LimitsPreset) -> Result<Gpu> {
-    let mut shared = Shared::lock();
-    let chosen = adapter::choose(&shared.adapters)?;
-    let summary = adapter::summary(chosen);
-    if let Some((_, gpu)) = shared.opened.iter().find(|(known, gpu)| *known == preset && *gpu.adapter() == summary) {
-        return Ok(gpu.clone());
+/// A device by its preset and its adapter's name, backend and driver.
+type DeviceKey = (LimitsPreset, [String; 3]);
+
+/// By the number of devices lost so far: a lost device may take its adapter with it.
+static ADAPTERS: LazyLock<MadeOnce<usize, Arc<Found>>> = LazyLock::new(|| MadeOnce::at_most(1));
+
+/// What is opened is closed with its last user.
+static DEVICES: LazyLock<MadeOnce<DeviceKey, Weak<OpenedDevice>>> = LazyLock::new(MadeOnce::default);
+
+static LOSSES: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes that a device was lost, so that adapters are found anew.
+pub(super) fn note_loss() {
+    LOSSES.fetch_add(1, Ordering::SeqCst);
+}
+
+fn find(faults: &Faults) -> Result<Arc<Found>> {
+    faults.pass(FaultSite::FindAdapters, None)?;
+    let adapters = adapter::find();
+    let summaries = adapters.iter().map(adapter::summary).collect();
+    Ok(Arc::new(Found { adapters, summaries }))
+}
+
+/// The adapters of this machine.
+pub(super) fn adapters(deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Found>> {
+    let losses = LOSSES.load(Ordering::SeqCst);
+    let found = || ADAPTERS.get(&losses, deadline, || find(&Faults::default()));
+    Ok(timeline.span("find adapters", found)?.0)
+}
+
+/// The wanted device. Whoever asks while it is being opened waits until its deadline.
+pub(super) fn open(request: &DeviceRequest, deadline: Deadline, timeline: &mut Timeline) -> Result<Gpu> {
+    let DeviceRequest { adapter, preset, faults } = request;
+    if !faults.is_none() {
+        let found = timeline.span("find adapters", || find(faults))?;
+        let position = adapter.choose(&found.summaries)?;
+        return timeline.span("open device", || Gpu::open_alone(&found.adapters[position], *preset, faults));
     }
-    let gpu = Gpu::open_alone(chosen, preset)?;
-    shared.opened.push((preset, gpu.clone()));
-    Ok(gpu)
+    let found = adapters(deadline, timeline)?;
+    let position = adapter.choose(&found.summaries)?;
+    let AdapterSummary { name, backend, driver_version, .. } = &found.summaries[position];
+    let key = (*preset, [name, backend, driver_version].map(String::clone));
+    let open = || {
+        let gpu = Gpu::open_alone(&found.adapters[position], *preset, faults)?;
+        Ok((gpu.downgrade(), gpu))
+    };
+    let opened = timeline.span("open device", || DEVICES.get_by(&key, deadline, Gpu::upgrade, open))?;
+    Ok(opened.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[test]
-    fn a_device_is_opened_once_and_anew_when_it_was_lost() {
-        if adapters().is_empty() {
+    fn a_device_is_shared_until_it_is_lost_and_closed_with_its_last_user() {
+        if adapter::adapters().is_empty() {
+            assert_ne!(std::env::var("REQUIRE_GPU").as_deref(), Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
             return;
         }
         // No other test of this binary uses this preset, so that only this one loses a device.
-        let open = || open(LimitsPreset::Mali).expect("the GPU opens");
+        let open = || Gpu::open(LimitsPreset::Mali).expect("the GPU opens");
         let (first, second) = (open(), open());
         assert!(Arc::ptr_eq(&first.pipelines, &second.pipelines));
         first.device.destroy();
         // wgpu tells of the loss when it is next asked how things are.
         let _ = first.device.poll(wgpu::PollType::Poll);
-        let error = first.check().expect_err("the device is lost");
+        let error = first.expect_alive().expect_err("the device is lost");
         assert!(error.to_string().contains("lost"), "{error}");
-        assert!(second.check().is_err());
+        assert!(second.expect_alive().is_err());
         let third = open();
         assert!(!Arc::ptr_eq(&first.pipelines, &third.pipelines));
-        assert!(third.check().is_ok());
+        assert!(third.expect_alive().is_ok());
+        let weak = third.downgrade();
+        drop(third);
+        assert!(weak.upgrade().is_none(), "nobody uses it");
     }
 }

@@ -4,7 +4,9 @@
 use super::device::Gpu;
 use super::prepared::ReadyDispatch;
 use super::read_back::{MapResult, map};
+use crate::engine::ProfileStep;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
 use crate::timeline::{Span, Timeline};
 use std::sync::mpsc::Sender;
 
@@ -13,10 +15,10 @@ const KERNELS_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
 /// When each kernel ran, in running order, from the timeline's origin on.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct StepTimes {
-    pub(crate) spans: Vec<Span>,
+pub(super) struct StepTimes {
+    pub(super) spans: Vec<Span>,
     /// Nanoseconds of a tick of the device's clock; `None` where the host took the time.
-    pub(crate) tick_ns: Option<f64>,
+    pub(super) tick_ns: Option<f64>,
 }
 
 /// Whether kernels can take their own time.
@@ -137,6 +139,40 @@ pub(super) fn place(ticks: &[[u64; 2]], tick_ns: f64, timeline: &Timeline) -> Ve
     ticks.iter().map(span).collect()
 }
 
+/// The kernels of a plan. The cost of a node is shared out among its kernels.
+pub(super) fn steps(plan: &Plan, batch: usize) -> Result<Vec<ProfileStep>> {
+    let dispatches = plan.dispatches(batch)?;
+    let mut steps: Vec<ProfileStep> = Vec::with_capacity(dispatches.len());
+    for kernels in dispatches.chunk_by(|left, right| left.node == right.node) {
+        let workgroups =
+            kernels.iter().map(|dispatch| dispatch.kernel.workgroups.iter().map(|&n| u64::from(n)).product());
+        let workgroups: Vec<u64> = workgroups.collect();
+        let whole = ProfileStep::of_node(plan.graph(), kernels[0].node, batch, String::new());
+        let (flops, bytes) = (share_out(whole.flops, &workgroups), share_out(whole.bytes, &workgroups));
+        for ((dispatch, flops), bytes) in kernels.iter().zip(flops).zip(bytes) {
+            steps.push(ProfileStep { kernel: dispatch.kernel.to_string(), flops, bytes, ..whole.clone() });
+        }
+    }
+    Ok(steps)
+}
+
+/// `total` in parts that are to each other as `weights`, equal ones if all are 0; they add up to it.
+fn share_out(total: u64, weights: &[u64]) -> Vec<u64> {
+    let is_zero = weights.iter().all(|weight| *weight == 0);
+    // Clamped so that no product overflows; no grid is as large.
+    let weights = weights.iter().map(|weight| if is_zero { 1 } else { u128::from(*weight).min(1 << 48) });
+    let sum: u128 = weights.clone().sum::<u128>().max(1);
+    let (mut seen, mut given) = (0u128, 0u64);
+    let part = |weight| {
+        seen += weight;
+        let until = (u128::from(total) * seen / sum) as u64;
+        let part = until - given;
+        given = until;
+        part
+    };
+    weights.map(part).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,5 +198,14 @@ mod tests {
         assert_eq!(spans(&[[500, 9000]]), [[1000, 17_000]], "it does not start before the submit");
         assert_eq!(spans(&[[500, 400]]), [[2000, 0]]);
         assert!(spans(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_shared_out_adds_up() {
+        assert_eq!(share_out(10, &[1, 1, 1]), [3, 3, 4]);
+        assert_eq!(share_out(7, &[0, 0]), [3, 4]);
+        assert_eq!(share_out(100, &[3, 1]), [75, 25]);
+        assert_eq!(share_out(u64::MAX, &[u64::MAX, 1 << 48]), [u64::MAX / 2, u64::MAX / 2 + 1]);
+        assert!(share_out(5, &[]).is_empty());
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Fitted<'t> {
     /// The rows of every input that has a batch and is not shared by all samples; 1 if none has.
     pub(super) batch: usize,
     /// By position: whether the input has a row for each sample.
-    per_sample: Vec<bool>,
+    pub(super) per_sample: Vec<bool>,
     /// The positions of inputs with one row for all samples, which the model does not have so.
     pub(super) shared: Vec<usize>,
     /// What to say of a tensor that was taken whatever it is called.
@@ -58,20 +58,6 @@ impl Fitted<'_> {
             }
         }
         Ok(self)
-    }
-
-    /// Some rows of every input, and the inputs that all samples share.
-    pub(super) fn rows(&self, start: usize, end: usize) -> Result<Vec<Cow<'_, Tensor>>> {
-        let mut rows = Vec::with_capacity(self.tensors.len());
-        for (tensor, per_sample) in self.tensors.iter().zip(&self.per_sample) {
-            rows.push(if *per_sample { Cow::Owned(tensor.rows(start, end)?) } else { Cow::Borrowed(&**tensor) });
-        }
-        Ok(rows)
-    }
-
-    /// The same by reference.
-    pub(super) fn references(&self) -> Vec<&Tensor> {
-        self.tensors.iter().map(AsRef::as_ref).collect()
     }
 
     /// The same by name.
@@ -225,7 +211,7 @@ mod tests {
         };
         let known = given(&["y", "inner_x"]);
         let fitted = expected.fit(model.graph(), &model, &known).expect("both are known");
-        assert_eq!(fitted.references().iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert_eq!(fitted.tensors.iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
         assert_eq!(fitted.note, None);
         let twice = given(&["x", "y", "inner_x"]);
         let error = expected.fit(model.graph(), &model, &twice).expect_err("given twice");

@@ -2,43 +2,44 @@
 //!
 //! A [`Session`] checks what it is given, chooses the device and says why, and answers. It knows nothing of files.
 
-mod held;
 mod ids;
 mod inputs;
 mod open;
+mod opened;
 mod profile;
 mod random;
 mod ranking;
 mod sized;
-mod variants;
 
-pub use held::HeldMemory;
+pub use crate::engine::{MemoryUsage, ProfileStep, StepClock};
 pub use ids::BadIdCount;
-pub(crate) use open::open_inspector;
-pub use profile::{Profile, ProfileOptions, ProfileStage, ProfileStep, RecordedSpan, Recording, StepClock};
+pub(crate) use open::open_engine;
+pub use profile::{Profile, ProfileOptions, ProfileStage, RecordedSpan, Recording};
 pub use random::random_inputs;
 pub use ranking::{Ranked, Ranking};
 
-use crate::error::{Error, Result};
-use crate::gpu::{Execution, LimitsPreset, Runner};
-use crate::graph::ValueId;
-use crate::model::Model;
+use crate::deadline::Deadline;
+use crate::engine::{Call, Holdings, Prepared};
+use crate::error::Result;
+use crate::gpu::{Execution, Faults, LimitsPreset};
+use crate::model::{InputNames, Model};
 use crate::passes::{Pipeline, Storage};
 use crate::plan::Counts;
-use crate::reference;
-use crate::tensor::{NamedTensors, Spare, Tensor};
+use crate::tensor::{NamedTensors, Spare};
 use crate::timeline::Timeline;
 use inputs::{Expected, Fitted};
-use open::{expect_effect, fallback, open_cpu, open_gpu};
-use sized::{Engine, SizedModel, expect_answerable};
+use open::expect_effect;
+use opened::{Engines, Opened};
+use sized::{SizedModel, expect_answerable};
 use std::path::PathBuf;
 use std::sync::Arc;
-use variants::{Kept, Variants};
+use std::time::Duration;
 
 /// Where predictions are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Device {
-    /// The GPU if there is one, else the CPU.
+    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU. Where a GPU fails, the CPU takes
+    /// its place.
     #[default]
     Auto,
     /// The GPU, through WGSL compute shaders.
@@ -84,6 +85,17 @@ pub struct SessionOptions {
     /// the environment variable `TFJS_WGPU_CACHE_DIR` says, else the user's folder for caches; an empty path for none.
     /// On Android there is no such folder: an app gives its data directory, because the system empties the other one.
     pub cache_folder: Option<PathBuf>,
+    /// Part of the name of the adapter to use, in whatever case: the best one that has it, even if it is software. `None` for
+    /// what the environment variable `TFJS_WGPU_ADAPTER` says, else the best. An error where no GPU is asked for.
+    pub adapter: Option<String>,
+    /// The time that opening, and each call, may take. A call that waits longer for the GPU or for other calls fails with
+    /// [`DeviceError::Timeout`](crate::DeviceError::Timeout); the CPU looks at the clock between blocks of rows. With a timeout
+    /// each call is handed to another thread, which takes some microseconds, because a driver that hangs cannot be interrupted:
+    /// the thread and the memory that the call works in are kept until the driver returns. `None` waits as long as it takes.
+    pub timeout: Option<Duration>,
+    /// What goes wrong, for tests.
+    #[doc(hidden)]
+    pub faults: Faults,
 }
 
 /// The answer to a prediction and how it came about.
@@ -93,7 +105,8 @@ pub struct Prediction {
     pub outputs: NamedTensors,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// What to say of the inputs: that a single tensor was taken for the only input, though it is called otherwise.
+    /// What to say of how it came about: that a single tensor was taken for the only input, though it is called otherwise, or
+    /// that the device failed and what answered in its place.
     pub notes: Vec<String>,
     /// Where the time went, and how much was done.
     pub timeline: Timeline,
@@ -103,21 +116,19 @@ pub struct Prediction {
 ///
 /// A session may be shared by threads. A GPU works on a few of their predictions at once; others wait their turn.
 ///
+/// A device that is lost is opened again, once: the prediction that met the loss is answered, and its notes say so. If it is lost
+/// again within a minute, the session gives it up. The device is closed with the last session on it.
+///
 /// A model with open dimensions ([`Model::open_dimensions`]) is prepared for each set of sizes that its inputs have when it is
-/// first met, on the same device and with the pipelines that are there; the eight used last are kept, the one that it was
-/// opened with always among them. That takes milliseconds, and as much memory again as the weights that are no tables: where
+/// first met, on the same device and with the pipelines that are there; the eight used last are kept. That takes milliseconds, and as much memory again as the weights that are no tables: where
 /// lengths vary much, pad them to a few. A model without sizes is opened at those of its example, so that the device is chosen
 /// and most pipelines are made before the first prediction; [`Model::with_sizes`] spares that where one set is known.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
-    /// By the sizes of the dimensions that the model leaves open.
-    sized: Variants<SizedModel>,
-    /// What ranks the rows of a batch on a GPU, for all sizes.
-    rankings: Kept<Runner>,
-    pipeline: Pipeline,
-    storage: Storage,
-    chosen: String,
+    names: InputNames,
+    options: SessionOptions,
+    engines: Engines,
     timeline: Timeline,
 }
 
@@ -129,23 +140,17 @@ impl Session {
 
     /// Opens `model` with options.
     pub fn open_with(model: &Model, options: SessionOptions) -> Result<Session> {
+        let engines = Engines::new(model.clone(), options.clone());
+        Self::with_engines(model, options, engines)
+    }
+
+    fn with_engines(model: &Model, options: SessionOptions, engines: Engines) -> Result<Session> {
         expect_answerable(model)?;
         expect_effect(&options)?;
-        let stored = options.storage.constants(model.graph())?;
         let mut timeline = Timeline::start();
-        let (engine, chosen) = timeline.span_with("open", |timeline| match options.device {
-            Device::Reference => Ok((Engine::Reference(options.storage.run(&stored)?), "reference".to_string())),
-            Device::Cpu => Ok((open_cpu(&stored, &options, timeline)?, "cpu".to_string())),
-            Device::Gpu => open_gpu(&stored, &options, timeline),
-            Device::Auto => open_gpu(&stored, &options, timeline)
-                .or_else(|error| Ok((open_cpu(&stored, &options, timeline)?, fallback(&error)))),
-        })?;
-        let SessionOptions { pipeline, storage, .. } = options;
-        let open = model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
-        let sizes = open.map(|dimension| dimension.graph_size).collect();
-        let sized = Variants::of_sizes(sizes, SizedModel::new(model.clone(), stored, pipeline, storage, engine));
-        let rankings = Kept::of_rankings();
-        Ok(Session { model: model.clone(), sized, rankings, pipeline, storage, chosen, timeline })
+        engines.current(Deadline::after(options.timeout), &mut timeline)?;
+        let names = InputNames::of(model);
+        Ok(Session { model: model.clone(), names, options, engines, timeline })
     }
 
     /// The model.
@@ -154,32 +159,52 @@ impl Session {
     }
 
     /// Which device answers, and why, in a line.
-    pub fn device(&self) -> &str {
-        &self.chosen
+    pub fn device(&self) -> String {
+        match (self.engines.peek(), self.engines.gave_up()) {
+            (Some(opened), _) => opened.chosen.clone(),
+            (None, Some(why)) => format!("none, because {why}"),
+            (None, None) => "none: the next prediction opens the device".into(),
+        }
     }
 
-    /// Whether a GPU answers.
-    pub fn is_gpu(&self) -> bool {
-        matches!(self.sized.first().engine, Engine::Gpu(_))
+    /// The engine that answers: `gpu`, `cpu` or `reference`; `none` while there is none.
+    pub fn engine(&self) -> &'static str {
+        self.engines.peek().map_or("none", |opened| opened.engine.name())
     }
 
     /// What the session holds on its device between predictions.
-    pub fn memory(&self) -> HeldMemory {
-        HeldMemory::of(&self.sized.all(), self.rankings.all())
+    pub fn memory(&self) -> MemoryUsage {
+        let mut holdings = Holdings::default();
+        for opened in self.engines.all() {
+            opened.engine.add_memory(&mut holdings);
+            let prepared = opened.sized.all().into_iter().flat_map(|sized| sized.all_prepared());
+            prepared.for_each(|prepared| prepared.add_memory(&mut holdings));
+        }
+        holdings.usage()
+    }
+
+    /// Gives the memory back that the session holds on its device: weights, and what predictions work in. The device stays open,
+    /// with its compiled pipelines. The next prediction brings the memory back, and takes as much longer.
+    pub fn trim(&self) {
+        self.engines.trim();
     }
 
     /// What a prediction of `batch` rows costs, by the plan that the session was opened with: for a model without sizes, at
     /// those of its example ([`Session::counts_of`]). The dispatches are those of a batch that is not predicted in pieces;
     /// without a GPU they are what one would run.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
-        self.sized.first().counts(batch)
+        let (deadline, mut timeline) = (self.deadline(), Timeline::start());
+        let opened = self.engines.current(deadline, &mut timeline)?;
+        self.engines.first(&opened, deadline, &mut timeline)?.counts(batch)
     }
 
     /// [`Session::counts`] for the sizes and the batch of `inputs`, all of them given for every row.
     pub fn counts_of(&self, inputs: &NamedTensors) -> Result<Counts> {
-        let sized = self.sized(inputs, &mut Timeline::start())?;
+        let (deadline, mut timeline) = (self.deadline(), Timeline::start());
+        let opened = self.engines.current(deadline, &mut timeline)?;
+        let sized = self.sized(&opened, inputs, deadline, &mut timeline)?;
         let batch = sized.expected.fit(sized.model.graph(), &self.model, inputs)?.batch;
-        sized.counts(batch)
+        sized.prepared(&*opened.engine, &Vec::new(), deadline, &mut timeline)?.counts(batch)
     }
 
     /// Where the time went while opening.
@@ -202,82 +227,105 @@ impl Session {
     }
 
     fn predict_with(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<Prediction> {
-        let mut timeline = Timeline::start();
-        let answer = timeline.span_with("predict", |timeline| self.answer(inputs, &mut spare, timeline));
-        let (outputs, bad_ids, note) = answer?;
-        Ok(Prediction { outputs, bad_ids, notes: note.into_iter().collect(), timeline })
+        let (mut prediction, mut timeline) = (Prediction::default(), Timeline::start());
+        let deadline = self.deadline();
+        let Prediction { outputs, bad_ids, notes, .. } = &mut prediction;
+        timeline.span_with("predict", |timeline| {
+            let answer = |arranged: Arranged<'_>, timeline: &mut Timeline| {
+                *outputs = arranged.predict(&mut spare, deadline, timeline)?;
+                Ok(())
+            };
+            self.answer(inputs, deadline, (bad_ids, notes), timeline, answer)
+        })?;
+        prediction.timeline = timeline;
+        Ok(prediction)
     }
 
-    fn answer(
+    /// What `answer` makes of the inputs on an engine; on another one, if the first fails.
+    fn answer<T>(
         &self,
         inputs: &NamedTensors,
-        spare: &mut Spare,
+        deadline: Deadline,
+        (bad_ids, notes): (&mut Vec<BadIdCount>, &mut Vec<String>),
         timeline: &mut Timeline,
-    ) -> Result<(NamedTensors, Vec<BadIdCount>, Option<String>)> {
-        let sized = self.sized(inputs, timeline)?;
-        let (mut inputs, bad_ids) = self.arrange(&sized, inputs, timeline)?;
-        let note = inputs.note.take();
-        Ok((self.compute(&sized, inputs, spare, timeline)?, bad_ids, note))
+        mut answer: impl FnMut(Arranged<'_>, &mut Timeline) -> Result<T>,
+    ) -> Result<T> {
+        let mut of_inputs = None;
+        let answer = self.engines.with(deadline, notes, timeline, |opened, timeline| {
+            let (mut arranged, found) = self.arrange(opened, inputs, deadline, timeline)?;
+            *bad_ids = found;
+            of_inputs = arranged.inputs.note.take();
+            answer(arranged, timeline)
+        })?;
+        notes.splice(..0, of_inputs);
+        Ok(answer)
     }
 
-    /// The outputs for inputs that are arranged.
-    fn compute(
-        &self,
-        sized: &SizedModel,
-        inputs: Fitted<'_>,
-        spare: &mut Spare,
-        timeline: &mut Timeline,
-    ) -> Result<NamedTensors> {
-        match &sized.engine {
-            _ if inputs.batch == 0 => sized.empty_outputs(),
-            Engine::Reference(graph) => {
-                let inputs = inputs.into_named(&sized.expected);
-                timeline.span("compute", || reference::run(graph, &inputs))
-            }
-            Engine::Cpu(variants) => {
-                let engine = sized.cpu_engine(variants, &inputs)?;
-                timeline.span("compute", || engine.predict(&inputs.references(), inputs.batch, spare))
-            }
-            Engine::Gpu(variants) => {
-                let runner = sized.runner(variants, &inputs, timeline)?;
-                predict_in_pieces(&runner, &inputs, self.most_rows(&runner), spare, timeline)
-            }
-        }
-    }
-
-    /// The largest batch that is predicted at once.
-    fn most_rows(&self, runner: &Runner) -> usize {
-        runner.plan().max_batch().min(self.pipeline.most_rows().unwrap_or(usize::MAX))
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.options.timeout)
     }
 
     /// The model at the sizes of `inputs`, prepared if they are new.
-    fn sized(&self, inputs: &NamedTensors, timeline: &mut Timeline) -> Result<Arc<SizedModel>> {
-        if !self.model.is_open() {
-            return Ok(self.sized.opened());
-        }
-        let sizes = self.model.open_sizes(&self.sized.first().expected.names, inputs)?;
-        self.sized.get(&sizes, |first| {
-            timeline.span_with("open sizes", |timeline| first.at(self.model.with_open_sizes(&sizes)?, timeline))
-        })
+    fn sized(
+        &self,
+        opened: &Opened,
+        inputs: &NamedTensors,
+        deadline: Deadline,
+        timeline: &mut Timeline,
+    ) -> Result<Arc<SizedModel>> {
+        let is_open = self.model.is_open();
+        let sizes = if is_open { self.model.open_sizes(&self.names, inputs)? } else { Vec::new() };
+        self.engines.sized(opened, &sizes, deadline, timeline)
     }
 
-    /// The inputs as the engine takes them, and the ids that are outside their tables.
+    /// The inputs as an engine takes them, what answers for them there, and the ids that are outside their tables.
     fn arrange<'t>(
         &self,
-        sized: &SizedModel,
+        opened: &Opened,
         inputs: &'t NamedTensors,
+        deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<(Fitted<'t>, Vec<BadIdCount>)> {
+    ) -> Result<(Arranged<'t>, Vec<BadIdCount>)> {
+        let sized = self.sized(opened, inputs, deadline, timeline)?;
         let fit = || sized.expected.fit(sized.model.graph(), &self.model, inputs);
         let inputs = timeline.span("check inputs", fit)?;
         let bad_ids = timeline.span("check ids", || ids::check(&self.model, &sized.watched, &inputs.tensors))?;
-        let inputs = match self.storage {
+        let SessionOptions { storage, pipeline, .. } = self.options;
+        let inputs = match storage {
             Storage::F32 => inputs,
-            Storage::F16 => timeline.span("round inputs", || inputs.stored(self.storage))?,
+            Storage::F16 => timeline.span("round inputs", || inputs.stored(storage))?,
         };
         // Only a pipeline that computes what is shared once makes use of it.
-        let once = self.pipeline.shares() && !matches!(sized.engine, Engine::Reference(_));
-        Ok((if once { inputs } else { inputs.repeated()? }, bad_ids))
+        let once = pipeline.shares() && opened.engine.takes_rewritten();
+        let inputs = if once { inputs } else { inputs.repeated()? };
+        let prepared = match inputs.batch {
+            0 => None,
+            _ => Some(sized.prepared_for(&*opened.engine, &inputs, deadline, timeline)?),
+        };
+        Ok((Arranged { sized, inputs, prepared }, bad_ids))
+    }
+}
+
+/// Inputs that fit, and what answers for them.
+#[derive(Debug)]
+struct Arranged<'t> {
+    sized: Arc<SizedModel>,
+    inputs: Fitted<'t>,
+    /// `None` for a batch of no rows.
+    prepared: Option<Arc<dyn Prepared>>,
+}
+
+impl Arranged<'_> {
+    fn call(&self, deadline: Deadline) -> Call<'_> {
+        let Fitted { tensors, per_sample, batch, .. } = &self.inputs;
+        Call { inputs: tensors, per_sample, batch: *batch, deadline }
+    }
+
+    fn predict(&self, spare: &mut Spare, deadline: Deadline, timeline: &mut Timeline) -> Result<NamedTensors> {
+        match &self.prepared {
+            None => self.sized.empty_outputs(),
+            Some(prepared) => prepared.predict(&self.call(deadline), spare, timeline),
+        }
     }
 }
 
@@ -306,47 +354,6 @@ pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInpu
     let batch = fitted.batch;
     let (repeated, given) = (repeated.into_named(&expected), fitted.into_named(&expected));
     Ok(FitInputs { repeated, given, shared, batch, bad_ids })
-}
-
-/// Predicts at once, or in the largest pieces of at most `most` rows. Each piece is submitted and read back by itself.
-fn predict_in_pieces(
-    runner: &Runner,
-    inputs: &Fitted<'_>,
-    most: usize,
-    spare: &mut Spare,
-    timeline: &mut Timeline,
-) -> Result<NamedTensors> {
-    let batch = inputs.batch;
-    if batch <= most {
-        return runner.predict(&inputs.references(), batch, spare, timeline);
-    }
-    if most == 0 {
-        return Err(Error::device_limit("one sample alone is larger than the device's largest binding")
-            .hint("run on the CPU (--device cpu, Device::Cpu)"));
-    }
-    if runner.plan().graph().mixes_rows() {
-        return Err(Error::device_limit(format!("at most {most} rows go through the device at once, not {batch}"))
-            .cause("the model normalises by the moments of the whole batch, which pieces do not have")
-            .hint("predict smaller batches, or run on the CPU (--device cpu, Device::Cpu)"));
-    }
-    let mut pieces: Vec<NamedTensors> = Vec::new();
-    for start in (0..batch).step_by(most) {
-        let end = (start + most).min(batch);
-        let piece = inputs.rows(start, end)?;
-        let piece: Vec<&Tensor> = piece.iter().map(AsRef::as_ref).collect();
-        pieces.push(runner.predict(&piece, end - start, spare, timeline)?);
-    }
-    let graph = runner.plan().graph();
-    let join = |(name, id): &(String, ValueId)| {
-        let mut parts = pieces.iter().filter_map(|piece| piece.get(name));
-        let whole = match graph.ty(*id).shape.is_per_sample() {
-            true => Tensor::join_rows(&parts.collect::<Vec<_>>())?,
-            // The same in every piece.
-            false => parts.next().cloned().ok_or_else(|| Error::internal("an output was not read back"))?,
-        };
-        Ok((name.clone(), whole))
-    };
-    graph.outputs().iter().map(join).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())
 }
 
 #[cfg(test)]

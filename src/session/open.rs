@@ -1,85 +1,72 @@
-//! From options to an engine: which device, which graph, and why.
+//! From options to an engine: which device, and why.
 
-use super::sized::Engine;
-use super::variants::Variants;
 use super::{Device, SessionOptions};
-use crate::cpu;
+use crate::cpu::Cpu;
+use crate::deadline::Deadline;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::gpu::{Execution, Gpu, LimitsPreset, Runner, RunnerOptions, cache_folder};
+use crate::gpu::{AdapterChoice, Execution, GpuEngine, GpuOptions, cache_folder};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
 use crate::passes::{self, Pipeline, Storage};
-use crate::plan::{Plan, Retain};
+use crate::reference::Reference;
 use crate::timeline::Timeline;
 use std::sync::Arc;
 
-/// A runner of `graph` that keeps every value, for looking into a model, and the device it runs on.
-pub(crate) fn open_inspector(
-    limits: LimitsPreset,
-    graph: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
-) -> Result<(Runner, String)> {
-    let gpu = Gpu::open(limits)?;
-    let name = describe(&gpu);
-    let plan = Plan::new(graph(gpu.facts())?, gpu.facts(), Retain::All)?;
-    let options = RunnerOptions { retain: Retain::All, cache_folder: cache_folder(None), ..RunnerOptions::default() };
-    Ok((Runner::new(gpu, plan, options, &mut Timeline::start())?, name))
+/// Opens the engine of a device other than [`Device::Auto`].
+pub(crate) fn open_engine(
+    device: Device,
+    options: &SessionOptions,
+    deadline: Deadline,
+    timeline: &mut Timeline,
+) -> Result<Arc<dyn Engine>> {
+    match device {
+        Device::Reference => Ok(Arc::new(Reference)),
+        Device::Cpu => Ok(Arc::new(Cpu::new(options.cpu_threads))),
+        Device::Gpu => Ok(Arc::new(GpuEngine::open(gpu_options(options, false), deadline, timeline)?)),
+        Device::Auto => Ok(Arc::new(GpuEngine::open(gpu_options(options, true), deadline, timeline)?)),
+    }
+}
+
+/// How the options have a GPU driven. `hardware` says that software will not do unless it is named.
+fn gpu_options(options: &SessionOptions, hardware: bool) -> GpuOptions {
+    GpuOptions {
+        adapter: AdapterChoice { hardware, ..AdapterChoice::by_name(options.adapter.as_deref()) },
+        limits: options.limits,
+        execution: options.execution,
+        cache_folder: cache_folder(options.cache_folder.as_deref()),
+        most_rows: options.pipeline.most_rows(),
+        faults: options.faults.clone(),
+    }
 }
 
 /// An error for options that would have no effect.
 pub(super) fn expect_effect(options: &SessionOptions) -> Result<()> {
     match options.cpu_threads {
         Some(0) => {
-            return Err(
-                Error::input("no thread can compute nothing").hint("give at least one, or leave the number out")
-            );
+            return Err(Error::input("the number of CPU threads must be at least 1")
+                .hint("give at least one, or leave the number out (SessionOptions::cpu_threads)"));
         }
         Some(_) if options.device != Device::Cpu => {
-            return Err(
-                Error::input("a number of threads has an effect on the CPU alone").hint("choose the device cpu")
-            );
+            return Err(Error::input("the number of CPU threads has an effect on the CPU alone")
+                .hint("choose the CPU (Device::Cpu)"));
         }
         _ => {}
     }
+    let takes_gpu = matches!(options.device, Device::Gpu | Device::Auto);
+    if options.adapter.is_some() && !takes_gpu {
+        return Err(Error::input("the name of an adapter has an effect on a GPU alone")
+            .hint("choose the GPU (Device::Gpu, Device::Auto)"));
+    }
     if options.execution != Execution::default() && options.device != Device::Gpu {
         return Err(Error::input("how kernels are compiled, submitted and read back has an effect on a GPU alone")
-            .hint("choose the device gpu"));
+            .hint("choose the GPU (Device::Gpu)"));
     }
     Ok(())
 }
 
-pub(super) fn open_cpu(graph: &Arc<Graph>, options: &SessionOptions, timeline: &mut Timeline) -> Result<Engine> {
-    let shared = shared_positions(graph, options)?;
-    let SessionOptions { pipeline, storage, cpu_threads, .. } = *options;
-    let graph = timeline.span("plan", || rewritten(graph, pipeline, storage, &shared, &DeviceFacts::HOST))?;
-    let engine = timeline.span("prepare", || cpu::Engine::new(&graph, cpu_threads, Retain::Outputs))?;
-    Ok(Engine::Cpu(Variants::of_shared(&shared, engine)))
-}
-
-pub(super) fn open_gpu(
-    graph: &Arc<Graph>,
-    options: &SessionOptions,
-    timeline: &mut Timeline,
-) -> Result<(Engine, String)> {
-    let shared = shared_positions(graph, options)?;
-    let gpu = timeline.span("open device", || Gpu::open(options.limits))?;
-    let chosen = describe(&gpu);
-    let plan = timeline.span("plan", || {
-        let graph = rewritten(graph, options.pipeline, options.storage, &shared, gpu.facts())?;
-        Plan::new(graph, gpu.facts(), Retain::Outputs)
-    })?;
-    let (retain, execution) = (Retain::Outputs, options.execution);
-    let cache_folder = cache_folder(options.cache_folder.as_deref());
-    let runner = Runner::new(
-        gpu,
-        plan,
-        RunnerOptions { retain, execution, cache_folder, ..RunnerOptions::default() },
-        timeline,
-    )?;
-    Ok((Engine::Gpu(Box::new(Variants::of_shared(&shared, runner))), chosen))
-}
-
 /// The positions of the inputs that the options call shared, as a pipeline makes use of them.
-fn shared_positions(graph: &Graph, options: &SessionOptions) -> Result<Vec<usize>> {
+pub(super) fn shared_positions(graph: &Graph, options: &SessionOptions) -> Result<Vec<usize>> {
     if !options.pipeline.shares() || options.shared.is_empty() {
         return Ok(Vec::new());
     }
@@ -105,11 +92,7 @@ pub(super) fn rewritten(
     storage.run(&pipeline.run(&Arc::new(passes::share(graph, &names)?), facts)?)
 }
 
-fn describe(gpu: &Gpu) -> String {
-    let adapter = gpu.adapter();
-    format!("gpu: {} ({}, {} {})", adapter.name, adapter.kind.name(), adapter.driver, adapter.driver_version)
-}
-
+/// Why the CPU answers, in a line.
 pub(super) fn fallback(error: &Error) -> String {
     let mut chosen = format!("cpu, because {error}");
     if let Some(cause) = error.cause_text() {

@@ -4,18 +4,15 @@
 //! about which operators know nothing, and to the ranking it is the length of a list. Both run in one submit, and only the best
 //! scores come back. Everywhere else, and where a batch is predicted in pieces, the host ranks all scores by the same rule.
 
-use super::Session;
 use super::ids::BadIdCount;
-use super::inputs::Fitted;
-use super::sized::{Engine, SizedModel};
-use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::{Execution, Runner, predict_chained};
+use super::{Arranged, Session};
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph};
 use crate::ops::{ArgReduce, Cast, Class, Classify, Reduce, Reduction, TopK};
 use crate::tensor::{DType, Data, NamedTensors, Shape, Spare, Tensor, TensorType};
 use crate::timeline::Timeline;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 /// The best rows of a batch: highest score first, equal ones in their order, NaN last.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,57 +104,37 @@ impl Session {
     /// more. A GPU ranks in the submit of the prediction, and other rows and outputs are not read back; what ranks is prepared
     /// for each batch and count when they are first met, and the four used last are kept.
     pub fn rank(&self, inputs: &NamedTensors, count: usize) -> Result<Ranked> {
-        let mut timeline = Timeline::start();
-        let answer = timeline.span_with("predict", |timeline| self.best(inputs, count, timeline));
-        let (ranking, bad_ids, note) = answer?;
-        Ok(Ranked { ranking, bad_ids, notes: note.into_iter().collect(), timeline })
+        let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
+        let deadline = self.deadline();
+        let ranking = timeline.span_with("predict", |timeline| {
+            let rank = |arranged: Arranged<'_>, timeline: &mut Timeline| arranged.rank(count, deadline, timeline);
+            self.answer(inputs, deadline, (&mut bad_ids, &mut notes), timeline, rank)
+        })?;
+        Ok(Ranked { ranking, bad_ids, notes, timeline })
     }
+}
 
-    fn best(
-        &self,
-        inputs: &NamedTensors,
-        count: usize,
-        timeline: &mut Timeline,
-    ) -> Result<(Ranking, Vec<BadIdCount>, Option<String>)> {
-        let sized = self.sized(inputs, timeline)?;
-        let scores = score_output(sized.model.graph())?;
-        let (mut inputs, bad_ids) = self.arrange(&sized, inputs, timeline)?;
-        let note = inputs.note.take();
-        if let Some(ranking) = self.best_on_device(&sized, &inputs, count, timeline)? {
-            return Ok((ranking, bad_ids, note));
+impl Arranged<'_> {
+    fn rank(&self, count: usize, deadline: Deadline, timeline: &mut Timeline) -> Result<Ranking> {
+        let scores = score_output(self.sized.model.graph())?;
+        if let Some(ranking) = self.rank_on_device(count, deadline, timeline)? {
+            return Ok(ranking);
         }
-        let outputs = self.compute(&sized, inputs, &mut Spare::default(), timeline)?;
+        let outputs = self.predict(&mut Spare::default(), deadline, timeline)?;
         let scores = outputs.get(scores).ok_or_else(|| Error::internal("the scores were not computed"))?;
-        Ok((timeline.span("rank", || Ranking::of(scores, count))?, bad_ids, note))
+        timeline.span("rank", || Ranking::of(scores, count))
     }
 
-    /// `None` where the host has to rank: there is no GPU, it does not take the batch at once, it is driven otherwise than is
-    /// fastest, or the scores are no floats.
-    fn best_on_device(
-        &self,
-        sized: &SizedModel,
-        inputs: &Fitted<'_>,
-        count: usize,
-        timeline: &mut Timeline,
-    ) -> Result<Option<Ranking>> {
-        let Engine::Gpu(variants) = &sized.engine else { return Ok(None) };
-        let runner = sized.runner(variants, inputs, timeline)?;
-        let (batch, count) = (inputs.batch, count.min(inputs.batch));
-        let is_at_once = batch <= self.most_rows(&runner) && runner.execution() == Execution::default();
-        if count == 0 || !is_at_once || !has_float_scores(&runner) {
+    /// `None` where the host has to rank: the engine does not, or the scores are no floats.
+    fn rank_on_device(&self, count: usize, deadline: Deadline, timeline: &mut Timeline) -> Result<Option<Ranking>> {
+        let Some(prepared) = &self.prepared else { return Ok(None) };
+        let (batch, count) = (self.inputs.batch, count.min(self.inputs.batch));
+        if count == 0 || !has_float_scores(prepared.graph()) {
             return Ok(None);
         }
-        let open = |timeline: &mut Timeline| runner.follow(Arc::new(graph(batch, count)?), timeline);
-        let ranker = self.rankings.get(&[batch, count], || timeline.span_with("open ranking", open));
-        match ranker {
-            Ok(ranker) => {
-                let values = predict_chained(&runner, &ranker, &inputs.references(), batch, timeline)?;
-                Ranking::read(&values, batch).map(Some)
-            }
-            // More than the device sorts.
-            Err(error) if error.kind() == ErrorKind::Limit => Ok(None),
-            Err(error) => Err(error),
-        }
+        let second = || graph(batch, count);
+        let values = prepared.predict_chained(&self.call(deadline), [batch, count], &second, timeline)?;
+        values.map(|values| Ranking::read(&values, batch)).transpose()
     }
 }
 
@@ -173,8 +150,7 @@ fn score_output(graph: &Graph) -> Result<&str> {
 }
 
 /// Whether the first output is float32, with a row for each sample also in the graph that runs.
-fn has_float_scores(runner: &Runner) -> bool {
-    let graph = runner.plan().graph();
+fn has_float_scores(graph: &Graph) -> bool {
     graph.outputs().first().is_some_and(|(_, id)| {
         let ty = graph.ty(*id);
         ty.dtype == DType::F32 && ty.shape.is_per_sample()

@@ -1,24 +1,32 @@
-//! A model at one set of sizes, and the engines that answer for it.
+//! A model at one set of sizes, and the graphs that answer for it.
 //!
 //! What a model leaves open besides the batch is decided by the inputs of a prediction. Graphs, plans and kernels' parameters
-//! are made for certain sizes, so a session makes all of that for each set of sizes that it meets, on the device that it has
-//! opened. A model without open dimensions has one set.
+//! are made for certain sizes, so a session makes all of that for each set of sizes that it meets, on the engine that it has
+//! opened. A model without open dimensions has one set. One user meets many candidates: the inputs that describe the user have
+//! one row, and what follows from them alone is computed once. Which inputs those are is known only when a prediction is made,
+//! so a graph is prepared for each set of them as well.
 
 use super::ids::{self, Watched};
 use super::inputs::{Expected, Fitted};
 use super::open::rewritten;
-use super::variants::Variants;
-use crate::cpu;
+use crate::deadline::Deadline;
+use crate::engine::{Engine, Prepared};
 use crate::error::Result;
-use crate::gpu::Runner;
 use crate::graph::Graph;
-use crate::kernel::DeviceFacts;
+use crate::made_once::MadeOnce;
 use crate::model::{Model, OnBadId};
 use crate::passes::{Pipeline, Storage};
-use crate::plan::{Counts, Plan, Retain};
+use crate::plan::Retain;
 use crate::tensor::{NamedTensors, Tensor};
 use crate::timeline::Timeline;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Sets of shared inputs whose graphs are kept.
+const MOST_SHARED: usize = 5;
+
+/// How long a set that could not be prepared is not tried again.
+const FAILURES_STAND: Duration = Duration::from_secs(10);
 
 /// A model at one set of sizes.
 #[derive(Debug)]
@@ -26,18 +34,12 @@ pub(super) struct SizedModel {
     pub(super) model: Model,
     pub(super) expected: Expected,
     pub(super) watched: Vec<Watched>,
-    /// What engines are made of: the model's graph, with its constants as they are stored.
-    pub(super) graph: Arc<Graph>,
-    pub(super) pipeline: Pipeline,
-    pub(super) storage: Storage,
-    pub(super) engine: Engine,
-}
-
-#[derive(Debug)]
-pub(super) enum Engine {
-    Reference(Arc<Graph>),
-    Cpu(Variants<cpu::Engine>),
-    Gpu(Box<Variants<Runner>>),
+    /// What answering graphs are made of: the model's graph, with its constants as they are stored.
+    graph: Arc<Graph>,
+    pipeline: Pipeline,
+    storage: Storage,
+    /// By the positions of shared inputs.
+    prepared: MadeOnce<Vec<usize>, Arc<dyn Prepared>>,
 }
 
 /// An error if no session can answer for the model.
@@ -49,70 +51,51 @@ pub(super) fn expect_answerable(model: &Model) -> Result<()> {
 }
 
 impl SizedModel {
-    pub(super) fn new(
-        model: Model,
-        graph: Arc<Graph>,
-        pipeline: Pipeline,
-        storage: Storage,
-        engine: Engine,
-    ) -> SizedModel {
-        let (expected, watched) = (Expected::of(&model), ids::watched(model.graph()));
-        SizedModel { model, expected, watched, graph, pipeline, storage, engine }
-    }
-
-    /// The same model at other sizes, on the same device or threads.
-    pub(super) fn at(&self, model: Model, timeline: &mut Timeline) -> Result<SizedModel> {
+    /// `model` at its own sizes, with nothing prepared.
+    pub(super) fn new(model: Model, pipeline: Pipeline, storage: Storage) -> Result<SizedModel> {
         expect_answerable(&model)?;
-        let (pipeline, storage) = (self.pipeline, self.storage);
         let graph = storage.constants(model.graph())?;
-        let made = |shared: &[usize], facts: &DeviceFacts| rewritten(&graph, pipeline, storage, shared, facts);
-        let engine = match &self.engine {
-            Engine::Reference(_) => Engine::Reference(storage.run(&graph)?),
-            Engine::Cpu(variants) => {
-                let (shared, first) = (variants.first_key(), variants.first());
-                Engine::Cpu(Variants::of_shared(shared, first.share(&made(shared, &DeviceFacts::HOST)?)?))
-            }
-            Engine::Gpu(variants) => {
-                let (shared, first) = (variants.first_key(), variants.first());
-                let runner = first.share(made(shared, first.facts())?, timeline)?;
-                Engine::Gpu(Box::new(Variants::of_shared(shared, runner)))
-            }
-        };
-        Ok(SizedModel::new(model, graph, pipeline, storage, engine))
+        let (expected, watched) = (Expected::of(&model), ids::watched(model.graph()));
+        let prepared = MadeOnce::at_most(MOST_SHARED).remembering_failures(FAILURES_STAND);
+        Ok(SizedModel { model, expected, watched, graph, pipeline, storage, prepared })
     }
 
-    /// The engine for inputs of which some are shared.
-    pub(super) fn cpu_engine(&self, variants: &Variants<cpu::Engine>, inputs: &Fitted<'_>) -> Result<Arc<cpu::Engine>> {
-        variants.get(&inputs.shared, |first| first.share(&self.rewritten(&inputs.shared, &DeviceFacts::HOST)?))
-    }
-
-    /// The same on a GPU.
-    pub(super) fn runner(
+    /// What answers for inputs of which those at some positions are shared.
+    pub(super) fn prepared(
         &self,
-        variants: &Variants<Runner>,
-        inputs: &Fitted<'_>,
+        engine: &dyn Engine,
+        shared: &Vec<usize>,
+        deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<Arc<Runner>> {
-        variants.get(&inputs.shared, |first| {
-            timeline.span_with("open variant", |timeline| {
-                first.share(self.rewritten(&inputs.shared, first.facts())?, timeline)
-            })
-        })
+    ) -> Result<Arc<dyn Prepared>> {
+        let prepare = |timeline: &mut Timeline| {
+            let graph = timeline.span("plan", || {
+                if engine.takes_rewritten() {
+                    rewritten(&self.graph, self.pipeline, self.storage, shared, engine.facts())
+                } else {
+                    self.storage.run(&self.graph)
+                }
+            })?;
+            engine.prepare(&graph, Retain::Outputs, deadline, timeline)
+        };
+        let prepared = self.prepared.get(shared, deadline, || timeline.span_with("open graph", prepare))?;
+        Ok(prepared.0)
     }
 
-    /// The graph for predictions in which the inputs at these positions are shared.
-    fn rewritten(&self, shared: &[usize], facts: &DeviceFacts) -> Result<Arc<Graph>> {
-        rewritten(&self.graph, self.pipeline, self.storage, shared, facts)
+    /// What answers for inputs.
+    pub(super) fn prepared_for(
+        &self,
+        engine: &dyn Engine,
+        inputs: &Fitted<'_>,
+        deadline: Deadline,
+        timeline: &mut Timeline,
+    ) -> Result<Arc<dyn Prepared>> {
+        self.prepared(engine, &inputs.shared, deadline, timeline)
     }
 
-    /// What a prediction of `batch` rows costs, by the plan of the inputs that the session was opened for.
-    pub(super) fn counts(&self, batch: usize) -> Result<Counts> {
-        let on_host = |graph: Arc<Graph>| Plan::new(graph, &DeviceFacts::HOST, Retain::Outputs)?.counts(batch);
-        match &self.engine {
-            Engine::Reference(graph) => on_host(Arc::clone(graph)),
-            Engine::Cpu(variants) => on_host(Arc::new(variants.first().graph().clone())),
-            Engine::Gpu(variants) => variants.first().plan().counts(batch),
-        }
+    /// All that is prepared.
+    pub(super) fn all_prepared(&self) -> Vec<Arc<dyn Prepared>> {
+        self.prepared.all()
     }
 
     /// The outputs of a batch of no rows.

@@ -7,17 +7,21 @@
 //! spread of the outputs is what rounding may do to this model on these inputs. Decisions (masks, ids) stay as they are,
 //! because a decision that rounding could turn would excuse any answer.
 
+use crate::deadline::Deadline;
+use crate::engine::Call;
 use crate::error::{Error, Place, Result};
 use crate::gpu::LimitsPreset;
-use crate::graph::{Graph, Source, ValueId};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::model::Model;
 use crate::passes::{self, Pipeline};
 use crate::plan::Retain;
-use crate::session::{BadIdCount, FitInputs};
+use crate::session::{BadIdCount, Device, FitInputs, SessionOptions};
 use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
 use crate::timeline::Timeline;
-use crate::{cpu, reference, session};
+use crate::{reference, session};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Runs of the reference with moved answers, whose widest spread is taken.
@@ -150,31 +154,32 @@ fn compute(
     device: CheckDevice,
     rewritten: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
 ) -> Result<Computed> {
+    let (deadline, mut timeline) = (Deadline::NEVER, Timeline::start());
+    let (device, limits) = match device {
+        CheckDevice::Cpu => (Device::Cpu, LimitsPreset::default()),
+        CheckDevice::Gpu(limits) => (Device::Gpu, limits),
+    };
+    let options = SessionOptions { limits, ..SessionOptions::default() };
+    let engine = session::open_engine(device, &options, deadline, &mut timeline)?;
+    let graph = rewritten(engine.facts())?;
+    let prepared = engine.prepare(&graph, Retain::All, deadline, &mut timeline)?;
+    let given = |(_, node): (_, &Node)| reference::input(inputs, &node.name).map(Cow::Borrowed);
+    let given: Vec<Cow<'_, Tensor>> = graph.inputs().map(given).collect::<Result<_>>()?;
+    // Not predicted in pieces, which would need to know it.
+    let per_sample = vec![true; given.len()];
+    let call = Call { inputs: &given, per_sample: &per_sample, batch, deadline };
+    let computed: HashMap<ValueId, Tensor> = prepared.inspect(&call, &mut timeline)?.into_iter().collect();
+    let mut given = given.into_iter();
+    let mut values = Vec::with_capacity(graph.values().len());
     let missing = || Error::internal("a value was not kept");
-    match device {
-        CheckDevice::Cpu => {
-            let graph = rewritten(&DeviceFacts::HOST)?;
-            let engine = cpu::Engine::new(&graph, None, Retain::All)?;
-            let inputs = graph.inputs().map(|(_, node)| reference::input(inputs, &node.name));
-            let values = engine.inspect(&inputs.collect::<Result<Vec<_>>>()?, batch)?;
-            Ok(Computed { graph, values: values.into_iter().map(Arc::new).collect(), device: "cpu".into() })
-        }
-        CheckDevice::Gpu(limits) => {
-            let (runner, device) = session::open_inspector(limits, rewritten)?;
-            let graph = Arc::clone(runner.plan().graph());
-            let mut computed = runner.inspect(inputs, batch, &mut Timeline::start())?.into_iter();
-            let mut values = Vec::with_capacity(graph.values().len());
-            for id in graph.value_ids() {
-                let node = graph.maker(id);
-                values.push(match &node.source {
-                    Source::Input => Arc::new(reference::input(inputs, &node.name)?.clone()),
-                    Source::Constant(value) => Arc::clone(value),
-                    Source::Op(_) => Arc::new(computed.next().ok_or_else(missing)?.1),
-                });
-            }
-            Ok(Computed { graph, values, device })
-        }
+    for id in graph.value_ids() {
+        values.push(match &graph.maker(id).source {
+            Source::Input => Arc::new(given.next().ok_or_else(missing)?.into_owned()),
+            Source::Constant(value) => Arc::clone(value),
+            Source::Op(_) => Arc::new(computed.get(&id).cloned().ok_or_else(missing)?),
+        });
     }
+    Ok(Computed { graph, values, device: engine.description() })
 }
 
 fn check_nodes(graph: &Graph, values: &[Arc<Tensor>]) -> Result<Vec<NodeCheck>> {

@@ -8,7 +8,7 @@ use super::statistics::{Summary, median};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::passes::{self, Pipeline};
-use crate::session::{Device, Prediction, Session, SessionOptions, random_inputs};
+use crate::session::{Prediction, Session, SessionOptions, random_inputs};
 use crate::tensor::NamedTensors;
 use crate::timeline::Timeline;
 use serde::{Deserialize, Serialize};
@@ -162,20 +162,16 @@ pub fn measure(
     let first = std::mem::take(&mut prediction.timeline);
     let warm = warm(&opened, &inputs, &mut prediction, run, progress)?;
     let counts = opened.counts(run.batch)?;
-    // Which of the two answers, where the choice was left to the session; the reference knows no passes.
-    let device = match session.device {
-        Device::Auto if opened.is_gpu() => Device::Gpu,
-        Device::Auto => Device::Cpu,
-        device => device,
-    };
-    let pipeline = if device == Device::Reference { Pipeline::Plain } else { session.pipeline };
+    let device = opened.engine();
+    // The reference knows no passes.
+    let pipeline = if device == "reference" { Pipeline::Plain } else { session.pipeline };
     let held = opened.memory();
     let summary = Summary::of(&warm.samples_ms);
     let per_second = |amount: u64| summary.map(|summary| amount as f64 / (summary.p50 * 1e6));
     let last = if warm.samples_ms.is_empty() { &first } else { &prediction.timeline };
     Ok(Measurement {
-        device: device.name().into(),
-        engine: opened.device().into(),
+        device: device.into(),
+        engine: opened.device(),
         plan: pipeline.name().into(),
         settings: settings(session),
         batch: run.batch,

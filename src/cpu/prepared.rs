@@ -1,0 +1,101 @@
+//! The CPU as an engine among others: the threads that its graphs share, and what one of them answers.
+
+use super::engine::Engine as Runner;
+use crate::deadline::Deadline;
+use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, TimedSteps};
+use crate::error::Result;
+use crate::graph::{Graph, ValueId};
+use crate::kernel::DeviceFacts;
+use crate::plan::{Counts, Plan, Retain};
+use crate::tensor::{NamedTensors, Spare, Tensor};
+use crate::timeline::Timeline;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The CPU with a number of threads.
+#[derive(Debug)]
+pub(crate) struct Cpu {
+    threads: Option<usize>,
+}
+
+impl Cpu {
+    /// `threads` of them: all cores if `None`.
+    pub(crate) fn new(threads: Option<usize>) -> Self {
+        Cpu { threads }
+    }
+}
+
+impl Engine for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn description(&self) -> String {
+        "cpu".into()
+    }
+
+    fn facts(&self) -> &DeviceFacts {
+        &DeviceFacts::HOST
+    }
+
+    fn prepare(
+        &self,
+        graph: &Arc<Graph>,
+        retain: Retain,
+        _deadline: Deadline,
+        timeline: &mut Timeline,
+    ) -> Result<Arc<dyn Prepared>> {
+        let runner = timeline.span("prepare", || Runner::new(graph, self.threads, retain))?;
+        Ok(Arc::new(CpuGraph(runner)))
+    }
+}
+
+/// A graph on the CPU.
+#[derive(Debug)]
+struct CpuGraph(Runner);
+
+impl Prepared for CpuGraph {
+    fn graph(&self) -> &Arc<Graph> {
+        self.0.graph()
+    }
+
+    fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
+        timeline.span("compute", || self.0.predict(&call.references(), call.batch, spare))
+    }
+
+    fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
+        let values = timeline.span("compute", || self.0.inspect(&call.references(), call.batch))?;
+        Ok(self.0.graph().value_ids().zip(values).collect())
+    }
+
+    fn counts(&self, batch: usize) -> Result<Counts> {
+        Plan::new(Arc::clone(self.0.graph()), &DeviceFacts::HOST, Retain::Outputs)?.counts(batch)
+    }
+
+    /// What only brings a value to where it is wanted costs its bytes.
+    fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
+        let mut computed = HashSet::new();
+        let steps = self.0.steps().into_iter().map(|(id, once)| {
+            let often = if once { "once" } else { "for each block of rows" };
+            let step = ProfileStep::of_node(self.0.graph(), id, batch, often.into());
+            if computed.insert(id) && !matches!(step.operator.as_str(), "input" | "constant") {
+                return step;
+            }
+            let bytes = 8 * step.shape.iter().product::<usize>() as u64;
+            ProfileStep { operator: "copy".into(), flops: 0, bytes, ..step }
+        });
+        Ok(steps.collect())
+    }
+
+    fn time_steps(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
+        let start_ns = timeline.elapsed_ns();
+        let compute = || self.0.time_steps(&call.references(), call.batch, spare);
+        let (outputs, times_ns) = timeline.span("compute", compute)?;
+        Ok(TimedSteps::end_to_end(outputs, start_ns, &times_ns))
+    }
+
+    fn add_memory(&self, holdings: &mut Holdings) {
+        holdings.add_constants(self.0.graph());
+        holdings.add_activations(self.0.held_bytes());
+    }
+}

@@ -1,0 +1,148 @@
+//! Threads on which calls into a driver are made, so that a caller with a deadline can leave one that does not return.
+//!
+//! A driver's call cannot be interrupted. A caller without a deadline makes it itself. One with a deadline has a thread make it
+//! and stops waiting when the deadline passes. The thread stays with the call, and with all that the call works on, until it
+//! returns; then it is used again. As long as too many calls have not returned, no further one is started.
+
+use crate::deadline::Deadline;
+use crate::error::{DeviceError, Error, Result};
+use crate::timeline::Timeline;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Calls that nobody waits for any more and that have not returned: no further call is started beyond this number.
+const MOST_ABANDONED: usize = 32;
+
+/// Threads that are kept for the next calls.
+const MOST_IDLE: usize = 8;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+static IDLE: Mutex<Vec<Sender<Work>>> = Mutex::new(Vec::new());
+
+static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+
+/// Has `work` done by the deadline, on a thread of its own if there is one. `what` says in an error what was to be done.
+pub(super) fn call<T: Send + 'static>(
+    deadline: Deadline,
+    what: &str,
+    timeline: &mut Timeline,
+    work: impl FnOnce(&mut Timeline) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if deadline.is_never() {
+        return guarded(|| work(timeline));
+    }
+    deadline.expect_ahead(what)?;
+    let mut apart = timeline.apart();
+    let (sender, receiver) = mpsc::channel();
+    // True once one of both sides is done with the other.
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    start(Box::new(move || {
+        let result = guarded(|| work(&mut apart));
+        // What nobody receives is dropped here, where that may take its time.
+        drop(sender.send((result, apart)));
+        if over.swap(true, Ordering::SeqCst) {
+            ABANDONED.fetch_sub(1, Ordering::SeqCst);
+        }
+    }))?;
+    match receiver.recv_timeout(deadline.remaining().unwrap_or_default()) {
+        Ok((result, apart)) => {
+            timeline.absorb(apart);
+            result
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(Error::internal("a thread that calls the driver has ended")),
+        Err(RecvTimeoutError::Timeout) => {
+            ABANDONED.fetch_add(1, Ordering::SeqCst);
+            if is_over.swap(true, Ordering::SeqCst) {
+                ABANDONED.fetch_sub(1, Ordering::SeqCst);
+            }
+            timeline.count("abandoned_calls", 1);
+            Err(deadline.passed(what))
+        }
+    }
+}
+
+/// The outcome of `work`; an error if it panics, as wgpu does where it finds a device in a state that it does not expect.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        Err(Error::internal("wgpu or the driver panicked").cause(text))
+    })
+}
+
+/// Has an idle thread do `work`, or a new one.
+fn start(mut work: Work) -> Result<()> {
+    if ABANDONED.load(Ordering::SeqCst) >= MOST_ABANDONED {
+        return Err(Error::device(DeviceError::Timeout, "the GPU driver does not return from its calls")
+            .cause(format!("{MOST_ABANDONED} calls were given up and have not returned"))
+            .hint("run on the CPU (Device::Cpu)"));
+    }
+    loop {
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(idle) = idle else { break };
+        match idle.send(work) {
+            Ok(()) => return Ok(()),
+            Err(returned) => work = returned.0,
+        }
+    }
+    let (sender, receiver) = mpsc::channel::<Work>();
+    let serve = move || {
+        work();
+        loop {
+            let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() >= MOST_IDLE {
+                return;
+            }
+            idle.push(sender.clone());
+            drop(idle);
+            match receiver.recv() {
+                Ok(next) => next(),
+                Err(_) => return,
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("tfjs-wgpu device".into());
+    let failed = |cause| Error::internal("no thread could be started to call the GPU driver").because(cause);
+    thread.spawn(serve).map(drop).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_call_that_hangs_is_left_and_its_thread_used_again() {
+        let (release, released) = mpsc::channel::<()>();
+        let mut timeline = Timeline::start();
+        let soon = Deadline::after(Some(Duration::from_millis(10)));
+        let hang = move |_: &mut Timeline| {
+            let _ = released.recv();
+            Ok(())
+        };
+        let error = call(soon, "a call", &mut timeline, hang).expect_err("it hangs");
+        assert_eq!(error.device_error(), Some(DeviceError::Timeout));
+        assert_eq!(timeline.counter("abandoned_calls"), 1);
+        release.send(()).expect("it still waits");
+        let later = Deadline::after(Some(Duration::from_secs(60)));
+        let answer = call(later, "another", &mut timeline, |timeline| {
+            timeline.count("answers", 1);
+            Ok(7)
+        });
+        assert_eq!((answer.expect("an answer"), timeline.counter("answers")), (7, 1));
+    }
+
+    #[test]
+    fn a_panic_is_an_error() {
+        for deadline in [Deadline::NEVER, Deadline::after(Some(Duration::from_secs(60)))] {
+            let answer: Result<()> = call(deadline, "a call", &mut Timeline::start(), |_| panic!("as wgpu does"));
+            let error = answer.expect_err("it panicked");
+            assert_eq!(error.device_error(), Some(DeviceError::Internal));
+            assert_eq!(error.cause_text(), Some("as wgpu does"));
+        }
+    }
+}

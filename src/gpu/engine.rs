@@ -1,0 +1,267 @@
+//! The GPU as an engine among others: a device, and what the graphs of one session on it share.
+
+use super::adapter::AdapterChoice;
+use super::chained;
+use super::device::{DeviceRequest, Gpu};
+use super::device_thread;
+use super::execution::{Execution, Programs};
+use super::faults::Faults;
+use super::flight::Flight;
+use super::limits::LimitsPreset;
+use super::loaded::Loaded;
+use super::pieces;
+use super::pipelines::Pipelines;
+use super::runner::{Runner, RunnerOptions, Writer};
+use super::shared_devices;
+use super::step_times::{StepTimes, steps};
+use super::uploads::Uploads;
+use crate::deadline::Deadline;
+use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, StepClock, TimedSteps};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Graph, ValueId};
+use crate::kernel::DeviceFacts;
+use crate::made_once::MadeOnce;
+use crate::plan::{Counts, Plan, Retain};
+use crate::tensor::{NamedTensors, Spare, Tensor};
+use crate::timeline::Timeline;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Second graphs that are kept. Whoever ranks asks for the same number of rows of batches of few sizes.
+const MOST_SECONDS: usize = 4;
+
+/// How a GPU is opened and driven.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct GpuOptions {
+    pub(crate) adapter: AdapterChoice,
+    pub(crate) limits: LimitsPreset,
+    pub(crate) execution: Execution,
+    /// Where new pipelines are kept on disk, if the driver can.
+    pub(crate) cache_folder: Option<PathBuf>,
+    /// The most rows that are predicted at once; as many as the device takes if `None`.
+    pub(crate) most_rows: Option<usize>,
+    pub(crate) faults: Faults,
+}
+
+/// A device, driven for one session.
+#[derive(Debug)]
+pub(crate) struct GpuEngine(Arc<Driven>);
+
+/// What the graphs of a session share.
+#[derive(Debug)]
+struct Driven {
+    gpu: Gpu,
+    options: GpuOptions,
+    /// The device's, or the session's own.
+    pipelines: Arc<Pipelines>,
+    uploads: Arc<Uploads>,
+    /// By what stands for a second graph.
+    seconds: MadeOnce<[usize; 2], Arc<Runner>>,
+}
+
+impl GpuEngine {
+    /// Opens the wanted device.
+    pub(crate) fn open(mut options: GpuOptions, deadline: Deadline, timeline: &mut Timeline) -> Result<GpuEngine> {
+        let GpuOptions { adapter, limits: preset, faults, .. } = &options;
+        let request = DeviceRequest { adapter: adapter.clone(), preset: *preset, faults: faults.clone() };
+        let gpu = device_thread::call(deadline, "the GPU was being opened", timeline, move |timeline| {
+            shared_devices::open(&request, deadline, timeline)
+        })?;
+        let pipelines = match options.execution.programs {
+            Programs::Shared => Arc::clone(&gpu.pipelines),
+            Programs::PerShape => {
+                options.cache_folder = None;
+                Arc::new(Pipelines::new(Programs::PerShape))
+            }
+        };
+        let seconds = MadeOnce::at_most(MOST_SECONDS);
+        Ok(GpuEngine(Arc::new(Driven { gpu, options, pipelines, uploads: Arc::default(), seconds })))
+    }
+}
+
+impl Driven {
+    /// Plans `graph` and loads it.
+    fn load(
+        &self,
+        graph: Arc<Graph>,
+        retain: Retain,
+        inputs_by: Writer,
+        deadline: Deadline,
+        timeline: &mut Timeline,
+    ) -> Result<Arc<Runner>> {
+        let plan = timeline.span("plan", || Plan::new(graph, self.gpu.facts(), retain))?;
+        let GpuOptions { execution, ref cache_folder, .. } = self.options;
+        let options = RunnerOptions { retain, execution, cache_folder: cache_folder.clone(), inputs_by };
+        let shared = (Arc::clone(&self.pipelines), Arc::clone(&self.uploads));
+        Loaded::new(self.gpu.clone(), plan, options, shared, deadline, timeline).map(Runner::new)
+    }
+}
+
+impl Engine for GpuEngine {
+    fn name(&self) -> &'static str {
+        "gpu"
+    }
+
+    fn description(&self) -> String {
+        let adapter = self.0.gpu.adapter();
+        format!("gpu: {} ({}, {} {})", adapter.name, adapter.kind.name(), adapter.driver, adapter.driver_version)
+    }
+
+    fn facts(&self) -> &DeviceFacts {
+        self.0.gpu.facts()
+    }
+
+    fn prepare(
+        &self,
+        graph: &Arc<Graph>,
+        retain: Retain,
+        deadline: Deadline,
+        timeline: &mut Timeline,
+    ) -> Result<Arc<dyn Prepared>> {
+        let (driven, graph) = (Arc::clone(&self.0), Arc::clone(graph));
+        let runner =
+            device_thread::call(deadline, "the model was being loaded on the GPU", timeline, move |timeline| {
+                driven.load(graph, retain, Writer::Host, deadline, timeline)
+            })?;
+        Ok(Arc::new(GpuGraph { driven: Arc::clone(&self.0), runner }))
+    }
+
+    fn add_memory(&self, holdings: &mut Holdings) {
+        self.0.seconds.all().iter().for_each(|second| second.add_memory(holdings));
+    }
+
+    fn trim(&self) {
+        self.0.seconds.clear();
+    }
+}
+
+/// A graph on a GPU.
+#[derive(Debug)]
+struct GpuGraph {
+    driven: Arc<Driven>,
+    runner: Arc<Runner>,
+}
+
+impl GpuGraph {
+    /// The largest batch that is predicted at once.
+    fn most_rows(&self) -> usize {
+        self.runner.plan().max_batch().min(self.driven.options.most_rows.unwrap_or(usize::MAX))
+    }
+
+    /// What `work` makes of a flight and the inputs, by the deadline of `call`.
+    fn fly<T: Send + 'static>(
+        &self,
+        call: &Call<'_>,
+        timeline: &mut Timeline,
+        work: impl FnOnce(&Loaded, &mut Flight, &[&Tensor], &mut Timeline) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = self.runner.take_turn(call.deadline, timeline)?;
+        let (batch, deadline) = (call.batch, call.deadline);
+        if deadline.is_never() {
+            let inputs = call.references();
+            return device_thread::guarded(|| {
+                turn.run(batch, timeline, |loaded, flight, timeline| work(loaded, flight, &inputs, timeline))
+            });
+        }
+        // The device may read them after the caller has given up.
+        let inputs: Vec<Tensor> = call.inputs.iter().map(|input| (**input).clone()).collect();
+        device_thread::call(deadline, "the GPU was computing a prediction", timeline, move |timeline| {
+            let inputs: Vec<&Tensor> = inputs.iter().collect();
+            turn.run(batch, timeline, |loaded, flight, timeline| work(loaded, flight, &inputs, timeline))
+        })
+    }
+
+    /// The values that are read back, in the memory of `spare`.
+    fn values(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
+        let mut own = std::mem::take(spare);
+        let (batch, deadline) = (call.batch, call.deadline);
+        let (values, own) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
+            let values = flight.run(loaded, inputs, batch, &mut own, None, deadline, timeline)?;
+            Ok((values, own))
+        })?;
+        *spare = own;
+        Ok(values)
+    }
+}
+
+impl Prepared for GpuGraph {
+    fn graph(&self) -> &Arc<Graph> {
+        self.runner.plan().graph()
+    }
+
+    fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
+        let predict = |call: &Call<'_>| Ok(self.runner.named(self.values(call, spare, timeline)?));
+        pieces::predict(self.graph(), call, self.most_rows(), predict)
+    }
+
+    /// `None` also where a batch is predicted in pieces, where kernels are driven otherwise than is fastest, and where the device
+    /// does not take the second graph.
+    fn predict_chained(
+        &self,
+        call: &Call<'_>,
+        key: [usize; 2],
+        second: &dyn Fn() -> Result<Graph>,
+        timeline: &mut Timeline,
+    ) -> Result<Option<NamedTensors>> {
+        let (batch, deadline) = (call.batch, call.deadline);
+        if batch > self.most_rows() || self.runner.execution() != Execution::default() {
+            return Ok(None);
+        }
+        let open = |timeline: &mut Timeline| {
+            let (driven, graph) = (Arc::clone(&self.driven), Arc::new(second()?));
+            device_thread::call(deadline, "a ranking was being loaded on the GPU", timeline, move |timeline| {
+                driven.load(graph, Retain::Outputs, Writer::Device, deadline, timeline)
+            })
+        };
+        let opened =
+            self.driven.seconds.get(&key, deadline, || timeline.span_with("open ranking", open)).map(|opened| opened.0);
+        let follower = match opened {
+            Ok(follower) => follower,
+            // More than the device sorts.
+            Err(error) if error.kind() == ErrorKind::Limit => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // All that wait for a turn of a second runner have one of a first, and nobody the other way round.
+        let next = follower.clone();
+        let values = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
+            let turn = next.take_turn(deadline, timeline)?;
+            chained::run((loaded, flight), turn, inputs, batch, deadline, timeline)
+        })?;
+        Ok(Some(follower.named(values)))
+    }
+
+    fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
+        self.values(call, &mut Spare::default(), timeline)
+    }
+
+    fn counts(&self, batch: usize) -> Result<Counts> {
+        self.runner.plan().counts(batch)
+    }
+
+    fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
+        let most = self.most_rows();
+        if batch > most {
+            return Err(Error::limit(format!("a batch of {batch} is predicted in pieces"))
+                .cause(format!("this plan on this device takes {most} rows at once"))
+                .hint("profile a smaller batch"));
+        }
+        steps(self.runner.plan(), batch)
+    }
+
+    fn time_steps(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
+        let mut own = std::mem::take(spare);
+        let (batch, deadline) = (call.batch, call.deadline);
+        let (values, times) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
+            let mut times = StepTimes::default();
+            let values = flight.run(loaded, inputs, batch, &mut own, Some(&mut times), deadline, timeline)?;
+            Ok((values, times))
+        })?;
+        let clock = if times.tick_ns.is_some() { StepClock::Device } else { StepClock::HostPerSubmit };
+        let outputs = self.runner.named(values);
+        Ok(TimedSteps { outputs, spans: times.spans, tick_ns: times.tick_ns, clock })
+    }
+
+    fn add_memory(&self, holdings: &mut Holdings) {
+        self.runner.add_memory(holdings);
+    }
+}

@@ -1,0 +1,96 @@
+//! Constants on a device, shared by the plans that have the same ones.
+//!
+//! A model is planned several times: for sets of shared inputs, and for sets of sizes. Plans with the same constants at the same
+//! places share a buffer. Of other plans' constants those that are on the device already are copied there and not uploaded.
+
+use super::device::Gpu;
+use super::faults::FaultSite;
+use super::memory::{WORKING, make_buffer, upload};
+use crate::error::Result;
+use crate::kernel::Region;
+use crate::tensor::Tensor;
+use crate::timeline::Timeline;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// A buffer of constants, and what is where in it.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pieces: Vec<(Region, Arc<Tensor>)>,
+    pub(super) buffer: wgpu::Buffer,
+}
+
+/// The constants of one session on its device, as long as a plan uses them.
+#[derive(Debug, Default)]
+pub(super) struct Uploads(Mutex<Vec<Weak<Upload>>>);
+
+impl Uploads {
+    /// A buffer of `bytes` with these constants.
+    pub(super) fn get(
+        &self,
+        gpu: &Gpu,
+        (label, bytes): (&'static str, u64),
+        pieces: Vec<(Region, Arc<Tensor>)>,
+        timeline: &mut Timeline,
+    ) -> Result<Arc<Upload>> {
+        let known = self.known();
+        if let Some(same) = known.iter().find(|upload| !pieces.is_empty() && upload.has(&pieces)) {
+            return Ok(Arc::clone(same));
+        }
+        gpu.pass(FaultSite::Upload)?;
+        let buffer = make_buffer(gpu, label, WORKING, bytes, timeline);
+        let mut copies = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut has_copies = false;
+        for (region, tensor) in &pieces {
+            let length = region.length_bytes;
+            let on_device = known.iter().find_map(|upload| upload.find(region, tensor).map(|from| (upload, from)));
+            match on_device.filter(|_| length > 0 && length.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)) {
+                Some((upload, from)) => {
+                    has_copies = true;
+                    let to = region.offset_bytes;
+                    copies.copy_buffer_to_buffer(&upload.buffer, from.offset_bytes, &buffer, to, Some(length));
+                    timeline.count("weight_bytes_copied", length);
+                }
+                None => upload(gpu, &buffer, region, tensor, timeline),
+            }
+        }
+        if has_copies {
+            gpu.queue.submit([copies.finish()]);
+        }
+        let upload = Arc::new(Upload { pieces, buffer });
+        self.lock().push(Arc::downgrade(&upload));
+        Ok(upload)
+    }
+
+    fn known(&self) -> Vec<Arc<Upload>> {
+        let mut uploads = self.lock();
+        uploads.retain(|upload| upload.strong_count() > 0);
+        uploads.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Upload>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Upload {
+    /// Whether these constants are here, and at the same places.
+    fn has(&self, pieces: &[(Region, Arc<Tensor>)]) -> bool {
+        let is_same = |(one, other): (&(Region, Arc<Tensor>), &(Region, Arc<Tensor>))| {
+            one.0 == other.0 && is_same_tensor(&one.1, &other.1)
+        };
+        self.pieces.len() == pieces.len() && self.pieces.iter().zip(pieces).all(is_same)
+    }
+
+    /// Where this tensor is, if it is here as `wanted` has it.
+    fn find(&self, wanted: &Region, tensor: &Arc<Tensor>) -> Option<&Region> {
+        let is_it = |(region, known): &&(Region, Arc<Tensor>)| {
+            Arc::ptr_eq(known, tensor) && region.packing == wanted.packing && region.length_bytes == wanted.length_bytes
+        };
+        self.pieces.iter().find(is_it).map(|(region, _)| region)
+    }
+}
+
+/// Whether two tensors are one, or passes made them alike. Packed ones are not decoded to be compared: no pass makes them.
+fn is_same_tensor(one: &Arc<Tensor>, other: &Arc<Tensor>) -> bool {
+    Arc::ptr_eq(one, other) || (one.as_packed().is_none() && other.as_packed().is_none() && one == other)
+}

@@ -1,0 +1,277 @@
+//! Values that are made at first need, once for each key, while nobody else waits behind a lock.
+//!
+//! Whoever asks for a value that is being made waits for it until its own deadline. No lock is held while a value is made, so a
+//! value that hangs in the making keeps nobody from the others. It is not a cache of what may be forgotten at any time: at most
+//! so many are kept, and those used last.
+
+use crate::deadline::Deadline;
+use crate::error::{DeviceError, Error, Result};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Values by key.
+#[derive(Debug)]
+pub(crate) struct MadeOnce<K, V> {
+    places: Mutex<Places<K, V>>,
+    changed: Condvar,
+    /// How many are kept at most.
+    most: usize,
+    /// How long a failure stands for the next attempts.
+    failures_stand: Duration,
+}
+
+#[derive(Debug)]
+struct Places<K, V> {
+    by_key: HashMap<K, Place<V>>,
+    /// Counts uses.
+    uses: u64,
+}
+
+#[derive(Debug)]
+enum Place<V> {
+    BeingMade,
+    Made { value: V, last_use: u64 },
+    Failed { error: Error, until: Instant },
+}
+
+/// A place that is being made; it is empty again if nothing comes of it.
+struct Making<'m, K: Eq + Hash + Clone, V> {
+    all: &'m MadeOnce<K, V>,
+    key: K,
+}
+
+impl<K: Eq + Hash + Clone, V> Drop for Making<'_, K, V> {
+    fn drop(&mut self) {
+        let mut places = self.all.lock();
+        if matches!(places.by_key.get(&self.key), Some(Place::BeingMade)) {
+            places.by_key.remove(&self.key);
+        }
+        drop(places);
+        self.all.changed.notify_all();
+    }
+}
+
+impl<K, V> Default for MadeOnce<K, V> {
+    fn default() -> Self {
+        MadeOnce::at_most(usize::MAX)
+    }
+}
+
+impl<K, V> MadeOnce<K, V> {
+    /// Keeps the `most` values that were used last.
+    pub(crate) fn at_most(most: usize) -> Self {
+        let places = Mutex::new(Places { by_key: HashMap::new(), uses: 0 });
+        MadeOnce { places, changed: Condvar::new(), most, failures_stand: Duration::ZERO }
+    }
+
+    /// Whoever asks within `time` of a failure is given its error, and nothing is tried.
+    pub(crate) fn remembering_failures(mut self, time: Duration) -> Self {
+        self.failures_stand = time;
+        self
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places<K, V>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> MadeOnce<K, V> {
+    /// The value of `key`, and whether this call made it.
+    pub(crate) fn get(&self, key: &K, deadline: Deadline, make: impl FnOnce() -> Result<V>) -> Result<(V, bool)> {
+        self.get_by(key, deadline, |value| Some(value.clone()), || make().map(|value| (value.clone(), value)))
+    }
+
+    /// All values, those of the keys used last at the end.
+    pub(crate) fn all(&self) -> Vec<V> {
+        let places = self.lock();
+        let mut made: Vec<(u64, V)> = Vec::new();
+        for place in places.by_key.values() {
+            if let Place::Made { value, last_use } = place {
+                made.push((*last_use, value.clone()));
+            }
+        }
+        drop(places);
+        made.sort_by_key(|(last_use, _)| *last_use);
+        made.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// The value of `key`, if it is made.
+    pub(crate) fn peek(&self, key: &K) -> Option<V> {
+        match self.lock().by_key.get(key) {
+            Some(Place::Made { value, .. }) => Some(value.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> MadeOnce<K, V> {
+    /// What `reuse` makes of the value of `key`, and whether this call made the value. A value of which `reuse` makes nothing is
+    /// made anew; `make` gives the value and what is made of it.
+    pub(crate) fn get_by<R>(
+        &self,
+        key: &K,
+        deadline: Deadline,
+        reuse: impl Fn(&V) -> Option<R>,
+        make: impl FnOnce() -> Result<(V, R)>,
+    ) -> Result<(R, bool)> {
+        let waits = |places: &mut Places<K, V>| matches!(places.by_key.get(key), Some(Place::BeingMade));
+        let what = "another thread was still preparing what this one needs";
+        let mut places = deadline.wait_while(&self.changed, self.lock(), what, waits)?;
+        places.uses += 1;
+        let use_number = places.uses;
+        match places.by_key.get_mut(key) {
+            Some(Place::Made { value, last_use }) => {
+                if let Some(reused) = reuse(value) {
+                    *last_use = use_number;
+                    return Ok((reused, false));
+                }
+            }
+            Some(Place::Failed { error, until }) if Instant::now() < *until => return Err(error.clone()),
+            _ => {}
+        }
+        let replaced = places.by_key.insert(key.clone(), Place::BeingMade);
+        drop(places);
+        // Dropping a value may take as long as making one.
+        drop(replaced);
+        // Wakes those who wait, whatever comes of it.
+        let _making = Making { all: self, key: key.clone() };
+        match make() {
+            Ok((value, made)) => {
+                self.fill(key, value, use_number);
+                Ok((made, true))
+            }
+            Err(error) => {
+                self.note_failure(key, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// A failure stands for a while. One that only says that there was no more time says nothing to others.
+    fn note_failure(&self, key: &K, error: &Error) {
+        if self.failures_stand.is_zero() || error.device_error() == Some(DeviceError::Timeout) {
+            return;
+        }
+        let until = Instant::now() + self.failures_stand;
+        self.lock().by_key.insert(key.clone(), Place::Failed { error: error.clone(), until });
+    }
+
+    fn fill(&self, key: &K, value: V, last_use: u64) {
+        let mut places = self.lock();
+        let made = |(key, place): (&K, &Place<V>)| match place {
+            Place::Made { last_use, .. } => Some((*last_use, key.clone())),
+            _ => None,
+        };
+        let mut uses: Vec<(u64, K)> = places.by_key.iter().filter_map(made).collect();
+        let mut evicted = Vec::new();
+        if uses.len() >= self.most {
+            uses.sort_by_key(|(last_use, _)| *last_use);
+            let surplus = uses.len() + 1 - self.most;
+            evicted.extend(uses.iter().take(surplus).filter_map(|(_, key)| places.by_key.remove(key)));
+        }
+        places.by_key.insert(key.clone(), Place::Made { value, last_use });
+        drop(places);
+        drop(evicted);
+    }
+
+    /// Whether the value of `key` is made.
+    pub(crate) fn has(&self, key: &K) -> bool {
+        matches!(self.lock().by_key.get(key), Some(Place::Made { .. }))
+    }
+
+    /// Forgets the value of `key` if `is_it` says so; true if it did.
+    pub(crate) fn remove_if(&self, key: &K, is_it: impl Fn(&V) -> bool) -> bool {
+        let mut places = self.lock();
+        let found = matches!(places.by_key.get(key), Some(Place::Made { value, .. }) if is_it(value));
+        let removed = if found { places.by_key.remove(key) } else { None };
+        drop(places);
+        removed.is_some()
+    }
+
+    /// Forgets all values and failures.
+    pub(crate) fn clear(&self) {
+        let mut places = self.lock();
+        let keys: Vec<K> = places.by_key.keys().cloned().collect();
+        let mut removed = Vec::new();
+        for key in keys {
+            if !matches!(places.by_key.get(&key), Some(Place::BeingMade)) {
+                removed.extend(places.by_key.remove(&key));
+            }
+        }
+        drop(places);
+        drop(removed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn a_value_is_made_once_and_the_one_longest_unused_goes() {
+        let all = MadeOnce::at_most(2);
+        let get = |key: u32| all.get(&key, Deadline::NEVER, || Ok(key.to_string())).expect("a value");
+        assert_eq!((get(1), get(1)), (("1".into(), true), ("1".into(), false)));
+        get(2);
+        get(1);
+        get(3);
+        assert_eq!((get(1).1, get(2).1), (false, true), "the second went");
+        assert_eq!(all.all(), ["1", "2"]);
+        all.clear();
+        assert!(!all.has(&1));
+    }
+
+    #[test]
+    fn a_failure_stands_as_long_as_it_is_remembered() {
+        let brief = MadeOnce::<u32, u32>::default();
+        let long = MadeOnce::<u32, u32>::default().remembering_failures(Duration::from_secs(60));
+        let fail = |all: &MadeOnce<u32, u32>, device| {
+            all.get(&1, Deadline::NEVER, || Err(Error::device(device, "no"))).expect_err("it fails").to_string()
+        };
+        let succeeds = |all: &MadeOnce<u32, u32>| all.get(&1, Deadline::NEVER, || Ok(7)).is_ok();
+        fail(&brief, DeviceError::OutOfMemory);
+        assert!(succeeds(&brief));
+        assert_eq!(fail(&long, DeviceError::Timeout), "no");
+        fail(&long, DeviceError::OutOfMemory);
+        assert!(!succeeds(&long));
+        long.clear();
+        assert!(succeeds(&long));
+    }
+
+    #[test]
+    fn who_waits_for_one_that_hangs_gives_up_and_nobody_else_waits() {
+        let all = MadeOnce::<u32, u32>::default();
+        let (release, released) = mpsc::channel::<()>();
+        let (started, starts) = mpsc::channel();
+        thread::scope(|scope| {
+            let all = &all;
+            let hung = scope.spawn(move || {
+                all.get(&1, Deadline::NEVER, || {
+                    started.send(()).expect("somebody listens");
+                    released.recv().expect("released");
+                    Ok(7)
+                })
+            });
+            starts.recv().expect("it has started");
+            let soon = Deadline::after(Some(Duration::from_millis(5)));
+            let error = all.get(&1, soon, || Ok(8)).expect_err("it is still being made");
+            assert_eq!(error.device_error(), Some(DeviceError::Timeout));
+            assert_eq!(all.get(&2, soon, || Ok(9)).expect("another"), (9, true));
+            release.send(()).expect("it waits");
+            assert_eq!(hung.join().expect("no panic").expect("a value"), (7, true));
+        });
+        assert_eq!(all.get(&1, Deadline::NEVER, || Ok(8)).expect("made"), (7, false));
+    }
+
+    #[test]
+    fn a_maker_that_panics_leaves_the_place_empty() {
+        let all = MadeOnce::<u32, u32>::default();
+        let panics = || all.get(&1, Deadline::NEVER, || panic!("while making"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        assert_eq!(all.get(&1, Deadline::NEVER, || Ok(7)).expect("made"), (7, true));
+    }
+}
