@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests. GPU tests need a Vulkan driver; a software one will do. Where none is found and this script may, it
-# installs one; else it says what to install and the GPU tests are skipped. With REQUIRE_GPU=1 they must run.
+# installs one; else it says what to install and the GPU tests are ignored. With REQUIRE_GPU=1 they must run.
 # Arguments go to `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,7 +34,7 @@ if ! { has_vulkan_driver && has_vulkan_loader; }; then
         echo "no Vulkan driver found, but REQUIRE_GPU=1: install libvulkan1 and mesa-vulkan-drivers" >&2
         exit 2
     else
-        echo "no Vulkan driver found, so the GPU tests are skipped; to run them install a software one:" >&2
+        echo "no Vulkan driver found, so the GPU tests are ignored; to run them install a software one:" >&2
         echo "  Debian, Ubuntu: apt install libvulkan1 mesa-vulkan-drivers    Fedora: dnf install mesa-vulkan-drivers" >&2
     fi
 fi

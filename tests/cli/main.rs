@@ -1,5 +1,10 @@
 //! The command as a user meets it: stdout, stderr and exit code of whole calls, as snapshots.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
 mod check;
 mod compare;
 mod devices;
@@ -14,6 +19,10 @@ mod usage;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 /// The command with `arguments`, in an environment that changes nothing.
 fn command(arguments: &[&str]) -> Command {

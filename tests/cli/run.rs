@@ -1,5 +1,6 @@
 //! `run`: outputs, rankings, and inputs that do not fit. On the CPU, whose answers are the same everywhere.
 
+use crate::harness::gpu;
 use crate::{Folder, command, model, transcript, transcript_in};
 use insta::assert_snapshot;
 use tfjs_wgpu::{Tensor, tensor_file};
@@ -281,8 +282,7 @@ fn rankings_of_scores_that_are_not_finite() {
     let (rows, warning) = ranked("reference", &[]);
     assert_eq!((rows.len(), rows[6].as_str()), (7, "2"), "NaN is last");
     assert!(warning.contains("`score`: 1 of 7 values is NaN or infinite, in row 2 (input `"), "{warning}");
-    let gpu = !tfjs_wgpu::gpu::adapters().is_empty();
-    for device in ["cpu"].into_iter().chain(gpu.then_some("gpu")) {
+    for device in ["cpu"].into_iter().chain(gpu::is_there().then_some("gpu")) {
         assert_eq!(ranked(device, &[]), (rows.clone(), warning.clone()), "{device}");
         assert_eq!(ranked(device, &["--output", &output]), (rows.clone(), warning.clone()), "{device}");
     }

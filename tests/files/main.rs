@@ -1,14 +1,24 @@
 //! The files that people have: made by many versions of Keras, loaded and saved again, cut, repaired by hand. Each answers as
 //! Keras and TF.js recorded, on the reference, the CPU and the GPU, plain and fused; what is ambiguous is refused.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
 mod archive;
 
 use archive::Case;
+use harness::gpu;
 use std::collections::BTreeMap;
-use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{Device, Model, NamedTensors, Semantics, Session, Sizes};
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 fn all() -> Vec<Case> {
     archive::all("files.zip")
@@ -90,11 +100,8 @@ fn the_cpu_answers_as_recorded() {
 
 #[test]
 fn the_gpu_answers_as_recorded() {
-    let found = !adapters().is_empty();
-    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-    if found {
-        check_all(CheckDevice::Gpu(LimitsPreset::Floor));
-    }
+    gpu::require(LimitsPreset::Floor);
+    check_all(CheckDevice::Gpu(LimitsPreset::Floor));
 }
 
 /// A Sequential that begins with a model takes its input under the name that TF.js gives it, and under those of Keras.

@@ -1,6 +1,11 @@
 //! The functions between the layers of recorded models, TensorFlow's under Keras 2 and `keras.ops` under Keras 3: each answers
 //! as Keras, on the reference, the CPU and the GPU, plain and fused; what mixes the samples of the batch is refused.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
 #[path = "../files/archive.rs"]
 #[allow(dead_code, reason = "it has questions that these cases do not raise")]
 mod archive;
@@ -8,14 +13,19 @@ mod by_hand;
 mod known;
 
 use archive::Case;
+use harness::gpu;
 use known::KNOWN;
 use std::collections::BTreeMap;
-use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::reference;
 use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
 use tfjs_wgpu::tensor::compare;
 use tfjs_wgpu::{Model, NamedTensors, Semantics};
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 fn all() -> Vec<Case> {
     archive::all("functions.zip")
@@ -92,12 +102,9 @@ fn the_cpu_answers_as_recorded() {
 
 #[test]
 fn the_gpu_answers_as_recorded() {
-    let found = !adapters().is_empty();
-    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-    if found {
-        for preset in LimitsPreset::ALL {
-            check_all(Semantics::Keras, CheckDevice::Gpu(preset));
-        }
+    for preset in LimitsPreset::ALL {
+        gpu::require(preset);
+        check_all(Semantics::Keras, CheckDevice::Gpu(preset));
     }
 }
 

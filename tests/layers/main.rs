@@ -3,6 +3,11 @@
 //! Each file of tests/data/cases is one layer class; each case in it a tiny model with its weights, inputs and recorded
 //! answers.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
 mod by_hand;
 mod cases;
 mod changed;
@@ -13,11 +18,16 @@ mod refused;
 mod training;
 
 use cases::{Case, all};
+use harness::gpu;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{LoadOptions, Model, Semantics, gpu::LimitsPreset};
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 /// Why a recorded case is refused here, if it is.
 fn refused(case: &Case) -> Option<&'static str> {
@@ -83,14 +93,10 @@ fn layers_answer_as_keras_recorded() {
     check_all(Semantics::Keras, CheckDevice::Cpu);
 }
 
-/// One device opens per case, so the GPU sees the cases of one semantics.
+/// Opening a session takes longer than a case, so the GPU sees the cases of one semantics.
 #[test]
 fn layers_answer_on_the_gpu() {
-    if tfjs_wgpu::gpu::adapters().is_empty() {
-        assert_ne!(std::env::var("REQUIRE_GPU").as_deref(), Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-        eprintln!("skipped: no GPU adapter");
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     check_all(Semantics::Keras, CheckDevice::Gpu(LimitsPreset::Full));
 }
 

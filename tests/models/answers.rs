@@ -1,6 +1,7 @@
 //! Recorded answers: each model against TF.js's with tfjs semantics and against Keras' with keras semantics.
 
-use crate::goldens::{Golden, all, golden, gpu};
+use crate::goldens::{Golden, all, golden};
+use crate::harness::gpu;
 use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check, output_allowances};
@@ -58,27 +59,28 @@ fn cpu_answers_as_keras_recorded() {
 
 #[test]
 fn gpu_answers_as_tfjs_recorded() {
-    if gpu() {
-        check_all(Semantics::TfJs, "tfjs.safetensors", CheckDevice::Gpu(LimitsPreset::Full));
-    }
+    gpu::require(LimitsPreset::Full);
+    check_all(Semantics::TfJs, "tfjs.safetensors", CheckDevice::Gpu(LimitsPreset::Full));
 }
 
 #[test]
 fn gpu_answers_as_keras_recorded() {
-    if gpu() {
-        check_all(Semantics::Keras, "keras.safetensors", CheckDevice::Gpu(LimitsPreset::Floor));
-    }
+    gpu::require(LimitsPreset::Floor);
+    check_all(Semantics::Keras, "keras.safetensors", CheckDevice::Gpu(LimitsPreset::Floor));
+}
+
+/// The devices that sessions compute on: the CPU, and the GPU if there is one.
+fn devices() -> Vec<Device> {
+    [Device::Cpu].into_iter().chain(gpu::keep_open(LimitsPreset::Full).then_some(Device::Gpu)).collect()
 }
 
 #[test]
 fn sessions_of_every_device_agree_with_the_record() {
-    let devices: &[Device] =
-        if gpu() { &[Device::Reference, Device::Cpu, Device::Gpu] } else { &[Device::Reference, Device::Cpu] };
     let golden = golden("wide_deep");
     let model = golden.load(Semantics::TfJs).expect("wide_deep loads");
     let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
     let expected = golden.tensors("tfjs.safetensors").expect("answers are recorded");
-    for &device in devices {
+    for device in devices().into_iter().chain([Device::Reference]) {
         let session = Session::open(&model, device).expect("the device opens");
         let outputs = session.predict(&inputs).expect("a prediction").outputs;
         for (name, expected) in expected.iter() {
@@ -93,7 +95,7 @@ fn sessions_of_every_device_agree_with_the_record() {
 /// Decoding in the kernel is exact, so only the order of sums may differ.
 #[test]
 fn packed_weights_answer_as_decoded_ones() {
-    let devices: &[Device] = if gpu() { &[Device::Cpu, Device::Gpu] } else { &[Device::Cpu] };
+    let devices = devices();
     for name in ["wide_deep_f16", "wide_deep_u8", "youtube_dnn_10k"] {
         let golden = golden(name);
         let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");

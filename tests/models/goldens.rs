@@ -49,13 +49,3 @@ impl Golden {
 pub(crate) fn golden(name: &str) -> Golden {
     all().into_iter().find(|golden| golden.name == name).expect("a recorded model of that name")
 }
-
-/// Whether the GPU can be tested; with REQUIRE_GPU=1 it must be.
-pub(crate) fn gpu() -> bool {
-    let found = !tfjs_wgpu::gpu::adapters().is_empty();
-    assert!(found || std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-    if !found {
-        eprintln!("skipped: no GPU adapter");
-    }
-    found
-}

@@ -1,6 +1,7 @@
 //! Golden plans: how many dispatches, submits, bytes and pipelines a prediction takes, and what the second one saves.
 
-use crate::goldens::{golden, gpu};
+use crate::goldens::golden;
+use crate::harness::gpu;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
@@ -64,9 +65,7 @@ fn memory_is_shared_where_lifetimes_allow() {
 
 #[test]
 fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
-    if !gpu() {
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
     let session = Session::open(&model, Device::Gpu).expect("the GPU opens");
     let gpu = Gpu::open(LimitsPreset::Full).expect("the GPU opens");
@@ -130,9 +129,7 @@ fn pipeline(kernel: &Kernel) -> String {
 
 #[test]
 fn a_second_model_of_the_same_kind_makes_no_pipelines() {
-    if !gpu() {
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     for (name, _) in MOST_DISPATCHES {
         let model = measured(name);
         let first = Session::open(&model, Device::Gpu).expect("the GPU opens");

@@ -1,8 +1,9 @@
 //! One operator with its operands, and the ways its answers are checked.
 
+use crate::harness::gpu;
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
-use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use std::sync::Arc;
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
 use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
@@ -173,21 +174,10 @@ pub(crate) fn check_gpu(cases: &[Case]) {
     }
 }
 
-/// The same under the limits of one preset.
+/// The same under the limits of one preset; where there is no GPU the test is ignored.
 pub(crate) fn check_gpu_with(cases: &[Case], preset: LimitsPreset) {
-    if gpu_is_present() {
-        check_on(cases, CheckDevice::Gpu(preset));
-    }
-}
-
-/// Says so where there is none, and fails if there must be one.
-fn gpu_is_present() -> bool {
-    static PRESENT: LazyLock<bool> = LazyLock::new(|| !adapters().is_empty());
-    if !*PRESENT {
-        assert!(std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no GPU adapter");
-        println!("skipped: no GPU adapter");
-    }
-    *PRESENT
+    gpu::require(preset);
+    check_on(cases, CheckDevice::Gpu(preset));
 }
 
 /// Checks all cases of one batch size as one model, because opening a device takes longer than a case.

@@ -1,5 +1,10 @@
 //! Every operator computes what its page says: the plain answer against hand-written ones, CPU and GPU against it.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
 mod case;
 mod values;
 
@@ -51,3 +56,7 @@ mod split;
 mod top_k;
 mod tower;
 mod triangle;
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}

@@ -3,9 +3,15 @@
 //! A graph is made from a list of numbers: each chooses an operator and its operands among the values there are, and
 //! what does not fit is left out. So every list is a valid graph, and shorter lists are smaller ones.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
+use harness::gpu;
 use proptest::prelude::*;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::{Builder, Graph, ValueId};
 use tfjs_wgpu::kernel::DeviceFacts;
 use tfjs_wgpu::ops::{
@@ -17,6 +23,10 @@ use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
 use tfjs_wgpu::tensor::{Shape, TensorType, compare};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor, reference, session};
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 /// Rows of a table, and one more than the largest id that is given.
 const ROWS: usize = 5;
@@ -232,19 +242,38 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn devices_answer_as_the_reference(numbers in numbers(), shared in 0..SHARED.len(), large: bool) {
-        let model = model(&numbers);
-        let given = inputs(&model, SHARED[shared], if large { 1e6 } else { 0.0 });
-        let mut devices = vec![CheckDevice::Cpu];
-        if !adapters().is_empty() {
-            devices.push(CheckDevice::Gpu(LimitsPreset::Full));
-        }
-        for device in devices {
-            let report = check(&model, &given, None, device, Pipeline::Fused).expect("a report");
-            let wrong = report.first_wrong_node().map(|node| format!("{} {node:?}", node.name));
-            prop_assert!(wrong.is_none(), "{}: {}\n{}", report.device, wrong.unwrap_or_default(), model.graph());
-        }
+    fn the_cpu_answers_as_the_reference(numbers in numbers(), shared in 0..SHARED.len(), large: bool) {
+        answers_as_the_reference(CheckDevice::Cpu, &numbers, SHARED[shared], large)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    fn the_gpu_answers_as_the_reference_for_all(numbers in numbers(), shared in 0..SHARED.len(), large: bool) {
+        answers_as_the_reference(CheckDevice::Gpu(LimitsPreset::Full), &numbers, SHARED[shared], large)?;
+    }
+}
+
+/// `proptest!` takes whatever ends a case early for a failure, so the GPU is asked for before.
+#[test]
+fn the_gpu_answers_as_the_reference() {
+    gpu::require(LimitsPreset::Full);
+    the_gpu_answers_as_the_reference_for_all();
+}
+
+fn answers_as_the_reference(
+    device: CheckDevice,
+    numbers: &[u32],
+    shared: &[&str],
+    large: bool,
+) -> Result<(), TestCaseError> {
+    let model = model(numbers);
+    let given = inputs(&model, shared, if large { 1e6 } else { 0.0 });
+    let report = check(&model, &given, None, device, Pipeline::Fused).expect("a report");
+    let wrong = report.first_wrong_node().map(|node| format!("{} {node:?}", node.name));
+    prop_assert!(wrong.is_none(), "{}: {}\n{}", report.device, wrong.unwrap_or_default(), model.graph());
+    Ok(())
 }
 
 /// A small file can ask for a lot: passes take no more than a little of it for each node.

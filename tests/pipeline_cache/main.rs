@@ -1,10 +1,20 @@
 //! Pipelines kept on disk: written, read, and refused when damaged; never a reason to fail. One test, because it counts
 //! the pipelines of every device that this process can open.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
+use harness::gpu;
 use std::path::{Path, PathBuf};
-use tfjs_wgpu::gpu::{LimitsPreset, adapters};
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::timeline::Timeline;
 use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions, session};
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 fn open(limits: LimitsPreset, folder: &Path) -> Timeline {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/wide_deep");
@@ -23,11 +33,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn pipelines_are_kept_and_damaged_files_replaced() {
-    let keeps = |(name, has): &(&str, bool)| *name == "pipeline_cache" && *has;
-    if !adapters().first().is_some_and(|adapter| adapter.features.iter().any(keeps)) {
-        eprintln!("skipped: no GPU adapter that keeps pipelines");
-        return;
-    }
+    gpu::require_feature("pipeline_cache");
     let folder = tempfile::tempdir().expect("a folder");
     let within = folder.path().join("made/when/needed");
 

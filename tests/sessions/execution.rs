@@ -1,15 +1,17 @@
 //! Ways of execution differ in what is compiled, submitted and waited for, and never in answers.
 
+use crate::harness::gpu;
 use crate::model;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tfjs_wgpu::gpu::{Execution, Gpu, LimitsPreset, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::session::{HeldMemory, random_inputs};
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 
 fn open(model: &Model, pipeline: Pipeline, execution: Execution) -> Session {
+    gpu::require(LimitsPreset::Full);
     let options = SessionOptions {
         device: Device::Gpu,
         pipeline,
@@ -27,7 +29,7 @@ fn all() -> impl Iterator<Item = Execution> {
 
 #[test]
 fn counts_follow_from_the_plan_and_answers_are_the_same() {
-    let Some(model) = model("multi_io") else { return };
+    let model = model("multi_io");
     let inputs = random_inputs(&model, 5, 1).expect("inputs");
     let outputs = model.graph().outputs().len() as u64;
     assert!(outputs > 1, "one output is always by itself");
@@ -68,7 +70,7 @@ fn distinct_kernels(model: &Model, pipeline: Pipeline, batch: usize) -> u64 {
 
 #[test]
 fn programs_of_a_shape_are_compiled_for_every_batch_and_session() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let pipeline = Pipeline::Plain;
     let execution = Execution { programs: Programs::PerShape, ..Execution::default() };
     for _ in 0..2 {
@@ -88,7 +90,7 @@ fn programs_of_a_shape_are_compiled_for_every_batch_and_session() {
 
 #[test]
 fn execution_is_refused_where_no_gpu_is_asked_for() {
-    let Some(model) = model("ncf") else { return };
+    let model = model("ncf");
     for device in [Device::Auto, Device::Cpu, Device::Reference] {
         for execution in all().filter(|execution| *execution != Execution::default()) {
             let error = Session::open_with(&model, SessionOptions { device, execution, ..SessionOptions::default() });
@@ -99,8 +101,8 @@ fn execution_is_refused_where_no_gpu_is_asked_for() {
 }
 
 #[test]
-fn a_session_says_what_it_holds() {
-    let Some(model) = model("wide_deep") else { return };
+fn a_session_on_the_gpu_says_what_it_holds() {
+    let model = model("wide_deep");
     let gpu = open(&model, Pipeline::Fused, Execution::default());
     let plan = {
         let facts = Gpu::open(LimitsPreset::Full).expect("the GPU opens").facts().clone();
@@ -110,11 +112,7 @@ fn a_session_says_what_it_holds() {
     let opened = gpu.memory();
     assert_eq!(opened.weight_bytes, plan.weight_bytes() + plan.table_bytes());
     assert_eq!((opened.activation_bytes, opened.parameter_bytes), (0, 0), "nothing is made before the first batch");
-    let predict = |session: &Session, batch: usize| {
-        session.predict(&random_inputs(&model, batch, 1).expect("inputs")).expect("a prediction");
-        session.memory()
-    };
-    let (small, large) = (predict(&gpu, 1), predict(&gpu, 64));
+    let (small, large) = (held_after(&gpu, 1), held_after(&gpu, 64));
     let slots: u64 = plan.slots().iter().map(|slot| slot.bytes(64)).sum();
     assert!(large.activation_bytes >= slots + plan.model_input_bytes(64), "{large:?}");
     assert!(small.activation_bytes < large.activation_bytes && small.parameter_bytes > 0);
@@ -124,9 +122,20 @@ fn a_session_says_what_it_holds() {
         large.weight_bytes + large.activation_bytes + large.parameter_bytes,
         "the total is of all"
     );
-    let open = |device| Session::open(&model, device).expect("a session");
-    let cpu = predict(&open(Device::Cpu), 64);
+}
+
+/// What a session holds after a batch.
+fn held_after(session: &Session, batch: usize) -> HeldMemory {
+    session.predict(&random_inputs(session.model(), batch, 1).expect("inputs")).expect("a prediction");
+    session.memory()
+}
+
+#[test]
+fn a_session_without_a_gpu_says_what_it_holds() {
+    let model = model("wide_deep");
+    let held = |device| held_after(&Session::open(&model, device).expect("a session"), 64);
+    let cpu = held(Device::Cpu);
     assert!(cpu.weight_bytes > 0 && cpu.activation_bytes > 0, "{cpu:?}");
-    let reference = predict(&open(Device::Reference), 64);
+    let reference = held(Device::Reference);
     assert!(reference.weight_bytes > 0 && reference.activation_bytes == 0, "{reference:?}");
 }

@@ -6,7 +6,7 @@ use tfjs_wgpu::session::random_inputs;
 
 #[test]
 fn memory_grows_with_the_batch_and_is_given_back() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let session = open(&model, LimitsPreset::Floor);
     let inputs = |batch| random_inputs(&model, batch, 1).expect("inputs");
     let (small, large) = (inputs(1), inputs(20_000));

@@ -1,7 +1,9 @@
 //! A model that normalises by the moments of the batch answers for the whole batch at once, on every device, or not at all.
 
-use crate::gpu;
+use crate::engines;
+use crate::harness::gpu;
 use std::sync::Arc;
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Activation, Concatenate, Dense, Function, MomentNormalization};
 use tfjs_wgpu::passes::Pipeline;
@@ -65,8 +67,7 @@ fn all_devices_take_all_rows_together() {
     for (users, batch) in [(1, 1), (1, 1000), (1000, 1000)] {
         let inputs = inputs(users, batch);
         let expected = predict(Device::Reference, Pipeline::Plain, &inputs).expect("the reference");
-        let devices = [Device::Cpu, Device::Gpu].into_iter().filter(|device| *device == Device::Cpu || gpu());
-        for device in devices {
+        for device in engines() {
             for pipeline in [Pipeline::Plain, Pipeline::Fused] {
                 let place = format!("{device:?}, {pipeline}, {users} users, {batch} rows");
                 let actual = predict(device, pipeline, &inputs).unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -80,9 +81,7 @@ fn all_devices_take_all_rows_together() {
 
 #[test]
 fn a_batch_is_not_predicted_in_pieces() {
-    if !gpu() {
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     let predict = |batch| predict(Device::Gpu, Pipeline::TfjsWebgl2, &inputs(batch, batch));
     let whole = predict(32).expect("32 rows go through at once");
     assert_close(&whole, &self::predict(Device::Reference, Pipeline::Plain, &inputs(32, 32)).expect("an answer"), "32");

@@ -1,5 +1,6 @@
 //! A device is opened once and a pipeline made once, whoever asks and however many ask at once.
 
+use crate::harness::gpu;
 use crate::{model, open};
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -23,7 +24,7 @@ fn distinct_pipelines(model: &Model, limits: LimitsPreset) -> u64 {
 
 #[test]
 fn a_second_session_makes_no_pipelines() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let limits = LimitsPreset::Mali;
     let (first, second) = (open(&model, limits), open(&model, limits));
     assert_eq!(first.timeline().counter("pipelines"), distinct_pipelines(&model, limits));
@@ -39,8 +40,9 @@ fn a_second_session_makes_no_pipelines() {
 
 #[test]
 fn sessions_that_open_at_once_make_each_pipeline_once() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let limits = LimitsPreset::Adreno;
+    gpu::require(limits);
     let together = Barrier::new(3);
     let made: u64 = std::thread::scope(|scope| {
         let open = || {

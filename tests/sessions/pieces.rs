@@ -1,6 +1,7 @@
 //! A batch larger than the device's bindings is predicted in pieces, with shared inputs whole in each.
 
-use crate::{gpu, open};
+use crate::harness::gpu;
+use crate::open;
 use std::sync::Arc;
 use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
@@ -12,9 +13,7 @@ use tfjs_wgpu::{Device, Model, NamedTensors, Session, SessionOptions, Tensor};
 
 #[test]
 fn the_pipelines_of_tfjs_take_32_rows_at_a_time() {
-    if !gpu() {
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     let model = model();
     let candidates = Tensor::f32(&[70, 1], (0..70).map(|row| row as f32 / 8.0).collect()).expect("as many rows");
     let user = Tensor::f32(&[1, 1], vec![0.75]).expect("as many rows");
@@ -62,9 +61,6 @@ fn fixed() -> Tensor {
 
 #[test]
 fn a_batch_beyond_the_bindings_is_predicted_in_pieces() {
-    if !gpu() {
-        return;
-    }
     const BATCH: usize = 1030;
     let model = model();
     let session = open(&model, LimitsPreset::Floor);

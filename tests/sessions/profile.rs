@@ -1,12 +1,13 @@
 //! A profile names every step of a plan, adds up, and changes no answer.
 
+use crate::harness::gpu;
 use crate::{model, open};
 use std::path::PathBuf;
 use tfjs_wgpu::gpu::{Execution, Gpu, LimitsPreset, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::session::{Profile, ProfileOptions, StepClock, random_inputs};
-use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions};
+use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 
 const RUNS: ProfileOptions = ProfileOptions { warmup_runs: 1, runs: 3 };
 
@@ -55,8 +56,9 @@ fn expect_all_steps(profile: &Profile, plan: &Plan) {
 
 #[test]
 fn every_kernel_of_a_plan_is_timed_by_the_device() {
+    gpu::require(LimitsPreset::Full);
     for name in ["wide_deep", "gru4rec"] {
-        let Some(model) = model(name) else { return };
+        let model = model(name);
         for pipeline in Pipeline::ALL {
             let options = SessionOptions { device: Device::Gpu, pipeline, ..SessionOptions::default() };
             let profile = profile(&Session::open_with(&model, options).expect("the GPU opens"), 5);
@@ -75,7 +77,7 @@ fn every_kernel_of_a_plan_is_timed_by_the_device() {
 /// The preset stands for phones that have no timestamps.
 #[test]
 fn the_host_takes_the_time_where_the_device_has_no_timestamps() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let profile = profile(&open(&model, LimitsPreset::Floor), 5);
     assert_eq!((profile.clock, profile.tick_ns), (StepClock::HostPerSubmit, None));
     expect_all_steps(&profile, &plan(&model, LimitsPreset::Floor, Pipeline::Fused));
@@ -86,7 +88,9 @@ fn the_host_takes_the_time_where_the_device_has_no_timestamps() {
 
 #[test]
 fn every_way_of_execution_is_profiled() {
-    let Some(model) = model("multi_io") else { return };
+    gpu::require(LimitsPreset::Full);
+    gpu::require(LimitsPreset::Floor);
+    let model = model("multi_io");
     for (programs, submits, read_back) in [
         (Programs::PerShape, Submits::PerKernel, ReadBacks::Together),
         (Programs::Shared, Submits::One, ReadBacks::PerOutput),
@@ -105,8 +109,7 @@ fn every_way_of_execution_is_profiled() {
 
 #[test]
 fn a_profile_that_would_say_nothing_is_refused() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/wide_deep");
-    let model = Model::load(path, LoadOptions::default()).expect("the model loads");
+    let model = model("wide_deep");
     let session = Session::open(&model, Device::Cpu).expect("a session");
     let refuse = |batch: usize, runs: usize| {
         let inputs = random_inputs(&model, batch, 1).expect("inputs");
@@ -118,8 +121,7 @@ fn a_profile_that_would_say_nothing_is_refused() {
 
 #[test]
 fn engines_without_a_gpu_are_timed_by_the_host() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/wide_deep");
-    let model = Model::load(path, LoadOptions::default()).expect("the model loads");
+    let model = model("wide_deep");
     // Several blocks of rows, whose times are added up.
     let batch = 300;
     for device in [Device::Cpu, Device::Reference] {

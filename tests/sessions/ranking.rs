@@ -1,6 +1,7 @@
 //! The best rows of a batch: the same on every engine, and on the GPU without the other scores coming back.
 
-use crate::{engines, gpu, open};
+use crate::harness::gpu;
+use crate::{engines, open};
 use std::path::PathBuf;
 use std::sync::Barrier;
 use tfjs_wgpu::gpu::{Execution, LimitsPreset, Submits};
@@ -73,9 +74,6 @@ fn every_engine_ranks_as_the_host_does() {
 
 #[test]
 fn only_the_best_come_back_in_one_submit() {
-    if !gpu() {
-        return;
-    }
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/shop_rank");
     let shop = Model::load(folder, LoadOptions::default()).expect("the example loads");
     for model in [shop, sum()] {
@@ -103,9 +101,6 @@ fn only_the_best_come_back_in_one_submit() {
 
 #[test]
 fn what_ranks_is_made_once_and_is_held_memory() {
-    if !gpu() {
-        return;
-    }
     let (model, session) = (sum(), open(&sum(), LimitsPreset::Full));
     let inputs = random_inputs(&model, 100, 1).expect("inputs");
     let made = |count: usize| {
@@ -123,9 +118,6 @@ fn what_ranks_is_made_once_and_is_held_memory() {
 
 #[test]
 fn threads_rank_and_predict_side_by_side() {
-    if !gpu() {
-        return;
-    }
     let (model, session) = (sum(), open(&sum(), LimitsPreset::Full));
     let together = Barrier::new(6);
     std::thread::scope(|scope| {
@@ -156,9 +148,11 @@ fn the_host_ranks_where_the_device_cannot() {
         assert_eq!(ranking.rows, [1, 3, 0]);
         assert_eq!(ranking.scores.as_i32().expect("integers"), [16_777_217, 16_777_217, 16_777_216]);
     }
-    if !gpu() {
-        return;
-    }
+}
+
+#[test]
+fn the_host_ranks_what_is_submitted_per_kernel() {
+    gpu::require(LimitsPreset::Full);
     let execution = Execution { submits: Submits::PerKernel, ..Execution::default() };
     let options = SessionOptions { device: Device::Gpu, execution, ..SessionOptions::default() };
     let session = Session::open_with(&sum(), options).expect("a session");

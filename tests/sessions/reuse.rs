@@ -1,7 +1,9 @@
 //! Predictions in the memory of earlier ones, and results that are views, parts or copies of each other.
 
-use crate::gpu;
+use crate::engines;
+use crate::harness::gpu;
 use std::sync::Arc;
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{
     Cast, Cell, Concatenate, Dense, Function, Recurrent, RecurrentKernel, RecurrentOutput, Reshape, Softmax,
@@ -51,8 +53,7 @@ fn assert_close(actual: &NamedTensors, expected: &NamedTensors, place: &str) {
 fn a_prediction_in_the_memory_of_another_is_the_same() {
     let model = model();
     let reference = Session::open(&model, Device::Reference).expect("a session");
-    let devices = if gpu() { vec![Device::Gpu, Device::Cpu] } else { vec![Device::Cpu] };
-    for device in devices {
+    for device in engines() {
         let session = Session::open(&model, device).expect("a session");
         let mut prediction = Prediction::default();
         // Growing and shrinking, in one block and in several, each with other values.
@@ -85,9 +86,7 @@ fn memory_is_used_again_and_gone_after_an_error() {
 /// Its output stands behind the states in one buffer, wherever that begins at the batch.
 #[test]
 fn a_recurrent_layer_taken_step_by_step_answers_at_every_batch() {
-    if !gpu() {
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     let mut builder = Builder::new();
     let x = builder.input("x", TensorType::f32(Shape::batched(&[4, WIDTH]))).expect("a new name");
     let weights = (0..WIDTH * WIDTH).map(|index| (index % 13) as f32 / 16.0 - 0.375).collect();

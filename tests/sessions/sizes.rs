@@ -1,8 +1,10 @@
 //! One session answers for several sizes of what its model leaves open, and keeps what it has prepared for those used last.
 
-use crate::gpu;
+use crate::engines;
+use crate::harness::gpu;
 use serde_json::json;
 use std::path::PathBuf;
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::session::{ProfileOptions, random_inputs};
 use tfjs_wgpu::{
     Device, ErrorKind, LoadOptions, Model, NamedTensors, OnBadId, Prediction, Session, SessionOptions, Sizes, Tensor,
@@ -79,12 +81,6 @@ fn of_length(length: usize) -> NamedTensors {
     inputs([2, length], [2, length])
 }
 
-fn devices() -> Vec<Device> {
-    let mut devices = vec![Device::Reference, Device::Cpu];
-    devices.extend(gpu().then_some(Device::Gpu));
-    devices
-}
-
 fn open(model: &Model, device: Device) -> Session {
     let options = SessionOptions { device, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
     Session::open_with(model, options).expect("a session")
@@ -98,7 +94,7 @@ fn prepares(session: &Session, inputs: &NamedTensors) -> bool {
 
 #[test]
 fn a_session_prepares_once_for_each_set_of_sizes() {
-    for device in devices() {
+    for device in engines() {
         let session = open(&histories(), device);
         let lengths = [5, 7, 5, 7, 7, 5];
         let prepared = lengths.map(|length| prepares(&session, &of_length(length)));
@@ -125,7 +121,7 @@ fn the_set_that_was_not_used_for_longest_goes() {
 /// To the bit on one device; a model that was loaded at that size knows of no other.
 #[test]
 fn answers_are_those_of_a_model_of_that_size() {
-    for device in devices() {
+    for device in engines() {
         let session = open(&histories(), device);
         let mut prediction = Prediction::default();
         let rows = [
@@ -148,7 +144,7 @@ fn answers_are_those_of_a_model_of_that_size() {
 
 #[test]
 fn a_profile_is_that_of_the_sizes_it_is_given() {
-    for device in devices() {
+    for device in engines() {
         let session = open(&histories(), device);
         for length in [5, 7] {
             let runs = ProfileOptions { warmup_runs: 0, runs: 1 };
@@ -166,7 +162,7 @@ fn a_profile_is_that_of_the_sizes_it_is_given() {
 /// Each engine has its own weights; tables are uploaded once.
 #[test]
 fn memory_and_counts_are_of_all_sizes_and_of_each() {
-    for device in devices() {
+    for device in engines() {
         let session = open(&histories(), device);
         let before = session.memory();
         let table_bytes = 4 * 4 * ROWS as u64;
@@ -184,9 +180,7 @@ fn memory_and_counts_are_of_all_sizes_and_of_each() {
 
 #[test]
 fn pipelines_are_shared_by_all_sizes() {
-    if !gpu() {
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     let session = open(&histories(), Device::Gpu);
     session.predict(&of_length(5)).expect("a prediction");
     let timeline = session.predict(&of_length(7)).expect("a prediction").timeline;

@@ -1,6 +1,6 @@
 //! Values stored as half floats: other answers than float32 gives, and the same on every device.
 
-use crate::gpu;
+use crate::engines;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tfjs_wgpu::passes::{Pipeline, Storage};
@@ -12,11 +12,6 @@ use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOption
 fn predict(model: &Model, device: Device, pipeline: Pipeline, storage: Storage, inputs: &NamedTensors) -> NamedTensors {
     let options = SessionOptions { device, pipeline, storage, ..SessionOptions::default() };
     Session::open_with(model, options).expect("a session").predict(inputs).expect("a prediction").outputs
-}
-
-fn devices() -> Vec<Device> {
-    let gpu = gpu().then_some(Device::Gpu);
-    [Device::Cpu].into_iter().chain(gpu).collect()
 }
 
 fn recorded(name: &str) -> (Model, NamedTensors) {
@@ -41,7 +36,7 @@ fn every_device_rounds_alike_and_otherwise_than_float32() {
         let exact = predict(&model, Device::Reference, Pipeline::Plain, Storage::F32, &inputs);
         assert_ne!(reference, exact, "{name}");
         let allowances = output_allowances(&half, &stored).expect("allowances");
-        for device in devices() {
+        for device in engines() {
             let answers = predict(&model, device, Pipeline::Plain, Storage::F16, &inputs);
             for ((name, expected), allowance) in reference.iter().zip(&allowances) {
                 let difference = compare(expected, answers.get(name).expect("an output"), allowance).expect("as large");
@@ -78,7 +73,7 @@ fn what_is_too_large_for_half_precision_is_infinite() {
         [("x".to_string(), Tensor::f32(&[4, 1], vec![21_830.0, 21_900.0, -30_000.0, 0.1]).expect("a tensor"))]
             .into_iter()
             .collect();
-    for device in devices().into_iter().chain([Device::Reference]) {
+    for device in engines() {
         for pipeline in Pipeline::ALL {
             let answers = predict(&model, device, pipeline, Storage::F16, &inputs);
             let answers = answers.get("y").expect("y").as_f32().expect("floats");
@@ -102,7 +97,7 @@ fn variants_store_alike() {
             (name.to_string(), if index == 0 { both(&input) } else { input })
         })
         .collect();
-    for device in devices() {
+    for device in engines() {
         let [one, two] = [&inputs, &twice].map(|inputs| predict(&model, device, Pipeline::Fused, Storage::F16, inputs));
         for (name, expected) in one.iter() {
             let answers = two.get(name).expect("an output");

@@ -10,7 +10,7 @@ const THREADS: u64 = 6;
 
 #[test]
 fn threads_that_share_a_session_get_their_own_answers() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let session = open(&model, LimitsPreset::Full);
     let batch = |thread: u64| 1 + 2 * thread as usize;
     let inputs: Vec<NamedTensors> =
@@ -36,7 +36,7 @@ fn threads_that_share_a_session_get_their_own_answers() {
 
 #[test]
 fn at_most_three_predictions_hold_memory() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let session = open(&model, LimitsPreset::Full);
     let inputs = random_inputs(&model, 4, 1).expect("inputs");
     let first = session.predict(&inputs).expect("a prediction").timeline.counter("allocated_bytes");
@@ -61,7 +61,7 @@ fn at_most_three_predictions_hold_memory() {
 
 #[test]
 fn a_prediction_that_fails_takes_nothing_from_the_others() {
-    let Some(model) = model("wide_deep") else { return };
+    let model = model("wide_deep");
     let session = open(&model, LimitsPreset::Full);
     let inputs = random_inputs(&model, 2, 1).expect("inputs");
     let right = session.predict(&inputs).expect("a prediction").outputs;

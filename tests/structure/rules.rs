@@ -1,6 +1,6 @@
 //! Rules that hold for every file.
 
-use crate::sources::{assert_none, files};
+use crate::sources::{assert_none, files, root};
 
 /// The most lines of a source file.
 const MAX_LINES: usize = 400;
@@ -53,4 +53,29 @@ fn no_file_is_named_for_nothing() {
     let named = |path: &str| path.split('/').any(|part| vague.contains(&part.trim_end_matches(".rs")));
     let complaints: Vec<String> = sources.map(|source| source.path).filter(|path| named(path)).collect();
     assert_none(&complaints, "names that say nothing");
+}
+
+/// A test that passes where it cannot run says that what it tests is right.
+#[test]
+fn tests_ask_for_a_gpu_in_one_way() {
+    let sources = files("tests", "rs");
+    let others = sources.iter().filter(|source| source.path != "tests/harness/gpu.rs");
+    let others = others.filter(|source| source.path != "tests/structure/rules.rs");
+    let asks = |source: &crate::sources::Source| [source.places_of("REQUIRE_GPU"), source.places_of("adapters()")];
+    let complaints: Vec<String> = others.flat_map(|source| asks(source).concat()).collect();
+    assert_none(&complaints, "what tests/harness/gpu.rs answers is asked elsewhere");
+}
+
+/// Without the attribute, a binary that has no harness of Rust drops its tests unseen.
+#[test]
+fn binaries_without_the_harness_of_rust_list_their_tests() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let tables = manifest.split("[[test]]\n").skip(1).filter(|table| table.contains("harness = false"));
+    let names: Vec<&str> = tables.filter_map(|table| table.split('"').nth(1)).collect();
+    assert!(names.contains(&"sessions"), "{names:?}");
+    let silent = names.into_iter().filter(|name| {
+        let main = std::fs::read_to_string(root().join(format!("tests/{name}/main.rs"))).expect("the binary's file");
+        !main.contains("#[macro_use(test)]\nextern crate collected_test;") || !main.contains("harness::run()")
+    });
+    assert_none(&silent.map(String::from).collect::<Vec<_>>(), "tests that nothing runs");
 }

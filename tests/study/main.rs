@@ -1,5 +1,10 @@
 //! Studies, their reports, and the page that is made of one. By structure, counts and order; times decide nothing.
 
+#[path = "../harness/mod.rs"]
+mod harness;
+#[macro_use(test)]
+extern crate collected_test;
+
 mod measurement;
 mod page;
 mod protocol;
@@ -7,6 +12,10 @@ mod protocol;
 use std::path::PathBuf;
 use tfjs_wgpu::study::protocol::StudyOptions;
 use tfjs_wgpu::{Device, LoadOptions, Model};
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}
 
 /// A recorded model.
 fn model(name: &str) -> Model {

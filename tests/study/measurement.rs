@@ -1,9 +1,10 @@
 //! What a measurement counts and when it runs. Times have lower bounds at most.
 
+use crate::harness::gpu;
 use crate::model;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
-use tfjs_wgpu::gpu::adapters;
+use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::{Device, SessionOptions};
 
@@ -73,10 +74,7 @@ fn the_reference_has_no_passes_and_options_have_their_words() {
 
 #[test]
 fn a_gpu_that_is_warm_allocates_nothing() {
-    if adapters().is_empty() {
-        assert!(std::env::var("REQUIRE_GPU").as_deref() != Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-        return;
-    }
+    gpu::require(LimitsPreset::Full);
     let gpu = SessionOptions { device: Device::Gpu, ..SessionOptions::default() };
     let found = measured(&gpu, &runs(3, 4));
     assert_eq!((found.submits, found.waits, found.allocations), (1, 1, 0));
