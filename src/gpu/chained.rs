@@ -8,6 +8,7 @@ use super::step_times::record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
+use crate::kernel::Region;
 use crate::tensor::{Spare, Tensor};
 use crate::timeline::Timeline;
 use std::sync::mpsc;
@@ -44,7 +45,9 @@ fn run_both(
     let (Some((_, output)), [read_back]) = (first.plan.graph().outputs().first(), &following.read_backs[..]) else {
         return Err(Error::internal("there is nothing to hand on, or it is not read back at once"));
     };
-    let region = first.plan.region(*output, batch);
+    // Where the values stand depends on the rows that memory was prepared for, and how many count on the batch.
+    let length_bytes = first.plan.region(*output, batch).length_bytes;
+    let region = Region { length_bytes, ..first.plan.region(*output, prepared.batch) };
     timeline.span_with("write inputs", |timeline| write_inputs(first, from, prepared, inputs, timeline))?;
     timeline.count("dispatches", (prepared.dispatches.len() + following.dispatches.len()) as u64);
     let (sender, receiver) = mpsc::channel();

@@ -10,6 +10,7 @@ use crate::error::{DeviceError, Error, Result};
 use crate::kernel::DeviceFacts;
 use crate::timeline::Timeline;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// An opened GPU with the pipelines made on it. Cheap to clone; clones share the device, which is closed with the last of them.
 #[derive(Debug, Clone)]
@@ -35,6 +36,9 @@ impl std::ops::Deref for Gpu {
         &self.0
     }
 }
+
+/// How long to wait for what still runs when a call has failed, before its error is taken at its word.
+const LAST_WORK: Duration = Duration::from_millis(500);
 
 /// Which device is to be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -151,8 +155,14 @@ impl OpenedDevice {
             // Memory that could not be had makes calls invalid that use it.
             error = error.or(pollster::block_on(scope.pop()));
         }
+        let error = error.or_else(faults::take_reported);
+        if result.is_err() || error.is_some() {
+            // wgpu tells of a device that was destroyed when it is next asked how things are, and nothing runs any more.
+            let (submission_index, timeout) = (None, Some(LAST_WORK));
+            let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout });
+        }
         self.expect_alive()?;
-        match error.or_else(faults::take_reported) {
+        match error {
             None => result,
             Some(error) => Err(self.reported(error)),
         }

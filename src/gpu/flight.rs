@@ -1,6 +1,7 @@
 //! The memory and bind groups of one prediction at a time, and how it runs: one encoder, one submit, one wait, unless the
 //! session is to be executed otherwise.
 
+use super::batches::Batches;
 use super::device::Gpu;
 use super::execution::{Execution, ReadBacks, Submits};
 use super::faults::FaultSite;
@@ -18,8 +19,8 @@ use crate::timeline::{Span, Timeline};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Batch sizes whose bind groups are kept.
-const PREPARED_BATCHES: usize = 8;
+/// Batches whose bind groups are kept: each that is prepared for itself, and more that many share than any caller meets.
+const PREPARED_BATCHES: usize = 96;
 
 /// Memory is looked at after this many predictions. It is given back if the largest batch among them needs no more
 /// than a quarter of it.
@@ -35,6 +36,7 @@ const WAIT_PIECE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Flight {
     memory: Memory,
+    batches: Batches,
     /// Most recently used last.
     prepared: Vec<Prepared>,
     /// Since memory was last looked at.
@@ -47,7 +49,7 @@ impl Flight {
     pub(super) fn new(loaded: &Loaded, batch: usize, timeline: &mut Timeline) -> Flight {
         let Loaded { gpu, plan, guard_bytes, maps_inputs, read_slots, .. } = loaded;
         let memory = Memory::new(gpu, plan, batch, *guard_bytes, *maps_inputs, read_slots, timeline);
-        Flight { memory, prepared: Vec::new(), predictions: 0, largest_batch: 0 }
+        Flight { memory, batches: Batches::default(), prepared: Vec::new(), predictions: 0, largest_batch: 0 }
     }
 
     /// The values that are read back, in `spare` memory if there is any, and when each kernel ran, if that is wanted. After an
@@ -130,7 +132,7 @@ impl Flight {
         self.prepared.iter().map(|prepared| prepared.params_bytes).sum()
     }
 
-    /// The memory, with room for `batch`, and what is prepared for it.
+    /// The memory, with room for `batch`, and what is prepared for it: for as many rows, or a few more.
     pub(super) fn prepare(
         &mut self,
         loaded: &Loaded,
@@ -145,8 +147,10 @@ impl Flight {
         }
     }
 
-    /// Puts the bind groups of `batch` at the end of `prepared`.
+    /// Puts what a prediction of `batch` rows takes at the end of `prepared`.
     fn put_last(&mut self, loaded: &Loaded, batch: usize, deadline: Deadline, timeline: &mut Timeline) -> Result<()> {
+        let most = loaded.plan.max_batch();
+        let batch = if loaded.takes_more_rows() { self.batches.choose(batch, most) } else { batch };
         if let Some(position) = self.prepared.iter().position(|prepared| prepared.batch == batch) {
             self.prepared[position..].rotate_left(1);
             return Ok(());

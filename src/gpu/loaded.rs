@@ -1,7 +1,7 @@
 //! A plan on a device: what all its predictions share.
 
 use super::device::Gpu;
-use super::execution::Programs;
+use super::execution::{Execution, Programs};
 use super::memory::{Constants, GUARD_BYTES};
 use super::pipelines::{Checks, Pipelines};
 use super::runner::{RunnerOptions, Writer};
@@ -31,6 +31,7 @@ pub(super) struct Loaded {
     pub(super) maps_inputs: bool,
     /// The slots that the host reads without a copy.
     pub(super) read_slots: Vec<usize>,
+    mixes_rows: bool,
 }
 
 impl Loaded {
@@ -66,6 +67,9 @@ impl Loaded {
         let cache_folder = options.cache_folder.as_deref();
         let load = || pipelines.make_all(&gpu, &kernels, making, cache_folder, timeline, upload)?;
         let constants = gpu.scoped(load)?;
+        // On a device that is gone everything can be made.
+        let _ = gpu.device.poll(wgpu::PollType::Poll);
+        gpu.expect_alive()?;
         let read_slots = match options.retain {
             Retain::Outputs if gpu.maps_storage() => output_slots(&plan),
             _ => Vec::new(),
@@ -73,7 +77,29 @@ impl Loaded {
         // Without inputs nothing is written, and nothing would unmap the buffer.
         let has_inputs = plan.model_input_bytes(1) > 0;
         let maps_inputs = gpu.maps_storage() && has_inputs && options.inputs_by == Writer::Host;
-        Ok(Loaded { gpu, plan, options, pipelines, constants, checks, guard_bytes, maps_inputs, read_slots })
+        let mixes_rows = plan.graph().mixes_rows();
+        Ok(Loaded {
+            mixes_rows,
+            gpu,
+            plan,
+            options,
+            pipelines,
+            constants,
+            checks,
+            guard_bytes,
+            maps_inputs,
+            read_slots,
+        })
+    }
+}
+
+impl Loaded {
+    /// Whether a batch may be computed with a few rows more that nobody reads: nothing stands behind its last row, no operator
+    /// mixes rows, and kernels are driven as is fastest.
+    pub(super) fn takes_more_rows(&self) -> bool {
+        let RunnerOptions { retain, execution, inputs_by, .. } = self.options;
+        let is_usual = execution == Execution::default() && inputs_by == Writer::Host;
+        retain == Retain::Outputs && is_usual && !self.mixes_rows
     }
 }
 

@@ -4,13 +4,15 @@
 //! it (`loaded`): its constants are uploaded, unless another plan of the session has them (`uploads`), while its pipelines are
 //! made. A prediction takes one of a few flights (`runner`), which own what grows with the batch; it writes its inputs, records
 //! one encoder, submits once, waits once and reads back once (`flight`, `read_back`), unless it is to show what that saves
-//! (`execution`). For a batch size it has seen before (`prepared`) it allocates nothing. What is to be made of an output on the
+//! (`execution`). For a batch size it has seen before, or one that is near to others (`prepared`, `batches`), it allocates
+//! nothing. What is to be made of an output on the
 //! device is a plan of its own, which runs in the same submit (`chained`).
 //!
 //! Calls into the driver are made by the caller, or by a thread that it can leave when its deadline passes (`device_thread`). No
 //! lock that sessions share is held meanwhile. Their errors are caught in scopes (`device`); tests inject them (`faults`).
 
 mod adapter;
+mod batches;
 mod chained;
 mod device;
 mod device_thread;

@@ -97,7 +97,6 @@ impl Pipelines {
     fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, making: &Making<'_>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
             .ok_or_else(|| Error::internal(format!("there is no shader called `{}`", kernel.shader)))?;
-        gpu.pass(FaultSite::Compile)?;
         let (module, _) = self.modules.get(&key.module(), making.deadline, || {
             let source = wgpu::ShaderSource::Wgsl(shader.text().into());
             let descriptor = wgpu::ShaderModuleDescriptor { label: Some(shader.name), source };
@@ -106,6 +105,7 @@ impl Pipelines {
         let storage = kernel.bindings.len();
         let ((layout, pipeline_layout), _) =
             self.layouts.get(&storage, making.deadline, || gpu.scoped(|| Ok(layouts(gpu, storage))))?;
+        gpu.pass(FaultSite::Compile)?;
         let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.shader),
             layout: Some(&pipeline_layout),

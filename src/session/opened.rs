@@ -264,3 +264,6 @@ fn with_cause(error: &Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

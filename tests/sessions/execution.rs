@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tfjs_wgpu::gpu::{Execution, Gpu, LimitsPreset, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::session::{HeldMemory, random_inputs};
+use tfjs_wgpu::session::{MemoryUsage, random_inputs};
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 
 fn open(model: &Model, pipeline: Pipeline, execution: Execution) -> Session {
@@ -125,7 +125,7 @@ fn a_session_on_the_gpu_says_what_it_holds() {
 }
 
 /// What a session holds after a batch.
-fn held_after(session: &Session, batch: usize) -> HeldMemory {
+fn held_after(session: &Session, batch: usize) -> MemoryUsage {
     session.predict(&random_inputs(session.model(), batch, 1).expect("inputs")).expect("a prediction");
     session.memory()
 }

@@ -5,7 +5,9 @@ mod harness;
 #[macro_use(test)]
 extern crate collected_test;
 
+mod batches;
 mod execution;
+mod faults;
 mod memory;
 mod moments;
 mod named_sizes;

@@ -8,6 +8,7 @@ use tfjs_wgpu::Model;
 use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
 use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::session::random_inputs;
 
 /// The pipelines that are made when a model is opened on this device: of one row, and of many where it is hardware, as
 /// what stands for a phone is.
@@ -53,4 +54,21 @@ fn sessions_that_open_at_once_make_each_pipeline_once() {
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
     assert_eq!(made, distinct_pipelines(&model, limits));
+}
+
+/// One user for many candidates is another plan of the same model.
+#[test]
+fn another_plan_of_a_model_uploads_no_weight_again() {
+    let model = model("wide_deep");
+    let session = open(&model, LimitsPreset::Full);
+    let uploaded = session.timeline().counter("weight_bytes_uploaded");
+    let mut inputs = random_inputs(&model, 4, 7).expect("inputs");
+    let name = inputs.names().next().expect("an input").to_string();
+    let shared = inputs.get(&name).expect("an input").rows(0, 1).expect("a row");
+    inputs.insert(name, shared);
+    let prediction = session.predict(&inputs).expect("an answer");
+    let again = prediction.timeline.counter("weight_bytes_uploaded");
+    assert!(2 * again < uploaded, "{again} of {uploaded} bytes, which passes made anew");
+    assert!(prediction.timeline.counter("weight_bytes_copied") > 0);
+    assert!(prediction.timeline.spans().iter().any(|span| span.name == "open graph"));
 }

@@ -112,10 +112,11 @@ fn the_set_that_was_not_used_for_longest_goes() {
     for length in 11..=17 {
         assert!(prepares(&session, &of_length(length)), "length {length}");
     }
-    assert!(!prepares(&session, &of_length(11)), "seven are kept");
-    assert!(prepares(&session, &of_length(18)));
+    assert!(!prepares(&session, &of_length(11)), "eight are kept, with the one that the session was opened at");
+    assert!(prepares(&session, &of_length(18)), "the one that it was opened at goes for it");
+    assert!(prepares(&session, &of_length(19)));
     assert!(!prepares(&session, &of_length(11)), "it was used again");
-    assert!(prepares(&session, &of_length(12)), "it went for 18");
+    assert!(prepares(&session, &of_length(12)), "it went for 19");
 }
 
 /// To the bit on one device; a model that was loaded at that size knows of no other.
