@@ -116,7 +116,7 @@ pub struct WeightSummary {
 }
 
 /// A place where TF.js and Keras give this model different answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Skew {
     /// The layer.
     pub layer: String,

@@ -101,6 +101,9 @@ pub fn check(
     device: CheckDevice,
     pipeline: Pipeline,
 ) -> Result<CheckReport> {
+    if model.graph().outputs().is_empty() {
+        return Err(Error::input("there is nothing to check: the model has no outputs").hint("name its outputs"));
+    }
     let model = &model.with_sizes_of(inputs)?;
     let FitInputs { repeated, given, shared, batch, bad_ids } = session::fit_inputs(model, inputs)?;
     if batch == 0 {

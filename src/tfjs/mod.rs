@@ -28,6 +28,7 @@ mod masks;
 mod model_file;
 mod network;
 mod numbering;
+mod once;
 mod open;
 mod operations;
 mod order;

@@ -1,0 +1,55 @@
+//! Where the inputs of a model stand in their buffer, one behind the other.
+
+use crate::kernel::DeviceFacts;
+use crate::ops::ConcreteType;
+use crate::tensor::TensorType;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The types of the inputs, and their places at the batch size that was asked for last: summed for each input anew, they would
+/// take the square of the number of inputs.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    pub(super) types: Vec<TensorType>,
+    last: Mutex<Option<(usize, Arc<[u64]>)>>,
+}
+
+impl Clone for Inputs {
+    fn clone(&self) -> Self {
+        Inputs::new(self.types.clone())
+    }
+}
+
+impl Inputs {
+    pub(super) fn new(types: Vec<TensorType>) -> Inputs {
+        Inputs { types, last: Mutex::default() }
+    }
+
+    /// The bytes of the first `count` inputs, each at an offset that can be bound.
+    pub(super) fn bytes(&self, count: usize, batch: usize, facts: &DeviceFacts) -> u64 {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, ends)) = last.as_ref().filter(|(known, _)| *known == batch) {
+            return ends[count];
+        }
+        let ends = self.ends(batch, facts);
+        let bytes = ends[count];
+        *last = Some((batch, ends));
+        bytes
+    }
+
+    /// Where each input begins, and where the last ends.
+    fn ends(&self, batch: usize, facts: &DeviceFacts) -> Arc<[u64]> {
+        let mut end = 0u64;
+        let behind = self.types.iter().map(|ty| {
+            end = end.saturating_add(aligned_bytes(ty, batch, facts));
+            end
+        });
+        std::iter::once(0).chain(behind).collect()
+    }
+}
+
+/// The bytes of a value up to where the next may begin. Nothing cannot be bound, so a value without elements has room for
+/// one.
+pub(super) fn aligned_bytes(ty: &TensorType, batch: usize, facts: &DeviceFacts) -> u64 {
+    let bytes = 4 * ConcreteType::of(ty, batch).len().max(1) as u64;
+    bytes.next_multiple_of(facts.binding_alignment_bytes)
+}
