@@ -18,7 +18,8 @@ impl InputNames {
     /// `aliases` are other names of each input by its position; what has no place there has none.
     pub(crate) fn new(names: Vec<String>, aliases: &[Vec<String>]) -> InputNames {
         let own = names.iter().enumerate();
-        let others = aliases.iter().enumerate().flat_map(|(position, names)| names.iter().map(move |name| (position, name)));
+        let others =
+            aliases.iter().enumerate().flat_map(|(position, names)| names.iter().map(move |name| (position, name)));
         let mut positions = HashMap::with_capacity(names.len());
         for (position, name) in own.chain(others) {
             positions.entry(name.clone()).or_insert(position);

@@ -53,3 +53,29 @@ pub(super) fn aligned_bytes(ty: &TensorType, batch: usize, facts: &DeviceFacts) 
     let bytes = 4 * ConcreteType::of(ty, batch).len().max(1) as u64;
     bytes.next_multiple_of(facts.binding_alignment_bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Shape;
+
+    #[test]
+    fn inputs_stand_one_behind_the_other_at_every_batch_size() {
+        let types = [3, 64, 0].map(|size| TensorType::f32(Shape::batched(&[size]))).to_vec();
+        let (inputs, facts) = (Inputs::new(types), &DeviceFacts::FLOOR);
+        let ends = |batch| [0, 1, 2, 3].map(|count| inputs.bytes(count, batch, facts));
+        assert_eq!(ends(1), [0, 256, 512, 768]);
+        assert_eq!(ends(100), [0, 1280, 26_880, 27_136]);
+        assert_eq!(ends(1), [0, 256, 512, 768]);
+    }
+
+    /// Found anew for each input, the places of so many would take the square of their number.
+    #[test]
+    fn the_sizes_of_many_large_inputs_do_not_wrap() {
+        let count = 1 << 18;
+        let inputs = Inputs::new(vec![TensorType::f32(Shape::batched(&[1 << 42])); count]);
+        let places: Vec<u64> = (0..=count).map(|count| inputs.bytes(count, 1, &DeviceFacts::FLOOR)).collect();
+        assert!(places.is_sorted() && places[count] == 1 << 62);
+        assert_eq!(inputs.bytes(count, 1 << 8, &DeviceFacts::FLOOR), u64::MAX);
+    }
+}
