@@ -8,9 +8,9 @@ use crate::ops::Op;
 use crate::tensor::{NamedTensors, Tensor, element_count};
 use std::sync::Arc;
 
-/// Elements of all computed values that are held at once, at most: 8 GiB. A small file may repeat a number any number of
+/// Elements of all computed values that are held at once, at most: 4 GiB. A small file may repeat a number any number of
 /// times, and ask for that any number of times.
-const MOST_ELEMENTS: usize = 1 << 31;
+const MOST_ELEMENTS: usize = 1 << 30;
 
 /// The outputs of `graph` for `inputs`, which fit it and share one batch size. Other values are held as long as an operator
 /// needs them.
