@@ -71,7 +71,7 @@ pub enum WeightStorage {
 }
 
 /// How a model is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadOptions {
     /// Whose behaviour is reproduced where TF.js and Keras differ.
     pub semantics: Semantics,
@@ -83,6 +83,21 @@ pub struct LoadOptions {
     /// the file need have no weights manifest: it may be a bare topology, as `model.to_json()` of Keras or
     /// `model.toJSON()` of TF.js makes it. Such a model takes as long as one with weights, and its answers mean nothing.
     pub random_weights: Option<u64>,
+    /// Bytes of the `model.json`, at most; by default 256 MiB. Its values, numbers or texts, may be one for each 32 of these
+    /// bytes at most: each takes about 100 bytes in memory, so that by default all take 1 GiB at most.
+    pub json_bytes: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        LoadOptions {
+            semantics: Semantics::default(),
+            on_bad_id: OnBadId::default(),
+            weights: WeightStorage::default(),
+            random_weights: None,
+            json_bytes: 256 << 20,
+        }
+    }
 }
 
 /// One layer as a model summary shows it.
@@ -116,7 +131,7 @@ pub struct WeightSummary {
 }
 
 /// A place where TF.js and Keras give this model different answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Skew {
     /// The layer.
     pub layer: String,

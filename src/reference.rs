@@ -2,44 +2,121 @@
 //!
 //! Every operator accumulates in f64 and rounds once to f32. Nothing here is fast, and nothing here ever will be.
 
-use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, TimedSteps};
-use crate::error::{Error, Place, Result};
-use crate::graph::{Graph, NodeId, Source, ValueId};
-use crate::kernel::DeviceFacts;
-use crate::ops::Op;
-use crate::plan::{Counts, Plan, Retain};
-use crate::tensor::{NamedTensors, Spare, Tensor};
-use crate::timeline::Timeline;
-use std::sync::Arc;
-use std::time::Instant;
+mod engine;
 
-/// The outputs of `graph` for `inputs`, which fit it and share one batch size.
+pub(crate) use engine::Reference;
+
+use crate::error::{Error, Place, Result};
+use crate::graph::{Graph, Node, NodeId, Source, ValueId};
+use crate::ops::Op;
+use crate::tensor::{NamedTensors, Tensor, element_count};
+use std::sync::Arc;
+
+/// Elements of all computed values that are held at once, at most: 4 GiB. A small file may repeat a number any number of
+/// times, and ask for that any number of times.
+const MOST_ELEMENTS: usize = 1 << 30;
+
+/// The outputs of `graph` for `inputs`, which fit it and share one batch size. Other values are held as long as an operator
+/// needs them.
 pub fn run(graph: &Graph, inputs: &NamedTensors) -> Result<NamedTensors> {
-    let values = run_all(graph, inputs, |_, _, value| Ok(value))?;
-    Ok(graph.outputs().iter().map(|(name, id)| (name.as_str(), (*values[id.index()]).clone())).collect())
+    let mut uses = vec![0usize; graph.values().len()];
+    let read = graph.nodes().iter().flat_map(|node| &node.inputs);
+    read.chain(graph.outputs().iter().map(|(_, id)| id)).for_each(|id| uses[id.index()] += 1);
+    let mut held = Held::new(graph, inputs);
+    for (id, node) in graph.ids().zip(graph.nodes()) {
+        held.compute(id, inputs, &mut |_, _, answers| Ok(answers))?;
+        node.inputs.iter().for_each(|input| uses[input.index()] -= 1);
+        let unused = node.inputs.iter().chain(&node.outputs).filter(|value| uses[value.index()] == 0);
+        unused.for_each(|value| held.give_up(*value));
+    }
+    graph.outputs().iter().map(|(name, id)| Ok((name.as_str(), Tensor::clone(held.tensor(*id)?)))).collect()
 }
 
-/// All values. `adjust` sees each operator's answers and may change them before they are used further.
+/// All values. `adjust` sees each operator's answers and may change them before they are used further. All of them are held
+/// until the end.
 pub fn run_all(
     graph: &Graph,
     inputs: &NamedTensors,
     mut adjust: impl FnMut(NodeId, &[&Tensor], Vec<Tensor>) -> Result<Vec<Tensor>>,
 ) -> Result<Vec<Arc<Tensor>>> {
-    let mut values: Vec<Arc<Tensor>> = Vec::with_capacity(graph.values().len());
-    for (id, node) in graph.ids().zip(graph.nodes()) {
-        match &node.source {
-            Source::Input => values.push(Arc::new(input(inputs, &node.name)?.clone())),
-            Source::Constant(value) => values.push(Arc::clone(value)),
+    let mut held = Held::new(graph, inputs);
+    for id in graph.ids() {
+        held.compute(id, inputs, &mut adjust)?;
+    }
+    graph.value_ids().map(|id| held.tensor(id).map(Arc::clone)).collect()
+}
+
+/// The values that are held while a graph runs.
+struct Held<'g> {
+    graph: &'g Graph,
+    batch: usize,
+    values: Vec<Option<Arc<Tensor>>>,
+    /// Elements of those that operators computed.
+    elements: usize,
+}
+
+impl<'g> Held<'g> {
+    fn new(graph: &'g Graph, inputs: &NamedTensors) -> Self {
+        let per_sample = graph.inputs().filter(|(id, _)| graph.ty(*id).shape.is_per_sample());
+        let rows = per_sample.filter_map(|(_, node)| inputs.get(&node.name)?.shape().first().copied());
+        let batch = rows.max().unwrap_or(1);
+        Held { graph, batch, values: vec![None; graph.values().len()], elements: 0 }
+    }
+
+    /// Computes the values of a node, as `adjust` changes them.
+    fn compute(
+        &mut self,
+        id: NodeId,
+        inputs: &NamedTensors,
+        adjust: &mut impl FnMut(NodeId, &[&Tensor], Vec<Tensor>) -> Result<Vec<Tensor>>,
+    ) -> Result<()> {
+        let node = self.graph.node(id);
+        let answers = match &node.source {
+            Source::Input => vec![Arc::new(input(inputs, &node.name)?.clone())],
+            Source::Constant(value) => vec![Arc::clone(value)],
             Source::Op(op) => {
-                let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input.index()]).collect();
-                let answers = evaluate(op, &node.name, &operands)?;
-                let answers = adjust(id, &operands, answers)?;
-                values.extend(answers.into_iter().map(Arc::new));
+                self.make_room(node)?;
+                let operands = node.inputs.iter().map(|input| self.tensor(*input).map(Arc::as_ref));
+                let operands: Vec<&Tensor> = operands.collect::<Result<_>>()?;
+                let answers = adjust(id, &operands, evaluate(op, &node.name, &operands)?)?;
+                answers.into_iter().map(Arc::new).collect()
             }
+        };
+        for (id, answer) in node.outputs.iter().zip(answers) {
+            self.values[id.index()] = Some(answer);
+        }
+        Ok(())
+    }
+
+    /// Counts what an operator is about to compute; an error if it is too much with what is held.
+    fn make_room(&mut self, node: &Node) -> Result<()> {
+        for id in &node.outputs {
+            self.elements = self.elements.saturating_add(self.elements_of(*id).at(|| format!("`{}`", node.name))?);
+        }
+        if self.elements > MOST_ELEMENTS {
+            return Err(Error::limit(format!("the reference would hold {} numbers at once", self.elements))
+                .at(format!("`{}`", node.name))
+                .cause(format!("it holds {MOST_ELEMENTS} at most"))
+                .hint("use a smaller batch, or a smaller model"));
+        }
+        Ok(())
+    }
+
+    fn elements_of(&self, id: ValueId) -> Result<usize> {
+        element_count(&self.graph.ty(id).shape.resolve(self.batch))
+    }
+
+    fn tensor(&self, id: ValueId) -> Result<&Arc<Tensor>> {
+        self.values[id.index()].as_ref().ok_or_else(|| Error::internal("a value was given up too early"))
+    }
+
+    /// Drops a value that nothing needs any more.
+    fn give_up(&mut self, id: ValueId) {
+        let dropped = self.values[id.index()].take();
+        if let (Some(_), Source::Op(_), Ok(count)) = (dropped, &self.graph.maker(id).source, self.elements_of(id)) {
+            self.elements -= count;
         }
     }
-    Ok(values)
 }
 
 /// One operator's plain answer: a tensor for each output.
@@ -52,81 +129,63 @@ pub(crate) fn input<'t>(inputs: &'t NamedTensors, name: &str) -> Result<&'t Tens
     inputs.get(name).ok_or_else(|| Error::input(format!("no tensor was given for input `{name}`")))
 }
 
-/// The reference as an engine.
-#[derive(Debug)]
-pub(crate) struct Reference;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::ops::{Binary, BinaryFunction, Repeat};
+    use crate::tensor::{Shape, TensorType};
 
-impl Engine for Reference {
-    fn name(&self) -> &'static str {
-        "reference"
+    /// Sums of one row repeated `count` times, each with the one before, `length` of them.
+    fn sums(count: usize, length: usize) -> Graph {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");
+        let mut sum = builder.op("many", Repeat { count }, &[x]).expect("an operator");
+        for index in 0..length {
+            let function = BinaryFunction::Add;
+            sum = builder.op(&format!("sum{index}"), Binary { function }, &[sum, x]).expect("an operator");
+        }
+        builder.finish(vec![("y".into(), sum)]).expect("a graph")
     }
 
-    fn description(&self) -> String {
-        "reference".into()
+    fn one_row() -> NamedTensors {
+        [("x", Tensor::f32(&[1, 1], vec![1.0]).expect("a tensor"))].into_iter().collect()
     }
 
-    fn facts(&self) -> &DeviceFacts {
-        &DeviceFacts::HOST
+    #[test]
+    fn what_is_not_needed_any_more_is_not_held() {
+        let graph = sums(4, 100);
+        let mut held = Held::new(&graph, &one_row());
+        held.compute(NodeId(0), &one_row(), &mut |_, _, answers| Ok(answers)).expect("an input");
+        held.compute(NodeId(1), &one_row(), &mut |_, _, answers| Ok(answers)).expect("four numbers");
+        assert_eq!(held.elements, 4);
+        held.give_up(ValueId(1));
+        assert_eq!((held.elements, held.tensor(ValueId(1)).is_err()), (0, true));
+        let y = run(&graph, &one_row()).expect("an answer");
+        assert_eq!(y.get("y").map(Tensor::to_f64), Some(vec![101.0; 4]));
+        assert_eq!(run_all(&graph, &one_row(), |_, _, answers| Ok(answers)).expect("all").len(), 102);
     }
 
-    fn takes_rewritten(&self) -> bool {
-        false
+    #[test]
+    fn more_than_memory_holds_is_refused_before_it_is_computed() {
+        let graph = sums(1 << 32, 1);
+        for answer in [run(&graph, &one_row()).err(), run_all(&graph, &one_row(), |_, _, all| Ok(all)).err()] {
+            let error = answer.expect("beyond the limit");
+            assert_eq!(error.kind(), crate::ErrorKind::Limit);
+            assert_eq!(error.to_string(), "`many`: the reference would hold 4294967296 numbers at once");
+        }
     }
 
-    fn prepare(
-        &self,
-        graph: &Arc<Graph>,
-        _retain: Retain,
-        _deadline: Deadline,
-        _timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>> {
-        Ok(Arc::new(ReferenceGraph(Arc::clone(graph))))
-    }
-}
-
-/// A graph whose operators are asked for their plain answers.
-#[derive(Debug)]
-struct ReferenceGraph(Arc<Graph>);
-
-impl Prepared for ReferenceGraph {
-    fn graph(&self) -> &Arc<Graph> {
-        &self.0
-    }
-
-    fn predict(&self, call: &Call<'_>, _spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
-        let inputs = call.named(&self.0);
-        timeline.span("compute", || run(&self.0, &inputs))
-    }
-
-    fn inspect(&self, call: &Call<'_>, _timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
-        let values = run_all(&self.0, &call.named(&self.0), |_, _, value| Ok(value))?;
-        Ok(self.0.value_ids().zip(values.into_iter().map(Arc::unwrap_or_clone)).collect())
-    }
-
-    fn counts(&self, batch: usize) -> Result<Counts> {
-        Plan::new(Arc::clone(&self.0), &DeviceFacts::HOST, Retain::Outputs)?.counts(batch)
-    }
-
-    fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
-        let operators = self.0.ids().filter(|id| matches!(self.0.node(*id).source, Source::Op(_)));
-        Ok(operators.map(|id| ProfileStep::of_node(&self.0, id, batch, "plain answer".into())).collect())
-    }
-
-    fn time_steps(&self, call: &Call<'_>, _spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
-        let inputs = call.named(&self.0);
-        let start_ns = timeline.elapsed_ns();
-        let (mut times_ns, mut last) = (Vec::new(), Instant::now());
-        let take_time = |_, _: &[&Tensor], value| {
-            let now = Instant::now();
-            times_ns.push(now.duration_since(last).as_nanos() as u64);
-            last = now;
-            Ok(value)
-        };
-        timeline.span("compute", || run_all(&self.0, &inputs, take_time))?;
-        Ok(TimedSteps::end_to_end(NamedTensors::new(), start_ns, &times_ns))
-    }
-
-    fn add_memory(&self, holdings: &mut Holdings) {
-        holdings.add_constants(&self.0);
+    #[test]
+    fn the_total_counts_what_is_held_and_not_what_was() {
+        let graph = sums(1 << 10, 3);
+        let inputs = one_row();
+        let mut held = Held::new(&graph, &inputs);
+        held.elements = MOST_ELEMENTS - 2048;
+        let mut same = |_: NodeId, _: &[&Tensor], answers| Ok(answers);
+        for node in 0..3 {
+            held.compute(NodeId(node), &inputs, &mut same).expect("there is room for two");
+        }
+        assert!(held.compute(NodeId(3), &inputs, &mut same).is_err(), "there is no room for three");
     }
 }

@@ -243,13 +243,14 @@ pub(super) fn is_once(ty: &TensorType) -> bool {
 /// Per value: its tensor, where it follows from weights alone.
 fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
     let mut constants: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
+    let mut computed = 0;
     for node in graph.nodes() {
         let operands: Option<Vec<&Tensor>> = node.inputs.iter().map(|id| constants[id.index()].as_deref()).collect();
         match (&node.source, operands) {
             (Source::Constant(value), _) => constants.push(Some(Arc::clone(value))),
             (Source::Op(op), Some(operands)) => {
                 for id in &node.outputs {
-                    expect_computable(&node.name, graph.ty(*id))?;
+                    expect_computable(&node.name, graph.ty(*id), &mut computed)?;
                 }
                 let answers = evaluate(op, &node.name, &operands)?;
                 constants.extend(answers.into_iter().map(|answer| Some(Arc::new(answer))));
@@ -260,13 +261,17 @@ fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
     Ok(constants)
 }
 
-/// An error for what weights alone give and no memory holds: a file may repeat a few of them any number of times.
-fn expect_computable(name: &str, ty: &TensorType) -> Result<()> {
+/// An error for what weights alone give and no memory holds, with what was `computed` before, all of which is kept: a file may
+/// repeat a few of them any number of times.
+fn expect_computable(name: &str, ty: &TensorType, computed: &mut usize) -> Result<()> {
     const MOST_ELEMENTS: usize = 1 << 28;
     let elements = ty.shape.resolve(1).iter().try_fold(1usize, |elements, &dim| elements.checked_mul(dim));
-    if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
+    *computed = computed.saturating_add(elements.unwrap_or(usize::MAX));
+    if *computed > MOST_ELEMENTS {
         let what = format!("a value of shape {} that follows from weights alone is too large", ty.shape);
-        return Err(Error::limit(what).at(format!("`{name}`")));
+        return Err(Error::limit(what)
+            .at(format!("`{name}`"))
+            .cause(format!("all such values may have {MOST_ELEMENTS} numbers together")));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::{Graph, NamedDimension, Node, NodeId, Note, Source, Value, ValueId};
 use crate::error::{Error, Place, Result};
 use crate::ops::Op;
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Values in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
@@ -26,10 +27,14 @@ const MAX_VALUES: usize = 1 << 18;
 pub struct Builder {
     nodes: Vec<Node>,
     values: Vec<Value>,
-    notes: Vec<(String, Note)>,
+    notes: HashMap<String, Vec<Note>>,
     named: Vec<NamedDimension>,
+    /// The names of the inputs.
+    input_names: HashSet<String>,
+    /// The first input.
+    first_input: Option<ValueId>,
     /// The sizes of named dimensions that are known before any input is added.
-    sizes: Vec<(String, usize)>,
+    sizes: HashMap<String, usize>,
 }
 
 /// One dimension of an input ([`Builder::input_of`]).
@@ -56,15 +61,18 @@ impl Builder {
 
     /// An empty graph in which the dimensions of these names have these sizes, whatever their examples.
     pub fn with_sizes(sizes: Vec<(String, usize)>) -> Self {
-        Builder { sizes, ..Self::default() }
+        // Of two sizes of one name the first counts.
+        Builder { sizes: sizes.into_iter().rev().collect(), ..Self::default() }
     }
 
     /// Adds an input; its name must be new.
     pub fn input(&mut self, name: &str, ty: TensorType) -> Result<ValueId> {
-        if self.nodes.iter().any(|node| node.source == Source::Input && node.name == name) {
+        if !self.input_names.insert(name.into()) {
             return Err(Error::format(format!("two inputs are called `{name}`")));
         }
-        Ok(self.push(name, Source::Input, &[], vec![ty])?[0])
+        let id = self.push(name, Source::Input, &[], vec![ty])?[0];
+        self.first_input.get_or_insert(id);
+        Ok(id)
     }
 
     /// Adds an input with dimensions whose sizes have names. Its type ([`Builder::ty`]) has their sizes in this graph; operators
@@ -76,11 +84,7 @@ impl Builder {
                 InputDim::Batch => Dim::Batch,
                 InputDim::Fixed(size) => Dim::Fixed(size),
                 InputDim::Named { name: dimension, example } => {
-                    let known = self.sizes.iter().find(|(known, _)| known == dimension);
-                    let size = known.map_or(example, |(_, size)| *size);
-                    if known.is_none() {
-                        self.sizes.push((dimension.into(), size));
-                    }
+                    let size = *self.sizes.entry(dimension.into()).or_insert(example);
                     self.named.push(NamedDimension { input: name.into(), axis, name: dimension.into(), size });
                     Dim::Fixed(size)
                 }
@@ -115,7 +119,10 @@ impl Builder {
 
     /// Notes about a layer what its operators do not show.
     pub fn note(&mut self, layer: &str, note: Note) {
-        self.notes.push((layer.into(), note));
+        let notes = self.notes.entry(layer.into()).or_default();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
     /// The type of a value.
@@ -133,8 +140,7 @@ impl Builder {
 
     /// The first input, if there is any.
     pub fn first_input(&self) -> Option<ValueId> {
-        let input = self.nodes.iter().find(|node| node.source == Source::Input);
-        input.map(Node::output)
+        self.first_input
     }
 
     fn push(&mut self, name: &str, source: Source, inputs: &[ValueId], types: Vec<TensorType>) -> Result<Vec<ValueId>> {
@@ -157,13 +163,17 @@ impl Builder {
     }
 
     /// The graph of what `outputs` need, inputs first. Inputs stay even where nothing needs them: the caller still names
-    /// them.
+    /// them. An error if two outputs have one name: whoever asks for it would be given either.
     pub fn finish(self, outputs: Vec<(String, ValueId)>) -> Result<Graph> {
         self.finish_with(outputs, &[])
     }
 
     /// The same where the values of `kept` are computed too, though no output needs them.
     pub fn finish_with(self, outputs: Vec<(String, ValueId)>, kept: &[ValueId]) -> Result<Graph> {
+        let mut names = HashSet::new();
+        if let Some((twice, _)) = outputs.iter().find(|(name, _)| !names.insert(name)) {
+            return Err(Error::format(format!("two outputs are called `{twice}`")).hint("give each a name of its own"));
+        }
         let needed = self.needed(outputs.iter().map(|(_, id)| id).chain(kept));
         // The new position of every value that stays: those of inputs first, the others in order.
         let mut renumbered = vec![ValueId(0); self.values.len()];
@@ -221,6 +231,15 @@ mod tests {
         let names: Vec<_> = graph.nodes().iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names, ["x", "unused", "live"]);
         assert_eq!(graph.outputs()[0].1.index(), 2);
+    }
+
+    #[test]
+    fn two_outputs_of_one_name_are_refused() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[4]))).expect("input");
+        let y = builder.op("y", Activation { function: Function::Tanh }, &[x]).expect("op");
+        let error = builder.finish(vec![("y".into(), y), ("y".into(), x)]).expect_err("two outputs of one name");
+        assert_eq!(error.to_string(), "two outputs are called `y`");
     }
 
     #[test]

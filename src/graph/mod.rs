@@ -11,6 +11,7 @@ pub use builder::{Builder, InputDim};
 
 use crate::ops::{ConcreteType, Cost, Op};
 use crate::tensor::{Tensor, TensorType};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The position of a node in its graph.
@@ -89,7 +90,7 @@ pub struct Graph {
     nodes: Vec<Node>,
     values: Vec<Value>,
     outputs: Vec<(String, ValueId)>,
-    notes: Vec<(String, Note)>,
+    notes: HashMap<String, Vec<Note>>,
     named: Vec<NamedDimension>,
 }
 
@@ -190,7 +191,7 @@ impl Graph {
 
     /// Whether this was noted about a layer.
     pub fn has_note(&self, layer: &str, note: Note) -> bool {
-        self.notes.iter().any(|(name, noted)| name == layer && *noted == note)
+        self.notes.get(layer).is_some_and(|notes| notes.contains(&note))
     }
 
     /// Whether a node makes a value with a row for each sample of the batch.

@@ -3,6 +3,7 @@
 use super::{Model, OpenDimension, Resize};
 use crate::error::Result;
 use crate::graph::{Builder, Graph, ValueId};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,15 +52,15 @@ impl Model {
         if graph.named_dimensions().is_empty() {
             return Ok(Model::from_graph(name, graph));
         }
-        let rank =
-            |input: &str| graph.inputs().find(|(_, node)| node.name == input).map(|(id, _)| graph.ty(id).shape.rank());
+        let ranks: HashMap<&str, usize> =
+            graph.inputs().map(|(id, node)| (node.name.as_str(), graph.ty(id).shape.rank())).collect();
         let open = |named: &crate::graph::NamedDimension| OpenDimension {
             input: named.input.clone(),
             axis: named.axis,
             name: Some(named.name.clone()),
             size: None,
             graph_size: named.size,
-            rank: rank(&named.input).unwrap_or_default(),
+            rank: ranks.get(named.input.as_str()).copied().unwrap_or_default(),
         };
         let dimensions = graph.named_dimensions().iter().map(open).collect();
         built.resized(dimensions)

@@ -3,30 +3,38 @@
 use super::Model;
 use crate::error::{Error, Result};
 use crate::tensor::{NamedTensors, Tensor};
+use std::collections::HashMap;
 
 /// The names of a model's inputs, and others by which they are known too.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputNames {
     /// In the model's order.
     names: Vec<String>,
-    /// By the position of the input; what has no place here has no other names.
-    aliases: Vec<Vec<String>>,
+    /// The positions of the inputs by their names, and by their other names where no input has these.
+    positions: HashMap<String, usize>,
 }
 
 impl InputNames {
-    pub(crate) fn new(names: Vec<String>, aliases: Vec<Vec<String>>) -> InputNames {
-        InputNames { names, aliases }
+    /// `aliases` are other names of each input by its position; what has no place there has none.
+    pub(crate) fn new(names: Vec<String>, aliases: &[Vec<String>]) -> InputNames {
+        let own = names.iter().enumerate();
+        let others =
+            aliases.iter().enumerate().flat_map(|(position, names)| names.iter().map(move |name| (position, name)));
+        let mut positions = HashMap::with_capacity(names.len());
+        for (position, name) in own.chain(others) {
+            positions.entry(name.clone()).or_insert(position);
+        }
+        InputNames { names, positions }
     }
 
     pub(crate) fn of(model: &Model) -> InputNames {
         let names = model.graph().inputs().map(|(_, node)| node.name.clone()).collect();
-        InputNames { names, aliases: model.aliases.clone() }
+        InputNames::new(names, &model.aliases)
     }
 
     /// The position of the input that is called `name`, else of the one that is known by it.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        let own = self.names.iter().position(|known| known == name);
-        own.or_else(|| self.aliases.iter().position(|aliases| aliases.iter().any(|alias| alias == name)))
+        self.positions.get(name).copied()
     }
 
     /// The same where `count` tensors are given: a single one is that of the only input, whatever it is called.
@@ -38,7 +46,7 @@ impl InputNames {
     /// has, if that says nothing.
     pub(crate) fn find<'t>(&self, given: &'t NamedTensors, position: usize) -> Option<(&'t Tensor, Option<&'t str>)> {
         let name = &self.names[position];
-        if let Some((_, tensor)) = given.iter().nth(position).filter(|(known, _)| known == name) {
+        if let Some((_, tensor)) = given.at(position).filter(|(known, _)| known == name) {
             return Some((tensor, None));
         }
         if let Some(tensor) = given.get(name) {
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_input_is_found_by_its_name_then_by_others() {
-        let names = InputNames::new(vec!["x".into(), "y".into()], vec![vec!["inner".into(), "y".into()]]);
+        let names = InputNames::new(vec!["x".into(), "y".into()], &[vec!["inner".into(), "y".into()]]);
         assert_eq!([names.position("x"), names.position("y"), names.position("inner")], [Some(0), Some(1), Some(0)]);
         assert_eq!(names.position_among("z", 1), None, "there are two inputs");
         assert!(names.find(&given(&["y", "inner"]), 0).is_some_and(|(_, odd)| odd.is_none()));
@@ -133,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_single_tensor_is_the_only_input() {
-        let names = InputNames::new(vec!["x".into()], Vec::new());
+        let names = InputNames::new(vec!["x".into()], &[]);
         assert_eq!(names.find(&given(&["input_1"]), 0).map(|(_, odd)| odd), Some(Some("input_1")));
         assert!(names.find(&given(&["input_1", "input_2"]), 0).is_none(), "one of two is not");
     }

@@ -3,6 +3,7 @@
 use super::{Model, OpenDimension};
 use crate::error::Result;
 use crate::tensor::TensorType;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,9 +29,13 @@ impl Model {
     /// This model with what it needs to be lowered again.
     pub(crate) fn opened(mut self, source: Arc<dyn Resize>, dimensions: Vec<OpenDimension>) -> Model {
         let (mut inputs, outputs) = (self.input_types(), self.output_types());
+        let mut unsized_axes: HashMap<&str, Vec<usize>> = HashMap::new();
+        for open in dimensions.iter().filter(|open| open.size.is_none()) {
+            unsized_axes.entry(&open.input).or_default().push(open.axis);
+        }
         for ((_, node), ty) in self.graph.inputs().zip(&mut inputs) {
-            let open = dimensions.iter().filter(|open| open.input == node.name && open.size.is_none());
-            ty.shape = open.fold(ty.shape.clone(), |shape, open| shape.open_at(open.axis));
+            let axes = unsized_axes.get(node.name.as_str()).into_iter().flatten();
+            ty.shape = axes.fold(ty.shape.clone(), |shape, axis| shape.open_at(*axis));
         }
         self.open = Some(Open { dimensions, inputs, outputs, source });
         self

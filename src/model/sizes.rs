@@ -4,6 +4,7 @@ use super::Model;
 use super::names::{InputNames, expected_inputs};
 use crate::error::{Error, Result};
 use crate::tensor::{Dim, NamedTensors, TensorType, format_dims};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -99,8 +100,9 @@ impl Sizes {
                 return Err(Error::input(what).hint("give it one"));
             }
         }
+        let shapes = self.shapes_by_input(names);
         for (dimension, named) in dimensions.iter_mut().zip(named) {
-            let given = self.given(names, dimension);
+            let given = given(&shapes, names, dimension);
             if let (Some(named), Some(given)) = (named, given)
                 && named != given
             {
@@ -117,14 +119,25 @@ impl Sizes {
         give_one_size(dimensions)
     }
 
-    /// The size that the given inputs have there.
-    fn given(&self, names: &InputNames, dimension: &OpenDimension) -> Option<usize> {
-        let input = names.position(&dimension.input);
-        let count = self.shapes.len();
-        let mut shapes = self.shapes.iter().filter(|(name, _)| names.position_among(name, count) == input);
-        let (_, shape) = shapes.find(|(_, shape)| shape.len() == dimension.rank)?;
-        shape.get(dimension.axis).copied()
+    /// The shapes of the given inputs by the position of the input; those for no input stand at none.
+    fn shapes_by_input(&self, names: &InputNames) -> HashMap<Option<usize>, Vec<&[usize]>> {
+        let mut shapes: HashMap<Option<usize>, Vec<&[usize]>> = HashMap::new();
+        for (name, shape) in &self.shapes {
+            shapes.entry(names.position_among(name, self.shapes.len())).or_default().push(shape);
+        }
+        shapes
     }
+}
+
+/// The size that the given inputs have there.
+fn given(
+    shapes: &HashMap<Option<usize>, Vec<&[usize]>>,
+    names: &InputNames,
+    dimension: &OpenDimension,
+) -> Option<usize> {
+    let shapes = shapes.get(&names.position(&dimension.input))?;
+    let shape = shapes.iter().find(|shape| shape.len() == dimension.rank)?;
+    shape.get(dimension.axis).copied()
 }
 
 impl NamedSize {
@@ -174,14 +187,18 @@ impl NamedSize {
 
 /// Gives all dimensions of one name the size that one of them has; an error if two have another.
 fn give_one_size(dimensions: &mut [OpenDimension]) -> Result<()> {
-    for position in 0..dimensions.len() {
-        let Some(name) = &dimensions[position].name else { continue };
-        let mut others = dimensions.iter().filter(|other| other.name.as_ref() == Some(name) && other.size.is_some());
-        let Some(first) = others.next() else { continue };
-        if let Some(other) = others.find(|other| other.size != first.size) {
-            return Err(two_sizes(first, other));
+    let mut first: HashMap<String, OpenDimension> = HashMap::new();
+    for dimension in dimensions.iter().filter(|dimension| dimension.size.is_some()) {
+        let Some(name) = &dimension.name else { continue };
+        let known = first.entry(name.clone()).or_insert_with(|| dimension.clone());
+        if known.size != dimension.size {
+            return Err(two_sizes(known, dimension));
         }
-        dimensions[position].size = first.size;
+    }
+    for dimension in dimensions {
+        if let Some(known) = dimension.name.as_ref().and_then(|name| first.get(name)) {
+            dimension.size = known.size;
+        }
     }
     Ok(())
 }
@@ -230,12 +247,10 @@ impl Model {
     /// The sizes that `inputs` have in the dimensions without one, in their order. An error if an input with such a
     /// dimension does not fit for another reason.
     pub(crate) fn open_sizes(&self, names: &InputNames, inputs: &NamedTensors) -> Result<Vec<usize>> {
-        let mut sizes = Vec::new();
+        let (mut sizes, mut by_input) = (Vec::new(), HashMap::<&str, Vec<&OpenDimension>>::new());
+        self.unsized_dimensions().for_each(|open| by_input.entry(&open.input).or_default().push(open));
         for (position, (name, ty)) in self.inputs().enumerate() {
-            let mut open = self.unsized_dimensions().filter(|dimension| dimension.input == name).peekable();
-            if open.peek().is_none() {
-                continue;
-            }
+            let Some(open) = by_input.get(name) else { continue };
             let Some((tensor, _)) = names.find(inputs, position) else {
                 names.expect_known(inputs, self)?;
                 return Err(no_tensor(self, name));

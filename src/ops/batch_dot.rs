@@ -211,6 +211,6 @@ impl Operator for BatchDot {
     }
 
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
-        2 * (outputs[0].len() * inputs[0].shape[self.axes[0]]) as u64
+        (2 * outputs[0].len()).saturating_mul(inputs[0].shape[self.axes[0]]) as u64
     }
 }

@@ -204,6 +204,6 @@ impl Operator for Convolution {
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let Extents { taps, depth, .. } = Extents::new(&inputs[0].shape, &inputs[1].shape);
         let activation = usize::from(self.activation.is_some());
-        (outputs[0].len() * (2 * taps * depth + activation)) as u64
+        outputs[0].len().saturating_mul(2 * taps * depth + activation) as u64
     }
 }

@@ -263,6 +263,6 @@ impl Operator for Dense {
 
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let activation = usize::from(self.activation.is_some());
-        (outputs[0].len() * (2 * inputs[1].shape[0] + activation)) as u64
+        outputs[0].len().saturating_mul(2 * inputs[1].shape[0] + activation) as u64
     }
 }

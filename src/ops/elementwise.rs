@@ -215,6 +215,6 @@ impl Operator for Elementwise {
     }
 
     fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
-        (outputs[0].len() * self.steps.len()) as u64
+        outputs[0].len().saturating_mul(self.steps.len()) as u64
     }
 }

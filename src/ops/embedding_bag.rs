@@ -236,15 +236,18 @@ impl Operator for EmbeddingBag {
 
     fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let rows = outputs[0].shape[0];
-        self.blocks.iter().map(|block| (rows * block.width * plain::rounded_terms(block)) as u64).sum()
+        let flops = |block: &Block| (rows * block.width).saturating_mul(plain::rounded_terms(block)) as u64;
+        self.blocks.iter().map(flops).fold(0, u64::saturating_add)
     }
 
     /// Only the rows that are looked up are read.
     fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> Cost {
         let rows = outputs[0].shape[0];
         let dim = |lookup: &Lookup| inputs[lookup.table].shape[1];
-        let read = |feature: &Feature| feature.steps * (1 + feature.lookup.as_ref().map_or(0, dim));
-        let words = rows * self.features().map(read).sum::<usize>() + outputs[0].len();
-        Cost { flops: self.flops(inputs, outputs), bytes: 4 * words as u64 }
+        let read =
+            |feature: &Feature| feature.steps.saturating_mul(1 + feature.lookup.as_ref().map_or(0, dim));
+        let of_row = self.features().map(read).fold(0, usize::saturating_add);
+        let words = rows.saturating_mul(of_row).saturating_add(outputs[0].len());
+        Cost { flops: self.flops(inputs, outputs), bytes: (words as u64).saturating_mul(4) }
     }
 }

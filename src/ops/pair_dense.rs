@@ -180,6 +180,7 @@ impl Operator for PairDense {
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         // The key's weights are made once for a query, and multiply every step; so do those of the difference.
         let dim = inputs[0].shape[2];
-        (5 * outputs[0].len() * dim + 4 * outputs[0].shape[0] * outputs[0].shape[2] * dim) as u64
+        let of_steps = (5 * outputs[0].len()).saturating_mul(dim);
+        of_steps.saturating_add((4 * outputs[0].shape[0] * outputs[0].shape[2]).saturating_mul(dim)) as u64
     }
 }

@@ -132,6 +132,6 @@ impl Operator for PairwiseDot {
 
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
         let (vectors, dim) = (inputs[0].shape[1], inputs[0].shape[2]);
-        (outputs[0].shape[0] * vectors * (vectors + 1) * dim) as u64
+        (outputs[0].shape[0] * vectors * dim).saturating_mul(vectors + 1) as u64
     }
 }

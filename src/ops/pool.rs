@@ -103,6 +103,6 @@ impl Operator for Pool {
     }
 
     fn flops(&self, _: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
-        (outputs[0].len() * self.taps()) as u64
+        outputs[0].len().saturating_mul(self.taps()) as u64
     }
 }

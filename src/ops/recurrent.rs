@@ -311,6 +311,6 @@ impl Operator for Recurrent {
 
     fn flops(&self, inputs: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         let Sizes { rows, steps, units, gates } = Sizes::of(&inputs[0].shape, &inputs[1].shape);
-        (rows * steps * units * gates * (2 * units + 3)) as u64
+        (rows * steps * units * gates).saturating_mul(2 * units + 3) as u64
     }
 }

@@ -322,7 +322,7 @@ impl Operator for Tower {
             let output = ConcreteType { shape: vec![rows, kernel.shape[1]], dtype: DType::F32 };
             Dense::with(*activation).flops(&[inputs[0].clone(), kernel.clone()], &[output])
         });
-        layers.sum()
+        layers.fold(0, u64::saturating_add)
     }
 }
 

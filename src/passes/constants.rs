@@ -9,8 +9,15 @@ use std::sync::Arc;
 /// Elements of a folded constant beyond which memory would be lost to save time.
 const MOST_ELEMENTS: usize = 1 << 22;
 
+/// Elements of all folded constants, after which operators stay as they are: a small file may repeat one any number of times.
+const MOST_IN_ALL: usize = 1 << 26;
+
 /// `graph` with the plain answers of operators that read only constants.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
+    fold_up_to(graph, MOST_IN_ALL)
+}
+
+fn fold_up_to(graph: &Graph, mut room: usize) -> Result<Graph> {
     // By value, the constants there are and those computed on the way.
     let mut values: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
     rewrite_all(graph, |rewrite, node| {
@@ -19,6 +26,9 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
             Source::Op(op) if !node.inputs.is_empty() && is_small(graph, node) => {
                 let operands: Option<Vec<&Tensor>> =
                     node.inputs.iter().map(|input| values[input.index()].as_deref()).collect();
+                let size: usize = node.outputs.iter().map(|id| graph.ty(*id).shape.sample_len()).sum();
+                let operands = operands.filter(|_| size <= room);
+                room -= if operands.is_some() { size } else { 0 };
                 let answers = operands.map(|operands| op.operator().eval(&operands)).transpose()?;
                 answers.map(|answers| answers.into_iter().map(Arc::new).collect())
             }
@@ -62,5 +72,21 @@ mod tests {
         assert_eq!(text.lines().nth(1), Some("%1 = constant -> float32[2] \"twice\""), "{text}");
         let Source::Constant(value) = &graph.nodes()[1].source else { panic!("{text}") };
         assert_eq!(value.as_f32().expect("floats"), [0.0, 4.0]);
+    }
+
+    #[test]
+    fn beyond_a_total_operators_stay() {
+        let mut builder = Builder::new();
+        let mut sum =
+            builder.constant("w", Arc::new(Tensor::f32(&[2], vec![1.0, 2.0]).expect("tensor"))).expect("constant");
+        for index in 0..10 {
+            let name = format!("sum{index}");
+            sum = builder.op(&name, Binary { function: BinaryFunction::Add }, &[sum, sum]).expect("op");
+        }
+        let graph = builder.finish(vec![("y".into(), sum)]).expect("graph");
+        let operators =
+            |graph: &Graph| graph.nodes().iter().filter(|node| matches!(node.source, Source::Op(_))).count();
+        assert_eq!(operators(&fold_up_to(&graph, 6).expect("folded")), 7);
+        assert_eq!(operators(&fold(&graph).expect("folded")), 0);
     }
 }

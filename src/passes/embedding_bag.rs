@@ -13,6 +13,7 @@ use crate::graph::{Graph, Node, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::ops::{Block, EmbeddingBag, Expand, Feature, Lookup, Op, Reshape};
 use assembly::{Assembly, Columns};
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 /// `graph` with assembled values as [`EmbeddingBag`] operators.
@@ -54,10 +55,10 @@ fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<ValueId> {
 
 /// The operator for `blocks`, and a reshape where `node` has more dimensions.
 fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Columns]) -> Result<ValueId> {
-    let mut inputs: Vec<ValueId> = Vec::new();
+    let (mut inputs, mut positions) = (Vec::new(), HashMap::new());
     let mut position = |rewrite: &Rewrite<'_>, old: ValueId| {
         let new = rewrite.renewed(old);
-        inputs.iter().position(|known| *known == new).unwrap_or_else(|| {
+        *positions.entry(new).or_insert_with(|| {
             inputs.push(new);
             inputs.len() - 1
         })

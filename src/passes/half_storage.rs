@@ -13,6 +13,7 @@ use crate::graph::{Graph, Node, Source};
 use crate::ops::{Activation, Convolution, Dense, Function, L2Normalize, Op};
 use crate::tensor::{DType, Data, Encoding, Tensor};
 use half::f16;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How values stand in memory between operators.
@@ -87,18 +88,17 @@ fn rounded(tensor: &Tensor) -> Result<Option<Tensor>> {
 
 fn round_constants(graph: &Graph) -> Result<Graph> {
     // Several nodes may hold one tensor, and go on doing so.
-    let mut known: Vec<(Arc<Tensor>, Arc<Tensor>)> = Vec::new();
+    let mut known: HashMap<*const Tensor, Arc<Tensor>> = HashMap::new();
     rewrite(graph, |rewrite, node| {
         let Source::Constant(value) = &node.source else { return Ok(None) };
         if value.dtype() != DType::F32 {
             return Ok(None);
         }
-        let same = known.iter().find(|(old, _)| Arc::ptr_eq(old, value)).map(|(_, new)| Arc::clone(new));
-        let new = match same {
-            Some(new) => new,
+        let new = match known.get(&Arc::as_ptr(value)) {
+            Some(new) => Arc::clone(new),
             None => {
                 let new = rounded(value)?.map_or_else(|| Arc::clone(value), Arc::new);
-                known.push((Arc::clone(value), Arc::clone(&new)));
+                known.insert(Arc::as_ptr(value), Arc::clone(&new));
                 new
             }
         };

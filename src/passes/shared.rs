@@ -10,12 +10,14 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Concatenate, Dense, Expand, Op};
 use crate::tensor::{Shape, Tensor, TensorType};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
     let like = expect_shareable(graph, shared)?;
-    let outputs: Vec<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
+    let shared: HashSet<&str> = shared.iter().copied().collect();
+    let outputs: HashSet<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
     // What is read back has a row for each sample.
     let expanded =
         |rewrite: &mut Rewrite<'_>, name: &str, value: ValueId| match rewrite.builder.ty(value).shape.is_shared() {
@@ -23,7 +25,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
             false => Ok(value),
         };
     let replace = |rewrite: &mut Rewrite<'_>, node: &Node| match &node.source {
-        Source::Input if shared.contains(&node.name.as_str()) => {
+        Source::Input if shared.contains(node.name.as_str()) => {
             let ty = graph.ty(node.output());
             let ty = TensorType::new(Shape::shared(&ty.shape.sample()), ty.dtype);
             Ok(Some(vec![rewrite.builder.input(&node.name, ty)?]))
@@ -61,12 +63,14 @@ fn shared_op(rewrite: &mut Rewrite<'_>, node: &Node, op: &Op, like: ValueId) -> 
 /// names is unknown.
 pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<ValueId> {
     let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
-    if let Some(unknown) = shared.iter().find(|name| !names.contains(name)) {
+    let known: HashSet<&str> = names.iter().copied().collect();
+    if let Some(unknown) = shared.iter().find(|name| !known.contains(*name)) {
         return Err(Error::input(format!("the model has no input called `{unknown}`"))
             .hint(format!("the model's inputs are: {}", names.join(", "))));
     }
+    let shared: HashSet<&str> = shared.iter().copied().collect();
     let batched =
-        graph.inputs().find(|(id, node)| !shared.contains(&node.name.as_str()) && graph.ty(*id).shape.is_per_sample());
+        graph.inputs().find(|(id, node)| !shared.contains(node.name.as_str()) && graph.ty(*id).shape.is_per_sample());
     batched.map(|(id, _)| id).ok_or_else(|| {
         Error::input("all inputs are shared, so there is no batch").hint("share those that describe the user alone")
     })

@@ -30,12 +30,12 @@ impl Constants {
     pub(super) fn place(graph: &Graph, facts: &DeviceFacts) -> Result<Constants> {
         let mut constants = Constants::default();
         let words = read_as_words(graph);
+        let mut places: HashMap<*const Tensor, Region> = HashMap::new();
         let may_be_packed = |value: &Arc<Tensor>| !facts.software && !words.contains(&address(value));
         for id in tables(graph) {
             let Source::Constant(value) = &graph.maker(id).source else { continue };
             let shape = shape(value, may_be_packed(value));
-            let known = constants.tables.iter().find(|(_, known)| Arc::ptr_eq(known, value)).map(|(place, _)| *place);
-            let place = known.unwrap_or_else(|| {
+            let place = *places.entry(address(value)).or_insert_with(|| {
                 let place = append(BufferId::Tables, &mut constants.table_bytes, shape, facts);
                 constants.tables.push((place, Arc::clone(value)));
                 place

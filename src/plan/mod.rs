@@ -5,6 +5,7 @@
 //! parameters and grids, not in pipelines. A plan is plain data and needs no GPU.
 
 mod constants;
+mod inputs;
 mod slots;
 mod text;
 
@@ -17,6 +18,7 @@ use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
 use crate::tensor::Tensor;
 use crate::tensor::TensorType;
 use constants::Constants;
+use inputs::{Inputs, aligned_bytes};
 use slots::{Assignment, Tenant};
 use std::sync::Arc;
 
@@ -78,8 +80,8 @@ pub struct Plan {
     homes: Vec<Home>,
     /// Per value: the value whose memory it is, which is another one's where no kernel runs.
     owners: Vec<ValueId>,
-    /// The types of the model's inputs in order.
-    input_types: Vec<TensorType>,
+    /// The model's inputs in order.
+    inputs: Inputs,
     slots: Vec<Slot>,
     constants: Constants,
 }
@@ -87,11 +89,11 @@ pub struct Plan {
 impl Plan {
     /// Plans `graph` for a device: one kernel group per operator, values in slots by lifetime.
     pub fn new(graph: Arc<Graph>, facts: &DeviceFacts, retain: Retain) -> Result<Plan> {
-        let input_types: Vec<TensorType> = graph.inputs().map(|(id, _)| graph.ty(id).clone()).collect();
+        let inputs = Inputs::new(graph.inputs().map(|(id, _)| graph.ty(id).clone()).collect());
         let constants = Constants::place(&graph, facts)?;
         let owners = owners(&graph);
         let facts = facts.clone();
-        let mut plan = Plan { graph, facts, homes: Vec::new(), owners, input_types, slots: Vec::new(), constants };
+        let mut plan = Plan { graph, facts, homes: Vec::new(), owners, inputs, slots: Vec::new(), constants };
         plan.slots = plan.take_slots(retain);
         // What the device cannot run is refused here, not at the first prediction.
         plan.dispatches(1)?;
@@ -103,14 +105,15 @@ impl Plan {
         let graph = Arc::clone(&self.graph);
         let last_use = self.last_use(retain);
         let mut tenants = Vec::new();
-        let mut inputs = 0..self.input_types.len();
+        let mut inputs = 0..self.inputs.types.len();
         for (index, node) in graph.nodes().iter().enumerate() {
             let home = match &node.source {
                 Source::Constant(_) => Home::Constant,
                 Source::Input => Home::Input(inputs.next().unwrap_or_default()),
                 Source::Op(_) if self.holder(node.output()) != index => self.homes[self.holder(node.output())],
                 Source::Op(op) => {
-                    let scratch_bytes = 4 * op.operator().scratch(&graph.types(&node.inputs), &self.facts) as u64;
+                    let scratch_words = op.operator().scratch(&graph.types(&node.inputs), &self.facts) as u64;
+                    let scratch_bytes = scratch_words.saturating_mul(4);
                     let slot = Slot::for_types(&graph.types(&node.outputs), scratch_bytes, &self.facts);
                     tenants.push(Tenant { slot, first: index, last: last_use[index] });
                     // Numbered by tenant until all are known.
@@ -215,8 +218,9 @@ impl Plan {
             Home::Slot { slot, scratch_bytes } => {
                 let outputs = self.graph.types(&self.graph.node(owner.node).outputs);
                 let rows = outputs[0].shape.resolve(batch).first().map_or(1, |rows| *rows as u64);
-                let before = outputs[..owner.position].iter().map(|ty| self.aligned_bytes(ty, batch)).sum::<u64>();
-                (BufferId::Slot(slot), scratch_bytes * rows + before)
+                let before = outputs[..owner.position].iter().map(|ty| aligned_bytes(ty, batch, &self.facts));
+                let scratch = scratch_bytes.saturating_mul(rows);
+                (BufferId::Slot(slot), before.fold(scratch, u64::saturating_add))
             }
         };
         Region { buffer, offset_bytes, length_bytes, packing: Packing::Words }
@@ -228,28 +232,22 @@ impl Plan {
         owner.position + 1 == self.graph.node(owner.node).outputs.len()
     }
 
-    /// The bytes of a value up to where the next may begin. Nothing cannot be bound, so a value without elements has room
-    /// for one.
-    fn aligned_bytes(&self, ty: &TensorType, batch: usize) -> u64 {
-        let elements = ConcreteType::of(ty, batch).len();
-        (4 * elements.max(1) as u64).next_multiple_of(self.facts.binding_alignment_bytes)
-    }
-
     /// All outputs of a node in one piece.
     fn output_region(&self, node: &Node, batch: usize) -> Region {
         let first = self.region(node.output(), batch);
         let last = node.outputs.last().map_or(first, |id| self.region(*id, batch));
-        Region { length_bytes: last.offset_bytes + last.length_bytes - first.offset_bytes, ..first }
+        let end = last.offset_bytes.saturating_add(last.length_bytes);
+        Region { length_bytes: end - first.offset_bytes, ..first }
     }
 
     /// The bytes of the first `count` inputs of the model, each at an offset that can be bound.
     fn input_bytes(&self, count: usize, batch: usize) -> u64 {
-        self.input_types[..count].iter().map(|ty| self.aligned_bytes(ty, batch)).sum()
+        self.inputs.bytes(count, batch, &self.facts)
     }
 
     /// The size of the buffer of all inputs at one batch size.
     pub fn model_input_bytes(&self, batch: usize) -> u64 {
-        self.input_bytes(self.input_types.len(), batch)
+        self.input_bytes(self.inputs.types.len(), batch)
     }
 
     /// The kernels in running order for one batch size.
@@ -284,7 +282,7 @@ impl Plan {
             Operand::Weights => whole(BufferId::Weights, self.constants.weight_bytes),
         };
         if let Some(window) = &binding.window_bytes {
-            region.offset_bytes += window.start;
+            region.offset_bytes = region.offset_bytes.saturating_add(window.start);
             region.length_bytes = window.end - window.start;
         }
         // No device binds nothing; every value has room for an element.
@@ -298,8 +296,8 @@ impl Plan {
         let slot = |slot: &Slot| most(limit.saturating_sub(slot.extra_bytes), slot.bytes_per_sample);
         let slots = self.slots.iter().map(slot).min().unwrap_or(u64::MAX);
         // An input takes up to an alignment more than its elements.
-        let paddings = self.facts.binding_alignment_bytes * self.input_types.len() as u64;
-        let inputs = most_rows(self.input_types.iter(), limit.saturating_sub(paddings));
+        let paddings = self.facts.binding_alignment_bytes * self.inputs.types.len() as u64;
+        let inputs = most_rows(self.inputs.types.iter(), limit.saturating_sub(paddings));
         // All outputs are read back through one buffer.
         let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.ty(*id));
         let batch = slots.min(inputs).min(most_rows(outputs, self.facts.max_buffer_bytes));
@@ -309,17 +307,16 @@ impl Plan {
     /// What one prediction costs.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
         let mut counts = Counts { dispatches: self.dispatches(batch)?.len(), ..Counts::default() };
-        for ty in &self.input_types {
-            counts.upload_bytes += 4 * ConcreteType::of(ty, batch).len() as u64;
-        }
-        for (_, id) in self.graph.outputs() {
-            counts.download_bytes += self.region(*id, batch).length_bytes;
-        }
-        counts.slot_bytes = self.slots.iter().map(|slot| slot.bytes(batch)).sum();
-        counts.weight_bytes = self.constants.weight_bytes + self.constants.table_bytes;
+        let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.fold(0, u64::saturating_add);
+        let uploaded = |ty: &TensorType| 4 * ConcreteType::of(ty, batch).len() as u64;
+        counts.upload_bytes = sum(&mut self.inputs.types.iter().map(uploaded));
+        counts.download_bytes =
+            sum(&mut self.graph.outputs().iter().map(|(_, id)| self.region(*id, batch).length_bytes));
+        counts.slot_bytes = sum(&mut self.slots.iter().map(|slot| slot.bytes(batch)));
+        counts.weight_bytes = self.constants.weight_bytes.saturating_add(self.constants.table_bytes);
         for cost in self.graph.ids().map(|id| self.graph.cost(id, batch)) {
-            counts.work.flops += cost.flops;
-            counts.work.bytes += cost.bytes;
+            counts.work.flops = counts.work.flops.saturating_add(cost.flops);
+            counts.work.bytes = counts.work.bytes.saturating_add(cost.bytes);
         }
         Ok(counts)
     }
@@ -332,10 +329,11 @@ fn most(limit: u64, bytes_per_row: u64) -> u64 {
 
 /// How many rows of values of these types fit together.
 fn most_rows<'t>(types: impl Iterator<Item = &'t TensorType>, limit: u64) -> u64 {
-    let (mut per_row, mut fixed) = (0, 0);
+    let (mut per_row, mut fixed) = (0u64, 0u64);
     for ty in types {
         let bytes = 4 * ty.shape.sample_len() as u64;
-        if ty.shape.is_per_sample() { per_row += bytes } else { fixed += bytes }
+        let sum = if ty.shape.is_per_sample() { &mut per_row } else { &mut fixed };
+        *sum = sum.saturating_add(bytes);
     }
     most(limit.saturating_sub(fixed), per_row)
 }
@@ -374,7 +372,7 @@ fn whole(buffer: BufferId, length_bytes: u64) -> Region {
 
 /// All of its buffer up to the end of the region.
 fn from_its_start(region: Region) -> Region {
-    Region { offset_bytes: 0, length_bytes: region.offset_bytes + region.length_bytes, ..region }
+    Region { offset_bytes: 0, length_bytes: region.offset_bytes.saturating_add(region.length_bytes), ..region }
 }
 
 fn too_large(grows: bool, node: &Node, bytes: u64, facts: &DeviceFacts) -> Error {

@@ -23,7 +23,7 @@ impl Slot {
         let bytes = |ty: &&TensorType| 4 * ty.shape.sample_len() as u64;
         let (per_sample, others): (Vec<_>, Vec<_>) = types.iter().partition(|ty| ty.shape.is_per_sample());
         let sum = |types: &[&TensorType]| types.iter().map(bytes).fold(0, u64::saturating_add);
-        let gaps = (types.len() as u64 - 1) * facts.binding_alignment_bytes;
+        let gaps = (types.len() as u64 - 1).saturating_mul(facts.binding_alignment_bytes);
         let fixed = sum(&others);
         if per_sample.is_empty() {
             // Rows that do not depend on the batch are as many as there are.
@@ -44,7 +44,8 @@ impl Slot {
 
     /// The size at one batch size; never 0, because a buffer cannot be.
     pub fn bytes(&self, batch: usize) -> u64 {
-        (self.bytes_per_sample * batch as u64).max(self.fixed_bytes).max(4) + self.extra_bytes
+        let rows = self.bytes_per_sample.saturating_mul(batch as u64);
+        rows.max(self.fixed_bytes).max(4).saturating_add(self.extra_bytes)
     }
 }
 

@@ -32,7 +32,7 @@ impl Plan {
 }
 
 fn region(region: &Region) -> String {
-    let (start, end) = (region.offset_bytes, region.offset_bytes + region.length_bytes);
+    let (start, end) = (region.offset_bytes, region.offset_bytes.saturating_add(region.length_bytes));
     match region.buffer {
         BufferId::ModelInputs => format!("i[{start}..{end}]"),
         BufferId::Tables => format!("t[{start}..{end}]"),

@@ -105,6 +105,9 @@ pub fn check(
     device: CheckDevice,
     pipeline: Pipeline,
 ) -> Result<CheckReport> {
+    if model.graph().outputs().is_empty() {
+        return Err(Error::input("there is nothing to check: the model has no outputs").hint("name its outputs"));
+    }
     let model = &model.with_sizes_of(inputs)?;
     let FitInputs { repeated, given, shared, batch, bad_ids } = session::fit_inputs(model, inputs)?;
     if batch == 0 {
@@ -277,4 +280,21 @@ fn perturb(values: &[f32], shape: &[usize], allowance: &[f64], run: u64, id: Val
         if allowed.is_finite() { (f64::from(value) + unit * allowed) as f32 } else { value }
     });
     Tensor::f32(shape, moved.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::tensor::{Shape, TensorType};
+
+    #[test]
+    fn a_model_without_outputs_is_not_right() {
+        let mut builder = Builder::new();
+        builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");
+        let model = Model::from_graph("empty", builder.finish(Vec::new()).expect("a graph"));
+        let inputs = [("x", Tensor::f32(&[1, 1], vec![1.0]).expect("a tensor"))].into_iter().collect();
+        let error = check(&model, &inputs, None, CheckDevice::Cpu, Pipeline::Plain).expect_err("nothing to check");
+        assert_eq!(error.to_string(), "there is nothing to check: the model has no outputs");
+    }
 }

@@ -1,10 +1,18 @@
 //! Tensors by name, in a fixed order: the inputs and outputs of a prediction.
 
 use super::Tensor;
+use std::collections::HashMap;
+
+/// Names up to this many are compared one by one, which takes less time than hashing; and predictions have few.
+const FEW: usize = 16;
 
 /// Tensors by name, in the order they were inserted.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NamedTensors(Vec<(String, Tensor)>);
+#[derive(Debug, Clone, Default)]
+pub struct NamedTensors {
+    tensors: Vec<(String, Tensor)>,
+    /// The positions by name, where there are more than a few.
+    positions: HashMap<String, usize>,
+}
 
 impl NamedTensors {
     /// No tensors.
@@ -15,35 +23,62 @@ impl NamedTensors {
     /// Adds `tensor` under `name`, replacing one that is there.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         let name = name.into();
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, slot)) => *slot = tensor,
-            None => self.0.push((name, tensor)),
+        match self.position(&name) {
+            Some(position) => self.tensors[position].1 = tensor,
+            None => self.push(name, tensor),
         }
     }
 
     /// The tensor called `name`.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
+        self.position(name).map(|position| &self.tensors[position].1)
     }
 
     /// Names and tensors in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
-        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The names in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.tensors.iter().map(|(name, _)| name.as_str())
     }
 
     /// The number of tensors.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.tensors.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tensors.is_empty()
+    }
+
+    /// The name and the tensor at a position, if there is one.
+    pub(crate) fn at(&self, position: usize) -> Option<(&str, &Tensor)> {
+        self.tensors.get(position).map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        if self.tensors.len() > FEW {
+            return self.positions.get(name).copied();
+        }
+        self.tensors.iter().position(|(known, _)| known == name)
+    }
+
+    /// Adds what has a new name.
+    fn push(&mut self, name: String, tensor: Tensor) {
+        self.tensors.push((name, tensor));
+        if self.tensors.len() > FEW {
+            let unlisted = self.tensors.iter().enumerate().skip(self.positions.len());
+            self.positions.extend(unlisted.map(|(position, (name, _))| (name.clone(), position)));
+        }
+    }
+}
+
+impl PartialEq for NamedTensors {
+    fn eq(&self, other: &Self) -> bool {
+        self.tensors == other.tensors
     }
 }
 
@@ -52,7 +87,7 @@ impl IntoIterator for NamedTensors {
     type IntoIter = std::vec::IntoIter<(String, Tensor)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.tensors.into_iter()
     }
 }
 
@@ -63,5 +98,27 @@ impl<Name: Into<String>> FromIterator<(Name, Tensor)> for NamedTensors {
             tensors.insert(name, tensor);
         }
         tensors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(value: usize) -> Tensor {
+        Tensor::i32(&[], vec![value as i32]).expect("a tensor")
+    }
+
+    /// Names that are compared and names that are hashed; 200 000 would take minutes if each were compared with all.
+    #[test]
+    fn few_and_many_names_are_found_and_keep_their_order() {
+        for count in [FEW, FEW + 1, 200_000] {
+            let mut tensors: NamedTensors = (0..count).map(|index| (index.to_string(), number(index))).collect();
+            tensors.insert("3", number(7));
+            assert_eq!((tensors.len(), tensors.get("3")), (count, Some(&number(7))));
+            assert_eq!(tensors.get("no such name"), None);
+            assert!(tensors.names().enumerate().all(|(index, name)| name == index.to_string()), "{count}");
+            assert!((4..count).all(|index| tensors.get(&index.to_string()) == Some(&number(index))), "{count}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::tensor::Data;
 use half::f16;
 use std::fmt::Display;
+use std::io::Read;
 
 /// The stored element types that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,57 +39,108 @@ impl Stored {
         }
     }
 
+    /// Bytes of one element once it is decoded.
+    pub(super) fn decoded_bytes(self) -> u64 {
+        if self == Stored::Bool { 1 } else { 4 }
+    }
+
     /// The elements in `bytes`.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<Data> {
+        self.decode_from(bytes, bytes.len() / self.bytes())
+    }
+
+    /// `count` elements of `bytes`, which are read piece by piece: all of them are in memory only once they are decoded.
+    pub(super) fn decode_from(self, mut bytes: impl Read, count: usize) -> Result<Data> {
+        let mut decoded = self.room(count).ok_or_else(|| {
+            Error::limit(format!("there is no memory for {count} elements")).hint("read smaller tensors")
+        })?;
+        let mut piece = vec![0; PIECE_BYTES.min(count.saturating_mul(self.bytes()))];
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(PIECE_BYTES / self.bytes());
+            let piece = &mut piece[..now * self.bytes()];
+            bytes.read_exact(piece).map_err(|cause| Error::format("cannot be unpacked").cause(cause.to_string()))?;
+            self.append(piece, &mut decoded)?;
+            left -= now;
+        }
+        Ok(decoded)
+    }
+
+    /// No elements, and room for `count`; none if there is no memory for them.
+    fn room(self, count: usize) -> Option<Data> {
+        fn of<T>(count: usize) -> Option<Vec<T>> {
+            let mut elements = Vec::new();
+            elements.try_reserve_exact(count).ok().map(|()| elements)
+        }
         match self {
-            Stored::Bool => booleans(bytes),
-            Stored::I8 => integers(chunks(bytes).map(i8::from_le_bytes)),
-            Stored::I16 => integers(chunks(bytes).map(i16::from_le_bytes)),
-            Stored::I32 => integers(chunks(bytes).map(i32::from_le_bytes)),
-            Stored::I64 => integers(chunks(bytes).map(i64::from_le_bytes)),
-            Stored::U8 => integers(chunks(bytes).map(u8::from_le_bytes)),
-            Stored::U16 => integers(chunks(bytes).map(u16::from_le_bytes)),
-            Stored::U32 => integers(chunks(bytes).map(u32::from_le_bytes)),
-            Stored::F16 => Ok(Data::F32(chunks(bytes).map(|element| f16::from_le_bytes(element).to_f32()).collect())),
-            Stored::F32 => Ok(Data::F32(chunks(bytes).map(f32::from_le_bytes).collect())),
-            Stored::F64 => narrowed(chunks(bytes).map(f64::from_le_bytes)),
+            Stored::Bool => of(count).map(Data::Bool),
+            Stored::F16 | Stored::F32 | Stored::F64 => of(count).map(Data::F32),
+            _ => of(count).map(Data::I32),
+        }
+    }
+
+    /// Adds the elements in `bytes`.
+    fn append(self, bytes: &[u8], to: &mut Data) -> Result<()> {
+        match (self, to) {
+            (Stored::Bool, Data::Bool(to)) => booleans(bytes, to),
+            (Stored::I8, Data::I32(to)) => integers(chunks(bytes).map(i8::from_le_bytes), to),
+            (Stored::I16, Data::I32(to)) => integers(chunks(bytes).map(i16::from_le_bytes), to),
+            (Stored::I32, Data::I32(to)) => integers(chunks(bytes).map(i32::from_le_bytes), to),
+            (Stored::I64, Data::I32(to)) => integers(chunks(bytes).map(i64::from_le_bytes), to),
+            (Stored::U8, Data::I32(to)) => integers(chunks(bytes).map(u8::from_le_bytes), to),
+            (Stored::U16, Data::I32(to)) => integers(chunks(bytes).map(u16::from_le_bytes), to),
+            (Stored::U32, Data::I32(to)) => integers(chunks(bytes).map(u32::from_le_bytes), to),
+            (Stored::F16, Data::F32(to)) => {
+                to.extend(chunks(bytes).map(|element| f16::from_le_bytes(element).to_f32()));
+                Ok(())
+            }
+            (Stored::F32, Data::F32(to)) => {
+                to.extend(chunks(bytes).map(f32::from_le_bytes));
+                Ok(())
+            }
+            (Stored::F64, Data::F32(to)) => narrowed(chunks(bytes).map(f64::from_le_bytes), to),
+            _ => Err(Error::internal("elements were decoded as others")),
         }
     }
 }
+
+/// What is decoded at once, a multiple of the bytes of every element.
+const PIECE_BYTES: usize = 1 << 16;
 
 fn chunks<const BYTES: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; BYTES]> {
     bytes.as_chunks().0.iter().copied()
 }
 
-fn booleans(bytes: &[u8]) -> Result<Data> {
-    let boolean = |(index, byte): (usize, &u8)| match byte {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(Error::format(format!("element {index} is {byte}, which is not a boolean"))),
-    };
-    bytes.iter().enumerate().map(boolean).collect::<Result<_>>().map(Data::Bool)
+fn booleans(bytes: &[u8], to: &mut Vec<bool>) -> Result<()> {
+    for byte in bytes {
+        if *byte > 1 {
+            return Err(Error::format(format!("element {} is {byte}, which is not a boolean", to.len())));
+        }
+        to.push(*byte == 1);
+    }
+    Ok(())
 }
 
-fn integers<T: TryInto<i32> + Display + Copy>(values: impl Iterator<Item = T>) -> Result<Data> {
-    let integer = |(index, value): (usize, T)| {
-        value.try_into().map_err(|_| {
-            Error::format(format!("element {index} is {value}, which does not fit int32"))
+fn integers<T: TryInto<i32> + Display + Copy>(values: impl Iterator<Item = T>, to: &mut Vec<i32>) -> Result<()> {
+    for value in values {
+        to.push(value.try_into().map_err(|_| {
+            Error::format(format!("element {} is {value}, which does not fit int32", to.len()))
                 .hint("ids are int32 in TF.js; store other numbers as float32")
-        })
-    };
-    values.enumerate().map(integer).collect::<Result<_>>().map(Data::I32)
+        })?);
+    }
+    Ok(())
 }
 
-fn narrowed(values: impl Iterator<Item = f64>) -> Result<Data> {
-    let float = |(index, value): (usize, f64)| {
+fn narrowed(values: impl Iterator<Item = f64>, to: &mut Vec<f32>) -> Result<()> {
+    for value in values {
         let narrow = value as f32;
         if narrow.is_infinite() && value.is_finite() {
-            return Err(Error::format(format!("element {index} is {value:e}, which does not fit float32"))
+            return Err(Error::format(format!("element {} is {value:e}, which does not fit float32", to.len()))
                 .hint("models compute in float32, which ends at 3.4e38"));
         }
-        Ok(narrow)
-    };
-    values.enumerate().map(float).collect::<Result<_>>().map(Data::F32)
+        to.push(narrow);
+    }
+    Ok(())
 }
 
 /// The elements as bytes: float32, int32 or one byte a boolean.

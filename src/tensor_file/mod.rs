@@ -5,17 +5,18 @@
 
 mod elements;
 mod json;
+mod limits;
 mod npy;
 mod npz;
+mod replace;
 mod safetensors;
+
+pub use limits::ReadLimits;
 
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::tensor::NamedTensors;
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use limits::Budget;
+use std::path::Path;
 
 /// What to do about a binary file that makes no sense.
 const WRITE_AGAIN: &str = "write the file again with safetensors or numpy.savez";
@@ -51,22 +52,47 @@ impl Format {
 /// Reads the tensors of the file at `path`, in the file's order. Its extension says the [`Format`].
 ///
 /// float16 and float64 become float32; int64, uint32 and smaller integers become int32. In JSON, `{"x": [[1], [2]]}`,
-/// numbers that are all written without point and exponent are int32, other numbers float32.
+/// numbers that are all written without point and exponent are int32, other numbers float32. What is beyond
+/// [`ReadLimits::default`] is an error.
 pub fn read(path: impl AsRef<Path>) -> Result<NamedTensors> {
+    read_within(path, ReadLimits::default())
+}
+
+/// [`read`] within other limits.
+pub fn read_within(path: impl AsRef<Path>, limits: ReadLimits) -> Result<NamedTensors> {
     let path = path.as_ref();
     let format = Format::of(path)?;
-    let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
-    from_bytes(&bytes, format).at(|| path.display().to_string())
+    let unreadable = |cause| Error::io(path, cause);
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    let place = || path.display().to_string();
+    expect_size(length, format, &Budget::new(limits)).at(place)?;
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    from_bytes_within(&bytes, format, limits).at(place)
 }
 
 /// Reads the tensors of a file that is in memory, an Android asset for example, as [`read`] does.
 pub fn from_bytes(bytes: &[u8], format: Format) -> Result<NamedTensors> {
+    from_bytes_within(bytes, format, ReadLimits::default())
+}
+
+/// [`from_bytes`] within other limits.
+pub fn from_bytes_within(bytes: &[u8], format: Format, limits: ReadLimits) -> Result<NamedTensors> {
+    let mut budget = Budget::new(limits);
+    expect_size(bytes.len() as u64, format, &budget)?;
     let tensors = match format {
-        Format::Safetensors => safetensors::read(bytes),
-        Format::Npz => npz::read(bytes),
-        Format::Json => return json::read(bytes),
+        Format::Safetensors => safetensors::read(bytes, &mut budget),
+        Format::Npz => npz::read(bytes, &mut budget),
+        Format::Json => return json::read(bytes, &mut budget),
     };
     tensors.map_err(|error| error.or_hint(WRITE_AGAIN))
+}
+
+/// An error if a file of so many bytes is larger than what is read.
+fn expect_size(bytes: u64, format: Format, budget: &Budget) -> Result<()> {
+    match format {
+        Format::Json => budget.expect_json(bytes),
+        Format::Safetensors | Format::Npz => budget.expect_binary(bytes),
+    }
 }
 
 /// An error unless [`write()`] can make a file at `path`: says so before there is anything to write.
@@ -76,12 +102,7 @@ pub fn expect_writable(path: impl AsRef<Path>) -> Result<()> {
     if path.is_dir() {
         return Err(unwritable(path, "it is a folder"));
     }
-    // Only an attempt knows all of owners, read-only disks and their like.
-    let attempt = temporary_beside(path).and_then(|temporary| {
-        File::create_new(&temporary)?;
-        std::fs::remove_file(&temporary)
-    });
-    attempt.map_err(|cause| unwritable(path, &cause.to_string()))
+    replace::attempt(path).map_err(|cause| unwritable(path, &cause.to_string()))
 }
 
 fn unwritable(path: &Path, cause: &str) -> Error {
@@ -94,7 +115,8 @@ fn unwritable(path: &Path, cause: &str) -> Error {
     }
 }
 
-/// Writes `tensors` to the file at `path`, which is replaced only once the new one is complete.
+/// Writes `tensors` to the file at `path`, which is replaced only once the new one is complete. A symbolic link stays, and the file
+/// that it names is replaced; the permissions of a file stay.
 ///
 /// JSON cannot say what is not finite, nor the shape of what has no elements: both are errors there.
 pub fn write(path: impl AsRef<Path>, tensors: &NamedTensors) -> Result<()> {
@@ -105,31 +127,7 @@ pub fn write(path: impl AsRef<Path>, tensors: &NamedTensors) -> Result<()> {
         Format::Json => json::write(tensors),
     };
     let bytes = bytes.at(|| path.display().to_string())?;
-    replace(path, &bytes).map_err(|cause| unwritable(path, &cause.to_string()))
-}
-
-/// Writes a new file beside the one at `path` and puts it in its place.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = temporary_beside(path)?;
-    let mut file = File::create_new(&temporary)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    drop(file);
-    let replaced = written.and_then(|()| std::fs::rename(&temporary, path));
-    if replaced.is_err() {
-        // The first failure is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    replaced
-}
-
-/// A name in the folder of `path` that no other writer has: a rename works only within one file system.
-fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no file name"))?;
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.{}.tmp", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    Ok(path.with_file_name(temporary))
+    replace::replace(path, &bytes).map_err(|cause| unwritable(path, &cause.to_string()))
 }
 
 #[cfg(test)]

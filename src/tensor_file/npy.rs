@@ -1,47 +1,65 @@
 //! One NumPy array: a header that is a Python dictionary, then the bytes.
 
 use super::elements::{Stored, encode, unreadable};
+use super::limits::Budget;
 use crate::error::{Error, Result};
 use crate::tensor::{Data, Tensor, element_count, row_major_strides};
+use std::io::Read;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// Data start at a multiple of this many bytes.
 const ALIGNMENT_BYTES: usize = 64;
 
-/// The array in `bytes`.
-pub(super) fn read(bytes: &[u8]) -> Result<Tensor> {
-    let (text, data) = split(bytes).ok_or_else(|| Error::format("is not a NumPy array: its header is damaged"))?;
-    let header = Scanner { rest: text }.header()?;
-    let needed = element_count(&header.shape)?.checked_mul(header.stored.bytes());
-    if needed != Some(data.len()) {
+/// Bytes of a header, at most; NumPy itself reads 10 000.
+const MOST_HEADER_BYTES: u64 = 1 << 16;
+
+/// The array in a file of `size` bytes, which are decoded as they come.
+pub(super) fn read(mut file: impl Read, size: u64, budget: &mut Budget) -> Result<Tensor> {
+    let damaged = || Error::format("is not a NumPy array: its header is damaged");
+    let (text, before) = header_text(&mut file, size).ok_or_else(damaged)?;
+    let header = Scanner { rest: &text }.header()?;
+    let count = element_count(&header.shape)?;
+    let data_bytes = size - before;
+    if (count as u64).checked_mul(header.stored.bytes() as u64) != Some(data_bytes) {
         return Err(Error::format("is cut short or has bytes to spare").cause(format!(
-            "its header declares shape {:?} of {} bytes an element, and {} bytes follow",
+            "its header declares shape {:?} of {} bytes an element, and {data_bytes} bytes follow",
             header.shape,
-            header.stored.bytes(),
-            data.len()
+            header.stored.bytes()
         )));
     }
-    let elements = header.stored.decode(data)?;
+    budget.take_bytes(count as u64 * header.stored.decoded_bytes())?;
+    let elements = header.stored.decode_from(&mut file, count)?;
+    expect_end(&mut file)?;
     let elements = if header.fortran_order { to_row_major(&elements, &header.shape) } else { elements };
     Tensor::new(&header.shape, elements)
 }
 
-/// The header's text and the data.
-fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (version, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<2>()?;
-    let (length, rest) = match version[0] {
-        1 => {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            (usize::from(u16::from_le_bytes(*length)), rest)
-        }
-        _ => {
-            let (length, rest) = rest.split_first_chunk::<4>()?;
-            (usize::try_from(u32::from_le_bytes(*length)).ok()?, rest)
-        }
-    };
-    let (header, data) = rest.split_at_checked(length)?;
-    Some((std::str::from_utf8(header).ok()?, data))
+/// The header's text, and how many bytes of the file of `size` bytes are before the data.
+fn header_text(file: &mut impl Read, size: u64) -> Option<(String, u64)> {
+    let mut start = [0; MAGIC.len() + 2];
+    file.read_exact(&mut start).ok()?;
+    let [_, _, _, _, _, _, version, _] = start;
+    let length_bytes = if version == 1 { 2 } else { 4 };
+    let mut length = [0; 4];
+    file.read_exact(&mut length[..length_bytes]).ok()?;
+    let length = u64::from(u32::from_le_bytes(length));
+    let before = (start.len() + length_bytes) as u64 + length;
+    if !start.starts_with(MAGIC) || length > MOST_HEADER_BYTES || before > size {
+        return None;
+    }
+    let mut text = vec![0; usize::try_from(length).ok()?];
+    file.read_exact(&mut text).ok()?;
+    Some((String::from_utf8(text).ok()?, before))
+}
+
+/// An error unless the file ends here; only at its end is a member of an archive compared with its checksum.
+fn expect_end(file: &mut impl Read) -> Result<()> {
+    match file.read(&mut [0]) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(Error::format("is cut short or has bytes to spare")),
+        Err(cause) => Err(Error::format("cannot be unpacked").cause(cause.to_string())),
+    }
 }
 
 /// Elements whose first index varies fastest, in the order in which the last does.
@@ -206,6 +224,11 @@ pub(super) fn write(tensor: &Tensor) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor_file::ReadLimits;
+
+    fn read(bytes: &[u8]) -> Result<Tensor> {
+        super::read(bytes, bytes.len() as u64, &mut Budget::new(ReadLimits::default()))
+    }
 
     /// A version 1 file with the given header and data.
     fn file(header: &str, data: &[u8]) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! A NumPy archive: a zip file with one array a member, as `numpy.savez` and `savez_compressed` write it.
 
+use super::limits::Budget;
 use super::npy;
 use crate::error::{Error, Place, Result};
 use crate::tensor::NamedTensors;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -15,7 +16,7 @@ const LARGEST_COMPRESSION: u64 = 1032;
 const SLACK_BYTES: u64 = 1024;
 
 /// The arrays of the archive in `bytes`, in its order.
-pub(super) fn read(bytes: &[u8]) -> Result<NamedTensors> {
+pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
     if archive.has_duplicate_names() {
         return Err(Error::format("two members of the archive have the same name"));
@@ -33,12 +34,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<NamedTensors> {
         let size = member.size();
         let possible = LARGEST_COMPRESSION.saturating_mul(member.compressed_size()).saturating_add(SLACK_BYTES);
         left = left.checked_sub(size).filter(|_| size <= possible).ok_or_else(|| too_large(&file_name, size))?;
-        let mut content = Vec::new();
-        let read = member.by_ref().take(size).read_to_end(&mut content);
-        read.map_err(|cause| Error::format("cannot be unpacked").cause(cause.to_string()))
-            .and_then(|_| npy::read(&content))
-            .at(|| format!("tensor `{name}`"))
-            .map(|tensor| tensors.insert(name, tensor))?;
+        budget.take_name(name)?;
+        let tensor = npy::read(&mut member, size, budget).at(|| format!("tensor `{name}`"))?;
+        tensors.insert(name, tensor);
     }
     Ok(tensors)
 }
@@ -70,7 +68,12 @@ pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Tensor;
+    use crate::tensor_file::ReadLimits;
+    use crate::{ErrorKind, Tensor};
+
+    fn read(bytes: &[u8]) -> Result<NamedTensors> {
+        super::read(bytes, &mut Budget::new(ReadLimits::default()))
+    }
 
     fn archive(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -106,6 +109,20 @@ mod tests {
         bytes[entry + 24..entry + 28].copy_from_slice(&0xf000_0000u32.to_le_bytes());
         let error = read(&bytes).expect_err("bomb");
         assert_eq!(error.to_string(), "its member `x.npy` claims a size of 4026531840 bytes");
+    }
+
+    /// 64 MiB of zeros are 64 KiB in the archive.
+    #[test]
+    fn what_expands_beyond_the_limit_is_refused_before_it_is_unpacked() {
+        let zeros = npy::write(&Tensor::f32(&[1 << 24], vec![0.0; 1 << 24]).expect("tensor"));
+        let bytes = archive(&[("x.npy", &zeros), ("y.npy", &zeros)], CompressionMethod::Deflated);
+        let within =
+            |tensor_bytes| super::read(&bytes, &mut Budget::new(ReadLimits { tensor_bytes, ..ReadLimits::default() }));
+        assert_eq!(within(129 << 20).expect("room for both").len(), 2);
+        let error = within(100 << 20).expect_err("room for one");
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert_eq!(error.to_string(), "tensor `y`: the tensors take more than 104857600 bytes");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("ReadLimits::tensor_bytes")), "{error:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The header is checked by the `safetensors` crate, its sums against the file here: in a hostile header they overflow.
 
 use super::elements::{Stored, encode, unreadable};
+use super::limits::Budget;
 use crate::error::{Error, Place, Result};
 use crate::tensor::{DType, NamedTensors, Tensor};
 use ::safetensors::tensor::{Metadata, TensorInfo, TensorView};
@@ -12,8 +13,9 @@ use ::safetensors::{Dtype, SafeTensorError};
 const LENGTH_BYTES: usize = 8;
 
 /// The tensors in `bytes`, in the order of their data.
-pub(super) fn read(bytes: &[u8]) -> Result<NamedTensors> {
+pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     let (header, data) = split(bytes)?;
+    budget.expect_json(header.len() as u64)?;
     let metadata: Metadata =
         serde_json::from_slice(header).map_err(|cause| broken("its header is damaged").cause(cause.to_string()))?;
     if metadata.data_len() != data.len() {
@@ -26,7 +28,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<NamedTensors> {
     // Tensors without elements share an offset.
     infos.sort_by_key(|(name, info)| (info.data_offsets, *name));
     let tensor = |(name, info): (&String, &&TensorInfo)| {
-        let tensor = read_one(info, data).at(|| format!("tensor `{name}`"))?;
+        let tensor = read_one(name, info, data, budget).at(|| format!("tensor `{name}`"))?;
         Ok((name.clone(), tensor))
     };
     infos.into_iter().map(tensor).collect()
@@ -47,10 +49,12 @@ fn broken(why: &str) -> Error {
     Error::format(format!("is not a safetensors file: {why}"))
 }
 
-fn read_one(info: &TensorInfo, data: &[u8]) -> Result<Tensor> {
+fn read_one(name: &str, info: &TensorInfo, data: &[u8], budget: &mut Budget) -> Result<Tensor> {
     let (start, end) = info.data_offsets;
     let bytes = data.get(start..end).ok_or_else(|| broken("its offsets lie outside of it"))?;
-    Tensor::new(&info.shape, stored(info.dtype)?.decode(bytes)?)
+    let stored = stored(info.dtype)?;
+    budget.take(name, &info.shape, stored.decoded_bytes())?;
+    Tensor::new(&info.shape, stored.decode(bytes)?)
 }
 
 fn stored(dtype: Dtype) -> Result<Stored> {
@@ -93,6 +97,11 @@ pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor_file::ReadLimits;
+
+    fn read(bytes: &[u8]) -> Result<NamedTensors> {
+        super::read(bytes, &mut Budget::new(ReadLimits::default()))
+    }
 
     /// A file with the given header and data.
     fn file(header: &str, data: &[u8]) -> Vec<u8> {

@@ -90,7 +90,7 @@ impl Artifact {
 
     /// The names of the inputs.
     pub(super) fn input_names(&self) -> InputNames {
-        InputNames::new(network::input_names(&self.network), self.aliases())
+        InputNames::new(network::input_names(&self.network), &self.aliases())
     }
 
     /// Other names under which each input is taken.

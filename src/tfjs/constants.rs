@@ -55,12 +55,22 @@ impl LayerCall<'_, '_> {
 
     /// A constant under the layer's name. What is called `suffix` has the same value in every call of the layer.
     pub(super) fn constant(&mut self, suffix: &str, value: Arc<Tensor>) -> Result<ValueId> {
+        self.constant_of(suffix, |_| Ok(value))
+    }
+
+    /// The same of a value that is made only where no call has made it yet.
+    fn constant_of(
+        &mut self,
+        suffix: &str,
+        value: impl FnOnce(&mut Lowering) -> Result<Arc<Tensor>>,
+    ) -> Result<ValueId> {
         let name = format!("{}/{suffix}", self.name);
         // Two cells of one layer may have one name, but not one place.
         let key = (self.identity, format!("{} {name}", self.archive));
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }
+        let value = value(self.lowering)?;
         let id = self.lowering.builder.constant(&name, value)?;
         self.lowering.constants.insert(key, id);
         Ok(id)
@@ -68,9 +78,10 @@ impl LayerCall<'_, '_> {
 
     /// A constant of `shape` filled with `value`, for weights that the layer does without.
     pub(super) fn filled(&mut self, suffix: &str, shape: &[usize], value: f32) -> Result<ValueId> {
-        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
-        self.lowering.stand_in_elements += count;
-        self.constant(suffix, Arc::new(Tensor::f32(shape, vec![value; count])?))
+        self.constant_of(suffix, |lowering| {
+            let count = lowering.count_stand_in(shape)?;
+            Ok(Arc::new(Tensor::f32(shape, vec![value; count])?))
+        })
     }
 
     /// A constant that all layers share: what is called `name` has the same value wherever it is made.
@@ -84,11 +95,19 @@ impl LayerCall<'_, '_> {
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }
-        let count = expect_stand_in(shape, self.lowering.stand_in_elements)?;
-        self.lowering.stand_in_elements += count;
+        let count = self.lowering.count_stand_in(shape)?;
         let value = Tensor::f32(shape, (0..count).map(element).collect())?;
         let id = self.lowering.builder.constant(name, Arc::new(value))?;
         self.lowering.constants.insert(key, id);
         Ok(id)
+    }
+}
+
+impl Lowering {
+    /// The elements of a constant that is made now; an error if with those before it they are beyond reason.
+    fn count_stand_in(&mut self, shape: &[usize]) -> Result<usize> {
+        let count = expect_stand_in(shape, self.stand_in_elements)?;
+        self.stand_in_elements += count;
+        Ok(count)
     }
 }

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::json::object;
 use super::keywords::Keywords;
 use super::masks::Value;
+use super::once::Once;
 use super::topology::{Layer, Network};
 use super::weights::{LayerIdentity, Match, WeightStore};
 use crate::error::{Error, Result};
@@ -30,9 +31,9 @@ pub(super) struct Lowering {
     pub(super) origin: Origin,
     /// The names of the models around the current layer, outermost first.
     pub(super) models: Vec<String>,
-    skews: Vec<Skew>,
-    warnings: Vec<String>,
-    notes: Vec<String>,
+    skews: Once<Skew>,
+    warnings: Once<String>,
+    notes: Once<String>,
     /// Why TF.js refuses the model, if a layer that it knows has an option that it refuses.
     refusal: Option<String>,
     /// Calls of layers so far.
@@ -103,9 +104,9 @@ impl Lowering {
             options,
             origin,
             models: Vec::new(),
-            skews: Vec::new(),
-            warnings: weights_warnings,
-            notes: Vec::new(),
+            skews: Once::default(),
+            warnings: weights_warnings.into_iter().collect(),
+            notes: Once::default(),
             refusal: None,
             calls: 0,
             stand_in_elements: 0,
@@ -130,9 +131,9 @@ impl Lowering {
         let drawn = self.weights.drawn().to_vec();
         Ok(Finished {
             graph: self.builder.finish(outputs)?,
-            skews: self.skews,
-            warnings: self.warnings,
-            notes: self.notes,
+            skews: self.skews.all,
+            warnings: self.warnings.all,
+            notes: self.notes.all,
             refusal: self.refusal,
             drawn,
             open,
@@ -156,9 +157,7 @@ impl Lowering {
 
     /// Notes what the reader should know, once.
     pub(super) fn warn(&mut self, warning: String) {
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
+        self.warnings.add(warning);
     }
 
     /// Notes that TF.js refuses the model, and why.
@@ -168,9 +167,7 @@ impl Lowering {
 
     /// Notes how the file was read where it can be read in several ways, once.
     pub(super) fn note(&mut self, note: String) {
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
+        self.notes.add(note);
     }
 
     /// Numbers in the weights that `layer` took.
@@ -198,10 +195,7 @@ impl Lowering {
         if self.origin.is_keras_3 && !self.origin.is_read_by_tfjs {
             return;
         }
-        let skew = Skew { layer: layer.into(), difference };
-        if !self.skews.contains(&skew) {
-            self.skews.push(skew);
-        }
+        self.skews.add(Skew { layer: layer.into(), difference });
     }
 }
 

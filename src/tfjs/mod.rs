@@ -28,6 +28,7 @@ mod masks;
 mod model_file;
 mod network;
 mod numbering;
+mod once;
 mod open;
 mod operations;
 mod order;
@@ -77,7 +78,7 @@ impl Model {
     pub fn load_with_sizes(path: impl AsRef<Path>, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
         let file = Model::file(path)?;
         let place = || file.display().to_string();
-        let json = model_file::read(&file)?;
+        let json = model_file::read(&file, options.json_bytes)?;
         let folder = file.parent().unwrap_or(Path::new(""));
         load(&json, &Folder::new(folder), options, sizes).at(place)
     }
@@ -128,7 +129,7 @@ fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes
 }
 
 fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
-    let json = model_file::parse(model_json)?;
+    let json = model_file::parse(model_json, options.json_bytes)?;
     expect_layers_model(&json, options)?;
     let (root, keras_version) = topology_root(&json)?;
     let network = Network::parse(root).at(|| "modelTopology".into())?;

@@ -1,12 +1,13 @@
 //! The `model.json`: which file it is, and its JSON.
 
 use super::spelling::keras_spelling;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Place, Result};
+use crate::model::LoadOptions;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// A `model.json` larger than this is not one: topologies take kilobytes.
-const MAX_JSON_BYTES: u64 = 256 << 20;
+/// Bytes of the limit on a `model.json` for each of its values: topologies take 20 for one, lists of small numbers two.
+const BYTES_OF_VALUE: u64 = 32;
 
 /// What the name of a model's file is, unless a folder holds another alone.
 const USUAL_NAME: &str = "model.json";
@@ -45,29 +46,52 @@ pub(super) fn find(path: &Path) -> Result<PathBuf> {
 
 /// Whether the file is the JSON of a layers model, as far as its first bytes tell.
 fn holds_model(file: &Path) -> bool {
-    let is_small = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_JSON_BYTES);
-    is_small && read_object(file).is_ok_and(|json| json.contains_key("modelTopology"))
+    let limit = LoadOptions::default().json_bytes;
+    let is_small = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= limit);
+    is_small && read_object(file, limit).is_ok_and(|json| json.contains_key("modelTopology"))
 }
 
-fn read_object(file: &Path) -> Result<Map<String, Value>> {
-    parse(&std::fs::read(file).map_err(|cause| Error::io(file, cause))?)
+fn read_object(file: &Path, limit: u64) -> Result<Map<String, Value>> {
+    parse(&std::fs::read(file).map_err(|cause| Error::io(file, cause))?, limit)
 }
 
-/// The bytes of the file.
-pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
+/// The bytes of the file, at most `limit`.
+pub(super) fn read(file: &Path, limit: u64) -> Result<Vec<u8>> {
     let missing = |cause: std::io::Error| {
         Error::io(file, cause).hint("give a model.json, or the folder that holds it and its weight files")
     };
     let length = std::fs::metadata(file).map_err(missing)?.len();
-    if length > MAX_JSON_BYTES {
-        let place = file.display().to_string();
-        return Err(Error::format(format!("{length} bytes are too many for a model.json")).at(place));
-    }
+    expect_bytes(length, limit).at(|| file.display().to_string())?;
     std::fs::read(file).map_err(missing)
 }
 
+fn expect_bytes(length: u64, limit: u64) -> Result<()> {
+    if length > limit {
+        return Err(too_much(format!("{length} bytes are too many for a model.json"), limit));
+    }
+    Ok(())
+}
+
+/// An error if the text may hold more values than there is memory for: they take many times as much there.
+fn expect_values(text: &[u8], limit: u64) -> Result<()> {
+    // Each value but the first of an array or object stands behind a comma.
+    let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() as u64;
+    if values > limit / BYTES_OF_VALUE {
+        return Err(too_much(format!("{values} values are too many for a model.json"), limit));
+    }
+    Ok(())
+}
+
+fn too_much(what: String, limit: u64) -> Error {
+    Error::limit(what).cause(format!("the limit is {limit} bytes, and a value for each {BYTES_OF_VALUE} of them")).hint(
+        "topologies take kilobytes; if this one is meant to be so large, load it with larger `LoadOptions::json_bytes`",
+    )
+}
+
 /// The object that the file holds, its topology in Keras' spelling.
-pub(super) fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
+pub(super) fn parse(bytes: &[u8], limit: u64) -> Result<Map<String, Value>> {
+    expect_bytes(bytes.len() as u64, limit)?;
+    expect_values(bytes, limit)?;
     // `fetch` drops a byte order mark before TF.js sees the text.
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let not_json = || Error::format("is not the JSON of a model");

@@ -22,8 +22,10 @@ use std::collections::{HashMap, HashSet};
 /// The outputs of the model by name, and its layers for a summary.
 pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<(Outputs, Vec<LayerSummary>)> {
     let mut inputs = Vec::with_capacity(network.inputs.len());
+    let (layers, open) = (network.input_layers(), open_by_input(&lowering.open));
     for (tensor, name) in network.inputs.iter().zip(&network.input_names) {
-        inputs.push(Value::unmasked(model_input(network, tensor, name.as_deref(), lowering)?));
+        let layer = layers.get(tensor.layer.as_str()).copied();
+        inputs.push(Value::unmasked(model_input(tensor, layer, name.as_deref(), &open, lowering)?));
     }
     let mut seen = HashSet::new();
     if let Some(twice) = network.outputs.iter().find(|tensor| !seen.insert(*tensor)) {
@@ -57,25 +59,36 @@ fn output_names(network: &Network) -> Vec<String> {
     names
 }
 
-/// Adds the input that an InputLayer stands for.
-fn model_input(network: &Network, tensor: &TensorRef, name: Option<&str>, lowering: &mut Lowering) -> Result<ValueId> {
-    let layer = network.layers.iter().find(|layer| layer.name == tensor.layer && layer.class == "InputLayer");
+/// Dimensions that the file leaves open, by the input.
+fn open_by_input(open: &[OpenDimension]) -> HashMap<String, Vec<OpenDimension>> {
+    let mut by_input: HashMap<String, Vec<OpenDimension>> = HashMap::new();
+    open.iter().for_each(|open| by_input.entry(open.input.clone()).or_default().push(open.clone()));
+    by_input
+}
+
+/// Adds the input that the InputLayer `layer` stands for.
+fn model_input(
+    tensor: &TensorRef,
+    layer: Option<&Layer>,
+    name: Option<&str>,
+    open: &HashMap<String, Vec<OpenDimension>>,
+    lowering: &mut Lowering,
+) -> Result<ValueId> {
     let Some(layer) = layer else {
         return Err(Error::format(format!("input `{}` of the model is not an InputLayer", tensor.layer)));
     };
     let place = || format!("layer `{}` (InputLayer)", layer.name);
     let name = name.unwrap_or(&layer.name);
-    let ty = input_type(layer, name, lowering).at(place)?;
+    let ty = input_type(layer, name, open.get(name).map_or(&[], Vec::as_slice)).at(place)?;
     lowering.builder.input(name, ty).at(place)
 }
 
-fn input_type(layer: &Layer, name: &str, lowering: &Lowering) -> Result<TensorType> {
+fn input_type(layer: &Layer, name: &str, open: &[OpenDimension]) -> Result<TensorType> {
     let config = Config::new(&layer.config);
     config.refuse_unless_off("sparse")?;
     config.refuse_unless_off("ragged")?;
     let size = |(index, declared): (usize, Option<usize>)| {
-        let mut open = lowering.open.iter().filter(|open| open.input == name && open.axis == index + 1);
-        declared.or_else(|| open.next().map(|open| open.graph_size))
+        declared.or_else(|| open.iter().find(|open| open.axis == index + 1).map(|open| open.graph_size))
     };
     let sample: Option<Vec<usize>> = declared_sample(layer)?.into_iter().enumerate().map(size).collect();
     let sample = sample.ok_or_else(|| Error::format(format!("input `{name}` has a dimension of no size")))?;
@@ -90,10 +103,10 @@ pub(super) fn input_names(network: &Network) -> Vec<String> {
 
 /// The dimensions besides the batch to which the model's inputs give no size. Inputs that cannot be read have none.
 pub(super) fn open_dimensions(network: &Network) -> Vec<OpenDimension> {
-    let mut open = Vec::new();
+    let (layers, mut open) = (network.input_layers(), Vec::new());
     for (tensor, input) in network.inputs.iter().zip(input_names(network)) {
-        let layer = network.layers.iter().find(|layer| layer.name == tensor.layer && layer.class == "InputLayer");
-        let Some(Ok(sample)) = layer.map(declared_sample) else { continue };
+        let layer = layers.get(tensor.layer.as_str());
+        let Some(Ok(sample)) = layer.map(|layer| declared_sample(layer)) else { continue };
         let rank = sample.len() + 1;
         let sizes = sample.into_iter().enumerate().filter(|(_, size)| size.is_none());
         open.extend(sizes.map(|(index, _)| OpenDimension {
@@ -302,7 +315,8 @@ fn by_key(network: &Network, call: &Call, inputs: Vec<Value>, lowering: &mut Low
     let is_dict = network.input_names.iter().any(Option::is_some);
     let wanted = network.inputs.iter().zip(&network.input_names);
     let wanted: Vec<&String> = wanted.map(|(tensor, key)| key.as_ref().unwrap_or(&tensor.layer)).collect();
-    let positions = wanted.iter().map(|name| keys.iter().position(|key| key == *name)).collect::<Option<Vec<usize>>>();
+    let by_key: HashMap<&String, usize> = keys.iter().enumerate().map(|(position, key)| (key, position)).collect();
+    let positions = wanted.iter().map(|name| by_key.get(name).copied()).collect::<Option<Vec<usize>>>();
     let in_order: Vec<usize> = (0..wanted.len().min(keys.len())).collect();
     let positions = match positions {
         Some(positions) if !call.is_keras_3 || !binds_in_order(lowering.origin.keras_3_minor, is_dict) => positions,
@@ -333,9 +347,14 @@ fn binds_in_order(minor: Option<u32>, is_dict: bool) -> bool {
     }
 }
 
-/// The tensor given to a model inside a model, in the dtype of the InputLayer that takes it: TF.js and Keras cast.
-fn conform(network: &Network, tensor: &TensorRef, given: ValueId, lowering: &mut Lowering) -> Result<ValueId> {
-    let layer = network.layers.iter().find(|layer| layer.name == tensor.layer);
+/// The tensor given to a model inside a model, in the dtype of the `layer` that takes it, an InputLayer: TF.js and Keras cast.
+fn conform(
+    network: &Network,
+    tensor: &TensorRef,
+    layer: Option<&Layer>,
+    given: ValueId,
+    lowering: &mut Lowering,
+) -> Result<ValueId> {
     // A Sequential model built by its first call declares nothing.
     let Some((layer, Ok(wanted))) = layer.map(|layer| (layer, declared_sample(layer))) else { return Ok(given) };
     let found = lowering.builder.ty(given).clone();
@@ -359,8 +378,10 @@ pub(super) fn lower_nested(
     lowering: &mut Lowering,
 ) -> Result<Vec<Value>> {
     let mut conformed = Vec::with_capacity(inputs.len());
+    let layers = network.layers_by_name();
     for (tensor, value) in network.inputs.iter().zip(inputs) {
-        conformed.push(Value::with(conform(network, tensor, value.id, lowering)?, value.masks.keras_only()));
+        let layer = layers.get(tensor.layer.as_str()).copied();
+        conformed.push(Value::with(conform(network, tensor, layer, value.id, lowering)?, value.masks.keras_only()));
     }
     let outer_arguments = lowering.lingering_mask.is_some();
     let outputs = lower_network(network, &conformed, &format!("{archive}/"), lowering)?;

@@ -1,6 +1,7 @@
 //! The layers of a model as rows of a summary.
 
 use super::lowering::{Lowering, identity};
+use super::once::Once;
 use super::topology::{Layer, Network};
 use crate::model::LayerSummary;
 use crate::tensor::Shape;
@@ -15,12 +16,8 @@ pub(super) fn layers(network: &Network, lowering: &Lowering) -> Vec<LayerSummary
 
 fn push(network: &Network, depth: usize, lowering: &Lowering, rows: &mut Vec<LayerSummary>) {
     for layer in &network.layers {
-        let mut connected_to: Vec<String> = Vec::new();
-        for tensor in layer.calls.iter().flat_map(|call| &call.arguments) {
-            if !connected_to.contains(&tensor.layer) {
-                connected_to.push(tensor.layer.clone());
-            }
-        }
+        let arguments = layer.calls.iter().flat_map(|call| &call.arguments);
+        let connected_to: Once<String> = arguments.map(|tensor| tensor.layer.clone()).collect();
         rows.push(LayerSummary {
             name: layer.name.clone(),
             class: layer.class.clone(),
@@ -28,7 +25,7 @@ fn push(network: &Network, depth: usize, lowering: &Lowering, rows: &mut Vec<Lay
             // A layer that no output needs is not lowered.
             output_shape: lowering.shapes.get(&identity(layer)).cloned().unwrap_or_else(|| Shape::fixed(&[])),
             parameters: parameters(layer, lowering),
-            connected_to,
+            connected_to: connected_to.all,
         });
         if let Some(network) = inside(layer, lowering) {
             push(network, depth + 1, lowering, rows);

@@ -8,6 +8,7 @@ use super::json::{array, member, object, string};
 use super::{lambdas, layers, operations, positions, weights};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// A model, or a model inside one.
 #[derive(Debug)]
@@ -140,6 +141,18 @@ impl Network {
         }
         let (is_sequential, input_aliases) = (false, Vec::new());
         Ok(Network { name, is_sequential, layers, inputs, outputs, input_names, output_names, input_aliases })
+    }
+
+    /// The layers by name, the first of each.
+    pub(super) fn layers_by_name(&self) -> HashMap<&str, &Layer> {
+        // What is inserted last stays.
+        self.layers.iter().rev().map(|layer| (layer.name.as_str(), layer)).collect()
+    }
+
+    /// The InputLayers by name, the first of each.
+    pub(super) fn input_layers(&self) -> HashMap<&str, &Layer> {
+        let inputs = self.layers.iter().rev().filter(|layer| layer.class == "InputLayer");
+        inputs.map(|layer| (layer.name.as_str(), layer)).collect()
     }
 
     /// Whether any part is in a form that only Keras 3 writes, and that TF.js does not read.

@@ -3,6 +3,7 @@
 mod artifact;
 mod hostile;
 mod keras3;
+mod limits;
 mod model_json;
 mod mutated;
 mod options;

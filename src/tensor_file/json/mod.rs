@@ -2,6 +2,7 @@
 //!
 //! The nesting must be a dense array of one kind of value.
 
+mod gathered;
 mod read;
 mod write;
 

@@ -1,27 +1,30 @@
 //! Reading JSON. Text becomes tensors without a tree between: an error can say at which element it happened.
 
+use super::super::limits::Budget;
+use super::gathered::Gathered;
 use crate::error::{Error, Result};
-use crate::tensor::{Data, NamedTensors, Tensor};
+use crate::tensor::NamedTensors;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use std::cell::Cell;
 use std::fmt;
 
 /// The tensors in `bytes`, in their order.
-pub(in crate::tensor_file) fn read(bytes: &[u8]) -> Result<NamedTensors> {
+pub(in crate::tensor_file) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     // Some editors begin a file with this mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let hint = Cell::new(NAMES_ON_TOP);
-    let tensors = deserializer.deserialize_any(Tensors { hint: &hint });
-    tensors.and_then(|tensors| deserializer.end().map(|()| tensors)).map_err(|error| refused(&error, bytes, hint.get()))
+    let (hint, beyond) = (Cell::new(NAMES_ON_TOP), Cell::new(None));
+    let tensors = deserializer.deserialize_any(Tensors { hint: &hint, budget, beyond: &beyond });
+    let tensors = tensors.and_then(|tensors| deserializer.end().map(|()| tensors));
+    tensors.map_err(|error| beyond.take().unwrap_or_else(|| refused(&error, bytes, hint.get())))
 }
 
-const FORM: &str = r#"the form is {"input": [[1, 2], [3, 4]]}"#;
+pub(super) const FORM: &str = r#"the form is {"input": [[1, 2], [3, 4]]}"#;
 const NAMES_ON_TOP: &str = r#"the input names stand at the top level: {"user_id": [[245]], …}"#;
 const NOT_A_NUMBER: &str = "JSON has no NaN; use .safetensors or .npz";
 const NULL: &str = "JSON has no NaN, and JavaScript writes it as null; use .safetensors or .npz";
-const EMPTY: &str = "JSON cannot say the shape of an empty batch; use .safetensors or .npz";
+pub(super) const EMPTY: &str = "JSON cannot say the shape of an empty batch; use .safetensors or .npz";
 
 fn refused(error: &serde_json::Error, bytes: &[u8], hint: &str) -> Error {
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -52,6 +55,9 @@ fn word_at(bytes: &[u8], error: &serde_json::Error) -> String {
 struct Tensors<'h> {
     /// What to do about the error, if there is one.
     hint: &'h Cell<&'static str>,
+    budget: &'h mut Budget,
+    /// The error, if it is that there is too much.
+    beyond: &'h Cell<Option<Error>>,
 }
 
 impl<'de> Visitor<'de> for Tensors<'_> {
@@ -72,8 +78,17 @@ impl<'de> Visitor<'de> for Tensors<'_> {
             if tensors.get(&name).is_some() {
                 return Err(de::Error::custom(format!("`{name}` is given twice")));
             }
-            let mut gathered = Gathered { name, hint: FORM, ..Gathered::default() };
-            map.next_value_seed(Element(&mut gathered)).inspect_err(|_| self.hint.set(gathered.hint))?;
+            let beyond = |error: Error| {
+                let message = error.to_string();
+                self.beyond.set(Some(error));
+                de::Error::custom(message)
+            };
+            self.budget.take_name(&name).map_err(beyond)?;
+            let mut gathered = Gathered::new(name, self.budget);
+            map.next_value_seed(Element(&mut gathered)).inspect_err(|_| {
+                self.hint.set(gathered.hint);
+                self.beyond.set(gathered.beyond.take());
+            })?;
             let name = gathered.name.clone();
             tensors.insert(name, gathered.into_tensor().map_err(de::Error::custom)?);
         }
@@ -81,112 +96,10 @@ impl<'de> Visitor<'de> for Tensors<'_> {
     }
 }
 
-/// One tensor while it is read.
-#[derive(Default)]
-struct Gathered {
-    name: String,
-    /// The indices of the element being read.
-    place: Vec<usize>,
-    /// The lengths of the arrays at each depth, where one is complete.
-    lengths: Vec<Option<usize>>,
-    /// The depth of the numbers or booleans, once there is one.
-    rank: Option<usize>,
-    numbers: Vec<f64>,
-    booleans: Vec<bool>,
-    /// Whether a number has a point or an exponent.
-    has_float: bool,
-    /// The first whole number outside int32, as the message about it.
-    outside_int32: Option<String>,
-    /// What to do about the error, if there is one.
-    hint: &'static str,
-}
-
-impl Gathered {
-    /// `message` with the element it is about.
-    fn here(&self, message: impl fmt::Display) -> String {
-        let place: String = self.place.iter().map(|index| format!("[{index}]")).collect();
-        format!("`{}{place}` {message}", self.name)
-    }
-
-    fn begin_element(&mut self) -> Result<(), String> {
-        match self.rank.replace(self.place.len()) {
-            Some(rank) if rank != self.place.len() => Err(self.here("stands where an array should stand")),
-            _ => Ok(()),
-        }
-    }
-
-    fn number(&mut self, value: f64) -> Result<(), String> {
-        self.begin_element()?;
-        if !self.booleans.is_empty() {
-            return Err(self.here("is a number among booleans"));
-        }
-        if (value as f32).is_infinite() {
-            return Err(self.here(format!("is {value:e}, which does not fit float32")));
-        }
-        self.numbers.push(value);
-        Ok(())
-    }
-
-    fn integer(&mut self, value: i128) -> Result<(), String> {
-        if self.outside_int32.is_none() && i32::try_from(value).is_err() {
-            let message = format!("is {value}, which does not fit int32 (write {value}.0 for a float)");
-            self.outside_int32 = Some(self.here(message));
-        }
-        self.number(value as f64)
-    }
-
-    fn boolean(&mut self, value: bool) -> Result<(), String> {
-        self.begin_element()?;
-        if !self.numbers.is_empty() {
-            return Err(self.here("is a boolean among numbers"));
-        }
-        self.booleans.push(value);
-        Ok(())
-    }
-
-    fn begin_array(&mut self) -> Result<(), String> {
-        let depth = self.place.len();
-        if self.rank.is_some_and(|rank| depth >= rank) {
-            return Err(self.here("is an array where a single value should stand"));
-        }
-        if self.lengths.len() == depth {
-            self.lengths.push(None);
-        }
-        Ok(())
-    }
-
-    fn end_array(&mut self, length: usize) -> Result<(), String> {
-        match self.lengths[self.place.len()].replace(length) {
-            _ if length == 0 => {
-                self.hint = EMPTY;
-                Err(self.here("is an empty array"))
-            }
-            Some(other) if other != length => {
-                Err(self.here(format!("has {length} elements, but the arrays before it have {other}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn into_tensor(self) -> Result<Tensor> {
-        let data = if !self.booleans.is_empty() {
-            Data::Bool(self.booleans)
-        } else if self.has_float {
-            Data::F32(self.numbers.into_iter().map(|value| value as f32).collect())
-        } else if let Some(message) = self.outside_int32 {
-            return Err(Error::format(message));
-        } else {
-            Data::I32(self.numbers.into_iter().map(|value| value as i32).collect())
-        };
-        let shape: Vec<usize> = self.lengths.into_iter().flatten().collect();
-        Tensor::new(&shape, data)
-    }
-}
-
 /// A number, a boolean, or an array of elements; added to the tensor being gathered.
-struct Element<'a>(&'a mut Gathered);
+struct Element<'a, 'b>(&'a mut Gathered<'b>);
 
-impl<'de> DeserializeSeed<'de> for Element<'_> {
+impl<'de> DeserializeSeed<'de> for Element<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -194,7 +107,7 @@ impl<'de> DeserializeSeed<'de> for Element<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Element<'_> {
+impl<'de> Visitor<'de> for Element<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -255,6 +168,13 @@ impl<'de> Visitor<'de> for Element<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
+    use crate::tensor::Tensor;
+    use crate::tensor_file::ReadLimits;
+
+    fn read(bytes: &[u8]) -> Result<NamedTensors> {
+        super::read(bytes, &mut Budget::new(ReadLimits::default()))
+    }
 
     fn read_x(value: &str) -> Result<Tensor> {
         let tensors = read(format!(r#"{{"x": {value}}}"#).as_bytes())?;
@@ -320,6 +240,22 @@ mod tests {
         for (text, expected) in cases {
             let error = read(text.as_bytes()).expect_err(text);
             assert_eq!(error.hint_text(), Some(expected), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_expands_beyond_the_limit_is_refused() {
+        let within = |text: &str, tensor_bytes| {
+            super::read(text.as_bytes(), &mut Budget::new(ReadLimits { tensor_bytes, ..ReadLimits::default() }))
+        };
+        let many = format!(r#"{{"x": [{}0]}}"#, "0,".repeat(999));
+        assert_eq!(within(&many, 4000 + 300).expect("room").len(), 1);
+        let names: Vec<String> = (0..100).map(|index| format!(r#""{index}":1"#)).collect();
+        let names = format!("{{{}}}", names.join(","));
+        for text in [&many, &names] {
+            let error = within(text, 3000).expect_err("no room");
+            assert_eq!(error.kind(), ErrorKind::Limit);
+            assert!(error.to_string().ends_with("the tensors take more than 3000 bytes"), "{error}");
         }
     }
 

@@ -163,13 +163,14 @@ fn single_candidates(wants: &[Want], table: &WeightTable, found: &mut [Option<St
         candidates.entry((last, table.shape(name).unwrap_or_default())).or_default().push(name);
     }
     let open: Vec<usize> = (0..wants.len()).filter(|&at| found[at].is_none()).collect();
+    let mut rivals: HashMap<(&str, &[usize]), usize> = HashMap::new();
+    for &at in &open {
+        *rivals.entry((wants[at].last(), &wants[at].shape)).or_default() += 1;
+    }
     for &at in &open {
         let want = &wants[at];
-        let rivals =
-            open.iter().filter(|&&other| wants[other].last() == want.last() && wants[other].shape == want.shape);
-        if let (1, Some([name])) =
-            (rivals.count(), candidates.get(&(want.last(), want.shape.as_slice())).map(Vec::as_slice))
-        {
+        let alike = (want.last(), want.shape.as_slice());
+        if let (1, Some([name])) = (rivals[&alike], candidates.get(&alike).map(Vec::as_slice)) {
             found[at] = Some((*name).to_string());
             notes.push(format!("weight `{}` is `{name}` of the file: {BY_SHAPE}", want.name()));
         }

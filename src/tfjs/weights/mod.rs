@@ -160,8 +160,7 @@ impl WeightStore {
 
     /// Whether the file has a weight of this very name, or weights below a scope of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
-        let is_below = |weight: &String| weight.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
-        self.table.tensors.contains_key(name) || self.table.names().iter().any(is_below)
+        self.table.holds(name)
     }
 
     /// The weight `wanted`, of shape `shape`. A weight that has no match yet is stood in for until [`WeightStore::finish`]

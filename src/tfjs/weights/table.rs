@@ -2,7 +2,7 @@
 
 use crate::tensor::Tensor;
 use crate::tfjs::manifest::Manifest;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// All weights of a file.
@@ -13,6 +13,10 @@ pub(in crate::tfjs) struct WeightTable {
     order: Vec<String>,
     /// File names by the name without the component before the last. A name that two weights have stands for neither.
     shortened: HashMap<String, Option<String>>,
+    /// The first weight of each shape.
+    by_shape: HashMap<Vec<usize>, Arc<Tensor>>,
+    /// All scopes of weights: `a` and `a/b` of `a/b/kernel`.
+    scopes: HashSet<String>,
     /// Of an archive: the places that hold weights, by what they are called here.
     pub(super) places: BTreeMap<String, String>,
     /// About weights that hold infinities or NaN, which may be meant, and such as quantization has spoilt.
@@ -31,7 +35,10 @@ impl WeightTable {
             let Some(tensor) = tensors.remove(name) else { continue };
             table.warnings.extend(not_finite(name, &tensor));
             table.warnings.extend(spec.quantization.as_ref().and_then(|kind| kind.loss(name, &tensor)));
-            table.tensors.insert(name.clone(), Arc::new(tensor));
+            let tensor = Arc::new(tensor);
+            table.by_shape.entry(tensor.shape().to_vec()).or_insert_with(|| Arc::clone(&tensor));
+            table.tensors.insert(name.clone(), tensor);
+            table.scopes.extend(scopes(name).map(str::to_string));
             if let Some(short) = shorten(name) {
                 table.shortened.entry(short).and_modify(|known| *known = None).or_insert_with(|| Some(name.clone()));
             }
@@ -58,6 +65,11 @@ impl WeightTable {
         &self.order
     }
 
+    /// Whether there is a weight of this very name, or weights in a scope of this name.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.tensors.contains_key(name) || self.scopes.contains(name)
+    }
+
     /// The shape of the weight `name`, if there is one.
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|tensor| tensor.shape())
@@ -75,8 +87,18 @@ impl WeightTable {
 
     /// Any weight of this shape.
     pub(super) fn of_shape(&self, shape: &[usize]) -> Option<Arc<Tensor>> {
-        self.order.iter().map(|name| &self.tensors[name]).find(|tensor| tensor.shape() == shape).map(Arc::clone)
+        self.by_shape.get(shape).map(Arc::clone)
     }
+}
+
+/// How many scopes of a name are listed, from the inside: models are not nested deeper, and a name may be of slashes alone.
+const MOST_SCOPES: usize = 64;
+
+/// The scopes that a weight is in, the innermost first.
+fn scopes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(name.rsplit_once('/'), |(scope, _)| scope.rsplit_once('/'))
+        .map(|(scope, _)| scope)
+        .take(MOST_SCOPES)
 }
 
 /// The part of an archive that holds this weight: `layers/dense` of `layers/dense/vars/0`.

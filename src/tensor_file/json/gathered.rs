@@ -1,0 +1,178 @@
+//! The elements of one tensor while its JSON is read.
+
+use super::super::limits::Budget;
+use super::read::{EMPTY, FORM};
+use crate::error::{Error, Result};
+use crate::tensor::{Data, Tensor};
+use std::fmt;
+
+/// One tensor while it is read.
+pub(super) struct Gathered<'b> {
+    pub(super) name: String,
+    budget: &'b mut Budget,
+    /// The error, if it is that there is too much.
+    pub(super) beyond: Option<Error>,
+    /// The indices of the element being read.
+    pub(super) place: Vec<usize>,
+    /// The lengths of the arrays at each depth, where one is complete.
+    lengths: Vec<Option<usize>>,
+    /// The depth of the numbers or booleans, once there is one.
+    rank: Option<usize>,
+    elements: Elements,
+    /// Whether a number has a point or an exponent.
+    pub(super) has_float: bool,
+    /// The first whole number outside int32, as the message about it.
+    outside_int32: Option<String>,
+    /// What to do about the error, if there is one.
+    pub(super) hint: &'static str,
+}
+
+/// The elements so far, in as much memory as the tensor will take.
+enum Elements {
+    /// All fit int32.
+    Integers(Vec<i32>),
+    Floats(Vec<f32>),
+    Booleans(Vec<bool>),
+}
+
+impl Elements {
+    /// Adds a whole number in int32.
+    pub(super) fn push_integer(&mut self, value: i32) {
+        match self {
+            Elements::Integers(values) => values.push(value),
+            _ => self.push_float(f64::from(value)),
+        }
+    }
+
+    pub(super) fn push_float(&mut self, value: f64) {
+        if let Elements::Integers(values) = self {
+            *self = Elements::Floats(std::mem::take(values).into_iter().map(|value| value as f32).collect());
+        }
+        if let Elements::Floats(values) = self {
+            values.push(value as f32);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Elements::Integers(values) if values.is_empty())
+    }
+}
+
+impl<'b> Gathered<'b> {
+    pub(super) fn new(name: String, budget: &'b mut Budget) -> Self {
+        Gathered {
+            name,
+            budget,
+            beyond: None,
+            place: Vec::new(),
+            lengths: Vec::new(),
+            rank: None,
+            elements: Elements::Integers(Vec::new()),
+            has_float: false,
+            outside_int32: None,
+            hint: FORM,
+        }
+    }
+
+    /// Counts an element; an error if there are too many.
+    pub(super) fn make_room(&mut self, bytes: u64) -> Result<(), String> {
+        self.budget.take_bytes(bytes).map_err(|error| {
+            let error = error.at(format!("`{}`", self.name));
+            let message = error.to_string();
+            self.beyond = Some(error);
+            message
+        })
+    }
+
+    /// `message` with the element it is about.
+    pub(super) fn here(&self, message: impl fmt::Display) -> String {
+        let place: String = self.place.iter().map(|index| format!("[{index}]")).collect();
+        format!("`{}{place}` {message}", self.name)
+    }
+
+    pub(super) fn begin_element(&mut self) -> Result<(), String> {
+        match self.rank.replace(self.place.len()) {
+            Some(rank) if rank != self.place.len() => Err(self.here("stands where an array should stand")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What there is to see to before a number is added.
+    pub(super) fn begin_number(&mut self) -> Result<(), String> {
+        self.begin_element()?;
+        if matches!(self.elements, Elements::Booleans(_)) {
+            return Err(self.here("is a number among booleans"));
+        }
+        self.make_room(4)
+    }
+
+    pub(super) fn number(&mut self, value: f64) -> Result<(), String> {
+        self.begin_number()?;
+        if (value as f32).is_infinite() {
+            return Err(self.here(format!("is {value:e}, which does not fit float32")));
+        }
+        self.elements.push_float(value);
+        Ok(())
+    }
+
+    pub(super) fn integer(&mut self, value: i128) -> Result<(), String> {
+        if let Ok(value) = i32::try_from(value) {
+            self.begin_number()?;
+            self.elements.push_integer(value);
+            return Ok(());
+        }
+        if self.outside_int32.is_none() {
+            let message = format!("is {value}, which does not fit int32 (write {value}.0 for a float)");
+            self.outside_int32 = Some(self.here(message));
+        }
+        self.number(value as f64)
+    }
+
+    pub(super) fn boolean(&mut self, value: bool) -> Result<(), String> {
+        self.begin_element()?;
+        self.make_room(1)?;
+        if self.elements.is_empty() {
+            self.elements = Elements::Booleans(Vec::new());
+        }
+        match &mut self.elements {
+            Elements::Booleans(values) => values.push(value),
+            Elements::Integers(_) | Elements::Floats(_) => return Err(self.here("is a boolean among numbers")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_array(&mut self) -> Result<(), String> {
+        let depth = self.place.len();
+        if self.rank.is_some_and(|rank| depth >= rank) {
+            return Err(self.here("is an array where a single value should stand"));
+        }
+        if self.lengths.len() == depth {
+            self.lengths.push(None);
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_array(&mut self, length: usize) -> Result<(), String> {
+        match self.lengths[self.place.len()].replace(length) {
+            _ if length == 0 => {
+                self.hint = EMPTY;
+                Err(self.here("is an empty array"))
+            }
+            Some(other) if other != length => {
+                Err(self.here(format!("has {length} elements, but the arrays before it have {other}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn into_tensor(self) -> Result<Tensor> {
+        let data = match (self.elements, self.outside_int32) {
+            (Elements::Booleans(values), _) => Data::Bool(values),
+            (_, Some(message)) if !self.has_float => return Err(Error::format(message)),
+            (Elements::Floats(values), _) => Data::F32(values),
+            (Elements::Integers(values), _) => Data::I32(values),
+        };
+        let shape: Vec<usize> = self.lengths.into_iter().flatten().collect();
+        Tensor::new(&shape, data)
+    }
+}
