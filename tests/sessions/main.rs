@@ -1,5 +1,6 @@
 //! What sessions of one process share, how many threads use one, and when memory is given back. By counts.
 
+mod cpu;
 mod execution;
 mod memory;
 mod moments;
