@@ -47,7 +47,7 @@ macro_rules! element {
 element!(f32 => F32, as_f32; i32 => I32, as_i32; bool => Bool, as_bool);
 
 /// The buffers of one block of rows, or of what all rows share. They grow and are kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Arena {
     pub(super) buffers: Vec<Data>,
 }
@@ -199,6 +199,8 @@ pub(super) struct Frame<'f, 'r> {
     pub(super) first: usize,
     /// Rows in the block.
     pub(super) rows: usize,
+    /// Whether its one row is the whole batch.
+    pub(super) is_alone: bool,
     pub(super) arena: &'f mut Arena,
     /// What all rows share; `None` while that is computed.
     pub(super) once: Option<&'f Arena>,
@@ -238,6 +240,7 @@ impl Frame<'_, '_> {
             Target::Slot(slot) => {
                 let mut values = std::mem::take(T::vec(&mut self.arena.buffers[slot]).ok_or_else(misfit)?);
                 if values.len() < rows * output.stride {
+                    values.reserve_exact(rows * output.stride - values.len());
                     values.resize(rows * output.stride, T::default());
                 }
                 let outcome = compute(self, output.rows(&mut values, rows));

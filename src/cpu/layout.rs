@@ -6,7 +6,8 @@
 //! reads is overwritten by it. Results are computed where the caller will find them, or copied there by a last step.
 
 use super::frame::{Operand, Output, Place, Target};
-use super::steps::{self, Step};
+use super::phase::{Phase, Slot};
+use super::steps;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::Op;
@@ -15,13 +16,6 @@ use crate::reference::evaluate;
 use crate::tensor::{DType, Tensor, TensorType};
 use pulp::Arch;
 use std::sync::Arc;
-
-/// A buffer's elements: their type, and how many there are in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub(super) dtype: DType,
-    pub(super) width: usize,
-}
 
 /// The steps of a graph and the buffers they need.
 #[derive(Debug)]
@@ -34,16 +28,6 @@ pub(super) struct Layout {
     pub(super) results: Vec<usize>,
     /// Per value: where it is.
     values: Vec<Value>,
-}
-
-/// Steps and their buffers.
-#[derive(Debug, Default)]
-pub(super) struct Phase {
-    pub(super) steps: Vec<Box<dyn Step>>,
-    /// By step: the node whose value it computes, or delivers.
-    pub(super) nodes: Vec<usize>,
-    pub(super) slots: Vec<Slot>,
-    free: Vec<usize>,
 }
 
 /// Where a value is.
@@ -69,27 +53,6 @@ struct Known {
     homes: Vec<Home>,
     /// The result in which it is computed.
     in_result: Vec<Option<usize>>,
-}
-
-impl Phase {
-    /// A buffer for `wanted`: the smallest free one that is large enough, else the largest, grown, else a new one.
-    fn take(&mut self, wanted: Slot) -> usize {
-        let free = self.free.iter().copied().filter(|&slot| self.slots[slot].dtype == wanted.dtype);
-        let fitting = free.clone().filter(|&slot| self.slots[slot].width >= wanted.width);
-        let best = fitting.min_by_key(|&slot| self.slots[slot].width);
-        let Some(slot) = best.or_else(|| free.max_by_key(|&slot| self.slots[slot].width)) else {
-            self.slots.push(wanted);
-            return self.slots.len() - 1;
-        };
-        self.free.retain(|&free| free != slot);
-        self.slots[slot].width = self.slots[slot].width.max(wanted.width);
-        slot
-    }
-
-    fn add(&mut self, node: usize, step: Box<dyn Step>) {
-        self.steps.push(step);
-        self.nodes.push(node);
-    }
 }
 
 impl Layout {
@@ -141,7 +104,7 @@ impl Layout {
             _ if known.in_result[owner].is_some() => Place::Result(known.in_result[owner].unwrap_or_default()),
             _ => {
                 let phase = if once { &mut self.once } else { &mut self.block };
-                let slot = *slots[owner].get_or_insert_with(|| phase.take(Slot { dtype, width: owner_width }));
+                let slot = *slots[owner].get_or_insert_with(|| phase.take(Slot::per_row(dtype, owner_width)));
                 if once { Place::Once(slot) } else { Place::Slot(slot) }
             }
         };
@@ -186,7 +149,8 @@ impl Layout {
         // What a step needs besides its output is free again behind it.
         let mut taken = Vec::new();
         let scratch = &mut |width: usize, once: bool| {
-            let slot = phase.take(Slot { dtype: DType::F32, width });
+            let row_width = if once { 0 } else { width };
+            let slot = phase.take(Slot { dtype: DType::F32, width, row_width });
             taken.push(slot);
             Output { target: Target::Slot(slot), dtype: DType::F32, once, offset: 0, stride: width, width }
         };

@@ -1,22 +1,17 @@
 //! The matrix product under Dense: rows of floats times a weight matrix that is packed once, when a model is opened.
 //!
 //! The weights stand in panels of as many columns as a tile of outputs has in registers, so that a pass over a panel
-//! reads memory from front to back. A tile is [`TILE_ROWS`] rows high; a single row, which is bound by the reading of
-//! the weights, is summed in [`PHASES`] parts so that no addition waits for the one before.
+//! reads memory from front to back. A tile is [`TILE_ROWS`](super::tile::TILE_ROWS) rows high; a row that is alone, which is
+//! bound by the reading of the weights, is summed in several parts so that no addition waits for the one before. All other
+//! rows are summed in one order, however many there are, so that no answer depends on how a batch is cut.
 //!
 //! The crates `gemm` and `matrixmultiply` pack the weights on every call. For one row that costs as much as the product
 //! and more, for many rows it is no faster than this, and both would leave bias and activation to another pass.
 
 use super::functions::Apply;
+use super::tile::{Order, Tile, height};
 use crate::ops::Function;
 use pulp::{Arch, Simd, WithSimd};
-
-/// Rows of a tile. With 4 vectors of columns it needs 24 sums, 4 weights and a factor: of 32 registers. With 2 it
-/// needs 12, 2 and 1: of 16.
-const TILE_ROWS: usize = 6;
-
-/// Independent sums for each output when there is one row.
-const PHASES: usize = 4;
 
 /// Weights that are multiplied with all rows before the next are looked at: they stay in the second level cache.
 const GROUP_BYTES: usize = 192 << 10;
@@ -60,6 +55,8 @@ pub(super) struct Finish<'a> {
     pub(super) bias: &'a [f32],
     /// Applied to what is then there, while it is in the first level cache.
     pub(super) function: Option<Function>,
+    /// How a single row is summed.
+    pub(super) order: Order,
 }
 
 /// Lanes and vectors of a panel for a machine.
@@ -190,18 +187,18 @@ impl WithSimd for Multiply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Multiply { panels, weights, x, rows, finish: Finish { bias, function }, out, stride } = self;
+        let Multiply { panels, weights, x, rows, finish: Finish { bias, function, order }, out, stride } = self;
         let depth = panels.depth;
         for group in panels.panels.chunks(panels.group) {
             let mut row = 0;
             while row < rows {
-                let height = (rows - row).min(TILE_ROWS);
+                let height = height(rows - row);
                 let x = &x[row * depth..(row + height) * depth];
                 for panel in group {
                     let weights = &weights[panel.start..panel.start + depth * panel.vectors * S::F32_LANES];
                     let bias = if bias.is_empty() { bias } else { &bias[panel.column..panel.column + panel.columns] };
                     let out = &mut out[row * stride + panel.column..];
-                    let tile = Tile { x, depth, bias, out, stride, columns: panel.columns };
+                    let tile = Tile { x, depth, bias, out, stride, columns: panel.columns, order };
                     tile.compute(simd, weights, panel.vectors, height);
                 }
                 if let (Some(function), Some(first), Some(last)) = (function, group.first(), group.last()) {
@@ -213,113 +210,6 @@ impl WithSimd for Multiply<'_> {
                 row += height;
             }
         }
-    }
-}
-
-/// Outputs that are summed in registers.
-struct Tile<'a> {
-    x: &'a [f32],
-    depth: usize,
-    bias: &'a [f32],
-    out: &'a mut [f32],
-    stride: usize,
-    columns: usize,
-}
-
-impl Tile<'_> {
-    #[inline(always)]
-    fn compute<S: Simd>(self, simd: S, weights: &[f32], vectors: usize, height: usize) {
-        let (weights, _) = S::as_simd_f32s(weights);
-        match vectors {
-            1 => self.of_width::<S, 1>(simd, weights, height),
-            2 => self.of_width::<S, 2>(simd, weights, height),
-            3 => self.of_width::<S, 3>(simd, weights, height),
-            _ => self.of_width::<S, 4>(simd, weights, height),
-        }
-    }
-
-    #[inline(always)]
-    fn of_width<S: Simd, const VECTORS: usize>(self, simd: S, weights: &[S::f32s], height: usize) {
-        let (weights, _) = weights.as_chunks::<VECTORS>();
-        match height {
-            1 => self.row::<S, VECTORS>(simd, weights),
-            2 => self.rows::<S, VECTORS, 2>(simd, weights),
-            3 => self.rows::<S, VECTORS, 3>(simd, weights),
-            4 => self.rows::<S, VECTORS, 4>(simd, weights),
-            5 => self.rows::<S, VECTORS, 5>(simd, weights),
-            _ => self.rows::<S, VECTORS, TILE_ROWS>(simd, weights),
-        }
-    }
-
-    #[inline(always)]
-    fn start<S: Simd, const VECTORS: usize>(&self, simd: S) -> [S::f32s; VECTORS] {
-        if self.bias.is_empty() {
-            return [simd.splat_f32s(0.0); VECTORS];
-        }
-        std::array::from_fn(|vector| {
-            let columns = vector * S::F32_LANES..((vector + 1) * S::F32_LANES).min(self.columns);
-            simd.partial_load_f32s(&self.bias[columns])
-        })
-    }
-
-    #[inline(always)]
-    fn store<S: Simd, const VECTORS: usize>(&mut self, simd: S, row: usize, sums: [S::f32s; VECTORS]) {
-        let out = &mut self.out[row * self.stride..row * self.stride + self.columns];
-        let (whole, rest) = S::as_mut_simd_f32s(out);
-        for (place, sum) in whole.iter_mut().zip(sums) {
-            *place = sum;
-        }
-        if !rest.is_empty() {
-            simd.partial_store_f32s(rest, sums[VECTORS - 1]);
-        }
-    }
-
-    /// Several rows: every weight that is loaded is used for all of them.
-    #[inline(always)]
-    fn rows<S: Simd, const VECTORS: usize, const HEIGHT: usize>(mut self, simd: S, weights: &[[S::f32s; VECTORS]]) {
-        let x: [&[f32]; HEIGHT] = std::array::from_fn(|row| &self.x[row * self.depth..][..weights.len()]);
-        let mut sums = [self.start::<S, VECTORS>(simd); HEIGHT];
-        for (k, weights) in weights.iter().enumerate() {
-            for row in 0..HEIGHT {
-                let factor = simd.splat_f32s(x[row][k]);
-                for vector in 0..VECTORS {
-                    sums[row][vector] = simd.mul_add_e_f32s(factor, weights[vector], sums[row][vector]);
-                }
-            }
-        }
-        for (row, sums) in sums.into_iter().enumerate() {
-            self.store(simd, row, sums);
-        }
-    }
-
-    /// One row: bound by the reading of the weights, and by the latency of additions unless there are enough sums.
-    #[inline(always)]
-    fn row<S: Simd, const VECTORS: usize>(mut self, simd: S, weights: &[[S::f32s; VECTORS]]) {
-        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; PHASES];
-        sums[0] = self.start::<S, VECTORS>(simd);
-        let (weights, weights_rest) = weights.as_chunks::<PHASES>();
-        let (x, x_rest) = self.x[..self.depth].as_chunks::<PHASES>();
-        for (weights, x) in weights.iter().zip(x) {
-            for phase in 0..PHASES {
-                let factor = simd.splat_f32s(x[phase]);
-                for vector in 0..VECTORS {
-                    sums[phase][vector] = simd.mul_add_e_f32s(factor, weights[phase][vector], sums[phase][vector]);
-                }
-            }
-        }
-        for (weights, x) in weights_rest.iter().zip(x_rest) {
-            let factor = simd.splat_f32s(*x);
-            for vector in 0..VECTORS {
-                sums[0][vector] = simd.mul_add_e_f32s(factor, weights[vector], sums[0][vector]);
-            }
-        }
-        let [mut total, rest @ ..] = sums;
-        for sums in rest {
-            for vector in 0..VECTORS {
-                total[vector] = simd.add_f32s(total[vector], sums[vector]);
-            }
-        }
-        self.store(simd, 0, total);
     }
 }
 
@@ -344,7 +234,7 @@ mod tests {
                 for rows in [0, 1, 2, 3, 4, 5, 6, 7, 13] {
                     let (x, stride) = (numbers(rows * depth), units + 3);
                     let mut out = vec![f32::NAN; rows * stride];
-                    let finish = Finish { bias: &bias, function: Some(Function::RELU) };
+                    let finish = Finish { bias: &bias, function: Some(Function::RELU), ..Finish::default() };
                     matrix.multiply(&x, rows, finish, &mut out, stride);
                     for (index, &value) in out.iter().enumerate() {
                         let (row, unit) = (index / stride, index % stride);
@@ -357,6 +247,29 @@ mod tests {
                         let place = format!("{arch:?}: {rows} × {depth} × {units} at {row}, {unit}");
                         assert!((f64::from(value) - sum.max(0.0)).abs() < 1e-5, "{place}: {value} and not {sum}");
                     }
+                }
+            }
+        }
+    }
+
+    /// What a row is multiplied to depends neither on the rows beside it nor on how many there are.
+    #[test]
+    fn rows_of_a_batch_are_summed_in_one_order() {
+        for arch in machines() {
+            for (depth, units) in [(31, 65), (300, 7)] {
+                let (kernel, bias) = (numbers(depth * units), numbers(units));
+                let matrix = Matrix::new(arch, &kernel, depth, units);
+                let finish = Finish { bias: &bias, function: None, order: Order::InTurn };
+                let product = |x: &[f32], rows: usize| {
+                    let mut out = vec![0.0; rows * units];
+                    matrix.multiply(x, rows, finish, &mut out, units);
+                    out
+                };
+                let x = numbers(20 * depth);
+                let whole = product(&x, 20);
+                for rows in 1..20 {
+                    let parts = x.chunks(rows * depth).map(|x| product(x, x.len() / depth));
+                    assert!(parts.collect::<Vec<_>>().concat() == whole, "{arch:?}: {rows} rows at a time");
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The CPU as an engine among others: the threads that its graphs share, and what one of them answers.
 
 use super::engine::Engine as Runner;
+use super::threads::Threads;
 use crate::deadline::Deadline;
 use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, TimedSteps};
 use crate::error::Result;
@@ -15,13 +16,13 @@ use std::sync::Arc;
 /// The CPU with a number of threads.
 #[derive(Debug)]
 pub(crate) struct Cpu {
-    threads: Option<usize>,
+    threads: Arc<Threads>,
 }
 
 impl Cpu {
     /// `threads` of them: all cores if `None`.
     pub(crate) fn new(threads: Option<usize>) -> Self {
-        Cpu { threads }
+        Cpu { threads: Arc::new(Threads::new(threads)) }
     }
 }
 
@@ -45,7 +46,7 @@ impl Engine for Cpu {
         _deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Arc<dyn Prepared>> {
-        let runner = timeline.span("prepare", || Runner::new(graph, self.threads, retain))?;
+        let runner = timeline.span("prepare", || Runner::new(graph, Arc::clone(&self.threads), retain))?;
         Ok(Arc::new(CpuGraph(runner)))
     }
 }
@@ -60,11 +61,11 @@ impl Prepared for CpuGraph {
     }
 
     fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
-        timeline.span("compute", || self.0.predict(&call.references(), call.batch, spare))
+        timeline.span("compute", || self.0.predict(call, spare))
     }
 
     fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
-        let values = timeline.span("compute", || self.0.inspect(&call.references(), call.batch))?;
+        let values = timeline.span("compute", || self.0.inspect(call))?;
         Ok(self.0.graph().value_ids().zip(values).collect())
     }
 
@@ -89,7 +90,7 @@ impl Prepared for CpuGraph {
 
     fn time_steps(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
         let start_ns = timeline.elapsed_ns();
-        let compute = || self.0.time_steps(&call.references(), call.batch, spare);
+        let compute = || self.0.time_steps(call, spare);
         let (outputs, times_ns) = timeline.span("compute", compute)?;
         Ok(TimedSteps::end_to_end(outputs, start_ns, &times_ns))
     }

@@ -1,25 +1,33 @@
 //! Compiled pipelines kept on disk between processes, where the driver has such a cache (Vulkan).
 //!
-//! One file for each adapter, driver, wgpu and set of shaders. The driver trusts what it is given, so a file starts
-//! with a header of our own, and nothing reaches the driver that does not carry the right key and checksum. Whatever
-//! goes wrong with the file, the pipelines are made without it.
+//! One file for each adapter, driver, release and set of shaders. The driver trusts what it is given, so a file starts
+//! with a header of our own, and nothing reaches the driver that others may have written ([`private`]) or that does not
+//! carry the right key and checksum. Whatever goes wrong with the file, the pipelines are made without it.
+
+mod private;
 
 use super::adapter::AdapterSummary;
 use super::device::Gpu;
 use crate::ops;
 use crate::timeline::Timeline;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// The version of wgpu in use: another one may write other code for the same shaders.
-const WGPU_VERSION: &str = "30.0.1";
 
 const MAGIC: &[u8; 8] = b"TFJSPIPE";
 
 /// No driver keeps more than this for a few dozen compute pipelines.
 const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Growth in bytes from which on a driver's data is written anew. SwiftShader's grows by 32 bytes at every start with no new
+/// pipeline; the code of a pipeline is larger than this.
+const LEAST_GROWTH: usize = 256;
+
+/// wgpu's header.
+const WGPU_HEADER_BYTES: usize = 64;
+
+/// The driver's header behind it (`VkPipelineCacheHeaderVersionOne`): vendor, device and what the driver calls itself.
+const DRIVER_HEADER_BYTES: usize = 32;
 
 /// Where the cache files are: `wanted`, else the environment variable `TFJS_WGPU_CACHE_DIR`, else the system's folder
 /// for caches. Nowhere if the first of these that is given is empty, or if the system has no such folder.
@@ -66,20 +74,18 @@ impl DiskCache {
         }
         let key = key(gpu.adapter());
         let path = folder.join(format!("{:08x}.pipelines", crc32fast::hash(key.as_bytes())));
-        let known = match read(&path) {
-            Ok(file) => match payload(&file, &key) {
-                Some(payload) => payload.to_vec(),
-                None => {
-                    timeline.count("pipeline_cache_files_refused", 1);
-                    Vec::new()
-                }
-            },
-            Err(error) => {
-                let refused = u64::from(error.kind() != io::ErrorKind::NotFound);
-                timeline.count("pipeline_cache_files_refused", refused);
-                Vec::new()
-            }
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        if private::expect_folder(folder).is_err_and(|error| !is_missing(&error)) {
+            // Not to be written into either.
+            timeline.count("pipeline_cache_files_refused", 1);
+            return None;
+        }
+        let known = match private::read(&path, MAX_FILE_BYTES) {
+            Ok(file) => payload(&file, &key).map(<[u8]>::to_vec),
+            Err(error) => is_missing(&error).then(Vec::new),
         };
+        timeline.count("pipeline_cache_files_refused", u64::from(known.is_none()));
+        let known = known.unwrap_or_default();
         timeline.count("pipeline_cache_bytes_read", known.len() as u64);
         let cache = gpu.scoped(|| Ok(create(gpu, (!known.is_empty()).then_some(&known)))).ok()?;
         Some(DiskCache { cache, path, key, known })
@@ -88,14 +94,21 @@ impl DiskCache {
     /// Writes the file anew if the driver has something new to keep.
     pub(super) fn save(&self, timeline: &mut Timeline) {
         let Some(data) = self.cache.get_data() else { return };
-        if data == self.known {
+        if !is_worth_writing(&self.known, &data) {
             return;
         }
-        match write(&self.path, &file(&self.key, &data)) {
+        match private::write(&self.path, &file(&self.key, &data)) {
             Ok(()) => timeline.count("pipeline_cache_bytes_written", data.len() as u64),
             Err(_) => timeline.count("pipeline_cache_writes_failed", 1),
         }
     }
+}
+
+/// Whether `data` has something that a file with `known` lacks: new pipelines, or all of them, where the driver did not take
+/// what was known because it is another now.
+fn is_worth_writing(known: &[u8], data: &[u8]) -> bool {
+    let driver = |data: &[u8]| data.get(WGPU_HEADER_BYTES..WGPU_HEADER_BYTES + DRIVER_HEADER_BYTES).map(<[u8]>::to_vec);
+    data.len() >= known.len() + LEAST_GROWTH || driver(known) != driver(data)
 }
 
 /// A cache that starts with `data`.
@@ -103,14 +116,16 @@ fn create(gpu: &Gpu, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
     let data = data.map(Vec::as_slice);
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("tfjs-wgpu"), data, fallback: true };
     // SAFETY: the data must be what `PipelineCache::get_data` gave. It comes from a file whose key and checksum say so,
-    // in a folder that belongs to the user; wgpu and the driver check their own headers besides.
+    // and that nobody but this user may write; wgpu and the driver check their own headers besides.
     #[allow(unsafe_code)]
     unsafe {
         gpu.device.create_pipeline_cache(&descriptor)
     }
 }
 
-/// What a file must have been written for.
+/// What a file must have been written for. Which wgpu wrote it need not be known: it checks the version of its own header
+/// and begins anew where that is another, and the driver looks pipelines up by the code that wgpu makes of a shader, so
+/// that other code finds nothing. The release is named so that no file keeps what earlier ones made for ever.
 fn key(adapter: &AdapterSummary) -> String {
     let AdapterSummary { name, backend, driver, driver_version, .. } = adapter;
     let mut shaders = crc32fast::Hasher::new();
@@ -118,8 +133,8 @@ fn key(adapter: &AdapterSummary) -> String {
         shaders.update(shader.text().as_bytes());
     }
     let shaders = shaders.finalize();
-    let bits = usize::BITS;
-    format!("{name}\n{backend}\n{driver}\n{driver_version}\nwgpu {WGPU_VERSION}\nshaders {shaders:08x}\n{bits} bits")
+    let (release, bits) = (env!("CARGO_PKG_VERSION"), usize::BITS);
+    format!("{name}\n{backend}\n{driver}\n{driver_version}\nrelease {release}\nshaders {shaders:08x}\n{bits} bits")
 }
 
 /// A file: magic, length of the key, key, checksum of the payload, payload. Integers are little-endian.
@@ -140,40 +155,26 @@ fn payload<'f>(file: &'f [u8], key: &str) -> Option<&'f [u8]> {
     (u32::from_le_bytes(*checksum) == crc32fast::hash(payload)).then_some(payload)
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if std::fs::metadata(path)?.len() > MAX_FILE_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    std::fs::read(path)
-}
-
-/// Writes beside the file and renames, so that no reader ever sees half of it.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    /// Tells the threads of a process apart.
-    static WRITES: AtomicU32 = AtomicU32::new(0);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let write = WRITES.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{write}.new", std::process::id()));
-    let written = std::fs::File::create_new(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_key_names_the_version_of_wgpu_that_is_built() {
-        let lock = include_str!("../../Cargo.lock");
-        let package = format!("name = \"wgpu\"\nversion = \"{WGPU_VERSION}\"");
-        assert!(lock.replace('\r', "").contains(&package), "Cargo.lock has another wgpu than {WGPU_VERSION}");
+    fn a_file_is_written_anew_for_new_pipelines_or_another_driver() {
+        let data = |driver: u8, bytes: usize| {
+            let header = [[7; WGPU_HEADER_BYTES].as_slice(), &[driver; DRIVER_HEADER_BYTES]].concat();
+            [header, vec![1; bytes]].concat()
+        };
+        assert!(is_worth_writing(&[], &data(1, 0)), "the first");
+        assert!(is_worth_writing(&data(1, 1000), &data(1, 1000 + LEAST_GROWTH)), "a pipeline more");
+        assert!(is_worth_writing(&data(1, 1000), &data(2, 500)), "what was known is of no use any more");
+        assert!(!is_worth_writing(&data(1, 1000), &data(1, 1000)));
+        // SwiftShader's data grows by this much at every start.
+        assert!(!is_worth_writing(&data(1, 1000), &data(1, 1032)));
+        assert!(!is_worth_writing(&data(1, 1000), &data(1, 900)), "fewer pipelines than before");
+        let mut others = data(1, 1000);
+        others[0] = 8;
+        assert!(!is_worth_writing(&data(1, 1000), &others), "wgpu's header has the length of the rest");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod harness;
 extern crate collected_test;
 
 mod batches;
+mod cpu;
 mod execution;
 mod faults;
 mod memory;

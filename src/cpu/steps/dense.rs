@@ -3,6 +3,7 @@
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::matrix::{Finish, Matrix};
+use crate::cpu::tile::Order;
 use crate::error::Result;
 use crate::ops::{self, Function};
 
@@ -60,7 +61,8 @@ impl Step for Dense {
     fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         frame.write(&self.output, |frame, mut rows| {
             let (x, bias) = (frame.read(&self.x)?, frame.read(&self.bias)?);
-            let (matrix, finish) = (&self.matrix, Finish { bias, function: self.function });
+            let order = Order::of(frame.is_alone);
+            let (matrix, finish) = (&self.matrix, Finish { bias, function: self.function, order });
             let (depth, units) = (matrix.panels.depth(), matrix.panels.units());
             // Under TimeDistributed a sample has several rows, which follow each other.
             if self.output.width == units {

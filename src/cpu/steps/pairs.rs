@@ -70,7 +70,7 @@ impl Step for PairDense {
                     if row == 0 || !self.query.once {
                         padded[..depth].copy_from_slice(query);
                         padded[depth..].fill(0.0);
-                        let finish = Finish { bias: &self.bias, function: None };
+                        let finish = Finish { bias: &self.bias, function: None, ..Finish::default() };
                         self.of_query.multiply(query, 1, finish, bias, panels.units());
                         vectorised!(self.arch, self.combine(padded, weights));
                     }
@@ -81,7 +81,7 @@ impl Step for PairDense {
                         let differences = difference.iter_mut().zip(key.iter().zip(query));
                         differences.for_each(|(to, (key, query))| *to = key - query);
                     }
-                    let finish = Finish { bias, function: self.function };
+                    let finish = Finish { bias, function: self.function, ..Finish::default() };
                     panels.multiply(weights, pairs, steps, finish, out, panels.units());
                 }
                 Ok(())

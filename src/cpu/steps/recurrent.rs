@@ -4,6 +4,7 @@ use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::Apply;
 use crate::cpu::matrix::{Finish, Matrix};
+use crate::cpu::tile::Order;
 use crate::cpu::vector::vectorised;
 use crate::error::Result;
 use crate::ops::recurrent::Sizes;
@@ -67,13 +68,13 @@ impl Step for Recurrent {
             let (seconds, rest) = rest.split_at_mut(rows * units);
             let (sums, seen) = rest.split_at_mut(rows * self.sizes.gates * units);
             frame.write::<f32>(&self.outputs[0], |frame, mut output| {
-                let x = frame.read::<f32>(&self.x)?;
+                let (x, order) = (frame.read::<f32>(&self.x)?, Order::of(frame.is_alone));
                 let beside = self.beside.as_ref().map(|beside| frame.read::<f32>(beside)).transpose()?;
                 let beside = Beside::new(self, beside.unwrap_or_default());
                 beside.begin(rows, units, states, seconds);
                 seen.fill(0.0);
                 for step in 0..self.sizes.steps {
-                    self.step(step, rows, x, &beside, states, seconds, sums);
+                    self.step(step, rows, order, x, &beside, states, seconds, sums);
                     for (row, states) in states.chunks_exact(units).enumerate() {
                         let counts = beside.counts(row, self.operator.order.source(step, self.sizes.steps));
                         seen[row] = if counts { 1.0 } else { seen[row] };
@@ -133,6 +134,7 @@ impl Recurrent {
         &self,
         step: usize,
         rows: usize,
+        order: Order,
         x: &[f32],
         beside: &Beside<'_>,
         states: &mut [f32],
@@ -141,7 +143,7 @@ impl Recurrent {
     ) {
         let Sizes { steps, units, gates, .. } = self.sizes;
         let (from, width) = (self.operator.order.source(step, steps), gates * units);
-        let finish = Finish { bias: &self.bias[..self.gates.panels.units()], function: None };
+        let finish = Finish { bias: &self.bias[..self.gates.panels.units()], function: None, order };
         self.gates.multiply(states, rows, finish, sums, width);
         let of_row = |row: usize| &x[(row * steps + from) * width..][..width];
         if let Some(candidate) = &self.candidate {
@@ -152,7 +154,7 @@ impl Recurrent {
                 let (states, seconds) = (&states[row * units..][..units], &mut seconds[row * units..][..units]);
                 vectorised!(self.arch, multiply(seconds, reset, states));
             }
-            let finish = Finish { bias: &self.bias[2 * units..], function: None };
+            let finish = Finish { bias: &self.bias[2 * units..], function: None, order };
             candidate.multiply(seconds, rows, finish, &mut sums[2 * units..], width);
         }
         for row in (0..rows).filter(|row| beside.counts(*row, from)) {

@@ -99,7 +99,7 @@ impl Step for Product {
             frame.write::<f32>(&self.output, |frame, mut rows| {
                 let (x, bias) = (frame.read::<f32>(&self.x)?, frame.read(&self.bias)?);
                 let (depth, units) = (self.matrix.panels.depth(), self.matrix.panels.units());
-                let finish = Finish { bias, function: self.function };
+                let finish = Finish { bias, function: self.function, ..Finish::default() };
                 for (out, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {
                     for (part, out) in out.chunks_mut((self.rows * units).max(1)).enumerate() {
                         let count = out.len() / units;

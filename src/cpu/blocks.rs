@@ -1,0 +1,96 @@
+//! How many rows of a batch go through all steps together.
+//!
+//! What a block of rows holds should stay in the second level cache from one step to the next, and the weights should be
+//! read for so many rows that this does not count. For wide rows, images above all, the two contradict each other. Then a
+//! block holds as much as the weights do, so that neither is read much more often than the other: two megabytes of weights
+//! go with two megabytes of values, and a small network with one image.
+
+use super::layout::Layout;
+use super::tile::TILE_ROWS;
+use crate::graph::{Graph, Source};
+use crate::ops::Op;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Rows of a block at most: reading the weights does not count any more. A multiple of the height of a tile.
+const MOST_ROWS: usize = 96;
+
+/// What a block may hold, whatever the weights are. Cores have a second level cache of half a megabyte to two, and a step
+/// touches a part of what the block holds.
+const CACHE_BYTES: u64 = 1 << 20;
+
+/// Floating-point operations that a thread must be given for waking it to pay: several times the ten microseconds or so
+/// that this takes.
+const OPERATIONS_PER_THREAD: u64 = 8_000_000;
+
+/// How a graph's batches are cut into blocks.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    /// Rows of a block at most; `None` where steps need all rows together.
+    most: Option<usize>,
+    /// Of one row, without what is computed once.
+    operations: u64,
+}
+
+impl Blocks {
+    pub(super) fn new(graph: &Graph, layout: &Layout) -> Blocks {
+        let most = (!graph.mixes_rows()).then(|| most_rows(layout.block.row_bytes(), weight_bytes(graph)));
+        let ids = graph.ids().filter(|id| graph.is_per_sample(graph.node(*id)));
+        Blocks { most, operations: ids.map(|id| graph.cost(id, 1).flops).sum() }
+    }
+
+    /// Rows of a block of this batch: as many as caches like, or fewer so that all threads that pay have work.
+    pub(super) fn rows(&self, batch: usize, threads: usize) -> usize {
+        let Some(most) = self.most else { return batch };
+        let work = self.operations.saturating_mul(batch as u64) / OPERATIONS_PER_THREAD;
+        let paying = usize::try_from(work).unwrap_or(usize::MAX).clamp(1, threads);
+        batch.div_ceil(paying).clamp(1, most)
+    }
+}
+
+/// Rows whose values and weights of so many bytes each are read equally often, whole tiles of them where there is room.
+fn most_rows(row_bytes: u64, weight_bytes: u64) -> usize {
+    let fitting = CACHE_BYTES.max(weight_bytes) / row_bytes.max(1);
+    let rows = usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, MOST_ROWS);
+    if rows < TILE_ROWS { rows } else { rows - rows % TILE_ROWS }
+}
+
+/// The bytes of the weights that are read as a whole for every block: of tables only some rows are.
+fn weight_bytes(graph: &Graph) -> u64 {
+    let reads_all =
+        |op: &Op| matches!(op, Op::Dense(_) | Op::Tower(_) | Op::PairDense(_) | Op::Recurrent(_) | Op::Convolution(_));
+    let nodes = graph.nodes().iter().filter(|node| matches!(&node.source, Source::Op(op) if reads_all(op)));
+    let read = nodes.flat_map(|node| &node.inputs).filter_map(|id| match &graph.maker(*id).source {
+        Source::Constant(value) => Some((Arc::as_ptr(value), 4 * value.len() as u64)),
+        _ => None,
+    });
+    read.collect::<HashMap<_, _>>().values().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_hold_what_the_cache_or_the_weights_hold_in_whole_tiles() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(most_rows(0, 0), 96);
+        assert_eq!(most_rows(4 << 10, MIB), 96, "narrow rows");
+        assert_eq!(most_rows(100 << 10, 0), 6, "ten fit, and a tile has six");
+        assert_eq!(most_rows(300 << 10, 0), 3, "no whole tile fits");
+        assert_eq!(most_rows(12 * MIB, MIB), 1, "an image");
+        assert_eq!(most_rows(3 * MIB, 50 * MIB), 12, "an image with many weights");
+        assert_eq!(most_rows(u64::MAX, u64::MAX), 1);
+        assert_eq!(MOST_ROWS % TILE_ROWS, 0);
+    }
+
+    #[test]
+    fn threads_get_work_where_it_pays() {
+        let blocks = |most, operations| Blocks { most, operations };
+        assert_eq!(blocks(Some(96), 1).rows(60, 4), 60, "too little for a second thread");
+        assert_eq!(blocks(Some(96), OPERATIONS_PER_THREAD).rows(60, 4), 15);
+        assert_eq!(blocks(Some(6), OPERATIONS_PER_THREAD).rows(60, 4), 6);
+        assert_eq!(blocks(Some(6), OPERATIONS_PER_THREAD).rows(2, 4), 1);
+        assert_eq!(blocks(None, OPERATIONS_PER_THREAD).rows(1000, 4), 1000, "rows that are taken together");
+    }
+}

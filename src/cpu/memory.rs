@@ -1,0 +1,124 @@
+//! The memory of predictions: kept for the next ones, and given back when those have long needed less.
+//!
+//! The rule is the one of a GPU's flights: what is kept is looked at after so many predictions, and may be several times
+//! what the largest of them needed.
+
+use super::frame::Arena;
+use super::layout::Layout;
+use super::phase::Phase;
+use crate::tensor::Data;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Memory is looked at after this many predictions. It is given back if the largest blocks of rows among them need no
+/// more than a quarter of it, or if so many parts of it were not in use at one time.
+const PREDICTIONS_BEFORE_SHRINKING: u32 = 64;
+
+/// Less than this is not worth allocating again.
+const LEAST_BYTES_TO_GIVE_BACK: u64 = 1 << 20;
+
+/// What one thread works in.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// For what all rows share.
+    pub(super) once: Arena,
+    /// For a block of rows.
+    pub(super) block: Arena,
+}
+
+impl Memory {
+    fn new(layout: &Layout) -> Memory {
+        let arena = |phase: &Phase| Arena { buffers: phase.slots.iter().map(|slot| Data::empty(slot.dtype)).collect() };
+        Memory { once: arena(&layout.once), block: arena(&layout.block) }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.once.buffers.iter().chain(&self.block.buffers).map(Data::bytes).sum()
+    }
+}
+
+/// The memory of an engine.
+#[derive(Debug, Default)]
+pub(super) struct Memories(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Most recently used last.
+    idle: Vec<Memory>,
+    in_use: usize,
+    /// Since memory was last looked at, as all that follows.
+    predictions: u32,
+    most_in_use: usize,
+    most_rows: usize,
+}
+
+impl Memories {
+    /// What was used last and is idle, or something new; it is kept when it is dropped.
+    pub(super) fn take(&self, layout: &Layout) -> Taken<'_> {
+        let mut kept = self.kept();
+        kept.in_use += 1;
+        kept.most_in_use = kept.most_in_use.max(kept.in_use);
+        let known = kept.idle.pop();
+        drop(kept);
+        Taken { memories: self, memory: known.unwrap_or_else(|| Memory::new(layout)) }
+    }
+
+    /// Counts a prediction in blocks of `rows` rows, and gives back what recent ones did not need.
+    pub(super) fn predicted(&self, rows: usize, layout: &Layout) {
+        let mut kept = self.kept();
+        kept.predictions += 1;
+        kept.most_rows = kept.most_rows.max(rows);
+        if kept.predictions < PREDICTIONS_BEFORE_SHRINKING {
+            return;
+        }
+        let needed = layout.once.bytes(1) + layout.block.bytes(kept.most_rows);
+        let limit = LEAST_BYTES_TO_GIVE_BACK.max(needed.saturating_mul(4));
+        let surplus = kept.idle.len().saturating_sub(kept.most_in_use - kept.in_use);
+        let mut given_back: Vec<Memory> = kept.idle.drain(..surplus).collect();
+        given_back.extend(kept.idle.extract_if(.., |memory| memory.bytes() >= limit));
+        (kept.predictions, kept.most_in_use, kept.most_rows) = (0, kept.in_use, 0);
+        // Other threads need not wait for the allocator.
+        drop(kept);
+        drop(given_back);
+    }
+
+    /// The bytes that no prediction uses now.
+    pub(super) fn idle_bytes(&self) -> u64 {
+        self.kept().idle.iter().map(Memory::bytes).sum()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Memory in use.
+pub(super) struct Taken<'m> {
+    memories: &'m Memories,
+    memory: Memory,
+}
+
+impl Deref for Taken<'_> {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+impl DerefMut for Taken<'_> {
+    fn deref_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut kept = self.memories.kept();
+        kept.in_use -= 1;
+        // After a panic a buffer may be missing: the step that it came from had taken it out.
+        if !std::thread::panicking() {
+            kept.idle.push(std::mem::take(&mut self.memory));
+        }
+    }
+}

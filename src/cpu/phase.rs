@@ -1,0 +1,73 @@
+//! Steps that run one after the other, and the buffers they take turns in.
+
+use super::steps::Step;
+use crate::tensor::DType;
+
+/// A buffer's elements: their type, and how many there are at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) dtype: DType,
+    pub(super) width: usize,
+    /// How many there are in a row: none in what a step needs once, however many rows there are.
+    pub(super) row_width: usize,
+}
+
+/// Steps and their buffers.
+#[derive(Debug, Default)]
+pub(super) struct Phase {
+    pub(super) steps: Vec<Box<dyn Step>>,
+    /// By step: the node whose value it computes, or delivers.
+    pub(super) nodes: Vec<usize>,
+    pub(super) slots: Vec<Slot>,
+    /// Buffers that nothing needs any more.
+    pub(super) free: Vec<usize>,
+}
+
+impl Slot {
+    /// For a value of each row.
+    pub(super) fn per_row(dtype: DType, width: usize) -> Slot {
+        Slot { dtype, width, row_width: width }
+    }
+
+    fn element_bytes(&self) -> u64 {
+        if self.dtype == DType::Bool { 1 } else { 4 }
+    }
+}
+
+impl Phase {
+    /// A buffer for `wanted`: the smallest free one that is large enough, else the largest, grown, else a new one.
+    pub(super) fn take(&mut self, wanted: Slot) -> usize {
+        let free = self.free.iter().copied().filter(|&slot| self.slots[slot].dtype == wanted.dtype);
+        let fitting = free.clone().filter(|&slot| self.slots[slot].width >= wanted.width);
+        let best = fitting.min_by_key(|&slot| self.slots[slot].width);
+        let Some(slot) = best.or_else(|| free.max_by_key(|&slot| self.slots[slot].width)) else {
+            self.slots.push(wanted);
+            return self.slots.len() - 1;
+        };
+        self.free.retain(|&free| free != slot);
+        let taken = &mut self.slots[slot];
+        (taken.width, taken.row_width) = (taken.width.max(wanted.width), taken.row_width.max(wanted.row_width));
+        slot
+    }
+
+    /// The bytes of all buffers for so many rows.
+    pub(super) fn bytes(&self, rows: usize) -> u64 {
+        let elements = |slot: &Slot| slot.width.max(slot.row_width.saturating_mul(rows));
+        self.sum(elements)
+    }
+
+    /// The bytes that each further row needs.
+    pub(super) fn row_bytes(&self) -> u64 {
+        self.sum(|slot| slot.row_width)
+    }
+
+    fn sum(&self, elements: impl Fn(&Slot) -> usize) -> u64 {
+        let bytes = self.slots.iter().map(|slot| (elements(slot) as u64).saturating_mul(slot.element_bytes()));
+        bytes.fold(0, u64::saturating_add)
+    }
+
+    pub(super) fn add(&mut self, node: usize, step: Box<dyn Step>) {
+        self.steps.push(step);
+        self.nodes.push(node);
+    }
+}
