@@ -87,7 +87,7 @@ pub(super) fn choose(adapters: &[wgpu::Adapter]) -> Result<&wgpu::Adapter> {
 
 /// How to get a GPU where there is none.
 const SOFTWARE_GPU_HINT: &str = "install the GPU's driver; a software GPU will do: on Debian and Ubuntu `apt install \
-    mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (--device cpu)";
+    mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (Device::Cpu)";
 
 fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     match device_type {

@@ -42,7 +42,7 @@ impl Gpu {
             Error::device(DeviceError::Rejected, "the GPU device could not be opened")
                 .at(summary.name.clone())
                 .because(cause)
-                .hint("update the driver, or run on the CPU (--device cpu, Device::Cpu)")
+                .hint("update the driver, or run on the CPU (Device::Cpu)")
         })?;
         let failures = Arc::new(Failures::default());
         let (uncaught, lost) = (Arc::clone(&failures), Arc::clone(&failures));
@@ -90,14 +90,14 @@ impl Gpu {
             return Err(Error::device(DeviceError::Lost, "the GPU device was lost")
                 .at(self.adapter.name.clone())
                 .cause(cause)
-                .hint("open the session again; if it is lost again, run on the CPU (--device cpu, Device::Cpu)"));
+                .hint("open the session again; if it is lost again, run on the CPU (Device::Cpu)"));
         }
         match self.failures.take() {
             None => Ok(()),
             Some(cause) => Err(Error::device(DeviceError::Rejected, "the GPU reported an error")
                 .at(self.adapter.name.clone())
                 .cause(cause)
-                .hint("run on the CPU (--device cpu, Device::Cpu)")),
+                .hint("run on the CPU (Device::Cpu)")),
         }
     }
 }

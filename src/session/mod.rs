@@ -322,12 +322,12 @@ fn predict_in_pieces(
     }
     if most == 0 {
         return Err(Error::device_limit("one sample alone is larger than the device's largest binding")
-            .hint("run on the CPU (--device cpu, Device::Cpu)"));
+            .hint("run on the CPU (Device::Cpu)"));
     }
     if runner.plan().graph().mixes_rows() {
         return Err(Error::device_limit(format!("at most {most} rows go through the device at once, not {batch}"))
             .cause("the model normalises by the moments of the whole batch, which pieces do not have")
-            .hint("predict smaller batches, or run on the CPU (--device cpu, Device::Cpu)"));
+            .hint("predict smaller batches, or run on the CPU (Device::Cpu)"));
     }
     let mut pieces: Vec<NamedTensors> = Vec::new();
     for start in (0..batch).step_by(most) {

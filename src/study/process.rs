@@ -59,6 +59,11 @@ impl Launcher {
     }
 }
 
+/// The command of a study, as a reader repeats it.
+pub(super) fn study_command(seed: u64) -> String {
+    format!("tfjs-wgpu study MODEL --report FOLDER --seed {seed}")
+}
+
 /// The error among what a process said, without its label.
 fn reason(said: &str) -> String {
     let line = said.lines().find_map(|line| line.strip_prefix("error: "));

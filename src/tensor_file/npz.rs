@@ -35,7 +35,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<NamedTensors> {
         left = left.checked_sub(size).filter(|_| size <= possible).ok_or_else(|| too_large(&file_name, size))?;
         let mut content = Vec::new();
         let read = member.by_ref().take(size).read_to_end(&mut content);
-        read.map_err(|cause| Error::format("cannot be unpacked").cause(cause.to_string()))
+        read.map_err(|cause| Error::format("cannot be unpacked").because(cause))
             .and_then(|_| npy::read(&content))
             .at(|| format!("tensor `{name}`"))
             .map(|tensor| tensors.insert(name, tensor))?;
@@ -49,22 +49,22 @@ fn too_large(file_name: &str, size: u64) -> Error {
 }
 
 fn broken(cause: ZipError) -> Error {
-    Error::format("is not an .npz file: it is cut short, or it is another kind of file").cause(cause.to_string())
+    Error::format("is not an .npz file: it is cut short, or it is another kind of file").because(cause)
 }
 
 /// The archive that holds `tensors`, not compressed.
 pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
-    let refused = |cause: String| Error::format("the tensors do not fit the format").cause(cause);
+    let refused = || Error::format("the tensors do not fit the format");
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, tensor) in tensors.iter() {
         let content = npy::write(tensor);
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .large_file(content.len() >= u32::MAX as usize);
-        writer.start_file(format!("{name}.npy"), options).map_err(|cause| refused(cause.to_string()))?;
-        writer.write_all(&content).map_err(|cause| refused(cause.to_string()))?;
+        writer.start_file(format!("{name}.npy"), options).map_err(|cause| refused().because(cause))?;
+        writer.write_all(&content).map_err(|cause| refused().because(cause))?;
     }
-    Ok(writer.finish().map_err(|cause| refused(cause.to_string()))?.into_inner())
+    Ok(writer.finish().map_err(|cause| refused().because(cause))?.into_inner())
 }
 
 #[cfg(test)]
