@@ -10,6 +10,7 @@ mod check;
 mod compare;
 mod devices;
 mod dims;
+mod flags;
 mod input;
 mod inspect;
 mod message;

@@ -2,6 +2,7 @@
 //!
 //! A stderr that takes nothing is no reason to stop, so failures to write to it are ignored.
 
+use crate::flags::with_flags;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use tfjs_wgpu::Error;
@@ -49,10 +50,11 @@ pub(crate) fn failure(failure: &Failure) {
 
 /// The cause and the hint of an error, where it has them.
 pub(crate) fn explain(error: &Error) {
-    for (label, text) in [("  cause: ", error.cause_text()), ("  hint: ", error.hint_text())] {
-        if let Some(text) = text {
-            say(label, text);
-        }
+    if let Some(cause) = error.cause_text() {
+        say("  cause: ", cause);
+    }
+    if let Some(hint) = error.hint_text() {
+        say("  hint: ", &with_flags(hint));
     }
 }
 

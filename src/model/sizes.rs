@@ -90,7 +90,7 @@ impl Sizes {
     pub(crate) fn resolve(&self, names: &InputNames, dimensions: &mut [OpenDimension]) -> Result<()> {
         if dimensions.is_empty() && (self.others.is_some() || !self.named.is_empty()) {
             return Err(Error::input("a size was given, but the model leaves no dimension open besides the batch")
-                .hint("load it without sizes (--dim, Sizes)"));
+                .hint("load it without sizes (Sizes)"));
         }
         let mut named = vec![None; dimensions.len()];
         for size in &self.named {
@@ -300,19 +300,20 @@ impl Model {
     }
 }
 
-/// How the sizes of these dimensions are given.
+/// How the sizes of these dimensions are given: each is written as `INPUT=SIZE` or `INPUT:AXIS=SIZE` between backticks, which the
+/// command makes options of.
 pub(crate) fn sizes_hint<'d>(dimensions: impl Iterator<Item = &'d OpenDimension>) -> String {
     let dimensions: Vec<&OpenDimension> = dimensions.collect();
     let is_alone =
         |dimension: &OpenDimension| dimensions.iter().filter(|other| other.input == dimension.input).count() == 1;
     let option = |dimension: &&OpenDimension| match &dimension.name {
-        Some(name) => format!("--dim {name}=SIZE"),
-        None if is_alone(dimension) => format!("--dim {}=SIZE", dimension.input),
-        None => format!("--dim {}:{}=SIZE", dimension.input, dimension.axis),
+        Some(name) => format!("`{name}=SIZE`"),
+        None if is_alone(dimension) => format!("`{}=SIZE`", dimension.input),
+        None => format!("`{}:{}=SIZE`", dimension.input, dimension.axis),
     };
     let mut options: Vec<String> = dimensions.iter().map(option).collect();
     options.dedup();
-    format!("give {} (Sizes), or inputs that have the size (--input FILE)", options.join(" "))
+    format!("give {} (Sizes), or inputs that have the size (Sizes::of)", options.join(" "))
 }
 
 /// The error for an input that was not given.

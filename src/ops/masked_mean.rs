@@ -2,7 +2,7 @@
 //!
 //! `output[n, …] = Σₜ mask[n, t] · x[n, t, …] / Σₜ mask[n, t]`; `x: [N, T, …]`, `mask: [N, T]` boolean, output
 //! `[N, …]`. A row without any kept step gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages over
-//! padding: see `--semantics`.
+//! padding: see `Semantics`.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use crate::error::{Error, Result};

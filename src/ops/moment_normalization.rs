@@ -4,7 +4,7 @@
 //! `mean = Σ w·x / Σ w` and `variance = Σ w·(x − mean)² / Σ w` over all elements of that index in all rows. `scale: [2, C]` has
 //! the rows gamma (ones if the layer has none) and beta (zeros); `weights` has the shape of x, for a mask, or is one number
 //! by which all elements count alike. Where nothing counts the answer is NaN (0/0), as in Keras. TF.js normalises by recorded
-//! statistics instead: see `--semantics`. On the GPU a workgroup takes one index of the axis, in two passes over its elements:
+//! statistics instead: see `Semantics`. On the GPU a workgroup takes one index of the axis, in two passes over its elements:
 //! the variance from the differences, because E(x²) − E(x)² cancels.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};

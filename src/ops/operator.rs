@@ -207,7 +207,7 @@ pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
 pub(super) fn word(count: usize) -> Result<u32> {
     u32::try_from(count).map_err(|_| {
         Error::device_limit(format!("{count} elements are more than a GPU kernel can index"))
-            .hint("run on the CPU (--device cpu, Device::Cpu)")
+            .hint("run on the CPU (Device::Cpu)")
     })
 }
 
@@ -218,7 +218,7 @@ pub(super) fn expect_loops(request: &KernelRequest<'_>, steps: usize) -> Result<
         return Ok(());
     }
     Err(Error::device_limit(format!("loops of {steps} steps are too long for the device, which stops after {most}"))
-        .hint("run on the CPU (--device cpu, Device::Cpu)"))
+        .hint("run on the CPU (Device::Cpu)"))
 }
 
 /// The inputs as an array, or how many were expected.

@@ -363,7 +363,7 @@ fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
     let limit = facts.max_buffer_bytes;
     Error::device_limit(format!("the weights do not fit the device's largest buffer of {limit} bytes"))
         .at(format!("`{}`", node.name))
-        .hint("run on the CPU (--device cpu, Device::Cpu)")
+        .hint("run on the CPU (Device::Cpu)")
 }
 
 fn whole(buffer: BufferId, length_bytes: u64) -> Region {
@@ -381,5 +381,5 @@ fn too_large(grows: bool, node: &Node, bytes: u64, facts: &DeviceFacts) -> Error
     let hint = if grows { "use a smaller batch, or run on the CPU" } else { "run on the CPU" };
     Error::device_limit(format!("{what} of {bytes} bytes is larger than the device's largest binding of {limit} bytes"))
         .at(format!("`{}`", node.name))
-        .hint(format!("{hint} (--device cpu, Device::Cpu)"))
+        .hint(format!("{hint} (Device::Cpu)"))
 }

@@ -28,7 +28,7 @@ impl BadIdCount {
         Error::input(format!("{} outside the table of layer `{}`", ids(self.count), self.layer))
             .at(format!("input `{}`", self.input))
             .cause(format!("the first is {}; the table has rows 0 to {}", self.first, self.table_rows - 1))
-            .hint("correct the ids, or choose zero or clamp (--on-bad-id, LoadOptions::on_bad_id)")
+            .hint("correct the ids, or choose zero or clamp (LoadOptions::on_bad_id)")
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) fn expect_all_watched(model: &Model) -> Result<()> {
         Some(layer) => Err(Error::unsupported("ids that the model computes itself cannot be refused")
             .at(format!("layer `{layer}`"))
             .cause("only ids given as inputs are looked at before the lookup")
-            .hint("choose zero or clamp (--on-bad-id, LoadOptions::on_bad_id)")),
+            .hint("choose zero or clamp (LoadOptions::on_bad_id)")),
     }
 }
 

@@ -147,6 +147,9 @@ pub struct Progress {
 
 /// Opens `model` and measures: opening, the first prediction, and the runs. `progress` hears of every run and may end them
 /// early; what was measured until then is what is returned.
+///
+/// For a cold start nothing may have touched the driver, its adapters or the weights in this process before: a
+/// [`Report`](super::report::Report), which does, is made afterwards.
 pub fn measure(
     model: &Model,
     session: &SessionOptions,
@@ -161,6 +164,8 @@ pub fn measure(
     let mut prediction = first?;
     let first = std::mem::take(&mut prediction.timeline);
     let warm = warm(&opened, &inputs, &mut prediction, run, progress)?;
+    // Before anything is gathered that only the report needs.
+    let peak_resident_bytes = peak_resident_bytes();
     let counts = opened.counts(run.batch)?;
     let device = opened.engine();
     // The reference knows no passes.
@@ -193,7 +198,7 @@ pub fn measure(
         download_bytes: counts.download_bytes,
         weight_bytes: held.weight_bytes,
         activation_bytes: held.activation_bytes,
-        peak_resident_bytes: peak_resident_bytes(),
+        peak_resident_bytes,
         flops: counts.work.flops,
         traffic_bytes: counts.work.bytes,
         gflop_per_s: per_second(counts.work.flops),

@@ -3,11 +3,14 @@
 
 use super::measurement::{Measurement, Pace, RunOptions, milliseconds, timed};
 use super::report::Report;
-use crate::error::{Error, Result};
+use crate::error::{DeviceError, Error, Result};
 use crate::session::{Device, SessionOptions};
 use std::ffi::OsString;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 /// How to start the command.
 #[derive(Debug, Clone)]
@@ -18,7 +21,13 @@ pub struct Launcher {
     pub model: PathBuf,
     /// Options of the command that say how the model is read, as `--semantics keras`.
     pub reading: Vec<OsString>,
+    /// How long a process may take besides the seconds that its runs may ([`RunOptions::max_seconds`]). One that takes longer
+    /// is ended, and what it was to measure is an error.
+    pub patience: Duration,
 }
+
+/// A driver that compiles for minutes is still waited for.
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Drivers keep what they compiled on disk too. These environment variables turn that off in Mesa and in NVIDIA's driver.
 const DRIVER_CACHES_OFF: &[(&str, &str)] = &[("MESA_SHADER_CACHE_DISABLE", "true"), ("__GL_SHADER_DISK_CACHE", "0")];
@@ -43,9 +52,11 @@ impl Launcher {
             command.env("TFJS_WGPU_CACHE_DIR", folder);
             command.envs(if folder.as_os_str().is_empty() { DRIVER_CACHES_OFF } else { &[] }.iter().copied());
         }
-        let (output, ns) = timed(|| command.output());
+        let limit = self.patience.saturating_add(most_seconds(run));
+        let (output, ns) = timed(|| output_within(&mut command, limit));
         let place = || self.program.display().to_string();
         let output = output.map_err(|cause| Error::io(&self.program, cause).hint("give the path of `tfjs-wgpu`"))?;
+        let Some(output) = output else { return Err(too_long(&command, limit).at(place())) };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let error = Error::internal(format!("a process that measures ended with {}", output.status)).at(place());
@@ -57,6 +68,71 @@ impl Launcher {
             None => Err(Error::internal("a process that measures reported nothing").at(place())),
         }
     }
+}
+
+/// The seconds that the runs may take.
+fn most_seconds(run: &RunOptions) -> Duration {
+    Duration::try_from_secs_f64(run.max_seconds).unwrap_or(Duration::MAX)
+}
+
+fn too_long(command: &Command, limit: Duration) -> Error {
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let limit = humantime::format_duration(limit);
+    Error::device(DeviceError::Timeout, format!("a process that measures did not end within {limit}, and was ended"))
+        .cause(format!("its arguments were {}", words.join(" ")))
+        .hint("run its command by itself to see where it stops; a slow machine is given longer by Launcher::patience")
+}
+
+/// What the process says and how it ends; `None` if it was ended because it took longer than `limit`.
+fn output_within(command: &mut Command, limit: Duration) -> io::Result<Option<Output>> {
+    let begun = Instant::now();
+    let left = || limit.saturating_sub(begun.elapsed());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (sender, streams) = channel();
+    drain(child.stdout.take(), true, sender.clone());
+    drain(child.stderr.take(), false, sender);
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    // Both end with the process, and waiting for them takes no turns of the processor from what it measures.
+    for _ in 0..2 {
+        match streams.recv_timeout(left()) {
+            Ok((true, bytes)) => stdout = bytes,
+            Ok((false, bytes)) => stderr = bytes,
+            Err(_) => return end(child),
+        }
+    }
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(Output { status, stdout, stderr }));
+        }
+        if left().is_zero() {
+            return end(child);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Reads a stream to its end on a thread of its own, so that neither fills while the other is read. Whoever started the
+/// thread may have gone: a process that the ended one had started can hold the stream open.
+fn drain(stream: Option<impl Read + Send + 'static>, is_stdout: bool, to: Sender<(bool, Vec<u8>)>) {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What cannot be read is missing from the report, which is then refused.
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        let _ = to.send((is_stdout, bytes));
+    });
+}
+
+fn end(mut child: Child) -> io::Result<Option<Output>> {
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// The command of a study, as a reader repeats it.
+pub(super) fn study_command(seed: u64) -> String {
+    format!("tfjs-wgpu study MODEL --report FOLDER --seed {seed}")
 }
 
 /// The error among what a process said, without its label.

@@ -312,15 +312,14 @@ impl Report {
     /// Reads what [`Report::to_json`] wrote.
     pub fn from_json(text: &str) -> Result<Report> {
         let value: serde_json::Value = serde_json::from_str(text)
-            .map_err(|cause| Error::format("is not a report").cause(cause.to_string()).hint(REPORT_HINT))?;
+            .map_err(|cause| Error::format("is not a report").because(cause).hint(REPORT_HINT))?;
         let found = value.get("schema").and_then(serde_json::Value::as_u64);
         if found != Some(u64::from(SCHEMA)) {
             let found = found.map_or("none".to_string(), |number| number.to_string());
             return Err(Error::format(format!("the schema of a report is {SCHEMA} here, not {found}"))
                 .hint("measure again with this version"));
         }
-        serde_json::from_value(value)
-            .map_err(|cause| Error::format("is not a report").cause(cause.to_string()).hint(REPORT_HINT))
+        serde_json::from_value(value).map_err(|cause| Error::format("is not a report").because(cause).hint(REPORT_HINT))
     }
 
     /// Reads a file that `bench --json` or a study wrote.
@@ -334,11 +333,11 @@ impl Report {
     /// The report as JSON over several lines.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self)
-            .map_err(|cause| Error::new(ErrorKind::Io, "the report cannot be written").cause(cause.to_string()))
+            .map_err(|cause| Error::new(ErrorKind::Io, "the report cannot be written").because(cause))
     }
 }
 
-const REPORT_HINT: &str = "give what `bench --json` printed, or the report.json of a study";
+const REPORT_HINT: &str = "give the JSON that `bench` printed, or the report.json of a study";
 
 impl ModelIdentity {
     /// The identity of `model`.

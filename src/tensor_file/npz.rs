@@ -47,22 +47,22 @@ fn too_large(file_name: &str, size: u64) -> Error {
 }
 
 fn broken(cause: ZipError) -> Error {
-    Error::format("is not an .npz file: it is cut short, or it is another kind of file").cause(cause.to_string())
+    Error::format("is not an .npz file: it is cut short, or it is another kind of file").because(cause)
 }
 
 /// The archive that holds `tensors`, not compressed.
 pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
-    let refused = |cause: String| Error::format("the tensors do not fit the format").cause(cause);
+    let refused = || Error::format("the tensors do not fit the format");
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, tensor) in tensors.iter() {
         let content = npy::write(tensor);
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .large_file(content.len() >= u32::MAX as usize);
-        writer.start_file(format!("{name}.npy"), options).map_err(|cause| refused(cause.to_string()))?;
-        writer.write_all(&content).map_err(|cause| refused(cause.to_string()))?;
+        writer.start_file(format!("{name}.npy"), options).map_err(|cause| refused().because(cause))?;
+        writer.write_all(&content).map_err(|cause| refused().because(cause))?;
     }
-    Ok(writer.finish().map_err(|cause| refused(cause.to_string()))?.into_inner())
+    Ok(writer.finish().map_err(|cause| refused().because(cause))?.into_inner())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     let (header, data) = split(bytes)?;
     budget.expect_json(header.len() as u64)?;
     let metadata: Metadata =
-        serde_json::from_slice(header).map_err(|cause| broken("its header is damaged").cause(cause.to_string()))?;
+        serde_json::from_slice(header).map_err(|cause| broken("its header is damaged").because(cause))?;
     if metadata.data_len() != data.len() {
         let (declared, found) = (metadata.data_len(), data.len());
         return Err(broken("it is cut short or has bytes to spare")
@@ -76,7 +76,7 @@ fn stored(dtype: Dtype) -> Result<Stored> {
 
 /// The file that holds `tensors`. The format orders them by element type, then by name.
 pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
-    let refused = |cause: SafeTensorError| Error::format("the tensors do not fit the format").cause(cause.to_string());
+    let refused = |cause: SafeTensorError| Error::format("the tensors do not fit the format").because(cause);
     let encoded: Vec<(&str, &Tensor, Vec<u8>)> =
         tensors.iter().map(|(name, tensor)| (name, tensor, encode(tensor.data()))).collect();
     let mut views = Vec::new();

@@ -84,8 +84,8 @@ impl Manifest {
     pub(super) fn parse(json: Option<&Value>) -> Result<Manifest> {
         let Some(json) = json else {
             return Err(Error::format("is missing").hint(
-                "save the weights with the model, or have random ones drawn to measure it (--random-weights, \
-                LoadOptions::random_weights)",
+                "save the weights with the model, or have random ones drawn to measure it \
+                (LoadOptions::random_weights)",
             ));
         };
         let groups = array("weightsManifest", json)?.iter().enumerate();

@@ -160,7 +160,7 @@ fn expect_layers_model(json: &Map<String, Value>, options: LoadOptions) -> Resul
             .cause("its top level is the topology itself, without a `modelTopology` and weights beside it")
             .hint(
                 "give the model.json that lies beside weight files, or have random weights drawn to measure the model \
-                (--random-weights, LoadOptions::random_weights)",
+                (LoadOptions::random_weights)",
             ));
     }
     if !json.contains_key("modelTopology") && !is_bare_topology(json) {

@@ -103,7 +103,7 @@ pub(super) fn parse(bytes: &[u8], limit: u64) -> Result<Map<String, Value>> {
                 cause.column()
             ))
             .hint("Python writes such numbers: correct the option of the layer in Keras, or the number in the file"),
-        None => not_json().cause(cause.to_string()).hint(FORMAT_HINT),
+        None => not_json().because(cause).hint(FORMAT_HINT),
     })?;
     match json {
         Value::Object(mut json) => {

@@ -40,21 +40,21 @@ impl Folder {
         Folder(folder.into())
     }
 
-    fn error(cause: &std::io::Error) -> Error {
+    fn error(cause: std::io::Error) -> Error {
         Error::weights("the weight file cannot be read")
-            .cause(cause.to_string())
+            .because(cause)
             .hint("all files that the weights manifest names must lie beside model.json")
     }
 }
 
 impl ShardSource for Folder {
     fn length(&self, path: &str) -> Result<u64> {
-        Ok(std::fs::metadata(self.0.join(path)).map_err(|cause| Self::error(&cause))?.len())
+        Ok(std::fs::metadata(self.0.join(path)).map_err(Self::error)?.len())
     }
 
     fn open(&self, path: &str, start: u64) -> Result<Box<dyn Read + '_>> {
-        let mut file = File::open(self.0.join(path)).map_err(|cause| Self::error(&cause))?;
-        file.seek(SeekFrom::Start(start)).map_err(|cause| Self::error(&cause))?;
+        let mut file = File::open(self.0.join(path)).map_err(Self::error)?;
+        file.seek(SeekFrom::Start(start)).map_err(Self::error)?;
         Ok(Box::new(file))
     }
 
@@ -225,7 +225,7 @@ impl<'g> Files<'g> {
         let wanted = self.piece.len().min(wanted).min(left);
         let count = open
             .read(&mut self.piece[..wanted])
-            .map_err(|cause| Error::weights("the weight file cannot be read").cause(cause.to_string()))
+            .map_err(|cause| Error::weights("the weight file cannot be read").because(cause))
             .at(place)?;
         if count == 0 {
             return Err(changed()).at(place);

@@ -75,9 +75,9 @@ fn random(what: &str, in_tfjs: InTfJs) -> Error {
     Error::unsupported("is called with training=True, so that it draws at random when it predicts")
         .cause(format!("Keras applies {what} anew in every prediction, so there is no answer to give"))
         .hint(match in_tfjs {
-            InTfJs::Yes => format!(
-                "{rebuild}, or load it with --semantics tfjs (Semantics::TfJs): TF.js predicts as without training=True"
-            ),
+            InTfJs::Yes => {
+                format!("{rebuild}, or load it as TF.js does (Semantics::TfJs): it predicts as without training=True")
+            }
             InTfJs::No => rebuild.to_string(),
         })
 }

@@ -188,5 +188,5 @@ fn a_bare_topology_may_be_a_file() {
     let model = Model::load(&file, random(7)).expect("the model loads");
     assert_eq!(model.options().random_weights, Some(7));
     let error = Model::load(&file, LoadOptions::default()).map(|_| ()).expect_err("no weights");
-    assert!(error.hint_text().is_some_and(|hint| hint.contains("--random-weights")), "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("(LoadOptions::random_weights)")), "{error:?}");
 }

@@ -166,7 +166,7 @@ fn a_model_that_wants_one_size_is_found_or_asks_for_it() {
     let mut flat = odd(154, "flat");
     open(&mut flat, 0, json!([null, null, 2]));
     let text = self::text(flat.load(LoadOptions::default()));
-    assert!(text.contains("--dim x=SIZE") && !text.contains("damaged"), "{text}");
+    assert!(text.contains("`x=SIZE` (Sizes)") && !text.contains("damaged"), "{text}");
     let model = load_with(&flat, &Sizes::default().others(77)).expect("the size it wants");
     assert_eq!(model.inputs().next().expect("an input").1.to_string(), "float32[N, 77, 2]");
 }
@@ -196,7 +196,7 @@ fn an_error_that_sizes_do_not_change_does_not_speak_of_them() {
     let mut artifact = added();
     artifact.layer(3)["class_name"] = json!("Telepathy");
     let alone = text(artifact.load(LoadOptions::default()));
-    assert!(alone.contains("Telepathy") && !alone.contains("--dim"), "{alone}");
+    assert!(alone.contains("Telepathy") && !alone.contains("(Sizes)"), "{alone}");
     let sized = text(load_with(&artifact, &Sizes::default().others(5)));
     assert_eq!(sized, alone);
 }

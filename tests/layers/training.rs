@@ -34,7 +34,7 @@ fn assert_random(error: &Error, what: &str, mends_by_semantics: bool) {
     assert!(text.contains("is called with training=True, so that it draws at random when it predicts"), "{text}");
     assert!(cause.contains(what), "{cause}");
     let hint = error.hint_text().expect("a hint");
-    assert_eq!(hint.contains("--semantics tfjs"), mends_by_semantics, "{hint}");
+    assert_eq!(hint.contains("(Semantics::TfJs)"), mends_by_semantics, "{hint}");
 }
 
 /// TF.js has these layers, and predicts as without.

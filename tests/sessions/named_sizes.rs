@@ -61,7 +61,7 @@ fn a_size_is_given_by_its_name() {
     let error = model.with_sizes(&two).expect_err("two sizes");
     assert!(error.to_string().ends_with("is 5, but axis 1 of input `times` (`history`) is 6"), "{error}");
     let error = model.expect_sized().expect_err("no size");
-    assert_eq!(error.hint_text(), Some("give --dim history=SIZE (Sizes), or inputs that have the size (--input FILE)"));
+    assert_eq!(error.hint_text(), Some("give `history=SIZE` (Sizes), or inputs that have the size (Sizes::of)"));
 }
 
 #[test]

@@ -246,7 +246,7 @@ fn inputs_are_not_made_up_without_sizes() {
     let error = random_inputs(&histories(), 2, 1).expect_err("no sizes");
     let text = format!("{error:?}");
     assert!(text.contains("axis 1 of input `clicks`, axis 1 of input `buys` are open"), "{text}");
-    assert!(text.contains("--dim clicks=SIZE --dim buys=SIZE"), "{text}");
+    assert!(text.contains("`clicks=SIZE` `buys=SIZE` (Sizes)"), "{text}");
 }
 
 #[test]

@@ -22,6 +22,8 @@ fn table() -> String {
 }
 
 fn here(note: &str) -> String {
+    // The library knows no command line, which readers of README use.
+    let note = note.replace("by semantics", "by `--semantics`");
     if note.is_empty() { "✓".into() } else { format!("✓ {note}") }
 }
 

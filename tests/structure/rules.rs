@@ -22,6 +22,23 @@ fn only_the_command_prints() {
     assert_none(&places.collect::<Vec<_>>(), "the library prints");
 }
 
+/// Who uses the library has no command line. The study starts the command, and the converter's options are not the command's.
+#[test]
+fn only_the_command_names_its_options() {
+    let sources = files("src", "rs");
+    let library = sources.iter().filter(|source| !source.path.starts_with("src/cli/"));
+    let library = library.filter(|source| source.path != "src/study/process.rs");
+    let names = |line: &str| {
+        let begins = |at: usize| line[at + 2..].starts_with(|first: char| first.is_ascii_lowercase());
+        line.match_indices("--").any(|(at, _)| begins(at) && !line[at..].starts_with("--output_format="))
+    };
+    let complaint = |source: &crate::sources::Source| -> Vec<String> {
+        let lines = source.code_lines().filter(|(_, line)| names(line));
+        lines.map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim())).collect()
+    };
+    assert_none(&library.flat_map(complaint).collect::<Vec<_>>(), "options of the command outside src/cli");
+}
+
 #[test]
 fn files_are_short() {
     let folders = [("src", "rs"), ("shaders", "wgsl"), ("tests", "rs"), ("benches", "rs"), ("examples", "rs")];

@@ -7,6 +7,8 @@ extern crate collected_test;
 
 mod measurement;
 mod page;
+#[cfg(unix)]
+mod process;
 mod protocol;
 
 use std::path::PathBuf;

@@ -1,7 +1,8 @@
 //! `bench`: how long opening, the first prediction and later ones take, by device, plan and batch size.
 //!
-//! One row is measured in this process; of several each is measured in a process of its own, so that none finds the device
-//! open or pipelines compiled by the one before.
+//! One row of a named device is measured in this process, before anything that only the report needs looks at the driver or at
+//! the weights. Of several each is measured in a process of its own, so that none finds the device open or pipelines compiled
+//! by the one before.
 
 mod table;
 
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tfjs_wgpu::passes;
 use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
-use tfjs_wgpu::study::process::Launcher;
+use tfjs_wgpu::study::process::{Launcher, PATIENCE};
 use tfjs_wgpu::study::report::Report;
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions, gpu};
 
@@ -120,8 +121,8 @@ impl RunsArguments {
 }
 
 const HELP: &str = "\
-Of several rows each is measured in a process of its own. A prediction is timed from host to host: inputs checked and
-uploaded, outputs read back. Inputs are random.
+Of several rows, and where no device is named, each is measured in a process of its own. A prediction is timed from host
+to host: inputs checked and uploaded, outputs read back. Inputs are random.
 
 The object that --json prints, which `compare` reads:
   schema    1; a higher number where the meaning of a field has changed
@@ -149,18 +150,18 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
     passes::expect_shareable(file.model.graph(), &shared)?;
     let rows = rows(arguments)?;
-    let mut report = Report::new(&file.model, arguments.runs.seed);
-    if let [(session, run)] = &rows[..] {
+    let results = if let ([(session, run)], false) = (&rows[..], arguments.device.is_empty()) {
         let mut bar = ProgressBar::new();
         let progress = &mut |progress| bar.show(&label(session, run), progress);
         let mut measurement = measure(&file.model, session, run, progress)?;
         bar.clear();
         measurement.load_ms = Some(file.load_time.as_secs_f64() * 1e3);
-        report.results.push(measurement);
+        vec![measurement]
     } else {
         let reading = [reading.words(), dims::words_of(file.model.open_dimensions())].concat();
-        report.results = in_processes(&arguments.model, reading, &rows)?;
-    }
+        in_processes(&arguments.model, reading, &rows)?
+    };
+    let report = Report { results, ..Report::new(&file.model, arguments.runs.seed) };
     let mut engines: Vec<&str> = report.results.iter().map(|result| result.engine.as_str()).collect();
     engines.dedup();
     engines.into_iter().for_each(|engine| message::note(&format!("device: {engine}")));
@@ -182,19 +183,13 @@ type Row = (SessionOptions, RunOptions);
 
 /// What is measured, in the order of devices, plans and batch sizes.
 fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
-    let usual = if gpu::adapters().is_empty() {
-        message::note("no GPU adapter was found: measuring the CPU alone");
-        vec![DeviceArgument::Cpu]
-    } else {
-        vec![DeviceArgument::Gpu, DeviceArgument::Cpu]
-    };
-    let devices = if arguments.device.is_empty() { &usual } else { &arguments.device };
+    let devices = if arguments.device.is_empty() { usual_devices() } else { arguments.device.clone() };
     if arguments.threads.is_some() && !devices.contains(&DeviceArgument::Cpu) {
         return Err(Error::new(ErrorKind::Input, "a number of threads has an effect on the CPU alone")
             .hint("leave --threads out, or add cpu to --device"));
     }
     let mut rows = Vec::new();
-    for &device in devices {
+    for &device in &devices {
         // The reference knows no passes, so one row of it is all there is.
         let plans = if device == DeviceArgument::Reference { &arguments.plan[..1] } else { &arguments.plan[..] };
         for &plan in plans {
@@ -216,6 +211,16 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// Asks the driver, which whoever measures in this process must not have done.
+fn usual_devices() -> Vec<DeviceArgument> {
+    if gpu::adapters().is_empty() {
+        message::note("no GPU adapter was found: measuring the CPU alone");
+        vec![DeviceArgument::Cpu]
+    } else {
+        vec![DeviceArgument::Gpu, DeviceArgument::Cpu]
+    }
+}
+
 fn in_processes(model: &Path, reading: Vec<OsString>, rows: &[Row]) -> Result<Vec<Measurement>> {
     let launcher = launcher(model, reading)?;
     let mut bar = ProgressBar::new();
@@ -235,7 +240,7 @@ pub(crate) fn launcher(model: &Path, reading: Vec<OsString>) -> Result<Launcher>
             .cause(cause.to_string())
             .hint("measure one device, plan and batch size at a time")
     })?;
-    Ok(Launcher { program, model: model.to_path_buf(), reading })
+    Ok(Launcher { program, model: model.to_path_buf(), reading, patience: PATIENCE })
 }
 
 fn label(session: &SessionOptions, run: &RunOptions) -> String {

@@ -194,7 +194,7 @@ fn step_by_step(
     if steps > MOST_STEPS {
         return Err(Error::device_limit(format!("{steps} steps are more than the {MOST_STEPS} that are taken a dispatch each"))
             .cause(format!("the states of {units} units, or loops over all steps, are too much for one dispatch"))
-            .hint("run on the CPU (--device cpu, Device::Cpu)"));
+            .hint("run on the CPU (Device::Cpu)"));
     }
     let one = |phase, step, count| {
         let params = RecurrentParams { phase, step, ..params };

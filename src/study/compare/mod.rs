@@ -78,11 +78,11 @@ pub fn compare(before: &Report, after: &Report, options: CompareOptions) -> Resu
 fn expect_sensible(options: CompareOptions) -> Result<()> {
     if !(options.threshold_percent >= 0.0 && options.threshold_percent.is_finite()) {
         let message = format!("a threshold of {} % is none", options.threshold_percent);
-        return Err(Error::input(message).hint("give 0 or more (--threshold, CompareOptions::threshold_percent)"));
+        return Err(Error::input(message).hint("give 0 or more (CompareOptions::threshold_percent)"));
     }
     if !(options.alpha > 0.0 && options.alpha < 1.0) {
         let message = format!("an alpha of {} is no probability of error", options.alpha);
-        return Err(Error::input(message).hint("give one between 0 and 1 (--alpha, CompareOptions::alpha)"));
+        return Err(Error::input(message).hint("give one between 0 and 1 (CompareOptions::alpha)"));
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ fn differences(before: &Report, after: &Report, options: CompareOptions) -> Resu
         if !options.any_model {
             return Err(Error::input("the reports are of different models")
                 .cause(format!("one is of {one}, the other of {other}"))
-                .hint("compare reports of one model, or ask for any (--any-model, CompareOptions::any_model)"));
+                .hint("compare reports of one model, or ask for any (CompareOptions::any_model)"));
         }
         warnings.push(format!("the models differ: {one} and {other}"));
     }
@@ -333,7 +333,7 @@ mod tests {
         model["model"]["hash"] = json!("deadbeef");
         let options = CompareOptions::default();
         let error = compared(&one, &model, options).expect_err("two models");
-        assert!(error.hint_text().is_some_and(|hint| hint.contains("--any-model")));
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("(CompareOptions::any_model)")));
         let any = CompareOptions { any_model: true, ..options };
         assert_eq!(
             compared(&one, &model, any).expect("any").warnings[0],

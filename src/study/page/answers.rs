@@ -1,9 +1,10 @@
 //! The four questions a study is asked, answered in sentences from its numbers. A question without numbers has no answer.
 
+use super::cold::parts_of;
 use super::markup::{counted, time, times};
 use crate::study::digits;
-use crate::study::measurement::{Measurement, Stage};
-use crate::study::report::{ColdStart, Precision, Report, StudyResults};
+use crate::study::measurement::Measurement;
+use crate::study::report::{Precision, Report, StudyResults};
 
 /// A question, its answer, and the section that has the numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,20 +29,6 @@ pub(crate) fn answers(report: &Report) -> Vec<Answer> {
     .collect()
 }
 
-/// The parts of a cold start that add up to all of it: stages of opening overlap.
-pub(super) fn cold_parts(cold: &ColdStart) -> [(&'static str, f64); 5] {
-    let stage =
-        |stages: &[Stage], name: &str| stages.iter().find(|stage| stage.name == name).map_or(0.0, |stage| stage.ms);
-    let (device, plan) = (stage(&cold.open_stages, "open device"), stage(&cold.open_stages, "plan"));
-    [
-        ("reading the file", cold.load_ms),
-        ("opening the device", device),
-        ("planning", plan),
-        ("compiling and uploading", (cold.open_ms - device - plan).max(0.0)),
-        ("predicting", cold.first_ms),
-    ]
-}
-
 fn first(study: &StudyResults) -> Option<String> {
     let find = |device: &str, cached: bool| {
         let mut all = study.cold.iter();
@@ -51,7 +38,7 @@ fn first(study: &StudyResults) -> Option<String> {
     };
     let (gpu, cached, cpu) = (find("gpu", false), find("gpu", true), find("cpu", false));
     let subject = gpu.or(cpu)?;
-    let parts = cold_parts(subject).into_iter().filter(|(_, ms)| *ms >= 0.01 * subject.total_ms.p50);
+    let parts = parts_of(subject).into_iter().filter(|(_, ms)| *ms >= 0.01 * subject.total_ms.p50);
     let parts: Vec<String> = parts.map(|(name, ms)| format!("{name} {}", time(ms))).collect();
     let place = if gpu.is_some() { "GPU" } else { "CPU" };
     let mut text = format!(
@@ -154,7 +141,8 @@ pub(super) fn near_one(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::report::{BreakEven, Curve, CurvePoint};
+    use crate::study::measurement::Stage;
+    use crate::study::report::{BreakEven, ColdStart, Curve, CurvePoint};
     use crate::study::statistics::Summary;
 
     fn summary(ms: f64) -> Summary {
@@ -182,9 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_cold_start_add_up() {
-        let parts = cold_parts(&cold("gpu", false, 100.0));
+    fn the_parts_of_a_cold_start_are_its_stages_and_add_up() {
+        let mut cold = cold("gpu", false, 100.0);
+        cold.open_stages.push(Stage { name: "find adapters".into(), ms: 5.0 });
+        let parts = parts_of(&cold);
         assert!((parts.iter().map(|(_, ms)| ms).sum::<f64>() - 100.0).abs() < 1e-9);
+        let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
+        let stages = ["opening the device", "planning", "find adapters"];
+        assert_eq!(names, [&["reading the file"], &stages[..], &["compiling and uploading", "predicting"]].concat());
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The section about cold starts.
 
-use super::answers::cold_parts;
 use super::markup::{paragraph, section, table, time, with_settings};
 use super::plot::{Bar, bars};
 use crate::study::digits;
@@ -9,17 +8,25 @@ use crate::study::report::{ColdStart, Report};
 /// Bars of stages and their table.
 pub(super) fn cold(report: &Report) -> Option<String> {
     let cold = &report.study.as_ref()?.cold;
-    let parts = cold_parts(cold.first()?).map(|(name, _)| name);
+    cold.first()?;
+    let names = names_of_parts(cold);
+    let parts: Vec<&str> = names.iter().map(String::as_str).collect();
+    // In the order of the names; nothing where a start has no such stage.
+    let times = |cold: &ColdStart| -> Vec<f64> {
+        let found = parts_of(cold);
+        let ms = |name: &&str| found.iter().find(|(part, _)| part == name).map_or(0.0, |(_, ms)| *ms);
+        parts.iter().map(ms).collect()
+    };
     let label = |cold: &ColdStart| {
         let cached = if cold.cached { ", pipelines on disk" } else { "" };
         format!("{} {}{cached}", cold.device, with_settings(&cold.plan, &cold.settings))
     };
     let bar = |cold: &ColdStart| {
-        let parts = cold_parts(cold).map(|(_, ms)| ms).to_vec();
+        let parts = times(cold);
         Bar { label: label(cold), total: time(parts.iter().sum()), parts }
     };
     let row = |cold: &ColdStart| {
-        let cells = cold_parts(cold).map(|(_, ms)| digits(ms));
+        let cells = times(cold).into_iter().map(digits);
         let [low, high] = cold.total_ms.p50_ci95;
         let rest = [
             digits(cold.total_ms.p50),
@@ -32,7 +39,7 @@ pub(super) fn cold(report: &Report) -> Option<String> {
     };
     let header: Vec<&str> = ["plan"]
         .into_iter()
-        .chain(parts)
+        .chain(parts.iter().copied())
         .chain(["to the first answer", "95 % of it", "whole process", "pipelines", "dispatches"])
         .collect();
     let body = [
@@ -43,4 +50,47 @@ pub(super) fn cold(report: &Report) -> Option<String> {
         table("Cold starts, milliseconds", 1, &header, &cold.iter().map(row).collect::<Vec<_>>()),
     ];
     Some(section("cold", "Cold start", &body.concat()))
+}
+
+const READING: &str = "reading the file";
+const PREDICTING: &str = "predicting";
+
+/// What the stages leave of opening, in which some overlap.
+const REST: &str = "compiling and uploading";
+
+/// Spans of opening that are the whole of it or part of the rest.
+const NO_PARTS: [&str; 4] = ["open", "compile pipelines", "upload weights", "keep pipelines"];
+
+/// The parts of a cold start, which add up to all of it: every stage of opening that the timeline has, but those that overlap.
+pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
+    let stages = cold.open_stages.iter().filter(|stage| !NO_PARTS.contains(&stage.name.as_str()));
+    let mut parts = vec![(READING.to_string(), cold.load_ms)];
+    parts.extend(stages.map(|stage| (in_words(&stage.name), stage.ms)));
+    let staged: f64 = parts[1..].iter().map(|(_, ms)| ms).sum();
+    parts.push((REST.into(), (cold.open_ms - staged).max(0.0)));
+    parts.push((PREDICTING.into(), cold.first_ms));
+    parts
+}
+
+/// A stage as a sentence names it.
+fn in_words(stage: &str) -> String {
+    match stage {
+        "open device" => "opening the device",
+        "plan" => "planning",
+        "prepare" => "preparing",
+        other => other,
+    }
+    .into()
+}
+
+/// The parts that any of these has, in their order.
+fn names_of_parts(cold: &[ColdStart]) -> Vec<String> {
+    let mut names = vec![READING.to_string()];
+    for (name, _) in cold.iter().flat_map(parts_of) {
+        if !names.contains(&name) && name != REST && name != PREDICTING {
+            names.push(name);
+        }
+    }
+    names.extend([REST, PREDICTING].map(String::from));
+    names
 }

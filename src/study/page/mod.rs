@@ -8,6 +8,7 @@ mod plot;
 mod profiles;
 mod sections;
 
+use super::process;
 use super::report::Report;
 use answers::answers;
 use markup::{bytes, engines, escape, paragraph, section};
@@ -137,7 +138,7 @@ fn method(report: &Report) -> String {
     if report.study.is_none() {
         return String::new();
     }
-    let repeat = format!("tfjs-wgpu study MODEL --report FOLDER --seed {}", report.seed);
+    let repeat = process::study_command(report.seed);
     let lines: String = METHOD.iter().map(|line| paragraph(line)).collect();
     section("method", "Method", &format!("{lines}<p>To repeat it: <code>{}</code></p>", escape(&repeat)))
 }

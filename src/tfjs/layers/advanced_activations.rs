@@ -15,8 +15,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class::new("ELU", elu, "`alpha` 1 only", "any `alpha`"),
     Class::new("LeakyReLU", leaky_relu, "✓", ""),
     Class::new("PReLU", prelu, "✓", ""),
-    Class::new("ReLU", relu, "ignores `negative_slope`, `threshold`", "by `--semantics`"),
-    Class::new("Softmax", softmax, "last axis, or several; masked by any mask before it", "by `--semantics`"),
+    Class::new("ReLU", relu, "ignores `negative_slope`, `threshold`", "by semantics"),
+    Class::new("Softmax", softmax, "last axis, or several; masked by any mask before it", "by semantics"),
     Class::new("ThresholdedReLU", thresholded_relu, "✓", ""),
 ];
 

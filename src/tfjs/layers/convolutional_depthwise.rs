@@ -10,6 +10,6 @@ pub(super) const CLASSES: &[Class] = &[
         "DepthwiseConv2D",
         |call, inputs| depthwise_layer(call, inputs, 2, false),
         "ignores `dilation_rate`",
-        "by `--semantics`",
+        "by semantics",
     ),
 ];

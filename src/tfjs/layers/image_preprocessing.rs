@@ -21,7 +21,7 @@ pub(super) const CLASSES: &[Class] = &[
         "CenterCrop",
         center_crop,
         "not as the first layer; does not enlarge; picks other pixels",
-        "by `--semantics`",
+        "by semantics",
     ),
     Class::new("Rescaling", rescaling, "✓", ""),
     Class::new("Resizing", resizing, "fails", "nearest and bilinear"),

@@ -11,13 +11,8 @@ use crate::tfjs::masks::Value;
 
 /// The classes of this file.
 pub(super) const CLASSES: &[Class] = &[
-    Class::new(
-        "GlobalAveragePooling1D",
-        global_average_1d,
-        "ignores masks, `data_format`, `keepdims`",
-        "by `--semantics`",
-    ),
-    Class::new("GlobalMaxPooling1D", global_max_1d, "ignores `data_format`, `keepdims`", "by `--semantics`"),
+    Class::new("GlobalAveragePooling1D", global_average_1d, "ignores masks, `data_format`, `keepdims`", "by semantics"),
+    Class::new("GlobalMaxPooling1D", global_max_1d, "ignores `data_format`, `keepdims`", "by semantics"),
     Class::new("AveragePooling1D", |call, inputs| pooling(call, inputs, 1, MEAN), NO_FORMAT, BY_SEMANTICS),
     Class::new("MaxPooling1D", |call, inputs| pooling(call, inputs, 1, MAXIMUM), NO_FORMAT, BY_SEMANTICS),
     Class::new("AveragePooling2D", |call, inputs| pooling(call, inputs, 2, MEAN), "✓", ""),
@@ -35,7 +30,7 @@ const MAXIMUM: Reduction = Reduction::Maximum;
 const NO_FORMAT: &str = "ignores `data_format`";
 const NO_DIMS: &str = "ignores `keepdims`";
 const NARROW: &str = "begins elsewhere with pools narrower than strides and `padding` same";
-const BY_SEMANTICS: &str = "by `--semantics`";
+const BY_SEMANTICS: &str = "by semantics";
 
 /// Keras averages the steps that the mask keeps; TF.js averages all of them, padding too.
 fn global_average_1d(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {

@@ -20,7 +20,7 @@ pub(super) const CLASSES: &[Class] = &[
         "Bidirectional",
         bidirectional,
         "not of RNN, nor with `backward_layer`; steps that a mask hides put out states",
-        "by `--semantics`",
+        "by semantics",
     ),
     Class::new("TimeDistributed", time_distributed, "✓", ""),
 ];
