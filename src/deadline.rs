@@ -46,7 +46,7 @@ impl Deadline {
     /// The error of a call that waited for `what` until its deadline.
     pub(crate) fn passed(self, what: &str) -> Error {
         Error::device(DeviceError::Timeout, format!("the timeout passed: {what}"))
-            .hint("give it more time (SessionOptions::timeout), or run on another device (SessionOptions::device)")
+            .hint("give it more time (SessionOptions::timeout), or run on the CPU (Device::Cpu)")
     }
 
     /// Waits on `changed` until `is_waiting` is false of what `guard` locks; an error if the deadline passes before.

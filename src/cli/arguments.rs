@@ -3,6 +3,7 @@
 use crate::dims::DimArguments;
 use clap::ValueEnum;
 use std::ffi::OsString;
+use std::time::Duration;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::{Pipeline, Storage};
 use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
@@ -245,7 +246,7 @@ impl From<OnBadIdArgument> for OnBadId {
 /// `--device`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DeviceArgument {
-    /// The GPU if there is one, else the CPU
+    /// A hardware GPU if there is one, or the one that --adapter names; else the CPU
     Auto,
     /// The GPU
     Gpu,
@@ -307,9 +308,15 @@ impl From<PipelineArgument> for Pipeline {
 /// Where and how one session computes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SessionArguments {
-    /// Where to compute. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
+    /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceArgument,
+    /// The GPU whose name contains this, even if it is software [default: TFJS_WGPU_ADAPTER, else the best]
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+    /// The time that opening, and each prediction, may take, as 2s or 500ms [default: as long as it takes]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     passes: PipelineArguments,
     #[command(flatten)]
@@ -331,6 +338,8 @@ impl SessionArguments {
             execution: self.execution.execution(),
             shared,
             cpu_threads: self.threads,
+            adapter: self.adapter.clone(),
+            timeout: self.timeout,
             ..SessionOptions::default()
         }
     }

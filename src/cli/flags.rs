@@ -7,11 +7,15 @@ const FLAGS: &[(&str, &str)] = &[
     ("CompareOptions::any_model", "--any-model"),
     ("CompareOptions::threshold_percent", "--threshold"),
     ("Device::Cpu", "--device cpu"),
+    ("Device::Gpu", "--device gpu"),
     ("LoadOptions::on_bad_id", "--on-bad-id"),
     ("LoadOptions::random_weights", "--random-weights"),
     ("Semantics::TfJs", "--semantics tfjs"),
     (SIZES, SIZE_FLAG),
     ("Sizes::of", "--input FILE"),
+    ("SessionOptions::adapter", "--adapter"),
+    ("SessionOptions::cpu_threads", "--threads"),
+    ("SessionOptions::timeout", "--timeout"),
     ("WeightStorage::F32", "--weights f32"),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::arguments::{BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, StorageArguments};
+use crate::flags::with_flags;
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -92,7 +93,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
         message::note(&line);
     }
     let session = Session::open_with(&file.model, arguments.session.options(input::shared(&file.model, &inputs)))?;
-    message::note(&format!("device: {}", session.device()));
+    message::note(&format!("device: {}", with_flags(&session.device())));
     let top = arguments.top.map(|count| count as usize);
     // A file takes all outputs; else only the best rows have to come back from the device.
     let ask = || match top {

@@ -105,14 +105,13 @@ impl AdapterChoice {
         Err(match &self.name {
             Some(name) => error(format!("no GPU adapter is called `{name}`"))
                 .cause(format!("this machine has: {names}"))
-                .hint("name none (SessionOptions::adapter, TFJS_WGPU_ADAPTER), or part of one of these names"),
+                .hint("name none, or part of one of these names (SessionOptions::adapter), or in TFJS_WGPU_ADAPTER"),
             None if adapters.is_empty() => error("no GPU adapter was found".into())
                 .cause("no Vulkan, Metal or DirectX 12 driver answered")
                 .hint(SOFTWARE_GPU_HINT),
             None => {
                 error("this machine has no hardware GPU".into()).cause(format!("in software it has: {names}")).hint(
-                    "a software GPU is slower than the CPU; ask for one by Device::Gpu, or by its name \
-                    (SessionOptions::adapter)",
+                    "a software GPU is slower than the CPU; ask for it (Device::Gpu), or name it (SessionOptions::adapter)",
                 )
             }
         })

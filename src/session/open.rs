@@ -56,7 +56,7 @@ pub(super) fn expect_effect(options: &SessionOptions) -> Result<()> {
     let takes_gpu = matches!(options.device, Device::Gpu | Device::Auto);
     if options.adapter.is_some() && !takes_gpu {
         return Err(Error::input("the name of an adapter has an effect on a GPU alone")
-            .hint("choose the GPU (Device::Gpu, Device::Auto)"));
+            .hint("choose the GPU (Device::Gpu), or leave the name out (SessionOptions::adapter)"));
     }
     if options.execution != Execution::default() && options.device != Device::Gpu {
         return Err(Error::input("how kernels are compiled, submitted and read back has an effect on a GPU alone")

@@ -154,6 +154,12 @@ fn session_arguments(session: &SessionOptions) -> Vec<OsString> {
     if let Some(threads) = session.cpu_threads {
         arguments.extend(["--threads".into(), threads.to_string().into()]);
     }
+    if let Some(adapter) = &session.adapter {
+        arguments.extend(["--adapter".into(), adapter.into()]);
+    }
+    if let Some(timeout) = session.timeout {
+        arguments.extend(["--timeout".into(), humantime::format_duration(timeout).to_string().replace(' ', "").into()]);
+    }
     for name in &session.shared {
         arguments.extend(["--shared".into(), name.into()]);
     }

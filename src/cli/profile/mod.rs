@@ -4,6 +4,7 @@ mod object;
 mod report;
 
 use crate::arguments::{MeasuredModelArguments, SessionArguments};
+use crate::flags::with_flags;
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
@@ -93,7 +94,7 @@ pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Res
     }
     let options = arguments.session.options(input::shared(&file.model, &inputs));
     let session = Session::open_with(&file.model, options.clone())?;
-    message::note(&format!("device: {}", session.device()));
+    message::note(&format!("device: {}", with_flags(&session.device())));
     let runs = ProfileOptions { runs: arguments.runs as usize, ..ProfileOptions::default() };
     let profile = session.profile(&inputs, runs).map_err(|error| origin.blame(error))?;
     let ceilings = Ceilings::measure(&options)?;
