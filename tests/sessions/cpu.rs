@@ -9,7 +9,7 @@ use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Activation, Dense, Function};
 use tfjs_wgpu::session::random_inputs;
 use tfjs_wgpu::tensor::{Shape, TensorType};
-use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor, tensor_file};
+use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor};
 
 /// Towers, lookups, factorisation machines, attention, recurrent layers, convolutions over images and texts, what is nested.
 const MODELS: [&str; 12] = [
@@ -86,17 +86,14 @@ fn threads_that_share_a_cpu_session_get_the_answers_that_each_gets_alone() {
     }
 }
 
-/// A layer after an activation, which needs memory of its own: 32 KiB for a row, and blocks of many rows, because there are
-/// four megabytes of weights.
-fn wide() -> Model {
-    const WIDTH: usize = 8192;
-    const UNITS: usize = 128;
+/// A layer after an activation of rows of `width` floats, which needs memory of its own.
+fn wide(width: usize, units: usize) -> Model {
     let mut builder = Builder::new();
     let weights = |count: usize| (0..count).map(|index| (index % 13) as f32 / 8.0 - 0.75).collect();
     let tensor = |shape: &[usize]| Arc::new(Tensor::f32(shape, weights(shape.iter().product())).expect("weights"));
-    let x = builder.input("x", TensorType::f32(Shape::batched(&[WIDTH]))).expect("a new name");
-    let kernel = builder.constant("kernel", tensor(&[WIDTH, UNITS])).expect("a constant");
-    let bias = builder.constant("bias", tensor(&[UNITS])).expect("a constant");
+    let x = builder.input("x", TensorType::f32(Shape::batched(&[width]))).expect("a new name");
+    let kernel = builder.constant("kernel", tensor(&[width, units])).expect("a constant");
+    let bias = builder.constant("bias", tensor(&[units])).expect("a constant");
     let active = builder.op("active", Activation { function: Function::Tanh }, &[x]).expect("an operator");
     let dense = builder.op("dense", Dense::with(None), &[active, kernel, bias]).expect("an operator");
     Model::from_graph("wide", builder.finish(vec![("dense".into(), dense)]).expect("a graph"))
@@ -106,14 +103,28 @@ fn held(session: &Session) -> u64 {
     session.memory().activation_bytes
 }
 
+/// Rows of 32 KiB, of which a block has many, because there are four megabytes of weights.
+fn wide_with_many_weights() -> Model {
+    wide(8192, 128)
+}
+
+#[test]
+fn images_are_computed_one_by_one() {
+    const PIXELS: usize = 300_000;
+    let model = wide(PIXELS, 1);
+    let session = open(&model, Some(1));
+    answer(&session, &random_inputs(&model, 7, 1).expect("inputs"));
+    assert_eq!(held(&session), 4 * PIXELS as u64);
+}
+
 #[test]
 fn memory_of_large_batches_is_given_back_when_they_no_longer_come() {
-    let model = wide();
+    let model = wide_with_many_weights();
     let session = open(&model, Some(1));
     let (small, large) = (random_inputs(&model, 1, 1).expect("inputs"), random_inputs(&model, 90, 1).expect("inputs"));
     let answers = [answer(&session, &small), answer(&session, &large)];
     let most = held(&session);
-    assert!(most >= 90 * 32 << 10, "{most} bytes");
+    assert!(most >= 90 * (32 << 10), "{most} bytes");
     // One large batch now and then keeps the memory.
     for round in 0..140 {
         answer(&session, if round % 50 == 0 { &large } else { &small });
@@ -130,7 +141,7 @@ fn memory_of_large_batches_is_given_back_when_they_no_longer_come() {
 
 #[test]
 fn memory_of_threads_that_no_longer_get_work_is_given_back() {
-    let model = wide();
+    let model = wide_with_many_weights();
     let (alone, session) = (open(&model, Some(1)), open(&model, Some(3)));
     let (small, large) = (random_inputs(&model, 2, 1).expect("inputs"), random_inputs(&model, 300, 1).expect("inputs"));
     answer(&session, &large);
@@ -229,7 +240,7 @@ fn no_threads_are_no_error() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let model = load("examples/shop_rank");
-    let inputs = tensor_file::read(&folder.path().join("input.safetensors")).expect("inputs");
+    let inputs = tfjs_wgpu::tensor_file::read(folder.path().join("input.safetensors")).expect("inputs");
     let expected = answer(&open(&model, Some(1)), &inputs);
     let scores: Vec<f64> = expected.iter().next().expect("an output").1.to_f64();
     let values = printed["outputs"]["score"]["values"].as_array().expect("rows").iter();
