@@ -7,7 +7,7 @@ use crate::{gpu, model};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tfjs_wgpu::gpu::{FaultKind, FaultSite, Faults, LimitsPreset, adapters};
+use tfjs_wgpu::gpu::{AdapterKind, FaultKind, FaultSite, Faults, LimitsPreset, adapters};
 use tfjs_wgpu::session::random_inputs;
 use tfjs_wgpu::{Device, DeviceError, Error, Model, NamedTensors, Session, SessionOptions};
 
@@ -281,5 +281,37 @@ fn trimmed_memory_comes_back_by_itself() {
         let prediction = session.predict(&tried.inputs).expect("it is prepared again");
         assert_eq!(prediction.timeline.counter("pipelines"), 0, "they stayed");
         assert_eq!(session.memory(), held, "{device:?}");
+    }
+}
+
+#[test]
+fn the_cpu_looks_at_the_clock() {
+    let tried = Tried::new();
+    let timeout = Some(Duration::from_nanos(1));
+    let options = SessionOptions { device: Device::Cpu, timeout, ..SessionOptions::default() };
+    let session = Session::open_with(&tried.model, options).expect("nothing is waited for");
+    let error = session.predict(&tried.inputs).expect_err("its time is over");
+    assert_eq!(error.device_error(), Some(DeviceError::Timeout));
+}
+
+/// A GPU in software is taken if it is named, or asked for.
+#[test]
+fn the_device_that_is_left_to_the_session_is_hardware_or_the_cpu() {
+    let tried = Tried::new();
+    let open = |adapter: Option<String>| {
+        let options = SessionOptions { adapter, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
+        Session::open_with(&tried.model, options).expect("the CPU opens")
+    };
+    let has_hardware = adapters().iter().any(|adapter| adapter.kind != AdapterKind::Software);
+    let session = open(None);
+    assert_eq!(session.engine(), if has_hardware { "gpu" } else { "cpu" }, "{}", session.device());
+    assert!(has_hardware || session.device().starts_with("cpu, because"), "{}", session.device());
+    let session = open(Some("no such adapter".into()));
+    assert_eq!(session.engine(), "cpu");
+    assert!(session.device().contains("no GPU adapter is called `no such adapter`"), "{}", session.device());
+    if gpu::keep_open(LimitsPreset::Full) {
+        let name = adapter().to_uppercase();
+        let session = open(Some(name[..4].into()));
+        assert!(session.device().to_uppercase().contains(&name), "{}", session.device());
     }
 }
