@@ -58,14 +58,14 @@ pub(crate) fn explain(error: &Error) {
     }
 }
 
-/// Says what the user may want to know.
+/// Says what the user may want to know, which may hold a hint of the library.
 pub(crate) fn note(text: &str) {
-    say("note: ", text);
+    say("note: ", &with_flags(text));
 }
 
-/// Says what the user should look at.
+/// Says what the user should look at, which may hold a hint of the library.
 pub(crate) fn warning(text: &str) {
-    say("warning: ", text);
+    say("warning: ", &with_flags(text));
 }
 
 /// Says what the user may want to do.

@@ -121,8 +121,9 @@ impl RunsArguments {
 }
 
 const HELP: &str = "\
-Of several rows, and where no device is named, each is measured in a process of its own. A prediction is timed from host
-to host: inputs checked and uploaded, outputs read back. Inputs are random.
+Of several rows, and where no device is named, each is measured in a process of its own.
+A prediction is timed from host to host: inputs checked and uploaded, outputs read back.
+Inputs are random.
 
 The object that --json prints, which `compare` reads:
   schema    1; a higher number where the meaning of a field has changed
