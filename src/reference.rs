@@ -136,14 +136,15 @@ mod tests {
     use crate::ops::{Binary, BinaryFunction, Repeat};
     use crate::tensor::{Shape, TensorType};
 
-    /// Sums of one row repeated `count` times, each with the one before, `length` of them.
+    /// `count` numbers and `length` sums of these, each with the one before.
     fn sums(count: usize, length: usize) -> Graph {
         let mut builder = Builder::new();
         let x = builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");
-        let mut sum = builder.op("many", Repeat { count }, &[x]).expect("an operator");
+        let many = builder.op("many", Repeat { count }, &[x]).expect("an operator");
+        let mut sum = many;
         for index in 0..length {
             let function = BinaryFunction::Add;
-            sum = builder.op(&format!("sum{index}"), Binary { function }, &[sum, x]).expect("an operator");
+            sum = builder.op(&format!("sum{index}"), Binary { function }, &[sum, many]).expect("an operator");
         }
         builder.finish(vec![("y".into(), sum)]).expect("a graph")
     }

@@ -204,16 +204,22 @@ impl<'g> Files<'g> {
     /// Bytes of the group where they lie, if one file holds them all and could be mapped.
     fn mapped(&mut self, start: u64, count: u64) -> Option<SharedBytes> {
         let source = self.source;
-        let file = self.files.iter_mut().find(|file| file.start <= start && start + count <= file.end)?;
+        let index = self.index_of(start)?;
+        let file = self.files.get_mut(index).filter(|file| start + count <= file.end)?;
         let owner = file.mapping.get_or_insert_with(|| source.map(file.path)).as_ref()?;
         let first = usize::try_from(start - file.start).ok()?;
         SharedBytes::new(Arc::clone(owner), first..first.checked_add(usize::try_from(count).ok()?)?)
     }
 
+    /// The file that holds this byte of the group.
+    fn index_of(&self, at: u64) -> Option<usize> {
+        let index = self.files.partition_point(|file| file.end <= at);
+        (index < self.files.len()).then_some(index)
+    }
+
     /// The next bytes of the group from `at` on: one or more, `wanted` at most.
     fn read(&mut self, at: u64, wanted: usize) -> Result<&[u8]> {
-        let holds = |file: &ShardFile| file.start <= at && at < file.end;
-        let index = self.files.iter().position(holds).ok_or_else(changed)?;
+        let index = self.index_of(at).ok_or_else(changed)?;
         let file = &self.files[index];
         let place = || format!("`{}`", file.path);
         let mut open = match self.open.take() {

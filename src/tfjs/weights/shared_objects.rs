@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Default)]
 pub(in crate::tfjs) struct SharedObjects {
     groups: Vec<Vec<String>>,
+    /// The places of each group again, to be found.
+    members: HashSet<(usize, String)>,
     group_of: HashMap<String, usize>,
 }
 
@@ -27,13 +29,13 @@ impl SharedObjects {
         }
         // Where Keras had written an object before it knew that it is shared, it has no id there: it is then the one of the
         // same class and name.
+        let mut without_id: HashMap<(&str, &str), Vec<&Object>> = HashMap::new();
+        for object in objects.iter().filter(|object| object.id.is_none()) {
+            without_id.entry((object.class, object.name)).or_default().push(object);
+        }
         for places in by_id.values_mut() {
-            let one = places[0];
-            let is_same =
-                |object: &&Object| object.id.is_none() && (object.class, object.name) == (one.class, one.name);
-            let mut same = objects.iter().filter(is_same);
-            if let (Some(first), None) = (same.next(), same.next()) {
-                places.push(first);
+            if let Some([only]) = without_id.get(&(places[0].class, places[0].name)).map(Vec::as_slice) {
+                places.push(only);
             }
         }
         let places = by_id.into_values().filter(|places| places.len() > 1);
@@ -41,8 +43,9 @@ impl SharedObjects {
             places.map(|places| places.into_iter().map(|object| object.place.clone()).collect()).collect();
         groups.sort();
         let members = groups.iter().enumerate().flat_map(|(at, group)| group.iter().map(move |place| (place, at)));
-        let group_of = members.map(|(place, at)| (place.clone(), at)).collect();
-        SharedObjects { groups, group_of }
+        let group_of: HashMap<String, usize> = members.clone().map(|(place, at)| (place.clone(), at)).collect();
+        let members = members.map(|(place, at)| (at, place.clone())).collect();
+        SharedObjects { groups, members, group_of }
     }
 
     /// The other places of what stands at `place`, whether that itself is shared or something around it.
@@ -56,7 +59,13 @@ impl SharedObjects {
 
     /// Whether the two places hold the same object.
     pub(in crate::tfjs) fn are_one(&self, one: &str, other: &str) -> bool {
-        self.others(one).any(|place| place == other)
+        let ends = one.match_indices('/').map(|(end, _)| end).chain([one.len()]);
+        ends.filter_map(|end| Some((*self.group_of.get(&one[..end])?, one.split_at(end)))).any(
+            |(group, (own, inside))| {
+                let place = other.strip_suffix(inside).filter(|place| *place != own);
+                place.is_some_and(|place| self.members.contains(&(group, place.to_string())))
+            },
+        )
     }
 }
 
