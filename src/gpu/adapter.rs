@@ -105,7 +105,7 @@ impl AdapterChoice {
         Err(match &self.name {
             Some(name) => error(format!("no GPU adapter is called `{name}`"))
                 .cause(format!("this machine has: {names}"))
-                .hint("name none, or part of one of these names (SessionOptions::adapter), or in TFJS_WGPU_ADAPTER"),
+                .hint("name part of one of these, or none (SessionOptions::adapter); without a name there, TFJS_WGPU_ADAPTER counts"),
             None if adapters.is_empty() => error("no GPU adapter was found".into())
                 .cause("no Vulkan, Metal or DirectX 12 driver answered")
                 .hint(SOFTWARE_GPU_HINT),
