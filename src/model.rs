@@ -83,8 +83,8 @@ pub struct LoadOptions {
     /// the file need have no weights manifest: it may be a bare topology, as `model.to_json()` of Keras or
     /// `model.toJSON()` of TF.js makes it. Such a model takes as long as one with weights, and its answers mean nothing.
     pub random_weights: Option<u64>,
-    /// Bytes of the `model.json`, at most; by default 256 MiB. Its values, numbers or texts, may be one for each 32 of these
-    /// bytes at most: each takes about 100 bytes in memory, so that by default all take 1 GiB at most.
+    /// Bytes of the `model.json`, at most; by default 256 MiB. Its values may be one for each 32 of these bytes at most: each takes
+    /// up to 250 bytes in memory, so that by default all take 2 GiB at most.
     pub json_bytes: u64,
 }
 
