@@ -10,7 +10,7 @@ use crate::error::{DeviceError, Error, Result};
 use crate::kernel::DeviceFacts;
 use crate::timeline::Timeline;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An opened GPU with the pipelines made on it. Cheap to clone; clones share the device, which is closed with the last of them.
 #[derive(Debug, Clone)]
@@ -39,6 +39,9 @@ impl std::ops::Deref for Gpu {
 
 /// How long to wait for what still runs when a call has failed, before its error is taken at its word.
 const LAST_WORK: Duration = Duration::from_millis(500);
+
+/// How long the news of a loss may take from one thread to another.
+const NEWS: Duration = Duration::from_millis(50);
 
 /// Which device is to be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -160,11 +163,20 @@ impl OpenedDevice {
             // wgpu tells of a device that was destroyed when it is next asked how things are, and nothing runs any more.
             let (submission_index, timeout) = (None, Some(LAST_WORK));
             let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout });
+            self.await_loss();
         }
         self.expect_alive()?;
         match error {
             None => result,
             Some(error) => Err(self.reported(error)),
+        }
+    }
+
+    /// Waits a moment for the news that the device is lost. Its calls fail first, and tell why on whichever thread met the loss.
+    fn await_loss(&self) {
+        let begun = Instant::now();
+        while self.lost.get().is_none() && begun.elapsed() < NEWS {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

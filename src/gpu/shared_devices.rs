@@ -67,32 +67,3 @@ pub(super) fn open(request: &DeviceRequest, deadline: Deadline, timeline: &mut T
     let opened = timeline.span("open device", || DEVICES.get_by(&key, deadline, Gpu::upgrade, open))?;
     Ok(opened.0)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_is_shared_until_it_is_lost_and_closed_with_its_last_user() {
-        if adapter::adapters().is_empty() {
-            assert_ne!(std::env::var("REQUIRE_GPU").as_deref(), Ok("1"), "REQUIRE_GPU=1, but there is no adapter");
-            return;
-        }
-        // No other test of this binary uses this preset, so that only this one loses a device.
-        let open = || Gpu::open(LimitsPreset::Mali).expect("the GPU opens");
-        let (first, second) = (open(), open());
-        assert!(Arc::ptr_eq(&first.pipelines, &second.pipelines));
-        first.device.destroy();
-        // wgpu tells of the loss when it is next asked how things are.
-        let _ = first.device.poll(wgpu::PollType::Poll);
-        let error = first.expect_alive().expect_err("the device is lost");
-        assert!(error.to_string().contains("lost"), "{error}");
-        assert!(second.expect_alive().is_err());
-        let third = open();
-        assert!(!Arc::ptr_eq(&first.pipelines, &third.pipelines));
-        assert!(third.expect_alive().is_ok());
-        let weak = third.downgrade();
-        drop(third);
-        assert!(weak.upgrade().is_none(), "nobody uses it");
-    }
-}

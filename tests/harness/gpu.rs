@@ -2,7 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use tfjs_wgpu::gpu::{Gpu, LimitsPreset, adapters};
+use tfjs_wgpu::gpu::{AdapterKind, Gpu, LimitsPreset, adapters};
 
 /// What ends a test that this machine cannot run, and why it cannot.
 pub(crate) struct Ignored(pub(crate) &'static str);
@@ -13,6 +13,16 @@ pub(crate) fn is_there() -> bool {
     let required = std::env::var("REQUIRE_GPU").as_deref() == Ok("1");
     assert!(*FOUND || !required, "REQUIRE_GPU=1, but there is no GPU adapter");
     *FOUND
+}
+
+/// The name of the adapter that is taken first.
+pub(crate) fn best_adapter() -> Option<String> {
+    adapters().first().map(|adapter| adapter.name.clone())
+}
+
+/// Whether a GPU is more than software.
+pub(crate) fn has_hardware() -> bool {
+    adapters().iter().any(|adapter| adapter.kind != AdapterKind::Software)
 }
 
 /// Keeps the device of this preset open as long as the process, because opening one takes longer than most tests. Whether

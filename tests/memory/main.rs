@@ -55,6 +55,30 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Its pipelines go with it, so that whoever opens it again makes them anew.
+#[test]
+fn a_device_is_shared_by_sessions_and_closed_with_the_last_of_them() {
+    // Nothing in this binary keeps a device of this preset open.
+    gpu::require_adapter();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/ncf");
+    let model = Model::load(path, LoadOptions::default()).expect("the model loads");
+    let (device, limits, cache_folder) = (Device::Gpu, LimitsPreset::Mali, Some(PathBuf::new()));
+    let open = || {
+        let options =
+            SessionOptions { device, limits, cache_folder: cache_folder.clone(), ..SessionOptions::default() };
+        Session::open_with(&model, options).expect("the GPU opens")
+    };
+    let pipelines = |session: &Session| session.timeline().counter("pipelines");
+    let (first, second) = (open(), open());
+    assert!(pipelines(&first) > 0);
+    assert_eq!(pipelines(&second), 0, "the device is shared");
+    drop(first);
+    assert_eq!(pipelines(&open()), 0, "it is still used");
+    let made = pipelines(&second);
+    drop(second);
+    assert!(pipelines(&open()) > made, "it was closed");
+}
+
 /// One test at a time counts.
 static ONE: Mutex<()> = Mutex::new(());
 

@@ -7,7 +7,7 @@ use crate::{gpu, model};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tfjs_wgpu::gpu::{AdapterKind, FaultKind, FaultSite, Faults, LimitsPreset, adapters};
+use tfjs_wgpu::gpu::{FaultKind, FaultSite, Faults, LimitsPreset};
 use tfjs_wgpu::session::random_inputs;
 use tfjs_wgpu::{Device, DeviceError, Error, Model, NamedTensors, Session, SessionOptions};
 
@@ -72,15 +72,11 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// The best adapter's name: a session that names it takes it, even if it is software.
-fn adapter() -> String {
-    adapters().first().expect("an adapter").name.clone()
-}
-
 fn options(device: Device, faults: &Faults) -> SessionOptions {
     SessionOptions {
         device,
-        adapter: Some(adapter()),
+        // Named, so that it is taken even if it is software.
+        adapter: gpu::best_adapter(),
         limits: LimitsPreset::Full,
         cache_folder: Some(PathBuf::new()),
         timeout: Some(TIMEOUT),
@@ -168,7 +164,9 @@ impl Tried {
         match row.outcome {
             Outcome::Answered => {
                 assert!(errors.is_empty(), "{name}: {errors:?}");
-                let said = results.iter().flatten().flatten().any(|note| note.contains("opened again"));
+                // What was computed before the loss may still be read, and then the next call meets it.
+                let later = self.predict(session, name).expect("an answer");
+                let said = results.iter().flatten().flatten().chain(&later).any(|note| note.contains("opened again"));
                 assert!(said, "{name}: no prediction says that the device was lost: {results:?}");
             }
             Outcome::Fails(kind) => {
@@ -177,8 +175,9 @@ impl Tried {
                 assert_eq!(errors.len(), met, "{name}: {errors:?}");
             }
             Outcome::IsGivenUp(kind) => {
-                assert!(kinds.len() == threads && kinds.iter().all(|known| *known == Some(kind)), "{name}: {errors:?}");
-                let later = self.predict(session, name).expect_err("it was given up");
+                assert!(kinds.iter().all(|known| *known == Some(kind)), "{name}: {errors:?}");
+                // Each call meets the loss, or the one after it does.
+                let later = (0..4).map(|_| self.predict(session, name)).find_map(Result::err).expect("it was given up");
                 assert_eq!(later.device_error(), Some(kind), "{name}");
                 assert!(session.device().starts_with("none, because"), "{name}: {}", session.device());
                 return;
@@ -302,15 +301,15 @@ fn the_device_that_is_left_to_the_session_is_hardware_or_the_cpu() {
         let options = SessionOptions { adapter, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
         Session::open_with(&tried.model, options).expect("the CPU opens")
     };
-    let has_hardware = adapters().iter().any(|adapter| adapter.kind != AdapterKind::Software);
+    let has_hardware = gpu::has_hardware();
     let session = open(None);
     assert_eq!(session.engine(), if has_hardware { "gpu" } else { "cpu" }, "{}", session.device());
     assert!(has_hardware || session.device().starts_with("cpu, because"), "{}", session.device());
     let session = open(Some("no such adapter".into()));
     assert_eq!(session.engine(), "cpu");
     assert!(session.device().contains("no GPU adapter is called `no such adapter`"), "{}", session.device());
-    if gpu::keep_open(LimitsPreset::Full) {
-        let name = adapter().to_uppercase();
+    if let Some(name) = gpu::best_adapter().filter(|_| gpu::keep_open(LimitsPreset::Full)) {
+        let name = name.to_uppercase();
         let session = open(Some(name[..4].into()));
         assert!(session.device().to_uppercase().contains(&name), "{}", session.device());
     }
