@@ -6,7 +6,7 @@ use super::device::{DeviceRequest, Gpu};
 use super::device_thread;
 use super::execution::{Execution, Programs};
 use super::faults::Faults;
-use super::flight::Flight;
+use super::flight::{Flight, Rows};
 use super::limits::LimitsPreset;
 use super::loaded::Loaded;
 use super::pieces;
@@ -176,7 +176,7 @@ impl GpuGraph {
         let mut own = std::mem::take(spare);
         let (batch, deadline) = (call.batch, call.deadline);
         let (values, own) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
-            let values = flight.run(loaded, inputs, batch, &mut own, None, deadline, timeline)?;
+            let values = flight.run(loaded, Rows { inputs, batch, deadline }, &mut own, None, timeline)?;
             Ok((values, own))
         })?;
         *spare = own;
@@ -253,7 +253,7 @@ impl Prepared for GpuGraph {
         let (batch, deadline) = (call.batch, call.deadline);
         let (values, times) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
             let mut times = StepTimes::default();
-            let values = flight.run(loaded, inputs, batch, &mut own, Some(&mut times), deadline, timeline)?;
+            let values = flight.run(loaded, Rows { inputs, batch, deadline }, &mut own, Some(&mut times), timeline)?;
             Ok((values, times))
         })?;
         let clock = if times.tick_ns.is_some() { StepClock::Device } else { StepClock::HostPerSubmit };

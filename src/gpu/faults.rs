@@ -159,7 +159,7 @@ impl Fault {
 /// Asks for a buffer that no device may make.
 fn refuse(device: &wgpu::Device) {
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
-    let size = u64::MAX & !3;
+    let size = u64::MAX - 3;
     let label = Some("refused");
     drop(device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false }));
 }

@@ -44,6 +44,15 @@ pub(super) struct Flight {
     largest_batch: usize,
 }
 
+/// What a flight computes, and when it must be done.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'r> {
+    /// One tensor for each input of the graph.
+    pub(super) inputs: &'r [&'r Tensor],
+    pub(super) batch: usize,
+    pub(super) deadline: Deadline,
+}
+
 impl Flight {
     /// A flight with memory for `batch`.
     pub(super) fn new(loaded: &Loaded, batch: usize, timeline: &mut Timeline) -> Flight {
@@ -57,14 +66,12 @@ impl Flight {
     pub(super) fn run(
         &mut self,
         loaded: &Loaded,
-        inputs: &[&Tensor],
-        batch: usize,
+        rows: Rows<'_>,
         spare: &mut Spare,
         mut times: Option<&mut StepTimes>,
-        deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
-        let gpu = &loaded.gpu;
+        let (gpu, Rows { inputs, batch, deadline }) = (&loaded.gpu, rows);
         let (memory, prepared) = self.prepare(loaded, batch, deadline, timeline)?;
         let kernels = prepared.dispatches.len();
         if times.is_some() && has_timestamps(gpu) {

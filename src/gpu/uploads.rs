@@ -12,10 +12,13 @@ use crate::tensor::Tensor;
 use crate::timeline::Timeline;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+/// A constant, and where it is.
+pub(super) type Piece = (Region, Arc<Tensor>);
+
 /// A buffer of constants, and what is where in it.
 #[derive(Debug)]
 pub(super) struct Upload {
-    pieces: Vec<(Region, Arc<Tensor>)>,
+    pieces: Vec<Piece>,
     pub(super) buffer: wgpu::Buffer,
 }
 
@@ -29,7 +32,7 @@ impl Uploads {
         &self,
         gpu: &Gpu,
         (label, bytes): (&'static str, u64),
-        pieces: Vec<(Region, Arc<Tensor>)>,
+        pieces: Vec<Piece>,
         timeline: &mut Timeline,
     ) -> Result<Arc<Upload>> {
         let known = self.known();
@@ -74,16 +77,14 @@ impl Uploads {
 
 impl Upload {
     /// Whether these constants are here, and at the same places.
-    fn has(&self, pieces: &[(Region, Arc<Tensor>)]) -> bool {
-        let is_same = |(one, other): (&(Region, Arc<Tensor>), &(Region, Arc<Tensor>))| {
-            one.0 == other.0 && is_same_tensor(&one.1, &other.1)
-        };
+    fn has(&self, pieces: &[Piece]) -> bool {
+        let is_same = |(one, other): (&Piece, &Piece)| one.0 == other.0 && is_same_tensor(&one.1, &other.1);
         self.pieces.len() == pieces.len() && self.pieces.iter().zip(pieces).all(is_same)
     }
 
     /// Where this tensor is, if it is here as `wanted` has it.
     fn find(&self, wanted: &Region, tensor: &Arc<Tensor>) -> Option<&Region> {
-        let is_it = |(region, known): &&(Region, Arc<Tensor>)| {
+        let is_it = |(region, known): &&Piece| {
             Arc::ptr_eq(known, tensor) && region.packing == wanted.packing && region.length_bytes == wanted.length_bytes
         };
         self.pieces.iter().find(is_it).map(|(region, _)| region)
