@@ -35,6 +35,8 @@ pub(super) struct Opened {
     pub(super) engine: Arc<dyn Engine>,
     /// Which device answers, and why, in a line.
     pub(super) chosen: String,
+    /// Whether it has taken the place of a GPU, and nothing takes its own.
+    is_fallback: bool,
     /// By the sizes of the dimensions that the model leaves open.
     pub(super) sized: MadeOnce<Vec<usize>, Arc<SizedModel>>,
 }
@@ -54,7 +56,7 @@ pub(super) struct Engines {
 }
 
 /// What has become of the device.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
     last_loss: Option<Instant>,
     /// Why there is no GPU any more.
@@ -106,7 +108,9 @@ impl Engines {
     }
 
     fn open(&self, deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Opened>> {
-        let gave_up = self.gave_up();
+        let State { last_loss, gave_up } = self.state().clone();
+        let pause = last_loss.map_or(Duration::ZERO, |loss| PAUSE.saturating_sub(loss.elapsed()));
+        std::thread::sleep(deadline.remaining().unwrap_or(pause).min(pause));
         match (self.options.device, gave_up) {
             (Device::Auto, Some(why)) => self.open_cpu(&why, deadline, timeline),
             (_, Some(why)) => Err(why),
@@ -131,8 +135,9 @@ impl Engines {
         timeline: &mut Timeline,
     ) -> Result<Arc<Opened>> {
         let engine = (self.open)(device, &self.options, deadline, timeline)?;
+        let is_fallback = chosen.is_some();
         let chosen = chosen.unwrap_or_else(|| engine.description());
-        let opened = Opened { engine, chosen, sized: MadeOnce::at_most(MOST_SIZES) };
+        let opened = Opened { engine, chosen, is_fallback, sized: MadeOnce::at_most(MOST_SIZES) };
         self.first(&opened, deadline, timeline)?;
         Ok(Arc::new(opened))
     }
@@ -150,7 +155,8 @@ impl Engines {
             let model = if self.model.is_open() { self.model.with_open_sizes(sizes)? } else { self.model.clone() };
             SizedModel::new(model, pipeline, storage).map(Arc::new)
         };
-        Ok(opened.sized.get(sizes, deadline, || timeline.span("open sizes", make))?.0)
+        let make = || if self.model.is_open() { timeline.span("open sizes", make) } else { make() };
+        Ok(opened.sized.get(sizes, deadline, make)?.0)
     }
 
     /// The model at the sizes at which it was opened, prepared for the inputs that the options call shared.
@@ -189,7 +195,7 @@ impl Engines {
                 notes.push(format!("answered by the {}", fallback(&error)));
                 return work(&beside, timeline);
             }
-            notes.push(self.replace(&opened, error, deadline)?);
+            notes.push(self.replace(&opened, error)?);
             timeline.count("recoveries", 1);
         }
     }
@@ -197,12 +203,12 @@ impl Engines {
     /// Whether this call alone is too much for the engine, and the CPU may answer it.
     fn may_move_aside(&self, opened: &Opened, error: &Error) -> bool {
         let is_limit = error.kind() == ErrorKind::Limit && error.suggests_fallback();
-        self.options.device == Device::Auto && is_limit && opened.engine.name() != "cpu"
+        self.options.device == Device::Auto && is_limit && !opened.is_fallback
     }
 
     /// Has another engine take the place of one that failed, and says what happened; gives the error back if none does.
-    fn replace(&self, opened: &Arc<Opened>, error: Error, deadline: Deadline) -> Result<String> {
-        let is_auto = self.options.device == Device::Auto && opened.engine.name() != "cpu";
+    fn replace(&self, opened: &Arc<Opened>, error: Error) -> Result<String> {
+        let is_auto = self.options.device == Device::Auto && !opened.is_fallback;
         let is_it = |current: &Arc<Opened>| Arc::ptr_eq(current, opened);
         match error.device_error() {
             Some(DeviceError::Lost) => {
@@ -211,11 +217,8 @@ impl Engines {
                     // Another call has met it too.
                     return Ok("the GPU device was lost and has been opened again".into());
                 }
-                let now = Instant::now();
-                let again = state.last_loss.replace(now).is_some_and(|before| now.duration_since(before) < LOST_AGAIN);
-                if !again {
-                    drop(state);
-                    std::thread::sleep(deadline.remaining().unwrap_or(PAUSE).min(PAUSE));
+                let before = state.last_loss.replace(Instant::now());
+                if before.is_none_or(|before| before.elapsed() >= LOST_AGAIN) {
                     return Ok(format!("{} and has been opened again", with_cause(&error)));
                 }
                 let why = error.hint("run on the CPU (Device::Cpu), or open another session later");
@@ -228,19 +231,21 @@ impl Engines {
                 self.give_up(&error, is_it);
                 Err(error)
             }
-            Some(device) if is_auto && device != DeviceError::Timeout => {
-                self.give_up(&error, is_it);
-                Ok(format!("answered by the {}", fallback(&error)))
-            }
+            Some(_) if is_auto && self.give_up(&error, is_it) => Ok(format!("answered by the {}", fallback(&error))),
+            // Another call has had the engine replaced meanwhile.
+            Some(_) if is_auto => Ok(format!("tried again, because {}", with_cause(&error))),
             _ => Err(error),
         }
     }
 
-    fn give_up(&self, why: &Error, is_it: impl Fn(&Arc<Opened>) -> bool) {
+    /// Has no GPU opened any more, if the engine in use is the one that failed; whether it is.
+    fn give_up(&self, why: &Error, is_it: impl Fn(&Arc<Opened>) -> bool) -> bool {
         let mut state = self.state();
-        state.gave_up.get_or_insert_with(|| why.clone());
-        drop(state);
-        self.current.remove_if(&(), is_it);
+        let is_in_use = self.current.remove_if(&(), is_it);
+        if is_in_use {
+            state.gave_up.get_or_insert_with(|| why.clone());
+        }
+        is_in_use
     }
 
     /// Gives up what is prepared on the engine in use; the engine stays.

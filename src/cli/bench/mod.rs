@@ -29,7 +29,7 @@ use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions, gpu};
 pub(crate) struct BenchArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// Where to compute [default: gpu, if there is one, and cpu]
+    /// Where to compute [default: gpu, if there is one, software too, and cpu]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "DEVICES")]
     device: Vec<DeviceArgument>,
     /// The rewrites that the model goes through; the reference knows none
