@@ -305,18 +305,25 @@ impl From<PipelineArgument> for Pipeline {
     }
 }
 
+/// Which GPU, and how long to wait for it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GpuArguments {
+    /// The GPU whose name contains this, even if it is software [default: TFJS_WGPU_ADAPTER, else the best]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) adapter: Option<String>,
+    /// The time that opening, and each prediction, may take, as 2s or 500ms [default: as long as it takes]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
 /// Where and how one session computes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SessionArguments {
     /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceArgument,
-    /// The GPU whose name contains this, even if it is software [default: TFJS_WGPU_ADAPTER, else the best]
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-    /// The time that opening, and each prediction, may take, as 2s or 500ms [default: as long as it takes]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    timeout: Option<Duration>,
+    #[command(flatten)]
+    gpu: GpuArguments,
     #[command(flatten)]
     passes: PipelineArguments,
     #[command(flatten)]
@@ -338,8 +345,8 @@ impl SessionArguments {
             execution: self.execution.execution(),
             shared,
             cpu_threads: self.threads,
-            adapter: self.adapter.clone(),
-            timeout: self.timeout,
+            adapter: self.gpu.adapter.clone(),
+            timeout: self.gpu.timeout,
             ..SessionOptions::default()
         }
     }

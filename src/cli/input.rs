@@ -2,6 +2,7 @@
 
 use crate::message;
 use crate::model_file::{ModelFile, folder};
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Sizes, Tensor, session, tensor_file};
@@ -132,7 +133,8 @@ pub(crate) fn with_sizes_of(mut file: ModelFile, path: &Path) -> Result<ModelFil
 /// The names of the inputs of a model that are given with one row for a whole batch of the others.
 pub(crate) fn shared(model: &Model, inputs: &NamedTensors) -> Vec<String> {
     let rows = |tensor: &Tensor| tensor.shape().first().copied().unwrap_or(1);
-    let known = || inputs.iter().filter(|(name, _)| model.graph().inputs().any(|(_, node)| node.name == *name));
+    let names: HashSet<&str> = model.graph().inputs().map(|(_, node)| &*node.name).collect();
+    let known = || inputs.iter().filter(|(name, _)| names.contains(name));
     let has_batch = known().any(|(_, tensor)| rows(tensor) > 1);
     let shared = known().filter(|(_, tensor)| has_batch && rows(tensor) == 1);
     shared.map(|(name, _)| name.to_string()).collect()

@@ -29,6 +29,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use message::Failure;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Runs TensorFlow.js layers models on the GPU, and checks every answer.
 #[derive(Debug, Parser)]
@@ -53,6 +54,9 @@ enum Verb {
     Devices(devices::DevicesArguments),
 }
 
+/// How long calls into a driver that were given up are waited for before the process ends.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     quiet_device_select();
     let verb = Cli::parse().verb;
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
         Verb::Compare(arguments) => compare::compare(arguments, &mut out),
     };
-    match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+    let code = match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,
         // The reader has seen enough, as `head` has.
         Err(Failure::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -75,7 +79,10 @@ fn main() -> ExitCode {
             message::failure(&failure);
             ExitCode::from(2)
         }
-    }
+    };
+    // Drivers tidy up when a process ends, and crash if one of their calls is still under way. One that hangs is not waited for.
+    tfjs_wgpu::gpu::await_abandoned_calls(LAST_CALLS);
+    code
 }
 
 /// Mesa's device-select layer looks for a display, and where there is no session, as in a container or over ssh, it

@@ -78,6 +78,8 @@ pub(super) fn find() -> Vec<wgpu::Adapter> {
 pub(crate) struct AdapterChoice {
     /// Part of its name, in whatever case.
     pub(crate) name: Option<String>,
+    /// Whether the environment gave it.
+    pub(crate) is_variable: bool,
     /// Whether software will not do, unless it is named.
     pub(crate) hardware: bool,
 }
@@ -85,9 +87,10 @@ pub(crate) struct AdapterChoice {
 impl AdapterChoice {
     /// By the given name, else by the environment variable `TFJS_WGPU_ADAPTER`.
     pub(crate) fn by_name(name: Option<&str>) -> AdapterChoice {
-        let variable = || std::env::var("TFJS_WGPU_ADAPTER").ok();
-        let name = name.map(str::to_string).or_else(variable).filter(|name| !name.is_empty());
-        AdapterChoice { name, hardware: false }
+        let variable = std::env::var("TFJS_WGPU_ADAPTER").ok().filter(|_| name.is_none());
+        let is_variable = variable.is_some();
+        let name = name.map(str::to_string).or(variable).filter(|name| !name.is_empty());
+        AdapterChoice { name, is_variable, hardware: false }
     }
 
     /// The position of the wanted one among `adapters`, which are the best first.
@@ -105,7 +108,10 @@ impl AdapterChoice {
         Err(match &self.name {
             Some(name) => error(format!("no GPU adapter is called `{name}`"))
                 .cause(format!("this machine has: {names}"))
-                .hint("name part of one of these, or none (SessionOptions::adapter); without a name there, TFJS_WGPU_ADAPTER counts"),
+                .hint(match self.is_variable {
+                    true => "unset TFJS_WGPU_ADAPTER, or set it to part of one of these names",
+                    false => "name part of one of these, or none (SessionOptions::adapter)",
+                }),
             None if adapters.is_empty() => error("no GPU adapter was found".into())
                 .cause("no Vulkan, Metal or DirectX 12 driver answered")
                 .hint(SOFTWARE_GPU_HINT),
@@ -176,7 +182,9 @@ mod tests {
     fn hardware_is_taken_or_what_is_named() {
         let both = [adapter("Adreno 740", AdapterKind::Integrated), adapter("llvmpipe", AdapterKind::Software)];
         let choose = |name: Option<&str>, hardware, adapters: &[AdapterSummary]| {
-            AdapterChoice { name: name.map(String::from), hardware }.choose(adapters).map_err(|error| error.to_string())
+            AdapterChoice { name: name.map(String::from), hardware, is_variable: false }
+                .choose(adapters)
+                .map_err(|error| error.to_string())
         };
         for hardware in [true, false] {
             assert_eq!(choose(None, hardware, &both), Ok(0));

@@ -2,18 +2,19 @@
 //!
 //! A driver's call cannot be interrupted. A caller without a deadline makes it itself. One with a deadline has a thread make it
 //! and stops waiting when the deadline passes. The thread stays with the call, and with all that the call works on, until it
-//! returns; then it is used again. As long as too many calls have not returned, no further one is started.
+//! returns; then it is used again. As long as too many calls have not returned, the next waits.
 
 use crate::deadline::Deadline;
-use crate::error::{DeviceError, Error, Result};
+use crate::error::{Error, Result};
 use crate::timeline::Timeline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Calls that nobody waits for any more and that have not returned: no further call is started beyond this number.
-const MOST_ABANDONED: usize = 32;
+const MOST_ABANDONED: usize = 64;
 
 /// Threads that are kept for the next calls.
 const MOST_IDLE: usize = 8;
@@ -22,7 +23,21 @@ type Work = Box<dyn FnOnce() + Send>;
 
 static IDLE: Mutex<Vec<Sender<Work>>> = Mutex::new(Vec::new());
 
-static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+/// How many there are, and news of their number.
+static ABANDONED: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+fn abandoned() -> MutexGuard<'static, usize> {
+    ABANDONED.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until all calls that were given up have returned, but no longer than `time`; whether they have. A process that ends
+/// while a driver works may crash in it.
+pub fn await_abandoned_calls(time: Duration) -> bool {
+    let waits = |count: &mut usize| *count > 0;
+    Deadline::after(Some(time))
+        .wait_while(&ABANDONED.1, abandoned(), "calls into the driver had not returned", waits)
+        .is_ok()
+}
 
 /// Has `work` done by the deadline, on a thread of its own if there is one. `what` says in an error what was to be done.
 pub(super) fn call<T: Send + 'static>(
@@ -40,14 +55,16 @@ pub(super) fn call<T: Send + 'static>(
     // True once one of both sides is done with the other.
     let is_over = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&is_over);
-    start(Box::new(move || {
+    let work: Work = Box::new(move || {
         let result = guarded(|| work(&mut apart));
         // What nobody receives is dropped here, where that may take its time.
         drop(sender.send((result, apart)));
         if over.swap(true, Ordering::SeqCst) {
-            ABANDONED.fetch_sub(1, Ordering::SeqCst);
+            *abandoned() -= 1;
+            ABANDONED.1.notify_all();
         }
-    }))?;
+    });
+    start(deadline, work)?;
     match receiver.recv_timeout(deadline.remaining().unwrap_or_default()) {
         Ok((result, apart)) => {
             timeline.absorb(apart);
@@ -55,9 +72,9 @@ pub(super) fn call<T: Send + 'static>(
         }
         Err(RecvTimeoutError::Disconnected) => Err(Error::internal("a thread that calls the driver has ended")),
         Err(RecvTimeoutError::Timeout) => {
-            ABANDONED.fetch_add(1, Ordering::SeqCst);
+            *abandoned() += 1;
             if is_over.swap(true, Ordering::SeqCst) {
-                ABANDONED.fetch_sub(1, Ordering::SeqCst);
+                *abandoned() -= 1;
             }
             timeline.count("abandoned_calls", 1);
             Err(deadline.passed(what))
@@ -75,12 +92,10 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// Has an idle thread do `work`, or a new one.
-fn start(mut work: Work) -> Result<()> {
-    if ABANDONED.load(Ordering::SeqCst) >= MOST_ABANDONED {
-        return Err(Error::device(DeviceError::Timeout, "the GPU driver does not return from its calls")
-            .cause(format!("{MOST_ABANDONED} calls were given up and have not returned"))
-            .hint("run on the CPU (Device::Cpu)"));
-    }
+fn start(deadline: Deadline, mut work: Work) -> Result<()> {
+    let too_many = |count: &mut usize| *count >= MOST_ABANDONED;
+    let what = "the GPU driver had not returned from calls that were given up";
+    drop(deadline.wait_while(&ABANDONED.1, abandoned(), what, too_many)?);
     loop {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some(idle) = idle else { break };
@@ -106,14 +121,17 @@ fn start(mut work: Work) -> Result<()> {
         }
     };
     let thread = std::thread::Builder::new().name("tfjs-wgpu device".into());
-    let failed = |cause| Error::internal("no thread could be started to call the GPU driver").because(cause);
+    let failed = |cause| {
+        let error = Error::internal("no thread could be started to call the GPU driver").because(cause);
+        error.hint("leave the timeout out (SessionOptions::timeout), or run on the CPU (Device::Cpu)")
+    };
     thread.spawn(serve).map(drop).map_err(failed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::error::DeviceError;
 
     #[test]
     fn a_call_that_hangs_is_left_and_its_thread_used_again() {
@@ -127,6 +145,7 @@ mod tests {
         let error = call(soon, "a call", &mut timeline, hang).expect_err("it hangs");
         assert_eq!(error.device_error(), Some(DeviceError::Timeout));
         assert_eq!(timeline.counter("abandoned_calls"), 1);
+        assert!(!await_abandoned_calls(Duration::from_millis(1)));
         release.send(()).expect("it still waits");
         let later = Deadline::after(Some(Duration::from_secs(60)));
         let answer = call(later, "another", &mut timeline, |timeline| {

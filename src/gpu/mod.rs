@@ -36,6 +36,8 @@ mod uploads;
 pub(crate) use adapter::AdapterChoice;
 pub use adapter::{AdapterKind, AdapterSummary, adapters};
 pub use device::Gpu;
+#[doc(hidden)]
+pub use device_thread::await_abandoned_calls;
 pub(crate) use engine::{GpuEngine, GpuOptions};
 pub use execution::{Execution, Programs, ReadBacks, Submits};
 #[doc(hidden)]

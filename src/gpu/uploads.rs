@@ -39,11 +39,26 @@ impl Uploads {
         if let Some(same) = known.iter().find(|upload| !pieces.is_empty() && upload.has(&pieces)) {
             return Ok(Arc::clone(same));
         }
+        let make = || Self::make(gpu, (label, bytes), (&pieces, &known), timeline);
+        // Others may have it only once it is known to be there.
+        let buffer = gpu.scoped(make)?;
+        let upload = Arc::new(Upload { pieces, buffer });
+        self.lock().push(Arc::downgrade(&upload));
+        Ok(upload)
+    }
+
+    /// A buffer with constants, of which some may be on the device already.
+    fn make(
+        gpu: &Gpu,
+        (label, bytes): (&'static str, u64),
+        (pieces, known): (&[Piece], &[Arc<Upload>]),
+        timeline: &mut Timeline,
+    ) -> Result<wgpu::Buffer> {
         gpu.pass(FaultSite::Upload)?;
         let buffer = make_buffer(gpu, label, WORKING, bytes, timeline);
         let mut copies = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut has_copies = false;
-        for (region, tensor) in &pieces {
+        for (region, tensor) in pieces {
             let length = region.length_bytes;
             let on_device = known.iter().find_map(|upload| upload.find(region, tensor).map(|from| (upload, from)));
             match on_device.filter(|_| length > 0 && length.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)) {
@@ -59,9 +74,7 @@ impl Uploads {
         if has_copies {
             gpu.queue.submit([copies.finish()]);
         }
-        let upload = Arc::new(Upload { pieces, buffer });
-        self.lock().push(Arc::downgrade(&upload));
-        Ok(upload)
+        Ok(buffer)
     }
 
     fn known(&self) -> Vec<Arc<Upload>> {

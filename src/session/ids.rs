@@ -5,7 +5,7 @@ use crate::graph::{Graph, Source, ValueId};
 use crate::model::{Model, OnBadId};
 use crate::tensor::{Data, Tensor};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many ids of one input are outside the table of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ fn ids(count: usize) -> String {
 }
 
 /// A lookup whose ids come from an input unchanged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Watched {
     /// The position of the input among the model's.
     position: usize,
@@ -69,13 +69,8 @@ fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched, &str>> {
 
 /// The lookups whose ids can be looked at. A layer called twice on one input counts once.
 pub(super) fn watched(graph: &Graph) -> Vec<Watched> {
-    let mut watched: Vec<Watched> = Vec::new();
-    for lookup in lookups(graph).into_iter().flatten() {
-        if !watched.contains(&lookup) {
-            watched.push(lookup);
-        }
-    }
-    watched
+    let mut known = HashSet::new();
+    lookups(graph).into_iter().flatten().filter(|lookup| known.insert(lookup.clone())).collect()
 }
 
 /// The inputs whose values `id` holds, if it only moves or casts them.
@@ -144,7 +139,12 @@ fn outside(ids: &Tensor, rows: usize, from_end: bool) -> Option<(i32, usize)> {
     }
 }
 
-/// For an input that is looked up: the rows of its smallest table.
-pub(super) fn table_rows(graph: &Graph, name: &str) -> Option<usize> {
-    watched(graph).into_iter().filter(|watched| watched.input == name).map(|watched| watched.table_rows).min()
+/// By the names of inputs that are looked up: the rows of the smallest table of each.
+pub(super) fn smallest_tables(graph: &Graph) -> HashMap<String, usize> {
+    let mut rows = HashMap::new();
+    for Watched { input, table_rows, .. } in watched(graph) {
+        let smallest = rows.entry(input).or_insert(table_rows);
+        *smallest = table_rows.min(*smallest);
+    }
+    rows
 }

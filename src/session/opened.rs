@@ -61,6 +61,8 @@ struct State {
     last_loss: Option<Instant>,
     /// Why there is no GPU any more.
     gave_up: Option<Error>,
+    /// What the next answer has to say, because the call that met it had none.
+    unsaid: Option<String>,
 }
 
 impl fmt::Debug for Engines {
@@ -108,7 +110,7 @@ impl Engines {
     }
 
     fn open(&self, deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Opened>> {
-        let State { last_loss, gave_up } = self.state().clone();
+        let State { last_loss, gave_up, .. } = self.state().clone();
         let pause = last_loss.map_or(Duration::ZERO, |loss| PAUSE.saturating_sub(loss.elapsed()));
         std::thread::sleep(deadline.remaining().unwrap_or(pause).min(pause));
         match (self.options.device, gave_up) {
@@ -186,7 +188,10 @@ impl Engines {
         loop {
             let opened = self.current(deadline, timeline)?;
             let error = match work(&opened, timeline) {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    notes.extend(self.state().unsaid.take());
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
             if self.may_move_aside(&opened, &error) {
@@ -195,7 +200,8 @@ impl Engines {
                 notes.push(format!("answered by the {}", fallback(&error)));
                 return work(&beside, timeline);
             }
-            notes.push(self.replace(&opened, error)?);
+            let was_abandoned = timeline.counter("abandoned_calls") > 0;
+            notes.push(self.replace(&opened, error, was_abandoned)?);
             timeline.count("recoveries", 1);
         }
     }
@@ -207,7 +213,7 @@ impl Engines {
     }
 
     /// Has another engine take the place of one that failed, and says what happened; gives the error back if none does.
-    fn replace(&self, opened: &Arc<Opened>, error: Error) -> Result<String> {
+    fn replace(&self, opened: &Arc<Opened>, error: Error, was_abandoned: bool) -> Result<String> {
         let is_auto = self.options.device == Device::Auto && !opened.is_fallback;
         let is_it = |current: &Arc<Opened>| Arc::ptr_eq(current, opened);
         match error.device_error() {
@@ -226,9 +232,11 @@ impl Engines {
                 drop(state);
                 if is_auto { Ok(format!("answered by the {}", fallback(&why))) } else { Err(why) }
             }
-            // The time of this call is over. Those after it go to the CPU.
+            // The time of this call is over. If it was the driver that did not return, those after it go to the CPU.
             Some(DeviceError::Timeout) if is_auto => {
-                self.give_up(&error, is_it);
+                if was_abandoned && self.give_up(&error, is_it) {
+                    self.state().unsaid = Some(format!("answered by the {}", fallback(&error)));
+                }
                 Err(error)
             }
             Some(_) if is_auto && self.give_up(&error, is_it) => Ok(format!("answered by the {}", fallback(&error))),
@@ -264,7 +272,7 @@ impl Engines {
 }
 
 fn with_cause(error: &Error) -> String {
-    match error.cause_text() {
+    match error.cause_text().filter(|cause| !cause.is_empty()) {
         Some(cause) => format!("{error} ({cause})"),
         None => error.to_string(),
     }

@@ -1,6 +1,6 @@
 //! Seeded inputs for a model, where the caller has none.
 
-use super::ids::table_rows;
+use super::ids::smallest_tables;
 use super::inputs::expect_computable;
 use crate::error::Result;
 use crate::model::Model;
@@ -16,11 +16,12 @@ pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTens
     expect_computable(graph, batch)?;
     let mut generator = SplitMix64::new(seed);
     let mut inputs = NamedTensors::new();
+    let tables = smallest_tables(graph);
     for (id, node) in graph.inputs() {
         let ty = graph.ty(id);
         let shape = ty.shape.resolve(batch);
         let count = element_count(&shape)?;
-        let rows = table_rows(graph, &node.name);
+        let rows = tables.get(node.name.as_str()).copied();
         let data = match (ty.dtype, rows) {
             (DType::F32, None) => Data::F32((0..count).map(|_| generator.unit()).collect()),
             (DType::F32, Some(rows)) => Data::F32((0..count).map(|_| generator.below(rows) as f32).collect()),

@@ -26,7 +26,7 @@ use std::time::Duration;
 const MOST_SHARED: usize = 5;
 
 /// How long a set that could not be prepared is not tried again.
-const FAILURES_STAND: Duration = Duration::from_secs(10);
+const FAILURES_STAND: Duration = Duration::from_secs(1);
 
 /// A model at one set of sizes.
 #[derive(Debug)]

@@ -10,10 +10,19 @@ use crate::tensor::element_count;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLimits {
     /// Bytes of all tensors of a file as they are in memory, four for a number and one for a boolean, and what it takes to
-    /// name each. By default 1 GiB.
+    /// name each. By default 1 GiB, or four times the bytes of the file where that is more: so much a file of that size holds
+    /// that is not packed.
     pub tensor_bytes: u64,
     /// Bytes of a file of JSON, and of the JSON at the head of a safetensors file. By default 256 MiB.
     pub json_bytes: u64,
+}
+
+impl ReadLimits {
+    /// The limits for a file of so many bytes.
+    pub(super) fn of_file(bytes: u64) -> ReadLimits {
+        let usual = ReadLimits::default();
+        ReadLimits { tensor_bytes: usual.tensor_bytes.max(bytes.saturating_mul(4)), ..usual }
+    }
 }
 
 impl Default for ReadLimits {

@@ -53,9 +53,11 @@ impl Format {
 ///
 /// float16 and float64 become float32; int64, uint32 and smaller integers become int32. In JSON, `{"x": [[1], [2]]}`,
 /// numbers that are all written without point and exponent are int32, other numbers float32. What is beyond
-/// [`ReadLimits::default`] is an error.
+/// the usual [`ReadLimits`] is an error.
 pub fn read(path: impl AsRef<Path>) -> Result<NamedTensors> {
-    read_within(path, ReadLimits::default())
+    let path = path.as_ref();
+    let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    read_within(path, ReadLimits::of_file(bytes))
 }
 
 /// [`read`] within other limits.
@@ -72,7 +74,7 @@ pub fn read_within(path: impl AsRef<Path>, limits: ReadLimits) -> Result<NamedTe
 
 /// Reads the tensors of a file that is in memory, an Android asset for example, as [`read`] does.
 pub fn from_bytes(bytes: &[u8], format: Format) -> Result<NamedTensors> {
-    from_bytes_within(bytes, format, ReadLimits::default())
+    from_bytes_within(bytes, format, ReadLimits::of_file(bytes.len() as u64))
 }
 
 /// [`from_bytes`] within other limits.

@@ -12,6 +12,10 @@ const MOST_LINKS: usize = 40;
 /// Writes a new file beside the one that `path` names and puts it in its place, with the permissions that it had.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = target_of(path)?;
+    if is_stream(path) {
+        // A device or a pipe is no file that could be replaced.
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
     let permissions = std::fs::metadata(&target).ok().map(|metadata| metadata.permissions());
     let temporary = temporary_beside(&target)?;
     let file = create(&temporary, permissions.is_some())?;
@@ -25,6 +29,9 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Makes a new file where [`replace`] would, and removes it: only an attempt knows all of owners, read-only disks and their like.
 pub(super) fn attempt(path: &Path) -> io::Result<()> {
+    if is_stream(path) {
+        return Ok(());
+    }
     let temporary = temporary_beside(&target_of(path)?)?;
     create(&temporary, false)?;
     std::fs::remove_file(&temporary)
@@ -49,6 +56,11 @@ fn fill(mut file: File, bytes: &[u8], permissions: Option<Permissions>) -> io::R
         file.set_permissions(permissions)?;
     }
     file.sync_all()
+}
+
+/// Whether `path` names a device or a pipe, through whatever links.
+fn is_stream(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// The file that `path` names, through symbolic links; it need not be there.
@@ -109,5 +121,16 @@ mod tests {
             replace(&path, b"new").expect("replaced");
             assert_eq!(std::fs::metadata(&path).expect("file").permissions().mode() & 0o777, mode);
         }
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_stays_one() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("null.json");
+        symlink("/dev/null", &link).expect("a link");
+        attempt(&link).expect("it takes anything");
+        replace(&link, b"[]").expect("it takes anything");
+        assert!(std::fs::metadata("/dev/null").expect("a device").file_type().is_char_device());
     }
 }

@@ -6,7 +6,9 @@
 
 mod table;
 
-use crate::arguments::{DeviceArgument, ExecutionArguments, MeasuredModelArguments, PipelineArgument, ValueArguments};
+use crate::arguments::{
+    DeviceArgument, ExecutionArguments, GpuArguments, MeasuredModelArguments, PipelineArgument, ValueArguments,
+};
 use crate::dims;
 use crate::input;
 use crate::message::{self, Failure};
@@ -46,6 +48,8 @@ pub(crate) struct BenchArguments {
     /// Inputs that have one row for the whole batch: one user, many candidates
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     shared: Vec<String>,
+    #[command(flatten)]
+    gpu: GpuArguments,
     #[command(flatten)]
     runs: RunsArguments,
     /// Threads of the CPU [default: all cores]
@@ -196,6 +200,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
         for &plan in plans {
             for &batch in &arguments.batch {
                 let is_cpu = device == DeviceArgument::Cpu;
+                let takes_gpu = matches!(device, DeviceArgument::Gpu | DeviceArgument::Auto);
                 let session = SessionOptions {
                     device: Device::from(device),
                     pipeline: plan.into(),
@@ -203,6 +208,8 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
                     execution: arguments.execution.execution(),
                     shared: arguments.shared.clone(),
                     cpu_threads: arguments.threads.filter(|_| is_cpu).map(|threads| threads as usize),
+                    adapter: arguments.gpu.adapter.clone().filter(|_| takes_gpu),
+                    timeout: arguments.gpu.timeout,
                     ..SessionOptions::default()
                 };
                 rows.push((session, arguments.runs.options(batch)?));

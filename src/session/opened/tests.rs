@@ -61,7 +61,11 @@ impl Prepared for ScriptedGraph {
 
     fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
         match self.1.errors.lock().expect("a script").pop_front() {
-            Some(error) => Err(error),
+            Some(error) => {
+                let is_timeout = error.device_error() == Some(DeviceError::Timeout);
+                timeline.count("abandoned_calls", u64::from(is_timeout));
+                Err(error)
+            }
             None => self.0.predict(call, spare, timeline),
         }
     }
@@ -167,7 +171,8 @@ fn the_cpu_takes_over_where_the_choice_was_left_to_the_session() {
     }
     let (hung, script) = session(Device::Auto, vec![failing(DeviceError::Timeout)]);
     assert_eq!(predict(&hung).expect_err("its time is over").device_error(), Some(DeviceError::Timeout));
-    predict(&hung).expect("the CPU answers");
+    assert_eq!(predict(&hung).expect("the CPU answers").notes.len(), 1, "the call before it could not say so");
+    assert!(predict(&hung).expect("the CPU answers").notes.is_empty());
     assert_eq!((opened(&script), hung.engine()), (vec!["gpu", "cpu"], "cpu"));
 }
 
