@@ -6,8 +6,7 @@
 
 use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,8 @@ pub(crate) struct MadeOnce<K, V> {
 
 #[derive(Debug)]
 struct Places<K, V> {
-    by_key: HashMap<K, Place<V>>,
+    /// A few keys are compared sooner than one is hashed.
+    by_key: BTreeMap<K, Place<V>>,
     /// Counts uses.
     uses: u64,
 }
@@ -37,12 +37,12 @@ enum Place<V> {
 }
 
 /// A place that is being made; it is empty again if nothing comes of it.
-struct Making<'m, K: Eq + Hash + Clone, V> {
+struct Making<'m, K: Ord + Clone, V> {
     all: &'m MadeOnce<K, V>,
     key: K,
 }
 
-impl<K: Eq + Hash + Clone, V> Drop for Making<'_, K, V> {
+impl<K: Ord + Clone, V> Drop for Making<'_, K, V> {
     fn drop(&mut self) {
         let mut places = self.all.lock();
         if matches!(places.by_key.get(&self.key), Some(Place::BeingMade)) {
@@ -62,7 +62,7 @@ impl<K, V> Default for MadeOnce<K, V> {
 impl<K, V> MadeOnce<K, V> {
     /// Keeps the `most` values that were used last.
     pub(crate) fn at_most(most: usize) -> Self {
-        let places = Mutex::new(Places { by_key: HashMap::new(), uses: 0 });
+        let places = Mutex::new(Places { by_key: BTreeMap::new(), uses: 0 });
         MadeOnce { places, changed: Condvar::new(), most, failures_stand: Duration::ZERO }
     }
 
@@ -77,7 +77,7 @@ impl<K, V> MadeOnce<K, V> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> MadeOnce<K, V> {
+impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
     /// The value of `key`, and whether this call made it.
     pub(crate) fn get(&self, key: &K, deadline: Deadline, make: impl FnOnce() -> Result<V>) -> Result<(V, bool)> {
         self.get_by(key, deadline, |value| Some(value.clone()), || make().map(|value| (value.clone(), value)))
@@ -106,7 +106,7 @@ impl<K: Eq + Hash + Clone, V: Clone> MadeOnce<K, V> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V> MadeOnce<K, V> {
+impl<K: Ord + Clone, V> MadeOnce<K, V> {
     /// What `reuse` makes of the value of `key`, and whether this call made the value. A value of which `reuse` makes nothing is
     /// made anew; `make` gives the value and what is made of it.
     pub(crate) fn get_by<R>(

@@ -3,7 +3,7 @@
 /// Limits and features a device is opened with. All but [`LimitsPreset::Full`] stand for phones, so that a desktop
 /// driver refuses what such a phone would refuse, and computes by the kernels that a phone would be given. Subgroup
 /// sizes, memory and driver faults are not imitated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum LimitsPreset {
     /// Everything the adapter has.
     #[default]

@@ -20,7 +20,7 @@ use std::time::Instant;
 const MAX_THREADS: usize = 4;
 
 /// Whether the device keeps kernels inside their buffers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Checks {
     /// Every index is clamped, so that a wrong one shows in the guard words and does no harm.
     Checked,
@@ -29,7 +29,7 @@ pub(super) enum Checks {
 }
 
 /// What distinguishes one pipeline from another. Constants by their bits, so that keys are equal when they look it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key {
     shader: &'static str,
     entry_point: &'static str,

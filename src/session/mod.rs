@@ -227,18 +227,14 @@ impl Session {
     }
 
     fn predict_with(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<Prediction> {
-        let (mut prediction, mut timeline) = (Prediction::default(), Timeline::start());
+        let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
         let deadline = self.deadline();
-        let Prediction { outputs, bad_ids, notes, .. } = &mut prediction;
-        timeline.span_with("predict", |timeline| {
-            let answer = |arranged: Arranged<'_>, timeline: &mut Timeline| {
-                *outputs = arranged.predict(&mut spare, deadline, timeline)?;
-                Ok(())
-            };
-            self.answer(inputs, deadline, (bad_ids, notes), timeline, answer)
+        let outputs = timeline.span_with("predict", |timeline| {
+            let predict =
+                |arranged: Arranged<'_>, timeline: &mut Timeline| arranged.predict(&mut spare, deadline, timeline);
+            self.answer(inputs, deadline, (&mut bad_ids, &mut notes), timeline, predict)
         })?;
-        prediction.timeline = timeline;
-        Ok(prediction)
+        Ok(Prediction { outputs, bad_ids, notes, timeline })
     }
 
     /// What `answer` makes of the inputs on an engine; on another one, if the first fails.

@@ -189,7 +189,9 @@ impl Engines {
             let opened = self.current(deadline, timeline)?;
             let error = match work(&opened, timeline) {
                 Ok(answer) => {
-                    notes.extend(self.state().unsaid.take());
+                    if opened.is_fallback {
+                        notes.extend(self.state().unsaid.take());
+                    }
                     return Ok(answer);
                 }
                 Err(error) => error,
