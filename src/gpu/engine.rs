@@ -1,13 +1,10 @@
 //! The GPU as an engine among others: a device, and what the graphs of one session on it share.
 
-use super::adapter::AdapterChoice;
 use super::chained;
 use super::device::{DeviceRequest, Gpu};
 use super::device_thread;
 use super::execution::{Execution, Programs};
-use super::faults::Faults;
 use super::flight::{Flight, Rows};
-use super::limits::LimitsPreset;
 use super::loaded::Loaded;
 use super::pieces;
 use super::pipelines::Pipelines;
@@ -33,14 +30,12 @@ const MOST_SECONDS: usize = 4;
 /// How a GPU is opened and driven.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct GpuOptions {
-    pub(crate) adapter: AdapterChoice,
-    pub(crate) limits: LimitsPreset,
+    pub(crate) device: DeviceRequest,
     pub(crate) execution: Execution,
     /// Where new pipelines are kept on disk, if the driver can.
     pub(crate) cache_folder: Option<PathBuf>,
     /// The most rows that are predicted at once; as many as the device takes if `None`.
     pub(crate) most_rows: Option<usize>,
-    pub(crate) faults: Faults,
 }
 
 /// A device, driven for one session.
@@ -62,8 +57,7 @@ struct Driven {
 impl GpuEngine {
     /// Opens the wanted device.
     pub(crate) fn open(mut options: GpuOptions, deadline: Deadline, timeline: &mut Timeline) -> Result<GpuEngine> {
-        let GpuOptions { adapter, limits: preset, faults, .. } = &options;
-        let request = DeviceRequest { adapter: adapter.clone(), preset: *preset, faults: faults.clone() };
+        let request = options.device.clone();
         let gpu = device_thread::call(deadline, "the GPU was being opened", timeline, move |timeline| {
             shared_devices::open(&request, deadline, timeline)
         })?;

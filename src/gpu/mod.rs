@@ -35,6 +35,7 @@ mod uploads;
 
 pub(crate) use adapter::AdapterChoice;
 pub use adapter::{AdapterKind, AdapterSummary, adapters};
+pub(crate) use device::DeviceRequest;
 pub use device::Gpu;
 #[doc(hidden)]
 pub use device_thread::await_abandoned_calls;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::kernel::Region;
 use crate::tensor::Tensor;
 use crate::timeline::Timeline;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A constant, and where it is.
@@ -58,10 +59,16 @@ impl Uploads {
         let buffer = make_buffer(gpu, label, WORKING, bytes, timeline);
         let mut copies = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut has_copies = false;
+        let on_device: HashMap<*const Tensor, (&Upload, &Region)> = known
+            .iter()
+            .flat_map(|upload| upload.pieces.iter().map(move |(region, tensor)| (tensor, (&**upload, region))))
+            .map(|(tensor, place)| (Arc::as_ptr(tensor), place))
+            .collect();
         for (region, tensor) in pieces {
             let length = region.length_bytes;
-            let on_device = known.iter().find_map(|upload| upload.find(region, tensor).map(|from| (upload, from)));
-            match on_device.filter(|_| length > 0 && length.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)) {
+            let can_copy = length > 0 && length.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
+            let is_alike = |from: &Region| (from.packing, from.length_bytes) == (region.packing, length);
+            match on_device.get(&Arc::as_ptr(tensor)).filter(|(_, from)| can_copy && is_alike(from)) {
                 Some((upload, from)) => {
                     has_copies = true;
                     let to = region.offset_bytes;
@@ -94,17 +101,12 @@ impl Upload {
         let is_same = |(one, other): (&Piece, &Piece)| one.0 == other.0 && is_same_tensor(&one.1, &other.1);
         self.pieces.len() == pieces.len() && self.pieces.iter().zip(pieces).all(is_same)
     }
-
-    /// Where this tensor is, if it is here as `wanted` has it.
-    fn find(&self, wanted: &Region, tensor: &Arc<Tensor>) -> Option<&Region> {
-        let is_it = |(region, known): &&Piece| {
-            Arc::ptr_eq(known, tensor) && region.packing == wanted.packing && region.length_bytes == wanted.length_bytes
-        };
-        self.pieces.iter().find(is_it).map(|(region, _)| region)
-    }
 }
 
-/// Whether two tensors are one, or passes made them alike. Packed ones are not decoded to be compared: no pass makes them.
+/// Whether two tensors are one, or passes made them alike to the bit. Packed ones are not decoded to be compared: no pass makes
+/// them.
 fn is_same_tensor(one: &Arc<Tensor>, other: &Arc<Tensor>) -> bool {
-    Arc::ptr_eq(one, other) || (one.as_packed().is_none() && other.as_packed().is_none() && one == other)
+    let is_packed = one.as_packed().is_some() || other.as_packed().is_some();
+    let is_alike = || (one.dtype(), one.shape(), one.words()) == (other.dtype(), other.shape(), other.words());
+    Arc::ptr_eq(one, other) || (!is_packed && is_alike())
 }

@@ -90,8 +90,9 @@ pub struct SessionOptions {
     pub adapter: Option<String>,
     /// The time that opening, and each call, may take. A call that waits longer for the GPU or for other calls fails with
     /// [`DeviceError::Timeout`](crate::DeviceError::Timeout); the CPU looks at the clock between blocks of rows. With a timeout
-    /// each call is handed to another thread, which takes some microseconds, because a driver that hangs cannot be interrupted:
-    /// the thread and the memory that the call works in are kept until the driver returns. `None` waits as long as it takes.
+    /// each call is handed to another thread with a copy of its inputs, which takes some microseconds, because a driver that
+    /// hangs cannot be interrupted: the thread and the memory that the call works in are kept until the driver returns. The
+    /// reference does not look at the clock. `None` waits as long as it takes.
     pub timeout: Option<Duration>,
     /// What goes wrong, for tests.
     #[doc(hidden)]

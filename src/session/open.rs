@@ -5,7 +5,7 @@ use crate::cpu::Cpu;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterChoice, Execution, GpuEngine, GpuOptions, cache_folder};
+use crate::gpu::{AdapterChoice, DeviceRequest, Execution, GpuEngine, GpuOptions, cache_folder};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
 use crate::passes::{self, Pipeline, Storage};
@@ -30,13 +30,12 @@ pub(crate) fn open_engine(
 
 /// How the options have a GPU driven. `hardware` says that software will not do unless it is named.
 fn gpu_options(options: &SessionOptions, hardware: bool) -> GpuOptions {
+    let adapter = AdapterChoice { hardware, ..AdapterChoice::by_name(options.adapter.as_deref()) };
     GpuOptions {
-        adapter: AdapterChoice { hardware, ..AdapterChoice::by_name(options.adapter.as_deref()) },
-        limits: options.limits,
+        device: DeviceRequest { adapter, preset: options.limits, faults: options.faults.clone() },
         execution: options.execution,
         cache_folder: cache_folder(options.cache_folder.as_deref()),
         most_rows: options.pipeline.most_rows(),
-        faults: options.faults.clone(),
     }
 }
 

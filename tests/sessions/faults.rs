@@ -1,7 +1,8 @@
 //! What a session does when its device fails: every call is answered right, or with its typed error within its deadline.
 //!
 //! The faults are injected behind the calls to wgpu, and a real device is lost. A row says what goes wrong, where, when, and how
-//! often; each is tried with one thread and with eight, on a GPU that was asked for and on one that was left to the session.
+//! often. Each is tried on a GPU that was asked for and on one that was left to the session, and with predictions of one thread
+//! and of eight; one thread opens the session.
 
 use crate::{gpu, model};
 use std::path::PathBuf;

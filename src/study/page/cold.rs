@@ -59,7 +59,8 @@ const PREDICTING: &str = "predicting";
 const REST: &str = "compiling and uploading";
 
 /// Spans of opening that are the whole of it or part of the rest.
-const NO_PARTS: [&str; 4] = ["open", "compile pipelines", "upload weights", "keep pipelines"];
+const NO_PARTS: [&str; 6] =
+    ["open", "open sizes", "open graph", "compile pipelines", "upload weights", "keep pipelines"];
 
 /// The parts of a cold start, which add up to all of it: every stage of opening that the timeline has, but those that overlap.
 pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
@@ -75,6 +76,7 @@ pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
 /// A stage as a sentence names it.
 fn in_words(stage: &str) -> String {
     match stage {
+        "find adapters" => "finding adapters",
         "open device" => "opening the device",
         "plan" => "planning",
         "prepare" => "preparing",
@@ -93,4 +95,26 @@ fn names_of_parts(cold: &[ColdStart]) -> Vec<String> {
     }
     names.extend([REST, PREDICTING].map(String::from));
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::tensor::{Shape, TensorType};
+    use crate::{Device, Model, Session};
+
+    #[test]
+    fn no_part_of_opening_is_inside_another() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("an input");
+        let model = Model::from_graph("same", builder.finish(vec![("y".into(), x)]).expect("a graph"));
+        let session = Session::open(&model, Device::Cpu).expect("the CPU opens");
+        let spans = session.timeline().spans().iter().filter(|span| !NO_PARTS.contains(&span.name));
+        let mut parts: Vec<_> =
+            spans.map(|span| (span.start_ns, span.start_ns + span.duration_ns, span.name)).collect();
+        parts.sort_unstable();
+        assert!(parts.len() >= 2, "{parts:?}");
+        assert!(parts.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{parts:?}");
+    }
 }
