@@ -35,7 +35,7 @@ impl Deadline {
         Deadline(self.remaining().map(|left| Instant::now() + left / 2))
     }
 
-    /// An error if it has passed while `what` was still to be done.
+    /// An error if it has passed. `what`, a clause in the past, says what was going on.
     pub(crate) fn expect_ahead(self, what: &str) -> Result<()> {
         match self.remaining() {
             Some(Duration::ZERO) => Err(self.passed(what)),
@@ -43,10 +43,10 @@ impl Deadline {
         }
     }
 
-    /// The error of a call that waited for `what` until its deadline.
+    /// The error of a call whose deadline passed while `what` went on.
     pub(crate) fn passed(self, what: &str) -> Error {
-        Error::device(DeviceError::Timeout, format!("the timeout passed: {what}"))
-            .hint("give it more time (SessionOptions::timeout), or run on the CPU (Device::Cpu)")
+        Error::device(DeviceError::Timeout, format!("the timeout passed while {what}"))
+            .hint("give it more time (SessionOptions::timeout)")
     }
 
     /// Waits on `changed` until `is_waiting` is false of what `guard` locks; an error if the deadline passes before.
@@ -79,7 +79,7 @@ mod tests {
         let (flag, changed) = (Mutex::new(false), Condvar::new());
         let wait = |deadline: Deadline| {
             let guard = flag.lock().expect("not poisoned");
-            deadline.wait_while(&changed, guard, "a flag", |flag| !*flag).map(|_| ())
+            deadline.wait_while(&changed, guard, "the flag was not set", |flag| !*flag).map(|_| ())
         };
         let error = wait(Deadline::after(Some(Duration::from_millis(5)))).expect_err("nobody sets the flag");
         assert_eq!(error.device_error(), Some(DeviceError::Timeout));
@@ -90,7 +90,7 @@ mod tests {
             });
             assert!(wait(Deadline::NEVER).is_ok());
         });
-        assert!(Deadline::after(Some(Duration::ZERO)).expect_ahead("anything").is_err());
+        assert!(Deadline::after(Some(Duration::ZERO)).expect_ahead("nothing was done").is_err());
         assert!(Deadline::after(Some(Duration::MAX)).is_never(), "no clock goes that far");
     }
 }

@@ -39,7 +39,8 @@ pub fn await_abandoned_calls(time: Duration) -> bool {
         .is_ok()
 }
 
-/// Has `work` done by the deadline, on a thread of its own if there is one. `what` says in an error what was to be done.
+/// Has `work` done by the deadline, on a thread of its own if there is one. `what`, a clause in the past,
+/// says in an error what was going on.
 pub(super) fn call<T: Send + 'static>(
     deadline: Deadline,
     what: &str,
@@ -77,7 +78,8 @@ pub(super) fn call<T: Send + 'static>(
                 *abandoned() -= 1;
             }
             timeline.count("abandoned_calls", 1);
-            Err(deadline.passed(what))
+            let hint = "give it more time (SessionOptions::timeout), or run on the CPU (Device::Cpu)";
+            Err(deadline.passed(what).hint(hint))
         }
     }
 }

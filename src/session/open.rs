@@ -4,7 +4,7 @@ use super::{Device, SessionOptions};
 use crate::cpu::Cpu;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{DeviceError, Error, Result};
 use crate::gpu::{AdapterChoice, DeviceRequest, Execution, GpuEngine, GpuOptions, cache_folder};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
@@ -97,7 +97,8 @@ pub(super) fn fallback(error: &Error) -> String {
     if let Some(cause) = error.cause_text() {
         chosen.push_str(&format!(" ({cause})"));
     }
-    if let Some(hint) = error.hint_text() {
+    // The hints of a GPU that failed end in the CPU.
+    if let (Some(DeviceError::NoAdapter), Some(hint)) = (error.device_error(), error.hint_text()) {
         chosen.push_str(&format!("; {hint}"));
     }
     chosen

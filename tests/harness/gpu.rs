@@ -60,7 +60,7 @@ pub(crate) fn require_feature(feature: &str) {
     }
 }
 
-/// Without a message, since this is no panic.
-fn ignore(reason: &'static str) -> ! {
+/// Ends the test as ignored, without a message, since this is no panic.
+pub(crate) fn ignore(reason: &'static str) -> ! {
     resume_unwind(Box::new(Ignored(reason)))
 }
