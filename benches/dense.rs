@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::sync::Arc;
 use std::time::Duration;
 use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Dense, DenseKernel, Function, Tower, TowerKernel};
+use tfjs_wgpu::ops::{Dense, DenseKernel, Function, FusedMlp, FusedMlpKernel};
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Result, Session, Tensor, gpu};
 
@@ -27,7 +27,7 @@ enum Way {
     /// As the rules choose.
     Chosen,
     Layers(DenseKernel),
-    Tower(TowerKernel),
+    FusedMlp(FusedMlpKernel),
     Cpu,
 }
 
@@ -39,7 +39,7 @@ const WAYS: [Way; 5] = [
     Way::Cpu,
 ];
 
-const TOWERS: [Way; 2] = [Way::Tower(TowerKernel::Together), Way::Tower(TowerKernel::Alone)];
+const TOWERS: [Way; 2] = [Way::FusedMlp(FusedMlpKernel::Together), Way::FusedMlp(FusedMlpKernel::Alone)];
 
 fn layers(criterion: &mut Criterion) {
     for [depth, units] in LAYERS {
@@ -94,9 +94,9 @@ fn open(widths: &[usize], way: Way) -> Result<Session> {
     }
     let count = widths.len() - 1;
     let activation = |layer: usize| (layer + 1 < count).then_some(Function::RELU);
-    let y = if let Way::Tower(kernel) = way {
+    let y = if let Way::FusedMlp(kernel) = way {
         let activations = (0..count).map(activation).collect();
-        builder.op("tower", Tower { activations, kernel: Some(kernel) }, &operands)?
+        builder.op("tower", FusedMlp { activations, kernel: Some(kernel) }, &operands)?
     } else {
         let kernel = if let Way::Layers(kernel) = way { Some(kernel) } else { None };
         let mut x = x;

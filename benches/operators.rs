@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 use std::time::Instant;
-use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::gpu::Gpu;
 use tfjs_wgpu::graph::{Builder, Graph, Node, Source};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Device, LoadOptions, Model, Result, Session, SessionOptions, session};
 
@@ -24,7 +25,7 @@ fn main() -> Result<()> {
     };
     println!("{path}, batch {batch}, on {}", gpu.adapter().name);
     let model = Model::load(path, LoadOptions::default())?;
-    let graph = Pipeline::Fused.run(model.graph(), gpu.facts())?;
+    let graph = Passes::FUSED.run(model.graph(), gpu.facts())?;
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         if op.operator().name() != "reshape" {
@@ -57,8 +58,8 @@ fn alone(graph: &Graph, node: &Node) -> Result<Graph> {
 
 /// The median time of a warm prediction, over half a second at least.
 fn median_ms(model: &Model, batch: usize) -> Result<f64> {
-    let options = SessionOptions { device: Device::Gpu, pipeline: Pipeline::Plain, ..SessionOptions::default() };
-    let whole = SessionOptions { device: Device::Gpu, ..SessionOptions::default() };
+    let options = SessionOptions::default().device(Device::Gpu).passes(Passes::PLAIN);
+    let whole = SessionOptions::default().device(Device::Gpu);
     let session = Session::open_with(model, if model.layers().is_empty() { options } else { whole })?;
     let inputs = session::random_inputs(model, batch, 1)?;
     session.predict(&inputs)?;

@@ -15,7 +15,7 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tfjs_wgpu::timeline::Timeline;
+use tfjs_wgpu::telemetry::Timeline;
 use tfjs_wgpu::{
     Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, Tensor,
     WeightStorage, session, tensor_file,
@@ -100,7 +100,7 @@ fn measure(arguments: &Arguments) -> Result<()> {
         DeviceArgument::Gpu => Device::Gpu,
         DeviceArgument::Cpu => Device::Cpu,
     };
-    let options = SessionOptions { device, cpu_threads: arguments.threads, ..SessionOptions::default() };
+    let options = SessionOptions::default().device(device).cpu_threads(arguments.threads);
     let (session, open_ns) = timed(|| Session::open_with(&model, options));
     let session = match session {
         Ok(session) => session,
@@ -202,7 +202,7 @@ fn bad_input(what: &str) -> Error {
 }
 
 fn counters(timeline: &Timeline) -> Value {
-    timeline.counters().iter().map(|&(name, total)| (name.to_string(), json!(total))).collect()
+    timeline.counters().iter().map(|(counter, total)| (counter.to_string(), json!(total))).collect()
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, u64) {

@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::telemetry::Stage;
 use tfjs_wgpu::{Device, LoadOptions, Model, Prediction, Session, gpu, session};
 
 /// A model of many small operators, and one that is mostly a table.
@@ -67,7 +68,7 @@ fn plan(criterion: &mut Criterion) {
     let facts = &DeviceFacts::FLOOR;
     let mut group = criterion.benchmark_group("plan");
     for (name, model) in models() {
-        let rewrite = || Pipeline::Fused.run(model.graph(), facts).expect("a graph");
+        let rewrite = || Passes::FUSED.run(model.graph(), facts).expect("a graph");
         group.bench_function(format!("{name}/passes"), |bencher| bencher.iter_with_large_drop(rewrite));
         let graph = rewrite();
         let plan = || Plan::new(Arc::clone(&graph), facts, Retain::Outputs).expect("a plan");
@@ -91,7 +92,7 @@ fn open(criterion: &mut Criterion) {
 }
 
 /// What the host does for a prediction on the GPU before it waits.
-const HOST_SPANS: [&str; 3] = ["write inputs", "encode", "submit"];
+const HOST_STAGES: [Stage; 3] = [Stage::WriteInputs, Stage::Encode, Stage::Submit];
 
 /// These spans of warm predictions, by the timeline: no public call does one of them alone.
 fn encode(criterion: &mut Criterion) {
@@ -104,19 +105,19 @@ fn encode(criterion: &mut Criterion) {
         let session = Session::open(&model, Device::Gpu).expect("a session");
         let inputs = session::random_inputs(&model, 32, 1).expect("inputs");
         let mut prediction = Prediction::default();
-        for span in HOST_SPANS {
+        for stage in HOST_STAGES {
             let time = |bencher: &mut Bencher<'_>| {
                 bencher.iter_custom(|iterations| {
                     let nanoseconds = (0..iterations).map(|_| {
                         session.predict_into(&inputs, &mut prediction).expect("a prediction");
-                        let ns = prediction.timeline.total_ns(span);
-                        assert!(ns > 0, "no span of a prediction is called `{span}`");
+                        let ns = prediction.timeline.total_ns(stage);
+                        assert!(ns > 0, "no span of a prediction is `{stage}`");
                         ns
                     });
                     Duration::from_nanos(nanoseconds.sum())
                 });
             };
-            group.bench_function(format!("{name}/{span}"), time);
+            group.bench_function(format!("{name}/{stage}"), time);
         }
     }
 }

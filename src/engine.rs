@@ -1,6 +1,6 @@
 //! What every engine does: it prepares graphs, and what it has prepared answers.
 //!
-//! An [`Engine`] is a device, or the threads of the host. A [`Prepared`] graph on it answers predictions of any batch, for several
+//! An [`Engine`] is a device, or the threads of the host. A [`PreparedGraph`] graph on it answers predictions of any batch, for several
 //! threads at once. A session knows engines by these two traits alone. An engine knows nothing of models, of input names or of
 //! what a caller may have meant: it is given tensors that fit the graph.
 
@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::plan::{Counts, Retain};
-use crate::tensor::{NamedTensors, Spare, Tensor};
-use crate::timeline::{Span, Timeline};
+use crate::telemetry::{Span, Stage, Timeline};
+use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -41,7 +41,7 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
         retain: Retain,
         deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>>;
+    ) -> Result<Arc<dyn PreparedGraph>>;
 
     /// Adds what the engine holds besides its prepared graphs.
     fn add_memory(&self, _holdings: &mut Holdings) {}
@@ -51,12 +51,12 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
 }
 
 /// A graph, ready to answer. May be shared by threads.
-pub(crate) trait Prepared: fmt::Debug + Send + Sync {
+pub(crate) trait PreparedGraph: fmt::Debug + Send + Sync {
     /// The graph that answers.
     fn graph(&self) -> &Arc<Graph>;
 
     /// The outputs, in the memory of `spare` if there is any.
-    fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors>;
+    fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<NamedTensors>;
 
     /// The outputs of a second graph, whose only input is the first output of this one; `None` if the engine does not compute
     /// both without handing the first output to the host. `key` stands for the second graph.
@@ -80,7 +80,7 @@ pub(crate) trait Prepared: fmt::Debug + Send + Sync {
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>>;
 
     /// Predicts, and tells when each of the steps ran.
-    fn time_steps(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps>;
+    fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps>;
 
     /// Adds what it holds between predictions.
     fn add_memory(&self, holdings: &mut Holdings);
@@ -251,7 +251,7 @@ impl TimedSteps {
     /// Steps timed by the host, put end to end from `start_ns` on.
     pub(crate) fn end_to_end(outputs: NamedTensors, mut start_ns: u64, times_ns: &[u64]) -> TimedSteps {
         let span = |&duration_ns: &u64| {
-            let span = Span { name: "step", start_ns, duration_ns };
+            let span = Span { stage: Stage::Step, start_ns, duration_ns };
             start_ns += duration_ns;
             span
         };

@@ -232,12 +232,12 @@ impl Error {
 }
 
 /// Adds places to the errors of a result.
-pub(crate) trait Place<T> {
+pub(crate) trait Context<T> {
     /// Adds an enclosing place, computed only on failure.
     fn at(self, place: impl FnOnce() -> String) -> Result<T>;
 }
 
-impl<T> Place<T> for Result<T> {
+impl<T> Context<T> for Result<T> {
     fn at(self, place: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| error.at(place()))
     }

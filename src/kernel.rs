@@ -270,11 +270,11 @@ pub struct Kernel {
     pub shader: &'static str,
     /// The entry point in it.
     pub entry_point: &'static str,
-    /// Pipeline-overridable constants.
+    /// Passes-overridable constants.
     pub constants: Vec<(&'static str, f64)>,
     /// The bytes of the parameter struct.
     pub params: Vec<u8>,
-    /// Storage bindings from binding 1 on: inputs in operator order, the outputs last.
+    /// ActivationPrecision bindings from binding 1 on: inputs in operator order, the outputs last.
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y, z.
     pub workgroups: [u32; 3],

@@ -42,13 +42,17 @@
 
 mod cpu;
 mod deadline;
+pub mod emulation;
 mod engine;
 pub mod error;
+mod execution;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;
+mod limits_preset;
 mod made_once;
 pub mod model;
+mod names;
 pub mod ops;
 pub mod passes;
 pub mod plan;
@@ -56,12 +60,14 @@ mod random;
 pub mod reference;
 pub mod session;
 pub mod study;
+pub mod telemetry;
 pub mod tensor;
 pub mod tensor_file;
 pub mod tfjs;
-pub mod timeline;
 
 pub use error::{DeviceError, Error, ErrorKind, Result};
+pub use limits_preset::LimitsPreset;
 pub use model::{LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, WeightStorage};
+pub use passes::Passes;
 pub use session::{Device, Prediction, Session, SessionOptions};
 pub use tensor::{DType, NamedTensors, Tensor};

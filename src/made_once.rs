@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Values by key.
 #[derive(Debug)]
 pub(crate) struct MadeOnce<K, V> {
-    places: Mutex<Places<K, V>>,
+    entries: Mutex<Entries<K, V>>,
     changed: Condvar,
     /// How many are kept at most.
     most: usize,
@@ -22,21 +22,21 @@ pub(crate) struct MadeOnce<K, V> {
 }
 
 #[derive(Debug)]
-struct Places<K, V> {
+struct Entries<K, V> {
     /// A few keys are compared sooner than one is hashed.
-    by_key: BTreeMap<K, Place<V>>,
+    by_key: BTreeMap<K, Entry<V>>,
     /// Counts uses.
     uses: u64,
 }
 
 #[derive(Debug)]
-enum Place<V> {
+enum Entry<V> {
     BeingMade,
     Made { value: V, last_use: u64 },
     Failed { error: Error, until: Instant },
 }
 
-/// A place that is being made; it is empty again if nothing comes of it.
+/// A entry that is being made; it is empty again if nothing comes of it.
 struct Making<'m, K: Ord + Clone, V> {
     all: &'m MadeOnce<K, V>,
     key: K,
@@ -44,11 +44,11 @@ struct Making<'m, K: Ord + Clone, V> {
 
 impl<K: Ord + Clone, V> Drop for Making<'_, K, V> {
     fn drop(&mut self) {
-        let mut places = self.all.lock();
-        if matches!(places.by_key.get(&self.key), Some(Place::BeingMade)) {
-            places.by_key.remove(&self.key);
+        let mut entries = self.all.lock();
+        if matches!(entries.by_key.get(&self.key), Some(Entry::BeingMade)) {
+            entries.by_key.remove(&self.key);
         }
-        drop(places);
+        drop(entries);
         self.all.changed.notify_all();
     }
 }
@@ -62,8 +62,8 @@ impl<K, V> Default for MadeOnce<K, V> {
 impl<K, V> MadeOnce<K, V> {
     /// Keeps the `most` values that were used last.
     pub(crate) fn at_most(most: usize) -> Self {
-        let places = Mutex::new(Places { by_key: BTreeMap::new(), uses: 0 });
-        MadeOnce { places, changed: Condvar::new(), most, failures_stand: Duration::ZERO }
+        let entries = Mutex::new(Entries { by_key: BTreeMap::new(), uses: 0 });
+        MadeOnce { entries, changed: Condvar::new(), most, failures_stand: Duration::ZERO }
     }
 
     /// Whoever asks within `time` of a failure is given its error, and nothing is tried.
@@ -72,8 +72,8 @@ impl<K, V> MadeOnce<K, V> {
         self
     }
 
-    fn lock(&self) -> MutexGuard<'_, Places<K, V>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries<K, V>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,14 +85,14 @@ impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
 
     /// All values, those of the keys used last at the end.
     pub(crate) fn all(&self) -> Vec<V> {
-        let places = self.lock();
+        let entries = self.lock();
         let mut made: Vec<(u64, V)> = Vec::new();
-        for place in places.by_key.values() {
-            if let Place::Made { value, last_use } = place {
+        for entry in entries.by_key.values() {
+            if let Entry::Made { value, last_use } = entry {
                 made.push((*last_use, value.clone()));
             }
         }
-        drop(places);
+        drop(entries);
         made.sort_by_key(|(last_use, _)| *last_use);
         made.into_iter().map(|(_, value)| value).collect()
     }
@@ -100,7 +100,7 @@ impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
     /// The value of `key`, if it is made.
     pub(crate) fn peek(&self, key: &K) -> Option<V> {
         match self.lock().by_key.get(key) {
-            Some(Place::Made { value, .. }) => Some(value.clone()),
+            Some(Entry::Made { value, .. }) => Some(value.clone()),
             _ => None,
         }
     }
@@ -116,23 +116,23 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         reuse: impl Fn(&V) -> Option<R>,
         make: impl FnOnce() -> Result<(V, R)>,
     ) -> Result<(R, bool)> {
-        let waits = |places: &mut Places<K, V>| matches!(places.by_key.get(key), Some(Place::BeingMade));
+        let waits = |entries: &mut Entries<K, V>| matches!(entries.by_key.get(key), Some(Entry::BeingMade));
         let what = "another thread was still preparing what this one needs";
-        let mut places = deadline.wait_while(&self.changed, self.lock(), what, waits)?;
-        places.uses += 1;
-        let use_number = places.uses;
-        match places.by_key.get_mut(key) {
-            Some(Place::Made { value, last_use }) => {
+        let mut entries = deadline.wait_while(&self.changed, self.lock(), what, waits)?;
+        entries.uses += 1;
+        let use_number = entries.uses;
+        match entries.by_key.get_mut(key) {
+            Some(Entry::Made { value, last_use }) => {
                 if let Some(reused) = reuse(value) {
                     *last_use = use_number;
                     return Ok((reused, false));
                 }
             }
-            Some(Place::Failed { error, until }) if Instant::now() < *until => return Err(error.clone()),
+            Some(Entry::Failed { error, until }) if Instant::now() < *until => return Err(error.clone()),
             _ => {}
         }
-        let replaced = places.by_key.insert(key.clone(), Place::BeingMade);
-        drop(places);
+        let replaced = entries.by_key.insert(key.clone(), Entry::BeingMade);
+        drop(entries);
         // Dropping a value may take as long as making one.
         drop(replaced);
         // Wakes those who wait, whatever comes of it.
@@ -155,52 +155,52 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
             return;
         }
         let until = Instant::now() + self.failures_stand;
-        self.lock().by_key.insert(key.clone(), Place::Failed { error: error.clone(), until });
+        self.lock().by_key.insert(key.clone(), Entry::Failed { error: error.clone(), until });
     }
 
     fn fill(&self, key: &K, value: V, last_use: u64) {
-        let mut places = self.lock();
-        let made = |(key, place): (&K, &Place<V>)| match place {
-            Place::Made { last_use, .. } => Some((*last_use, key.clone())),
+        let mut entries = self.lock();
+        let made = |(key, entry): (&K, &Entry<V>)| match entry {
+            Entry::Made { last_use, .. } => Some((*last_use, key.clone())),
             _ => None,
         };
-        let mut uses: Vec<(u64, K)> = places.by_key.iter().filter_map(made).collect();
+        let mut uses: Vec<(u64, K)> = entries.by_key.iter().filter_map(made).collect();
         let mut evicted = Vec::new();
         if uses.len() >= self.most {
             uses.sort_by_key(|(last_use, _)| *last_use);
             let surplus = uses.len() + 1 - self.most;
-            evicted.extend(uses.iter().take(surplus).filter_map(|(_, key)| places.by_key.remove(key)));
+            evicted.extend(uses.iter().take(surplus).filter_map(|(_, key)| entries.by_key.remove(key)));
         }
-        places.by_key.insert(key.clone(), Place::Made { value, last_use });
-        drop(places);
+        entries.by_key.insert(key.clone(), Entry::Made { value, last_use });
+        drop(entries);
         drop(evicted);
     }
 
     /// Whether the value of `key` is made.
     pub(crate) fn has(&self, key: &K) -> bool {
-        matches!(self.lock().by_key.get(key), Some(Place::Made { .. }))
+        matches!(self.lock().by_key.get(key), Some(Entry::Made { .. }))
     }
 
     /// Forgets the value of `key` if `is_it` says so; true if it did.
     pub(crate) fn remove_if(&self, key: &K, is_it: impl Fn(&V) -> bool) -> bool {
-        let mut places = self.lock();
-        let found = matches!(places.by_key.get(key), Some(Place::Made { value, .. }) if is_it(value));
-        let removed = if found { places.by_key.remove(key) } else { None };
-        drop(places);
+        let mut entries = self.lock();
+        let found = matches!(entries.by_key.get(key), Some(Entry::Made { value, .. }) if is_it(value));
+        let removed = if found { entries.by_key.remove(key) } else { None };
+        drop(entries);
         removed.is_some()
     }
 
     /// Forgets all values and failures.
     pub(crate) fn clear(&self) {
-        let mut places = self.lock();
-        let keys: Vec<K> = places.by_key.keys().cloned().collect();
+        let mut entries = self.lock();
+        let keys: Vec<K> = entries.by_key.keys().cloned().collect();
         let mut removed = Vec::new();
         for key in keys {
-            if !matches!(places.by_key.get(&key), Some(Place::BeingMade)) {
-                removed.extend(places.by_key.remove(&key));
+            if !matches!(entries.by_key.get(&key), Some(Entry::BeingMade)) {
+                removed.extend(entries.by_key.remove(&key));
             }
         }
-        drop(places);
+        drop(entries);
         drop(removed);
     }
 }

@@ -13,32 +13,29 @@ pub use sizes::{OpenDimension, Sizes};
 pub(crate) use sizes::{no_tensor, other_shape, sizes_hint};
 
 use crate::graph::Graph;
+use crate::names::names;
 use crate::ops::BadId;
 use crate::tensor::{Shape, TensorType};
-use std::fmt;
 use std::sync::Arc;
 
 /// Whose behaviour is reproduced where TF.js and Keras differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
     /// What TensorFlow.js computes; what it refuses follows Keras.
     #[default]
+    #[cfg_attr(feature = "cli", value(name = "tfjs"))]
     TfJs,
     /// What Keras computes.
     Keras,
 }
 
-impl fmt::Display for Semantics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Semantics::TfJs => "tfjs",
-            Semantics::Keras => "keras",
-        })
-    }
-}
+names!(Semantics, "semantics", { TfJs = "tfjs", Keras = "keras" });
 
 /// What happens when an id is outside its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum OnBadId {
     /// It looks up a row of zeros, as TF.js does on the GPU.
     #[default]
@@ -48,6 +45,8 @@ pub enum OnBadId {
     /// It looks up the nearest row.
     Clamp,
 }
+
+names!(OnBadId, "way to treat bad ids", { Zero = "zero", Error = "error", Clamp = "clamp" });
 
 impl OnBadId {
     /// What the lookup itself does.
@@ -61,6 +60,7 @@ impl OnBadId {
 
 /// In what form weights stay in memory, on the host and on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WeightStorage {
     /// As the file stores them where a kernel can decode them: float16 and uint8. A software GPU is given float32, which
     /// is faster there.

@@ -6,7 +6,7 @@ mod engine;
 
 pub(crate) use engine::Reference;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source, ValueId};
 use crate::ops::Op;
 use crate::tensor::{NamedTensors, Tensor, element_count};
@@ -133,14 +133,14 @@ pub(crate) fn input<'t>(inputs: &'t NamedTensors, name: &str) -> Result<&'t Tens
 mod tests {
     use super::*;
     use crate::graph::Builder;
-    use crate::ops::{Binary, BinaryFunction, Repeat};
+    use crate::ops::{Binary, BinaryFunction, RepeatVector};
     use crate::tensor::{Shape, TensorType};
 
     /// `count` numbers and `length` sums of these, each with the one before.
     fn sums(count: usize, length: usize) -> Graph {
         let mut builder = Builder::new();
         let x = builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");
-        let many = builder.op("many", Repeat { count }, &[x]).expect("an operator");
+        let many = builder.op("many", RepeatVector { count }, &[x]).expect("an operator");
         let mut sum = many;
         for index in 0..length {
             let function = BinaryFunction::Add;

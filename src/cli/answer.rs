@@ -2,7 +2,7 @@
 
 use crate::warnings;
 use tfjs_wgpu::session::{BadIdCount, Ranking};
-use tfjs_wgpu::timeline::Timeline;
+use tfjs_wgpu::telemetry::Timeline;
 use tfjs_wgpu::{Model, NamedTensors, Result, Session};
 
 /// An answer and how it came about.

@@ -4,34 +4,16 @@ use crate::dims::DimArguments;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::time::Duration;
-use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
-use tfjs_wgpu::passes::{Pipeline, Storage};
+use tfjs_wgpu::emulation::{ActivationPrecision, Emulation, Execution, Programs, ReadBacks, Submits};
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
-
-/// `--semantics`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SemanticsArgument {
-    /// What TensorFlow.js computes; what it refuses follows Keras
-    Tfjs,
-    /// What Keras computes
-    Keras,
-}
-
-impl From<SemanticsArgument> for Semantics {
-    fn from(argument: SemanticsArgument) -> Self {
-        match argument {
-            SemanticsArgument::Tfjs => Semantics::TfJs,
-            SemanticsArgument::Keras => Semantics::Keras,
-        }
-    }
-}
 
 /// How a model is read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReadArguments {
     /// Whose behaviour to reproduce where TF.js and Keras differ
     #[arg(long, value_enum, default_value = "tfjs")]
-    semantics: SemanticsArgument,
+    semantics: Semantics,
     #[command(flatten)]
     dims: DimArguments,
 }
@@ -61,12 +43,12 @@ impl RandomWeightsArguments {
 pub(crate) struct StorageArguments {
     /// In what form weights stay in memory
     #[arg(long, value_enum, default_value = "keep")]
-    weights: WeightsArgument,
+    weights: WeightStorage,
 }
 
 impl StorageArguments {
     pub(crate) fn storage(&self) -> WeightStorage {
-        self.weights.into()
+        self.weights
     }
 
     /// The words of the command line for another call.
@@ -75,120 +57,43 @@ impl StorageArguments {
     }
 }
 
-/// In what form values stand in memory between operators.
+/// The precision of values in memory between operators.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ValueArguments {
-    /// In what form values stand in memory between operators
+pub(crate) struct ActivationArguments {
+    /// The precision of values in memory between operators. f16 emulates answers, not times
     #[arg(long, value_enum, default_value = "f32")]
-    storage: StorageArgument,
+    activation_precision: ActivationPrecision,
 }
 
-impl ValueArguments {
-    pub(crate) fn storage(&self) -> Storage {
-        self.storage.into()
+impl ActivationArguments {
+    pub(crate) fn precision(&self) -> ActivationPrecision {
+        self.activation_precision
     }
 }
 
-/// `--storage`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StorageArgument {
-    /// As they are computed
-    F32,
-    /// Rounded to float16, ids and weights too, as TF.js does on phones without float32 textures. Imitates the answers,
-    /// not the times
-    F16,
-}
-
-impl From<StorageArgument> for Storage {
-    fn from(argument: StorageArgument) -> Self {
-        match argument {
-            StorageArgument::F32 => Storage::F32,
-            StorageArgument::F16 => Storage::F16,
-        }
-    }
-}
-
-/// How predictions are handed to a GPU: what is not the default is slower, and shows by how much.
+/// How predictions are handed to a GPU. Non-default settings are slower; they exist for benchmarking.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExecutionArguments {
     /// What kernels share a compiled program, with --device gpu
     #[arg(long, value_enum, default_value = "shared")]
-    programs: ProgramsArgument,
+    programs: Programs,
     /// How kernels are submitted, with --device gpu
     #[arg(long, value_enum, default_value = "one")]
-    submits: SubmitsArgument,
+    submits: Submits,
     /// How outputs come back, with --device gpu
     #[arg(long, value_enum, default_value = "together")]
-    read_back: ReadBackArgument,
+    read_back: ReadBacks,
 }
 
 impl ExecutionArguments {
     pub(crate) fn execution(&self) -> Execution {
-        Execution {
-            programs: match self.programs {
-                ProgramsArgument::Shared => Programs::Shared,
-                ProgramsArgument::PerShape => Programs::PerShape,
-            },
-            submits: match self.submits {
-                SubmitsArgument::One => Submits::One,
-                SubmitsArgument::PerKernel => Submits::PerKernel,
-            },
-            read_back: match self.read_back {
-                ReadBackArgument::Together => ReadBacks::Together,
-                ReadBackArgument::PerOutput => ReadBacks::PerOutput,
-            },
-        }
-    }
-}
-
-/// `--programs`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ProgramsArgument {
-    /// All that differ in shapes alone
-    Shared,
-    /// None that differ in shapes, as in TF.js: another batch compiles anew
-    PerShape,
-}
-
-/// `--submits`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SubmitsArgument {
-    /// All at once
-    One,
-    /// Each by itself
-    PerKernel,
-}
-
-/// `--read-back`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ReadBackArgument {
-    /// All at once
-    Together,
-    /// Each copied, mapped and waited for by itself
-    PerOutput,
-}
-
-/// `--weights`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WeightsArgument {
-    /// As the file stores them where a kernel can decode them: float16 and uint8
-    Keep,
-    /// As float32
-    F32,
-}
-
-impl From<WeightsArgument> for WeightStorage {
-    fn from(argument: WeightsArgument) -> Self {
-        match argument {
-            WeightsArgument::Keep => WeightStorage::Keep,
-            WeightsArgument::F32 => WeightStorage::F32,
-        }
+        Execution { programs: self.programs, submits: self.submits, read_back: self.read_back }
     }
 }
 
 impl ReadArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        LoadOptions { semantics: self.semantics.into(), ..LoadOptions::default() }
+        LoadOptions { semantics: self.semantics, ..LoadOptions::default() }
     }
 
     /// The sizes of dimensions that the model leaves open.
@@ -213,95 +118,31 @@ fn words(option: &str, value: impl ValueEnum) -> Vec<OsString> {
 pub(crate) struct BadIdArguments {
     /// What to do about an id that is outside its table
     #[arg(long, value_enum, default_value = "zero")]
-    on_bad_id: OnBadIdArgument,
+    on_bad_id: OnBadId,
 }
 
 impl BadIdArguments {
     pub(crate) fn policy(&self) -> OnBadId {
-        self.on_bad_id.into()
+        self.on_bad_id
     }
 }
 
-/// `--on-bad-id`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnBadIdArgument {
-    /// Look up a row of zeros, as TF.js does on the GPU
-    Zero,
-    /// Refuse to predict
-    Error,
-    /// Look up the nearest row
-    Clamp,
+/// The habits of TF.js that the options ask for.
+pub(crate) fn emulation(activations: &ActivationArguments, execution: &ExecutionArguments) -> Emulation {
+    Emulation::default().activation_precision(activations.precision()).execution(execution.execution())
 }
 
-impl From<OnBadIdArgument> for OnBadId {
-    fn from(argument: OnBadIdArgument) -> Self {
-        match argument {
-            OnBadIdArgument::Zero => OnBadId::Zero,
-            OnBadIdArgument::Error => OnBadId::Error,
-            OnBadIdArgument::Clamp => OnBadId::Clamp,
-        }
-    }
-}
-
-/// `--device`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DeviceArgument {
-    /// A hardware GPU if there is one, or the one that --adapter names; else the CPU
-    Auto,
-    /// The GPU
-    Gpu,
-    /// The CPU
-    Cpu,
-    /// The plain answers that GPU and CPU are checked against
-    Reference,
-}
-
-impl From<DeviceArgument> for Device {
-    fn from(argument: DeviceArgument) -> Self {
-        match argument {
-            DeviceArgument::Auto => Device::Auto,
-            DeviceArgument::Gpu => Device::Gpu,
-            DeviceArgument::Cpu => Device::Cpu,
-            DeviceArgument::Reference => Device::Reference,
-        }
-    }
-}
-
-/// What a model goes through before it runs.
+/// Which passes rewrite the graph before it runs.
 #[derive(Debug, clap::Args)]
-pub(crate) struct PipelineArguments {
-    /// The rewrites that the model goes through
+pub(crate) struct PassesArguments {
+    /// The list of passes that rewrites the graph
     #[arg(long, value_enum, default_value = "fused")]
-    pipeline: PipelineArgument,
+    passes: Passes,
 }
 
-impl PipelineArguments {
-    pub(crate) fn pipeline(&self) -> Pipeline {
-        self.pipeline.into()
-    }
-}
-
-/// `--pipeline`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PipelineArgument {
-    /// An operator for each step of a layer, as the model was read
-    Plain,
-    /// The same answers by as few dispatches as can be
-    Fused,
-    /// The programs that TF.js runs on WebGL 2, in its order: for studies
-    TfjsWebgl2,
-    /// The same on WebGL 1, as in mini-programs
-    TfjsWebgl1,
-}
-
-impl From<PipelineArgument> for Pipeline {
-    fn from(argument: PipelineArgument) -> Self {
-        match argument {
-            PipelineArgument::Plain => Pipeline::Plain,
-            PipelineArgument::Fused => Pipeline::Fused,
-            PipelineArgument::TfjsWebgl2 => Pipeline::TfjsWebgl2,
-            PipelineArgument::TfjsWebgl1 => Pipeline::TfjsWebgl1,
-        }
+impl PassesArguments {
+    pub(crate) fn passes(&self) -> Passes {
+        self.passes
     }
 }
 
@@ -321,13 +162,13 @@ pub(crate) struct GpuArguments {
 pub(crate) struct SessionArguments {
     /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
-    device: DeviceArgument,
+    device: Device,
     #[command(flatten)]
     gpu: GpuArguments,
     #[command(flatten)]
-    passes: PipelineArguments,
+    passes: PassesArguments,
     #[command(flatten)]
-    values: ValueArguments,
+    activations: ActivationArguments,
     #[command(flatten)]
     execution: ExecutionArguments,
     /// Threads of the CPU, with --device cpu [default: all cores]
@@ -338,17 +179,14 @@ pub(crate) struct SessionArguments {
 impl SessionArguments {
     /// A session that is prepared for these inputs with one row.
     pub(crate) fn options(&self, shared: Vec<String>) -> SessionOptions {
-        SessionOptions {
-            device: self.device.into(),
-            pipeline: self.passes.pipeline(),
-            storage: self.values.storage(),
-            execution: self.execution.execution(),
-            shared,
-            cpu_threads: self.threads,
-            adapter: self.gpu.adapter.clone(),
-            timeout: self.gpu.timeout,
-            ..SessionOptions::default()
-        }
+        SessionOptions::default()
+            .device(self.device)
+            .passes(self.passes.passes())
+            .emulate(emulation(&self.activations, &self.execution))
+            .shared(shared)
+            .cpu_threads(self.threads)
+            .adapter(self.gpu.adapter.clone())
+            .timeout(self.gpu.timeout)
     }
 }
 

@@ -20,13 +20,13 @@ The object that --json prints; of every pair, the value of BEFORE comes first:
   threshold_percent, alpha
             as given
   rows      what both reports have:
-            [{device, plan, settings, batch, shared, warm, open_ms, first_ms, changed}]
+            [{device, passes, settings, batch, shared, warm, open_ms, first_ms, changed}]
             warm is null where a report has no runs, or {n, p50_ms, ratio, ratio_ci95, p_value, delta,
             effect, verdict, is_regression}; verdict is \"faster\", \"slower\" or
             \"no_difference_shown\"; effect is \"negligible\", \"small\", \"medium\" or \"large\"
             changed is [{name, before, after}], counts that are others now
   only_before, only_after
-            [{device, plan, settings, batch, shared}], what one report alone has
+            [{device, passes, settings, batch, shared}], what one report alone has
   warnings  lines of text
 
 ratio is that of the medians, its interval by the bootstrap; p_value is that of Mann and Whitney's rank

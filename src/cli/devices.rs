@@ -5,8 +5,9 @@ use crate::table::{Align, Table};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::process::ExitCode;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Result;
-use tfjs_wgpu::gpu::{self, AdapterSummary, Gpu, LimitsPreset};
+use tfjs_wgpu::gpu::{self, AdapterSummary, Gpu};
 
 /// List the GPU adapters of this machine, the one that would be taken first
 #[derive(Debug, clap::Args)]

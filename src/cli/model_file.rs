@@ -46,10 +46,7 @@ pub(crate) fn folder(path: &Path) -> PathBuf {
 /// A line for each way in which TF.js and Keras answer this model differently.
 pub(crate) fn skew_lines(model: &Model) -> Vec<String> {
     let semantics = model.options().semantics;
-    let other = match semantics {
-        Semantics::TfJs => Semantics::Keras,
-        Semantics::Keras => Semantics::TfJs,
-    };
+    let other = if semantics == Semantics::Keras { Semantics::TfJs } else { Semantics::Keras };
     let mut layers_by_difference: Vec<(&str, Vec<String>)> = Vec::new();
     for skew in model.skews() {
         let layer = format!("`{}`", skew.layer);

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tfjs_wgpu::telemetry::{Counter, Stage};
 use tfjs_wgpu::{LoadOptions, Result, Session, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
@@ -176,7 +177,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn open_ns(&self) -> u64 {
-        self.session.timeline().total_ns("open")
+        self.session.timeline().total_ns(Stage::Open)
     }
 
     fn load_ns(&self) -> u64 {
@@ -184,7 +185,7 @@ impl Run<'_> {
     }
 
     fn times_line(&self) -> String {
-        let predict = |answer: &Answer| milliseconds(answer.timeline.total_ns("predict"));
+        let predict = |answer: &Answer| milliseconds(answer.timeline.total_ns(Stage::Predict));
         let mut line = format!(
             "load {}, open {}, first predict {}, warm predict {}",
             milliseconds(self.load_ns()),
@@ -192,9 +193,9 @@ impl Run<'_> {
             predict(self.first),
             predict(self.warm)
         );
-        let dispatches = self.warm.timeline.counter("dispatches");
+        let dispatches = self.warm.timeline.counter(Counter::Dispatches);
         if dispatches > 0 {
-            let submits = self.warm.timeline.counter("submits");
+            let submits = self.warm.timeline.counter(Counter::Submits);
             line.push_str(&format!(
                 " ({}, {})",
                 counted(dispatches, "dispatch", "es"),
@@ -236,7 +237,7 @@ impl Run<'_> {
         object.insert("differences_between_tfjs_and_keras".into(), skew_lines(model).into());
         object.insert("warnings".into(), [model.warnings(), &self.not_finite].concat().into());
         object.insert("notes".into(), model.notes().into());
-        let predict_ns = |answer: &Answer| answer.timeline.total_ns("predict");
+        let predict_ns = |answer: &Answer| answer.timeline.total_ns(Stage::Predict);
         let times = json!({
             "load": self.load_ns(),
             "open": self.open_ns(),
@@ -244,8 +245,8 @@ impl Run<'_> {
             "warm_predict": predict_ns(self.warm),
         });
         object.insert("times_ns".into(), times);
-        for counter in ["dispatches", "submits"] {
-            object.insert(counter.into(), self.warm.timeline.counter(counter).into());
+        for counter in [Counter::Dispatches, Counter::Submits] {
+            object.insert(counter.name().into(), self.warm.timeline.counter(counter).into());
         }
         object.into()
     }

@@ -23,7 +23,7 @@ fn bad_id_line(group: &[&BadIdCount], on_bad_id: OnBadId) -> String {
     let layers: Vec<String> = group.iter().map(|bad| format!("`{}`", bad.layer)).collect();
     let done = match on_bad_id {
         OnBadId::Clamp => "looked up as the nearest row",
-        OnBadId::Zero | OnBadId::Error => "looked up as zeros",
+        _ => "looked up as zeros",
     };
     format!(
         "{} of input `{}` {} outside the {} {} (0..{}), first {}: {done}",

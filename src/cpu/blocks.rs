@@ -34,7 +34,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new(graph: &Graph, layout: &Layout) -> Blocks {
-        let most = (!graph.mixes_rows()).then(|| most_rows(layout.block.row_bytes(), weight_bytes(graph)));
+        let most = (!graph.mixes_rows()).then(|| max_rows(layout.block.row_bytes(), weight_bytes(graph)));
         let ids = graph.ids().filter(|id| graph.is_per_sample(graph.node(*id)));
         Blocks { most, operations: ids.map(|id| graph.cost(id, 1).flops).sum() }
     }
@@ -49,7 +49,7 @@ impl Blocks {
 }
 
 /// Rows whose values and weights of so many bytes each are read equally often, whole tiles of them where there is room.
-fn most_rows(row_bytes: u64, weight_bytes: u64) -> usize {
+fn max_rows(row_bytes: u64, weight_bytes: u64) -> usize {
     let fitting = CACHE_BYTES.max(weight_bytes) / row_bytes.max(1);
     let rows = usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, MOST_ROWS);
     if rows < TILE_ROWS { rows } else { rows - rows % TILE_ROWS }
@@ -57,8 +57,12 @@ fn most_rows(row_bytes: u64, weight_bytes: u64) -> usize {
 
 /// The bytes of the weights that are read as a whole for every block: of tables only some rows are.
 fn weight_bytes(graph: &Graph) -> u64 {
-    let reads_all =
-        |op: &Op| matches!(op, Op::Dense(_) | Op::Tower(_) | Op::PairDense(_) | Op::Recurrent(_) | Op::Convolution(_));
+    let reads_all = |op: &Op| {
+        matches!(
+            op,
+            Op::Dense(_) | Op::FusedMlp(_) | Op::TargetAttentionDense(_) | Op::Recurrent(_) | Op::Convolution(_)
+        )
+    };
     let nodes = graph.nodes().iter().filter(|node| matches!(&node.source, Source::Op(op) if reads_all(op)));
     let read = nodes.flat_map(|node| &node.inputs).filter_map(|id| match &graph.maker(*id).source {
         Source::Constant(value) => Some((Arc::as_ptr(value), 4 * value.len() as u64)),
@@ -74,13 +78,13 @@ mod tests {
     #[test]
     fn blocks_hold_what_the_cache_or_the_weights_hold_in_whole_tiles() {
         const MIB: u64 = 1 << 20;
-        assert_eq!(most_rows(0, 0), 96);
-        assert_eq!(most_rows(4 << 10, MIB), 96, "narrow rows");
-        assert_eq!(most_rows(100 << 10, 0), 6, "ten fit, and a tile has six");
-        assert_eq!(most_rows(300 << 10, 0), 3, "no whole tile fits");
-        assert_eq!(most_rows(12 * MIB, MIB), 1, "an image");
-        assert_eq!(most_rows(3 * MIB, 50 * MIB), 12, "an image with many weights");
-        assert_eq!(most_rows(u64::MAX, u64::MAX), 1);
+        assert_eq!(max_rows(0, 0), 96);
+        assert_eq!(max_rows(4 << 10, MIB), 96, "narrow rows");
+        assert_eq!(max_rows(100 << 10, 0), 6, "ten fit, and a tile has six");
+        assert_eq!(max_rows(300 << 10, 0), 3, "no whole tile fits");
+        assert_eq!(max_rows(12 * MIB, MIB), 1, "an image");
+        assert_eq!(max_rows(3 * MIB, 50 * MIB), 12, "an image with many weights");
+        assert_eq!(max_rows(u64::MAX, u64::MAX), 1);
         assert_eq!(MOST_ROWS % TILE_ROWS, 0);
     }
 

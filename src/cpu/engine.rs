@@ -11,7 +11,7 @@ use crate::engine::Call;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId};
 use crate::plan::Retain;
-use crate::tensor::{DType, Data, NamedTensors, Spare, Tensor};
+use crate::tensor::{DType, Data, NamedTensors, RecycledOutputs, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Engine {
     }
 
     /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows, at least one.
-    pub(super) fn predict(&self, call: &Call<'_>, spare: &mut Spare) -> Result<NamedTensors> {
+    pub(super) fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs) -> Result<NamedTensors> {
         Ok(self.named(self.results(call, spare, None)?))
     }
 
@@ -56,12 +56,12 @@ impl Engine {
 
     /// All values, of an engine that retains them.
     pub(super) fn inspect(&self, call: &Call<'_>) -> Result<Vec<Tensor>> {
-        self.results(call, &mut Spare::default(), None)
+        self.results(call, &mut RecycledOutputs::default(), None)
     }
 
     /// Predicts and tells how long each step took: nanoseconds in the order of [`Engine::steps`], summed over blocks of rows and
     /// the threads that took them.
-    pub(super) fn time_steps(&self, call: &Call<'_>, spare: &mut Spare) -> Result<(NamedTensors, Vec<u64>)> {
+    pub(super) fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs) -> Result<(NamedTensors, Vec<u64>)> {
         let clocks = Clocks::new(&self.layout);
         let results = self.results(call, spare, Some(&clocks))?;
         let times_ns = clocks.once.into_iter().chain(clocks.block).map(AtomicU64::into_inner);
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// The results for the whole batch.
-    fn results(&self, call: &Call<'_>, spare: &mut Spare, clocks: Option<&Clocks>) -> Result<Vec<Tensor>> {
+    fn results(&self, call: &Call<'_>, spare: &mut RecycledOutputs, clocks: Option<&Clocks>) -> Result<Vec<Tensor>> {
         let types = self.layout.results.iter().map(|&value| &self.graph.values()[value].ty);
         let shapes: Vec<(Vec<usize>, DType)> = types.map(|ty| (ty.shape.resolve(call.batch), ty.dtype)).collect();
         let data = shapes.iter().map(|(shape, dtype)| spare.take(*dtype, shape.iter().product()));

@@ -88,7 +88,7 @@ impl<'r> Part<'r> {
 
 /// Where an operand is read from.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum Region {
     /// The model's input with this position and name.
     Input(usize),
     /// A weight, or what follows from weights alone.
@@ -104,7 +104,7 @@ pub(super) enum Place {
 /// A value as steps read it: its rows stand one after the other.
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
-    pub(super) place: Place,
+    pub(super) region: Region,
     pub(super) dtype: DType,
     /// Elements in a row; all of them for a constant.
     pub(super) width: usize,
@@ -175,11 +175,11 @@ impl<T> Rows<'_, T> {
 
 impl Output {
     /// From where the next step reads it.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn region(&self) -> Region {
         match self.target {
-            Target::Slot(slot) if self.once => Place::Once(slot),
-            Target::Slot(slot) => Place::Slot(slot),
-            Target::Result(position) => Place::Result(position),
+            Target::Slot(slot) if self.once => Region::Once(slot),
+            Target::Slot(slot) => Region::Slot(slot),
+            Target::Result(position) => Region::Result(position),
         }
     }
 
@@ -213,15 +213,15 @@ impl Frame<'_, '_> {
     pub(super) fn read<'r, T: Element>(&'r self, operand: &'r Operand) -> Result<&'r [T]> {
         let rows = if operand.once { 1 } else { self.rows };
         let first = if operand.once { 0 } else { self.first };
-        let (data, start, end) = match &operand.place {
-            Place::Constant(tensor) => return T::of_tensor(tensor).ok_or_else(misfit),
-            Place::Slot(slot) => (&self.arena.buffers[*slot], 0, rows * operand.width),
-            Place::Result(position) => {
+        let (data, start, end) = match &operand.region {
+            Region::Constant(tensor) => return T::of_tensor(tensor).ok_or_else(misfit),
+            Region::Slot(slot) => (&self.arena.buffers[*slot], 0, rows * operand.width),
+            Region::Result(position) => {
                 let part = self.results.get(*position).and_then(T::of_part);
                 return part.and_then(|values| values.get(..rows * operand.width)).ok_or_else(misfit);
             }
-            Place::Once(slot) => (&self.once.unwrap_or(self.arena).buffers[*slot], 0, operand.width),
-            Place::Input(position) => {
+            Region::Once(slot) => (&self.once.unwrap_or(self.arena).buffers[*slot], 0, operand.width),
+            Region::Input(position) => {
                 let tensor = self.inputs.get(*position).ok_or_else(misfit)?;
                 (tensor.data(), first * operand.width, (first + rows) * operand.width)
             }

@@ -5,7 +5,7 @@
 //! concatenation that nobody else reads is written into its columns by the step that computes it, and what a softmax alone
 //! reads is overwritten by it. Results are computed where the caller will find them, or copied there by a last step.
 
-use super::frame::{Operand, Output, Place, Target};
+use super::frame::{Operand, Output, Region, Target};
 use super::phase::{Phase, Slot};
 use super::steps;
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ pub(super) struct Value {
 
 /// The buffer that holds a value: whose it is, and the first column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Home {
+struct Allocation {
     owner: usize,
     column: usize,
 }
@@ -50,7 +50,7 @@ struct Home {
 struct Known {
     /// Its tensor, where it follows from weights alone.
     constants: Vec<Option<Arc<Tensor>>>,
-    homes: Vec<Home>,
+    allocations: Vec<Allocation>,
     /// The result in which it is computed.
     in_result: Vec<Option<usize>>,
 }
@@ -60,14 +60,14 @@ impl Layout {
     /// used twice.
     pub(super) fn new(graph: &Graph, retain: Retain, arch: Arch) -> Result<Layout> {
         let constants = constants(graph)?;
-        let homes = homes(graph, &constants, retain);
-        let last_use = last_use(graph, &homes, retain);
+        let allocations = allocations(graph, &constants, retain);
+        let last_use = last_use(graph, &allocations, retain);
         let results = match retain {
             Retain::Outputs => graph.outputs().iter().map(|(_, id)| id.index()).collect(),
             Retain::All => (0..graph.values().len()).collect::<Vec<_>>(),
         };
-        let in_result = in_results(graph, &results, &homes, &constants);
-        let known = Known { constants, homes, in_result };
+        let in_result = in_results(graph, &results, &allocations, &constants);
+        let known = Known { constants, allocations, in_result };
         let mut layout = Layout { once: Phase::default(), block: Phase::default(), results, values: Vec::new() };
         let mut slots: Vec<Option<usize>> = vec![None; graph.values().len()];
         let mut inputs = 0..;
@@ -77,9 +77,9 @@ impl Layout {
                 layout.values.push(value);
             }
             if known.constants[node.output().index()].is_none() {
-                layout.add_step(graph, index, &known.homes, arch)?;
+                layout.add_step(graph, index, &known.allocations, arch)?;
             }
-            layout.release(graph, index, &known.homes, &last_use, &slots);
+            layout.release(graph, index, &known.allocations, &last_use, &slots);
         }
         layout.deliver(graph);
         Ok(layout)
@@ -94,32 +94,32 @@ impl Layout {
         slots: &mut [Option<usize>],
         inputs: &mut std::ops::RangeFrom<usize>,
     ) -> Value {
-        let (ty, Home { owner, column }) = (graph.ty(id), known.homes[id.index()]);
+        let (ty, Allocation { owner, column }) = (graph.ty(id), known.allocations[id.index()]);
         let (once, width, dtype) = (is_once(ty), ty.shape.sample_len(), ty.dtype);
         let owner_width = graph.values()[owner].ty.shape.sample_len();
-        let place = match (&graph.maker(id).source, &known.constants[id.index()]) {
-            (_, Some(constant)) => Place::Constant(Arc::clone(constant)),
-            (Source::Input, _) => Place::Input(inputs.next().unwrap_or_default()),
-            _ if maker(graph, owner).source == Source::Input => self.values[owner].operand.place.clone(),
-            _ if known.in_result[owner].is_some() => Place::Result(known.in_result[owner].unwrap_or_default()),
+        let region = match (&graph.maker(id).source, &known.constants[id.index()]) {
+            (_, Some(constant)) => Region::Constant(Arc::clone(constant)),
+            (Source::Input, _) => Region::Input(inputs.next().unwrap_or_default()),
+            _ if maker(graph, owner).source == Source::Input => self.values[owner].operand.region.clone(),
+            _ if known.in_result[owner].is_some() => Region::Result(known.in_result[owner].unwrap_or_default()),
             _ => {
                 let phase = if once { &mut self.once } else { &mut self.block };
                 let slot = *slots[owner].get_or_insert_with(|| phase.take(Slot::per_row(dtype, owner_width)));
-                if once { Place::Once(slot) } else { Place::Slot(slot) }
+                if once { Region::Once(slot) } else { Region::Slot(slot) }
             }
         };
-        let stride = match place {
-            Place::Slot(_) | Place::Once(_) | Place::Result(_) => owner_width,
-            Place::Input(_) | Place::Constant(_) => width,
+        let stride = match region {
+            Region::Slot(_) | Region::Once(_) | Region::Result(_) => owner_width,
+            Region::Input(_) | Region::Constant(_) => width,
         };
-        Value { operand: Operand { place, dtype, width, once }, offset: column, stride }
+        Value { operand: Operand { region, dtype, width, once }, offset: column, stride }
     }
 
     /// Adds the steps that copy values to results which they were not computed in.
     fn deliver(&mut self, graph: &Graph) {
         for (position, &result) in self.results.iter().enumerate() {
             let Value { operand, offset, stride, .. } = &self.values[result];
-            if !matches!(operand.place, Place::Result(place) if place == position) {
+            if !matches!(operand.region, Region::Result(index) if index == position) {
                 let Operand { dtype, width, once, .. } = *operand;
                 let target = Target::Result(position);
                 let output = Output { target, dtype, once, offset: 0, stride: width, width };
@@ -132,7 +132,7 @@ impl Layout {
     }
 
     /// Adds the step that computes a node, if there is anything to do.
-    fn add_step(&mut self, graph: &Graph, index: usize, homes: &[Home], arch: Arch) -> Result<()> {
+    fn add_step(&mut self, graph: &Graph, index: usize, allocations: &[Allocation], arch: Arch) -> Result<()> {
         let node = &graph.nodes()[index];
         let Source::Op(op) = &node.source else { return Ok(()) };
         if view_of(graph, node.output().index()).is_some() {
@@ -143,8 +143,8 @@ impl Layout {
         let operands = node.inputs.iter().map(|id| self.values[id.index()].operand.clone()).collect();
         let types = graph.types(&node.inputs);
         // A part that already stands in its columns is not copied.
-        let home = homes[node.output().index()].owner;
-        let placed = node.inputs.iter().map(|id| homes[id.index()].owner == home).collect();
+        let allocation = allocations[node.output().index()].owner;
+        let placed = node.inputs.iter().map(|id| allocations[id.index()].owner == allocation).collect();
         let phase = if outputs[0].once { &mut self.once } else { &mut self.block };
         // What a step needs besides its output is free again behind it.
         let mut taken = Vec::new();
@@ -165,10 +165,17 @@ impl Layout {
     }
 
     /// Gives back the buffers that are not needed after a node.
-    fn release(&mut self, graph: &Graph, index: usize, homes: &[Home], last_use: &[usize], slots: &[Option<usize>]) {
+    fn release(
+        &mut self,
+        graph: &Graph,
+        index: usize,
+        allocations: &[Allocation],
+        last_use: &[usize],
+        slots: &[Option<usize>],
+    ) {
         let node = &graph.nodes()[index];
         let mut owners: Vec<usize> =
-            node.inputs.iter().chain(&node.outputs).map(|id| homes[id.index()].owner).collect();
+            node.inputs.iter().chain(&node.outputs).map(|id| allocations[id.index()].owner).collect();
         owners.sort_unstable();
         owners.dedup();
         for owner in owners {
@@ -184,10 +191,10 @@ impl Layout {
 impl Value {
     /// Where a step writes it; `None` where no step does.
     fn output(&self) -> Option<Output> {
-        let target = match self.operand.place {
-            Place::Slot(slot) | Place::Once(slot) => Target::Slot(slot),
-            Place::Result(position) => Target::Result(position),
-            Place::Input(_) | Place::Constant(_) => return None,
+        let target = match self.operand.region {
+            Region::Slot(slot) | Region::Once(slot) => Target::Slot(slot),
+            Region::Result(position) => Target::Result(position),
+            Region::Input(_) | Region::Constant(_) => return None,
         };
         let Operand { dtype, once, width, .. } = self.operand;
         Some(Output { target, dtype, once, offset: self.offset, stride: self.stride, width })
@@ -250,35 +257,35 @@ fn view_of(graph: &Graph, index: usize) -> Option<usize> {
 }
 
 /// Per value the buffer that holds it.
-fn homes(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Home> {
+fn allocations(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Allocation> {
     let columns = columns(graph, constants, retain);
     // Follows views to what they show, and parts to the concatenation they stand in.
-    let home = |index: usize| {
-        let mut home = Home { owner: index, column: 0 };
+    let allocation = |index: usize| {
+        let mut allocation = Allocation { owner: index, column: 0 };
         loop {
-            if let Some(input) = view_of(graph, home.owner) {
-                home.owner = input;
-            } else if let Some((whole, column)) = columns[home.owner] {
-                home = Home { owner: whole, column: home.column + column };
+            if let Some(input) = view_of(graph, allocation.owner) {
+                allocation.owner = input;
+            } else if let Some((whole, column)) = columns[allocation.owner] {
+                allocation = Allocation { owner: whole, column: allocation.column + column };
             } else {
-                return home;
+                return allocation;
             }
         }
     };
-    (0..graph.values().len()).map(home).collect()
+    (0..graph.values().len()).map(allocation).collect()
 }
 
 /// Per value that owns a buffer: the result that is this buffer, where one is.
 fn in_results(
     graph: &Graph,
     results: &[usize],
-    homes: &[Home],
+    allocations: &[Allocation],
     constants: &[Option<Arc<Tensor>>],
 ) -> Vec<Option<usize>> {
-    let mut in_results = vec![None; homes.len()];
+    let mut in_results = vec![None; allocations.len()];
     let ty = |value: usize| &graph.values()[value].ty;
     for (position, &result) in results.iter().enumerate() {
-        let owner = homes[result].owner;
+        let owner = allocations[result].owner;
         let computed = matches!(maker(graph, owner).source, Source::Op(_)) && constants[owner].is_none();
         // Neither what all rows share, nor some of the columns.
         let whole = !is_once(ty(owner)) && ty(owner).shape.sample_len() == ty(result).shape.sample_len();
@@ -340,19 +347,19 @@ fn only_writer(graph: &Graph, id: ValueId, readers: &[usize]) -> Option<usize> {
 }
 
 /// For each value that owns a buffer the last node that needs it; `usize::MAX` for what is kept.
-fn last_use(graph: &Graph, homes: &[Home], retain: Retain) -> Vec<usize> {
+fn last_use(graph: &Graph, allocations: &[Allocation], retain: Retain) -> Vec<usize> {
     let count = graph.values().len();
     if retain == Retain::All {
         return vec![usize::MAX; count];
     }
     let mut last_use = vec![0; count];
     for (index, node) in graph.nodes().iter().enumerate() {
-        for owner in node.inputs.iter().chain(&node.outputs).map(|id| homes[id.index()].owner) {
+        for owner in node.inputs.iter().chain(&node.outputs).map(|id| allocations[id.index()].owner) {
             last_use[owner] = last_use[owner].max(index);
         }
     }
     for (_, id) in graph.outputs() {
-        last_use[homes[id.index()].owner] = usize::MAX;
+        last_use[allocations[id.index()].owner] = usize::MAX;
     }
     last_use
 }

@@ -49,7 +49,7 @@ struct Kept {
     /// Since memory was last looked at, as all that follows.
     predictions: u32,
     most_in_use: usize,
-    most_rows: usize,
+    max_rows: usize,
 }
 
 impl Memories {
@@ -67,16 +67,16 @@ impl Memories {
     pub(super) fn predicted(&self, rows: usize, layout: &Layout) {
         let mut kept = self.kept();
         kept.predictions += 1;
-        kept.most_rows = kept.most_rows.max(rows);
+        kept.max_rows = kept.max_rows.max(rows);
         if kept.predictions < PREDICTIONS_BEFORE_SHRINKING {
             return;
         }
-        let needed = layout.once.bytes(1) + layout.block.bytes(kept.most_rows);
+        let needed = layout.once.bytes(1) + layout.block.bytes(kept.max_rows);
         let limit = LEAST_BYTES_TO_GIVE_BACK.max(needed.saturating_mul(4));
         let surplus = kept.idle.len().saturating_sub(kept.most_in_use - kept.in_use);
         let mut given_back: Vec<Memory> = kept.idle.drain(..surplus).collect();
         given_back.extend(kept.idle.extract_if(.., |memory| memory.bytes() >= limit));
-        (kept.predictions, kept.most_in_use, kept.most_rows) = (0, kept.in_use, 0);
+        (kept.predictions, kept.most_in_use, kept.max_rows) = (0, kept.in_use, 0);
         // Other threads need not wait for the allocator.
         drop(kept);
         drop(given_back);

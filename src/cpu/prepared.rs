@@ -3,13 +3,13 @@
 use super::engine::Engine as Runner;
 use super::threads::Threads;
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, TimedSteps};
+use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, TimedSteps};
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::plan::{Counts, Plan, Retain};
-use crate::tensor::{NamedTensors, Spare, Tensor};
-use crate::timeline::Timeline;
+use crate::telemetry::{Stage, Timeline};
+use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -45,8 +45,8 @@ impl Engine for Cpu {
         retain: Retain,
         _deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>> {
-        let runner = timeline.span("prepare", || Runner::new(graph, Arc::clone(&self.threads), retain))?;
+    ) -> Result<Arc<dyn PreparedGraph>> {
+        let runner = timeline.span(Stage::Prepare, || Runner::new(graph, Arc::clone(&self.threads), retain))?;
         Ok(Arc::new(CpuGraph(runner)))
     }
 }
@@ -55,17 +55,17 @@ impl Engine for Cpu {
 #[derive(Debug)]
 struct CpuGraph(Runner);
 
-impl Prepared for CpuGraph {
+impl PreparedGraph for CpuGraph {
     fn graph(&self) -> &Arc<Graph> {
         self.0.graph()
     }
 
-    fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
-        timeline.span("compute", || self.0.predict(call, spare))
+    fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<NamedTensors> {
+        timeline.span(Stage::Compute, || self.0.predict(call, spare))
     }
 
     fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
-        let values = timeline.span("compute", || self.0.inspect(call))?;
+        let values = timeline.span(Stage::Compute, || self.0.inspect(call))?;
         Ok(self.0.graph().value_ids().zip(values).collect())
     }
 
@@ -88,10 +88,10 @@ impl Prepared for CpuGraph {
         Ok(steps.collect())
     }
 
-    fn time_steps(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
+    fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps> {
         let start_ns = timeline.elapsed_ns();
         let compute = || self.0.time_steps(call, spare);
-        let (outputs, times_ns) = timeline.span("compute", compute)?;
+        let (outputs, times_ns) = timeline.span(Stage::Compute, compute)?;
         Ok(TimedSteps::end_to_end(outputs, start_ns, &times_ns))
     }
 

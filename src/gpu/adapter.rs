@@ -3,7 +3,7 @@
 use super::shared_devices;
 use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
-use crate::timeline::Timeline;
+use crate::telemetry::Timeline;
 
 /// What sort of hardware an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! One plan after another in one submit: the second works on what the first has computed, and only its outputs come back.
 
-use super::flight::{Flight, submit, wait, write_inputs};
-use super::loaded::Loaded;
+use super::device_plan::DevicePlan;
+use super::in_flight::{InFlight, submit, wait, write_inputs};
 use super::read_back::{await_mappings, map};
 use super::runner::Turn;
 use super::step_times::record;
@@ -9,8 +9,8 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::kernel::Region;
-use crate::tensor::{Spare, Tensor};
-use crate::timeline::Timeline;
+use crate::telemetry::{Counter, Stage, Timeline};
+use crate::tensor::{RecycledOutputs, Tensor};
 use std::sync::mpsc;
 
 /// The batch of a graph whose values have none.
@@ -20,7 +20,7 @@ const NO_BATCH: usize = 1;
 /// `batch` rows. Its values have no batch, and a device writes its inputs. Kernels are submitted all at once, whatever the
 /// execution.
 pub(super) fn run(
-    before: (&Loaded, &mut Flight),
+    before: (&DevicePlan, &mut InFlight),
     next: Turn,
     inputs: &[&Tensor],
     batch: usize,
@@ -34,8 +34,8 @@ pub(super) fn run(
 
 /// Each plan with a flight of it. After an error neither flight is fit for use.
 fn run_both(
-    (first, flight): (&Loaded, &mut Flight),
-    (second, next): (&Loaded, &mut Flight),
+    (first, flight): (&DevicePlan, &mut InFlight),
+    (second, next): (&DevicePlan, &mut InFlight),
     (inputs, batch): (&[&Tensor], usize),
     deadline: Deadline,
     timeline: &mut Timeline,
@@ -48,10 +48,10 @@ fn run_both(
     // Where the values stand depends on the rows that memory was prepared for, and how many count on the batch.
     let length_bytes = first.plan.region(*output, batch).length_bytes;
     let region = Region { length_bytes, ..first.plan.region(*output, prepared.batch) };
-    timeline.span_with("write inputs", |timeline| write_inputs(first, from, prepared, inputs, timeline))?;
-    timeline.count("dispatches", (prepared.dispatches.len() + following.dispatches.len()) as u64);
+    timeline.span_with(Stage::WriteInputs, |timeline| write_inputs(first, from, prepared, inputs, timeline))?;
+    timeline.count(Counter::Dispatches, (prepared.dispatches.len() + following.dispatches.len()) as u64);
     let (sender, receiver) = mpsc::channel();
-    let commands = timeline.span("encode", || {
+    let commands = timeline.span(Stage::Encode, || {
         let mut encoder = first.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         record(&mut encoder, &prepared.dispatches, 0, None);
         let source = from.buffer(&first.constants, region.buffer);
@@ -67,5 +67,5 @@ fn run_both(
     let submission = submit(&first.gpu, commands, timeline)?;
     wait(&first.gpu, submission, timeline)?;
     await_mappings(read_back.mapping_count() + usize::from(from.inputs_are_mapped()), &receiver)?;
-    read_back.read(second, to, NO_BATCH, &mut Spare::default(), timeline)
+    read_back.read(second, to, NO_BATCH, &mut RecycledOutputs::default(), timeline)
 }

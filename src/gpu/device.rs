@@ -2,13 +2,13 @@
 
 use super::adapter::{self, AdapterChoice, AdapterKind, AdapterSummary};
 use super::faults::{self, FaultSite, Faults};
-use super::limits::LimitsPreset;
 use super::pipelines::Pipelines;
 use super::shared_devices;
 use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
 use crate::kernel::DeviceFacts;
-use crate::timeline::Timeline;
+use crate::limits_preset::LimitsPreset;
+use crate::telemetry::Timeline;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::timeline::Timeline;
+use crate::telemetry::{Counter, Timeline};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -77,7 +77,7 @@ pub(super) fn call<T: Send + 'static>(
             if is_over.swap(true, Ordering::SeqCst) {
                 *abandoned() -= 1;
             }
-            timeline.count("abandoned_calls", 1);
+            timeline.count(Counter::AbandonedCalls, 1);
             let hint = "give it more time (SessionOptions::timeout), or run on the CPU (Device::Cpu)";
             Err(deadline.passed(what).hint(hint))
         }
@@ -146,15 +146,15 @@ mod tests {
         };
         let error = call(soon, "a call", &mut timeline, hang).expect_err("it hangs");
         assert_eq!(error.device_error(), Some(DeviceError::Timeout));
-        assert_eq!(timeline.counter("abandoned_calls"), 1);
+        assert_eq!(timeline.counter(Counter::AbandonedCalls), 1);
         assert!(!await_abandoned_calls(Duration::from_millis(1)));
         release.send(()).expect("it still waits");
         let later = Deadline::after(Some(Duration::from_secs(60)));
         let answer = call(later, "another", &mut timeline, |timeline| {
-            timeline.count("answers", 1);
+            timeline.count(Counter::Dispatches, 1);
             Ok(7)
         });
-        assert_eq!((answer.expect("an answer"), timeline.counter("answers")), (7, 1));
+        assert_eq!((answer.expect("an answer"), timeline.counter(Counter::Dispatches)), (7, 1));
     }
 
     #[test]

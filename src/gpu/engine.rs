@@ -2,10 +2,9 @@
 
 use super::chained;
 use super::device::{DeviceRequest, Gpu};
+use super::device_plan::DevicePlan;
 use super::device_thread;
-use super::execution::{Execution, Programs};
-use super::flight::{Flight, Rows};
-use super::loaded::Loaded;
+use super::in_flight::{InFlight, Rows};
 use super::pieces;
 use super::pipelines::Pipelines;
 use super::runner::{Runner, RunnerOptions, Writer};
@@ -13,14 +12,15 @@ use super::shared_devices;
 use super::step_times::{StepTimes, steps};
 use super::uploads::Uploads;
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, StepClock, TimedSteps};
+use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, StepClock, TimedSteps};
 use crate::error::{Error, ErrorKind, Result};
+use crate::execution::{Execution, Programs};
 use crate::graph::{Graph, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::made_once::MadeOnce;
 use crate::plan::{Counts, Plan, Retain};
-use crate::tensor::{NamedTensors, Spare, Tensor};
-use crate::timeline::Timeline;
+use crate::telemetry::{Stage, Timeline};
+use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) struct GpuOptions {
     /// Where new pipelines are kept on disk, if the driver can.
     pub(crate) cache_folder: Option<PathBuf>,
     /// The most rows that are predicted at once; as many as the device takes if `None`.
-    pub(crate) most_rows: Option<usize>,
+    pub(crate) max_rows: Option<usize>,
 }
 
 /// A device, driven for one session.
@@ -83,11 +83,11 @@ impl Driven {
         deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Arc<Runner>> {
-        let plan = timeline.span("plan", || Plan::new(graph, self.gpu.facts(), retain))?;
+        let plan = timeline.span(Stage::Plan, || Plan::new(graph, self.gpu.facts(), retain))?;
         let GpuOptions { execution, ref cache_folder, .. } = self.options;
         let options = RunnerOptions { retain, execution, cache_folder: cache_folder.clone(), inputs_by };
         let shared = (Arc::clone(&self.pipelines), Arc::clone(&self.uploads));
-        Loaded::new(self.gpu.clone(), plan, options, shared, deadline, timeline).map(Runner::new)
+        DevicePlan::new(self.gpu.clone(), plan, options, shared, deadline, timeline).map(Runner::new)
     }
 }
 
@@ -111,7 +111,7 @@ impl Engine for GpuEngine {
         retain: Retain,
         deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>> {
+    ) -> Result<Arc<dyn PreparedGraph>> {
         let (driven, graph) = (Arc::clone(&self.0), Arc::clone(graph));
         let runner =
             device_thread::call(deadline, "the model was being loaded on the GPU", timeline, move |timeline| {
@@ -138,8 +138,8 @@ struct GpuGraph {
 
 impl GpuGraph {
     /// The largest batch that is predicted at once.
-    fn most_rows(&self) -> usize {
-        self.runner.plan().max_batch().min(self.driven.options.most_rows.unwrap_or(usize::MAX))
+    fn max_rows(&self) -> usize {
+        self.runner.plan().max_batch().min(self.driven.options.max_rows.unwrap_or(usize::MAX))
     }
 
     /// What `work` makes of a flight and the inputs, by the deadline of `call`.
@@ -147,7 +147,7 @@ impl GpuGraph {
         &self,
         call: &Call<'_>,
         timeline: &mut Timeline,
-        work: impl FnOnce(&Loaded, &mut Flight, &[&Tensor], &mut Timeline) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&DevicePlan, &mut InFlight, &[&Tensor], &mut Timeline) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let turn = self.runner.take_turn(call.deadline, timeline)?;
         let (batch, deadline) = (call.batch, call.deadline);
@@ -166,7 +166,12 @@ impl GpuGraph {
     }
 
     /// The values that are read back, in the memory of `spare`.
-    fn values(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
+    fn values(
+        &self,
+        call: &Call<'_>,
+        spare: &mut RecycledOutputs,
+        timeline: &mut Timeline,
+    ) -> Result<Vec<(ValueId, Tensor)>> {
         let mut own = std::mem::take(spare);
         let (batch, deadline) = (call.batch, call.deadline);
         let (values, own) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
@@ -178,14 +183,14 @@ impl GpuGraph {
     }
 }
 
-impl Prepared for GpuGraph {
+impl PreparedGraph for GpuGraph {
     fn graph(&self) -> &Arc<Graph> {
         self.runner.plan().graph()
     }
 
-    fn predict(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
+    fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<NamedTensors> {
         let predict = |call: &Call<'_>| Ok(self.runner.named(self.values(call, spare, timeline)?));
-        pieces::predict(self.graph(), call, self.most_rows(), predict)
+        pieces::predict(self.graph(), call, self.max_rows(), predict)
     }
 
     /// `None` also where a batch is predicted in pieces, where kernels are driven otherwise than is fastest, and where the device
@@ -198,7 +203,7 @@ impl Prepared for GpuGraph {
         timeline: &mut Timeline,
     ) -> Result<Option<NamedTensors>> {
         let (batch, deadline) = (call.batch, call.deadline);
-        if batch > self.most_rows() || self.runner.execution() != Execution::default() {
+        if batch > self.max_rows() || self.runner.execution() != Execution::default() {
             return Ok(None);
         }
         let open = |timeline: &mut Timeline| {
@@ -207,8 +212,11 @@ impl Prepared for GpuGraph {
                 driven.load(graph, Retain::Outputs, Writer::Device, deadline, timeline)
             })
         };
-        let opened =
-            self.driven.seconds.get(&key, deadline, || timeline.span_with("open ranking", open)).map(|opened| opened.0);
+        let opened = self
+            .driven
+            .seconds
+            .get(&key, deadline, || timeline.span_with(Stage::OpenRanking, open))
+            .map(|opened| opened.0);
         let follower = match opened {
             Ok(follower) => follower,
             // More than the device sorts.
@@ -225,7 +233,7 @@ impl Prepared for GpuGraph {
     }
 
     fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
-        self.values(call, &mut Spare::default(), timeline)
+        self.values(call, &mut RecycledOutputs::default(), timeline)
     }
 
     fn counts(&self, batch: usize) -> Result<Counts> {
@@ -233,7 +241,7 @@ impl Prepared for GpuGraph {
     }
 
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
-        let most = self.most_rows();
+        let most = self.max_rows();
         if batch > most {
             return Err(Error::limit(format!("a batch of {batch} is predicted in pieces"))
                 .cause(format!("this plan on this device takes {most} rows at once"))
@@ -242,7 +250,7 @@ impl Prepared for GpuGraph {
         steps(self.runner.plan(), batch)
     }
 
-    fn time_steps(&self, call: &Call<'_>, spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
+    fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps> {
         let mut own = std::mem::take(spare);
         let (batch, deadline) = (call.batch, call.deadline);
         let (values, times) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {

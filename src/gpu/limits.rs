@@ -1,36 +1,8 @@
 //! What the device is asked for: everything the adapter has, or no more than a class of phones has.
 
-/// Limits and features a device is opened with. All but [`LimitsPreset::Full`] stand for phones, so that a desktop
-/// driver refuses what such a phone would refuse, and computes by the kernels that a phone would be given. Subgroup
-/// sizes, memory and driver faults are not imitated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum LimitsPreset {
-    /// Everything the adapter has.
-    #[default]
-    Full,
-    /// The Android baseline profile of 2022: 128 invocations, 16 KiB of workgroup memory, 4 storage buffers.
-    Floor,
-    /// Qualcomm Adreno 6xx to 8xx: 128 MiB bindings, 32 KiB of workgroup memory, offsets in steps of 256.
-    Adreno,
-    /// Arm Mali of the Valhall generation: 512 invocations, 32 KiB of workgroup memory.
-    Mali,
-}
+use crate::limits_preset::LimitsPreset;
 
 impl LimitsPreset {
-    /// All presets.
-    pub const ALL: [LimitsPreset; 4] =
-        [LimitsPreset::Full, LimitsPreset::Floor, LimitsPreset::Adreno, LimitsPreset::Mali];
-
-    /// The name in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            LimitsPreset::Full => "full",
-            LimitsPreset::Floor => "floor",
-            LimitsPreset::Adreno => "adreno",
-            LimitsPreset::Mali => "mali",
-        }
-    }
-
     /// The limits to ask a device for on an adapter with `adapter` limits; never more than those.
     pub(super) fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
         let mut limits = adapter.clone();

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::graph::Source;
 use crate::kernel::{BufferId, Packing, Region};
 use crate::plan::Plan;
+use crate::telemetry::{Counter, Timeline};
 use crate::tensor::{Encoding, Packed, Tensor};
-use crate::timeline::Timeline;
 use std::sync::Arc;
 
 /// Weights go up in pieces of this size, so that staging memory stays small.
@@ -33,8 +33,8 @@ pub(super) fn make_buffer(
     timeline: &mut Timeline,
 ) -> wgpu::Buffer {
     let size = bytes.next_multiple_of(4).max(4);
-    timeline.count("allocations", 1);
-    timeline.count("allocated_bytes", size);
+    timeline.count(Counter::Allocations, 1);
+    timeline.count(Counter::AllocatedBytes, size);
     // What the host writes directly is mapped whenever no kernel runs.
     let mapped_at_creation = usage.contains(wgpu::BufferUsages::MAP_WRITE);
     gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation })
@@ -111,7 +111,7 @@ fn upload_bytes(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: &[u8], time
     for (piece, bytes) in bytes.chunks(UPLOAD_PIECE_BYTES).enumerate() {
         let offset = start + (piece * UPLOAD_PIECE_BYTES) as u64;
         gpu.queue.write_buffer(buffer, offset, bytes);
-        timeline.count("weight_bytes_uploaded", bytes.len() as u64);
+        timeline.count(Counter::WeightBytesUploaded, bytes.len() as u64);
         if bytes.len() == UPLOAD_PIECE_BYTES {
             gpu.queue.submit([]);
             // Lets the device give the staging memory of earlier pieces back.

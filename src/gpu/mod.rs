@@ -12,21 +12,20 @@
 //! lock that sessions share is held meanwhile. Their errors are caught in scopes (`device`); tests inject them (`faults`).
 
 mod adapter;
+mod batch_bindings;
 mod batches;
 mod chained;
 mod device;
+mod device_plan;
 mod device_thread;
 mod engine;
-mod execution;
 mod faults;
-mod flight;
+mod in_flight;
 mod limits;
-mod loaded;
 mod memory;
 mod pieces;
 mod pipeline_cache;
 mod pipelines;
-mod prepared;
 mod read_back;
 mod runner;
 mod shared_devices;
@@ -40,8 +39,6 @@ pub use device::Gpu;
 #[doc(hidden)]
 pub use device_thread::await_abandoned_calls;
 pub(crate) use engine::{GpuEngine, GpuOptions};
-pub use execution::{Execution, Programs, ReadBacks, Submits};
 #[doc(hidden)]
 pub use faults::{FaultKind, FaultSite, Faults};
-pub use limits::LimitsPreset;
 pub(crate) use pipeline_cache::folder as cache_folder;

@@ -9,7 +9,7 @@ mod private;
 use super::adapter::AdapterSummary;
 use super::device::Gpu;
 use crate::ops;
-use crate::timeline::Timeline;
+use crate::telemetry::{Counter, Timeline};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -77,16 +77,16 @@ impl DiskCache {
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         if private::expect_folder(folder).is_err_and(|error| !is_missing(&error)) {
             // Not to be written into either.
-            timeline.count("pipeline_cache_files_refused", 1);
+            timeline.count(Counter::PipelineCacheFilesRefused, 1);
             return None;
         }
         let known = match private::read(&path, MAX_FILE_BYTES) {
             Ok(file) => payload(&file, &key).map(<[u8]>::to_vec),
             Err(error) => is_missing(&error).then(Vec::new),
         };
-        timeline.count("pipeline_cache_files_refused", u64::from(known.is_none()));
+        timeline.count(Counter::PipelineCacheFilesRefused, u64::from(known.is_none()));
         let known = known.unwrap_or_default();
-        timeline.count("pipeline_cache_bytes_read", known.len() as u64);
+        timeline.count(Counter::PipelineCacheBytesRead, known.len() as u64);
         let cache = gpu.scoped(|| Ok(create(gpu, (!known.is_empty()).then_some(&known)))).ok()?;
         Some(DiskCache { cache, path, key, known })
     }
@@ -98,8 +98,8 @@ impl DiskCache {
             return;
         }
         match private::write(&self.path, &file(&self.key, &data)) {
-            Ok(()) => timeline.count("pipeline_cache_bytes_written", data.len() as u64),
-            Err(_) => timeline.count("pipeline_cache_writes_failed", 1),
+            Ok(()) => timeline.count(Counter::PipelineCacheBytesWritten, data.len() as u64),
+            Err(_) => timeline.count(Counter::PipelineCacheWritesFailed, 1),
         }
     }
 }

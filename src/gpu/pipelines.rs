@@ -2,15 +2,15 @@
 //! that saves, one per kernel that differs in anything.
 
 use super::device::Gpu;
-use super::execution::Programs;
 use super::faults::FaultSite;
 use super::pipeline_cache::DiskCache;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::execution::Programs;
 use crate::kernel::Kernel;
 use crate::made_once::MadeOnce;
 use crate::ops;
-use crate::timeline::Timeline;
+use crate::telemetry::{Counter, Stage, Timeline};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -161,10 +161,10 @@ impl Pipelines {
             made += count;
             end = end.max(finished);
         }
-        timeline.record("compile pipelines", start, end);
-        timeline.count("pipelines", made);
+        timeline.record(Stage::CompilePipelines, start, end);
+        timeline.count(Counter::Pipelines, made);
         if let (Some(cache), 1..) = (&cache, made) {
-            timeline.span_with("keep pipelines", |timeline| cache.save(timeline));
+            timeline.span_with(Stage::KeepPipelines, |timeline| cache.save(timeline));
         }
         Ok(value)
     }

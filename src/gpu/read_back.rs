@@ -1,14 +1,14 @@
 //! What the host reads when the kernels are done: which copies, which buffers it maps, and where the values are in them.
 
-use super::execution::ReadBacks;
-use super::loaded::Loaded;
+use super::device_plan::DevicePlan;
 use super::memory::{GUARD_BYTES, GUARD_WORD, Memory};
 use crate::error::{Error, Result};
+use crate::execution::ReadBacks;
 use crate::graph::{Source, ValueId};
 use crate::kernel::{BufferId, Region};
 use crate::plan::Retain;
-use crate::tensor::{Spare, Tensor};
-use crate::timeline::Timeline;
+use crate::telemetry::{Counter, Stage, Timeline};
+use crate::tensor::{RecycledOutputs, Tensor};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ struct ValueRead {
 
 impl ReadBack {
     /// Reads the outputs, or every value an operator made: all at once, or each by itself. There is at least one.
-    pub(super) fn of(loaded: &Loaded, batch: usize) -> Vec<ReadBack> {
+    pub(super) fn of(loaded: &DevicePlan, batch: usize) -> Vec<ReadBack> {
         let graph = loaded.plan.graph();
         let ids: Vec<ValueId> = match loaded.options.retain {
             Retain::Outputs => graph.outputs().iter().map(|(_, id)| *id).collect(),
@@ -68,7 +68,7 @@ impl ReadBack {
         if ids.is_empty() { vec![ReadBack::default()] } else { ids.chunks(at_once).map(read_back).collect() }
     }
 
-    fn add(&mut self, loaded: &Loaded, id: ValueId, batch: usize) {
+    fn add(&mut self, loaded: &DevicePlan, id: ValueId, batch: usize) {
         let mut region = loaded.plan.region(id, batch);
         // Behind other outputs of a node stands the next one.
         let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && loaded.plan.is_last_output(id);
@@ -109,7 +109,7 @@ impl ReadBack {
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        loaded: &Loaded,
+        loaded: &DevicePlan,
         memory: &Memory,
         mapped: &Sender<MapResult>,
     ) {
@@ -126,23 +126,23 @@ impl ReadBack {
     /// The values, once they are mapped; in `spare` memory if there is any.
     pub(super) fn read(
         &self,
-        loaded: &Loaded,
+        loaded: &DevicePlan,
         memory: &Memory,
         batch: usize,
-        spare: &mut Spare,
+        spare: &mut RecycledOutputs,
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
-        let values = timeline.span("read back", || self.values(loaded, memory, batch, spare))?;
-        timeline.count("download_bytes", values.iter().map(|(_, value)| 4 * value.len() as u64).sum());
+        let values = timeline.span(Stage::ReadBack, || self.values(loaded, memory, batch, spare))?;
+        timeline.count(Counter::DownloadBytes, values.iter().map(|(_, value)| 4 * value.len() as u64).sum());
         Ok(values)
     }
 
     fn values(
         &self,
-        loaded: &Loaded,
+        loaded: &DevicePlan,
         memory: &Memory,
         batch: usize,
-        spare: &mut Spare,
+        spare: &mut RecycledOutputs,
     ) -> Result<Vec<(ValueId, Tensor)>> {
         let view = |(buffer, bytes): &(Mapped, u64)| {
             mapped_buffer(memory, *buffer)

@@ -1,15 +1,15 @@
 //! The predictions of one plan on one device: how many are under way at once, and in what memory.
 
-use super::execution::Execution;
-use super::flight::Flight;
-use super::loaded::Loaded;
+use super::device_plan::DevicePlan;
+use super::in_flight::InFlight;
 use crate::deadline::Deadline;
 use crate::engine::Holdings;
 use crate::error::Result;
+use crate::execution::Execution;
 use crate::graph::ValueId;
 use crate::plan::{Plan, Retain};
+use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::{NamedTensors, Tensor};
-use crate::timeline::Timeline;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -47,7 +47,7 @@ pub(super) enum Writer {
 /// A plan on a device, ready to answer.
 #[derive(Debug)]
 pub(super) struct Runner {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: DevicePlan,
     flights: Mutex<Flights>,
     landed: Condvar,
 }
@@ -56,7 +56,7 @@ pub(super) struct Runner {
 #[derive(Debug, Default)]
 struct Flights {
     /// Most recently used last.
-    idle: Vec<Flight>,
+    idle: Vec<InFlight>,
     /// How many are under way.
     under_way: usize,
     /// Since surplus flights were last given up.
@@ -67,7 +67,7 @@ struct Flights {
 impl Flights {
     /// Starts a prediction: in an idle flight, if there is one. Returns also the bytes of flights that nobody needed
     /// for long and that are given up.
-    fn start(&mut self) -> (Option<Flight>, u64) {
+    fn start(&mut self) -> (Option<InFlight>, u64) {
         let flight = self.idle.pop();
         self.under_way += 1;
         self.most_under_way = self.most_under_way.max(self.under_way);
@@ -86,7 +86,7 @@ impl Flights {
 #[derive(Debug)]
 pub(super) struct Turn {
     runner: Arc<Runner>,
-    flight: Option<Flight>,
+    flight: Option<InFlight>,
 }
 
 impl Drop for Turn {
@@ -106,17 +106,17 @@ impl Turn {
         mut self,
         batch: usize,
         timeline: &mut Timeline,
-        work: impl FnOnce(&Loaded, &mut Flight, &mut Timeline) -> Result<T>,
+        work: impl FnOnce(&DevicePlan, &mut InFlight, &mut Timeline) -> Result<T>,
     ) -> Result<T> {
         let idle = self.flight.take();
         let loaded = &self.runner.loaded;
         let (answer, mut flight) = loaded.gpu.scoped(|| {
-            let mut flight = idle.unwrap_or_else(|| Flight::new(loaded, batch, timeline));
+            let mut flight = idle.unwrap_or_else(|| InFlight::new(loaded, batch, timeline));
             // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
             Ok((work(loaded, &mut flight, timeline)?, flight))
         })?;
         if flight.is_too_large(loaded, batch) {
-            timeline.count("released_bytes", flight.bytes());
+            timeline.count(Counter::ReleasedBytes, flight.bytes());
         } else {
             self.flight = Some(flight);
         }
@@ -126,7 +126,7 @@ impl Turn {
 
 impl Runner {
     /// A runner of what is loaded.
-    pub(super) fn new(loaded: Loaded) -> Arc<Runner> {
+    pub(super) fn new(loaded: DevicePlan) -> Arc<Runner> {
         Arc::new(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
     }
 
@@ -159,11 +159,11 @@ impl Runner {
         let full = |flights: &mut Flights| flights.under_way >= MAX_FLIGHTS;
         let what = "the predictions before this one were still under way on the GPU";
         let wait = || deadline.wait_while(&self.landed, self.flights(), what, full);
-        let mut flights = timeline.span("take turn", wait)?;
+        let mut flights = timeline.span(Stage::TakeTurn, wait)?;
         let (flight, released) = flights.start();
         drop(flights);
         if released > 0 {
-            timeline.count("released_bytes", released);
+            timeline.count(Counter::ReleasedBytes, released);
         }
         Ok(Turn { runner: Arc::clone(self), flight })
     }

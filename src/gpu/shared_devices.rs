@@ -3,11 +3,11 @@
 use super::adapter::{self, AdapterSummary};
 use super::device::{DeviceRequest, Gpu, OpenedDevice};
 use super::faults::{FaultSite, Faults};
-use super::limits::LimitsPreset;
 use crate::deadline::Deadline;
 use crate::error::Result;
+use crate::limits_preset::LimitsPreset;
 use crate::made_once::MadeOnce;
-use crate::timeline::Timeline;
+use crate::telemetry::{Stage, Timeline};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -45,16 +45,16 @@ fn find(faults: &Faults) -> Result<Arc<Found>> {
 pub(super) fn adapters(deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Found>> {
     let losses = LOSSES.load(Ordering::SeqCst);
     let found = || ADAPTERS.get(&losses, deadline, || find(&Faults::default()));
-    Ok(timeline.span("find adapters", found)?.0)
+    Ok(timeline.span(Stage::FindAdapters, found)?.0)
 }
 
 /// The wanted device. Whoever asks while it is being opened waits until its deadline.
 pub(super) fn open(request: &DeviceRequest, deadline: Deadline, timeline: &mut Timeline) -> Result<Gpu> {
     let DeviceRequest { adapter, preset, faults } = request;
     if !faults.is_none() {
-        let found = timeline.span("find adapters", || find(faults))?;
+        let found = timeline.span(Stage::FindAdapters, || find(faults))?;
         let position = adapter.choose(&found.summaries)?;
-        return timeline.span("open device", || Gpu::open_alone(&found.adapters[position], *preset, faults));
+        return timeline.span(Stage::OpenDevice, || Gpu::open_alone(&found.adapters[position], *preset, faults));
     }
     let found = adapters(deadline, timeline)?;
     let position = adapter.choose(&found.summaries)?;
@@ -64,6 +64,6 @@ pub(super) fn open(request: &DeviceRequest, deadline: Deadline, timeline: &mut T
         let gpu = Gpu::open_alone(&found.adapters[position], *preset, faults)?;
         Ok((gpu.downgrade(), gpu))
     };
-    let opened = timeline.span("open device", || DEVICES.get_by(&key, deadline, Gpu::upgrade, open))?;
+    let opened = timeline.span(Stage::OpenDevice, || DEVICES.get_by(&key, deadline, Gpu::upgrade, open))?;
     Ok(opened.0)
 }

@@ -1,13 +1,13 @@
 //! When each kernel of a prediction ran: by timestamps of the device, each kernel in a pass of its own; where a device has
 //! none, by the host, which then submits each kernel by itself and waits for it.
 
+use super::batch_bindings::ReadyDispatch;
 use super::device::Gpu;
-use super::prepared::ReadyDispatch;
 use super::read_back::{MapResult, map};
 use crate::engine::ProfileStep;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::timeline::{Span, Timeline};
+use crate::telemetry::{Span, Stage, Timeline};
 use std::sync::mpsc::Sender;
 
 /// Kernels whose two timestamps fit one set of queries.
@@ -126,12 +126,12 @@ pub(super) fn place(ticks: &[[u64; 2]], tick_ns: f64, timeline: &Timeline) -> Ve
     let nanoseconds = |ticks: u64| (ticks as f64 * tick_ns) as u64;
     let last = ticks.iter().map(|[_, end]| *end).max().unwrap_or(first);
     let end_of = |span: &Span| span.start_ns + span.duration_ns;
-    let submit = timeline.spans().iter().find(|span| span.name == "submit");
-    let waited = timeline.spans().iter().rfind(|span| span.name == "wait").map_or(u64::MAX, end_of);
+    let submit = timeline.spans().iter().find(|span| span.stage == Stage::Submit);
+    let waited = timeline.spans().iter().rfind(|span| span.stage == Stage::Wait).map_or(u64::MAX, end_of);
     let latest = waited.saturating_sub(nanoseconds(last.saturating_sub(first)));
     let origin_ns = submit.map_or(0, |submit| end_of(submit).min(latest).max(submit.start_ns));
     let span = |&[start, end]: &[u64; 2]| Span {
-        name: "kernel",
+        stage: Stage::Kernel,
         start_ns: origin_ns + nanoseconds(start - first),
         // Some drivers take the end of a pass before its start.
         duration_ns: nanoseconds(end.saturating_sub(start)),
@@ -182,8 +182,8 @@ mod tests {
     fn timeline() -> Timeline {
         let mut timeline = Timeline::start();
         let [a, b, c] = [1, 2, 10].map(|microseconds| timeline.origin() + Duration::from_micros(microseconds));
-        timeline.record("submit", a, b);
-        timeline.record("wait", b, c);
+        timeline.record(Stage::Submit, a, b);
+        timeline.record(Stage::Wait, b, c);
         timeline
     }
 

@@ -1,15 +1,15 @@
 //! Constants on a device, shared by the plans that have the same ones.
 //!
 //! A model is planned several times: for sets of shared inputs, and for sets of sizes. Plans with the same constants at the same
-//! places share a buffer. Of other plans' constants those that are on the device already are copied there and not uploaded.
+//! regions share a buffer. Of other plans' constants those that are on the device already are copied there and not uploaded.
 
 use super::device::Gpu;
 use super::faults::FaultSite;
 use super::memory::{WORKING, make_buffer, upload};
 use crate::error::Result;
 use crate::kernel::Region;
+use crate::telemetry::{Counter, Timeline};
 use crate::tensor::Tensor;
-use crate::timeline::Timeline;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -73,7 +73,7 @@ impl Uploads {
                     has_copies = true;
                     let to = region.offset_bytes;
                     copies.copy_buffer_to_buffer(&upload.buffer, from.offset_bytes, &buffer, to, Some(length));
-                    timeline.count("weight_bytes_copied", length);
+                    timeline.count(Counter::WeightBytesCopied, length);
                 }
                 None => upload(gpu, &buffer, region, tensor, timeline),
             }
@@ -96,7 +96,7 @@ impl Uploads {
 }
 
 impl Upload {
-    /// Whether these constants are here, and at the same places.
+    /// Whether these constants are here, and at the same regions.
     fn has(&self, pieces: &[Piece]) -> bool {
         let is_same = |(one, other): (&Piece, &Piece)| one.0 == other.0 && is_same_tensor(&one.1, &other.1);
         self.pieces.len() == pieces.len() && self.pieces.iter().zip(pieces).all(is_same)

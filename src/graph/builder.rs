@@ -1,7 +1,7 @@
 //! Adds nodes one by one, inferring types, and drops what no output needs.
 
 use super::{Graph, NamedDimension, Node, NodeId, Note, Source, Value, ValueId};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::ops::Op;
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType};
 use std::collections::{HashMap, HashSet};

@@ -52,7 +52,7 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("cumulative", CumulativeParams, fragments: [GRID])];
 
 impl Cumulative {
-    /// Puts what `combine` makes of the elements up to each in their places.
+    /// Puts what `combine` makes of the elements up to each in their regions.
     fn accumulate<T: Copy>(&self, shape: &[usize], neutral: T, combine: impl Fn(T, T) -> T, values: &mut [T]) {
         let view = AxisView::new(shape, self.axis);
         for line in 0..view.lines() {

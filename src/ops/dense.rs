@@ -218,7 +218,7 @@ impl Operator for Dense {
         let leading = request.output().shape.len() - 1;
         let rows: usize = request.output().shape[..leading].iter().product();
         let kernel = self.kernel.unwrap_or_else(|| DenseKernel::choose(rows, depth, units, request.device));
-        let packing = request.places[1].packing;
+        let packing = request.regions[1].packing;
         let form = kernel.form(depth, units, packing);
         expect_loops(request, form.loop_steps(depth))?;
         for count in [request.inputs[0].len(), request.inputs[1].len(), request.output().len()] {

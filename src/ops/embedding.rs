@@ -85,7 +85,7 @@ impl Operator for Embedding {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        if request.places.get(1).is_some_and(|table| table.packing != Packing::Words) {
+        if request.regions.get(1).is_some_and(|table| table.packing != Packing::Words) {
             return Err(Error::unsupported("looks rows up in a packed table, which only an embedding bag does")
                 .by_device(DeviceError::Rejected)
                 .hint("load the weights as float32 (WeightStorage::F32)"));
@@ -95,9 +95,9 @@ impl Operator for Embedding {
         let row_bytes = 4 * dim as u64;
         // A window starts at a multiple of the binding alignment, whatever the width of a row.
         let alignment_rows = request.device.binding_alignment_bytes.max(4) / 4;
-        let most_rows = request.device.max_binding_bytes / row_bytes.max(1);
-        let fits = rows as u64 <= most_rows;
-        let window_rows = if fits { most_rows } else { most_rows / alignment_rows * alignment_rows };
+        let max_rows = request.device.max_binding_bytes / row_bytes.max(1);
+        let fits = rows as u64 <= max_rows;
+        let window_rows = if fits { max_rows } else { max_rows / alignment_rows * alignment_rows };
         if window_rows == 0 {
             return Err(Error::device_limit(format!("a row of {row_bytes} bytes is too wide for the device")));
         }

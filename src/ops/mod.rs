@@ -45,12 +45,12 @@ macro_rules! catalogue {
 catalogue! {
     activation::Activation,
     arg_reduce::ArgReduce,
-    batch_dot::BatchDot,
+    batch_matmul::BatchMatmul,
     batch_normalization::BatchNormalization,
     binary::Binary,
     cast::Cast,
-    category_encoding::CategoryEncoding,
-    classify::Classify,
+    multi_hot::MultiHot,
+    float_class::FloatClass,
     compare::Compare,
     concatenate::Concatenate,
     convolution::Convolution,
@@ -60,7 +60,7 @@ catalogue! {
     elementwise::Elementwise,
     embedding::Embedding,
     embedding_bag::EmbeddingBag,
-    expand::Expand,
+    broadcast_batch::BroadcastBatch,
     gather::Gather,
     gather_elements::GatherElements,
     hash_bucket::HashBucket,
@@ -71,40 +71,40 @@ catalogue! {
     not_equal::NotEqual,
     one_hot::OneHot,
     pad::Pad,
-    pair_dense::PairDense,
-    pairwise_dot::PairwiseDot,
+    target_attention_dense::TargetAttentionDense,
+    dot_interaction::DotInteraction,
     permute::Permute,
     recurrent::Recurrent,
     pool::Pool,
     reduce::Reduce,
-    repeat::Repeat,
+    repeat_vector::RepeatVector,
     reshape::Reshape,
-    search::Search,
+    search_sorted::SearchSorted,
     resize::Resize,
     select::Select,
     slice::Slice,
     softmax::Softmax,
     split::Split,
     top_k::TopK,
-    tower::Tower,
-    triangle::Triangle,
+    fused_mlp::FusedMlp,
+    trilu::Trilu,
 }
 
 pub use activation::Function;
-pub use batch_dot::Heads;
+pub use batch_matmul::Heads;
 pub use binary::BinaryFunction;
-pub use classify::Class;
 pub use compare::Comparison;
 pub use cumulative::Accumulation;
 pub use dense::DenseKernel;
 pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use embedding_bag::{Block, Combine, Feature, Lookup, Pooling};
+pub use float_class::Class;
+pub use fused_mlp::{FusedMlpKernel, MAX_LAYERS};
 pub use layer_normalization::Mean;
 pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput};
 pub use reduce::Reduction;
 pub use resize::Sampling;
-pub use tower::{MAX_LAYERS, TowerKernel};
 pub use window::{Padding, Window, are_plain};
 
 pub(crate) use binary::integers;

@@ -1,9 +1,9 @@
 //! A new axis with a place for each id: `one_hot`.
 //!
 //! `output[…, v, …] = on` where `v` is the id at `[…, …]`, else `off`; `ids` int32 of any shape, output float32 with the
-//! axis of `depth` places inserted. An id outside `0..depth` gives `off` everywhere, as in TensorFlow, Keras and TF.js; a
+//! axis of `depth` regions inserted. An id outside `0..depth` gives `off` everywhere, as in TensorFlow, Keras and TF.js; a
 //! negative one does not count from the end as in ONNX. Where several ids share one vector, see
-//! [`CategoryEncoding`](super::CategoryEncoding).
+//! [`MultiHot`](super::MultiHot).
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 pub struct OneHot {
     /// Where the new axis stands in the output, N counted as 0.
     pub axis: usize,
-    /// How many places there are.
+    /// How many regions there are.
     pub depth: usize,
     /// What stands in the place of the id.
     pub on: f32,
@@ -51,7 +51,7 @@ impl Operator for OneHot {
             return Err(Error::shape(format!("a new axis {} does not fit into a sample of {ids}", self.axis)));
         }
         if self.depth > i32::MAX as usize {
-            return Err(Error::shape(format!("{} places cannot be told apart by int32 ids", self.depth)));
+            return Err(Error::shape(format!("{} regions cannot be told apart by int32 ids", self.depth)));
         }
         let mut dims = ids.shape.dims().to_vec();
         dims.insert(self.axis, Dim::Fixed(self.depth));

@@ -41,7 +41,7 @@ pub struct KernelRequest<'a> {
     /// Where each output begins behind the first, in 32-bit words: a kernel has all of them in one binding.
     pub output_words: &'a [usize],
     /// Where each input stands, for kernels that bind all of a buffer.
-    pub places: &'a [Region],
+    pub regions: &'a [Region],
     /// The device.
     pub device: &'a DeviceFacts,
 }
@@ -151,7 +151,7 @@ pub trait Operator: fmt::Debug {
         false
     }
 
-    /// Whether the kernels decode the input with this position where it stands packed ([`KernelRequest::places`] says
+    /// Whether the kernels decode the input with this position where it stands packed ([`KernelRequest::regions`] says
     /// how). A constant that anybody reads who does not is words for all.
     fn takes_packed(&self, _position: usize) -> bool {
         false

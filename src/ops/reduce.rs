@@ -164,13 +164,13 @@ impl Operator for Reduce {
         let view = AxisView::new(inputs[0].shape(), self.axis);
         let mut shape = inputs[0].shape().to_vec();
         shape.remove(self.axis);
-        let places = |line: usize| (0..view.axis).map(move |k| view.start(line) + k * view.inner);
+        let regions = |line: usize| (0..view.axis).map(move |k| view.start(line) + k * view.inner);
         if let Data::I32(x) = inputs[0].data() {
-            let line = |line: usize| self.reduction.of_integers(places(line).map(|at| x[at]));
+            let line = |line: usize| self.reduction.of_integers(regions(line).map(|at| x[at]));
             return Ok(vec![Tensor::i32(&shape, (0..view.lines()).map(line).collect())?]);
         }
         let x = inputs[0].to_f64();
-        let line = |line: usize| self.reduction.of_floats(places(line).map(|at| x[at]), view.axis);
+        let line = |line: usize| self.reduction.of_floats(regions(line).map(|at| x[at]), view.axis);
         let data = match inputs[0].dtype() {
             DType::Bool => Data::Bool((0..view.lines()).map(|index| line(index) != 0.0).collect()),
             _ => Data::F32((0..view.lines()).map(|index| line(index) as f32).collect()),

@@ -1,111 +1,181 @@
-//! Rewrites of graphs: the same answers by fewer operators.
+//! Rewrites of graphs: the same outputs from fewer operators.
 //!
-//! A pass is a function from graph to graph, one rewrite a file. A [`Pipeline`] is a named list of passes. Passes look
-//! at graphs and at plain facts about the device; they know neither plans nor files, and they keep what a model
-//! answers within the tolerances of its operators.
+//! A pass is a function from graph to graph, one rewrite per file. [`Passes`] is a named list of them. Passes see the graph and
+//! plain facts about the device. They know neither plans nor files, and they keep the outputs of a model within the tolerances
+//! of its operators.
 
-mod activation;
-mod batch_normalization;
-mod constants;
-mod elementwise;
-mod embedding_bag;
-mod equals;
+mod cse;
 #[cfg(test)]
 mod example;
-mod half_storage;
-mod identities;
-mod padding;
-mod pair_dense;
-mod pairwise_dot;
+mod fold_batch_normalization;
+mod fold_constants;
+mod fold_padding;
+mod fuse_activation;
+mod fuse_dot_interaction;
+mod fuse_elementwise;
+mod fuse_embedding_bag;
+mod fuse_mlp;
 mod rewrite;
-mod shared;
-mod tower;
-pub mod webgl;
+mod round_activations;
+mod share_inputs;
+mod simplify;
+mod split_shared_dense;
+mod split_target_attention;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 use std::sync::Arc;
 
-pub use half_storage::Storage;
-pub use shared::{expect_shareable, share};
+pub(crate) use rewrite::uses;
+pub use round_activations::ActivationPrecision;
+pub use share_inputs::{expect_shareable, share};
 
 /// A named list of passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Pipeline {
-    /// None: an operator of the graph for each step of a layer.
-    Plain,
-    /// All that save dispatches and memory traffic.
-    #[default]
-    Fused,
-    /// The work of TF.js on WebGL 2, program by program ([`webgl`]).
-    TfjsWebgl2,
-    /// The same on WebGL 1, which the plugin for mini-programs forces.
-    TfjsWebgl1,
+///
+/// Two lists are equal if their names are.
+///
+/// ```
+/// use tfjs_wgpu::Passes;
+///
+/// assert_eq!("plain".parse::<Passes>()?, Passes::PLAIN);
+/// assert_eq!(Passes::default().name(), "fused");
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Passes {
+    name: &'static str,
+    description: &'static str,
+    run: fn(&Arc<Graph>, &DeviceFacts) -> Result<Arc<Graph>>,
+    shares: bool,
+    max_rows: Option<usize>,
 }
 
-impl Pipeline {
-    /// All pipelines.
-    pub const ALL: [Pipeline; 4] = [Pipeline::Plain, Pipeline::Fused, Pipeline::TfjsWebgl2, Pipeline::TfjsWebgl1];
+impl Passes {
+    /// No passes: each step of a layer stays an operator of its own.
+    pub const PLAIN: Passes = Passes {
+        name: "plain",
+        description: "One operator for each step of a layer, as the model was read",
+        run: |graph, _| Ok(Arc::clone(graph)),
+        shares: false,
+        max_rows: None,
+    };
 
-    /// The name in options and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Pipeline::Plain => "plain",
-            Pipeline::Fused => "fused",
-            Pipeline::TfjsWebgl2 => "tfjs-webgl2",
-            Pipeline::TfjsWebgl1 => "tfjs-webgl1",
-        }
+    /// All passes that save dispatches and memory traffic.
+    pub const FUSED: Passes = Passes {
+        name: "fused",
+        description: "The same answers in as few dispatches as possible",
+        run: fuse,
+        shares: true,
+        max_rows: None,
+    };
+
+    /// A list that rewrites a graph as another framework would run it, at most `max_rows` rows at a time.
+    pub(crate) const fn emulating(
+        name: &'static str,
+        description: &'static str,
+        run: fn(&Arc<Graph>, &DeviceFacts) -> Result<Arc<Graph>>,
+        max_rows: usize,
+    ) -> Passes {
+        Passes { name, description, run, shares: false, max_rows: Some(max_rows) }
     }
 
-    /// Whether what samples of a batch share is computed once.
+    /// The name in options and reports.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// What the list does, in one line.
+    pub const fn description(self) -> &'static str {
+        self.description
+    }
+
+    /// Whether what all rows of a batch share is computed once.
+    #[doc(hidden)]
     pub fn shares(self) -> bool {
-        self == Pipeline::Fused
+        self.shares
     }
 
-    /// Rows that a session computes at a time on a GPU; `None` for as many as the device takes.
-    pub fn most_rows(self) -> Option<usize> {
-        matches!(self, Pipeline::TfjsWebgl2 | Pipeline::TfjsWebgl1).then_some(webgl::ROWS_OF_A_PREDICT)
+    /// The most rows that a session computes at a time on a GPU; `None` for as many as the device takes.
+    #[doc(hidden)]
+    pub fn max_rows(self) -> Option<usize> {
+        self.max_rows
     }
 
     /// Applies the passes for a device.
     pub fn run(self, graph: &Arc<Graph>, facts: &DeviceFacts) -> Result<Arc<Graph>> {
-        match self {
-            Pipeline::Plain => return Ok(Arc::clone(graph)),
-            Pipeline::TfjsWebgl2 | Pipeline::TfjsWebgl1 => {
-                return Ok(Arc::new(webgl::as_tfjs(graph, webgl::ROWS_OF_A_PREDICT)?));
-            }
-            Pipeline::Fused => (),
-        }
-        let mut fused = identities::remove(graph)?;
-        for pass in FUSED {
-            fused = pass(&fused, facts)?;
-        }
-        Ok(Arc::new(fused))
+        (self.run)(graph, facts)
     }
 }
 
-impl fmt::Display for Pipeline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl Default for Passes {
+    fn default() -> Self {
+        Passes::FUSED
     }
+}
+
+impl PartialEq for Passes {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Passes {}
+
+impl Hash for Passes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Passes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Passes({})", self.name)
+    }
+}
+
+impl fmt::Display for Passes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl FromStr for Passes {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = [Passes::PLAIN, Passes::FUSED].into_iter().find(|passes| passes.name == name);
+        found.ok_or_else(|| {
+            Error::input(format!("no list of passes is called `{name}`")).hint("the lists are plain and fused")
+        })
+    }
+}
+
+fn fuse(graph: &Arc<Graph>, facts: &DeviceFacts) -> Result<Arc<Graph>> {
+    let mut fused = simplify::simplify(graph)?;
+    for pass in FUSED {
+        fused = pass(&fused, facts)?;
+    }
+    Ok(Arc::new(fused))
 }
 
 type Pass = fn(&Graph, &DeviceFacts) -> Result<Graph>;
 
-/// The passes of [`Pipeline::Fused`] behind the removal of identities. What prepares comes before what it prepares.
+/// The passes of [`Passes::FUSED`] after simplification. Order matters: enabling passes come first.
 const FUSED: &[Pass] = &[
-    |graph, _| constants::fold(graph),
-    |graph, _| equals::merge(graph),
-    |graph, _| padding::fold(graph),
-    |graph, _| batch_normalization::fold(graph),
-    |graph, _| activation::fuse(graph),
-    |graph, _| shared::split_dense(graph),
-    |graph, _| pair_dense::split(graph),
-    |graph, _| pairwise_dot::fuse(graph),
-    |graph, _| pairwise_dot::fold(graph),
-    embedding_bag::fuse,
-    tower::fuse,
-    |graph, _| elementwise::fuse(graph),
+    |graph, _| fold_constants::fold(graph),
+    |graph, _| cse::merge(graph),
+    |graph, _| fold_padding::fold(graph),
+    |graph, _| fold_batch_normalization::fold(graph),
+    |graph, _| fuse_activation::fuse(graph),
+    |graph, _| split_shared_dense::split(graph),
+    |graph, _| split_target_attention::split(graph),
+    |graph, _| fuse_dot_interaction::fuse(graph),
+    |graph, _| fuse_dot_interaction::fold(graph),
+    fuse_embedding_bag::fuse,
+    fuse_mlp::fuse,
+    |graph, _| fuse_elementwise::fuse(graph),
 ];

@@ -63,7 +63,7 @@ pub(super) fn rewrite_outputs(
 }
 
 /// By value: how often operators and outputs name it.
-pub(super) fn uses(graph: &Graph) -> Vec<usize> {
+pub(crate) fn uses(graph: &Graph) -> Vec<usize> {
     let mut uses = vec![0; graph.values().len()];
     for id in graph.nodes().iter().flat_map(|node| &node.inputs).chain(graph.outputs().iter().map(|(_, id)| id)) {
         uses[id.index()] += 1;

@@ -12,10 +12,10 @@ use crate::tensor::{Encoding, Tensor};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The places of all constants of a graph.
+/// The regions of all constants of a graph.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Constants {
-    places: HashMap<ValueId, Region>,
+    regions: HashMap<ValueId, Region>,
     /// The tables in memory order.
     pub(super) tables: Vec<(Region, Arc<Tensor>)>,
     /// The size of the buffer of tables.
@@ -25,30 +25,30 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Places the constants of `graph`. Equal tables have equal places in all plans of one model that read them alike:
+    /// Places the constants of `graph`. Equal tables have equal regions in all plans of one model that read them alike:
     /// they stand in the order of their names.
     pub(super) fn place(graph: &Graph, facts: &DeviceFacts) -> Result<Constants> {
         let mut constants = Constants::default();
         let words = read_as_words(graph);
-        let mut places: HashMap<*const Tensor, Region> = HashMap::new();
+        let mut regions: HashMap<*const Tensor, Region> = HashMap::new();
         let may_be_packed = |value: &Arc<Tensor>| !facts.software && !words.contains(&address(value));
         for id in tables(graph) {
             let Source::Constant(value) = &graph.maker(id).source else { continue };
             let shape = shape(value, may_be_packed(value));
-            let place = *places.entry(address(value)).or_insert_with(|| {
+            let place = *regions.entry(address(value)).or_insert_with(|| {
                 let place = append(BufferId::Tables, &mut constants.table_bytes, shape, facts);
                 constants.tables.push((place, Arc::clone(value)));
                 place
             });
-            constants.places.insert(id, place);
+            constants.regions.insert(id, place);
         }
         for node in graph.nodes() {
             let Source::Constant(value) = &node.source else { continue };
             let id = node.output();
-            if !constants.places.contains_key(&id) {
+            if !constants.regions.contains_key(&id) {
                 let shape = shape(value, may_be_packed(value));
                 let place = append(BufferId::Weights, &mut constants.weight_bytes, shape, facts);
-                constants.places.insert(id, place);
+                constants.regions.insert(id, place);
             }
             if constants.weight_bytes.max(constants.table_bytes) > facts.max_buffer_bytes {
                 return Err(too_large_weights(node, facts));
@@ -58,8 +58,8 @@ impl Constants {
     }
 
     /// Where a constant is; `None` for other values.
-    pub(super) fn place_of(&self, id: ValueId) -> Option<Region> {
-        self.places.get(&id).copied()
+    pub(super) fn region_of(&self, id: ValueId) -> Option<Region> {
+        self.regions.get(&id).copied()
     }
 }
 
@@ -123,7 +123,7 @@ fn append(buffer: BufferId, size: &mut u64, shape: (u64, Packing), facts: &Devic
 mod tests {
     use super::*;
     use crate::graph::Builder;
-    use crate::ops::{Dense, Tower};
+    use crate::ops::{Dense, FusedMlp};
     use crate::tensor::{Shape, TensorType};
 
     /// The packing of a kernel of bytes that is read once by a Dense, and once more as `also` says.
@@ -140,9 +140,9 @@ mod tests {
         let mut outputs = vec![("y".to_string(), y)];
         outputs.extend(also(&mut builder, operands, y).map(|id| ("also".to_string(), id)));
         let graph = builder.finish(outputs).expect("a graph");
-        let constants = Constants::place(&graph, &DeviceFacts::FLOOR).expect("places");
+        let constants = Constants::place(&graph, &DeviceFacts::FLOOR).expect("regions");
         let id = graph.value_ids().find(|id| graph.maker(*id).name == "kernel").expect("the kernel");
-        constants.place_of(id).expect("a place").packing
+        constants.region_of(id).expect("a place").packing
     }
 
     #[test]
@@ -158,8 +158,8 @@ mod tests {
         assert_eq!(packing(400, output), Packing::Words, "the host reads words");
         let tower = |builder: &mut Builder, operands: [ValueId; 3], y: ValueId| {
             let [_, kernel, bias] = operands;
-            builder.op("tower", Tower::new(vec![None, None]), &[y, kernel, bias, kernel, bias]).ok()
+            builder.op("tower", FusedMlp::new(vec![None, None]), &[y, kernel, bias, kernel, bias]).ok()
         };
-        assert_eq!(packing(400, tower), Packing::Words, "a tower reads words");
+        assert_eq!(packing(400, tower), Packing::Words, "an MLP reads words");
     }
 }

@@ -5,7 +5,7 @@ use crate::ops::ConcreteType;
 use crate::tensor::TensorType;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The types of the inputs, and their places at the batch size that was asked for last: summed for each input anew, they would
+/// The types of the inputs, and their regions at the batch size that was asked for last: summed for each input anew, they would
 /// take the square of the number of inputs.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
@@ -69,13 +69,13 @@ mod tests {
         assert_eq!(ends(1), [0, 256, 512, 768]);
     }
 
-    /// Found anew for each input, the places of so many would take the square of their number.
+    /// Found anew for each input, the regions of so many would take the square of their number.
     #[test]
     fn the_sizes_of_many_large_inputs_do_not_wrap() {
         let count = 1 << 18;
         let inputs = Inputs::new(vec![TensorType::f32(Shape::batched(&[1 << 42])); count]);
-        let places: Vec<u64> = (0..=count).map(|count| inputs.bytes(count, 1, &DeviceFacts::FLOOR)).collect();
-        assert!(places.is_sorted() && places[count] == 1 << 62);
+        let regions: Vec<u64> = (0..=count).map(|count| inputs.bytes(count, 1, &DeviceFacts::FLOOR)).collect();
+        assert!(regions.is_sorted() && regions[count] == 1 << 62);
         assert_eq!(inputs.bytes(count, 1 << 8, &DeviceFacts::FLOOR), u64::MAX);
     }
 }

@@ -11,7 +11,7 @@ mod text;
 
 pub use slots::Slot;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::graph::{Graph, Node, NodeId, Source, ValueId};
 use crate::kernel::{Binding, BufferId, DeviceFacts, Kernel, Operand, Packing, Region};
 use crate::ops::{ConcreteType, Cost, KernelRequest, Op};
@@ -62,7 +62,7 @@ pub struct Counts {
 
 /// Where the values of a node are, for any batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Home {
+enum Allocation {
     /// The model's input with this position.
     Input(usize),
     /// In the tables or the weights.
@@ -77,7 +77,7 @@ pub struct Plan {
     graph: Arc<Graph>,
     facts: DeviceFacts,
     /// Per node: where its values are.
-    homes: Vec<Home>,
+    allocations: Vec<Allocation>,
     /// Per value: the value whose memory it is, which is another one's where no kernel runs.
     owners: Vec<ValueId>,
     /// The model's inputs in order.
@@ -93,38 +93,38 @@ impl Plan {
         let constants = Constants::place(&graph, facts)?;
         let owners = owners(&graph);
         let facts = facts.clone();
-        let mut plan = Plan { graph, facts, homes: Vec::new(), owners, inputs, slots: Vec::new(), constants };
+        let mut plan = Plan { graph, facts, allocations: Vec::new(), owners, inputs, slots: Vec::new(), constants };
         plan.slots = plan.take_slots(retain);
         // What the device cannot run is refused here, not at the first prediction.
         plan.dispatches(1)?;
         Ok(plan)
     }
 
-    /// Gives every node its home, and slots to those that compute something.
+    /// Gives every node its allocation, and slots to those that compute something.
     fn take_slots(&mut self, retain: Retain) -> Vec<Slot> {
         let graph = Arc::clone(&self.graph);
         let last_use = self.last_use(retain);
         let mut tenants = Vec::new();
         let mut inputs = 0..self.inputs.types.len();
         for (index, node) in graph.nodes().iter().enumerate() {
-            let home = match &node.source {
-                Source::Constant(_) => Home::Constant,
-                Source::Input => Home::Input(inputs.next().unwrap_or_default()),
-                Source::Op(_) if self.holder(node.output()) != index => self.homes[self.holder(node.output())],
+            let allocation = match &node.source {
+                Source::Constant(_) => Allocation::Constant,
+                Source::Input => Allocation::Input(inputs.next().unwrap_or_default()),
+                Source::Op(_) if self.holder(node.output()) != index => self.allocations[self.holder(node.output())],
                 Source::Op(op) => {
                     let scratch_words = op.operator().scratch(&graph.types(&node.inputs), &self.facts) as u64;
                     let scratch_bytes = scratch_words.saturating_mul(4);
                     let slot = Slot::for_types(&graph.types(&node.outputs), scratch_bytes, &self.facts);
                     tenants.push(Tenant { slot, first: index, last: last_use[index] });
                     // Numbered by tenant until all are known.
-                    Home::Slot { slot: tenants.len() - 1, scratch_bytes }
+                    Allocation::Slot { slot: tenants.len() - 1, scratch_bytes }
                 }
             };
-            self.homes.push(home);
+            self.allocations.push(allocation);
         }
         let assignment = Assignment::new(&tenants);
-        for home in &mut self.homes {
-            if let Home::Slot { slot, .. } = home {
+        for allocation in &mut self.allocations {
+            if let Allocation::Slot { slot, .. } = allocation {
                 *slot = assignment.of[*slot];
             }
         }
@@ -161,7 +161,7 @@ impl Plan {
             return Ok(Vec::new());
         }
         let inputs = self.graph.concrete_types(&node.inputs, batch);
-        let places: Vec<Region> = node.inputs.iter().map(|id| self.region(*id, batch)).collect();
+        let regions: Vec<Region> = node.inputs.iter().map(|id| self.region(*id, batch)).collect();
         let first = self.region(node.output(), batch).offset_bytes;
         let starts = node.outputs.iter().map(|id| (self.region(*id, batch).offset_bytes - first) as usize / 4);
         let output_words: Vec<usize> = starts.collect();
@@ -169,7 +169,7 @@ impl Plan {
             inputs: &inputs,
             outputs: &outputs,
             output_words: &output_words,
-            places: &places,
+            regions: &regions,
             device: &self.facts,
         };
         op.operator().kernels(&request).at(|| format!("`{}`", node.name))
@@ -207,15 +207,15 @@ impl Plan {
 
     /// Where a value is at one batch size.
     pub fn region(&self, id: ValueId, batch: usize) -> Region {
-        if let Some(place) = self.constants.place_of(id) {
+        if let Some(place) = self.constants.region_of(id) {
             return place;
         }
         let owner = self.graph.value(self.owners[id.index()]);
         let length_bytes = 4 * ConcreteType::of(self.graph.ty(id), batch).len() as u64;
-        let (buffer, offset_bytes) = match self.homes[owner.node.index()] {
-            Home::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
-            Home::Constant => (BufferId::Weights, 0),
-            Home::Slot { slot, scratch_bytes } => {
+        let (buffer, offset_bytes) = match self.allocations[owner.node.index()] {
+            Allocation::Input(position) => (BufferId::ModelInputs, self.input_bytes(position, batch)),
+            Allocation::Constant => (BufferId::Weights, 0),
+            Allocation::Slot { slot, scratch_bytes } => {
                 let outputs = self.graph.types(&self.graph.node(owner.node).outputs);
                 let rows = outputs[0].shape.resolve(batch).first().map_or(1, |rows| *rows as u64);
                 let before = outputs[..owner.position].iter().map(|ty| aligned_bytes(ty, batch, &self.facts));
@@ -297,10 +297,10 @@ impl Plan {
         let slots = self.slots.iter().map(slot).min().unwrap_or(u64::MAX);
         // An input takes up to an alignment more than its elements.
         let paddings = self.facts.binding_alignment_bytes * self.inputs.types.len() as u64;
-        let inputs = most_rows(self.inputs.types.iter(), limit.saturating_sub(paddings));
+        let inputs = max_rows(self.inputs.types.iter(), limit.saturating_sub(paddings));
         // All outputs are read back through one buffer.
         let outputs = self.graph.outputs().iter().map(|(_, id)| self.graph.ty(*id));
-        let batch = slots.min(inputs).min(most_rows(outputs, self.facts.max_buffer_bytes));
+        let batch = slots.min(inputs).min(max_rows(outputs, self.facts.max_buffer_bytes));
         usize::try_from(batch).unwrap_or(usize::MAX)
     }
 
@@ -328,7 +328,7 @@ fn most(limit: u64, bytes_per_row: u64) -> u64 {
 }
 
 /// How many rows of values of these types fit together.
-fn most_rows<'t>(types: impl Iterator<Item = &'t TensorType>, limit: u64) -> u64 {
+fn max_rows<'t>(types: impl Iterator<Item = &'t TensorType>, limit: u64) -> u64 {
     let (mut per_row, mut fixed) = (0u64, 0u64);
     for ty in types {
         let bytes = 4 * ty.shape.sample_len() as u64;

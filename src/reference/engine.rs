@@ -2,13 +2,13 @@
 
 use super::{run, run_all};
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, Prepared, ProfileStep, TimedSteps};
+use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, TimedSteps};
 use crate::error::Result;
 use crate::graph::{Graph, Source, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::plan::{Counts, Plan, Retain};
-use crate::tensor::{NamedTensors, Spare, Tensor};
-use crate::timeline::Timeline;
+use crate::telemetry::{Stage, Timeline};
+use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ impl Engine for Reference {
         _retain: Retain,
         _deadline: Deadline,
         _timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>> {
+    ) -> Result<Arc<dyn PreparedGraph>> {
         Ok(Arc::new(ReferenceGraph(Arc::clone(graph))))
     }
 }
@@ -48,14 +48,14 @@ impl Engine for Reference {
 #[derive(Debug)]
 struct ReferenceGraph(Arc<Graph>);
 
-impl Prepared for ReferenceGraph {
+impl PreparedGraph for ReferenceGraph {
     fn graph(&self) -> &Arc<Graph> {
         &self.0
     }
 
-    fn predict(&self, call: &Call<'_>, _spare: &mut Spare, timeline: &mut Timeline) -> Result<NamedTensors> {
+    fn predict(&self, call: &Call<'_>, _spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<NamedTensors> {
         let inputs = call.named(&self.0);
-        timeline.span("compute", || run(&self.0, &inputs))
+        timeline.span(Stage::Compute, || run(&self.0, &inputs))
     }
 
     fn inspect(&self, call: &Call<'_>, _timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>> {
@@ -72,7 +72,7 @@ impl Prepared for ReferenceGraph {
         Ok(operators.map(|id| ProfileStep::of_node(&self.0, id, batch, "plain answer".into())).collect())
     }
 
-    fn time_steps(&self, call: &Call<'_>, _spare: &mut Spare, timeline: &mut Timeline) -> Result<TimedSteps> {
+    fn time_steps(&self, call: &Call<'_>, _spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps> {
         let inputs = call.named(&self.0);
         let start_ns = timeline.elapsed_ns();
         let (mut times_ns, mut last) = (Vec::new(), Instant::now());
@@ -82,7 +82,7 @@ impl Prepared for ReferenceGraph {
             last = now;
             Ok(value)
         };
-        timeline.span("compute", || run_all(&self.0, &inputs, take_time))?;
+        timeline.span(Stage::Compute, || run_all(&self.0, &inputs, take_time))?;
         Ok(TimedSteps::end_to_end(NamedTensors::new(), start_ns, &times_ns))
     }
 

@@ -38,7 +38,7 @@ fn ids(count: usize) -> String {
 
 /// A lookup whose ids come from an input unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Watched {
+pub(super) struct IdChecks {
     /// The position of the input among the model's.
     position: usize,
     input: String,
@@ -50,7 +50,7 @@ pub(super) struct Watched {
 
 /// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of a table whose ids are computed; what
 /// computes positions is trusted.
-fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched, &str>> {
+fn lookups(graph: &Graph) -> Vec<std::result::Result<IdChecks, &str>> {
     let mut lookups = Vec::new();
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
@@ -61,14 +61,14 @@ fn lookups(graph: &Graph) -> Vec<std::result::Result<Watched, &str>> {
         };
         for (position, (_, input)) in graph.inputs().enumerate().filter(|(_, (id, _))| origins.contains(id)) {
             let (input, layer) = (input.name.clone(), node.name.clone());
-            lookups.push(Ok(Watched { position, input, layer, table_rows: ids.count, from_end: ids.from_end }));
+            lookups.push(Ok(IdChecks { position, input, layer, table_rows: ids.count, from_end: ids.from_end }));
         }
     }
     lookups
 }
 
 /// The lookups whose ids can be looked at. A layer called twice on one input counts once.
-pub(super) fn watched(graph: &Graph) -> Vec<Watched> {
+pub(super) fn id_checks(graph: &Graph) -> Vec<IdChecks> {
     let mut known = HashSet::new();
     lookups(graph).into_iter().flatten().filter(|lookup| known.insert(lookup.clone())).collect()
 }
@@ -104,8 +104,8 @@ pub(super) fn expect_all_watched(model: &Model) -> Result<()> {
 }
 
 /// Counts the ids that are outside their tables; an error if the model was loaded to refuse them.
-pub(super) fn check(model: &Model, watched: &[Watched], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
-    let bad_ids = count(watched, inputs);
+pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
+    let bad_ids = count(id_checks, inputs);
     match (model.options().on_bad_id, bad_ids.first()) {
         (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
         _ => Ok(bad_ids),
@@ -113,9 +113,9 @@ pub(super) fn check(model: &Model, watched: &[Watched], inputs: &[Cow<'_, Tensor
 }
 
 /// Counts the ids that are outside their tables; `inputs` are in the model's order.
-fn count(watched: &[Watched], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> {
+fn count(id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> {
     let mut counts: Vec<BadIdCount> = Vec::new();
-    for Watched { position, input, layer, table_rows, from_end } in watched {
+    for IdChecks { position, input, layer, table_rows, from_end } in id_checks {
         let Some((first, count)) = inputs.get(*position).and_then(|ids| outside(ids, *table_rows, *from_end)) else {
             continue;
         };
@@ -142,7 +142,7 @@ fn outside(ids: &Tensor, rows: usize, from_end: bool) -> Option<(i32, usize)> {
 /// By the names of inputs that are looked up: the rows of the smallest table of each.
 pub(super) fn smallest_tables(graph: &Graph) -> HashMap<String, usize> {
     let mut rows = HashMap::new();
-    for Watched { input, table_rows, .. } in watched(graph) {
+    for IdChecks { input, table_rows, .. } in id_checks(graph) {
         let smallest = rows.entry(input).or_insert(table_rows);
         *smallest = table_rows.min(*smallest);
     }

@@ -3,13 +3,13 @@
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::model::{InputNames, Model, no_tensor, other_shape};
-use crate::passes::Storage;
+use crate::passes::ActivationPrecision;
 use crate::tensor::{DType, NamedTensors, Tensor, TensorType};
 use std::borrow::Cow;
 
 /// What a model's inputs must be; worked out once.
 #[derive(Debug, Clone)]
-pub(super) struct Expected {
+pub(super) struct InputSignature {
     /// The inputs in the model's order.
     inputs: Vec<ExpectedInput>,
     pub(super) names: InputNames,
@@ -28,7 +28,7 @@ struct ExpectedInput {
 
 /// Inputs in the model's order, of its dtypes and shapes. What fits as it is, is not copied.
 #[derive(Debug)]
-pub(super) struct Fitted<'t> {
+pub(super) struct BoundInputs<'t> {
     pub(super) tensors: Vec<Cow<'t, Tensor>>,
     /// The rows of every input that has a batch and is not shared by all samples; 1 if none has.
     pub(super) batch: usize,
@@ -40,7 +40,7 @@ pub(super) struct Fitted<'t> {
     pub(super) note: Option<String>,
 }
 
-impl Fitted<'_> {
+impl BoundInputs<'_> {
     /// The same with the row of each shared input repeated for every sample.
     pub(super) fn repeated(mut self) -> Result<Self> {
         for position in std::mem::take(&mut self.shared) {
@@ -51,9 +51,9 @@ impl Fitted<'_> {
     }
 
     /// The same as they would stand in memory.
-    pub(super) fn stored(mut self, storage: Storage) -> Result<Self> {
+    pub(super) fn stored(mut self, precision: ActivationPrecision) -> Result<Self> {
         for tensor in &mut self.tensors {
-            if let Some(stored) = storage.input(tensor)? {
+            if let Some(stored) = precision.input(tensor)? {
                 *tensor = Cow::Owned(stored);
             }
         }
@@ -61,14 +61,14 @@ impl Fitted<'_> {
     }
 
     /// The same by name.
-    pub(super) fn into_named(self, expected: &Expected) -> NamedTensors {
+    pub(super) fn into_named(self, expected: &InputSignature) -> NamedTensors {
         let names = expected.inputs.iter().map(|input| input.name.as_str());
         names.zip(self.tensors.into_iter().map(Cow::into_owned)).collect()
     }
 }
 
-impl Expected {
-    pub(super) fn of(model: &Model) -> Expected {
+impl InputSignature {
+    pub(super) fn of(model: &Model) -> InputSignature {
         let graph = model.graph();
         let shapes = graph.values().iter().map(|value| &value.ty.shape).filter(|shape| shape.is_batched());
         let largest = shapes.map(|shape| shape.sample_len()).max().unwrap_or(0);
@@ -78,7 +78,7 @@ impl Expected {
         };
         let inputs = graph.inputs().map(input).collect();
         let names = InputNames::of(model);
-        Expected { inputs, names, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
+        InputSignature { inputs, names, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
     }
 
     /// The names of the inputs at some positions.
@@ -88,7 +88,7 @@ impl Expected {
 
     /// The given tensors as the model takes them. `graph` is that of this; errors name the inputs of `model`, whose sizes may
     /// be open.
-    pub(super) fn fit<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<Fitted<'t>> {
+    pub(super) fn fit<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
         let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
         for (position, input) in self.inputs.iter().enumerate() {
             let Some((tensor, odd_name)) = self.names.find(given, position) else {
@@ -119,7 +119,7 @@ impl Expected {
                 shared.push(position);
             }
         }
-        Ok(Fitted { tensors, batch, per_sample, shared, note })
+        Ok(BoundInputs { tensors, batch, per_sample, shared, note })
     }
 
     fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {
@@ -204,7 +204,7 @@ mod tests {
         let outputs = ["x", "y"].map(|name| (name.to_string(), input(name)));
         let graph = builder.finish(outputs.to_vec()).expect("a graph");
         let model = Model { aliases: vec![vec!["inner_x".into()]], ..Model::from_graph("two", graph) };
-        let expected = Expected::of(&model);
+        let expected = InputSignature::of(&model);
         let given = |names: &[&str]| -> NamedTensors {
             let tensor = |index: usize| Tensor::f32(&[1, 1], vec![index as f32]).expect("a tensor");
             names.iter().enumerate().map(|(index, name)| (*name, tensor(index))).collect()

@@ -2,10 +2,11 @@
 //!
 //! A [`Session`] checks what it is given, chooses the device and says why, and answers. It knows nothing of files.
 
+mod engines;
 mod ids;
 mod inputs;
 mod open;
-mod opened;
+mod options;
 mod profile;
 mod random;
 mod ranking;
@@ -14,29 +15,30 @@ mod sized;
 pub use crate::engine::{MemoryUsage, ProfileStep, StepClock};
 pub use ids::BadIdCount;
 pub(crate) use open::open_engine;
+pub use options::SessionOptions;
 pub use profile::{Profile, ProfileOptions, ProfileStage, RecordedSpan, Recording};
 pub use random::random_inputs;
 pub use ranking::{Ranked, Ranking};
 
 use crate::deadline::Deadline;
-use crate::engine::{Call, Holdings, Prepared};
+use crate::engine::{Call, Holdings, PreparedGraph};
 use crate::error::Result;
-use crate::gpu::{Execution, Faults, LimitsPreset};
 use crate::model::{InputNames, Model};
-use crate::passes::{Pipeline, Storage};
+use crate::names::names;
+use crate::passes::ActivationPrecision;
 use crate::plan::Counts;
-use crate::tensor::{NamedTensors, Spare};
-use crate::timeline::Timeline;
-use inputs::{Expected, Fitted};
+use crate::telemetry::{Stage, Timeline};
+use crate::tensor::{NamedTensors, RecycledOutputs};
+use engines::{Engines, Opened};
+use inputs::{BoundInputs, InputSignature};
 use open::expect_effect;
-use opened::{Engines, Opened};
 use sized::{SizedModel, expect_answerable};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Where predictions are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Device {
     /// A hardware GPU if there is one, or the adapter that the options name; else the CPU. Where a GPU fails, the CPU takes
     /// its place.
@@ -50,54 +52,7 @@ pub enum Device {
     Reference,
 }
 
-impl Device {
-    /// The name in options and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Device::Auto => "auto",
-            Device::Gpu => "gpu",
-            Device::Cpu => "cpu",
-            Device::Reference => "reference",
-        }
-    }
-}
-
-/// How a session is opened.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SessionOptions {
-    /// Where predictions are computed.
-    pub device: Device,
-    /// Limits the GPU device is opened with.
-    pub limits: LimitsPreset,
-    /// The rewrites that the model goes through. The reference knows none.
-    pub pipeline: Pipeline,
-    /// How values stand in memory.
-    pub storage: Storage,
-    /// How predictions are handed to a GPU. An error where one is not asked for.
-    pub execution: Execution,
-    /// The names of inputs that will be given with one row for a whole batch: the session is prepared for that when it is
-    /// opened. Other sets of shared inputs are prepared when they are first met. The plain pipeline and the reference have
-    /// nothing to prepare.
-    pub shared: Vec<String>,
-    /// Threads of the CPU: all cores if `None`. An error where the CPU is not asked for.
-    pub cpu_threads: Option<usize>,
-    /// The folder where compiled pipelines are kept for the next process, if the driver can (Vulkan). `None` for what
-    /// the environment variable `TFJS_WGPU_CACHE_DIR` says, else the user's folder for caches; an empty path for none.
-    /// On Android there is no such folder: an app gives its data directory, because the system empties the other one.
-    pub cache_folder: Option<PathBuf>,
-    /// Part of the name of the adapter to use, in whatever case: the best one that has it, even if it is software. `None` for
-    /// what the environment variable `TFJS_WGPU_ADAPTER` says, else the best. An error where no GPU is asked for.
-    pub adapter: Option<String>,
-    /// The time that opening, and each call, may take. A call that waits longer for the GPU or for other calls fails with
-    /// [`DeviceError::Timeout`](crate::DeviceError::Timeout); the CPU looks at the clock between blocks of rows. With a timeout
-    /// each call is handed to another thread with a copy of its inputs, which takes some microseconds, because a driver that
-    /// hangs cannot be interrupted: the thread and the memory that the call works in are kept until the driver returns. The
-    /// reference does not look at the clock. `None` waits as long as it takes.
-    pub timeout: Option<Duration>,
-    /// What goes wrong, for tests.
-    #[doc(hidden)]
-    pub faults: Faults,
-}
+names!(Device, "device", { Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
 
 /// The answer to a prediction and how it came about.
 #[derive(Debug, Default)]
@@ -216,21 +171,21 @@ impl Session {
     /// Computes the outputs for `inputs`: one tensor per model input, by name, batch first. An input of batch 1 is
     /// shared by the whole batch of the others.
     pub fn predict(&self, inputs: &NamedTensors) -> Result<Prediction> {
-        self.predict_with(inputs, Spare::default())
+        self.predict_with(inputs, RecycledOutputs::default())
     }
 
     /// [`Session::predict`] in the memory of an earlier prediction, whose outputs are no longer needed: for one prediction
     /// after another with large outputs. After an error `prediction` has no outputs.
     pub fn predict_into(&self, inputs: &NamedTensors, prediction: &mut Prediction) -> Result<()> {
         let outputs = std::mem::take(&mut prediction.outputs);
-        *prediction = self.predict_with(inputs, Spare::of(outputs))?;
+        *prediction = self.predict_with(inputs, RecycledOutputs::of(outputs))?;
         Ok(())
     }
 
-    fn predict_with(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<Prediction> {
+    fn predict_with(&self, inputs: &NamedTensors, mut spare: RecycledOutputs) -> Result<Prediction> {
         let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
         let deadline = self.deadline();
-        let outputs = timeline.span_with("predict", |timeline| {
+        let outputs = timeline.span_with(Stage::Predict, |timeline| {
             let predict =
                 |arranged: Arranged<'_>, timeline: &mut Timeline| arranged.predict(&mut spare, deadline, timeline);
             self.answer(inputs, deadline, (&mut bad_ids, &mut notes), timeline, predict)
@@ -285,15 +240,15 @@ impl Session {
     ) -> Result<(Arranged<'t>, Vec<BadIdCount>)> {
         let sized = self.sized(opened, inputs, deadline, timeline)?;
         let fit = || sized.expected.fit(sized.model.graph(), &self.model, inputs);
-        let inputs = timeline.span("check inputs", fit)?;
-        let bad_ids = timeline.span("check ids", || ids::check(&self.model, &sized.watched, &inputs.tensors))?;
-        let SessionOptions { storage, pipeline, .. } = self.options;
-        let inputs = match storage {
-            Storage::F32 => inputs,
-            Storage::F16 => timeline.span("round inputs", || inputs.stored(storage))?,
+        let inputs = timeline.span(Stage::CheckInputs, fit)?;
+        let bad_ids = timeline.span(Stage::CheckIds, || ids::check(&self.model, &sized.id_checks, &inputs.tensors))?;
+        let SessionOptions { activation_precision: precision, passes, .. } = self.options;
+        let inputs = match precision {
+            ActivationPrecision::F32 => inputs,
+            ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.stored(precision))?,
         };
-        // Only a pipeline that computes what is shared once makes use of it.
-        let once = pipeline.shares() && opened.engine.takes_rewritten();
+        // Only passes that compute shared rows once make use of it.
+        let once = passes.shares() && opened.engine.takes_rewritten();
         let inputs = if once { inputs } else { inputs.repeated()? };
         let prepared = match inputs.batch {
             0 => None,
@@ -307,18 +262,23 @@ impl Session {
 #[derive(Debug)]
 struct Arranged<'t> {
     sized: Arc<SizedModel>,
-    inputs: Fitted<'t>,
+    inputs: BoundInputs<'t>,
     /// `None` for a batch of no rows.
-    prepared: Option<Arc<dyn Prepared>>,
+    prepared: Option<Arc<dyn PreparedGraph>>,
 }
 
 impl Arranged<'_> {
     fn call(&self, deadline: Deadline) -> Call<'_> {
-        let Fitted { tensors, per_sample, batch, .. } = &self.inputs;
+        let BoundInputs { tensors, per_sample, batch, .. } = &self.inputs;
         Call { inputs: tensors, per_sample, batch: *batch, deadline }
     }
 
-    fn predict(&self, spare: &mut Spare, deadline: Deadline, timeline: &mut Timeline) -> Result<NamedTensors> {
+    fn predict(
+        &self,
+        spare: &mut RecycledOutputs,
+        deadline: Deadline,
+        timeline: &mut Timeline,
+    ) -> Result<NamedTensors> {
         match &self.prepared {
             None => self.sized.empty_outputs(),
             Some(prepared) => prepared.predict(&self.call(deadline), spare, timeline),
@@ -343,9 +303,9 @@ pub(crate) struct FitInputs {
 /// The inputs as a session takes them: of the model's dtypes and shapes, all of one batch but for those that are shared. The
 /// model has all its sizes.
 pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInputs> {
-    let expected = Expected::of(model);
+    let expected = InputSignature::of(model);
     let fitted = expected.fit(model.graph(), model, inputs)?;
-    let bad_ids = ids::check(model, &ids::watched(model.graph()), &fitted.tensors)?;
+    let bad_ids = ids::check(model, &ids::id_checks(model.graph()), &fitted.tensors)?;
     let shared = expected.names(&fitted.shared).into_iter().map(str::to_string).collect();
     let repeated = expected.fit(model.graph(), model, inputs)?.repeated()?;
     let batch = fitted.batch;

@@ -5,12 +5,13 @@ use crate::cpu::Cpu;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::error::{DeviceError, Error, Result};
-use crate::gpu::{AdapterChoice, DeviceRequest, Execution, GpuEngine, GpuOptions, cache_folder};
+use crate::execution::Execution;
+use crate::gpu::{AdapterChoice, DeviceRequest, GpuEngine, GpuOptions, cache_folder};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
-use crate::passes::{self, Pipeline, Storage};
+use crate::passes::{self, ActivationPrecision, Passes};
 use crate::reference::Reference;
-use crate::timeline::Timeline;
+use crate::telemetry::Timeline;
 use std::sync::Arc;
 
 /// Opens the engine of a device other than [`Device::Auto`].
@@ -35,7 +36,7 @@ fn gpu_options(options: &SessionOptions, hardware: bool) -> GpuOptions {
         device: DeviceRequest { adapter, preset: options.limits, faults: options.faults.clone() },
         execution: options.execution,
         cache_folder: cache_folder(options.cache_folder.as_deref()),
-        most_rows: options.pipeline.most_rows(),
+        max_rows: options.passes.max_rows(),
     }
 }
 
@@ -64,9 +65,9 @@ pub(super) fn expect_effect(options: &SessionOptions) -> Result<()> {
     Ok(())
 }
 
-/// The positions of the inputs that the options call shared, as a pipeline makes use of them.
+/// The positions of the inputs that the options call shared, if the passes make use of them.
 pub(super) fn shared_positions(graph: &Graph, options: &SessionOptions) -> Result<Vec<usize>> {
-    if !options.pipeline.shares() || options.shared.is_empty() {
+    if !options.passes.shares() || options.shared.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<&str> = options.shared.iter().map(String::as_str).collect();
@@ -78,17 +79,17 @@ pub(super) fn shared_positions(graph: &Graph, options: &SessionOptions) -> Resul
 /// The graph for predictions in which the inputs at these positions are shared.
 pub(super) fn rewritten(
     graph: &Arc<Graph>,
-    pipeline: Pipeline,
-    storage: Storage,
+    passes: Passes,
+    precision: ActivationPrecision,
     shared: &[usize],
     facts: &DeviceFacts,
 ) -> Result<Arc<Graph>> {
     if shared.is_empty() {
-        return storage.run(&pipeline.run(graph, facts)?);
+        return precision.run(&passes.run(graph, facts)?);
     }
     let inputs = graph.inputs().enumerate().filter(|(position, _)| shared.contains(position));
     let names: Vec<&str> = inputs.map(|(_, (_, node))| node.name.as_str()).collect();
-    storage.run(&pipeline.run(&Arc::new(passes::share(graph, &names)?), facts)?)
+    precision.run(&passes.run(&Arc::new(passes::share(graph, &names)?), facts)?)
 }
 
 /// Why the CPU answers, in a line.

@@ -8,8 +8,8 @@
 use super::Session;
 use crate::engine::{ProfileStep, StepClock, TimedSteps};
 use crate::error::{Error, Result};
-use crate::tensor::{NamedTensors, Spare};
-use crate::timeline::{Span, Timeline};
+use crate::telemetry::{Span, Stage, Timeline};
+use crate::tensor::{NamedTensors, RecycledOutputs};
 use serde::{Deserialize, Serialize};
 
 /// How often a profile predicts.
@@ -104,18 +104,18 @@ impl Session {
         let batch = arranged.inputs.batch;
         let mut steps = arranged.prepared.as_ref().ok_or_else(nothing)?.steps(batch)?;
         // Room for timestamps is made by the first that takes them.
-        let (mut timed, mut timeline) = self.time_steps(inputs, Spare::default())?;
+        let (mut timed, mut timeline) = self.time_steps(inputs, RecycledOutputs::default())?;
         for _ in 0..options.warmup_runs {
             self.predict_into(inputs, &mut usual)?;
-            (timed, timeline) = self.time_steps(inputs, Spare::of(timed.outputs))?;
+            (timed, timeline) = self.time_steps(inputs, RecycledOutputs::of(timed.outputs))?;
         }
         let [mut usual_ns, mut timed_ns, mut elapsed_ns] = [const { Vec::new() }; 3];
         let mut stages = Vec::new();
         for _ in 0..options.runs {
             self.predict_into(inputs, &mut usual)?;
-            (timed, timeline) = self.time_steps(inputs, Spare::of(timed.outputs))?;
-            usual_ns.push(usual.timeline.total_ns("predict"));
-            timed_ns.push(timeline.total_ns("predict"));
+            (timed, timeline) = self.time_steps(inputs, RecycledOutputs::of(timed.outputs))?;
+            usual_ns.push(usual.timeline.total_ns(Stage::Predict));
+            timed_ns.push(timeline.total_ns(Stage::Predict));
             elapsed_ns.push(elapsed(&timed.spans));
             add_stages(&mut stages, &usual.timeline, &timeline);
             for (step, span) in steps.iter_mut().zip(&timed.spans) {
@@ -126,7 +126,7 @@ impl Session {
         let since_opening = |timeline: &Timeline, spans: &[Span]| {
             let offset = timeline.origin().saturating_duration_since(self.timeline.origin()).as_nanos() as u64;
             let span = |span: &Span| {
-                let (name, start_ns) = (span.name.to_string(), offset + span.start_ns);
+                let (name, start_ns) = (span.stage.to_string(), offset + span.start_ns);
                 RecordedSpan { name, start_ns, duration_ns: span.duration_ns }
             };
             spans.iter().map(span).collect::<Vec<_>>()
@@ -146,9 +146,9 @@ impl Session {
     }
 
     /// One prediction whose steps are timed, and what it took.
-    fn time_steps(&self, inputs: &NamedTensors, mut spare: Spare) -> Result<(TimedSteps, Timeline)> {
+    fn time_steps(&self, inputs: &NamedTensors, mut spare: RecycledOutputs) -> Result<(TimedSteps, Timeline)> {
         let (mut timeline, deadline) = (Timeline::start(), self.deadline());
-        let timed = timeline.span_with("predict", |timeline| {
+        let timed = timeline.span_with(Stage::Predict, |timeline| {
             let (arranged, _) =
                 self.arrange(&*self.engines.current(deadline, timeline)?, inputs, deadline, timeline)?;
             let prepared = arranged.prepared.as_ref().ok_or_else(nothing)?;
@@ -171,16 +171,17 @@ fn elapsed(spans: &[Span]) -> u64 {
 
 /// Adds one run of each kind to the stages; each name counts once a run, with all its spans.
 fn add_stages(stages: &mut Vec<ProfileStage>, usual: &Timeline, timed: &Timeline) {
-    for span in usual.spans().iter().chain(timed.spans()).filter(|span| span.name != "predict") {
-        if !stages.iter().any(|stage| stage.name == span.name) {
+    for span in usual.spans().iter().chain(timed.spans()).filter(|span| span.stage != Stage::Predict) {
+        if !stages.iter().any(|stage| stage.name == span.stage.name()) {
             // A stage of no run so far, as the first that allocates: it took no time then.
             let before = vec![0; stages.first().map_or(0, |stage| stage.usual_ns.len())];
-            stages.push(ProfileStage { name: span.name.into(), usual_ns: before.clone(), timed_ns: before });
+            stages.push(ProfileStage { name: span.stage.to_string(), usual_ns: before.clone(), timed_ns: before });
         }
     }
+    let total_ns = |timeline: &Timeline, name: &str| name.parse().map_or(0, |stage| timeline.total_ns(stage));
     for stage in stages {
-        stage.usual_ns.push(usual.total_ns(&stage.name));
-        stage.timed_ns.push(timed.total_ns(&stage.name));
+        stage.usual_ns.push(total_ns(usual, &stage.name));
+        stage.timed_ns.push(total_ns(timed, &stage.name));
     }
 }
 
@@ -190,16 +191,20 @@ mod tests {
 
     #[test]
     fn a_stage_that_comes_late_took_no_time_before() {
-        let timeline = |names: &[&'static str]| {
+        let timeline = |stages: &[Stage]| {
             let mut timeline = Timeline::start();
-            names.iter().for_each(|name| timeline.span(name, || ()));
+            stages.iter().for_each(|&stage| timeline.span(stage, || ()));
             timeline
         };
         let mut stages = Vec::new();
-        add_stages(&mut stages, &timeline(&["encode", "predict"]), &timeline(&["encode"]));
-        add_stages(&mut stages, &timeline(&["encode"]), &timeline(&["grow", "encode", "encode"]));
+        add_stages(&mut stages, &timeline(&[Stage::Encode, Stage::Predict]), &timeline(&[Stage::Encode]));
+        add_stages(
+            &mut stages,
+            &timeline(&[Stage::Encode]),
+            &timeline(&[Stage::Prepare, Stage::Encode, Stage::Encode]),
+        );
         let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
-        assert_eq!(names, ["encode", "grow"]);
+        assert_eq!(names, ["encode", "prepare"]);
         assert!(stages.iter().all(|stage| stage.usual_ns.len() == 2 && stage.timed_ns.len() == 2));
         assert_eq!((stages[1].usual_ns[1], stages[1].timed_ns[0]), (0, 0));
     }

@@ -9,9 +9,9 @@ use super::{Arranged, Session};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph};
-use crate::ops::{ArgReduce, Cast, Class, Classify, Reduce, Reduction, TopK};
-use crate::tensor::{DType, Data, NamedTensors, Shape, Spare, Tensor, TensorType};
-use crate::timeline::Timeline;
+use crate::ops::{ArgReduce, Cast, Class, FloatClass, Reduce, Reduction, TopK};
+use crate::telemetry::{Stage, Timeline};
+use crate::tensor::{DType, Data, NamedTensors, RecycledOutputs, Shape, Tensor, TensorType};
 use std::cmp::Ordering;
 
 /// The best rows of a batch: highest score first, equal ones in their order, NaN last.
@@ -90,7 +90,7 @@ fn graph(batch: usize, count: usize) -> Result<Graph> {
     let mut builder = Builder::new();
     let all = builder.input("all scores", TensorType::f32(Shape::fixed(&[batch])))?;
     let best = builder.outputs_of("best", TopK { axis: 0, count, largest: true }, &[all])?;
-    let are_finite = builder.op("are finite", Classify { class: Class::Finite }, &[all])?;
+    let are_finite = builder.op("are finite", FloatClass { class: Class::Finite }, &[all])?;
     // As integers, which count beyond what float32 can.
     let ones = builder.op("ones", Cast { to: DType::I32 }, &[are_finite])?;
     let finite = builder.op("finite", Reduce { reduction: Reduction::Sum, axis: 0 }, &[ones])?;
@@ -106,7 +106,7 @@ impl Session {
     pub fn rank(&self, inputs: &NamedTensors, count: usize) -> Result<Ranked> {
         let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
         let deadline = self.deadline();
-        let ranking = timeline.span_with("predict", |timeline| {
+        let ranking = timeline.span_with(Stage::Predict, |timeline| {
             let rank = |arranged: Arranged<'_>, timeline: &mut Timeline| arranged.rank(count, deadline, timeline);
             self.answer(inputs, deadline, (&mut bad_ids, &mut notes), timeline, rank)
         })?;
@@ -120,9 +120,9 @@ impl Arranged<'_> {
         if let Some(ranking) = self.rank_on_device(count, deadline, timeline)? {
             return Ok(ranking);
         }
-        let outputs = self.predict(&mut Spare::default(), deadline, timeline)?;
+        let outputs = self.predict(&mut RecycledOutputs::default(), deadline, timeline)?;
         let scores = outputs.get(scores).ok_or_else(|| Error::internal("the scores were not computed"))?;
-        timeline.span("rank", || Ranking::of(scores, count))
+        timeline.span(Stage::Rank, || Ranking::of(scores, count))
     }
 
     /// `None` where the host has to rank: the engine does not, or the scores are no floats.

@@ -6,19 +6,19 @@
 //! one row, and what follows from them alone is computed once. Which inputs those are is known only when a prediction is made,
 //! so a graph is prepared for each set of them as well.
 
-use super::ids::{self, Watched};
-use super::inputs::{Expected, Fitted};
+use super::ids::{self, IdChecks};
+use super::inputs::{BoundInputs, InputSignature};
 use super::open::rewritten;
 use crate::deadline::Deadline;
-use crate::engine::{Engine, Prepared};
+use crate::engine::{Engine, PreparedGraph};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::made_once::MadeOnce;
 use crate::model::{Model, OnBadId};
-use crate::passes::{Pipeline, Storage};
+use crate::passes::{ActivationPrecision, Passes};
 use crate::plan::Retain;
+use crate::telemetry::{Stage, Timeline};
 use crate::tensor::{NamedTensors, Tensor};
-use crate::timeline::Timeline;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ const FAILURES_STAND: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct SizedModel {
     pub(super) model: Model,
-    pub(super) expected: Expected,
-    pub(super) watched: Vec<Watched>,
+    pub(super) expected: InputSignature,
+    pub(super) id_checks: Vec<IdChecks>,
     /// What answering graphs are made of: the model's graph, with its constants as they are stored.
     graph: Arc<Graph>,
-    pipeline: Pipeline,
-    storage: Storage,
+    passes: Passes,
+    precision: ActivationPrecision,
     /// By the positions of shared inputs.
-    prepared: MadeOnce<Vec<usize>, Arc<dyn Prepared>>,
+    prepared: MadeOnce<Vec<usize>, Arc<dyn PreparedGraph>>,
 }
 
 /// An error if no session can answer for the model.
@@ -52,12 +52,12 @@ pub(super) fn expect_answerable(model: &Model) -> Result<()> {
 
 impl SizedModel {
     /// `model` at its own sizes, with nothing prepared.
-    pub(super) fn new(model: Model, pipeline: Pipeline, storage: Storage) -> Result<SizedModel> {
+    pub(super) fn new(model: Model, passes: Passes, precision: ActivationPrecision) -> Result<SizedModel> {
         expect_answerable(&model)?;
-        let graph = storage.constants(model.graph())?;
-        let (expected, watched) = (Expected::of(&model), ids::watched(model.graph()));
+        let graph = precision.constants(model.graph())?;
+        let (expected, id_checks) = (InputSignature::of(&model), ids::id_checks(model.graph()));
         let prepared = MadeOnce::at_most(MOST_SHARED).remembering_failures(FAILURES_STAND);
-        Ok(SizedModel { model, expected, watched, graph, pipeline, storage, prepared })
+        Ok(SizedModel { model, expected, id_checks, graph, passes, precision, prepared })
     }
 
     /// What answers for inputs of which those at some positions are shared.
@@ -67,18 +67,18 @@ impl SizedModel {
         shared: &Vec<usize>,
         deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>> {
+    ) -> Result<Arc<dyn PreparedGraph>> {
         let prepare = |timeline: &mut Timeline| {
-            let graph = timeline.span("plan", || {
+            let graph = timeline.span(Stage::Plan, || {
                 if engine.takes_rewritten() {
-                    rewritten(&self.graph, self.pipeline, self.storage, shared, engine.facts())
+                    rewritten(&self.graph, self.passes, self.precision, shared, engine.facts())
                 } else {
-                    self.storage.run(&self.graph)
+                    self.precision.run(&self.graph)
                 }
             })?;
             engine.prepare(&graph, Retain::Outputs, deadline, timeline)
         };
-        let prepared = self.prepared.get(shared, deadline, || timeline.span_with("open graph", prepare))?;
+        let prepared = self.prepared.get(shared, deadline, || timeline.span_with(Stage::OpenGraph, prepare))?;
         Ok(prepared.0)
     }
 
@@ -86,15 +86,15 @@ impl SizedModel {
     pub(super) fn prepared_for(
         &self,
         engine: &dyn Engine,
-        inputs: &Fitted<'_>,
+        inputs: &BoundInputs<'_>,
         deadline: Deadline,
         timeline: &mut Timeline,
-    ) -> Result<Arc<dyn Prepared>> {
+    ) -> Result<Arc<dyn PreparedGraph>> {
         self.prepared(engine, &inputs.shared, deadline, timeline)
     }
 
     /// All that is prepared.
-    pub(super) fn all_prepared(&self) -> Vec<Arc<dyn Prepared>> {
+    pub(super) fn all_prepared(&self) -> Vec<Arc<dyn PreparedGraph>> {
         self.prepared.all()
     }
 

@@ -9,16 +9,16 @@
 
 use crate::deadline::Deadline;
 use crate::engine::Call;
-use crate::error::{Error, Place, Result};
-use crate::gpu::LimitsPreset;
+use crate::error::{Context, Error, Result};
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::kernel::DeviceFacts;
+use crate::limits_preset::LimitsPreset;
 use crate::model::Model;
-use crate::passes::{self, Pipeline};
+use crate::passes::{self, Passes};
 use crate::plan::Retain;
 use crate::session::{BadIdCount, Device, FitInputs, SessionOptions};
+use crate::telemetry::Timeline;
 use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
-use crate::timeline::Timeline;
 use crate::{reference, session};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -72,7 +72,7 @@ pub struct CheckReport {
     /// The device that was checked.
     pub device: String,
     /// The rewrites that the model went through for the device.
-    pub pipeline: Pipeline,
+    pub passes: Passes,
     /// Rows in the batch.
     pub batch: usize,
     /// Ids that were outside their tables.
@@ -96,14 +96,14 @@ impl CheckReport {
 }
 
 /// Compares `device` with the reference for `inputs`, and its outputs with `expected` where given. The device runs the
-/// graph that a session of this pipeline would run for these inputs, and its operators are checked one by one; its
+/// graph that a session with these passes would run for these inputs, and its operators are checked one by one; its
 /// outputs are compared with the reference's for the graph as it was read. Dimensions without a size have that of `inputs`.
 pub fn check(
     model: &Model,
     inputs: &NamedTensors,
     expected: Option<&NamedTensors>,
     device: CheckDevice,
-    pipeline: Pipeline,
+    passes: Passes,
 ) -> Result<CheckReport> {
     if model.graph().outputs().is_empty() {
         return Err(Error::input("there is nothing to check: the model has no outputs").hint("name its outputs"));
@@ -114,11 +114,11 @@ pub fn check(
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
     }
     let plain = model.graph();
-    let once = pipeline.shares() && !shared.is_empty();
+    let once = passes.shares() && !shared.is_empty();
     let rewritten = |facts: &DeviceFacts| {
         let names: Vec<&str> = shared.iter().map(String::as_str).collect();
         let graph = if once { Arc::new(passes::share(plain, &names)?) } else { Arc::clone(plain) };
-        pipeline.run(&graph, facts)
+        passes.run(&graph, facts)
     };
     let computed = compute(if once { &given } else { &repeated }, batch, device, rewritten)?;
     let nodes = check_nodes(&computed.graph, &computed.values)?;
@@ -133,7 +133,7 @@ pub fn check(
     if let Some(expected) = expected {
         outputs.extend(check_expected(plain, &computed, expected, &allowances)?);
     }
-    Ok(CheckReport { device: computed.device, pipeline, batch, bad_ids, nodes, outputs })
+    Ok(CheckReport { device: computed.device, passes, batch, bad_ids, nodes, outputs })
 }
 
 /// Every value of a graph as a device computes it.
@@ -294,7 +294,7 @@ mod tests {
         builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");
         let model = Model::from_graph("empty", builder.finish(Vec::new()).expect("a graph"));
         let inputs = [("x", Tensor::f32(&[1, 1], vec![1.0]).expect("a tensor"))].into_iter().collect();
-        let error = check(&model, &inputs, None, CheckDevice::Cpu, Pipeline::Plain).expect_err("nothing to check");
+        let error = check(&model, &inputs, None, CheckDevice::Cpu, Passes::PLAIN).expect_err("nothing to check");
         assert_eq!(error.to_string(), "there is nothing to check: the model has no outputs");
     }
 }

@@ -3,13 +3,13 @@
 use super::report::Report;
 use super::statistics::Summary;
 
-const HEADER: &str = "section,device,plan,settings,batch,quantity,unit,n,p50,p50_low,p50_high,min,p90,p95,p99,max";
+const HEADER: &str = "section,device,passes,settings,batch,quantity,unit,n,p50,p50_low,p50_high,min,p90,p95,p99,max";
 
 /// What a quantity belongs to.
 struct Row<'r> {
     section: &'r str,
     device: &'r str,
-    plan: &'r str,
+    passes: &'r str,
     settings: &'r [String],
     batch: usize,
 }
@@ -21,7 +21,7 @@ impl Report {
         let mut csv = Csv(format!("{HEADER}\r\n"));
         for result in &self.results {
             let (settings, batch) = (&result.settings[..], result.batch);
-            let row = Row { section: "warm", device: &result.device, plan: &result.plan, settings, batch };
+            let row = Row { section: "warm", device: &result.device, passes: &result.passes, settings, batch };
             csv.value(&row, "open", "ms", result.open_ms);
             csv.value(&row, "first", "ms", result.first_ms);
             if let Some(warm) = &result.warm_ms {
@@ -44,7 +44,7 @@ impl Report {
         let Some(study) = &self.study else { return };
         for cold in &study.cold {
             let section = if cold.cached { "cold, pipelines on disk" } else { "cold" };
-            let row = Row { section, device: &cold.device, plan: &cold.plan, settings: &cold.settings, batch: 1 };
+            let row = Row { section, device: &cold.device, passes: &cold.passes, settings: &cold.settings, batch: 1 };
             csv.summary(&row, "first answer", &cold.total_ms);
             csv.summary(&row, "process", &cold.process_ms);
             for (name, ms) in [("load", cold.load_ms), ("open", cold.open_ms), ("first", cold.first_ms)] {
@@ -52,35 +52,35 @@ impl Report {
             }
         }
         for ablation in &study.ablations {
-            let (plan, settings) = (&ablation.plan, &ablation.settings[..]);
+            let (passes, settings) = (&ablation.passes, &ablation.settings[..]);
             let section = format!("ablation, {}", ablation.name);
-            let row = Row { section: &section, device: "gpu", plan, settings, batch: ablation.batch };
+            let row = Row { section: &section, device: "gpu", passes, settings, batch: ablation.batch };
             for (name, ms) in [("open", ablation.open_ms), ("first", ablation.first_ms)] {
                 ms.into_iter().for_each(|ms| csv.value(&row, name, "ms", ms));
             }
             csv.summary(&row, "predict", &ablation.warm_ms);
         }
         for point in study.dispatch_cost.iter().flat_map(|cost| &cost.points) {
-            let row = Row { section: "dispatches", device: "gpu", plan: "plain", settings: &[], batch: 1 };
+            let row = Row { section: "dispatches", device: "gpu", passes: "plain", settings: &[], batch: 1 };
             csv.summary(&row, &format!("{} dispatches", point.dispatches), &point.ms);
         }
         for curve in &study.curves {
             let section = if curve.shared.is_empty() { "candidates" } else { "candidates, one user" };
             for point in &curve.points {
                 let batch = point.candidates;
-                let row = Row { section, device: &curve.device, plan: &curve.plan, settings: &[], batch };
+                let row = Row { section, device: &curve.device, passes: &curve.passes, settings: &[], batch };
                 csv.summary(&row, "predict", &point.ms);
             }
         }
         for sporadic in &study.sporadic {
             let section = format!("every {} ms", sporadic.interval_ms);
             let row =
-                Row { section: &section, device: &sporadic.device, plan: &sporadic.plan, settings: &[], batch: 1 };
+                Row { section: &section, device: &sporadic.device, passes: &sporadic.passes, settings: &[], batch: 1 };
             csv.summary(&row, "predict", &sporadic.warm_ms);
         }
         for precision in &study.precision {
-            let (plan, settings, batch) = (&precision.plan, &precision.settings[..], precision.candidates);
-            let row = Row { section: "precision", device: &precision.device, plan, settings, batch };
+            let (passes, settings, batch) = (&precision.passes, &precision.settings[..], precision.candidates);
+            let row = Row { section: "precision", device: &precision.device, passes, settings, batch };
             csv.summary(&row, "predict", &precision.warm_ms);
             csv.value(&row, "score difference", "max", precision.max_abs_difference);
             for (name, [mean, least]) in [
@@ -100,7 +100,7 @@ struct Csv(String);
 impl Csv {
     fn line(&mut self, row: &Row<'_>, quantity: &str, unit: &str, values: &[String]) {
         let batch = row.batch.to_string();
-        let words = [row.section, row.device, row.plan, &row.settings.join("; "), &batch, quantity, unit].map(quoted);
+        let words = [row.section, row.device, row.passes, &row.settings.join("; "), &batch, quantity, unit].map(quoted);
         let values: Vec<String> = words.into_iter().chain(values.iter().cloned()).collect();
         self.0.push_str(&values.join(","));
         self.0.push_str("\r\n");

@@ -7,10 +7,10 @@ use super::machine::peak_resident_bytes;
 use super::statistics::{Summary, median};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::passes::{self, Pipeline};
+use crate::passes::{self, Passes};
 use crate::session::{Prediction, Session, SessionOptions, random_inputs};
+use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::NamedTensors;
-use crate::timeline::Timeline;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ impl Default for RunOptions {
 
 /// One stage and how long it took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stage {
+pub struct StageTime {
     /// What was done, as the timeline calls it.
     pub name: String,
     /// Milliseconds.
@@ -82,8 +82,8 @@ pub struct Measurement {
     pub device: String,
     /// Which device that is, with its driver.
     pub engine: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// What was set otherwise than usual, as `submits per-kernel`; empty if nothing was.
     pub settings: Vec<String>,
     /// Rows of a prediction.
@@ -95,15 +95,15 @@ pub struct Measurement {
     /// Opening: the device if this process had not opened it, the plan, pipelines it had not compiled, weights uploaded.
     pub open_ms: f64,
     /// The stages of opening. Pipelines are compiled while weights are uploaded.
-    pub open_stages: Vec<Stage>,
+    pub open_stages: Vec<StageTime>,
     /// The first prediction.
     pub first_ms: f64,
     /// Its stages.
-    pub first_stages: Vec<Stage>,
+    pub first_stages: Vec<StageTime>,
     /// Later predictions; `None` if there were no runs.
     pub warm_ms: Option<Summary>,
     /// Medians of their stages.
-    pub warm_stages: Vec<Stage>,
+    pub warm_stages: Vec<StageTime>,
     /// The times of later predictions in milliseconds, in order; of many, evenly spaced ones.
     pub samples_ms: Vec<f64>,
     /// Dispatches of one prediction; zero where no GPU is.
@@ -169,7 +169,7 @@ pub fn measure(
     let counts = opened.counts(run.batch)?;
     let device = opened.engine();
     // The reference knows no passes.
-    let pipeline = if device == "reference" { Pipeline::Plain } else { session.pipeline };
+    let passes = if device == "reference" { Passes::PLAIN } else { session.passes };
     let held = opened.memory();
     let summary = Summary::of(&warm.samples_ms);
     let per_second = |amount: u64| summary.map(|summary| amount as f64 / (summary.p50 * 1e6));
@@ -177,7 +177,7 @@ pub fn measure(
     Ok(Measurement {
         device: device.into(),
         engine: opened.device(),
-        plan: pipeline.name().into(),
+        passes: passes.name().into(),
         settings: settings(session),
         batch: run.batch,
         shared: session.shared.clone(),
@@ -189,10 +189,10 @@ pub fn measure(
         warm_ms: summary,
         warm_stages: warm.stages,
         samples_ms: thinned(&warm.samples_ms),
-        dispatches: last.counter("dispatches"),
-        submits: last.counter("submits"),
-        waits: last.counter("waits"),
-        pipelines: opened.timeline().counter("pipelines") + first.counter("pipelines"),
+        dispatches: last.counter(Counter::Dispatches),
+        submits: last.counter(Counter::Submits),
+        waits: last.counter(Counter::Waits),
+        pipelines: opened.timeline().counter(Counter::Pipelines) + first.counter(Counter::Pipelines),
         allocations: warm.allocations,
         upload_bytes: counts.upload_bytes,
         download_bytes: counts.download_bytes,
@@ -232,7 +232,7 @@ pub(super) fn random_inputs_of(model: &Model, shared: &[String], batch: usize, s
 
 struct Warm {
     samples_ms: Vec<f64>,
-    stages: Vec<Stage>,
+    stages: Vec<StageTime>,
     allocations: u64,
 }
 
@@ -259,7 +259,7 @@ fn warm(
         let (answer, ns) = timed(|| session.predict_into(inputs, prediction));
         answer?;
         samples_ms.push(milliseconds(ns));
-        allocations += prediction.timeline.counter("allocations");
+        allocations += prediction.timeline.counter(Counter::Allocations);
         // The stages of the first runs stand for all: keeping every timeline would be most of the memory.
         if timelines.len() < MOST_SAMPLES {
             timelines.push(prediction.timeline.clone());
@@ -280,29 +280,29 @@ fn warm(
 }
 
 /// The median of each span over timelines of the same work, in the order in which they start.
-pub(super) fn stages(timelines: &[&Timeline]) -> Vec<Stage> {
+pub(super) fn stages(timelines: &[&Timeline]) -> Vec<StageTime> {
     let Some(first) = timelines.first() else { return Vec::new() };
     let mut spans: Vec<_> = first.spans().iter().collect();
     spans.sort_by_key(|span| (span.start_ns, u64::MAX - span.duration_ns));
-    let mut names: Vec<&str> = Vec::new();
+    let mut stages: Vec<Stage> = Vec::new();
     for span in spans {
-        if !names.contains(&span.name) {
-            names.push(span.name);
+        if !stages.contains(&span.stage) {
+            stages.push(span.stage);
         }
     }
-    let stage = |name: &str| {
-        let times: Vec<f64> = timelines.iter().map(|timeline| milliseconds(timeline.total_ns(name))).collect();
-        Stage { name: name.into(), ms: median(&times) }
+    let time = |stage: Stage| {
+        let times: Vec<f64> = timelines.iter().map(|timeline| milliseconds(timeline.total_ns(stage))).collect();
+        StageTime { name: stage.to_string(), ms: median(&times) }
     };
-    names.into_iter().map(stage).collect()
+    stages.into_iter().map(time).collect()
 }
 
 /// What is set otherwise than usual, in the words of the command line.
 fn settings(options: &SessionOptions) -> Vec<String> {
-    let SessionOptions { execution, storage, cpu_threads, .. } = options;
+    let SessionOptions { execution, activation_precision, cpu_threads, .. } = options;
     let usual = SessionOptions::default();
     let named = [
-        ("storage", storage.name(), usual.storage.name()),
+        ("activation-precision", activation_precision.name(), usual.activation_precision.name()),
         ("programs", execution.programs.name(), usual.execution.programs.name()),
         ("submits", execution.submits.name(), usual.execution.submits.name()),
         ("read-back", execution.read_back.name(), usual.execution.read_back.name()),

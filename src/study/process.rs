@@ -145,10 +145,15 @@ fn reason(said: &str) -> String {
 fn session_arguments(session: &SessionOptions) -> Vec<OsString> {
     let mut arguments = vec!["--device", session.device.name()];
     if session.device != Device::Reference {
-        arguments.extend(["--plan", session.pipeline.name()]);
+        arguments.extend(["--passes", session.passes.name()]);
     }
     let execution = session.execution;
-    arguments.extend(["--storage", session.storage.name(), "--programs", execution.programs.name()]);
+    arguments.extend([
+        "--activation-precision",
+        session.activation_precision.name(),
+        "--programs",
+        execution.programs.name(),
+    ]);
     arguments.extend(["--submits", execution.submits.name(), "--read-back", execution.read_back.name()]);
     let mut arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
     if let Some(threads) = session.cpu_threads {

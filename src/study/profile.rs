@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, ValueId};
 use crate::model::Model;
 use crate::ops::{Activation, Dense, Function};
-use crate::passes::{Pipeline, Storage};
+use crate::passes::{ActivationPrecision, Passes};
 use crate::session::{Device, Profile, ProfileOptions, ProfileStep, Session, SessionOptions};
 use crate::tensor::{NamedTensors, Shape, Tensor, TensorType};
 use serde::{Deserialize, Serialize};
@@ -45,8 +45,8 @@ impl Ceilings {
             return Ok(None);
         }
         let open = |probe: Graph| {
-            let (pipeline, storage, shared) = (Pipeline::Plain, Storage::F32, Vec::new());
-            let options = SessionOptions { pipeline, storage, shared, ..options.clone() };
+            let (passes, activation_precision, shared) = (Passes::PLAIN, ActivationPrecision::F32, Vec::new());
+            let options = SessionOptions { passes, activation_precision, shared, ..options.clone() };
             Session::open_with(&Model::from_graph("probe", probe), options)
         };
         let copied = Probe::of(&open(copy_probe()?)?, COPIED_ROWS)?;

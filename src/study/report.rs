@@ -3,7 +3,7 @@
 //! The schema has a number. A field that is added keeps it; a field that is taken away or changes its meaning does not.
 
 use super::machine::Machine;
-use super::measurement::{Measurement, Stage};
+use super::measurement::{Measurement, StageTime};
 use super::profile::{Breakdown, Ceilings};
 use super::statistics::{Line, Summary};
 use crate::error::{Error, ErrorKind, Result};
@@ -79,7 +79,7 @@ pub struct StudyResults {
     pub ablations: Vec<Ablation>,
     /// Where the time of a prediction goes, step by step.
     #[serde(default)]
-    pub profiles: Vec<ProfiledPlan>,
+    pub profiles: Vec<PassesProfile>,
     /// What precision costs and what it does to the order.
     pub precision: Vec<Precision>,
     /// The published numbers beside ours.
@@ -93,8 +93,8 @@ pub struct ColdStart {
     pub device: String,
     /// Which one.
     pub engine: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// What was set otherwise than usual.
     pub settings: Vec<String>,
     /// Whether an earlier process had left its compiled pipelines on disk.
@@ -110,9 +110,9 @@ pub struct ColdStart {
     /// The median of the first prediction.
     pub first_ms: f64,
     /// Medians of the stages of opening.
-    pub open_stages: Vec<Stage>,
+    pub open_stages: Vec<StageTime>,
     /// Medians of the stages of the first prediction.
-    pub first_stages: Vec<Stage>,
+    pub first_stages: Vec<StageTime>,
     /// Pipelines that were made.
     pub pipelines: u64,
     /// Dispatches of the prediction.
@@ -124,8 +124,8 @@ pub struct ColdStart {
 pub struct Sporadic {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// Milliseconds from one start to the next; 0 for at once.
     pub interval_ms: u64,
     /// The predictions.
@@ -137,8 +137,8 @@ pub struct Sporadic {
 pub struct Curve {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// The inputs that were given once for all candidates: one user.
     pub shared: Vec<String>,
     /// By the number of candidates.
@@ -149,7 +149,7 @@ impl Curve {
     /// What it is called in tables and legends.
     pub fn label(&self) -> String {
         let shared = if self.shared.is_empty() { "" } else { ", one user" };
-        format!("{} {}{shared}", self.device, self.plan)
+        format!("{} {}{shared}", self.device, self.passes)
     }
 }
 
@@ -202,8 +202,8 @@ pub struct Ablation {
     pub name: String,
     /// What that means.
     pub about: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// What is set otherwise than usual.
     pub settings: Vec<String>,
     /// Rows of a prediction.
@@ -226,11 +226,11 @@ pub struct Ablation {
 
 /// The steps of a prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProfiledPlan {
+pub struct PassesProfile {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// What was measured.
     pub profile: Profile,
     /// What it means.
@@ -246,8 +246,8 @@ pub struct Precision {
     pub name: String,
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// What is set otherwise than usual.
     pub settings: Vec<String>,
     /// The output by which is ranked.

@@ -9,8 +9,8 @@ mod compare;
 mod count;
 mod named;
 mod packed;
+mod recycled;
 mod shape;
-mod spare;
 
 pub use broadcast::broadcast;
 pub(crate) use broadcast::{broadcast_positions, broadcast_strides, row_major_strides};
@@ -19,9 +19,9 @@ pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub(crate) use count::element_count;
 pub use named::NamedTensors;
 pub use packed::{Encoding, Packed};
+pub(crate) use recycled::RecycledOutputs;
 pub(crate) use shape::format_dims;
 pub use shape::{Dim, Shape, TensorType};
-pub(crate) use spare::Spare;
 
 use crate::error::{Error, Result};
 use std::borrow::Cow;
@@ -296,7 +296,7 @@ impl Tensor {
 
     /// The inverse of [`Tensor::to_words`].
     pub(crate) fn from_words(shape: &[usize], dtype: DType, words: &[u32]) -> Result<Self> {
-        Self::new(shape, Spare::default().decode(dtype, words))
+        Self::new(shape, RecycledOutputs::default().decode(dtype, words))
     }
 
     /// Rows `start..end` of the leading dimension.

@@ -13,7 +13,7 @@ mod safetensors;
 
 pub use limits::ReadLimits;
 
-use crate::error::{Error, ErrorKind, Place, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::tensor::NamedTensors;
 use limits::Budget;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use super::limits::Budget;
 use super::npy;
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::tensor::NamedTensors;
 use std::io::{Cursor, Write};
 use zip::result::ZipError;

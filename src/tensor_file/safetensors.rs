@@ -4,7 +4,7 @@
 
 use super::elements::{Stored, encode, unreadable};
 use super::limits::Budget;
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::tensor::{DType, NamedTensors, Tensor};
 use ::safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use ::safetensors::{Dtype, SafeTensorError};

@@ -185,14 +185,14 @@ fn collect_leaves<'j>(json: &'j Value, leaves: &mut Vec<&'j Value>) {
 /// An error for a positional argument of a layer that is no tensor, or that comes after one left out: which argument it is
 /// depends on the class, and it may change the answer.
 fn expect_tensors_in_front(positional: &[Value]) -> Result<()> {
-    let mut left_out = false;
+    let mut unsupported = false;
     for value in positional {
         let mut tensors = Vec::new();
         collect_tensors(value, &mut tensors)?;
         match value {
-            Value::Null => left_out = true,
+            Value::Null => unsupported = true,
             Value::Bool(false) => {}
-            value if tensors.is_empty() || left_out => {
+            value if tensors.is_empty() || unsupported => {
                 return Err(Error::unsupported(format!("its positional argument {} is not supported", show(value)))
                     .hint("give it by name, build the model again and convert it"));
             }

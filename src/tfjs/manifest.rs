@@ -5,7 +5,7 @@
 
 use super::json::{array, member, number, object, show, size, string};
 use super::quantization::Quantization;
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::element_count;
 use serde_json::{Map, Value};

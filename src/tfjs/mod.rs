@@ -43,7 +43,7 @@ mod weights;
 
 pub use layers::{Class, classes};
 
-use crate::error::{Error, ErrorKind, Place, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::{LoadOptions, Model, Sizes};
 use artifact::{Artifact, Header};
 use json::object;

@@ -1,7 +1,7 @@
 //! The `model.json`: which file it is, and its JSON.
 
 use super::spelling::keras_spelling;
-use crate::error::{Error, ErrorKind, Place, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::LoadOptions;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};

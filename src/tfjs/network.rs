@@ -12,7 +12,7 @@ use super::operations;
 use super::order::{CallId, Directory};
 use super::summary;
 use super::topology::{Layer, Network};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
 use crate::model::{LayerSummary, OpenDimension};
 use crate::ops::{Cast, NotEqual};

@@ -9,7 +9,7 @@
 use super::calls::TensorRef;
 use super::numbering::{Numbering, Use};
 use super::topology::Network;
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use std::collections::HashMap;
 
 /// A call: the index of its layer, and which call of that layer it is, from 0.

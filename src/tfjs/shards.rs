@@ -7,7 +7,7 @@
 use super::decoder::{Decoder, encoding_in_file};
 use super::manifest::{Group, Manifest, WeightSpec};
 use super::mapping;
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::model::WeightStorage;
 use crate::tensor::{BytesOwner, SharedBytes, Tensor};
 use std::collections::HashMap;

@@ -6,7 +6,7 @@
 use super::calls::{Call, TensorRef, parse_calls, structure};
 use super::json::{array, member, object, string};
 use super::{lambdas, layers, operations, positions, weights};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 

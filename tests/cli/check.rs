@@ -97,7 +97,7 @@ fn json() {
         "model",
         "device",
         "input",
-        "pipeline",
+        "passes",
         "batch",
         "right",
         "outputs",

@@ -11,7 +11,7 @@ fn times(middle: f64) -> Vec<f64> {
 
 fn result(device: &str, batch: usize, middle: f64) -> Value {
     json!({
-        "device": device, "engine": "an engine", "plan": "fused", "settings": [], "batch": batch, "shared": [],
+        "device": device, "engine": "an engine", "passes": "fused", "settings": [], "batch": batch, "shared": [],
         "open_ms": 20.5, "open_stages": [], "first_ms": 3.25, "first_stages": [], "warm_ms": null, "warm_stages": [],
         "samples_ms": times(middle), "dispatches": 4, "submits": 1, "waits": 1, "pipelines": 4, "allocations": 0,
         "upload_bytes": 8, "download_bytes": 4, "weight_bytes": 100, "activation_bytes": 64,

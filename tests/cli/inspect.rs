@@ -40,8 +40,8 @@ fn kernels_of_tfjs() {
 
 #[test]
 fn plan_of_tfjs() {
-    let plan = transcript(&["inspect", &model("ncf"), "--plan", "--batch", "32", "--pipeline", "tfjs-webgl2"]);
-    let shared = ["inspect", &model("ncf"), "--plan", "--pipeline", "tfjs-webgl1", "--shared", "user_id"];
+    let plan = transcript(&["inspect", &model("ncf"), "--plan", "--batch", "32", "--passes", "tfjs-webgl2"]);
+    let shared = ["inspect", &model("ncf"), "--plan", "--passes", "tfjs-webgl1", "--shared", "user_id"];
     assert_snapshot!([plan, transcript(&shared)].join("\n\n"));
 }
 

@@ -24,7 +24,7 @@ fn json() {
         "model",
         "device",
         "input",
-        "pipeline",
+        "passes",
         "storage",
         "execution",
         "batch",

@@ -241,7 +241,16 @@ fn models_that_cannot_be_loaded() {
 #[test]
 fn values_stored_as_half_floats() {
     let call = |storage: &str| {
-        transcript(&["run", &model("wide_deep"), "--device", "cpu", "--pipeline", "plain", "--storage", storage])
+        transcript(&[
+            "run",
+            &model("wide_deep"),
+            "--device",
+            "cpu",
+            "--passes",
+            "plain",
+            "--activation-precision",
+            storage,
+        ])
     };
     let (full, half) = (call("f32"), call("f16"));
     // Not as a snapshot: where an engine adds in another order, a half may be the next one.

@@ -37,10 +37,11 @@ fn what_cannot_be_benched() {
 fn a_row_for_each_plan_and_batch_in_order() {
     let ncf = model("ncf");
     let few = ["--runs", "3", "--min-secs", "0"];
-    let report = json(&[&["bench", &ncf, "--plan", "plain,fused", "--batch", "1,3", "--json"], &few[..]].concat());
+    let report = json(&[&["bench", &ncf, "--passes", "plain,fused", "--batch", "1,3", "--json"], &few[..]].concat());
     assert_eq!(report["schema"], 1);
     let results = report["results"].as_array().expect("results");
-    let key = |result: &Value| format!("{} {} {}", result["device"], result["plan"], result["batch"]).replace('"', "");
+    let key =
+        |result: &Value| format!("{} {} {}", result["device"], result["passes"], result["batch"]).replace('"', "");
     let keys: Vec<String> = results.iter().map(key).collect();
     assert_eq!(keys, ["cpu plain 1", "cpu plain 3", "cpu fused 1", "cpu fused 3"]);
     for result in results {
@@ -57,7 +58,7 @@ fn no_runs_are_the_first_prediction_alone() {
     let report = json(&["bench", &model("ncf"), "--runs", "0", "--batch", "2", "--csv", &csv, "--json"]);
     assert!(report["results"][0]["warm_ms"].is_null() && report["results"][0]["first_ms"].is_number());
     let rows = std::fs::read_to_string(folder.join("rows.csv")).expect("rows");
-    assert!(rows.starts_with("section,device,plan") && rows.contains("warm,cpu,fused,,2,first,ms,1,"));
+    assert!(rows.starts_with("section,device,passes") && rows.contains("warm,cpu,fused,,2,first,ms,1,"));
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn a_study_writes_a_page_and_a_report_that_compares_with_itself() {
     assert!(written.iter().all(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > 1000)));
     let report: Value = serde_json::from_str(&std::fs::read_to_string(written[1]).expect("report")).expect("JSON");
     assert_eq!((&report["study"]["complete"], &report["study"]["notes"]), (&true.into(), &Value::Array(Vec::new())));
-    assert_eq!(report["study"]["cold"][0]["plan"], "fused");
+    assert_eq!(report["study"]["cold"][0]["passes"], "fused");
     let same = command(&["compare", written[1], written[1]]).output().expect("starts");
     assert_eq!(same.status.code(), Some(0));
 }

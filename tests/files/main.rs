@@ -11,8 +11,8 @@ mod archive;
 use archive::Case;
 use harness::gpu;
 use std::collections::BTreeMap;
-use tfjs_wgpu::gpu::LimitsPreset;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{Device, Model, NamedTensors, Semantics, Session, Sizes};
 
@@ -65,13 +65,13 @@ fn fault(case: &Case, semantics: Semantics, of: &str, device: CheckDevice) -> Op
         let model = case.load(semantics).and_then(|model| model.with_sizes(&Sizes::of(&inputs)));
         let model = model.map_err(|error| format!("{error:?}"))?;
         let answers = named(&model, &case.answers(of).ok_or("no answers")?)?;
-        for pipeline in [Pipeline::Plain, Pipeline::Fused] {
+        for passes in [Passes::PLAIN, Passes::FUSED] {
             let report =
-                check(&model, &inputs, Some(&answers), device, pipeline).map_err(|error| format!("{error:?}"))?;
+                check(&model, &inputs, Some(&answers), device, passes).map_err(|error| format!("{error:?}"))?;
             if !report.is_right() {
                 let wrong = report.outputs.iter().find(|output| !output.difference.is_within());
                 let node = report.first_wrong_node().map(|node| &node.name);
-                return Err(format!("{pipeline}: node {node:?}, output {wrong:?}"));
+                return Err(format!("{passes}: node {node:?}, output {wrong:?}"));
             }
         }
         Ok(())

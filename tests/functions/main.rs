@@ -16,8 +16,8 @@ use archive::Case;
 use harness::gpu;
 use known::KNOWN;
 use std::collections::BTreeMap;
-use tfjs_wgpu::gpu::LimitsPreset;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::reference;
 use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
 use tfjs_wgpu::tensor::compare;
@@ -63,13 +63,13 @@ fn fault(case: &Case, semantics: Semantics, device: CheckDevice) -> Option<Strin
                 return Err(format!("output {name} is {ty} and not {} {:?}", answer.dtype(), answer.shape()));
             }
         }
-        for pipeline in [Pipeline::Plain, Pipeline::Fused] {
-            let report = check(&model, &case.inputs(), Some(&answers), device, pipeline);
-            let report = report.map_err(|error| format!("{pipeline}: {error:?}"))?;
+        for passes in [Passes::PLAIN, Passes::FUSED] {
+            let report = check(&model, &case.inputs(), Some(&answers), device, passes);
+            let report = report.map_err(|error| format!("{passes}: {error:?}"))?;
             if !report.is_right() {
                 let wrong = report.outputs.iter().find(|output| !output.difference.is_within());
                 let node = report.first_wrong_node().map(|node| &node.name);
-                return Err(format!("{pipeline}: node {node:?}, output {wrong:?}"));
+                return Err(format!("{passes}: node {node:?}, output {wrong:?}"));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use tfjs_wgpu::Semantics;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, check};
 
 /// Elements of a sample, all values together, beyond which a changed layer is not computed.
@@ -82,7 +82,7 @@ proptest! {
         let Ok(model) = case.load_as(&topology, semantics) else { return Ok(()) };
         let size: usize = model.graph().values().iter().map(|value| value.ty.shape.sample_len()).sum();
         if size < MOST_ELEMENTS
-            && let Ok(report) = check(&model, &case.inputs, None, CheckDevice::Cpu, Pipeline::Fused)
+            && let Ok(report) = check(&model, &case.inputs, None, CheckDevice::Cpu, Passes::FUSED)
         {
             prop_assert!(report.is_right(), "{}/{} with {changed:?}: {report:?}", case.class, case.name);
         }

@@ -21,9 +21,10 @@ use cases::{Case, all};
 use harness::gpu;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::emulation;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, check};
-use tfjs_wgpu::{LoadOptions, Model, Semantics, gpu::LimitsPreset};
+use tfjs_wgpu::{LimitsPreset, LoadOptions, Model, Semantics};
 
 fn main() -> std::process::ExitCode {
     harness::run()
@@ -58,16 +59,16 @@ fn check_all(semantics: Semantics, device: CheckDevice) {
     let mut checked = 0;
     for case in all().iter().filter(|case| refused(case).is_none()) {
         let Some(expected) = case.expected(semantics) else { continue };
-        let checked_by = |model: &Model, pipeline| check(model, &case.inputs, Some(&expected), device, pipeline);
+        let checked_by = |model: &Model, passes| check(model, &case.inputs, Some(&expected), device, passes);
         let outcome = case.load(semantics).and_then(|model| {
-            // What one pipeline gets wrong is not excused by another. WebGL 1 has the graph of WebGL 2.
-            for pipeline in [Pipeline::Plain, Pipeline::TfjsWebgl2] {
-                let report = checked_by(&model, pipeline)?;
+            // What one passes gets wrong is not excused by another. WebGL 1 has the graph of WebGL 2.
+            for passes in [Passes::PLAIN, emulation::WEBGL2] {
+                let report = checked_by(&model, passes)?;
                 if !report.is_right() {
                     return Ok(report);
                 }
             }
-            checked_by(&model, Pipeline::Fused)
+            checked_by(&model, Passes::FUSED)
         });
         match outcome {
             Ok(report) if report.is_right() => checked += 1,

@@ -16,8 +16,9 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, WeightStorage};
 
 fn main() -> std::process::ExitCode {
@@ -64,11 +65,10 @@ fn a_device_is_shared_by_sessions_and_closed_with_the_last_of_them() {
     let model = Model::load(path, LoadOptions::default()).expect("the model loads");
     let (device, limits, cache_folder) = (Device::Gpu, LimitsPreset::Mali, Some(PathBuf::new()));
     let open = || {
-        let options =
-            SessionOptions { device, limits, cache_folder: cache_folder.clone(), ..SessionOptions::default() };
+        let options = SessionOptions::default().device(device).limits(limits).cache_folder(cache_folder.clone());
         Session::open_with(&model, options).expect("the GPU opens")
     };
-    let pipelines = |session: &Session| session.timeline().counter("pipelines");
+    let pipelines = |session: &Session| session.timeline().counter(Counter::Pipelines);
     let (first, second) = (open(), open());
     assert!(pipelines(&first) > 0);
     assert_eq!(pipelines(&second), 0, "the device is shared");
@@ -188,7 +188,7 @@ fn a_table_that_stays_in_its_file_is_uploaded_from_there() {
         write_model(folder.path(), &[("a.bin", ROWS * WIDTH * element_bytes)], &quantization, ROWS as u64);
         let model = Model::load(folder.path(), LoadOptions::default()).expect("the model loads");
         let (device, cache_folder) = (Device::Gpu, Some(PathBuf::new()));
-        let options = SessionOptions { device, limits, cache_folder, ..SessionOptions::default() };
+        let options = SessionOptions::default().device(device).limits(limits).cache_folder(cache_folder);
         let (session, held) = peak(|| Session::open_with(&model, options).expect("a session"));
         assert!(held < 8 * MIB, "{held} bytes were held to upload {quantization}");
         drop(session);
@@ -198,7 +198,7 @@ fn a_table_that_stays_in_its_file_is_uploaded_from_there() {
 fn assert_predicts_on_the_cpu_in_place(model: &Model) {
     let inputs = random_inputs(model, 5, 1).expect("inputs");
     for device in [Device::Cpu, Device::Reference] {
-        let options = SessionOptions { device, ..SessionOptions::default() };
+        let options = SessionOptions::default().device(device);
         let session = Session::open_with(model, options).expect("a session");
         let (_, held) = peak(|| session.predict(&inputs).expect("a prediction"));
         assert!(held < MIB, "{held} bytes were held to predict on {device:?}");
@@ -237,7 +237,7 @@ fn warm_predictions_on_the_cpu_allocate_their_outputs_alone() {
     {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
         let model = Model::load(folder, LoadOptions::default()).expect("the model loads");
-        let options = SessionOptions { device: Device::Cpu, cpu_threads: Some(1), ..SessionOptions::default() };
+        let options = SessionOptions::default().device(Device::Cpu).cpu_threads(1);
         let session = Session::open_with(&model, options).expect("a session");
         let small = warm(&session, &random_inputs(&model, 2, 1).expect("inputs"));
         let large = warm(&session, &random_inputs(&model, 997, 1).expect("inputs"));

@@ -2,8 +2,9 @@
 
 use crate::goldens::{Golden, all, golden};
 use crate::harness::gpu;
-use tfjs_wgpu::gpu::LimitsPreset;
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::emulation;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check, output_allowances};
 use tfjs_wgpu::tensor::compare;
 use tfjs_wgpu::{Device, LoadOptions, NamedTensors, Semantics, Session, Tensor, WeightStorage};
@@ -23,9 +24,9 @@ fn check_all(semantics: Semantics, file: &str, device: CheckDevice) {
         let model = golden.load(semantics).unwrap_or_else(|error| panic!("{}: {error}", golden.name));
         let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
         checked += 1;
-        for pipeline in Pipeline::ALL {
-            let report = check(&model, &inputs, Some(&expected), device, pipeline)
-                .unwrap_or_else(|error| panic!("{}, {pipeline}: {error} {:?}", golden.name, error.cause_text()));
+        for passes in emulation::PASSES {
+            let report = check(&model, &inputs, Some(&expected), device, passes)
+                .unwrap_or_else(|error| panic!("{}, {passes}: {error} {:?}", golden.name, error.cause_text()));
             if !report.is_right() {
                 wrong.push(describe(&golden, &report));
             }
@@ -44,7 +45,7 @@ fn describe(golden: &Golden, report: &CheckReport) -> String {
         .filter(|output| !output.difference.is_within())
         .map(|output| format!("{} against {}: {:?}", output.name, output.against, output.difference))
         .collect();
-    format!("{}, {}: {} {}", golden.name, report.pipeline, node.unwrap_or_default(), outputs.join("; "))
+    format!("{}, {}: {} {}", golden.name, report.passes, node.unwrap_or_default(), outputs.join("; "))
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn answers_that_are_a_little_wrong_are_found_wrong() {
         let shifted: NamedTensors = keras.iter().map(|(name, tensor)| (name, shifted(tensor))).collect();
         let model = golden.load(Semantics::Keras).expect("the model loads");
         let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
-        let report = check(&model, &inputs, Some(&shifted), CheckDevice::Cpu, Pipeline::Fused).expect("a report");
+        let report = check(&model, &inputs, Some(&shifted), CheckDevice::Cpu, Passes::FUSED).expect("a report");
         let expected = report.outputs.iter().filter(|output| output.against == "expected");
         for output in expected {
             assert!(!output.difference.is_within(), "{}: {}: {:?}", golden.name, output.name, output.difference);

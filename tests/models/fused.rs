@@ -4,13 +4,13 @@ use crate::goldens::{Golden, all};
 use std::sync::Arc;
 use tfjs_wgpu::graph::Graph;
 use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::passes::{Pipeline, share};
+use tfjs_wgpu::passes::{Passes, share};
 use tfjs_wgpu::study::output_allowances;
 use tfjs_wgpu::tensor::{Data, compare};
 use tfjs_wgpu::{Model, NamedTensors, Semantics, Tensor, reference};
 
 fn fused(graph: &Arc<Graph>) -> Arc<Graph> {
-    Pipeline::Fused.run(graph, &DeviceFacts::FLOOR).unwrap_or_else(|error| panic!("{error}"))
+    Passes::FUSED.run(graph, &DeviceFacts::FLOOR).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Both sides are plain answers, so both round.

@@ -4,11 +4,13 @@ use crate::goldens::golden;
 use crate::harness::gpu;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::gpu::Gpu;
 use tfjs_wgpu::graph::Graph;
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel};
-use tfjs_wgpu::passes::{Pipeline, share};
+use tfjs_wgpu::passes::{Passes, share};
 use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightStorage, session};
 
 #[test]
@@ -23,19 +25,19 @@ fn the_plain_plan_of_wide_deep_is_as_recorded() {
 #[test]
 fn quantised_weights_take_a_quarter_of_the_memory() {
     let golden = golden("youtube_dnn_10k");
-    let bytes = |weights, pipeline: Pipeline| {
+    let bytes = |weights, passes: Passes| {
         let options = LoadOptions { weights, ..LoadOptions::default() };
         let model = golden.load_with(options).expect("youtube_dnn_10k loads");
-        let graph = pipeline.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph");
+        let graph = passes.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph");
         let plan = Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
         let text = plan.text(1).expect("text");
         assert_eq!(text.contains(" packing=2 "), weights == WeightStorage::Keep, "{text}");
         plan.weight_bytes() + plan.table_bytes()
     };
-    let part = |pipeline| bytes(WeightStorage::Keep, pipeline) as f64 / bytes(WeightStorage::F32, pipeline) as f64;
-    let fused = part(Pipeline::Fused);
+    let part = |passes| bytes(WeightStorage::Keep, passes) as f64 / bytes(WeightStorage::F32, passes) as f64;
+    let fused = part(Passes::FUSED);
     assert!((0.25..0.28).contains(&fused), "{fused} of the bytes of f32");
-    assert!((0.25..0.6).contains(&part(Pipeline::Plain)), "tables of plain plans are words");
+    assert!((0.25..0.6).contains(&part(Passes::PLAIN)), "tables of plain plans are words");
 }
 
 /// llvmpipe leaves loops early without a word, so what it would not finish is refused.
@@ -69,21 +71,21 @@ fn a_prediction_is_one_submit_and_a_second_allocates_nothing() {
     let model = golden("wide_deep").load(Semantics::TfJs).expect("wide_deep loads");
     let session = Session::open(&model, Device::Gpu).expect("the GPU opens");
     let gpu = Gpu::open(LimitsPreset::Full).expect("the GPU opens");
-    let graph = Pipeline::Fused.run(model.graph(), gpu.facts()).expect("a fused graph");
+    let graph = Passes::FUSED.run(model.graph(), gpu.facts()).expect("a fused graph");
     let plan = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan");
     for batch in [1, 7, 256, 7] {
         let inputs = session::random_inputs(&model, batch, 1).expect("inputs");
         session.predict(&inputs).expect("a prediction");
         let second = session.predict(&inputs).expect("a prediction").timeline;
         let counts = plan.counts(batch).expect("counts");
-        assert_eq!(second.counter("submits"), 1);
-        assert_eq!(second.counter("waits"), 1);
-        assert_eq!(second.counter("allocations"), 0);
-        assert_eq!(second.counter("bind_groups"), 0);
-        assert_eq!(second.counter("pipelines"), 0, "a batch size must not need a new pipeline");
-        assert_eq!(second.counter("dispatches"), counts.dispatches as u64);
-        assert_eq!(second.counter("upload_bytes"), counts.upload_bytes);
-        assert_eq!(second.counter("download_bytes"), counts.download_bytes);
+        assert_eq!(second.counter(Counter::Submits), 1);
+        assert_eq!(second.counter(Counter::Waits), 1);
+        assert_eq!(second.counter(Counter::Allocations), 0);
+        assert_eq!(second.counter(Counter::BindGroups), 0);
+        assert_eq!(second.counter(Counter::Pipelines), 0, "a batch size must not need a new pipeline");
+        assert_eq!(second.counter(Counter::Dispatches), counts.dispatches as u64);
+        assert_eq!(second.counter(Counter::UploadBytes), counts.upload_bytes);
+        assert_eq!(second.counter(Counter::DownloadBytes), counts.download_bytes);
     }
 }
 
@@ -107,7 +109,7 @@ fn a_whole_recommender_is_a_handful_of_dispatches() {
         let model = measured(name);
         for software in [false, true] {
             let facts = DeviceFacts { software, ..DeviceFacts::FLOOR };
-            let graph = Pipeline::Fused.run(model.graph(), &facts).expect("a fused graph");
+            let graph = Passes::FUSED.run(model.graph(), &facts).expect("a fused graph");
             let plan = Plan::new(graph, &facts, Retain::Outputs).expect("a plan");
             for batch in [1, 32, 256] {
                 let dispatches = plan.counts(batch).expect("counts").dispatches;
@@ -134,12 +136,13 @@ fn a_second_model_of_the_same_kind_makes_no_pipelines() {
         let model = measured(name);
         let first = Session::open(&model, Device::Gpu).expect("the GPU opens");
         let second = Session::open(&measured(name), Device::Gpu).expect("the GPU opens");
-        assert!(first.timeline().counter("pipelines") <= 6, "{name}");
-        assert_eq!(second.timeline().counter("pipelines"), 0, "{name}");
+        assert!(first.timeline().counter(Counter::Pipelines) <= 6, "{name}");
+        assert_eq!(second.timeline().counter(Counter::Pipelines), 0, "{name}");
         let inputs = session::random_inputs(&model, 32, 1).expect("inputs");
         second.predict(&inputs).expect("a prediction");
         let warm = second.predict(&inputs).expect("a prediction").timeline;
-        let counts = ["submits", "waits", "allocations", "pipelines", "bind_groups"].map(|name| warm.counter(name));
+        let counts = [Counter::Submits, Counter::Waits, Counter::Allocations, Counter::Pipelines, Counter::BindGroups]
+            .map(|counter| warm.counter(counter));
         assert_eq!(counts, [1, 1, 0, 0, 0], "{name}");
     }
 }
@@ -151,7 +154,7 @@ fn packed_tables_stay_small_on_the_device() {
         let options = LoadOptions { weights, ..LoadOptions::default() };
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/youtube_dnn_10k");
         let model = Model::load(folder, options).expect("the model loads");
-        let graph = Pipeline::Fused.run(model.graph(), &DeviceFacts::FLOOR).expect("a fused graph");
+        let graph = Passes::FUSED.run(model.graph(), &DeviceFacts::FLOOR).expect("a fused graph");
         Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan").table_bytes()
     };
     let (kept, decoded) = (bytes(WeightStorage::Keep), bytes(WeightStorage::F32));
@@ -164,7 +167,7 @@ fn a_user_is_computed_once_for_all_candidates() {
     let model = measured("shop_rank");
     let user = ["user_id", "city_id", "device_id", "hour_id", "history"];
     let flops = |graph: Arc<Graph>| {
-        let fused = Pipeline::Fused.run(&graph, &DeviceFacts::FLOOR).expect("a fused graph");
+        let fused = Passes::FUSED.run(&graph, &DeviceFacts::FLOOR).expect("a fused graph");
         let plan = Plan::new(fused, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
         (plan.counts(200).expect("counts").work.flops, plan)
     };

@@ -1,7 +1,7 @@
 use crate::case::{Case, check_gpu_with, checks, refuses};
 use crate::values::{AWKWARD, SIZES, floats, floats_by, random};
 use std::f32::consts::LN_2;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::ops::{Activation, Function};
 
 /// Where the table below is taken.

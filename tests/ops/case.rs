@@ -3,11 +3,11 @@
 use crate::harness::gpu;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
 use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
@@ -136,7 +136,7 @@ impl Case {
         let inputs: Vec<_> = operands.map(|tensor| concrete(tensor.shape().to_vec(), tensor.dtype())).collect();
         let outputs: Vec<_> = types.iter().map(|ty| concrete(ty.shape.resolve(0), ty.dtype)).collect();
         let output_words = vec![0; outputs.len()];
-        let places =
+        let regions =
             vec![
                 Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 0, packing: Packing::Words };
                 inputs.len()
@@ -145,7 +145,7 @@ impl Case {
             inputs: &inputs,
             outputs: &outputs,
             output_words: &output_words,
-            places: &places,
+            regions: &regions,
             device: &DeviceFacts::FLOOR,
         };
         for kernel in self.op.operator().kernels(&request).expect("kernels") {
@@ -188,7 +188,7 @@ fn check_on(cases: &[Case], device: CheckDevice) {
     }
     for (batch, cases) in batches {
         let (model, inputs) = model(&cases);
-        let report = check(&model, &inputs, None, device, Pipeline::Plain)
+        let report = check(&model, &inputs, None, device, Passes::PLAIN)
             .unwrap_or_else(|error| panic!("{device:?}, batch {batch}: {error} ({:?})", error.cause_text()));
         let answers: usize = cases.iter().map(|case| case.output_types().len()).sum();
         assert_eq!(report.nodes.len(), answers);

@@ -213,7 +213,7 @@ fn packed_kernels_are_read_by_whole_words_where_they_can_be() {
         let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing };
         let (output, device) = (concrete(&[rows, units]), &DeviceFacts::FLOOR);
         let request =
-            KernelRequest { inputs: &inputs, outputs: &[output], output_words: &[0], places: &[place; 3], device };
+            KernelRequest { inputs: &inputs, outputs: &[output], output_words: &[0], regions: &[place; 3], device };
         let op: Op = Dense::default().into();
         op.operator().kernels(&request).expect("kernels")[0].entry_point
     };

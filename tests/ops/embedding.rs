@@ -1,6 +1,6 @@
 use crate::case::{Case, check_gpu_with, checks, refuses};
 use crate::values::{floats, floats_by, ints, ints_by, random};
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, Operand};
 use tfjs_wgpu::ops::{BadId, ConcreteType, Embedding, KernelRequest, Operator};
 use tfjs_wgpu::{DType, Result, Tensor};
@@ -62,7 +62,7 @@ fn kernels(rows: usize, dim: usize, max_binding_bytes: u64) -> Result<Vec<Kernel
         inputs: &inputs,
         outputs: &[output],
         output_words: &[0],
-        places: &[],
+        regions: &[],
         device: &device,
     })
 }

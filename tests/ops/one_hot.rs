@@ -24,7 +24,7 @@ fn cases() -> Vec<Case> {
             .constant(ints(&[5], &[-1, 2, i32::MIN, i32::MAX, 1]))
             .gives(floats(&[2, 5], &[7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 1.0])),
         Case::new("a scalar", one_hot(0, 2)).constant(ints(&[], &[1])).gives(floats(&[2], &[0.0, 1.0])),
-        Case::new("no places", one_hot(1, 0)).input(ints(&[2], &[1, 0])).gives(floats(&[2, 0], &[])),
+        Case::new("no regions", one_hot(1, 0)).input(ints(&[2], &[1, 0])).gives(floats(&[2, 0], &[])),
     ];
     for depth in [1, 7, 64, 1009] {
         let ids = || ints_by(&[67, 2, 3], |at| (at * 7 % (depth + 2)) as i32 - 1);
@@ -40,5 +40,5 @@ fn what_does_not_fit_is_refused() {
     refuses(one_hot(1, 3), &["float32[N, 2]"], "takes int32 and not float32[N, 2]");
     refuses(one_hot(0, 3), &["int32[N, 2]"], "a new axis 0 does not fit into a sample of int32[N, 2]");
     refuses(one_hot(3, 3), &["int32[N, 2]"], "a new axis 3 does not fit");
-    refuses(one_hot(1, 1 << 31), &["int32[N, 2]"], "2147483648 places");
+    refuses(one_hot(1, 1 << 31), &["int32[N, 2]"], "2147483648 regions");
 }

@@ -183,8 +183,13 @@ fn kernels(operator: Recurrent, units: usize, max_loop_steps: usize) -> tfjs_wgp
     let place = Region { buffer: BufferId::Weights, offset_bytes: 0, length_bytes: 4, packing: Packing::Words };
     let device = DeviceFacts { max_loop_steps, ..DeviceFacts::FLOOR };
     let output = concrete(&[1, units]);
-    let request =
-        KernelRequest { inputs: &inputs, outputs: &[output], output_words: &[0], places: &[place; 2], device: &device };
+    let request = KernelRequest {
+        inputs: &inputs,
+        outputs: &[output],
+        output_words: &[0],
+        regions: &[place; 2],
+        device: &device,
+    };
     let types = [Shape::batched(&inputs[0].shape[1..]), Shape::fixed(&inputs[1].shape)].map(TensorType::f32);
     let op: Op = operator.into();
     let scratch = op.operator().scratch(&types.each_ref(), &device);

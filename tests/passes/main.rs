@@ -11,14 +11,14 @@ extern crate collected_test;
 use harness::gpu;
 use proptest::prelude::*;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::graph::{Builder, Graph, ValueId};
 use tfjs_wgpu::kernel::DeviceFacts;
 use tfjs_wgpu::ops::{
-    Activation, BadId, BatchDot, BatchNormalization, Binary, BinaryFunction, Cast, Concatenate, Dense, Embedding,
-    Function, LayerNormalization, MaskedMean, NotEqual, Op, Permute, Reduce, Reduction, Repeat, Reshape, Softmax,
+    Activation, BadId, BatchMatmul, BatchNormalization, Binary, BinaryFunction, Cast, Concatenate, Dense, Embedding,
+    Function, LayerNormalization, MaskedMean, NotEqual, Op, Permute, Reduce, Reduction, RepeatVector, Reshape, Softmax,
 };
-use tfjs_wgpu::passes::{Pipeline, share};
+use tfjs_wgpu::passes::{Passes, share};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
 use tfjs_wgpu::tensor::{Shape, TensorType, compare};
@@ -117,9 +117,9 @@ impl Growing {
                 let statistics = self.builder.constant("statistics", statistics).expect("a constant");
                 (BatchNormalization { axis: rank - 1, epsilon: 1e-3 }.into(), vec![x, statistics])
             }
-            13 => (Repeat { count: 1 + choice as usize % 4 }.into(), vec![x]),
+            13 => (RepeatVector { count: 1 + choice as usize % 4 }.into(), vec![x]),
             14 => (Softmax { axis: rank - 1, log: choice.is_multiple_of(4) }.into(), vec![x]),
-            15 => (BatchDot::new([rank - 1, self.builder.ty(y).shape.rank() - 1]).into(), vec![x, y]),
+            15 => (BatchMatmul::new([rank - 1, self.builder.ty(y).shape.rank() - 1]).into(), vec![x, y]),
             16 => match choice % 4 {
                 0 => (Cast { to: DType::I32 }.into(), vec![x]),
                 1 => (Cast { to: DType::F32 }.into(), vec![x]),
@@ -228,7 +228,7 @@ proptest! {
             names => Arc::new(share(model.graph(), names).expect("shared inputs")),
         };
         for facts in [DeviceFacts::FLOOR, DeviceFacts { software: true, ..DeviceFacts::FLOOR }] {
-            let fused = Pipeline::Fused.run(&graph, &facts).expect("a fused graph");
+            let fused = Passes::FUSED.run(&graph, &facts).expect("a fused graph");
             // What can be planned as it was read can be planned fused.
             let plan = |graph: &Arc<Graph>| Plan::new(Arc::clone(graph), &facts, Retain::Outputs).map(|_| ());
             prop_assert!(plan(&graph).is_err() || plan(&fused).is_ok(), "{:?}\n{fused}", plan(&fused));
@@ -270,7 +270,7 @@ fn answers_as_the_reference(
 ) -> Result<(), TestCaseError> {
     let model = model(numbers);
     let given = inputs(&model, shared, if large { 1e6 } else { 0.0 });
-    let report = check(&model, &given, None, device, Pipeline::Fused).expect("a report");
+    let report = check(&model, &given, None, device, Passes::FUSED).expect("a report");
     let wrong = report.first_wrong_node().map(|node| format!("{} {node:?}", node.name));
     prop_assert!(wrong.is_none(), "{}: {}\n{}", report.device, wrong.unwrap_or_default(), model.graph());
     Ok(())
@@ -298,7 +298,7 @@ fn long_chains_and_joins_of_joins_are_rewritten_in_no_time() {
     }
     let outputs = vec![("chain".into(), x), ("joins".into(), twice), ("deep".into(), deep)];
     let graph = Arc::new(growing.builder.finish(outputs).expect("a graph"));
-    let fused = Pipeline::Fused.run(&graph, &DeviceFacts::FLOOR).expect("a fused graph");
+    let fused = Passes::FUSED.run(&graph, &DeviceFacts::FLOOR).expect("a fused graph");
     assert!(fused.nodes().len() < graph.nodes().len(), "{} nodes", fused.nodes().len());
 }
 
@@ -315,7 +315,7 @@ fn random_graphs_make_every_fused_operator_that_is_not_rare() {
         let numbers: Vec<u32> = (0..29).map(|_| next()).collect();
         let model = model(&numbers);
         let graph = share(model.graph(), SHARED[2]).expect("shared inputs");
-        let fused = Pipeline::Fused.run(&Arc::new(graph), &DeviceFacts::FLOOR).expect("a fused graph");
+        let fused = Passes::FUSED.run(&Arc::new(graph), &DeviceFacts::FLOOR).expect("a fused graph");
         seen.extend(
             fused.to_string().lines().filter_map(|line| Some(line.split_once(" = ")?.1.split(' ').next()?.to_string())),
         );
@@ -329,8 +329,8 @@ fn random_graphs_make_every_fused_operator_that_is_not_rare() {
     for wanted in [
         "embedding_bag",
         "elementwise",
-        "tower",
-        "expand",
+        "fused_mlp",
+        "broadcast_batch",
         "product(",
         "sum(",
         "mean $",

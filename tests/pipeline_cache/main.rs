@@ -10,6 +10,7 @@ use harness::gpu;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions, session};
 
 fn main() -> std::process::ExitCode {
@@ -19,12 +20,12 @@ fn main() -> std::process::ExitCode {
 /// The folder that a process of its own is to keep pipelines in.
 const FOLDER: &str = "TFJS_WGPU_TEST_FOLDER";
 
-const COUNTERS: [&str; 5] = [
-    "pipelines",
-    "pipeline_cache_bytes_read",
-    "pipeline_cache_bytes_written",
-    "pipeline_cache_files_refused",
-    "pipeline_cache_writes_failed",
+const COUNTERS: [Counter; 5] = [
+    Counter::Pipelines,
+    Counter::PipelineCacheBytesRead,
+    Counter::PipelineCacheBytesWritten,
+    Counter::PipelineCacheFilesRefused,
+    Counter::PipelineCacheWritesFailed,
 ];
 
 /// Does nothing but in a process that [`Opened::by_a_process`] starts: each has its own devices, without pipelines.
@@ -33,8 +34,7 @@ fn opened() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/wide_deep");
     let model = Model::load(path, LoadOptions::default()).expect("the model loads");
-    let options =
-        SessionOptions { device: Device::Gpu, cache_folder: Some(folder.into()), ..SessionOptions::default() };
+    let options = SessionOptions::default().device(Device::Gpu).cache_folder(Some(folder.into()));
     let session = Session::open_with(&model, options).expect("the GPU opens");
     session.predict(&session::random_inputs(&model, 1, 1).expect("inputs")).expect("a prediction");
     let counters = COUNTERS.map(|counter| (counter.to_string(), json!(session.timeline().counter(counter))));
@@ -60,7 +60,7 @@ impl Opened {
         let line = printed.lines().find(|line| line.starts_with('{')).expect("counters");
         let counters: Value = serde_json::from_str(line).expect("JSON");
         let [pipelines, read, written, refused, failed] =
-            COUNTERS.map(|counter| counters[counter].as_u64().expect("a count"));
+            COUNTERS.map(|counter| counters[counter.name()].as_u64().expect("a count"));
         assert!(pipelines > 0, "each process makes them");
         Opened { read, written, refused, failed }
     }

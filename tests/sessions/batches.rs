@@ -2,8 +2,9 @@
 
 use crate::harness::gpu;
 use crate::{model, open};
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, NamedTensors, Prediction, Session};
 
 /// Sizes in 1..=1000 in no order, the same on every machine.
@@ -32,7 +33,7 @@ fn after_warm_up_a_thousand_random_sizes_allocate_nothing() {
     }
     for size in sizes().take(1000) {
         session.predict_into(&rows(size), &mut prediction).expect("an answer");
-        for counter in ["allocations", "bind_groups", "pipelines"] {
+        for counter in [Counter::Allocations, Counter::BindGroups, Counter::Pipelines] {
             assert_eq!(prediction.timeline.counter(counter), 0, "{counter} at {size} rows");
         }
     }

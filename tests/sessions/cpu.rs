@@ -34,7 +34,7 @@ fn load(folder: &str) -> Model {
 }
 
 fn open(model: &Model, cpu_threads: Option<usize>) -> Session {
-    let options = SessionOptions { device: Device::Cpu, cpu_threads, ..SessionOptions::default() };
+    let options = SessionOptions::default().device(Device::Cpu).cpu_threads(cpu_threads);
     Session::open_with(model, options).expect("a session")
 }
 

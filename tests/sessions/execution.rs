@@ -4,21 +4,23 @@ use crate::harness::gpu;
 use crate::model;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use tfjs_wgpu::gpu::{Execution, Gpu, LimitsPreset, Programs, ReadBacks, Submits};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::emulation;
+use tfjs_wgpu::emulation::{Emulation, Execution, Programs, ReadBacks, Submits};
+use tfjs_wgpu::gpu::Gpu;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::session::{MemoryUsage, random_inputs};
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 
-fn open(model: &Model, pipeline: Pipeline, execution: Execution) -> Session {
+fn open(model: &Model, passes: Passes, execution: Execution) -> Session {
     gpu::require(LimitsPreset::Full);
-    let options = SessionOptions {
-        device: Device::Gpu,
-        pipeline,
-        execution,
-        cache_folder: Some(PathBuf::new()),
-        ..SessionOptions::default()
-    };
+    let options = SessionOptions::default()
+        .device(Device::Gpu)
+        .passes(passes)
+        .cache_folder(PathBuf::new())
+        .emulate(Emulation::default().execution(execution));
     Session::open_with(model, options).expect("the GPU opens")
 }
 
@@ -33,11 +35,11 @@ fn counts_follow_from_the_plan_and_answers_are_the_same() {
     let inputs = random_inputs(&model, 5, 1).expect("inputs");
     let outputs = model.graph().outputs().len() as u64;
     assert!(outputs > 1, "one output is always by itself");
-    for pipeline in Pipeline::ALL {
-        let expected = open(&model, pipeline, Execution::default()).predict(&inputs).expect("a prediction");
-        let dispatches = expected.timeline.counter("dispatches");
+    for passes in emulation::PASSES {
+        let expected = open(&model, passes, Execution::default()).predict(&inputs).expect("a prediction");
+        let dispatches = expected.timeline.counter(Counter::Dispatches);
         for execution in all() {
-            let session = open(&model, pipeline, execution);
+            let session = open(&model, passes, execution);
             // The second prediction finds everything as the first left it, mapped memory among it.
             for _ in 0..2 {
                 let prediction = session.predict(&inputs).expect("a prediction");
@@ -49,16 +51,19 @@ fn counts_follow_from_the_plan_and_answers_are_the_same() {
                     (Submits::One, ReadBacks::PerOutput) => (1 + outputs, outputs),
                     (Submits::PerKernel, ReadBacks::PerOutput) => (dispatches + outputs, outputs),
                 };
-                assert_eq!((count("dispatches"), count("submits"), count("waits")), (dispatches, submits, waits));
+                assert_eq!(
+                    (count(Counter::Dispatches), count(Counter::Submits), count(Counter::Waits)),
+                    (dispatches, submits, waits)
+                );
             }
         }
     }
 }
 
 /// The kernels of one batch that differ in anything.
-fn distinct_kernels(model: &Model, pipeline: Pipeline, batch: usize) -> u64 {
+fn distinct_kernels(model: &Model, passes: Passes, batch: usize) -> u64 {
     let gpu = Gpu::open(LimitsPreset::Full).expect("the GPU opens");
-    let graph = pipeline.run(model.graph(), gpu.facts()).expect("a graph");
+    let graph = passes.run(model.graph(), gpu.facts()).expect("a graph");
     let dispatches = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan").dispatches(batch);
     let key = |kernel: &tfjs_wgpu::kernel::Kernel| {
         let constants: Vec<u64> = kernel.constants.iter().map(|(_, value)| value.to_bits()).collect();
@@ -71,19 +76,19 @@ fn distinct_kernels(model: &Model, pipeline: Pipeline, batch: usize) -> u64 {
 #[test]
 fn programs_of_a_shape_are_compiled_for_every_batch_and_session() {
     let model = model("wide_deep");
-    let pipeline = Pipeline::Plain;
+    let passes = Passes::PLAIN;
     let execution = Execution { programs: Programs::PerShape, ..Execution::default() };
     for _ in 0..2 {
-        let session = open(&model, pipeline, execution);
-        assert_eq!(session.timeline().counter("pipelines"), 0, "TF.js compiles when a kernel first runs");
+        let session = open(&model, passes, execution);
+        assert_eq!(session.timeline().counter(Counter::Pipelines), 0, "TF.js compiles when a kernel first runs");
         let made = |batch: usize| {
             let inputs = random_inputs(&model, batch, 1).expect("inputs");
-            session.predict(&inputs).expect("a prediction").timeline.counter("pipelines")
+            session.predict(&inputs).expect("a prediction").timeline.counter(Counter::Pipelines)
         };
         let (first, again, other) = (made(3), made(3), made(4));
-        assert_eq!(first, distinct_kernels(&model, pipeline, 3));
+        assert_eq!(first, distinct_kernels(&model, passes, 3));
         assert_eq!(again, 0);
-        assert!(other > 0 && other <= distinct_kernels(&model, pipeline, 4), "{other}: some depend on no batch");
+        assert!(other > 0 && other <= distinct_kernels(&model, passes, 4), "{other}: some depend on no batch");
         assert_eq!(made(3), 0, "both batches are kept");
     }
 }
@@ -93,7 +98,10 @@ fn execution_is_refused_where_no_gpu_is_asked_for() {
     let model = model("ncf");
     for device in [Device::Auto, Device::Cpu, Device::Reference] {
         for execution in all().filter(|execution| *execution != Execution::default()) {
-            let error = Session::open_with(&model, SessionOptions { device, execution, ..SessionOptions::default() });
+            let error = Session::open_with(
+                &model,
+                SessionOptions::default().device(device).emulate(Emulation::default().execution(execution)),
+            );
             let error = error.expect_err("an option without effect");
             assert!(error.to_string().contains("has an effect on a GPU alone"), "{error}");
         }
@@ -103,11 +111,10 @@ fn execution_is_refused_where_no_gpu_is_asked_for() {
 #[test]
 fn a_session_on_the_gpu_says_what_it_holds() {
     let model = model("wide_deep");
-    let gpu = open(&model, Pipeline::Fused, Execution::default());
+    let gpu = open(&model, Passes::FUSED, Execution::default());
     let plan = {
         let facts = Gpu::open(LimitsPreset::Full).expect("the GPU opens").facts().clone();
-        Plan::new(Pipeline::Fused.run(model.graph(), &facts).expect("a graph"), &facts, Retain::Outputs)
-            .expect("a plan")
+        Plan::new(Passes::FUSED.run(model.graph(), &facts).expect("a graph"), &facts, Retain::Outputs).expect("a plan")
     };
     let opened = gpu.memory();
     assert_eq!(opened.weight_bytes, plan.weight_bytes() + plan.table_bytes());

@@ -8,8 +8,10 @@ use crate::{gpu, model};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tfjs_wgpu::gpu::{FaultKind, FaultSite, Faults, LimitsPreset};
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::gpu::{FaultKind, FaultSite, Faults};
 use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, DeviceError, Error, Model, NamedTensors, Session, SessionOptions};
 
 /// For rows with calls that hang: each of them takes so long.
@@ -74,16 +76,14 @@ fn rows() -> Vec<Row> {
 }
 
 fn options(device: Device, faults: &Faults) -> SessionOptions {
-    SessionOptions {
-        device,
+    SessionOptions::default()
+        .device(device)
         // Named, so that it is taken even if it is software.
-        adapter: gpu::best_adapter(),
-        limits: LimitsPreset::Full,
-        cache_folder: Some(PathBuf::new()),
-        timeout: Some(TIMEOUT),
-        faults: faults.clone(),
-        ..SessionOptions::default()
-    }
+        .adapter(gpu::best_adapter())
+        .limits(LimitsPreset::Full)
+        .cache_folder(PathBuf::new())
+        .timeout(TIMEOUT)
+        .faults(faults.clone())
 }
 
 /// Models and inputs that a row is tried with.
@@ -123,7 +123,7 @@ impl Tried {
         let name = format!("{stage:?} {site:?} {kind:?} {times} times, {device:?}, {threads} threads");
         let faults = Faults::new(site, kind, usize::from(stage == Stage::Warm), times);
         let timeout = if kind == FaultKind::Hang { TIMEOUT } else { LONG_TIMEOUT };
-        let options = SessionOptions { timeout: Some(timeout), ..options(device, &faults) };
+        let options = options(device, &faults).timeout(timeout);
         let start = Instant::now();
         let session = match Session::open_with(&self.model, options) {
             Ok(session) => session,
@@ -239,7 +239,7 @@ fn a_session_without_a_timeout_meets_the_same_errors() {
         (FaultKind::Refused, Some(DeviceError::Rejected)),
     ] {
         let faults = Faults::new(FaultSite::Submit, kind, 0, 1);
-        let options = SessionOptions { timeout: None, ..options(Device::Gpu, &faults) };
+        let options = options(Device::Gpu, &faults).timeout(None);
         let session = Session::open_with(&tried.model, options).expect("it opens");
         let error = tried.predict(&session, "without a timeout").err().and_then(|error| error.device_error());
         assert_eq!(error, outcome, "{kind:?}");
@@ -279,7 +279,7 @@ fn trimmed_memory_comes_back_by_itself() {
         session.trim();
         assert_eq!(session.memory().total_bytes(), 0, "{device:?}");
         let prediction = session.predict(&tried.inputs).expect("it is prepared again");
-        assert_eq!(prediction.timeline.counter("pipelines"), 0, "they stayed");
+        assert_eq!(prediction.timeline.counter(Counter::Pipelines), 0, "they stayed");
         assert_eq!(session.memory(), held, "{device:?}");
     }
 }
@@ -288,7 +288,7 @@ fn trimmed_memory_comes_back_by_itself() {
 fn the_cpu_looks_at_the_clock() {
     let tried = Tried::new();
     let timeout = Some(Duration::from_nanos(1));
-    let options = SessionOptions { device: Device::Cpu, timeout, ..SessionOptions::default() };
+    let options = SessionOptions::default().device(Device::Cpu).timeout(timeout);
     let session = Session::open_with(&tried.model, options).expect("nothing is waited for");
     let error = session.predict(&tried.inputs).expect_err("its time is over");
     assert_eq!(error.device_error(), Some(DeviceError::Timeout));
@@ -299,7 +299,7 @@ fn the_cpu_looks_at_the_clock() {
 fn the_device_that_is_left_to_the_session_is_hardware_or_the_cpu() {
     let tried = Tried::new();
     let open = |adapter: Option<String>| {
-        let options = SessionOptions { adapter, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
+        let options = SessionOptions::default().adapter(adapter).cache_folder(PathBuf::new());
         Session::open_with(&tried.model, options).expect("the CPU opens")
     };
     let has_hardware = gpu::has_hardware();

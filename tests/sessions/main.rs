@@ -24,7 +24,7 @@ mod threads;
 
 use harness::gpu;
 use std::path::PathBuf;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::study::CheckDevice;
 use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions};
 
@@ -53,7 +53,6 @@ fn check_devices() -> Vec<CheckDevice> {
 /// A session on the GPU; where there is none the test is ignored. Tests that count pipelines take a preset each, because each is a device of its own.
 fn open(model: &Model, limits: LimitsPreset) -> Session {
     gpu::require(limits);
-    let options =
-        SessionOptions { device: Device::Gpu, limits, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
+    let options = SessionOptions::default().device(Device::Gpu).limits(limits).cache_folder(PathBuf::new());
     Session::open_with(model, options).expect("the GPU opens")
 }

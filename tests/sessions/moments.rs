@@ -3,10 +3,11 @@
 use crate::engines;
 use crate::harness::gpu;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::emulation;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Activation, Concatenate, Dense, Function, MomentNormalization};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Device, ErrorKind, Model, NamedTensors, Session, SessionOptions, Tensor};
 
@@ -48,8 +49,8 @@ fn inputs(users: usize, batch: usize) -> NamedTensors {
     [("user", rows(users, 5)), ("candidate", rows(batch, 0))].into_iter().collect()
 }
 
-fn predict(device: Device, pipeline: Pipeline, inputs: &NamedTensors) -> tfjs_wgpu::Result<Tensor> {
-    let options = SessionOptions { device, pipeline, ..SessionOptions::default() };
+fn predict(device: Device, passes: Passes, inputs: &NamedTensors) -> tfjs_wgpu::Result<Tensor> {
+    let options = SessionOptions::default().device(device).passes(passes);
     let session = Session::open_with(&model(), options)?;
     Ok(session.predict(inputs)?.outputs.get("y").expect("the output").clone())
 }
@@ -66,25 +67,25 @@ fn assert_close(actual: &Tensor, expected: &Tensor, place: &str) {
 fn all_devices_take_all_rows_together() {
     for (users, batch) in [(1, 1), (1, 1000), (1000, 1000)] {
         let inputs = inputs(users, batch);
-        let expected = predict(Device::Reference, Pipeline::Plain, &inputs).expect("the reference");
+        let expected = predict(Device::Reference, Passes::PLAIN, &inputs).expect("the reference");
         for device in engines() {
-            for pipeline in [Pipeline::Plain, Pipeline::Fused] {
-                let place = format!("{device:?}, {pipeline}, {users} users, {batch} rows");
-                let actual = predict(device, pipeline, &inputs).unwrap_or_else(|error| panic!("{place}: {error}"));
+            for passes in [Passes::PLAIN, Passes::FUSED] {
+                let place = format!("{device:?}, {passes}, {users} users, {batch} rows");
+                let actual = predict(device, passes, &inputs).unwrap_or_else(|error| panic!("{place}: {error}"));
                 assert_close(&actual, &expected, &place);
             }
         }
     }
-    let [few, many] = [10, 20].map(|batch| predict(Device::Cpu, Pipeline::Fused, &inputs(1, batch)).expect("rows"));
+    let [few, many] = [10, 20].map(|batch| predict(Device::Cpu, Passes::FUSED, &inputs(1, batch)).expect("rows"));
     assert_ne!(few.rows(0, 10).expect("rows"), many.rows(0, 10).expect("rows"), "other rows make no difference");
 }
 
 #[test]
 fn a_batch_is_not_predicted_in_pieces() {
     gpu::require(LimitsPreset::Full);
-    let predict = |batch| predict(Device::Gpu, Pipeline::TfjsWebgl2, &inputs(batch, batch));
+    let predict = |batch| predict(Device::Gpu, emulation::WEBGL2, &inputs(batch, batch));
     let whole = predict(32).expect("32 rows go through at once");
-    assert_close(&whole, &self::predict(Device::Reference, Pipeline::Plain, &inputs(32, 32)).expect("an answer"), "32");
+    assert_close(&whole, &self::predict(Device::Reference, Passes::PLAIN, &inputs(32, 32)).expect("an answer"), "32");
     let error = predict(33).expect_err("two pieces");
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert_eq!(error.to_string(), "at most 32 rows go through the device at once, not 33");

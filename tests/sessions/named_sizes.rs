@@ -34,7 +34,7 @@ fn a_session_answers_for_every_size_of_a_name() {
     let types: Vec<String> = model.inputs().chain(model.outputs()).map(|(_, ty)| ty.to_string()).collect();
     assert_eq!(types, ["float32[N, ?, 2]", "float32[N, ?, 2]", "float32[N, 3]", "float32[N, ?]"]);
     for device in engines() {
-        let session = Session::open_with(&model, SessionOptions { device, ..SessionOptions::default() });
+        let session = Session::open_with(&model, SessionOptions::default().device(device));
         let session = session.expect("a session");
         for steps in [4, 1, 7] {
             let outputs = session.predict(&inputs(steps, steps)).expect("a prediction").outputs;

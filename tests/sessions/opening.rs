@@ -1,20 +1,22 @@
-//! A device is opened once and a pipeline made once, whoever asks and however many ask at once.
+//! A device is opened once and a pipeline is made once, whoever asks and however many ask at once.
 
 use crate::harness::gpu;
 use crate::{model, open};
 use std::collections::BTreeSet;
 use std::sync::Barrier;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Model;
-use tfjs_wgpu::gpu::{Gpu, LimitsPreset};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::gpu::Gpu;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::telemetry::{Counter, Stage};
 
 /// The pipelines that are made when a model is opened on this device: of one row, and of many where it is hardware, as
 /// what stands for a phone is.
 fn distinct_pipelines(model: &Model, limits: LimitsPreset) -> u64 {
     let gpu = Gpu::open(limits).expect("the GPU opens");
-    let graph = Pipeline::default().run(model.graph(), gpu.facts()).expect("a graph");
+    let graph = Passes::default().run(model.graph(), gpu.facts()).expect("a graph");
     let plan = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan");
     let batches: &[usize] = if gpu.facts().software { &[1] } else { &[1, 64] };
     let dispatches = batches.iter().flat_map(|batch| plan.dispatches(*batch).expect("dispatches"));
@@ -28,15 +30,15 @@ fn a_second_session_makes_no_pipelines() {
     let model = model("wide_deep");
     let limits = LimitsPreset::Mali;
     let (first, second) = (open(&model, limits), open(&model, limits));
-    assert_eq!(first.timeline().counter("pipelines"), distinct_pipelines(&model, limits));
-    assert_eq!(second.timeline().counter("pipelines"), 0);
+    assert_eq!(first.timeline().counter(Counter::Pipelines), distinct_pipelines(&model, limits));
+    assert_eq!(second.timeline().counter(Counter::Pipelines), 0);
     assert_eq!(
-        first.timeline().counter("weight_bytes_uploaded"),
-        second.timeline().counter("weight_bytes_uploaded"),
+        first.timeline().counter(Counter::WeightBytesUploaded),
+        second.timeline().counter(Counter::WeightBytesUploaded),
         "weights belong to a session"
     );
     drop((first, second));
-    assert_eq!(open(&model, limits).timeline().counter("pipelines"), 0, "pipelines outlive the sessions");
+    assert_eq!(open(&model, limits).timeline().counter(Counter::Pipelines), 0, "pipelines outlive the sessions");
 }
 
 #[test]
@@ -48,7 +50,7 @@ fn sessions_that_open_at_once_make_each_pipeline_once() {
     let made: u64 = std::thread::scope(|scope| {
         let open = || {
             together.wait();
-            open(&model, limits).timeline().counter("pipelines")
+            open(&model, limits).timeline().counter(Counter::Pipelines)
         };
         let threads = [scope.spawn(open), scope.spawn(open), scope.spawn(open)];
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
@@ -61,14 +63,14 @@ fn sessions_that_open_at_once_make_each_pipeline_once() {
 fn another_plan_of_a_model_uploads_no_weight_again() {
     let model = model("wide_deep");
     let session = open(&model, LimitsPreset::Full);
-    let uploaded = session.timeline().counter("weight_bytes_uploaded");
+    let uploaded = session.timeline().counter(Counter::WeightBytesUploaded);
     let mut inputs = random_inputs(&model, 4, 7).expect("inputs");
     let name = inputs.names().next().expect("an input").to_string();
     let shared = inputs.get(&name).expect("an input").rows(0, 1).expect("a row");
     inputs.insert(name, shared);
     let prediction = session.predict(&inputs).expect("an answer");
-    let again = prediction.timeline.counter("weight_bytes_uploaded");
+    let again = prediction.timeline.counter(Counter::WeightBytesUploaded);
     assert!(2 * again < uploaded, "{again} of {uploaded} bytes, which passes made anew");
-    assert!(prediction.timeline.counter("weight_bytes_copied") > 0);
-    assert!(prediction.timeline.spans().iter().any(|span| span.name == "open graph"));
+    assert!(prediction.timeline.counter(Counter::WeightBytesCopied) > 0);
+    assert!(prediction.timeline.spans().iter().any(|span| span.stage == Stage::OpenGraph));
 }

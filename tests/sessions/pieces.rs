@@ -3,11 +3,13 @@
 use crate::harness::gpu;
 use crate::open;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::emulation;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Concatenate, Dense, Function, Reduce, Reduction};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::session::Ranking;
+use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Device, Model, NamedTensors, Session, SessionOptions, Tensor};
 
@@ -18,17 +20,21 @@ fn the_pipelines_of_tfjs_take_32_rows_at_a_time() {
     let candidates = Tensor::f32(&[70, 1], (0..70).map(|row| row as f32 / 8.0).collect()).expect("as many rows");
     let user = Tensor::f32(&[1, 1], vec![0.75]).expect("as many rows");
     let inputs: NamedTensors = [("user", user), ("candidate", candidates), ("fixed", fixed())].into_iter().collect();
-    let predict = |pipeline| {
-        let options = SessionOptions { device: Device::Gpu, pipeline, ..SessionOptions::default() };
+    let predict = |passes| {
+        let options = SessionOptions::default().device(Device::Gpu).passes(passes);
         Session::open_with(&model, options).expect("a session").predict(&inputs).expect("a prediction")
     };
-    let plain = predict(Pipeline::Plain);
-    for pipeline in [Pipeline::TfjsWebgl2, Pipeline::TfjsWebgl1] {
-        let tfjs = predict(pipeline);
-        assert_eq!((plain.timeline.counter("submits"), tfjs.timeline.counter("submits")), (1, 3), "{pipeline}");
+    let plain = predict(Passes::PLAIN);
+    for passes in [emulation::WEBGL2, emulation::WEBGL1] {
+        let tfjs = predict(passes);
+        assert_eq!(
+            (plain.timeline.counter(Counter::Submits), tfjs.timeline.counter(Counter::Submits)),
+            (1, 3),
+            "{passes}"
+        );
         let [expected, actual] = [&plain, &tfjs].map(|prediction| prediction.outputs.get("y").expect("the output"));
-        assert_eq!(expected, actual, "{pipeline}");
-        assert_eq!(tfjs.outputs.get("fixed"), Some(&fixed()), "{pipeline}");
+        assert_eq!(expected, actual, "{passes}");
+        assert_eq!(tfjs.outputs.get("fixed"), Some(&fixed()), "{passes}");
     }
 }
 
@@ -72,10 +78,10 @@ fn a_batch_beyond_the_bindings_is_predicted_in_pieces() {
         let inputs = [("user", user), ("candidate", candidates.clone()), ("fixed", fixed())];
         let inputs: NamedTensors = inputs.into_iter().collect();
         let prediction = session.predict(&inputs).expect("a prediction");
-        assert_eq!(prediction.timeline.counter("submits"), 2, "{users} users");
+        assert_eq!(prediction.timeline.counter(Counter::Submits), 2, "{users} users");
         assert_eq!(prediction.outputs.get("fixed"), Some(&fixed()));
         let ranked = session.rank(&inputs, 5).expect("a ranking");
-        assert_eq!(ranked.timeline.counter("submits"), 2, "the host ranks what comes in pieces");
+        assert_eq!(ranked.timeline.counter(Counter::Submits), 2, "the host ranks what comes in pieces");
         let scores = prediction.outputs.get("y").expect("the output");
         assert_eq!(ranked.ranking, Ranking::of(scores, 5).expect("a ranking"));
         let [actual, expected] = [prediction.outputs, cpu.predict(&inputs).expect("a prediction").outputs];

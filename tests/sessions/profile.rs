@@ -3,8 +3,11 @@
 use crate::harness::gpu;
 use crate::{model, open};
 use std::path::PathBuf;
-use tfjs_wgpu::gpu::{Execution, Gpu, LimitsPreset, Programs, ReadBacks, Submits};
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::emulation;
+use tfjs_wgpu::emulation::{Emulation, Execution, Programs, ReadBacks, Submits};
+use tfjs_wgpu::gpu::Gpu;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::session::{Profile, ProfileOptions, StepClock, random_inputs};
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
@@ -34,9 +37,9 @@ fn stages(profile: &Profile) -> Vec<&str> {
 }
 
 /// The plan of a model as a session makes it.
-fn plan(model: &Model, limits: LimitsPreset, pipeline: Pipeline) -> Plan {
+fn plan(model: &Model, limits: LimitsPreset, passes: Passes) -> Plan {
     let gpu = Gpu::open(limits).expect("the GPU opens");
-    let graph = pipeline.run(model.graph(), gpu.facts()).expect("a graph");
+    let graph = passes.run(model.graph(), gpu.facts()).expect("a graph");
     Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan")
 }
 
@@ -59,10 +62,10 @@ fn every_kernel_of_a_plan_is_timed_by_the_device() {
     gpu::require(LimitsPreset::Full);
     for name in ["wide_deep", "gru4rec"] {
         let model = model(name);
-        for pipeline in Pipeline::ALL {
-            let options = SessionOptions { device: Device::Gpu, pipeline, ..SessionOptions::default() };
+        for passes in emulation::PASSES {
+            let options = SessionOptions::default().device(Device::Gpu).passes(passes);
             let profile = profile(&Session::open_with(&model, options).expect("the GPU opens"), 5);
-            expect_all_steps(&profile, &plan(&model, LimitsPreset::Full, pipeline));
+            expect_all_steps(&profile, &plan(&model, LimitsPreset::Full, passes));
             if profile.clock == StepClock::Device {
                 assert!(profile.tick_ns.is_some_and(|tick_ns| tick_ns > 0.0));
                 let stages = stages(&profile);
@@ -80,7 +83,7 @@ fn the_host_takes_the_time_where_the_device_has_no_timestamps() {
     let model = model("wide_deep");
     let profile = profile(&open(&model, LimitsPreset::Floor), 5);
     assert_eq!((profile.clock, profile.tick_ns), (StepClock::HostPerSubmit, None));
-    expect_all_steps(&profile, &plan(&model, LimitsPreset::Floor, Pipeline::Fused));
+    expect_all_steps(&profile, &plan(&model, LimitsPreset::Floor, Passes::FUSED));
     let ends: Vec<[u64; 2]> =
         profile.recording.steps.iter().map(|span| [span.start_ns, span.start_ns + span.duration_ns]).collect();
     assert!(ends.windows(2).all(|pair| pair[0][1] <= pair[1][0]), "one is waited for before the next: {ends:?}");
@@ -100,9 +103,13 @@ fn every_way_of_execution_is_profiled() {
             let execution = Execution { programs, submits, read_back };
             let device = Device::Gpu;
             let cache_folder = Some(PathBuf::new());
-            let options = SessionOptions { device, limits, execution, cache_folder, ..SessionOptions::default() };
+            let options = SessionOptions::default()
+                .device(device)
+                .limits(limits)
+                .cache_folder(cache_folder)
+                .emulate(Emulation::default().execution(execution));
             let profile = profile(&Session::open_with(&model, options).expect("the GPU opens"), 3);
-            expect_all_steps(&profile, &plan(&model, limits, Pipeline::Fused));
+            expect_all_steps(&profile, &plan(&model, limits, Passes::FUSED));
         }
     }
 }
@@ -129,8 +136,8 @@ fn engines_without_a_gpu_are_timed_by_the_host() {
         assert_eq!((profile.clock, profile.tick_ns), (StepClock::Host, None));
         assert!(stages(&profile).contains(&"compute"), "{:?}", stages(&profile));
         let plain = device == Device::Reference;
-        let pipeline = if plain { Pipeline::Plain } else { Pipeline::Fused };
-        let graph = pipeline.run(model.graph(), &tfjs_wgpu::kernel::DeviceFacts::HOST).expect("a graph");
+        let passes = if plain { Passes::PLAIN } else { Passes::FUSED };
+        let graph = passes.run(model.graph(), &tfjs_wgpu::kernel::DeviceFacts::HOST).expect("a graph");
         let flops: u64 = graph.ids().map(|id| graph.cost(id, batch).flops).sum();
         assert_eq!(profile.steps.iter().map(|step| step.flops).sum::<u64>(), flops, "{device:?}");
         for (name, _) in graph.outputs() {

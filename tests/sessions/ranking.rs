@@ -4,10 +4,12 @@ use crate::harness::gpu;
 use crate::{engines, open};
 use std::path::PathBuf;
 use std::sync::Barrier;
-use tfjs_wgpu::gpu::{Execution, LimitsPreset, Submits};
+use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::emulation::{Emulation, Execution, Submits};
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{Binary, BinaryFunction};
 use tfjs_wgpu::session::{Ranking, random_inputs};
+use tfjs_wgpu::telemetry::{Counter, Stage};
 use tfjs_wgpu::tensor::{DType, Shape, TensorType};
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor};
 
@@ -88,12 +90,12 @@ fn only_the_best_come_back_in_one_submit() {
             assert_eq!(ranked.ranking, Ranking::of(scores, 10).expect("a ranking"));
             let counts = |name| [&prediction.timeline, &ranked.timeline].map(|timeline| timeline.counter(name));
             // Ten scores and positions, and two numbers about all scores.
-            assert_eq!(counts("download_bytes"), [outputs * 4000, 88]);
-            assert_eq!((counts("submits"), counts("waits")), ([1, 1], [1, 1]));
-            assert_eq!(counts("upload_bytes")[0], counts("upload_bytes")[1]);
-            assert!(counts("dispatches")[0] < counts("dispatches")[1]);
+            assert_eq!(counts(Counter::DownloadBytes), [outputs * 4000, 88]);
+            assert_eq!((counts(Counter::Submits), counts(Counter::Waits)), ([1, 1], [1, 1]));
+            assert_eq!(counts(Counter::UploadBytes)[0], counts(Counter::UploadBytes)[1]);
+            assert!(counts(Counter::Dispatches)[0] < counts(Counter::Dispatches)[1]);
             if repetition > 0 {
-                assert_eq!((counts("allocations"), counts("pipelines")), ([0, 0], [0, 0]));
+                assert_eq!((counts(Counter::Allocations), counts(Counter::Pipelines)), ([0, 0], [0, 0]));
             }
         }
     }
@@ -105,7 +107,7 @@ fn what_ranks_is_made_once_and_is_held_memory() {
     let inputs = random_inputs(&model, 100, 1).expect("inputs");
     let made = |count: usize| {
         let timeline = session.rank(&inputs, count).expect("a ranking").timeline;
-        timeline.spans().iter().filter(|span| span.name == "open ranking").count()
+        timeline.spans().iter().filter(|span| span.stage == Stage::OpenRanking).count()
     };
     session.predict(&inputs).expect("a prediction");
     let before = session.memory();
@@ -154,13 +156,13 @@ fn the_host_ranks_where_the_device_cannot() {
 fn the_host_ranks_what_is_submitted_per_kernel() {
     gpu::require(LimitsPreset::Full);
     let execution = Execution { submits: Submits::PerKernel, ..Execution::default() };
-    let options = SessionOptions { device: Device::Gpu, execution, ..SessionOptions::default() };
+    let options = SessionOptions::default().device(Device::Gpu).emulate(Emulation::default().execution(execution));
     let session = Session::open_with(&sum(), options).expect("a session");
     let inputs = random_inputs(&sum(), 9, 1).expect("inputs");
     let ranked = session.rank(&inputs, 2).expect("a ranking");
     let scores = session.predict(&inputs).expect("a prediction").outputs;
     assert_eq!(ranked.ranking, Ranking::of(scores.get("y").expect("scores"), 2).expect("a ranking"));
-    assert!(ranked.timeline.counter("submits") > 1, "it shows what one by one costs");
+    assert!(ranked.timeline.counter(Counter::Submits) > 1, "it shows what one by one costs");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::engines;
 use crate::harness::gpu;
 use std::sync::Arc;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::graph::Builder;
 use tfjs_wgpu::ops::{
     Cast, Cell, Concatenate, Dense, Function, Recurrent, RecurrentKernel, RecurrentOutput, Reshape, Softmax,

@@ -6,7 +6,7 @@ use tfjs_wgpu::graph::{Builder, Graph, ValueId};
 use tfjs_wgpu::ops::{
     Activation, Binary, BinaryFunction, Concatenate, Dense, Function, Op, Permute, Reduce, Reduction, Slice, Softmax,
 };
-use tfjs_wgpu::passes::Pipeline;
+use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::check;
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Model, NamedTensors, Session, SessionOptions, Tensor};
@@ -52,8 +52,8 @@ fn answers(graph: Graph, inputs: &NamedTensors) -> NamedTensors {
     let model = Model::from_graph("shapes", graph);
     let mut answers: Option<NamedTensors> = None;
     for device in engines() {
-        for pipeline in [Pipeline::Plain, Pipeline::Fused] {
-            let options = SessionOptions { device, pipeline, ..SessionOptions::default() };
+        for passes in [Passes::PLAIN, Passes::FUSED] {
+            let options = SessionOptions::default().device(device).passes(passes);
             let session = Session::open_with(&model, options).expect("a session");
             let outputs = session.predict(inputs).unwrap_or_else(|error| panic!("{device:?}: {error:?}")).outputs;
             let first = answers.get_or_insert_with(|| outputs.clone());
@@ -67,8 +67,8 @@ fn answers(graph: Graph, inputs: &NamedTensors) -> NamedTensors {
         }
     }
     for device in check_devices() {
-        for pipeline in [Pipeline::Plain, Pipeline::Fused] {
-            let report = check(&model, inputs, None, device, pipeline).expect("a report");
+        for passes in [Passes::PLAIN, Passes::FUSED] {
+            let report = check(&model, inputs, None, device, passes).expect("a report");
             assert!(report.is_right(), "{device:?}: {:?}", report.first_wrong_node());
         }
     }
@@ -125,7 +125,7 @@ fn an_input_without_a_batch_has_one_shape() {
     graphs.op("y", Activation { function: Function::RELU }, &[x]);
     let (graph, _) = graphs.finish();
     let model = Model::from_graph("fixed", graph);
-    let session = Session::open_with(&model, SessionOptions { device: engines()[0], ..SessionOptions::default() });
+    let session = Session::open_with(&model, SessionOptions::default().device(engines()[0]));
     for shape in [vec![1, 2], vec![3], vec![]] {
         let inputs: NamedTensors = [("x", floats(&shape, 0.0))].into_iter().collect();
         let error = session.as_ref().expect("a session").predict(&inputs).expect_err("another shape");

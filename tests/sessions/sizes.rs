@@ -4,8 +4,9 @@ use crate::engines;
 use crate::harness::gpu;
 use serde_json::json;
 use std::path::PathBuf;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::session::{ProfileOptions, random_inputs};
+use tfjs_wgpu::telemetry::{Counter, Stage};
 use tfjs_wgpu::{
     Device, ErrorKind, LoadOptions, Model, NamedTensors, OnBadId, Prediction, Session, SessionOptions, Sizes, Tensor,
 };
@@ -82,14 +83,14 @@ fn of_length(length: usize) -> NamedTensors {
 }
 
 fn open(model: &Model, device: Device) -> Session {
-    let options = SessionOptions { device, cache_folder: Some(PathBuf::new()), ..SessionOptions::default() };
+    let options = SessionOptions::default().device(device).cache_folder(PathBuf::new());
     Session::open_with(model, options).expect("a session")
 }
 
 /// Whether a prediction prepared the session for its sizes.
 fn prepares(session: &Session, inputs: &NamedTensors) -> bool {
     let timeline = session.predict(inputs).expect("a prediction").timeline;
-    timeline.spans().iter().any(|span| span.name == "open sizes")
+    timeline.spans().iter().any(|span| span.stage == Stage::OpenSizes)
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn pipelines_are_shared_by_all_sizes() {
     let session = open(&histories(), Device::Gpu);
     session.predict(&of_length(5)).expect("a prediction");
     let timeline = session.predict(&of_length(7)).expect("a prediction").timeline;
-    assert_eq!(timeline.counter("pipelines"), 0);
+    assert_eq!(timeline.counter(Counter::Pipelines), 0);
 }
 
 #[test]

@@ -3,14 +3,25 @@
 use crate::engines;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tfjs_wgpu::passes::{Pipeline, Storage};
+use tfjs_wgpu::emulation;
+use tfjs_wgpu::emulation::Emulation;
+use tfjs_wgpu::passes::{ActivationPrecision, Passes};
 use tfjs_wgpu::session::random_inputs;
 use tfjs_wgpu::study::output_allowances;
 use tfjs_wgpu::tensor::compare;
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor, tensor_file};
 
-fn predict(model: &Model, device: Device, pipeline: Pipeline, storage: Storage, inputs: &NamedTensors) -> NamedTensors {
-    let options = SessionOptions { device, pipeline, storage, ..SessionOptions::default() };
+fn predict(
+    model: &Model,
+    device: Device,
+    passes: Passes,
+    precision: ActivationPrecision,
+    inputs: &NamedTensors,
+) -> NamedTensors {
+    let options = SessionOptions::default()
+        .device(device)
+        .passes(passes)
+        .emulate(Emulation::default().activation_precision(precision));
     Session::open_with(model, options).expect("a session").predict(inputs).expect("a prediction").outputs
 }
 
@@ -24,30 +35,30 @@ fn recorded(name: &str) -> (Model, NamedTensors) {
 fn every_device_rounds_alike_and_otherwise_than_float32() {
     for name in ["wide_deep", "din", "two_tower"] {
         let (model, inputs) = recorded(name);
-        let half = Storage::F16.run(model.graph()).expect("a graph");
+        let half = ActivationPrecision::F16.run(model.graph()).expect("a graph");
         let stored: NamedTensors = inputs
             .iter()
             .map(|(name, input)| {
-                let stored = Storage::F16.input(input).expect("an input");
+                let stored = ActivationPrecision::F16.input(input).expect("an input");
                 (name.to_string(), stored.unwrap_or_else(|| input.clone()))
             })
             .collect();
-        let reference = predict(&model, Device::Reference, Pipeline::Plain, Storage::F16, &inputs);
-        let exact = predict(&model, Device::Reference, Pipeline::Plain, Storage::F32, &inputs);
+        let reference = predict(&model, Device::Reference, Passes::PLAIN, ActivationPrecision::F16, &inputs);
+        let exact = predict(&model, Device::Reference, Passes::PLAIN, ActivationPrecision::F32, &inputs);
         assert_ne!(reference, exact, "{name}");
         let allowances = output_allowances(&half, &stored).expect("allowances");
         for device in engines() {
-            let answers = predict(&model, device, Pipeline::Plain, Storage::F16, &inputs);
+            let answers = predict(&model, device, Passes::PLAIN, ActivationPrecision::F16, &inputs);
             for ((name, expected), allowance) in reference.iter().zip(&allowances) {
                 let difference = compare(expected, answers.get(name).expect("an output"), allowance).expect("as large");
                 assert!(difference.is_within(), "{name} on {device:?}: {difference:?}");
             }
-            // A pipeline that writes less to memory rounds less, but every output is one that half precision has.
-            let fused = predict(&model, device, Pipeline::Fused, Storage::F16, &inputs);
+            // A passes that writes less to memory rounds less, but every output is one that half precision has.
+            let fused = predict(&model, device, Passes::FUSED, ActivationPrecision::F16, &inputs);
             for (name, output) in answers.iter().chain(fused.iter()) {
-                assert_eq!(Storage::F16.input(output).expect("an output"), None, "{name} on {device:?}");
+                assert_eq!(ActivationPrecision::F16.input(output).expect("an output"), None, "{name} on {device:?}");
             }
-            assert_ne!(fused, predict(&model, device, Pipeline::Fused, Storage::F32, &inputs), "{device:?}");
+            assert_ne!(fused, predict(&model, device, Passes::FUSED, ActivationPrecision::F32, &inputs), "{device:?}");
         }
     }
 }
@@ -74,12 +85,12 @@ fn what_is_too_large_for_half_precision_is_infinite() {
             .into_iter()
             .collect();
     for device in engines() {
-        for pipeline in Pipeline::ALL {
-            let answers = predict(&model, device, pipeline, Storage::F16, &inputs);
+        for passes in emulation::PASSES {
+            let answers = predict(&model, device, passes, ActivationPrecision::F16, &inputs);
             let answers = answers.get("y").expect("y").as_f32().expect("floats");
             // 21 830 is stored as 21 824, and 0.1 as 0.09998, three times which is 0.29993 and stored as 0.2998.
             let expected = [65_472.0, f32::INFINITY, f32::NEG_INFINITY, 0.299_804_7];
-            assert_eq!(answers, expected, "{device:?}, {pipeline}");
+            assert_eq!(answers, expected, "{device:?}, {passes}");
         }
     }
 }
@@ -98,7 +109,8 @@ fn variants_store_alike() {
         })
         .collect();
     for device in engines() {
-        let [one, two] = [&inputs, &twice].map(|inputs| predict(&model, device, Pipeline::Fused, Storage::F16, inputs));
+        let [one, two] =
+            [&inputs, &twice].map(|inputs| predict(&model, device, Passes::FUSED, ActivationPrecision::F16, inputs));
         for (name, expected) in one.iter() {
             let answers = two.get(name).expect("an output");
             assert_eq!(answers.rows(0, 1).expect("a row"), *expected, "{device:?}");

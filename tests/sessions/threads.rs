@@ -2,9 +2,10 @@
 
 use crate::{model, open};
 use std::sync::Barrier;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::NamedTensors;
-use tfjs_wgpu::gpu::LimitsPreset;
 use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::telemetry::Counter;
 
 const THREADS: u64 = 6;
 
@@ -26,8 +27,8 @@ fn threads_that_share_a_session_get_their_own_answers() {
                 for _ in 0..20 {
                     let prediction = session.predict(inputs).expect("a prediction");
                     assert_eq!(prediction.outputs, *alone);
-                    assert_eq!(prediction.timeline.counter("submits"), 1);
-                    assert_eq!(prediction.timeline.counter("waits"), 1);
+                    assert_eq!(prediction.timeline.counter(Counter::Submits), 1);
+                    assert_eq!(prediction.timeline.counter(Counter::Waits), 1);
                 }
             });
         }
@@ -39,14 +40,14 @@ fn at_most_three_predictions_hold_memory() {
     let model = model("wide_deep");
     let session = open(&model, LimitsPreset::Full);
     let inputs = random_inputs(&model, 4, 1).expect("inputs");
-    let first = session.predict(&inputs).expect("a prediction").timeline.counter("allocated_bytes");
+    let first = session.predict(&inputs).expect("a prediction").timeline.counter(Counter::AllocatedBytes);
     assert!(first > 0);
     let together = Barrier::new(THREADS as usize);
     let more: u64 = std::thread::scope(|scope| {
         let predict = || {
             together.wait();
             let predictions = (0..10).map(|_| session.predict(&inputs).expect("a prediction"));
-            predictions.map(|prediction| prediction.timeline.counter("allocated_bytes")).sum::<u64>()
+            predictions.map(|prediction| prediction.timeline.counter(Counter::AllocatedBytes)).sum::<u64>()
         };
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(predict)).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
@@ -55,8 +56,8 @@ fn at_most_three_predictions_hold_memory() {
     // One thread alone needs one flight, and what others left is given up.
     let alone: Vec<_> = (0..200).map(|_| session.predict(&inputs).expect("a prediction").timeline).collect();
     let sum = |counter| alone.iter().map(|timeline| timeline.counter(counter)).sum::<u64>();
-    assert_eq!(sum("allocated_bytes"), 0);
-    assert_eq!(sum("released_bytes") > 0, more > 0);
+    assert_eq!(sum(Counter::AllocatedBytes), 0);
+    assert_eq!(sum(Counter::ReleasedBytes) > 0, more > 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use tfjs_wgpu::graph::{Builder, ValueId};
 use tfjs_wgpu::ops::{
-    Accumulation, ArgReduce, BadId, Cumulative, Gather, GatherElements, OneHot, Op, Reduce, Reduction, TopK, Triangle,
+    Accumulation, ArgReduce, BadId, Cumulative, Gather, GatherElements, OneHot, Op, Reduce, Reduction, TopK, Trilu,
 };
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{DType, Model};
@@ -35,6 +35,6 @@ pub(crate) fn model() -> Model {
     add(Gather { axis: 2, batch_dims: 2, from_end: true, bad_id: BadId::Zero }.into(), &[short, ids]);
     add(GatherElements { axis: 2, bad_id: BadId::Zero }.into(), &[short, ids]);
     add(OneHot { axis: 3, depth: 7, on: 1.0, off: 0.0 }.into(), &[ids]);
-    add(Triangle { upper: true, diagonal: 0 }.into(), &[short]);
+    add(Trilu { upper: true, diagonal: 0 }.into(), &[short]);
     Model::from_graph("arrays", builder.finish(outputs).expect("a graph"))
 }

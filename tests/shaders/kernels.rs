@@ -4,12 +4,12 @@ use crate::module::{Module, modules};
 use crate::{arrays, cases};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use tfjs_wgpu::emulation;
 use tfjs_wgpu::graph::{Builder, ValueId};
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
 use tfjs_wgpu::ops::{
-    Activation, Binary, BinaryFunction, Cast, Class, Classify, Compare, Comparison, Function, Op, Select,
+    Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, Op, Select,
 };
-use tfjs_wgpu::passes::Pipeline;
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{DType, LoadOptions, Model, Semantics};
@@ -44,7 +44,7 @@ fn arithmetic() -> Model {
         op(Activation { function: Function::Rsqrt }.into(), &[fraction]),
         op(Compare { comparison: Comparison::Less }.into(), &[ids, ids]),
         op(Select.into(), &[is_less, ids, ids]),
-        op(Classify { class: Class::Nan }.into(), &[floats]),
+        op(FloatClass { class: Class::Nan }.into(), &[floats]),
         op(Cast { to: DType::Bool }.into(), &[ids]),
         op(Binary { function: BinaryFunction::FloorMod }.into(), &[ids, ids]),
         op(Binary { function: BinaryFunction::Power }.into(), &[floats, floats]),
@@ -62,7 +62,7 @@ fn kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
     let devices = |model: Model| [&DeviceFacts::FLOOR, &software, &short].map(|facts| (model.clone(), facts));
     for (model, facts) in models().flat_map(devices) {
-        let graphs = Pipeline::ALL.map(|pipeline| pipeline.run(model.graph(), facts).expect("a graph"));
+        let graphs = emulation::PASSES.map(|passes| passes.run(model.graph(), facts).expect("a graph"));
         for (graph, batch) in graphs.into_iter().flat_map(|graph| [1, 300].map(|batch| (graph.clone(), batch))) {
             match Plan::new(graph, facts, Retain::All).and_then(|plan| plan.dispatches(batch)) {
                 Err(_) if *facts == short => (),

@@ -6,7 +6,7 @@ use std::path::Path;
 use tfjs_wgpu::kernel::WORKGROUP_SIZE;
 use tfjs_wgpu::ops;
 
-/// Storage buffers that every Vulkan phone binds for one kernel.
+/// ActivationPrecision buffers that every Vulkan phone binds for one kernel.
 const MAX_STORAGE_BUFFERS: usize = 4;
 
 /// Workgroup memory that every Vulkan phone has.

@@ -4,7 +4,7 @@ use crate::harness::gpu;
 use crate::model;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::{Device, SessionOptions};
 
@@ -13,7 +13,7 @@ fn runs(batch: usize, runs: usize) -> RunOptions {
 }
 
 fn cpu() -> SessionOptions {
-    SessionOptions { device: Device::Cpu, ..SessionOptions::default() }
+    SessionOptions::default().device(Device::Cpu)
 }
 
 fn measured(session: &SessionOptions, run: &RunOptions) -> Measurement {
@@ -56,7 +56,7 @@ fn whoever_watches_may_end_it() {
 #[test]
 fn what_is_shared_is_counted_once() {
     let apart = measured(&cpu(), &runs(8, 1));
-    let shared = measured(&SessionOptions { shared: vec!["user_id".into()], ..cpu() }, &runs(8, 1));
+    let shared = measured(&cpu().shared(["user_id"]), &runs(8, 1));
     // Seven ids of four bytes less.
     assert_eq!(shared.upload_bytes, apart.upload_bytes - 7 * 4);
     assert!(shared.flops < apart.flops && shared.flops > 0);
@@ -65,17 +65,17 @@ fn what_is_shared_is_counted_once() {
 
 #[test]
 fn the_reference_has_no_passes_and_options_have_their_words() {
-    let reference = SessionOptions { device: Device::Reference, ..SessionOptions::default() };
+    let reference = SessionOptions::default().device(Device::Reference);
     let found = measured(&reference, &runs(2, 1));
-    assert_eq!((found.device.as_str(), found.plan.as_str(), found.dispatches), ("reference", "plain", 0));
-    let found = measured(&SessionOptions { cpu_threads: Some(1), ..cpu() }, &runs(2, 1));
+    assert_eq!((found.device.as_str(), found.passes.as_str(), found.dispatches), ("reference", "plain", 0));
+    let found = measured(&cpu().cpu_threads(1), &runs(2, 1));
     assert_eq!(found.settings, ["threads 1"]);
 }
 
 #[test]
 fn a_gpu_that_is_warm_allocates_nothing() {
     gpu::require(LimitsPreset::Full);
-    let gpu = SessionOptions { device: Device::Gpu, ..SessionOptions::default() };
+    let gpu = SessionOptions::default().device(Device::Gpu);
     let found = measured(&gpu, &runs(3, 4));
     assert_eq!((found.submits, found.waits, found.allocations), (1, 1, 0));
     assert!(found.dispatches > 0 && found.weight_bytes > 0 && found.activation_bytes > 0);

@@ -3,8 +3,9 @@
 mod recording;
 
 use recording::{Recording, recordings};
+use tfjs_wgpu::emulation;
+use tfjs_wgpu::emulation::webgl;
 use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::passes::{Pipeline, webgl};
 use tfjs_wgpu::plan::{Plan, Retain};
 
 /// Recorded models with kernels that are not described, and which these are.
@@ -75,7 +76,7 @@ fn a_graph_for_32_rows_is_that_of_the_pipelines() {
     let recordings = recordings();
     let shop_rank = recordings.iter().find(|recording| recording.name == "shop_rank_32").expect("a recording");
     let graph = webgl::as_tfjs(shop_rank.model.graph(), 32).expect("a graph");
-    for pipeline in [Pipeline::TfjsWebgl2, Pipeline::TfjsWebgl1] {
-        assert_eq!(*pipeline.run(shop_rank.model.graph(), &DeviceFacts::FLOOR).expect("a graph"), graph);
+    for passes in [emulation::WEBGL2, emulation::WEBGL1] {
+        assert_eq!(*passes.run(shop_rank.model.graph(), &DeviceFacts::FLOOR).expect("a graph"), graph);
     }
 }

@@ -1,4 +1,4 @@
-//! `bench`: how long opening, the first prediction and later ones take, by device, plan and batch size.
+//! `bench`: how long opening, the first prediction and later ones take, by device, passes and batch size.
 //!
 //! One row of a named device is measured in this process, before anything that only the report needs looks at the driver or at
 //! the weights. Of several each is measured in a process of its own, so that none finds the device open or pipelines compiled
@@ -6,9 +6,7 @@
 
 mod table;
 
-use crate::arguments::{
-    DeviceArgument, ExecutionArguments, GpuArguments, MeasuredModelArguments, PipelineArgument, ValueArguments,
-};
+use crate::arguments::{ActivationArguments, ExecutionArguments, GpuArguments, MeasuredModelArguments, emulation};
 use crate::dims;
 use crate::input;
 use crate::message::{self, Failure};
@@ -19,13 +17,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tfjs_wgpu::passes;
+use tfjs_wgpu::passes::{self, Passes};
 use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::study::process::{Launcher, PATIENCE};
 use tfjs_wgpu::study::report::Report;
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions, gpu};
 
-/// Time opening, the first prediction and warm ones, by device, plan and batch size
+/// Time opening, the first prediction and warm ones, by device, passes and batch size
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct BenchArguments {
@@ -33,11 +31,10 @@ pub(crate) struct BenchArguments {
     model: PathBuf,
     /// Where to compute [default: gpu, if there is one, software too, and cpu]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "DEVICES")]
-    device: Vec<DeviceArgument>,
-    /// The rewrites that the model goes through; the reference knows none
-    #[arg(long, visible_alias = "pipeline", value_enum, value_delimiter = ',', value_name = "PLANS")]
-    #[arg(default_value = "fused")]
-    plan: Vec<PipelineArgument>,
+    device: Vec<Device>,
+    /// The lists of passes that rewrite the graph; the reference runs it as it is
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LISTS", default_value = "fused")]
+    passes: Vec<Passes>,
     /// Inputs of which to take the sizes that the model leaves open: .safetensors, .npz or .json. The numbers are random
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -58,7 +55,7 @@ pub(crate) struct BenchArguments {
     #[command(flatten)]
     reading: MeasuredModelArguments,
     #[command(flatten)]
-    values: ValueArguments,
+    activations: ActivationArguments,
     #[command(flatten)]
     execution: ExecutionArguments,
     /// Print one JSON object instead of a table
@@ -136,7 +133,7 @@ The object that --json prints, which `compare` reads:
   machine   {cpu, cores, os, architecture, version, build, adapter: {name, backend, kind, driver,
             driver_version, limits, features}}
   seed      of the inputs
-  results   [{device, engine, plan, settings, batch, shared, load_ms, open_ms, open_stages, first_ms,
+  results   [{device, engine, passes, settings, batch, shared, load_ms, open_ms, open_stages, first_ms,
             first_stages, warm_ms: {n, min, mean, p50, p90, p95, p99, max, p50_ci95}, warm_stages,
             samples_ms, dispatches, submits, waits, pipelines, allocations, upload_bytes,
             download_bytes, weight_bytes, activation_bytes, peak_resident_bytes, flops,
@@ -186,32 +183,29 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
 
 type Row = (SessionOptions, RunOptions);
 
-/// What is measured, in the order of devices, plans and batch sizes.
+/// What is measured, in the order of devices, lists of passes and batch sizes.
 fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     let devices = if arguments.device.is_empty() { usual_devices() } else { arguments.device.clone() };
-    if arguments.threads.is_some() && !devices.contains(&DeviceArgument::Cpu) {
+    if arguments.threads.is_some() && !devices.contains(&Device::Cpu) {
         return Err(Error::new(ErrorKind::Input, "a number of threads has an effect on the CPU alone")
             .hint("leave --threads out, or add cpu to --device"));
     }
     let mut rows = Vec::new();
     for &device in &devices {
         // The reference knows no passes, so one row of it is all there is.
-        let plans = if device == DeviceArgument::Reference { &arguments.plan[..1] } else { &arguments.plan[..] };
-        for &plan in plans {
+        let lists = if device == Device::Reference { &arguments.passes[..1] } else { &arguments.passes[..] };
+        for &passes in lists {
             for &batch in &arguments.batch {
-                let is_cpu = device == DeviceArgument::Cpu;
-                let takes_gpu = matches!(device, DeviceArgument::Gpu | DeviceArgument::Auto);
-                let session = SessionOptions {
-                    device: Device::from(device),
-                    pipeline: plan.into(),
-                    storage: arguments.values.storage(),
-                    execution: arguments.execution.execution(),
-                    shared: arguments.shared.clone(),
-                    cpu_threads: arguments.threads.filter(|_| is_cpu).map(|threads| threads as usize),
-                    adapter: arguments.gpu.adapter.clone().filter(|_| takes_gpu),
-                    timeout: arguments.gpu.timeout,
-                    ..SessionOptions::default()
-                };
+                let is_cpu = device == Device::Cpu;
+                let takes_gpu = matches!(device, Device::Gpu | Device::Auto);
+                let session = SessionOptions::default()
+                    .device(device)
+                    .passes(passes)
+                    .emulate(emulation(&arguments.activations, &arguments.execution))
+                    .shared(arguments.shared.iter())
+                    .cpu_threads(arguments.threads.filter(|_| is_cpu).map(|threads| threads as usize))
+                    .adapter(arguments.gpu.adapter.clone().filter(|_| takes_gpu))
+                    .timeout(arguments.gpu.timeout);
                 rows.push((session, arguments.runs.options(batch)?));
             }
         }
@@ -220,12 +214,12 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
 }
 
 /// Asks the driver, which whoever measures in this process must not have done.
-fn usual_devices() -> Vec<DeviceArgument> {
+fn usual_devices() -> Vec<Device> {
     if gpu::adapters().is_empty() {
         message::note("no GPU adapter was found: measuring the CPU alone");
-        vec![DeviceArgument::Cpu]
+        vec![Device::Cpu]
     } else {
-        vec![DeviceArgument::Gpu, DeviceArgument::Cpu]
+        vec![Device::Gpu, Device::Cpu]
     }
 }
 
@@ -246,13 +240,13 @@ pub(crate) fn launcher(model: &Path, reading: Vec<OsString>) -> Result<Launcher>
     let program = std::env::current_exe().map_err(|cause| {
         Error::new(ErrorKind::Io, "the command does not find itself to start again")
             .cause(cause.to_string())
-            .hint("measure one device, plan and batch size at a time")
+            .hint("measure one device, list of passes and batch size at a time")
     })?;
     Ok(Launcher { program, model: model.to_path_buf(), reading, patience: PATIENCE })
 }
 
 fn label(session: &SessionOptions, run: &RunOptions) -> String {
-    format!("{} {} batch {}", session.device.name(), session.pipeline, run.batch)
+    format!("{} {} batch {}", session.device.name(), session.passes, run.batch)
 }
 
 fn write_csv(path: &Path, report: &Report) -> Result<()> {

@@ -8,14 +8,14 @@ use tfjs_wgpu::study::measurement::Measurement;
 /// Two tables: times, and what is done for them.
 pub(super) fn write(results: &[Measurement], out: &mut impl Write) -> io::Result<()> {
     let number = |name| (name, Align::Right);
-    let keys = [("device", Align::Left), ("plan", Align::Left), ("batch", Align::Right)];
+    let keys = [("device", Align::Left), ("passes", Align::Left), ("batch", Align::Right)];
     let times = ["open ms", "first ms", "p50 ms", "95 % of p50", "min", "p90", "p95", "p99", "max", "runs"].map(number);
     let mut table = Table::with_header(&[&keys[..], &times[..]].concat());
     for result in results {
-        let [device, plan, batch] = key(result);
+        let [device, passes, batch] = key(result);
         let [p50, interval, min, p90, p95, p99, max, n] = warm(result);
         let (open, first) = (digits(result.open_ms), digits(result.first_ms));
-        table.row([device, plan, batch, open, first, p50, interval, min, p90, p95, p99, max, n]);
+        table.row([device, passes, batch, open, first, p50, interval, min, p90, p95, p99, max, n]);
     }
     table.write(out, "")?;
     writeln!(out)?;
@@ -23,12 +23,12 @@ pub(super) fn write(results: &[Measurement], out: &mut impl Write) -> io::Result
         .map(number);
     let mut table = Table::with_header(&[&keys[..], &counts[..]].concat());
     for result in results {
-        let [device, plan, batch] = key(result);
+        let [device, passes, batch] = key(result);
         let rate = |rate: Option<f64>| rate.map_or("-".into(), digits);
         let peak = result.peak_resident_bytes.map_or("-".into(), |bytes| digits(bytes as f64 / (1 << 20) as f64));
         table.row([
             device,
-            plan,
+            passes,
             batch,
             result.dispatches.to_string(),
             result.submits.to_string(),
@@ -46,7 +46,7 @@ pub(super) fn write(results: &[Measurement], out: &mut impl Write) -> io::Result
 
 fn key(result: &Measurement) -> [String; 3] {
     let settings = if result.settings.is_empty() { String::new() } else { format!(", {}", result.settings.join(", ")) };
-    [result.device.clone(), format!("{}{settings}", result.plan), result.batch.to_string()]
+    [result.device.clone(), format!("{}{settings}", result.passes), result.batch.to_string()]
 }
 
 fn warm(result: &Measurement) -> [String; 8] {

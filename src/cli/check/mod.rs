@@ -3,7 +3,7 @@
 mod object;
 mod report;
 
-use crate::arguments::{BadIdArguments, PipelineArguments, RandomWeightsArguments, ReadArguments, StorageArguments};
+use crate::arguments::{BadIdArguments, PassesArguments, RandomWeightsArguments, ReadArguments, StorageArguments};
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::skew_lines;
@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::gpu::LimitsPreset;
+use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::study::{self, CheckDevice, CheckReport, OutputCheck};
 use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Semantics, tensor_file};
 
@@ -46,7 +46,7 @@ pub(crate) struct CheckArguments {
     #[command(flatten)]
     random: RandomWeightsArguments,
     #[command(flatten)]
-    passes: PipelineArguments,
+    passes: PassesArguments,
     /// Print the report as one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -109,7 +109,7 @@ fn compare(
         CheckDeviceArgument::Gpu => CheckDevice::Gpu(LimitsPreset::Full),
         CheckDeviceArgument::Cpu => CheckDevice::Cpu,
     };
-    let report = study::check(model, inputs, expected, device, arguments.passes.pipeline()).map_err(|error| {
+    let report = study::check(model, inputs, expected, device, arguments.passes.passes()).map_err(|error| {
         match (&arguments.expected, error.kind()) {
             // The model's own shapes fit: they were inferred when it was loaded.
             (Some(path), ErrorKind::Shape) => {

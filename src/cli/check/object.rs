@@ -17,7 +17,7 @@ The object that --json prints:
   schema    1; a higher number where the meaning of a field has changed
   model, device, input
             what was checked, where, and with what
-  pipeline  the rewrites that the model went through
+  passes    the list of passes that rewrote the graph
   batch     rows
   right     whether all is within tolerance
   outputs   [{{name, against, max_absolute, max_relative, max_ulps, allowed, wrong_elements, right}}];
@@ -43,7 +43,7 @@ pub(crate) fn object(report: &CheckReport, model: &Model, origin: &Origin, not_f
         "model": model.name(),
         "device": report.device,
         "input": origin.to_string(),
-        "pipeline": report.pipeline.name(),
+        "passes": report.passes.name(),
         "batch": report.batch,
         "right": report.is_right(),
         "outputs": report.outputs.iter().map(output).collect::<Value>(),

@@ -98,7 +98,7 @@ fn ulps(ulps: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tfjs_wgpu::passes::Pipeline;
+    use tfjs_wgpu::passes::Passes;
     use tfjs_wgpu::study::OutputCheck;
 
     fn difference(wrong_elements: usize) -> Difference {
@@ -124,14 +124,8 @@ mod tests {
     }
 
     fn text(nodes: Vec<NodeCheck>, outputs: Vec<OutputCheck>) -> String {
-        let report = CheckReport {
-            device: "gpu".into(),
-            pipeline: Pipeline::Fused,
-            batch: 4,
-            bad_ids: Vec::new(),
-            nodes,
-            outputs,
-        };
+        let report =
+            CheckReport { device: "gpu".into(), passes: Passes::FUSED, batch: 4, bad_ids: Vec::new(), nodes, outputs };
         let mut out = Vec::new();
         write(&report, &mut out).expect("write");
         String::from_utf8(out).expect("text")

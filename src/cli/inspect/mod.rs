@@ -2,7 +2,7 @@
 
 mod object;
 
-use crate::arguments::{PipelineArgument, RandomWeightsArguments, ReadArguments};
+use crate::arguments::{RandomWeightsArguments, ReadArguments};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
 use crate::table::{Align, Table};
@@ -10,9 +10,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tfjs_wgpu::emulation::webgl;
 use tfjs_wgpu::graph::{Graph, Source};
 use tfjs_wgpu::kernel::{DeviceFacts, Shader};
-use tfjs_wgpu::passes::{self, Pipeline, webgl};
+use tfjs_wgpu::passes::{self, Passes};
 use tfjs_wgpu::plan::{Plan, Retain};
 use tfjs_wgpu::tensor::TensorType;
 use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result, ops};
@@ -30,7 +31,7 @@ pub(crate) struct InspectArguments {
     batch: Option<u32>,
     /// The rewrites that the graph or the plan has gone through [default: plain for --graph, else fused]
     #[arg(long, value_enum)]
-    pipeline: Option<PipelineArgument>,
+    passes: Option<Passes>,
     /// Inputs that have one row for the whole batch, for --graph and --plan: one user, many candidates
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     shared: Vec<String>,
@@ -71,8 +72,8 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
         let error = Error::new(ErrorKind::Input, "--batch belongs to --plan, --kernels and --json");
         return Err(error.hint("add one of them, or leave out --batch").into());
     }
-    if (arguments.pipeline.is_some() || !arguments.shared.is_empty()) && !view.plan && !view.graph {
-        let error = Error::new(ErrorKind::Input, "--pipeline and --shared belong to --graph and --plan");
+    if (arguments.passes.is_some() || !arguments.shared.is_empty()) && !view.plan && !view.graph {
+        let error = Error::new(ErrorKind::Input, "--passes and --shared belong to --graph and --plan");
         return Err(error.hint("add one of them, or leave them out").into());
     }
     let batch = arguments.batch.unwrap_or(1) as usize;
@@ -85,9 +86,9 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     if let Some(shader) = shader {
         write!(out, "{}", shader.text())?;
     } else if view.graph {
-        write!(out, "{}", graph(&model, arguments, PipelineArgument::Plain)?)?;
+        write!(out, "{}", graph(&model, arguments, Passes::PLAIN)?)?;
     } else if view.plan {
-        let graph = graph(&model, arguments, PipelineArgument::Fused)?;
+        let graph = graph(&model, arguments, Passes::FUSED)?;
         write!(out, "{}", Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs)?.text(batch)?)?;
     } else if view.kernels {
         let first = webgl::describe_first(model.graph(), batch)?;
@@ -122,22 +123,22 @@ fn shader(name: &str) -> Result<&'static Shader> {
 }
 
 /// The graph as it is asked for.
-fn graph(model: &Model, arguments: &InspectArguments, usual: PipelineArgument) -> Result<Arc<Graph>> {
-    let pipeline: Pipeline = arguments.pipeline.unwrap_or(usual).into();
+fn graph(model: &Model, arguments: &InspectArguments, usual: Passes) -> Result<Arc<Graph>> {
+    let passes = arguments.passes.unwrap_or(usual);
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
-    if pipeline.most_rows().is_some() && !shared.is_empty() {
-        return Err(Error::new(ErrorKind::Input, format!("{pipeline} computes nothing once for a whole batch"))
-            .hint("leave out --shared, or choose another --pipeline"));
+    if passes.max_rows().is_some() && !shared.is_empty() {
+        return Err(Error::new(ErrorKind::Input, format!("{passes} computes nothing once for a whole batch"))
+            .hint("leave out --shared, or choose another --passes"));
     }
     if shared.is_empty() {
-        return pipeline.run(model.graph(), &DeviceFacts::FLOOR);
+        return passes.run(model.graph(), &DeviceFacts::FLOOR);
     }
-    pipeline.run(&Arc::new(passes::share(model.graph(), &shared)?), &DeviceFacts::FLOOR)
+    passes.run(&Arc::new(passes::share(model.graph(), &shared)?), &DeviceFacts::FLOOR)
 }
 
 /// The fused plan for the lowest class of devices: the same on every machine.
 fn plan(model: &Model) -> Result<Plan> {
-    Plan::new(Pipeline::Fused.run(model.graph(), &DeviceFacts::FLOOR)?, &DeviceFacts::FLOOR, Retain::Outputs)
+    Plan::new(Passes::FUSED.run(model.graph(), &DeviceFacts::FLOOR)?, &DeviceFacts::FLOOR, Retain::Outputs)
 }
 
 fn operators(model: &Model) -> usize {

@@ -10,7 +10,7 @@ use tfjs_wgpu::study::statistics::median;
 pub(super) const HELP: &str = "\
 The object that --json prints; times are nanoseconds, medians of all runs:
   schema    1; a higher number where the meaning of a field has changed
-  model, device, input, pipeline, storage, batch, runs
+  model, device, input, passes, activation_precision, batch, runs
             what was profiled
   execution {programs, submits, read_back}
   clock     who took the times of steps: \"device\" by timestamps, \"host-per-submit\" from a submit of
@@ -31,7 +31,7 @@ The object that --json prints; times are nanoseconds, medians of all runs:
 pub(super) fn object(profiled: &Profiled<'_>) -> Value {
     let Profiled { arguments, file, origin, profile, breakdown, ceilings } = profiled;
     let session = arguments.session.options(Vec::new());
-    let execution = session.execution;
+    let emulation = session.emulation();
     let steps = profile.steps.iter().zip(&breakdown.steps).map(|(step, share)| {
         let mut object = Map::new();
         object.insert("name".into(), step.name.as_str().into());
@@ -55,12 +55,12 @@ pub(super) fn object(profiled: &Profiled<'_>) -> Value {
         "model": file.model.name(),
         "device": profile.device,
         "input": origin.to_string(),
-        "pipeline": session.pipeline.name(),
-        "storage": session.storage.name(),
+        "passes": session.passes.name(),
+        "activation_precision": emulation.activation_precision.name(),
         "execution": {
-            "programs": execution.programs.name(),
-            "submits": execution.submits.name(),
-            "read_back": execution.read_back.name(),
+            "programs": emulation.execution.programs.name(),
+            "submits": emulation.execution.submits.name(),
+            "read_back": emulation.execution.read_back.name(),
         },
         "batch": profile.batch,
         "runs": profile.usual_ns.len(),

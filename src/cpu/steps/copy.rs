@@ -1,4 +1,4 @@
-//! Concatenate, Expand, Permute, Repeat, Slice and Split: elements in other places.
+//! Concatenate, BroadcastBatch, Permute, RepeatVector, Slice and Split: elements in other places.
 
 use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -14,7 +14,7 @@ enum Pattern {
     /// Neighbouring elements from this one on.
     Columns(usize),
     /// The whole row, again and again.
-    Repeat,
+    RepeatVector,
     /// For each element of the output the element it comes from.
     Map(Vec<usize>),
 }
@@ -45,12 +45,12 @@ pub(in crate::cpu) fn columns(rows: Operand, first: usize, output: Output) -> Bo
     Box::new(Copy { parts: vec![(rows, Pattern::Columns(first))], output })
 }
 
-pub(super) fn expand(request: &Request<'_>) -> Box<dyn Step> {
-    one(request, Pattern::Repeat)
+pub(super) fn broadcast_batch(request: &Request<'_>) -> Box<dyn Step> {
+    one(request, Pattern::RepeatVector)
 }
 
-pub(super) fn repeat(_: &ops::Repeat, request: &Request<'_>) -> Box<dyn Step> {
-    one(request, Pattern::Repeat)
+pub(super) fn repeat_vector(_: &ops::RepeatVector, request: &Request<'_>) -> Box<dyn Step> {
+    one(request, Pattern::RepeatVector)
 }
 
 pub(super) fn permute(operator: &ops::Permute, request: &Request<'_>) -> Fast {
@@ -138,7 +138,7 @@ impl Pattern {
                 pieces.for_each(|(x, row)| row[*first..*first + *from].copy_from_slice(x));
             }
             Pattern::Columns(first) => row.copy_from_slice(&x[*first..*first + row.len()]),
-            Pattern::Repeat => row.chunks_mut(x.len().max(1)).for_each(|row| row.copy_from_slice(x)),
+            Pattern::RepeatVector => row.chunks_mut(x.len().max(1)).for_each(|row| row.copy_from_slice(x)),
             Pattern::Map(map) => row.iter_mut().zip(map).for_each(|(to, from)| *to = x[*from]),
         }
     }

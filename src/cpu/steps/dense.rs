@@ -1,4 +1,4 @@
-//! Dense and Tower: packed matrix products, each with its bias and its activation.
+//! Dense and FusedMlp: packed matrix products, each with its bias and its activation.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
@@ -30,9 +30,9 @@ pub(super) fn build(operator: &ops::Dense, request: &Request<'_>) -> Result<Fast
 
 /// Layers one after the other.
 #[derive(Debug)]
-struct Tower(Vec<Dense>);
+struct FusedMlp(Vec<Dense>);
 
-pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<Fast> {
+pub(super) fn fused_mlp(operator: &ops::FusedMlp, request: &mut Request<'_>) -> Result<Fast> {
     let once = request.output().once;
     let rows: usize = request.types[0].shape.sample().split_last().map_or(1, |(_, before)| before.iter().product());
     let mut x = request.operands[0].clone();
@@ -45,13 +45,13 @@ pub(super) fn tower(operator: &ops::Tower, request: &mut Request<'_>) -> Result<
         let width = rows * units;
         let is_last = layer + 1 == operator.activations.len();
         let output = if is_last { request.output() } else { (request.scratch)(width, once) };
-        let next = Operand { place: output.place(), dtype: output.dtype, width, once };
+        let next = Operand { region: output.region(), dtype: output.dtype, width, once };
         layers.push(Dense { x: std::mem::replace(&mut x, next), matrix, bias, function: *function, output });
     }
-    Ok(Some(Box::new(Tower(layers))))
+    Ok(Some(Box::new(FusedMlp(layers))))
 }
 
-impl Step for Tower {
+impl Step for FusedMlp {
     fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         self.0.iter().try_for_each(|layer| layer.run(frame))
     }

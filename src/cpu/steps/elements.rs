@@ -1,4 +1,4 @@
-//! Cast, Classify, NotEqual and Activation of integers: every element by itself, also from one type to another.
+//! Cast, FloatClass, NotEqual and Activation of integers: every element by itself, also from one type to another.
 
 use super::{Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -63,7 +63,7 @@ pub(super) fn not_equal(operator: &ops::NotEqual, request: &Request<'_>) -> Box<
     }
 }
 
-pub(super) fn classify(operator: &ops::Classify, request: &Request<'_>) -> Box<dyn Step> {
+pub(super) fn float_class(operator: &ops::FloatClass, request: &Request<'_>) -> Box<dyn Step> {
     let class = operator.class;
     elements(request, move |x: f32| class.holds(x))
 }

@@ -1,7 +1,7 @@
 //! Gather: copies what stands at each index.
 
 use super::{Fast, Request, Step};
-use crate::cpu::frame::{Element, Frame, Operand, Output, Place};
+use crate::cpu::frame::{Element, Frame, Operand, Output, Region};
 use crate::error::Result;
 use crate::ops::{self, gather::Extents};
 use crate::tensor::DType;
@@ -39,7 +39,7 @@ pub(super) fn build(operator: &ops::Gather, request: &Request<'_>) -> Fast {
 
 /// How far apart the rows of an operand are: not at all, where all rows share one.
 fn distance(operand: &Operand) -> usize {
-    if operand.once || matches!(operand.place, Place::Constant(_)) { 0 } else { operand.width }
+    if operand.once || matches!(operand.region, Region::Constant(_)) { 0 } else { operand.width }
 }
 
 impl<T: Element + std::fmt::Debug> Step for Gather<T> {

@@ -3,16 +3,16 @@
 //! A step has its operands resolved and its weights prepared. It reads rows that follow each other and writes rows that
 //! may stand in a wider one.
 
-mod batch_dot;
+mod batch_matmul;
 mod copy;
 mod dense;
 mod elements;
 mod elementwise;
 mod embedding_bag;
 mod gather;
+mod interactions;
 mod normalization;
 mod order;
-mod pairs;
 mod plain;
 mod recurrent;
 mod reduce;
@@ -22,7 +22,7 @@ mod windows;
 
 pub(super) use copy::columns;
 
-use super::frame::{Frame, Operand, Output, Place};
+use super::frame::{Frame, Operand, Output, Region};
 use crate::error::Result;
 use crate::ops::Op;
 use crate::tensor::{DType, Tensor, TensorType};
@@ -59,8 +59,8 @@ impl Request<'_> {
 
     /// The operand's value, if it is known when the model is opened.
     fn constant(&self, position: usize) -> Option<&Arc<Tensor>> {
-        match &self.operands.get(position)?.place {
-            Place::Constant(tensor) => Some(tensor),
+        match &self.operands.get(position)?.region {
+            Region::Constant(tensor) => Some(tensor),
             _ => None,
         }
     }
@@ -88,37 +88,37 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         }
         Op::Activation(operator) => elementwise::activation(operator, &request),
         Op::ArgReduce(operator) => order::arg_reduce(operator, &request),
-        Op::BatchDot(operator) => batch_dot::build(operator, &request),
+        Op::BatchMatmul(operator) => batch_matmul::build(operator, &request),
         Op::BatchNormalization(operator) => normalization::batch(operator, &request)?,
         Op::Binary(operator) if request.output().dtype == DType::I32 => stretched::integers(operator, &request),
         Op::Binary(operator) => elementwise::binary(operator, &request),
         Op::Cast(_) => Some(elements::cast(&request)),
-        Op::Classify(operator) => Some(elements::classify(operator, &request)),
+        Op::FloatClass(operator) => Some(elements::float_class(operator, &request)),
         Op::Compare(operator) => stretched::compare(operator, &request),
         Op::Convolution(operator) => windows::convolution(operator, &mut request)?,
         Op::Dense(operator) => dense::build(operator, &request)?,
         Op::Elementwise(operator) => elementwise::chain(operator, &request),
         Op::Embedding(operator) => embedding_bag::embedding(operator, &request),
-        Op::Expand(_) => Some(copy::expand(&request)),
+        Op::BroadcastBatch(_) => Some(copy::broadcast_batch(&request)),
         Op::EmbeddingBag(operator) => embedding_bag::bag(operator, &request),
         Op::Gather(operator) => gather::build(operator, &request),
         Op::L2Normalize(operator) => normalization::length(operator, &request),
         Op::LayerNormalization(operator) => normalization::layer(operator, &request),
         Op::MaskedMean(_) => reduce::masked_mean(&request),
         Op::NotEqual(operator) => Some(elements::not_equal(operator, &request)),
-        Op::PairDense(operator) => pairs::dense(operator, &mut request)?,
-        Op::PairwiseDot(operator) => Some(pairs::products(operator, &mut request)),
+        Op::TargetAttentionDense(operator) => interactions::target_attention_dense(operator, &mut request)?,
+        Op::DotInteraction(operator) => Some(interactions::dot_interaction(operator, &mut request)),
         Op::Permute(operator) => copy::permute(operator, &request),
         Op::Pool(operator) => windows::pool(operator, &request),
         Op::Recurrent(operator) => recurrent::build(operator, &mut request)?,
         Op::Reduce(operator) => reduce::build(operator, &request),
-        Op::Repeat(operator) => Some(copy::repeat(operator, &request)),
+        Op::RepeatVector(operator) => Some(copy::repeat_vector(operator, &request)),
         Op::Select(_) => stretched::select(&request),
         Op::Slice(operator) => copy::slice(operator, &request),
         Op::Split(operator) => copy::split(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::TopK(operator) => order::top_k(operator, &request),
-        Op::Tower(operator) => dense::tower(operator, &mut request)?,
+        Op::FusedMlp(operator) => dense::fused_mlp(operator, &mut request)?,
         // A new operator runs before it is fast.
         _ => None,
     };

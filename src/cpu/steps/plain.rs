@@ -1,7 +1,7 @@
 //! An operator without a fast path: it is asked for its plain answer for the rows of the block.
 
 use super::{Request, Step};
-use crate::cpu::frame::{Frame, Operand, Output, Place, Rows};
+use crate::cpu::frame::{Frame, Operand, Output, Region, Rows};
 use crate::error::Result;
 use crate::ops::Op;
 use crate::reference::evaluate;
@@ -25,7 +25,7 @@ pub(super) fn build(request: Request<'_>) -> Box<dyn Step> {
 impl Step for Plain {
     fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
         let tensor = |(operand, shape): &(Operand, Shape)| -> Result<Arc<Tensor>> {
-            if let Place::Constant(tensor) = &operand.place {
+            if let Region::Constant(tensor) = &operand.region {
                 return Ok(Arc::clone(tensor));
             }
             let data = match operand.dtype {

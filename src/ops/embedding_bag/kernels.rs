@@ -80,7 +80,7 @@ fn is_computed(place: &Region) -> bool {
 
 fn computed_source(block: &Block, request: &KernelRequest<'_>) -> Result<Option<usize>> {
     let mut computed =
-        block.features.iter().map(|feature| feature.source).filter(|&source| is_computed(&request.places[source]));
+        block.features.iter().map(|feature| feature.source).filter(|&source| is_computed(&request.regions[source]));
     let first = computed.next();
     if computed.any(|source| Some(source) != first) {
         return Err(Error::unsupported("combines several computed values in one block"));
@@ -137,7 +137,7 @@ fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, boo
         ("computes", group.computed.is_some()),
         ("truncates", lookup(&|feature, _| floats(feature))),
         ("clamps", lookup(&|_, lookup| lookup.bad_id == BadId::Clamp)),
-        ("unpacks", lookup(&|_, lookup| request.places[lookup.table].packing != Packing::Words)),
+        ("unpacks", lookup(&|_, lookup| request.regions[lookup.table].packing != Packing::Words)),
         ("pools", lookup(&|_, lookup| lookup.pooling != Pooling::Flatten)),
         ("maximizes", lookup(&|_, lookup| lookup.pooling == Pooling::Maximum)),
         // Neighbours that take the same columns take the same branches, which is what counts on software; on hardware
@@ -156,7 +156,7 @@ fn span(block: &Block, request: &KernelRequest<'_>) -> usize {
 }
 
 fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD_WORDS]> {
-    let (source, place) = (&request.inputs[feature.source], &request.places[feature.source]);
+    let (source, place) = (&request.inputs[feature.source], &request.regions[feature.source]);
     let computed = is_computed(place);
     // A computed source is bound by itself, from its start.
     let start = if computed { 0 } else { (place.offset_bytes / 4) as usize };
@@ -168,13 +168,13 @@ fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD
     let mut record = [word(start + feature.first)?, word(stride)?, word(feature.steps)?, flags, 0, 0, 0, 0];
     if let Some(lookup) = &feature.lookup {
         let table = &request.inputs[lookup.table].shape;
-        let packing = match request.places[lookup.table].packing {
+        let packing = match request.regions[lookup.table].packing {
             Packing::Words => 0,
             Packing::Halves => 8,
             Packing::Codes => 16,
         };
         record[3] |= packing | (4 * u32::from(lookup.bad_id == BadId::Clamp));
-        record[4] = word((request.places[lookup.table].offset_bytes / 4) as usize)?;
+        record[4] = word((request.regions[lookup.table].offset_bytes / 4) as usize)?;
         record[5] = word(table[0])?;
         record[6] = word(table[1])?;
         record[7] = match lookup.pooling {

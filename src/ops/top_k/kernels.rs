@@ -148,16 +148,16 @@ pub(super) fn kernels(operator: &TopK, request: &KernelRequest<'_>) -> Result<Ve
         }
         Method::Select { span, levels } => {
             expect_loops(request, loop_steps(span))?;
-            let places = [0, levels.get(1).map_or(0, |list| list * lines)];
+            let regions = [0, levels.get(1).map_or(0, |list| list * lines)];
             let level = |(index, &candidates): (usize, &usize)| {
                 let blocks = candidates.div_ceil(span);
                 let next = levels.get(index + 1);
                 let params = TopKParams {
                     candidates: word(candidates)?,
-                    source_at: if index > 0 { word(places[(index - 1) % 2])? } else { NONE },
+                    source_at: if index > 0 { word(regions[(index - 1) % 2])? } else { NONE },
                     span: word(span)?,
                     blocks: word(blocks)?,
-                    target_at: if next.is_some() { word(places[index % 2])? } else { NONE },
+                    target_at: if next.is_some() { word(regions[index % 2])? } else { NONE },
                     target_line: word(next.copied().unwrap_or(0))?,
                     target_block: params.kept,
                     ..params
@@ -169,12 +169,12 @@ pub(super) fn kernels(operator: &TopK, request: &KernelRequest<'_>) -> Result<Ve
         Method::Merge => {
             expect_loops(request, loop_steps(CAPACITY).max(usize::BITS as usize))?;
             let blocks = view.axis.div_ceil(CAPACITY);
-            let places = [0, word(lines * view.axis)?];
+            let regions = [0, word(lines * view.axis)?];
             let runs = TopKParams {
                 span: word(CAPACITY)?,
                 blocks: word(blocks)?,
                 kept: word(CAPACITY)?,
-                target_at: places[0],
+                target_at: regions[0],
                 target_line: params.size,
                 target_block: word(CAPACITY)?,
                 ..params
@@ -182,11 +182,11 @@ pub(super) fn kernels(operator: &TopK, request: &KernelRequest<'_>) -> Result<Ve
             let mut kernels = vec![dispatch("select_best", runs, workgroups(lines * blocks))];
             let mut run = CAPACITY;
             while run < view.axis {
-                let (source, is_last) = (places[(kernels.len() - 1) % 2], view.axis <= 2 * run);
+                let (source, is_last) = (regions[(kernels.len() - 1) % 2], view.axis <= 2 * run);
                 let params = TopKParams {
                     source_at: source,
                     span: word(run)?,
-                    target_at: if is_last { NONE } else { places[kernels.len() % 2] },
+                    target_at: if is_last { NONE } else { regions[kernels.len() % 2] },
                     target_line: params.size,
                     ..params
                 };

@@ -40,8 +40,8 @@ impl Comparison {
 pub struct ResultKey {
     /// `gpu`, `cpu` or `reference`.
     pub device: String,
-    /// The pipeline of passes.
-    pub plan: String,
+    /// The list of passes.
+    pub passes: String,
     /// What was set otherwise than usual.
     pub settings: Vec<String>,
     /// Rows of a prediction.
@@ -52,14 +52,14 @@ pub struct ResultKey {
 
 impl From<&Measurement> for ResultKey {
     fn from(measurement: &Measurement) -> Self {
-        let Measurement { device, plan, settings, batch, shared, .. } = measurement.clone();
-        ResultKey { device, plan, settings, batch, shared }
+        let Measurement { device, passes, settings, batch, shared, .. } = measurement.clone();
+        ResultKey { device, passes, settings, batch, shared }
     }
 }
 
 impl fmt::Display for ResultKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, batch {}", self.device, self.plan, self.batch)?;
+        write!(f, "{} {}, batch {}", self.device, self.passes, self.batch)?;
         if !self.shared.is_empty() {
             write!(f, ", shared {}", self.shared.join(" "))?;
         }

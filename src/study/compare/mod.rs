@@ -217,7 +217,7 @@ mod tests {
 
     fn result(device: &str, batch: usize, samples_ms: &[f64]) -> Value {
         json!({
-            "device": device, "engine": "an engine", "plan": "fused", "settings": [], "batch": batch, "shared": [],
+            "device": device, "engine": "an engine", "passes": "fused", "settings": [], "batch": batch, "shared": [],
             "open_ms": 20.0, "open_stages": [], "first_ms": 3.0, "first_stages": [], "warm_ms": null,
             "warm_stages": [], "samples_ms": samples_ms, "dispatches": 4, "submits": 1, "waits": 1, "pipelines": 4,
             "allocations": 0, "upload_bytes": 8, "download_bytes": 4, "weight_bytes": 100, "activation_bytes": 64,

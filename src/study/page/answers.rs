@@ -33,7 +33,7 @@ fn first(study: &StudyResults) -> Option<String> {
     let find = |device: &str, cached: bool| {
         let mut all = study.cold.iter();
         all.find(|cold| {
-            cold.device == device && cold.plan == "fused" && cold.cached == cached && cold.settings.is_empty()
+            cold.device == device && cold.passes == "fused" && cold.cached == cached && cold.settings.is_empty()
         })
     };
     let (gpu, cached, cpu) = (find("gpu", false), find("gpu", true), find("cpu", false));
@@ -57,7 +57,7 @@ fn first(study: &StudyResults) -> Option<String> {
 
 /// The measurement of a plan on the GPU at the smallest batch.
 fn warm<'r>(report: &'r Report, plan: &str) -> Option<&'r Measurement> {
-    let found = report.results.iter().filter(|result| result.device == "gpu" && result.plan == plan);
+    let found = report.results.iter().filter(|result| result.device == "gpu" && result.passes == plan);
     found.filter(|result| result.settings.is_empty() && result.warm_ms.is_some()).min_by_key(|result| result.batch)
 }
 
@@ -107,10 +107,10 @@ fn break_even(study: &StudyResults) -> Option<String> {
 }
 
 fn half(study: &StudyResults) -> Option<String> {
-    let is_half = |row: &&Precision| row.settings.iter().any(|setting| setting == "storage f16");
+    let is_half = |row: &&Precision| row.settings.iter().any(|setting| setting == "activation-precision f16");
     // The shape of TF.js is what such phones run; where it is not there, the fused plan stands for it.
     let rows = || study.precision.iter().filter(is_half);
-    let row = rows().find(|row| row.plan.starts_with("tfjs")).or_else(|| rows().next())?;
+    let row = rows().find(|row| row.passes.starts_with("tfjs")).or_else(|| rows().next())?;
     let moved = format!("Scores move by up to {}.", digits(row.max_abs_difference));
     let (rankings, candidates, k) = (row.rankings, row.candidates, row.k);
     if row.kendall_tau[1] >= 1.0 {
@@ -141,7 +141,7 @@ pub(super) fn near_one(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::measurement::Stage;
+    use crate::study::measurement::StageTime;
     use crate::study::report::{BreakEven, ColdStart, Curve, CurvePoint};
     use crate::study::statistics::Summary;
 
@@ -150,11 +150,11 @@ mod tests {
     }
 
     fn cold(device: &str, cached: bool, ms: f64) -> ColdStart {
-        let stage = |name: &str, ms: f64| Stage { name: name.into(), ms };
+        let stage = |name: &str, ms: f64| StageTime { name: name.into(), ms };
         ColdStart {
             device: device.into(),
             engine: device.into(),
-            plan: "fused".into(),
+            passes: "fused".into(),
             settings: Vec::new(),
             cached,
             total_ms: summary(ms),
@@ -174,7 +174,7 @@ mod tests {
         let mut cold = cold("gpu", false, 100.0);
         // The latter holds the planning and what is compiled and uploaded.
         for (name, ms) in [("find adapters", 5.0), ("open graph", 35.0)] {
-            cold.open_stages.push(Stage { name: name.into(), ms });
+            cold.open_stages.push(StageTime { name: name.into(), ms });
         }
         let parts = parts_of(&cold);
         assert!((parts.iter().map(|(_, ms)| ms).sum::<f64>() - 100.0).abs() < 1e-9);
@@ -208,7 +208,7 @@ mod tests {
         let told = |from_candidates: Option<usize>| {
             let curve = |device: &str, times: [f64; 2]| Curve {
                 device: device.into(),
-                plan: "fused".into(),
+                passes: "fused".into(),
                 shared: Vec::new(),
                 points: [1, 64]
                     .into_iter()
@@ -241,7 +241,7 @@ mod tests {
             let row = Precision {
                 name: "half".into(),
                 device: "gpu".into(),
-                plan: "tfjs-webgl2".into(),
+                passes: "tfjs-webgl2".into(),
                 settings: vec![setting.into()],
                 output: "score".into(),
                 rankings: 20,
@@ -256,11 +256,11 @@ mod tests {
             };
             half(&StudyResults { precision: vec![row], ..StudyResults::default() })
         };
-        let same = told([1.0, 1.0], [1.0, 1.0], "storage f16").expect("an answer");
+        let same = told([1.0, 1.0], [1.0, 1.0], "activation-precision f16").expect("an answer");
         assert!(same.starts_with("No: all 20 rankings of 200 candidates stay as they are."), "{same}");
-        let moved = told([0.9994, 0.9991], [1.0, 1.0], "storage f16").expect("an answer");
+        let moved = told([0.9994, 0.9991], [1.0, 1.0], "activation-precision f16").expect("an answer");
         assert!(moved.starts_with("Yes: ") && moved.contains("the same candidates in all"), "{moved}");
-        let lost = told([0.99, 0.98], [0.95, 0.9], "storage f16").expect("an answer");
+        let lost = told([0.99, 0.98], [0.95, 0.9], "activation-precision f16").expect("an answer");
         assert!(lost.contains("95.0 % of the first 10") && lost.contains("90.0 % at worst"), "{lost}");
         assert_eq!(told([1.0, 1.0], [1.0, 1.0], "submits per-kernel"), None);
     }

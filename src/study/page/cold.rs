@@ -4,6 +4,7 @@ use super::markup::{paragraph, section, table, time, with_settings};
 use super::plot::{Bar, bars};
 use crate::study::digits;
 use crate::study::report::{ColdStart, Report};
+use crate::telemetry::Stage;
 
 /// Bars of stages and their table.
 pub(super) fn cold(report: &Report) -> Option<String> {
@@ -19,7 +20,7 @@ pub(super) fn cold(report: &Report) -> Option<String> {
     };
     let label = |cold: &ColdStart| {
         let cached = if cold.cached { ", pipelines on disk" } else { "" };
-        format!("{} {}{cached}", cold.device, with_settings(&cold.plan, &cold.settings))
+        format!("{} {}{cached}", cold.device, with_settings(&cold.passes, &cold.settings))
     };
     let bar = |cold: &ColdStart| {
         let parts = times(cold);
@@ -59,12 +60,18 @@ const PREDICTING: &str = "predicting";
 const REST: &str = "compiling and uploading";
 
 /// Spans of opening that are the whole of it or part of the rest.
-const NO_PARTS: [&str; 6] =
-    ["open", "open sizes", "open graph", "compile pipelines", "upload weights", "keep pipelines"];
+const NO_PARTS: [Stage; 6] = [
+    Stage::Open,
+    Stage::OpenSizes,
+    Stage::OpenGraph,
+    Stage::CompilePipelines,
+    Stage::UploadWeights,
+    Stage::KeepPipelines,
+];
 
 /// The parts of a cold start, which add up to all of it: every stage of opening that the timeline has, but those that overlap.
 pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
-    let stages = cold.open_stages.iter().filter(|stage| !NO_PARTS.contains(&stage.name.as_str()));
+    let stages = cold.open_stages.iter().filter(|time| !NO_PARTS.iter().any(|stage| stage.name() == time.name));
     let mut parts = vec![(READING.to_string(), cold.load_ms)];
     parts.extend(stages.map(|stage| (in_words(&stage.name), stage.ms)));
     let staged: f64 = parts[1..].iter().map(|(_, ms)| ms).sum();
@@ -75,14 +82,14 @@ pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
 
 /// A stage as a sentence names it.
 fn in_words(stage: &str) -> String {
-    match stage {
-        "find adapters" => "finding adapters",
-        "open device" => "opening the device",
-        "plan" => "planning",
-        "prepare" => "preparing",
-        other => other,
-    }
-    .into()
+    let words = match stage.parse() {
+        Ok(Stage::FindAdapters) => "finding adapters",
+        Ok(Stage::OpenDevice) => "opening the device",
+        Ok(Stage::Plan) => "planning",
+        Ok(Stage::Prepare) => "preparing",
+        _ => stage,
+    };
+    words.into()
 }
 
 /// The parts that any of these has, in their order.
@@ -110,9 +117,9 @@ mod tests {
         let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("an input");
         let model = Model::from_graph("same", builder.finish(vec![("y".into(), x)]).expect("a graph"));
         let session = Session::open(&model, Device::Cpu).expect("the CPU opens");
-        let spans = session.timeline().spans().iter().filter(|span| !NO_PARTS.contains(&span.name));
+        let spans = session.timeline().spans().iter().filter(|span| !NO_PARTS.contains(&span.stage));
         let mut parts: Vec<_> =
-            spans.map(|span| (span.start_ns, span.start_ns + span.duration_ns, span.name)).collect();
+            spans.map(|span| (span.start_ns, span.start_ns + span.duration_ns, span.stage)).collect();
         parts.sort_unstable();
         assert!(parts.len() >= 2, "{parts:?}");
         assert!(parts.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{parts:?}");

@@ -5,25 +5,26 @@ use super::plot::{Bar, bars};
 use crate::session::StepClock;
 use crate::study::digits;
 use crate::study::profile::Share;
-use crate::study::report::{ProfiledPlan, Report};
+use crate::study::report::{PassesProfile, Report};
 use crate::study::statistics::median;
+use crate::telemetry::Stage;
 
 /// The stages of a prediction on the host that follow one another, and what they are called here.
-const STAGES: [(&str, &[&str]); 6] = [
-    ("checking inputs", &["check inputs", "check ids"]),
-    ("writing inputs", &["write inputs"]),
-    ("recording commands", &["prepare", "encode"]),
-    ("submitting", &["submit"]),
-    ("waiting or computing", &["wait", "compute"]),
-    ("reading back", &["read back"]),
+const STAGES: [(&str, &[Stage]); 6] = [
+    ("checking inputs", &[Stage::CheckInputs, Stage::CheckIds]),
+    ("writing inputs", &[Stage::WriteInputs]),
+    ("recording commands", &[Stage::Prepare, Stage::Encode]),
+    ("submitting", &[Stage::Submit]),
+    ("waiting or computing", &[Stage::Wait, Stage::Compute]),
+    ("reading back", &[Stage::ReadBack]),
 ];
 
 /// Bars of host stages, bars by operator, and every step in tables that open.
 pub(super) fn profiles(report: &Report) -> Option<String> {
     let all = &report.study.as_ref()?.profiles;
     let first = all.first()?;
-    let label = |each: &ProfiledPlan| format!("{} {}", each.device, each.plan);
-    let host = |each: &ProfiledPlan| {
+    let label = |each: &PassesProfile| format!("{} {}", each.device, each.passes);
+    let host = |each: &PassesProfile| {
         let parts = host_stages(each);
         Bar { label: label(each), total: time(each.breakdown.usual_ns / 1e6), parts }
     };
@@ -48,15 +49,15 @@ pub(super) fn profiles(report: &Report) -> Option<String> {
 }
 
 /// Milliseconds of each stage; what the stages leave over is part of the last.
-fn host_stages(each: &ProfiledPlan) -> Vec<f64> {
-    let of = |names: &[&str]| -> f64 {
-        let stages = each.profile.stages.iter().filter(|stage| names.contains(&stage.name.as_str()));
-        stages.map(|stage| median(&stage.usual_ns.iter().map(|&ns| ns as f64 / 1e6).collect::<Vec<_>>())).sum()
+fn host_stages(each: &PassesProfile) -> Vec<f64> {
+    let of = |stages: &[Stage]| -> f64 {
+        let times = each.profile.stages.iter().filter(|time| stages.iter().any(|stage| stage.name() == time.name));
+        times.map(|time| median(&time.usual_ns.iter().map(|&ns| ns as f64 / 1e6).collect::<Vec<_>>())).sum()
     };
-    STAGES.iter().map(|(_, names)| of(names)).collect()
+    STAGES.iter().map(|(_, stages)| of(stages)).collect()
 }
 
-fn said(each: &ProfiledPlan) -> String {
+fn said(each: &PassesProfile) -> String {
     let breakdown = &each.breakdown;
     let clock = match each.profile.clock {
         StepClock::Device => "by the GPU's timestamps",
@@ -78,7 +79,7 @@ fn said(each: &ProfiledPlan) -> String {
     text
 }
 
-fn steps(each: &ProfiledPlan) -> String {
+fn steps(each: &PassesProfile) -> String {
     let row = |(step, share): (&crate::session::ProfileStep, &Share)| {
         let reached = share.reached.map_or("–".into(), |reached| format!("{} %", digits(100.0 * reached)));
         vec![

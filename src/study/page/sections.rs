@@ -162,7 +162,7 @@ pub(super) fn sporadic(report: &Report) -> Option<String> {
     let all = &report.study.as_ref()?.sporadic;
     let row = |each: &Sporadic| {
         let ms = &each.warm_ms;
-        let name = format!("{} {}", each.device, each.plan);
+        let name = format!("{} {}", each.device, each.passes);
         vec![
             name,
             each.interval_ms.to_string(),
@@ -173,10 +173,10 @@ pub(super) fn sporadic(report: &Report) -> Option<String> {
             ms.n.to_string(),
         ]
     };
-    let header = ["plan", "ms from start to start", "p50 ms", "95 % of it", "p90", "max", "n"];
+    let header = ["passes", "ms from start to start", "p50 ms", "95 % of it", "p90", "max", "n"];
     let bar = |each: &Sporadic| {
         let pause = if each.interval_ms == 0 { "at once".into() } else { format!("every {} ms", each.interval_ms) };
-        let (label, ms) = (format!("{} {}, {pause}", each.device, each.plan), each.warm_ms.p50);
+        let (label, ms) = (format!("{} {}, {pause}", each.device, each.passes), each.warm_ms.p50);
         Bar { label, parts: vec![ms], total: time(ms) }
     };
     let body = [
@@ -195,7 +195,7 @@ pub(super) fn warm(report: &Report) -> Option<String> {
         let warm = result.warm_ms?;
         let rate = |rate: Option<f64>| rate.map_or("–".into(), digits);
         Some(vec![
-            format!("{} {}", result.device, with_settings(&result.plan, &result.settings)),
+            format!("{} {}", result.device, with_settings(&result.passes, &result.settings)),
             result.batch.to_string(),
             digits(warm.p50),
             interval(&warm),

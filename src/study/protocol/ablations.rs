@@ -1,10 +1,11 @@
 //! From the shape of TF.js to the fused plan: its habits are given up one after the other.
 
 use super::{Step, StudyOptions, cold, session};
+use crate::emulation;
 use crate::error::{Error, Result};
-use crate::gpu::{Execution, Programs, ReadBacks, Submits};
+use crate::execution::{Execution, Programs, ReadBacks, Submits};
 use crate::model::Model;
-use crate::passes::Pipeline;
+use crate::passes::Passes;
 use crate::session::{Device, SessionOptions};
 use crate::study::measurement::measure;
 use crate::study::report::Ablation;
@@ -76,12 +77,12 @@ impl Habit {
             read_back: if gave_up(Habit::ReadBackPerOutput) { ReadBacks::Together } else { ReadBacks::PerOutput },
             programs: if gave_up(Habit::ProgramPerShape) { Programs::Shared } else { Programs::PerShape },
         };
-        let pipeline = match self {
-            Habit::KernelPerOperator => Pipeline::Fused,
-            Habit::Textures => Pipeline::Plain,
-            _ => Pipeline::TfjsWebgl2,
+        let passes = match self {
+            Habit::KernelPerOperator => Passes::FUSED,
+            Habit::Textures => Passes::PLAIN,
+            _ => emulation::WEBGL2,
         };
-        SessionOptions { execution, ..session(Device::Gpu, pipeline) }
+        SessionOptions { execution, ..session(Device::Gpu, passes) }
     }
 }
 
@@ -107,7 +108,7 @@ pub(super) fn measure_habit(
     Ok(Ablation {
         name: habit.name().into(),
         about: habit.about().into(),
-        plan: warm.plan,
+        passes: warm.passes,
         settings: warm.settings,
         batch,
         open_ms: cold.as_ref().map(|cold| cold.open_ms),
@@ -127,11 +128,11 @@ mod tests {
     #[test]
     fn each_step_gives_up_one_habit_more() {
         let first = Habit::AllKept.session();
-        assert_eq!((first.execution.submits, first.pipeline), (Submits::PerKernel, Pipeline::TfjsWebgl2));
+        assert_eq!((first.execution.submits, first.passes), (Submits::PerKernel, emulation::WEBGL2));
         for pair in Habit::ALL.windows(2) {
             let (before, after) = (pair[0].session(), pair[1].session());
             let changed = [
-                before.pipeline != after.pipeline,
+                before.passes != after.passes,
                 before.execution.submits != after.execution.submits,
                 before.execution.read_back != after.execution.read_back,
                 before.execution.programs != after.execution.programs,
@@ -139,6 +140,6 @@ mod tests {
             assert_eq!(changed.iter().filter(|changed| **changed).count(), 1, "{:?}", pair[1]);
         }
         let last = Habit::KernelPerOperator.session();
-        assert_eq!((last.execution, last.pipeline), (Execution::default(), Pipeline::Fused));
+        assert_eq!((last.execution, last.passes), (Execution::default(), Passes::FUSED));
     }
 }

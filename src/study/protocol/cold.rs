@@ -3,7 +3,7 @@
 use super::StudyOptions;
 use crate::error::{Error, Result};
 use crate::session::SessionOptions;
-use crate::study::measurement::{Measurement, RunOptions, Stage};
+use crate::study::measurement::{Measurement, RunOptions, StageTime};
 use crate::study::process::{Launched, Launcher};
 use crate::study::report::ColdStart;
 use crate::study::statistics::{Summary, median};
@@ -35,7 +35,7 @@ pub(super) fn start(
     Ok(ColdStart {
         device: measured.device.clone(),
         engine: measured.engine.clone(),
-        plan: measured.plan.clone(),
+        passes: measured.passes.clone(),
         settings: measured.settings.clone(),
         cached,
         total_ms: some(&total)?,
@@ -51,12 +51,12 @@ pub(super) fn start(
 }
 
 /// The medians of the stages over processes that did the same.
-fn medians(launched: &[Launched], stages: impl Fn(&Measurement) -> &[Stage]) -> Vec<Stage> {
+fn medians(launched: &[Launched], stages: impl Fn(&Measurement) -> &[StageTime]) -> Vec<StageTime> {
     let all = || launched.iter().map(|launched| stages(&launched.measurement));
-    let of = |stage: &Stage| {
+    let of = |stage: &StageTime| {
         let times =
             all().filter_map(|stages| stages.iter().find(|other| other.name == stage.name)).map(|other| other.ms);
-        Stage { name: stage.name.clone(), ms: median(&times.collect::<Vec<_>>()) }
+        StageTime { name: stage.name.clone(), ms: median(&times.collect::<Vec<_>>()) }
     };
     stages(&launched[0].measurement).iter().map(of).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::steps::pipelines;
 use super::{Step, StudyOptions, session};
-use crate::passes::Pipeline;
+use crate::passes::Passes;
 use crate::session::{Device, SessionOptions};
 use crate::study::measurement::{Measurement, Pace, RunOptions};
 use crate::study::report::{BreakEven, Curve, CurvePoint};
@@ -14,13 +14,13 @@ const CANDIDATES: [usize; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// Milliseconds from one prediction to the next; 0 for at once.
 const INTERVALS_MS: [u64; 4] = [0, 10, 100, 1000];
 
-/// A curve for each device and pipeline, and for the fused one with one user.
+/// A curve for each device and list of passes, and for the fused one with one user.
 pub(super) fn candidates(options: &StudyOptions) -> Vec<Step> {
     let mut sessions = Vec::new();
     for &device in &options.devices {
-        sessions.extend(pipelines(device).iter().map(|&pipeline| session(device, pipeline)));
+        sessions.extend(pipelines(device).iter().map(|&passes| session(device, passes)));
         if !options.shared.is_empty() {
-            sessions.push(SessionOptions { shared: options.shared.clone(), ..session(device, Pipeline::Fused) });
+            sessions.push(SessionOptions { shared: options.shared.clone(), ..session(device, Passes::FUSED) });
         }
     }
     let points = sessions.into_iter().flat_map(|session| {
@@ -35,7 +35,7 @@ pub(super) fn candidates(options: &StudyOptions) -> Vec<Step> {
 /// Pauses, on each device with the fused plan.
 pub(super) fn sporadics(options: &StudyOptions) -> Vec<Step> {
     let sporadic = |device: &Device| {
-        let session = session(*device, Pipeline::Fused);
+        let session = session(*device, Passes::FUSED);
         INTERVALS_MS.map(|interval_ms| Step::Sporadic { session: session.clone(), interval_ms })
     };
     options.devices.iter().flat_map(sporadic).collect()
@@ -61,10 +61,10 @@ pub(super) fn sporadic(options: &StudyOptions, interval_ms: u64) -> RunOptions {
 pub(super) fn add(curves: &mut Vec<Curve>, found: Measurement) {
     let Some(ms) = found.warm_ms else { return };
     let point = CurvePoint { candidates: found.batch, ms, dispatches: found.dispatches };
-    let (device, plan, shared) = (found.device, found.plan, found.shared);
-    match curves.iter_mut().find(|curve| curve.device == device && curve.plan == plan && curve.shared == shared) {
+    let (device, passes, shared) = (found.device, found.passes, found.shared);
+    match curves.iter_mut().find(|curve| curve.device == device && curve.passes == passes && curve.shared == shared) {
         Some(curve) => curve.points.push(point),
-        None => curves.push(Curve { device, plan, shared, points: vec![point] }),
+        None => curves.push(Curve { device, passes, shared, points: vec![point] }),
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
             dispatches: 0,
         };
         let points = times.iter().map(point).collect();
-        Curve { device: device.into(), plan: "fused".into(), shared: Vec::new(), points }
+        Curve { device: device.into(), passes: "fused".into(), shared: Vec::new(), points }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::Builder;
 use crate::model::Model;
 use crate::ops::{Activation, Function};
-use crate::passes::Pipeline;
+use crate::passes::Passes;
 use crate::session::{Device, SessionOptions};
 use crate::study::measurement::{Measurement, measure};
 use crate::study::report::{DispatchCost, DispatchPoint, StudyResults};
@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 const DISPATCHES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 pub(super) fn steps() -> Vec<Step> {
-    let step = |dispatches| Step::Dispatches { session: session(Device::Gpu, Pipeline::Plain), dispatches };
+    let step = |dispatches| Step::Dispatches { session: session(Device::Gpu, Passes::PLAIN), dispatches };
     DISPATCHES.map(step).into()
 }
 

@@ -109,8 +109,8 @@ fn take(step: &Step, model: &Model, options: &StudyOptions, report: &mut Report)
             let run = curves::sporadic(options, *interval_ms);
             let found = measure(model, session, &run, go_on)?;
             if let Some(warm_ms) = found.warm_ms {
-                let (device, plan) = (found.device, found.plan);
-                results(report).sporadic.push(Sporadic { device, plan, interval_ms: *interval_ms, warm_ms });
+                let (device, passes) = (found.device, found.passes);
+                results(report).sporadic.push(Sporadic { device, passes, interval_ms: *interval_ms, warm_ms });
             }
         }
         Step::Candidates { session, candidates } => {
@@ -150,6 +150,6 @@ fn conclude(report: &mut Report) {
 }
 
 /// The options of a session on `device`.
-fn session(device: Device, pipeline: crate::passes::Pipeline) -> SessionOptions {
-    SessionOptions { device, pipeline, ..SessionOptions::default() }
+fn session(device: Device, passes: crate::passes::Passes) -> SessionOptions {
+    SessionOptions { device, passes, ..SessionOptions::default() }
 }

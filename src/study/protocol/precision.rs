@@ -1,9 +1,10 @@
 //! What a way of computing does to the order of candidates: rankings of random inputs against the reference's.
 
 use super::{Step, StudyOptions, session};
+use crate::emulation;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::passes::{Pipeline, Storage};
+use crate::passes::{ActivationPrecision, Passes};
 use crate::session::{Device, Session, SessionOptions};
 use crate::study::measurement::{measure, random_inputs_of};
 use crate::study::ranking::{RankAgreement, rank_agreement};
@@ -27,17 +28,17 @@ pub(super) fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     }
     let mut steps = Vec::new();
     for &device in &options.devices {
-        let storage = |pipeline, storage| SessionOptions { storage, ..session(device, pipeline) };
+        let with = |passes, activation_precision| SessionOptions { activation_precision, ..session(device, passes) };
         let on = |gpu: &'static str, cpu: &'static str| if device == Device::Gpu { gpu } else { cpu };
-        let fused = storage(Pipeline::Fused, Storage::F32);
+        let fused = with(Passes::FUSED, ActivationPrecision::F32);
         steps.push(Step::Precision { session: fused, name: on("GPU, fused", "CPU, fused") });
         if device == Device::Gpu {
-            let shaped = storage(Pipeline::TfjsWebgl2, Storage::F32);
+            let shaped = with(emulation::WEBGL2, ActivationPrecision::F32);
             steps.push(Step::Precision { session: shaped, name: "GPU, as TF.js" });
-            let half = storage(Pipeline::TfjsWebgl2, Storage::F16);
+            let half = with(emulation::WEBGL2, ActivationPrecision::F16);
             steps.push(Step::Precision { session: half, name: "GPU, as TF.js in half floats" });
         }
-        let half = storage(Pipeline::Fused, Storage::F16);
+        let half = with(Passes::FUSED, ActivationPrecision::F16);
         steps.push(Step::Precision { session: half, name: on("GPU, fused, half floats", "CPU, fused, half floats") });
     }
     steps
@@ -82,7 +83,7 @@ pub(super) fn compare(
     Ok(Precision {
         name: name.into(),
         device: warm.device,
-        plan: warm.plan,
+        passes: warm.passes,
         settings: warm.settings,
         output: output.into(),
         rankings: found.len(),

@@ -7,15 +7,15 @@ use crate::model::Model;
 use crate::session::{ProfileOptions, Session, SessionOptions};
 use crate::study::measurement::random_inputs_of;
 use crate::study::profile::{Breakdown, Ceilings};
-use crate::study::report::ProfiledPlan;
+use crate::study::report::PassesProfile;
 
 /// The most rows that TF.js predicts at once.
 const BATCH: usize = 32;
 
 /// Every plan that is measured.
 pub(super) fn steps(options: &StudyOptions) -> Vec<Step> {
-    let each = options.devices.iter().flat_map(|&device| pipelines(device).iter().map(move |&plan| (device, plan)));
-    each.map(|(device, plan)| Step::Profile { session: session(device, plan), batch: BATCH }).collect()
+    let each = options.devices.iter().flat_map(|&device| pipelines(device).iter().map(move |&passes| (device, passes)));
+    each.map(|(device, passes)| Step::Profile { session: session(device, passes), batch: BATCH }).collect()
 }
 
 /// Profiles `session`. The ceilings of a device are measured once, by the first profile of it.
@@ -24,8 +24,8 @@ pub(super) fn profile(
     options: &StudyOptions,
     session: &SessionOptions,
     batch: usize,
-    known: &[ProfiledPlan],
-) -> Result<ProfiledPlan> {
+    known: &[PassesProfile],
+) -> Result<PassesProfile> {
     let opened = Session::open_with(model, session.clone())?;
     let inputs = random_inputs_of(model, &[], batch, options.seed)?;
     let (warmup_runs, runs) = if options.quick { (1, 2) } else { (3, 20) };
@@ -36,5 +36,5 @@ pub(super) fn profile(
         None => Ceilings::measure(session)?,
     };
     let breakdown = Breakdown::of(&profile, ceilings.as_ref());
-    Ok(ProfiledPlan { device: device.into(), plan: session.pipeline.name().into(), profile, breakdown, ceilings })
+    Ok(PassesProfile { device: device.into(), passes: session.passes.name().into(), profile, breakdown, ceilings })
 }

@@ -24,7 +24,7 @@ const MISSING: [&str; 4] = [
 /// Their numbers, and ours of every cold start.
 pub(super) fn beside(cold: &[ColdStart]) -> Option<Published> {
     let ours = |cold: &ColdStart| PublishedRow {
-        engine: format!("{} {}{}", cold.device, cold.plan, if cold.cached { ", pipelines on disk" } else { "" }),
+        engine: format!("{} {}{}", cold.device, cold.passes, if cold.cached { ", pipelines on disk" } else { "" }),
         is_published: false,
         package_ms: None,
         init_ms: cold.load_ms + cold.open_ms,

@@ -2,8 +2,9 @@
 
 use super::ablations::{self, Habit};
 use super::{StudyOptions, curves, dispatches, precision, profiles, session};
+use crate::emulation;
 use crate::model::Model;
-use crate::passes::Pipeline;
+use crate::passes::Passes;
 use crate::session::{Device, SessionOptions};
 use std::fmt;
 
@@ -75,7 +76,7 @@ pub enum Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let on = |session: &SessionOptions| format!("{} {}", session.device.name(), session.pipeline);
+        let on = |session: &SessionOptions| format!("{} {}", session.device.name(), session.passes);
         match self {
             Step::Cold { session, cached } => {
                 write!(f, "cold start, {}{}", on(session), if *cached { ", pipelines on disk" } else { "" })
@@ -96,17 +97,17 @@ impl fmt::Display for Step {
 
 /// The pipelines that are worth measuring on a device: on a CPU there is no dispatch to save or to imitate, and WebGL 1 runs
 /// what WebGL 2 does.
-pub(super) fn pipelines(device: Device) -> &'static [Pipeline] {
+pub(super) fn pipelines(device: Device) -> &'static [Passes] {
     match device {
-        Device::Gpu | Device::Auto => &[Pipeline::Plain, Pipeline::Fused, Pipeline::TfjsWebgl2],
-        Device::Cpu | Device::Reference => &[Pipeline::Fused],
+        Device::Gpu | Device::Auto => &[Passes::PLAIN, Passes::FUSED, emulation::WEBGL2],
+        Device::Cpu | Device::Reference => &[Passes::FUSED],
     }
 }
 
 /// All steps of a study.
 pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     let devices = || options.devices.iter().copied();
-    let each = || devices().flat_map(|device| pipelines(device).iter().map(move |&pipeline| session(device, pipeline)));
+    let each = || devices().flat_map(|device| pipelines(device).iter().map(move |&passes| session(device, passes)));
     let mut steps = Vec::new();
     if options.launcher.is_some() {
         for session in each() {

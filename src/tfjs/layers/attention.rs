@@ -4,7 +4,9 @@ use super::Class;
 use super::advanced_activations::mask_out;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{Activation, BatchDot, Binary, BinaryFunction, Dense, Function, NotEqual, Reduce, Reduction, Softmax};
+use crate::ops::{
+    Activation, BatchMatmul, Binary, BinaryFunction, Dense, Function, NotEqual, Reduce, Reduction, Softmax,
+};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
@@ -41,7 +43,7 @@ fn attention(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value
     let scale = if call.config.boolean_or("use_scale", false)? { Some(scalar(call, "scale")?) } else { None };
     let scores = match call.config.string("score_mode")? {
         None | Some("dot") => {
-            let op = BatchDot { scale: scale.unwrap_or(1.0), ..BatchDot::new([2, 2]) };
+            let op = BatchMatmul { scale: scale.unwrap_or(1.0), ..BatchMatmul::new([2, 2]) };
             call.op(op, &[query.id, key.id])?
         }
         Some("concat") => {
@@ -109,7 +111,7 @@ fn attend(call: &mut LayerCall<'_, '_>, scores: ValueId, query: Value, value: Va
     }
     let (scores, _) = masked(call, scores, masks, causal)?;
     let weights = call.op(Softmax { axis: 2, log: false }, &[scores])?;
-    let mut id = call.op(BatchDot::new([2, 1]), &[weights, value.id])?;
+    let mut id = call.op(BatchMatmul::new([2, 1]), &[weights, value.id])?;
     if let Some(mask) = query.masks.keras {
         let steps = steps_of(call, mask, query.id)?;
         let kept = call.expand(steps, 2)?;

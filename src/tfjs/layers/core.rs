@@ -3,7 +3,7 @@
 use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{Binary, BinaryFunction, Dense, NotEqual, Permute, Reduce, Reduction, Repeat};
+use crate::ops::{Binary, BinaryFunction, Dense, NotEqual, Permute, Reduce, Reduction, RepeatVector};
 use crate::tensor::DType;
 use crate::tfjs::activations;
 use crate::tfjs::json;
@@ -116,7 +116,7 @@ fn repeat_vector(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<V
         return Err(Error::format(format!("takes inputs of rank 2, not {}", call.shape(x))));
     }
     let count = call.config.positive_size("n")?;
-    Ok(vec![Value::unmasked(call.op(Repeat { count }, &[x])?)])
+    Ok(vec![Value::unmasked(call.op(RepeatVector { count }, &[x])?)])
 }
 
 /// A step counts if any of its features differs from `mask_value`; others become zeros.

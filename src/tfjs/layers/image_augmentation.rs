@@ -1,6 +1,6 @@
 //! Layers that change images at random while a model is trained, and leave them as they are when it predicts.
 //!
-//! Not RandomHeight and RandomWidth, which TF.js lets resize images even then; see `left_out`.
+//! Not RandomHeight and RandomWidth, which TF.js lets resize images even then; see `unsupported`.
 
 use super::Class;
 use super::image_preprocessing::{extent, image, resize_smartly};

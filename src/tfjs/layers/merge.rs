@@ -4,7 +4,7 @@ use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::model::Semantics;
-use crate::ops::{BatchDot, Binary, BinaryFunction, Concatenate, L2Normalize, Reduce, Reduction};
+use crate::ops::{BatchMatmul, Binary, BinaryFunction, Concatenate, L2Normalize, Reduce, Reduction};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
@@ -258,5 +258,5 @@ fn dot(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
         x = call.op(L2Normalize { axis: axes[0], floor }, &[x])?;
         y = call.op(L2Normalize { axis: axes[1], floor }, &[y])?;
     }
-    Ok(vec![Value::unmasked(call.op(BatchDot::new(axes), &[x, y])?)])
+    Ok(vec![Value::unmasked(call.op(BatchMatmul::new(axes), &[x, y])?)])
 }

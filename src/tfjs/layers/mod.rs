@@ -13,7 +13,6 @@ mod einsum_dense;
 mod embeddings;
 mod image_augmentation;
 mod image_preprocessing;
-mod left_out;
 mod merge;
 mod multihead_attention;
 mod noise;
@@ -26,6 +25,7 @@ mod recurrent;
 mod spatial;
 mod statistics;
 mod step_masks;
+mod unsupported;
 mod wrappers;
 
 pub(super) use core::resolve_shape;
@@ -93,6 +93,6 @@ pub(super) fn is_known(class: &str) -> bool {
 pub(super) fn lower(class: &str, call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value>> {
     match classes().find(|known| known.name == class) {
         Some(known) => (known.lower)(call, inputs),
-        None => Err(left_out::error(class)),
+        None => Err(unsupported::error(class)),
     }
 }

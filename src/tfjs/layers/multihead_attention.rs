@@ -1,14 +1,14 @@
 //! MultiHeadAttention: attention by several heads, each over projections of its own.
 //!
 //! The heads are a dimension of the projections that both products share, so that nothing is transposed: see
-//! [`BatchDot`].
+//! [`BatchMatmul`].
 
 use super::Class;
 use super::attention::{given_mask, masked, sequences, steps_of};
 use super::einsum_dense::dense;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BatchDot, Binary, BinaryFunction, Heads, Softmax};
+use crate::ops::{BatchMatmul, Binary, BinaryFunction, Heads, Softmax};
 use crate::tensor::Tensor;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
@@ -44,7 +44,7 @@ fn multi_head_attention(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
     let k = projected(call, "key", key.id, [sizes.heads, sizes.key])?;
     let v = projected(call, "value", value.id, [sizes.heads, sizes.value])?;
     let scale = (1.0 / (sizes.key as f64).sqrt()) as f32;
-    let of_scores = BatchDot { axes: [3, 3], heads: Some(Heads { inputs: [2, 2], output: 1 }), scale };
+    let of_scores = BatchMatmul { axes: [3, 3], heads: Some(Heads { inputs: [2, 2], output: 1 }), scale };
     let scores = call.op(of_scores, &[q, k])?;
     let (scores, mask) = mask_scores(call, scores, [query, value, key])?;
     let mut weights = call.op(Softmax { axis: 3, log: false }, &[scores])?;
@@ -53,7 +53,7 @@ fn multi_head_attention(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Resul
     if let Some(mask) = mask.filter(|_| call.is_keras_3() && (dropout > 0.0 || wants_scores)) {
         weights = call.op(Binary { function: BinaryFunction::Multiply }, &[weights, mask])?;
     }
-    let of_values = BatchDot { axes: [3, 1], heads: Some(Heads { inputs: [1, 2], output: 2 }), scale: 1.0 };
+    let of_values = BatchMatmul { axes: [3, 1], heads: Some(Heads { inputs: [1, 2], output: 2 }), scale: 1.0 };
     let attended = call.op(of_values, &[weights, v])?;
     let id = output(call, attended, query.id, &sizes)?;
     let mut outputs = vec![Value::with(id, query.masks.keras_only())];

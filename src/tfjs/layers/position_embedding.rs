@@ -2,7 +2,7 @@
 
 use super::Class;
 use crate::error::{Error, Result};
-use crate::ops::{Expand, Operator, Slice};
+use crate::ops::{BroadcastBatch, Operator, Slice};
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;
 use std::sync::Arc;
@@ -29,6 +29,6 @@ fn position_embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<
     let rows = if *steps == length { table } else { Arc::new(first.answer(&[&table])?) };
     let rows = Arc::new((*rows).clone().reshaped(&[1, *steps, *width])?);
     let rows = call.constant(&format!("{name}_of_{steps}"), rows)?;
-    let id = call.op(Expand, &[rows, input.id])?;
+    let id = call.op(BroadcastBatch, &[rows, input.id])?;
     Ok(vec![Value::with(id, input.masks.keras_only())])
 }

@@ -3,7 +3,7 @@
 use super::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{CategoryEncoding, HashBucket, Search};
+use crate::ops::{HashBucket, MultiHot, SearchSorted};
 use crate::tensor::{DType, Tensor};
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
@@ -42,7 +42,7 @@ fn encoded(call: &mut LayerCall<'_, '_>, mut ids: ValueId, mode: &str, tokens: u
         "count" => true,
         other => return Err(Error::unsupported(format!("its output_mode `{other}` is not supported"))),
     };
-    call.op(CategoryEncoding { tokens, count }, &[ids])
+    call.op(MultiHot { tokens, count }, &[ids])
 }
 
 /// The same with the mode `int`, which leaves ids as they are.
@@ -75,7 +75,7 @@ fn discretization(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
     }
     let bins = boundaries.len() + 1;
     let boundaries = call.constant("boundaries", Arc::new(Tensor::f32(&[bins - 1], boundaries)?))?;
-    let id = call.op(Search::Rank, &[x, boundaries])?;
+    let id = call.op(SearchSorted::Rank, &[x, boundaries])?;
     let mode = call.config.string("output_mode")?.unwrap_or("int");
     Ok(vec![Value::unmasked(ids_or_encoded(call, id, mode, bins)?)])
 }
@@ -140,7 +140,7 @@ fn integer_lookup(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<
     let keys = call.constant("keys", Arc::new(Tensor::i32(&[count], lookup.entries.keys().copied().collect())?))?;
     let values =
         call.constant("values", Arc::new(Tensor::i32(&[count], lookup.entries.values().copied().collect())?))?;
-    let found = call.op(Search::Value { absent: lookup.absent, spread: lookup.spread }, &[x, keys, values])?;
+    let found = call.op(SearchSorted::Value { absent: lookup.absent, spread: lookup.spread }, &[x, keys, values])?;
     let padded = call.config.boolean_or("pad_to_max_tokens", false)?;
     let most = call.config.get("max_tokens").map(|_| call.config.positive_size("max_tokens")).transpose()?;
     let places = most.filter(|_| padded).unwrap_or(lookup.size);

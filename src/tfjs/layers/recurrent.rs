@@ -5,7 +5,7 @@
 
 use super::Class;
 use super::step_masks::masking;
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
 use crate::model::Semantics;
 use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Op, Order, Recurrent, RecurrentOutput};

@@ -3,7 +3,7 @@
 use super::recurrent::{Layer, Sequence, initial_states, named};
 use super::step_masks::masking;
 use super::{Class, lower};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::graph::{Note, ValueId};
 use crate::model::Semantics;
 use crate::ops::{Binary, BinaryFunction, Concatenate, MaskedOutput, Order, Slice};

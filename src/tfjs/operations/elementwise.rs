@@ -5,7 +5,7 @@ use super::logic::{compare, select};
 use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BinaryFunction, Class, Classify, Comparison, Function};
+use crate::ops::{BinaryFunction, Class, Comparison, FloatClass, Function};
 use crate::tensor::DType;
 use crate::tfjs::activations;
 use crate::tfjs::lowering::LayerCall;
@@ -236,9 +236,9 @@ fn nan_to_num(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
         let is_positive = compare(call, Comparison::Greater, x, zero)?;
         let (most, least, nan) = (call.number(most)?, call.number(least)?, call.number(nan)?);
         let far = select(call, is_positive, most, least)?;
-        let is_infinite = call.op(Classify { class: Class::Infinite }, &[x])?;
+        let is_infinite = call.op(FloatClass { class: Class::Infinite }, &[x])?;
         let number = select(call, is_infinite, far, finite)?;
-        let is_nan = call.op(Classify { class: Class::Nan }, &[x])?;
+        let is_nan = call.op(FloatClass { class: Class::Nan }, &[x])?;
         select(call, is_nan, nan, number)
     })
 }

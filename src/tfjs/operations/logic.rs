@@ -4,7 +4,7 @@ use super::dtypes::{as_option, cast, pair, together};
 use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BinaryFunction, Class, Classify, Compare, Comparison, Function, NotEqual, Select};
+use crate::ops::{BinaryFunction, Class, Compare, Comparison, FloatClass, Function, NotEqual, Select};
 use crate::tensor::{DType, Tensor};
 use crate::tfjs::lowering::LayerCall;
 
@@ -102,7 +102,7 @@ fn is_close(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
     let distance = call.apply(Function::Absolute, difference)?;
     let near = compare(call, Comparison::LessEqual, distance, allowed)?;
     // An infinity is no distance from itself, and all others are near it by the rule above.
-    let is_finite = call.op(Classify { class: Class::Finite }, &[y])?;
+    let is_finite = call.op(FloatClass { class: Class::Finite }, &[y])?;
     let equal = compare(call, Comparison::Equal, x, y)?;
     let near = call.binary(BinaryFunction::Minimum, near, is_finite)?;
     Ok(vec![call.binary(BinaryFunction::Maximum, near, equal)?])
@@ -111,7 +111,7 @@ fn is_close(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
 /// Integers are finite numbers.
 fn classified(call: Call<'_, '_, '_>, given: &Arguments<'_>, class: Class) -> Outputs {
     let x = given.float(call, 0)?;
-    Ok(vec![call.op(Classify { class }, &[x])?])
+    Ok(vec![call.op(FloatClass { class }, &[x])?])
 }
 
 fn both(

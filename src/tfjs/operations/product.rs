@@ -1,6 +1,6 @@
 //! Products of two tensors summed over dimensions, each named by a letter: what matmul, dot, tensordot and einsum are.
 //!
-//! A product is one operator where there is one for it: [`BatchDot`] of two tensors of samples, [`Dense`] where one of them is
+//! A product is one operator where there is one for it: [`BatchMatmul`] of two tensors of samples, [`Dense`] where one of them is
 //! the same for all samples, a multiplication where nothing is summed. What is left, and integers, are multiplied with every
 //! letter as a dimension, and then summed.
 
@@ -9,7 +9,7 @@ use super::moves::{batch_dims, merged, permuted};
 use super::reductions::over;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BatchDot, BinaryFunction, Dense, Heads, Reduction};
+use crate::ops::{BatchMatmul, BinaryFunction, Dense, Heads, Reduction};
 use crate::tensor::DType;
 use crate::tfjs::lowering::LayerCall;
 
@@ -124,7 +124,7 @@ fn of_samples(call: &mut LayerCall<'_, '_>, left: Term, right: Term, shared: &[c
     }
     let heads = head.map(|head| Heads { inputs: [terms[0].place(head), terms[1].place(head)], output: 1 });
     let axes = [terms[0].place(sum), terms[1].place(sum)];
-    let id = call.op(BatchDot { heads, ..BatchDot::new(axes) }, &[terms[0].id, terms[1].id])?;
+    let id = call.op(BatchMatmul { heads, ..BatchMatmul::new(axes) }, &[terms[0].id, terms[1].id])?;
     let letters = [&[batch], shared, &rest.concat()].concat();
     Ok(Term { id: call.reshape(id, &sample)?, letters })
 }

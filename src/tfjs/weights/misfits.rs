@@ -2,7 +2,7 @@
 
 use super::want::Want;
 use super::{WeightTable, expect_shape};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::tensor::format_dims;
 use std::collections::HashMap;
 

@@ -4,7 +4,7 @@
 //! same weights on every machine. Where archives tell layers of one name apart by position, the later ones are numbered.
 
 use super::{LayerIdentity, Wanted, expect_shape};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use crate::model::WeightSummary;
 use crate::random::SplitMix64;
 use crate::tensor::{Tensor, element_count};

@@ -3,7 +3,7 @@
 use super::misfits::{RENAME, join};
 use super::want::Want;
 use super::{WeightTable, expect_shape, is_seed};
-use crate::error::{Error, Place, Result};
+use crate::error::{Context, Error, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What stands under one scope: last names with shapes.

@@ -1,0 +1,137 @@
+//! The products of all pairs of vectors, behind some of the vectors themselves: the interaction of DLRM.
+//!
+//! `output[n, :] = [x[n, 0..keep, :] …, Σ_d x[n, i, d] · x[n, j, d] …]` for all `i`, `j` in row-major order; `x: [N, F,
+//! D]`, output `[N, keep · D + F · F]`. In Keras: Concatenate of the first vectors and the flattened Dot of a stack with
+//! itself over its last axis. As a triangle, only the products with `i ≤ j` follow each other, `F · (F + 1) / 2` of
+//! them: the others are equal to these, and a Dense that reads both is as well served by one with the sum of their
+//! weights.
+
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use crate::error::{Error, Result};
+use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// Multiplies all pairs of vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DotInteraction {
+    /// How many of the vectors stand before the products.
+    pub keep: usize,
+    /// Whether products with `i > j`, which equal those with `i < j`, are left out.
+    pub triangle: bool,
+}
+
+params! {
+    /// `Params` of `shaders/dot_interaction.wgsl`.
+    DotInteractionParams {
+        samples: u32,
+        vectors: u32,
+        dim: u32,
+        kept: u32,
+        width: u32,
+        triangle: u32,
+        padding0: u32,
+        padding1: u32,
+    }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("dot_interaction", DotInteractionParams, fragments: [GRID])];
+
+impl DotInteraction {
+    /// The elements of one row that are copied, and those of the whole row.
+    fn widths(&self, vectors: usize, dim: usize) -> Result<(usize, usize)> {
+        let products = match self.triangle {
+            true => vectors.checked_mul(vectors + 1).map(|products| products / 2),
+            false => vectors.checked_mul(vectors),
+        };
+        let kept = self.keep.checked_mul(dim);
+        kept.zip(products.and_then(|products| products.checked_add(kept?)))
+            .ok_or_else(|| Error::limit(format!("{vectors} vectors have too many pairs")))
+    }
+
+    /// Each element of the output, from whether it is copied, and the terms of its sum.
+    fn rows(&self, x: &Tensor, term: impl Fn(f64) -> f64) -> Result<Tensor> {
+        let &[rows, vectors, dim] = x.shape() else { return Err(Error::shape("takes vectors of a batch")) };
+        let (kept, width) = self.widths(vectors, dim)?;
+        let values = x.as_f32()?;
+        let mut output = Vec::with_capacity(rows * width);
+        for row in values.chunks(vectors * dim).take(rows) {
+            output.extend_from_slice(&row[..kept]);
+            for (i, left) in row.chunks(dim).enumerate() {
+                for right in row.chunks(dim).skip(if self.triangle { i } else { 0 }) {
+                    let products = left.iter().zip(right).map(|(&l, &r)| term(f64::from(l) * f64::from(r)));
+                    output.push(products.sum::<f64>() as f32);
+                }
+            }
+        }
+        Tensor::f32(&[rows, width], output)
+    }
+}
+
+impl Operator for DotInteraction {
+    fn name(&self) -> &'static str {
+        "dot_interaction"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let [x] = expect_inputs(inputs)?;
+        expect_dtype(x, &[DType::F32])?;
+        let sample = x.shape.sample();
+        let (&[vectors, dim], true) = (sample.as_slice(), x.shape.is_batched()) else {
+            return Err(Error::shape(format!("takes vectors [N, F, D], not {x}")));
+        };
+        if self.keep > vectors || dim == 0 || vectors == 0 {
+            return Err(Error::shape(format!("{x} has not {} vectors of a dimension", self.keep.max(1))));
+        }
+        Ok(vec![TensorType::f32(x.shape.with_sample(&[self.widths(vectors, dim)?.1]))])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.rows(inputs[0], |product| product)?])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let (vectors, dim) = (request.inputs[0].shape[1], request.inputs[0].shape[2]);
+        // Summing, storing four rows of four, and copying.
+        let tiles = vectors.div_ceil(8) * 2;
+        let items = tiles / 2 * (tiles + 1);
+        expect_loops(request, dim + 4 * 4 + (self.keep * dim).div_ceil(items))?;
+        word(request.inputs[0].len().max(request.output().len()))?;
+        let samples = request.output().shape[0];
+        let (kept, width) = self.widths(vectors, dim)?;
+        let params = DotInteractionParams {
+            samples: word(samples)?,
+            vectors: word(vectors)?,
+            dim: word(dim)?,
+            kept: word(kept)?,
+            width: word(width)?,
+            triangle: u32::from(self.triangle),
+            padding0: 0,
+            padding1: 0,
+        };
+        Ok(vec![Kernel::new("dot_interaction", &params, 1, invocations(samples * items))])
+    }
+
+    /// Of the products; the vectors themselves are copied ([`Operator::allowance`]).
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: inputs[0].shape()[2] }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![self.rows(inputs[0], f64::abs)?])
+    }
+
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        let magnitude = self.magnitude(inputs)?.swap_remove(0);
+        let kept = self.keep * inputs[0].shape()[2];
+        let mut allowance = self.tolerance(inputs).allowance(&[], &magnitude.to_f64());
+        for row in allowance.chunks_mut(magnitude.shape()[1]) {
+            row[..kept].fill(0.0);
+        }
+        Ok(vec![allowance])
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        let (vectors, dim) = (inputs[0].shape[1], inputs[0].shape[2]);
+        (outputs[0].shape[0] * vectors * dim).saturating_mul(vectors + 1) as u64
+    }
+}

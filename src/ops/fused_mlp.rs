@@ -1,0 +1,374 @@
+//! Several Dense layers, one after the other, in one dispatch.
+//!
+//! `x₀ = x`, `xₗ₊₁ = fₗ(biasₗ + xₗ · kernelₗ)`, each rounded to float32, the last is the output; `x: [N, …, K]`,
+//! `kernelₗ: [Kₗ, Uₗ]` with `Kₗ₊₁ = Uₗ`, `biasₗ: [Uₗ]`, the first also `[S, U₀]`. The inputs are x, then kernel and bias
+//! of each layer; all but x and the first bias are constants. No layer of Keras or TF.js: what a chain of
+//! [`Dense`](super::dense) becomes where [`FusedMlp::fits`].
+//!
+//! Kernels of an MLP are words, even where a Dense would decode them packed: only layers of under a megabyte in all
+//! become one, and every group of rows would decode them again.
+//!
+//! Values stay in workgroup memory between the layers. Within a layer it works as Dense does by blocks of 4 × 4, or of
+//! 1 × 4 where there are fewer than 4 rows. On hardware a workgroup takes its rows through the layers together
+//! ([`FusedMlpKernel::Together`]). On software each invocation takes its rows alone ([`FusedMlpKernel::Alone`]), if memory has
+//! room for some to do so: a barrier costs such a driver more than a small layer, and what lives across one is kept in
+//! memory, sums too.
+//!
+//! An MLP saves a dispatch for each layer but one. On software it costs idle lanes or barriers, so only small MLPs
+//! fit there. Time as an MLP ÷ time layer by layer, a whole prediction, least of 40 in turns, two cores of an x86-64
+//! server, llvmpipe (Mesa 22.3.6) / SwiftShader (Chromium 156); the spread of the least is some 10 % (`cargo bench
+//! --bench dense`, `--units` and `--depth` set the layers):
+//!
+//! | layers | 1 row | 32 rows | 256 rows |
+//! |---|---|---|---|
+//! | 64 → 32 → 16 → 1, alone | 0.7 / 1.4 | 0.9 / 1.4 | 0.9 / 1.5 |
+//! | 128 → 64 → 1, alone | 1.2 / 1.7 | 1.2 / 1.1 | 1.3 / 1.2 |
+//! | 128 → 64 → 1, together | 1.1 / 1.5 | 1.4 / 2.3 | 2.0 / 2.7 |
+//! | 240 → 256 → 128 → 64 → 1, together | 0.8 / 1.1 | 1.3 / 1.1 | 1.6 / 1.2 |
+//!
+//! So on software it pays for very small layers at most; what [`FusedMlp::fits`] allows there loses under 0.3 ms at 256
+//! rows and under 0.06 ms at 1. Not measured on hardware.
+
+use super::activation::Function;
+use super::dense::Dense;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_loops, word};
+use crate::error::{Error, Result};
+use crate::kernel::{
+    ACTIVATE, Binding, BufferId, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, params, shader, workgroups,
+};
+use crate::tensor::{DType, Tensor, TensorType, Tolerance};
+
+/// A chain of Dense layers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FusedMlp {
+    /// Of each layer, in order; `None` for linear.
+    pub activations: Vec<Option<Function>>,
+    /// The kernel to use whatever the device is, for studies and tests; `None` to choose by the device.
+    pub kernel: Option<FusedMlpKernel>,
+}
+
+/// One of the kernels of [`FusedMlp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FusedMlpKernel {
+    /// A few rows a workgroup, with a barrier for each layer.
+    Together,
+    /// A few rows an invocation, without barriers.
+    Alone,
+}
+
+/// Layers that the parameters have room for.
+pub const MAX_LAYERS: usize = 8;
+
+/// Quads of values that a workgroup keeps: what fits the 16 352 bytes that every phone has.
+const QUADS: usize = 1022;
+
+/// Products for each row, and for each dispatch saved, up to which an MLP loses little on a software GPU.
+const SOFTWARE_PRODUCTS: usize = 4_500;
+
+/// Products for each row up to which the kernels, which every group of rows reads again, stay in a phone's cache. Not
+/// measured.
+const HARDWARE_PRODUCTS: usize = 1 << 18;
+
+params! {
+    /// `Params` of `shaders/fused_mlp.wgsl`.
+    FusedMlpParams {
+        rows: u32,
+        layers: u32,
+        own_rows: u32,
+        odd: u32,
+        seconds: u32,
+        lanes: u32,
+        lane_quads: u32,
+        padding: u32,
+        shapes: [[u32; 4]; MAX_LAYERS],
+        functions: [[f32; 4]; MAX_LAYERS],
+    }
+}
+
+pub(super) const SHADERS: &[Shader] = &[shader!("fused_mlp", FusedMlpParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+
+impl FusedMlp {
+    /// Layers with these activations, by the kernel for the device.
+    pub fn new(activations: Vec<Option<Function>>) -> Self {
+        FusedMlp { activations, kernel: None }
+    }
+
+    /// Whether an MLP of this depth and these units can be computed in one dispatch on a device, and loses little or
+    /// nothing against its layers one by one.
+    ///
+    /// It can if it has 2 to 8 layers, the units of all but the last are multiples of 4, no more than two functions
+    /// occur (several rectifiers count as one unless some are clipped), and 4 rows of what two neighbouring layers
+    /// make fit the workgroup's memory.
+    pub fn fits(&self, depth: usize, units: &[usize], facts: &DeviceFacts) -> bool {
+        let products: usize = depths(depth, units).zip(units).map(|(depth, units)| depth * units).sum();
+        let most = match facts.software {
+            true => SOFTWARE_PRODUCTS * self.activations.len().saturating_sub(1),
+            false => HARDWARE_PRODUCTS,
+        };
+        units.len() > 1 && self.is_computable(depth, units) && products <= most
+    }
+
+    fn is_computable(&self, depth: usize, units: &[usize]) -> bool {
+        let layers = units.len();
+        (1..=MAX_LAYERS).contains(&layers)
+            && self.activations.len() == layers
+            && units[..layers - 1].iter().all(|units| units.is_multiple_of(4))
+            && self.functions().len() <= 2
+            && 4 * widths(depth, units).iter().sum::<usize>() <= QUADS
+    }
+
+    /// The numbers of the functions that occur, in order.
+    fn functions(&self) -> Vec<u32> {
+        let mut functions = Vec::new();
+        for activation in &self.activations {
+            let (function, _) = Function::encode(*activation);
+            if !functions.contains(&function) {
+                functions.push(function);
+            }
+        }
+        functions
+    }
+
+    /// Each layer with its operands besides x.
+    fn layers<'t>(&self, inputs: &[&'t Tensor]) -> impl Iterator<Item = (Option<Function>, &'t Tensor, &'t Tensor)> {
+        let operands = inputs[1..].chunks_exact(2).map(|operands| (operands[0], operands[1]));
+        self.activations.iter().zip(operands).map(|(activation, (kernel, bias))| (*activation, kernel, bias))
+    }
+
+    /// The loop steps of the busiest invocation, all its loops together.
+    fn loop_steps(depth: usize, units: &[usize], share: &Share) -> usize {
+        let step = if share.lanes == 0 { WORKGROUP_SIZE as usize } else { 1 };
+        let steps = depths(depth, units).zip(units).map(|(depth, &units)| {
+            let (rows, width) = if units.is_multiple_of(4) { (share.height(), 4) } else { (1, 1) };
+            let pieces = (share.rows / rows * (units / width)).div_ceil(step);
+            1 + pieces * (1 + depth / 4 + depth % 4 + rows * (1 + width))
+        });
+        (share.rows * depth.div_ceil(4)).div_ceil(step) + steps.sum::<usize>()
+    }
+}
+
+impl FusedMlpKernel {
+    /// For so many quads of values a row. Fewer than 4 invocations alone would leave most of a vector idle, and more
+    /// than a barrier costs.
+    fn choose(row_quads: usize, facts: &DeviceFacts) -> FusedMlpKernel {
+        let four_have_room = 4 * 4 * row_quads <= QUADS;
+        if facts.software && four_have_room { FusedMlpKernel::Alone } else { FusedMlpKernel::Together }
+    }
+}
+
+/// How a workgroup shares its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    /// Rows of the workgroup, or of each invocation that works alone.
+    rows: usize,
+    /// Invocations that work alone; 0 if all work together.
+    lanes: usize,
+}
+
+impl Share {
+    /// For so many rows in all. Of invocations alone as many as have room, up to a whole vector of the widest software
+    /// GPU; rows together by four, because hardware needs workgroups to be busy.
+    fn choose(kernel: FusedMlpKernel, rows: usize, row_quads: usize) -> Option<Share> {
+        let own = if rows < 4 { 1 } else { 4 };
+        let lanes = match kernel {
+            FusedMlpKernel::Together => [0].as_slice(),
+            FusedMlpKernel::Alone => &[8, 4, 2, 1],
+        };
+        let fits = |lanes: &usize| own * row_quads * (*lanes).max(1) <= QUADS;
+        lanes.iter().copied().find(fits).map(|lanes| Share { rows: own, lanes })
+    }
+
+    /// The rows of a block.
+    fn height(&self) -> usize {
+        if self.rows.is_multiple_of(4) { 4 } else { 1 }
+    }
+
+    fn entry_point(&self) -> &'static str {
+        match (self.height(), self.lanes) {
+            (4, 0) => "blocks_together",
+            (4, _) => "blocks_alone",
+            (_, 0) => "quads_together",
+            (_, _) => "quads_alone",
+        }
+    }
+}
+
+/// The depth of each layer.
+fn depths(depth: usize, units: &[usize]) -> impl Iterator<Item = usize> {
+    [depth].into_iter().chain(units.iter().copied())
+}
+
+/// Quads of one row of what the even and the odd layers read.
+fn widths(depth: usize, units: &[usize]) -> [usize; 2] {
+    let mut widths = [0; 2];
+    for (layer, depth) in depths(depth, units).take(units.len()).enumerate() {
+        widths[layer % 2] = depth.div_ceil(4).max(widths[layer % 2]);
+    }
+    widths
+}
+
+impl Operator for FusedMlp {
+    fn name(&self) -> &'static str {
+        "fused_mlp"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let expected = 1 + 2 * self.activations.len();
+        if inputs.len() != expected || self.activations.is_empty() {
+            return Err(Error::shape(format!("takes {expected} inputs, not {}, and at least 1 layer", inputs.len())));
+        }
+        self.activations.iter().try_for_each(|activation| Function::expect_of_layers(*activation))?;
+        let mut x = inputs[0].clone();
+        for (layer, operands) in inputs[1..].chunks_exact(2).enumerate() {
+            if layer > 0 && operands[1].shape.is_batched() {
+                return Err(Error::shape(format!("bias {} of layer {layer} is not constant", operands[1])));
+            }
+            x = Dense::with(self.activations[layer]).infer(&[&x, operands[0], operands[1]])?.swap_remove(0);
+        }
+        Ok(vec![x])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let mut x = inputs[0].clone();
+        for (activation, kernel, bias) in self.layers(inputs) {
+            x = Dense::with(activation).answer(&[&x, kernel, bias])?;
+        }
+        Ok(vec![x])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let units: Vec<usize> = request.inputs[1..].iter().step_by(2).map(|kernel| kernel.shape[1]).collect();
+        let depth = request.inputs[1].shape[0];
+        let leading = request.output().shape.len() - 1;
+        let rows: usize = request.output().shape[..leading].iter().product();
+        let [even, odd] = widths(depth, &units);
+        let for_device = FusedMlpKernel::choose(even + odd, request.device);
+        let share = Share::choose(self.kernel.unwrap_or(for_device), rows, even + odd);
+        let Some(share) = share.filter(|_| self.is_computable(depth, &units)) else {
+            return Err(Error::device_limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
+        };
+        expect_loops(request, FusedMlp::loop_steps(depth, &units, &share))?;
+        for operand in request.inputs.iter().chain(request.outputs) {
+            word(operand.len())?;
+        }
+        let functions = self.functions();
+        let mut params = FusedMlpParams {
+            rows: word(rows)?,
+            layers: word(units.len())?,
+            own_rows: word(share.rows)?,
+            odd: word(share.rows * even)?,
+            seconds: 0,
+            lanes: word(share.lanes)?,
+            lane_quads: word(share.rows * (even + odd))?,
+            padding: 0,
+            shapes: [[0; 4]; MAX_LAYERS],
+            functions: [[0.0; 4]; MAX_LAYERS],
+        };
+        for (layer, activation) in self.activations.iter().enumerate() {
+            let (function, [a, b, c]) = Function::encode(*activation);
+            params.functions[layer] = [a, b, c, 0.0];
+            params.seconds |= u32::from(function != functions[0]) << layer;
+            let kernel = quads_before(request, 1 + 2 * layer)?;
+            let bias = if layer == 0 { 0 } else { quads_before(request, 2 + 2 * layer)? };
+            params.shapes[layer] = [word(request.inputs[1 + 2 * layer].shape[0])?, word(units[layer])?, kernel, bias];
+        }
+        let grid = workgroups(if request.output().is_empty() { 0 } else { rows.div_ceil(share.rows * share.lanes.max(1)) });
+        let mut kernel = Kernel::new("fused_mlp", &params, 0, grid)
+            .entry_point(share.entry_point())
+            .constant("first_function", f64::from(functions[0]))
+            .constant("second_function", f64::from(*functions.last().unwrap_or(&0)));
+        kernel.bindings = vec![Binding::input(0), Binding::input(2), Binding::weights(), Binding::output()];
+        Ok(vec![kernel])
+    }
+
+    /// Of the sums of the deepest layer; [`FusedMlp::allowance`] carries those of all.
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: self.layers(inputs).map(|(_, kernel, _)| kernel.shape()[0]).max().unwrap_or(0) }
+    }
+
+    /// Carried through the layers. The errors of sums are roundings and independent, so a layer adds them by their
+    /// squares; what a function computes may be wrong by the same everywhere, so a layer adds it up.
+    fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        let mut x = inputs[0].clone();
+        let (mut rounded, mut biased) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        for (activation, kernel, bias) in self.layers(inputs) {
+            let operands = [&x, kernel, bias];
+            let sums = Dense::sums(&operands)?;
+            let dense = Dense::default();
+            let own = dense.allowance(&operands, &dense.eval(&operands)?)?.swap_remove(0);
+            let y = Dense::with(activation).answer(&operands)?;
+            let rows = sums.len().checked_div(kernel.shape()[1]).unwrap_or(0);
+            rounded = carry(kernel, rows, &rounded, |error| error * error);
+            biased = carry(kernel, rows, &biased, f64::abs);
+            for (rounded, own) in rounded.iter_mut().zip(own) {
+                *rounded = rounded.sqrt() + own;
+            }
+            if let Some(function) = activation {
+                let own = function.tolerance().allowance(&y.to_f64(), &[]);
+                for (index, sum) in sums.into_iter().enumerate() {
+                    rounded[index] = function.change(sum, rounded[index]);
+                    biased[index] = function.change(sum, biased[index]) + own[index];
+                }
+            }
+            x = y;
+        }
+        Ok(vec![rounded.into_iter().zip(biased).map(|(rounded, biased)| rounded + biased).collect()])
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        let leading = outputs[0].shape.len() - 1;
+        let rows: usize = outputs[0].shape[..leading].iter().product();
+        let layers = self.activations.iter().zip(inputs[1..].iter().step_by(2)).map(|(activation, kernel)| {
+            let output = ConcreteType { shape: vec![rows, kernel.shape[1]], dtype: DType::F32 };
+            Dense::with(*activation).flops(&[inputs[0].clone(), kernel.clone()], &[output])
+        });
+        layers.fold(0, u64::saturating_add)
+    }
+}
+
+/// For each sum of a layer what `size` makes of weight times error, over all its terms.
+fn carry(kernel: &Tensor, rows: usize, errors: &[f64], size: impl Fn(f64) -> f64) -> Vec<f64> {
+    let (weights, depth, units) = (kernel.to_f64(), kernel.shape()[0], kernel.shape()[1]);
+    let sum = |row: usize, unit: usize| {
+        (0..depth).map(|k| size(weights[k * units + unit] * errors[row * depth + k])).sum::<f64>()
+    };
+    (0..rows).flat_map(|row| (0..units).map(move |unit| (row, unit))).map(|(row, unit)| sum(row, unit)).collect()
+}
+
+/// Where an input stands in the buffer of all weights, in quads.
+fn quads_before(request: &KernelRequest<'_>, index: usize) -> Result<u32> {
+    match request.regions.get(index) {
+        Some(place) if place.buffer == BufferId::Weights => word((place.offset_bytes / 16) as usize),
+        _ => Err(Error::limit(format!("input {index} of an MLP is not one of the plan's weights"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shader_has_room_for_as_many_values_and_layers() {
+        let source = SHADERS[0].source;
+        assert!(source.contains(&format!("var<workgroup> values: array<vec4<f32>, {QUADS}>;")));
+        assert!(source.contains(&format!("shapes: array<vec4<u32>, {MAX_LAYERS}>")));
+    }
+
+    #[test]
+    fn rows_are_shared_as_memory_allows() {
+        let choose = |kernel, rows, depth, units: &[usize]| {
+            Share::choose(kernel, rows, widths(depth, units).iter().sum()).map(|share| (share.rows, share.lanes))
+        };
+        assert_eq!(widths(240, &[256, 128, 64, 1]), [60, 64]);
+        assert_eq!(choose(FusedMlpKernel::Together, 256, 240, &[256, 128, 64, 1]), Some((4, 0)));
+        assert_eq!(choose(FusedMlpKernel::Together, 3, 240, &[256, 128, 64, 1]), Some((1, 0)));
+        assert_eq!(choose(FusedMlpKernel::Alone, 256, 64, &[32, 16, 1]), Some((4, 8)));
+        assert_eq!(choose(FusedMlpKernel::Alone, 256, 128, &[64, 1]), Some((4, 4)));
+        assert_eq!(choose(FusedMlpKernel::Alone, 3, 128, &[64, 1]), Some((1, 8)));
+        assert_eq!(choose(FusedMlpKernel::Alone, 256, 1020, &[4, 1]), None);
+        let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
+        assert_eq!(FusedMlpKernel::choose(48, &software), FusedMlpKernel::Alone);
+        assert_eq!(FusedMlpKernel::choose(124, &software), FusedMlpKernel::Together);
+        assert_eq!(FusedMlpKernel::choose(48, &DeviceFacts::FLOOR), FusedMlpKernel::Together);
+    }
+}

@@ -1,0 +1,186 @@
+//! The fully connected layer over the pairs of a query with each of its keys: the first layer of target attention (DIN),
+//! without the pairs.
+//!
+//! Keras models join `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That is
+//!
+//! `output[n, t, u] = f(b[u] + Σ_d k·Wk + q·Wq + k·q·Wp + (k − q)·Wd)` with `k = k[n, t, d]`, `q = q[n, d]`
+//!
+//! and the rows of the kernel summed by what they multiply: keys, the query, their product, their difference. The
+//! difference has rows of its own because it is exact where key and query are large and close, and the difference of
+//! their products is not. `k: [N, T, D]`, `q: [N, D]`, either of which may be one shared row; `weights: [4 · D + 1, U]`
+//! holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because a phone binds four storage buffers.
+
+use super::activation::Function;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use crate::error::{Error, Result};
+use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
+use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
+
+/// Multiplies pairs by a kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetAttentionDense {
+    /// Applied to the sum; `None` for linear.
+    pub activation: Option<Function>,
+}
+
+/// Steps that one invocation computes, so that it reads each weight once for all of them.
+const BLOCK_STEPS: usize = 4;
+
+params! {
+    /// `Params` of `shaders/target_attention_dense.wgsl`.
+    TargetAttentionDenseParams {
+        count: u32,
+        steps: u32,
+        dim: u32,
+        units: u32,
+        key_stride: u32,
+        query_stride: u32,
+        blocks: u32,
+        function: u32,
+        parameters: [f32; 4],
+    }
+}
+
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("target_attention_dense", TargetAttentionDenseParams, fragments: [GRID, SPECIAL, ACTIVATE])];
+
+/// The operands at one batch size.
+struct Operands<'t> {
+    keys: &'t [f32],
+    query: &'t [f32],
+    weights: &'t [f32],
+    rows: usize,
+    steps: usize,
+    dim: usize,
+    units: usize,
+}
+
+impl<'t> Operands<'t> {
+    fn of(inputs: &[&'t Tensor]) -> Result<Self> {
+        let [keys, query, weights] = [inputs[0], inputs[1], inputs[2]];
+        let rows = if keys.shape()[0] == 1 { query.shape()[0] } else { keys.shape()[0] };
+        Ok(Operands {
+            keys: keys.as_f32()?,
+            query: query.as_f32()?,
+            weights: weights.as_f32()?,
+            rows,
+            steps: keys.shape()[1],
+            dim: keys.shape()[2],
+            units: weights.shape()[1],
+        })
+    }
+
+    /// Each sum, of the terms as `see` sees them.
+    fn sums(&self, see: impl Fn(f64) -> f64) -> Vec<f64> {
+        let (dim, units) = (self.dim, self.units);
+        let weight = |row: usize, unit: usize| f64::from(self.weights[row * units + unit]);
+        let (keys_rows, query_rows) = (self.keys.len() / (self.steps * dim).max(1), self.query.len() / dim.max(1));
+        let mut sums = Vec::with_capacity(self.rows * self.steps * units);
+        for row in 0..self.rows {
+            let query = |d: usize| f64::from(self.query[if query_rows == 1 { 0 } else { row * dim } + d]);
+            for step in 0..self.steps {
+                let start = (if keys_rows == 1 { 0 } else { row * self.steps } + step) * dim;
+                for unit in 0..units {
+                    let mut sum = see(weight(4 * dim, unit));
+                    for d in 0..dim {
+                        let key = f64::from(self.keys[start + d]);
+                        sum += see(key * weight(d, unit)) + see(query(d) * weight(dim + d, unit));
+                        sum += see(key * query(d) * weight(2 * dim + d, unit));
+                        sum += see(f64::from((key - query(d)) as f32) * weight(3 * dim + d, unit));
+                    }
+                    sums.push(sum);
+                }
+            }
+        }
+        sums
+    }
+
+    fn tensor(&self, values: Vec<f32>) -> Result<Tensor> {
+        Tensor::f32(&[self.rows, self.steps, self.units], values)
+    }
+}
+
+impl Operator for TargetAttentionDense {
+    fn name(&self) -> &'static str {
+        "target_attention_dense"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let [keys, query, weights] = expect_inputs(inputs)?;
+        for input in [keys, query, weights] {
+            expect_dtype(input, &[DType::F32])?;
+        }
+        Function::expect_of_layers(self.activation)?;
+        let (key_sample, query_sample) = (keys.shape.sample(), query.shape.sample());
+        let fits = match (key_sample.as_slice(), query_sample.as_slice(), weights.shape.dims()) {
+            (&[steps, dim], &[query_dim], &[Dim::Fixed(rows), Dim::Fixed(units)]) => {
+                let fits = dim == query_dim && Some(rows) == dim.checked_mul(4).map(|rows| rows + 1);
+                (fits && keys.shape.is_batched() && query.shape.is_batched()).then_some((steps, units))
+            }
+            _ => None,
+        };
+        let Some((steps, units)) = fits else {
+            return Err(Error::shape(format!("keys {keys}, query {query} and weights {weights} do not fit")));
+        };
+        let shared = keys.shape.is_shared() && query.shape.is_shared();
+        let shape = if shared { Shape::shared(&[steps, units]) } else { Shape::batched(&[steps, units]) };
+        Ok(vec![TensorType::f32(shape)])
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let operands = Operands::of(inputs)?;
+        let finish = |sum: f64| self.activation.map_or(sum, |function| function.at(overflowing(sum))) as f32;
+        Ok(vec![operands.tensor(operands.sums(|term| term).into_iter().map(finish).collect())?])
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
+        let (keys, query) = (&request.inputs[0].shape, &request.inputs[1].shape);
+        let &[rows, steps, units] = request.output().shape.as_slice() else {
+            return Err(Error::shape("the output is not a batch of steps"));
+        };
+        expect_loops(request, keys[2])?;
+        word(request.inputs[0].len().max(request.output().len()))?;
+        let stride = |shape: &[usize]| word(if shape[0] == 1 { 0 } else { shape[1..].iter().product() });
+        let blocks = steps.div_ceil(BLOCK_STEPS);
+        let count = rows * blocks * units;
+        let (function, [a, b, c]) = Function::encode(self.activation);
+        let params = TargetAttentionDenseParams {
+            count: word(count)?,
+            steps: word(steps)?,
+            dim: word(keys[2])?,
+            units: word(units)?,
+            key_stride: stride(keys)?,
+            query_stride: stride(query)?,
+            blocks: word(blocks)?,
+            function,
+            parameters: [a, b, c, 0.0],
+        };
+        Ok(vec![Kernel::new("target_attention_dense", &params, 3, invocations(count))])
+    }
+
+    /// Of the sum; the activation's comes on top ([`Operator::allowance`]).
+    fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
+        Tolerance::Sum { terms: inputs[2].shape()[0] }
+    }
+
+    fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let operands = Operands::of(inputs)?;
+        Ok(vec![operands.tensor(operands.sums(f64::abs).into_iter().map(|sum| sum as f32).collect())?])
+    }
+
+    fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        let sums = Operands::of(inputs)?.sums(|term| term);
+        let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?[0].to_f64());
+        Ok(vec![match self.activation {
+            Some(function) => function.carry(&sums, &allowed, &expected[0]),
+            None => allowed,
+        }])
+    }
+
+    fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
+        // The key's weights are made once for a query, and multiply every step; so do those of the difference.
+        let dim = inputs[0].shape[2];
+        let of_steps = (5 * outputs[0].len()).saturating_mul(dim);
+        of_steps.saturating_add((4 * outputs[0].shape[0] * outputs[0].shape[2]).saturating_mul(dim)) as u64
+    }
+}
