@@ -1,6 +1,7 @@
 //! The source keeps its own rules: imports point down, one folder names wgpu, one prints, and the lists agree.
 
 mod floors;
+mod layers_table;
 mod readme;
 mod rules;
 mod semantics;
