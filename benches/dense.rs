@@ -8,10 +8,11 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::sync::Arc;
 use std::time::Duration;
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Dense, DenseKernel, Function, FusedMlp, FusedMlpKernel};
-use tfjs_wgpu::tensor::{Shape, TensorType};
-use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Result, Session, Tensor, gpu};
+use tfjs_wgpu::internals::gpu;
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::ops::{Dense, DenseKernel, Function, FusedMlp, FusedMlpKernel};
+use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Result, Session, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 /// Depth and units of single layers.
 const LAYERS: [[usize; 2]; 3] = [[16, 16], [240, 256], [512, 512]];

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::gpu::Gpu;
-use tfjs_wgpu::graph::{Builder, Graph, Node, Source};
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::tensor::{Shape, TensorType};
-use tfjs_wgpu::{Device, LoadOptions, Model, Result, Session, SessionOptions, session};
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::gpu::Gpu;
+use tfjs_wgpu::internals::graph::{Builder, Graph, Node, Source};
+use tfjs_wgpu::internals::session;
+use tfjs_wgpu::{Device, LoadOptions, Model, Result, Session, SessionOptions};
+use tfjs_wgpu::{Shape, TensorType};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");

@@ -15,10 +15,11 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tfjs_wgpu::internals::session;
 use tfjs_wgpu::telemetry::Timeline;
 use tfjs_wgpu::{
     Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, Tensor,
-    WeightStorage, session, tensor_file,
+    WeightStorage, tensor_file,
 };
 
 /// A percentile of fewer runs means nothing.
@@ -105,7 +106,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
     let session = match session {
         Ok(session) => session,
         // A machine without a GPU is no fault of the benchmark.
-        Err(error) if matches!(arguments.device, DeviceArgument::Gpu) && tfjs_wgpu::gpu::adapters().is_empty() => {
+        Err(error)
+            if matches!(arguments.device, DeviceArgument::Gpu) && tfjs_wgpu::internals::gpu::adapters().is_empty() =>
+        {
             say(&json!({"missing": error.to_string(), "hint": error.hint_text()}));
             return Ok(());
         }

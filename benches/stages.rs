@@ -10,11 +10,12 @@ use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::kernel::DeviceFacts;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::internals::{gpu, session};
 use tfjs_wgpu::telemetry::Stage;
-use tfjs_wgpu::{Device, LoadOptions, Model, Prediction, Session, gpu, session};
+use tfjs_wgpu::{Device, LoadOptions, Model, Prediction, Session};
 
 /// A model of many small operators, and one that is mostly a table.
 const MODELS: [(&str, &str); 2] =

@@ -1,8 +1,8 @@
-//! Runs TensorFlow.js layers models as WGSL compute shaders through wgpu, and checks every answer.
+//! Runs TensorFlow.js *layers* models on the GPU and on the CPU, and checks every answer.
 //!
-//! A Keras model converted to TF.js *layers* format (`model.json` and weight shards) is loaded as TF.js loads it, and
-//! answers on the GPU (Vulkan, Metal or DirectX 12), on the CPU, or by the plain reference that both are measured
-//! against:
+//! A Keras model converted to the TF.js layers format (`model.json` and weight shards) is loaded as TF.js loads it. It runs as
+//! WGSL compute shaders through wgpu (Vulkan, Metal or DirectX 12), on a CPU engine, or on the plain reference that both are
+//! checked against:
 //!
 //! ```
 //! use tfjs_wgpu::{Device, LoadOptions, Model, Session, tensor_file};
@@ -19,55 +19,131 @@
 //! # Ok::<(), tfjs_wgpu::Error>(())
 //! ```
 //!
-//! # How it goes
+//! # The nouns
 //!
-//! Data flows one way, and every stage is a plain value that can be printed:
+//! - [`Model`] is a loaded file: its inputs, outputs, layers and weights, and the places where TF.js and Keras give different
+//!   answers ([`Model::skews`]). [`LoadOptions`] says how it is read.
+//! - [`Session`] is a model on a [`Device`]. Opening it compiles and uploads; a prediction is one submit and one wait, at any
+//!   batch size. Threads may share it. [`SessionOptions`] says how it is opened.
+//! - [`Prediction`] holds the outputs as [`NamedTensors`], ids that were outside their tables, and a [`telemetry::Timeline`].
+//! - [`Session::rank`] returns the best rows of a batch; a GPU finds them itself and reads back nothing else.
+//! - [`tensor_file`] reads and writes named tensors: safetensors, npz and JSON.
+//! - [`Error`] says what is wrong, where, why, and what to do. No file makes this library panic.
+//! - `study` checks a device against the reference, measures, and explains where the time goes; `emulation` runs a model as
+//!   TF.js would, to show what its techniques cost.
 //!
-//! file → [`graph`] → [`passes`] → [`plan`] → run (GPU, CPU, [`mod@reference`]) → [`study`]
+//! # Features
 //!
-//! - [`Model`] is a loaded file: its [`graph::Graph`] of [`ops`], its layers and weights, and the places where TF.js
-//!   and Keras would give it different answers ([`Model::skews`]).
-//! - [`Session`] is a model on a device. Opening compiles and uploads; predicting is one submit and one wait, at any
-//!   batch size.
-//! - [`Session::rank`] gives the best rows of a batch; a GPU finds them itself and reads nothing else back.
-//! - [`Session::profile`] takes the time of every step of a prediction; [`study::profile`] says what it means.
-//! - [`study::check`] compares a device with the reference, operator by operator and end to end.
-//! - [`tensor_file`] reads and writes named tensors (safetensors, npz, JSON).
+//! | feature | gives | without it |
+//! |---|---|---|
+//! | `gpu` | [`Device::Gpu`], through wgpu | [`Device::Auto`] is the CPU |
+//! | `mmap` | weights mapped into memory instead of read | |
+//! | `npz` | `.npz` files in [`tensor_file`] | safetensors and JSON |
+//! | `study` | `study` and `emulation` | |
+//! | `cli` | the command `tfjs-wgpu`, and `clap::ValueEnum` for option enums; implies `study` | |
 //!
-//! # Right answers
+//! All are on by default. `default-features = false` is a small CPU engine with the TF.js loader.
 //!
-//! Each operator has a page in [`ops`] with its formula, its plain answer in f64, and how far a computed answer may be
-//! from it. TF.js and Keras differ in places; [`Semantics`] chooses. Errors ([`Error`]) say what is wrong, where, why,
-//! and what to do; nothing in a file makes this library panic.
+//! # Correct answers
+//!
+//! Every operator has a plain definition in f64 and a tolerance that every engine keeps. TF.js and Keras differ in places;
+//! [`Semantics`] chooses whose answers a model gives.
 
 mod cpu;
 mod deadline;
+#[cfg(feature = "study")]
 pub mod emulation;
 mod engine;
-pub mod error;
+mod error;
 mod execution;
-pub mod gpu;
-pub mod graph;
-pub mod kernel;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod graph;
+mod kernel;
 mod limits_preset;
 mod made_once;
-pub mod model;
+mod model;
 mod names;
-pub mod ops;
-pub mod passes;
-pub mod plan;
+mod ops;
+mod passes;
+mod plan;
 mod random;
-pub mod reference;
-pub mod session;
+mod reference;
+mod session;
+#[cfg(feature = "study")]
 pub mod study;
 pub mod telemetry;
-pub mod tensor;
+mod tensor;
 pub mod tensor_file;
-pub mod tfjs;
+mod tfjs;
 
 pub use error::{DeviceError, Error, ErrorKind, Result};
 pub use limits_preset::LimitsPreset;
-pub use model::{LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, WeightStorage};
+pub use model::{
+    LayerSummary, LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, Skew, WeightStorage, WeightSummary,
+};
 pub use passes::Passes;
-pub use session::{Device, Prediction, Session, SessionOptions};
-pub use tensor::{DType, NamedTensors, Tensor};
+pub use session::{
+    BadIdCount, Device, MemoryUsage, Prediction, Profile, ProfileOptions, ProfileStage, ProfileStep, Ranked, Ranking,
+    RecordedSpan, Recording, Session, SessionOptions, StepClock,
+};
+pub use tensor::{DType, Data, Dim, NamedTensors, Shape, Tensor, TensorType};
+
+/// What the command, the tests and the benches of this package use besides the public API. It is exempt from semantic
+/// versioning: any release may change or remove any of it.
+#[doc(hidden)]
+pub mod internals {
+    #[cfg(feature = "gpu")]
+    pub mod gpu {
+        pub use crate::gpu::*;
+    }
+    pub mod graph {
+        pub use crate::graph::*;
+    }
+    pub mod kernel {
+        pub use crate::kernel::*;
+    }
+    pub mod model {
+        pub use crate::model::*;
+    }
+    pub mod ops {
+        pub use crate::ops::*;
+    }
+    pub mod passes {
+        pub use crate::passes::*;
+    }
+    pub mod plan {
+        pub use crate::plan::*;
+    }
+    pub mod reference {
+        pub use crate::reference::*;
+    }
+    pub mod session {
+        pub use crate::session::*;
+    }
+    #[cfg(feature = "study")]
+    pub mod study {
+        pub use crate::study::{digits, output_allowances};
+        pub mod machine {
+            pub use crate::study::machine::*;
+        }
+        pub mod process {
+            pub use crate::study::process::*;
+        }
+        pub mod protocol {
+            pub use crate::study::protocol::*;
+        }
+        pub mod report {
+            pub use crate::study::report::*;
+        }
+        pub mod statistics {
+            pub use crate::study::statistics::*;
+        }
+    }
+    pub mod tensor {
+        pub use crate::tensor::*;
+    }
+    pub mod tfjs {
+        pub use crate::tfjs::*;
+    }
+}

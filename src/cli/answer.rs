@@ -1,8 +1,8 @@
 //! What a session answers to `run`: all outputs, or the best rows of the batch alone.
 
 use crate::warnings;
-use tfjs_wgpu::session::{BadIdCount, Ranking};
 use tfjs_wgpu::telemetry::Timeline;
+use tfjs_wgpu::{BadIdCount, Ranking};
 use tfjs_wgpu::{Model, NamedTensors, Result, Session};
 
 /// An answer and how it came about.

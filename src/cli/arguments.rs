@@ -4,8 +4,8 @@ use crate::dims::DimArguments;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::time::Duration;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation::{ActivationPrecision, Emulation, Execution, Programs, ReadBacks, Submits};
-use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
 
 /// How a model is read.

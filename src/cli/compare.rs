@@ -5,9 +5,10 @@ use crate::table::{Align, Table};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tfjs_wgpu::study::compare::{self as study, CompareOptions, Comparison};
-use tfjs_wgpu::study::digits;
-use tfjs_wgpu::study::report::Report;
+use tfjs_wgpu::internals::study::digits;
+use tfjs_wgpu::study;
+use tfjs_wgpu::study::Report;
+use tfjs_wgpu::study::{CompareOptions, Comparison};
 
 const EXIT_CODES: &str = "Exit codes: 0 nothing is slower by more than the threshold; 1 something is, and not by \
     accident; 2 they could not be compared.";

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Result;
-use tfjs_wgpu::gpu::{self, AdapterSummary, Gpu};
+use tfjs_wgpu::internals::gpu;
+use tfjs_wgpu::internals::gpu::{AdapterSummary, Gpu};
 
 /// List the GPU adapters of this machine, the one that would be taken first
 #[derive(Debug, clap::Args)]

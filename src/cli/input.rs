@@ -5,7 +5,8 @@ use crate::model_file::{ModelFile, folder};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Sizes, Tensor, session, tensor_file};
+use tfjs_wgpu::internals::session;
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Sizes, Tensor, tensor_file};
 
 /// The seed of random inputs.
 const SEED: u64 = 1;

@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         }
     };
     // Drivers tidy up when a process ends, and crash if one of their calls is still under way. One that hangs is not waited for.
-    tfjs_wgpu::gpu::await_abandoned_calls(LAST_CALLS);
+    tfjs_wgpu::internals::gpu::await_abandoned_calls(LAST_CALLS);
     code
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
-use tfjs_wgpu::study::measurement::Progress;
+use tfjs_wgpu::study::Progress;
 
 /// Cells of the bar.
 const CELLS: usize = 24;

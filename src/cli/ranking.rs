@@ -6,7 +6,7 @@ use crate::values;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
-use tfjs_wgpu::session::Ranking;
+use tfjs_wgpu::Ranking;
 use tfjs_wgpu::{Error, ErrorKind, Model, Result};
 
 /// A ranking whose rows have labels.

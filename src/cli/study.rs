@@ -10,9 +10,10 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::study::protocol::{StudyOptions, study as run_study};
-use tfjs_wgpu::study::report::Report;
-use tfjs_wgpu::{Device, Error, ErrorKind, Result, gpu, tensor_file};
+use tfjs_wgpu::internals::gpu;
+use tfjs_wgpu::study::Report;
+use tfjs_wgpu::study::{StudyOptions, study as run_study};
+use tfjs_wgpu::{Device, Error, ErrorKind, Result, tensor_file};
 
 /// Measure everything there is to know about a model's time, and write a page about it
 #[derive(Debug, clap::Args)]

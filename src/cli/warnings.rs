@@ -1,8 +1,8 @@
 //! What is odd about the numbers, in words: ids outside their tables, values that are not finite.
 
 use serde_json::{Value, json};
-use tfjs_wgpu::session::{BadIdCount, Ranking};
-use tfjs_wgpu::tensor::Data;
+use tfjs_wgpu::Data;
+use tfjs_wgpu::{BadIdCount, Ranking};
 use tfjs_wgpu::{NamedTensors, OnBadId, Tensor};
 
 /// A line for each input with ids outside its tables; lookups that refuse the same ids share one.

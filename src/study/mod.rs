@@ -1,20 +1,41 @@
 //! Measuring and explaining a model: whether its answers are right, and where its time goes.
+//!
+//! [`check`] compares a device with the reference, operator by operator and end to end. [`measure`] times opening and
+//! predicting. [`study`] runs the whole protocol and fills a [`Report`], which is JSON, rows and a page. [`compare`] says which
+//! differences between two reports are real. [`Breakdown`] says what the steps of a [`Profile`](crate::Profile) cost, and
+//! [`Ceilings`] what the device could reach.
 
 mod check;
-pub mod compare;
+mod compare;
 mod csv;
 mod digits;
-pub mod machine;
-pub mod measurement;
+pub(crate) mod machine;
+mod measurement;
 mod page;
-pub mod process;
-pub mod profile;
-pub mod protocol;
-pub mod ranking;
-pub mod report;
-pub mod statistics;
+pub(crate) mod process;
+mod profile;
+pub(crate) mod protocol;
+mod ranking;
+pub(crate) mod report;
+pub(crate) mod statistics;
 mod trace;
 
-pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check, output_allowances};
-pub use digits::digits;
+pub use crate::tensor::Difference;
+pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check};
+pub use compare::{CompareOptions, Comparison, CountChange, Effect, ResultKey, Row, Verdict, WarmComparison, compare};
+pub use measurement::{Measurement, Pace, Progress, RunOptions, StageTime, measure};
+pub use machine::{Adapter, Machine};
+pub use profile::{Bound, Breakdown, Ceilings, OperatorShare, Share};
+pub use protocol::{StepProgress, StudyOptions, study};
+pub use ranking::RankAgreement;
+pub use report::{
+    Ablation, BreakEven, ColdStart, Curve, CurvePoint, DispatchCost, DispatchPoint, ModelIdentity, PassesProfile,
+    Precision, Published, PublishedRow, Report, Sporadic, StudyResults,
+};
+pub use statistics::Summary;
 pub use trace::chrome_trace;
+
+#[doc(hidden)]
+pub use check::output_allowances;
+#[doc(hidden)]
+pub use digits::digits;

@@ -25,7 +25,7 @@ pub struct RankAgreement {
 
 /// How alike `scores` order items to `reference`, the highest first, the earlier of two equal ones first. `None` if there
 /// are none, or of different number.
-pub fn rank_agreement(reference: &[f64], scores: &[f64], k: usize) -> Option<RankAgreement> {
+pub(super) fn rank_agreement(reference: &[f64], scores: &[f64], k: usize) -> Option<RankAgreement> {
     let n = reference.len();
     if n == 0 || n != scores.len() || k == 0 {
         return None;

@@ -71,8 +71,8 @@ fn shader_that_is_not_known() {
     assert!(output.stdout.is_empty());
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(stderr.starts_with("error: no shader is called `dens`\n  hint: the shaders are: "), "{stderr}");
-    let named = |shader: &tfjs_wgpu::kernel::Shader| stderr.contains(shader.name);
-    assert!(tfjs_wgpu::ops::shaders().all(named), "{stderr}");
+    let named = |shader: &tfjs_wgpu::internals::kernel::Shader| stderr.contains(shader.name);
+    assert!(tfjs_wgpu::internals::ops::shaders().all(named), "{stderr}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use archive::Case;
 use harness::gpu;
 use std::collections::BTreeMap;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::passes::Passes;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{Device, Model, NamedTensors, Semantics, Session, Sizes};
 

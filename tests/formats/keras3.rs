@@ -72,7 +72,7 @@ fn dicts_name_inputs_and_outputs() {
     artifact.config()["input_layers"] = json!({"right": ["z", 0, 0], "left": ["x", 0, 0]});
     artifact.config()["output_layers"] = json!({"b": {"d": ["x", 0, 0], "c": [["y", 0, 0]]}, "a": ["y", 0, 0]});
     let model = load(&artifact);
-    let names = |named: &[(String, tfjs_wgpu::graph::ValueId)]| -> Vec<String> {
+    let names = |named: &[(String, tfjs_wgpu::internals::graph::ValueId)]| -> Vec<String> {
         named.iter().map(|(name, _)| name.clone()).collect()
     };
     assert_eq!(names(model.graph().outputs()), ["a", "b/c/0", "b/d"]);

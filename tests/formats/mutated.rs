@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use tfjs_wgpu::{LoadOptions, Model, Semantics, Sizes, session};
+use tfjs_wgpu::internals::session;
+use tfjs_wgpu::{LoadOptions, Model, Semantics, Sizes};
 
 fn model_file(name: &str, file: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name).join(file);
@@ -77,7 +78,7 @@ proptest! {
             let size: usize = model.graph().values().iter().map(|value| value.ty.shape.sample_len()).sum();
             if size < 1 << 16 {
                 let inputs = session::random_inputs(&model, 2, 1).expect("inputs");
-                tfjs_wgpu::reference::run(model.graph(), &inputs).expect("a loaded model runs");
+                tfjs_wgpu::internals::reference::run(model.graph(), &inputs).expect("a loaded model runs");
             }
         }
     }

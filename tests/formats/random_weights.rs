@@ -3,8 +3,9 @@
 use crate::artifact::{Artifact, dense_model, functional, input_layer};
 use serde_json::{Value, json};
 use std::path::Path;
-use tfjs_wgpu::graph::{Node, Source};
-use tfjs_wgpu::{Device, ErrorKind, LoadOptions, Model, NamedTensors, Session, session};
+use tfjs_wgpu::internals::graph::{Node, Source};
+use tfjs_wgpu::internals::session;
+use tfjs_wgpu::{Device, ErrorKind, LoadOptions, Model, NamedTensors, Session};
 
 fn random(seed: u64) -> LoadOptions {
     LoadOptions { random_weights: Some(seed), ..LoadOptions::default() }

@@ -204,7 +204,7 @@ fn an_error_that_sizes_do_not_change_does_not_speak_of_them() {
 /// The tensors of the weights are those of the file at every size.
 #[test]
 fn models_of_different_sizes_share_their_weights() {
-    use tfjs_wgpu::graph::Source;
+    use tfjs_wgpu::internals::graph::Source;
     let embedding = json!({
         "class_name": "Embedding", "name": "e", "inbound_nodes": [[["x", 0, 0, {}]]],
         "config": {"name": "e", "input_dim": 9, "output_dim": 2},

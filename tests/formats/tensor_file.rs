@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use std::path::Path;
 use tempfile::tempdir;
-use tfjs_wgpu::tensor::Data;
-use tfjs_wgpu::tensor_file::{self, Format, from_bytes};
+use tfjs_wgpu::Data;
+use tfjs_wgpu::tensor_file;
+use tfjs_wgpu::tensor_file::{Format, from_bytes};
 use tfjs_wgpu::{NamedTensors, Tensor};
 
 const FILES: [&str; 3] = ["x.safetensors", "x.npz", "x.json"];

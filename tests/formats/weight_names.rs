@@ -2,7 +2,8 @@
 
 use crate::artifact::{Artifact, functional, input_layer};
 use serde_json::{Value, json};
-use tfjs_wgpu::{ErrorKind, LoadOptions, Model, Tensor, reference};
+use tfjs_wgpu::internals::reference;
+use tfjs_wgpu::{ErrorKind, LoadOptions, Model, Tensor};
 
 fn dense(name: &str, from: &str, units: usize) -> Value {
     json!({

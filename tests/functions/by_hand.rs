@@ -1,7 +1,8 @@
 //! What no recorded model has: layers and outputs of constants, and functions that Keras 2 has no recording of.
 
 use serde_json::{Value, json};
-use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, OnBadId, Prediction, Session, Tensor, reference};
+use tfjs_wgpu::internals::reference;
+use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, OnBadId, Prediction, Session, Tensor};
 
 fn input(name: &str, size: usize, dtype: &str) -> Value {
     json!({

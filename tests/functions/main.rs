@@ -17,10 +17,11 @@ use harness::gpu;
 use known::KNOWN;
 use std::collections::BTreeMap;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::reference;
-use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
-use tfjs_wgpu::tensor::compare;
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::reference;
+use tfjs_wgpu::internals::study::output_allowances;
+use tfjs_wgpu::internals::tensor::compare;
+use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{Model, NamedTensors, Semantics};
 
 fn main() -> std::process::ExitCode {

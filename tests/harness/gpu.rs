@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::gpu::{AdapterKind, Gpu, adapters};
+use tfjs_wgpu::internals::gpu::{AdapterKind, Gpu, adapters};
 
 /// What ends a test that this machine cannot run, and why it cannot.
 pub(crate) struct Ignored(pub(crate) &'static str);

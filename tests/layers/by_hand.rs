@@ -2,7 +2,8 @@
 
 use crate::cases::{Case, all};
 use serde_json::{Map, Value, json};
-use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Semantics, Tensor, reference};
+use tfjs_wgpu::internals::reference;
+use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Semantics, Tensor};
 
 /// What is said of them.
 pub(crate) const DIFFERENCES: [&str; 4] = [

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::Semantics;
-use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, check};
 
 /// Elements of a sample, all values together, beyond which a changed layer is not computed.

@@ -21,8 +21,8 @@ use cases::{Case, all};
 use harness::gpu;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
-use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::{CheckDevice, check};
 use tfjs_wgpu::{LimitsPreset, LoadOptions, Model, Semantics};
 

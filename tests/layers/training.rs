@@ -2,7 +2,8 @@
 
 use crate::cases::{Case, all};
 use serde_json::{Value, json};
-use tfjs_wgpu::{Error, ErrorKind, Model, Semantics, reference};
+use tfjs_wgpu::internals::reference;
+use tfjs_wgpu::{Error, ErrorKind, Model, Semantics};
 
 const SAID: &str = "ignores training=True in TF.js, not in Keras";
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, WeightStorage};
 

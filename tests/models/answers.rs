@@ -3,10 +3,11 @@
 use crate::goldens::{Golden, all, golden};
 use crate::harness::gpu;
 use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::study::{CheckDevice, CheckReport, check, output_allowances};
-use tfjs_wgpu::tensor::compare;
+use tfjs_wgpu::internals::study::output_allowances;
+use tfjs_wgpu::internals::tensor::compare;
+use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::{Device, LoadOptions, NamedTensors, Semantics, Session, Tensor, WeightStorage};
 
 /// Checks every model that can be checked, and collects what is wrong rather than stopping at the first.

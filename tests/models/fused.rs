@@ -2,12 +2,15 @@
 
 use crate::goldens::{Golden, all};
 use std::sync::Arc;
-use tfjs_wgpu::graph::Graph;
-use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::passes::{Passes, share};
-use tfjs_wgpu::study::output_allowances;
-use tfjs_wgpu::tensor::{Data, compare};
-use tfjs_wgpu::{Model, NamedTensors, Semantics, Tensor, reference};
+use tfjs_wgpu::Data;
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::graph::Graph;
+use tfjs_wgpu::internals::kernel::DeviceFacts;
+use tfjs_wgpu::internals::passes::share;
+use tfjs_wgpu::internals::reference;
+use tfjs_wgpu::internals::study::output_allowances;
+use tfjs_wgpu::internals::tensor::compare;
+use tfjs_wgpu::{Model, NamedTensors, Semantics, Tensor};
 
 fn fused(graph: &Arc<Graph>) -> Arc<Graph> {
     Passes::FUSED.run(graph, &DeviceFacts::FLOOR).unwrap_or_else(|error| panic!("{error}"))

@@ -5,13 +5,15 @@ use crate::harness::gpu;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::gpu::Gpu;
-use tfjs_wgpu::graph::Graph;
-use tfjs_wgpu::kernel::{DeviceFacts, Kernel};
-use tfjs_wgpu::passes::{Passes, share};
-use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::gpu::Gpu;
+use tfjs_wgpu::internals::graph::Graph;
+use tfjs_wgpu::internals::kernel::{DeviceFacts, Kernel};
+use tfjs_wgpu::internals::passes::share;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::internals::session;
 use tfjs_wgpu::telemetry::Counter;
-use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightStorage, session};
+use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightStorage};
 
 #[test]
 fn the_plain_plan_of_wide_deep_is_as_recorded() {

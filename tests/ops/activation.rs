@@ -2,7 +2,7 @@ use crate::case::{Case, check_gpu_with, checks, refuses};
 use crate::values::{AWKWARD, SIZES, floats, floats_by, random};
 use std::f32::consts::LN_2;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::ops::{Activation, Function};
+use tfjs_wgpu::internals::ops::{Activation, Function};
 
 /// Where the table below is taken.
 const POINTS: [f32; 7] = [-5.0, -1.0, -0.25, 0.0, 0.25, 1.0, 5.0];

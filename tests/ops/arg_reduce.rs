@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, SIZES, bools_by, floats, ints, ints_by, random};
-use tfjs_wgpu::ops::ArgReduce;
+use tfjs_wgpu::internals::ops::ArgReduce;
 
 const LARGEST: ArgReduce = ArgReduce { axis: 1, largest: true };
 const SMALLEST: ArgReduce = ArgReduce { axis: 1, largest: false };

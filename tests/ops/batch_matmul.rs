@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::ops::{BatchMatmul, Heads};
+use tfjs_wgpu::internals::ops::{BatchMatmul, Heads};
 
 fn dot(left: usize, right: usize) -> BatchMatmul {
     BatchMatmul::new([left, right])

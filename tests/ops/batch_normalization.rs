@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::ops::BatchNormalization;
+use tfjs_wgpu::internals::ops::BatchNormalization;
 
 fn normalization(axis: usize, epsilon: f32) -> BatchNormalization {
     BatchNormalization { axis, epsilon }

@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{bools, bools_by, floats, floats_by, random};
 use proptest::prelude::*;
-use tfjs_wgpu::ops::{Binary, BinaryFunction, Operator};
+use tfjs_wgpu::internals::ops::{Binary, BinaryFunction, Operator};
 
 const FUNCTIONS: [BinaryFunction; 10] = [
     BinaryFunction::Add,

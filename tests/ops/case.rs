@@ -4,13 +4,14 @@ use crate::harness::gpu;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
-use tfjs_wgpu::ops::{ConcreteType, KernelRequest, Op};
-use tfjs_wgpu::passes::Passes;
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Packing, Region};
+use tfjs_wgpu::internals::ops::{ConcreteType, KernelRequest, Op};
+use tfjs_wgpu::internals::tensor::{Tolerance, compare};
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
-use tfjs_wgpu::tensor::{Shape, TensorType, Tolerance, compare};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 /// One operator over concrete operands, and its answers where they are known.
 pub(crate) struct Case {

@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{bools, bools_by, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::DType;
-use tfjs_wgpu::ops::Cast;
+use tfjs_wgpu::internals::ops::Cast;
 
 const TO_I32: Cast = Cast { to: DType::I32 };
 const TO_F32: Cast = Cast { to: DType::F32 };

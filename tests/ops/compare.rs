@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, bools_by, floats, floats_by, ints, ints_by, random};
-use tfjs_wgpu::ops::{Compare, Comparison};
+use tfjs_wgpu::internals::ops::{Compare, Comparison};
 
 const ALL: [Comparison; 6] = [
     Comparison::Equal,

@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, floats, floats_by, ints, ints_by, random};
 use proptest::prelude::*;
-use tfjs_wgpu::ops::{Concatenate, Operator};
+use tfjs_wgpu::internals::ops::{Concatenate, Operator};
 
 fn join(axis: usize) -> Concatenate {
     Concatenate { axis }

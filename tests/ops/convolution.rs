@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::ops::{Convolution, Function, Padding, Window};
+use tfjs_wgpu::internals::ops::{Convolution, Function, Padding, Window};
 
 fn over(inputs: &[usize], taps: &[usize], stride: usize, dilation: usize, padding: Padding) -> Vec<Window> {
     let window = |(&input, &size)| Window::over(input, size, stride, dilation, padding).expect("windows");

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, floats, ints, random};
-use tfjs_wgpu::ops::Copy;
+use tfjs_wgpu::internals::ops::Copy;
 
 fn cases() -> Vec<Case> {
     let mut cases = vec![

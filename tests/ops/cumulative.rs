@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, SIZES, floats, floats_by, ints, ints_by, random};
-use tfjs_wgpu::ops::{Accumulation, Cumulative, Op};
-use tfjs_wgpu::tensor::Tolerance;
+use tfjs_wgpu::internals::ops::{Accumulation, Cumulative, Op};
+use tfjs_wgpu::internals::tensor::Tolerance;
 
 const SUM: Cumulative = Cumulative { function: Accumulation::Sum, axis: 1, exclusive: false, reverse: false };
 const PRODUCT: Cumulative = Cumulative { function: Accumulation::Product, ..SUM };

@@ -1,8 +1,8 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{codes, floats, floats_by, halves, random};
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
-use tfjs_wgpu::ops::{ConcreteType, Dense, DenseKernel, Function, KernelRequest, Op};
-use tfjs_wgpu::tensor::Encoding;
+use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Packing, Region};
+use tfjs_wgpu::internals::ops::{ConcreteType, Dense, DenseKernel, Function, KernelRequest, Op};
+use tfjs_wgpu::internals::tensor::Encoding;
 use tfjs_wgpu::{DType, Tensor};
 
 fn case(name: impl Into<String>) -> Case {

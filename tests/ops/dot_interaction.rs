@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, random};
-use tfjs_wgpu::ops::DotInteraction;
+use tfjs_wgpu::internals::ops::DotInteraction;
 
 fn square(keep: usize) -> DotInteraction {
     DotInteraction { keep, triangle: false }

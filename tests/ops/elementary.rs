@@ -4,7 +4,7 @@ use crate::case::{Case, checks};
 use crate::values::{AWKWARD, floats, floats_by, random};
 use BinaryFunction::{Atan2, FloorDivide, FloorMod, LogAddExp, Power, Remainder};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI};
-use tfjs_wgpu::ops::{Activation, Binary, BinaryFunction, Elementwise, Function, Step};
+use tfjs_wgpu::internals::ops::{Activation, Binary, BinaryFunction, Elementwise, Function, Step};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;

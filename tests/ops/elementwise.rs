@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, floats, random};
-use tfjs_wgpu::ops::{BinaryFunction, Elementwise, Function, Step};
+use tfjs_wgpu::internals::ops::{BinaryFunction, Elementwise, Function, Step};
 
 fn apply(function: Function) -> Step {
     Step::Apply(function)

@@ -1,8 +1,8 @@
 use crate::case::{Case, check_gpu_with, checks, refuses};
 use crate::values::{floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::kernel::{DeviceFacts, Kernel, Operand};
-use tfjs_wgpu::ops::{BadId, ConcreteType, Embedding, KernelRequest, Operator};
+use tfjs_wgpu::internals::kernel::{DeviceFacts, Kernel, Operand};
+use tfjs_wgpu::internals::ops::{BadId, ConcreteType, Embedding, KernelRequest, Operator};
 use tfjs_wgpu::{DType, Result, Tensor};
 
 const ZERO: Embedding = Embedding { bad_id: BadId::Zero };

@@ -1,8 +1,8 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{codes, floats, halves, ints, random};
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::ops::{BadId, Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
-use tfjs_wgpu::tensor::Encoding;
+use tfjs_wgpu::internals::ops::{BadId, Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
+use tfjs_wgpu::internals::tensor::Encoding;
 
 fn copy(source: usize, first: usize, steps: usize) -> Feature {
     Feature { source, first, steps, lookup: None }

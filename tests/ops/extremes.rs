@@ -6,7 +6,7 @@
 use crate::case::{Case, checks};
 use crate::values::floats;
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::internals::ops::{
     Dense, Function, L2Normalize, LayerNormalization, MaskedMean, MomentNormalization, Padding, Pool, Reduce,
     Reduction, Window,
 };
@@ -57,13 +57,13 @@ checks!(cases);
 #[test]
 fn a_sum_that_overflows_in_some_orders_has_any_answer() {
     let x = floats(&[1, 4], &[3e38, 3e38, -3e38, -3e38]);
-    let op: tfjs_wgpu::ops::Op = Reduce { reduction: Reduction::Sum, axis: 1 }.into();
+    let op: tfjs_wgpu::internals::ops::Op = Reduce { reduction: Reduction::Sum, axis: 1 }.into();
     let expected = op.operator().eval(&[&x]).expect("an answer");
     let allowance = op.operator().allowance(&[&x], &expected).expect("an allowance");
     assert_eq!((expected[0].as_f32().expect("a float"), allowance[0][0]), (&[0.0][..], f64::INFINITY));
     let within = |expected: &Tensor, actual: f32| {
         let actual = Tensor::f32(&[1], vec![actual]).expect("a tensor");
-        tfjs_wgpu::tensor::compare(expected, &actual, &allowance[0]).expect("comparable").is_within()
+        tfjs_wgpu::internals::tensor::compare(expected, &actual, &allowance[0]).expect("comparable").is_within()
     };
     assert!([0.0, INFINITY, NAN].iter().all(|actual| within(&expected[0], *actual)));
     // An infinite sum of finite terms is one in every order that sums them without a detour.

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, floats, floats_by};
-use tfjs_wgpu::ops::{Class, FloatClass};
+use tfjs_wgpu::internals::ops::{Class, FloatClass};
 
 fn cases() -> Vec<Case> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);

@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, random};
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Packing, Region};
-use tfjs_wgpu::ops::{ConcreteType, Dense, Function, FusedMlp, FusedMlpKernel, KernelRequest, Op};
+use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Packing, Region};
+use tfjs_wgpu::internals::ops::{ConcreteType, Dense, Function, FusedMlp, FusedMlpKernel, KernelRequest, Op};
 use tfjs_wgpu::{DType, Tensor};
 
 const RELU: Option<Function> = Some(Function::RELU);

@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{bools_by, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::ops::{BadId, Gather};
+use tfjs_wgpu::internals::ops::{BadId, Gather};
 
 const RULES: [(bool, BadId); 4] =
     [(false, BadId::Zero), (false, BadId::Clamp), (true, BadId::Zero), (true, BadId::Clamp)];

@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{bools_by, floats, ints, ints_by, random};
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::ops::{BadId, GatherElements};
+use tfjs_wgpu::internals::ops::{BadId, GatherElements};
 
 fn gather(axis: usize) -> GatherElements {
     GatherElements { axis, bad_id: BadId::Zero }

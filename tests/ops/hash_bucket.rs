@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{ints, ints_by};
-use tfjs_wgpu::ops::HashBucket;
+use tfjs_wgpu::internals::ops::HashBucket;
 
 fn hash(bins: u32, masked: Option<i32>) -> HashBucket {
     HashBucket { bins, masked, salt: None }

@@ -5,7 +5,7 @@ use crate::values::{SIZES, ints, ints_by};
 use BinaryFunction::{
     Add, BitAnd, BitOr, BitXor, FloorDivide, FloorMod, Maximum, Minimum, Multiply, Power, Remainder, Subtract,
 };
-use tfjs_wgpu::ops::{Activation, Binary, BinaryFunction, Function};
+use tfjs_wgpu::internals::ops::{Activation, Binary, BinaryFunction, Function};
 
 const FUNCTIONS: [BinaryFunction; 12] =
     [Add, Subtract, Multiply, Maximum, Minimum, FloorDivide, FloorMod, Remainder, Power, BitAnd, BitOr, BitXor];

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{SIZES, floats, random};
-use tfjs_wgpu::ops::L2Normalize;
+use tfjs_wgpu::internals::ops::L2Normalize;
 
 /// The floor of TF.js.
 const FLOOR: f32 = 1e-7;

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{SIZES, floats, floats_by, random};
-use tfjs_wgpu::ops::{LayerNormalization, Mean};
+use tfjs_wgpu::internals::ops::{LayerNormalization, Mean};
 
 fn normalization(axes: usize, epsilon: f32) -> LayerNormalization {
     LayerNormalization::new(axes, epsilon)

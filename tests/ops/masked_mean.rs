@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{bools, bools_by, floats, random};
-use tfjs_wgpu::ops::MaskedMean;
+use tfjs_wgpu::internals::ops::MaskedMean;
 
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{SIZES, floats, floats_by, random};
-use tfjs_wgpu::ops::MomentNormalization;
+use tfjs_wgpu::internals::ops::MomentNormalization;
 
 fn normalization(axis: usize, epsilon: f32) -> MomentNormalization {
     MomentNormalization { axis, epsilon }

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, ints, ints_by};
-use tfjs_wgpu::ops::MultiHot;
+use tfjs_wgpu::internals::ops::MultiHot;
 
 const MARK: MultiHot = MultiHot { tokens: 4, count: false };
 const COUNT: MultiHot = MultiHot { tokens: 4, count: true };

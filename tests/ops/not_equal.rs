@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, floats, floats_by, ints, ints_by};
-use tfjs_wgpu::ops::NotEqual;
+use tfjs_wgpu::internals::ops::NotEqual;
 
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, ints, ints_by};
-use tfjs_wgpu::ops::OneHot;
+use tfjs_wgpu::internals::ops::OneHot;
 
 fn one_hot(axis: usize, depth: usize) -> OneHot {
     OneHot { axis, depth, on: 1.0, off: 0.0 }

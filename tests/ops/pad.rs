@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools_by, floats, ints, random};
-use tfjs_wgpu::ops::Pad;
+use tfjs_wgpu::internals::ops::Pad;
 
 fn pad(around: &[[usize; 2]]) -> Pad {
     Pad { around: around.to_vec() }

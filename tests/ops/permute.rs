@@ -1,7 +1,7 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools_by, floats, ints_by, random};
 use proptest::prelude::*;
-use tfjs_wgpu::ops::{Operator, Permute};
+use tfjs_wgpu::internals::ops::{Operator, Permute};
 
 fn permute(order: &[usize]) -> Permute {
     Permute { order: order.to_vec() }

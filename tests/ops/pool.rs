@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, floats, random};
-use tfjs_wgpu::ops::{Padding, Pool, Reduction, Window};
+use tfjs_wgpu::internals::ops::{Padding, Pool, Reduction, Window};
 
 const BOTH: [Reduction; 2] = [Reduction::Mean, Reduction::Maximum];
 

@@ -1,11 +1,11 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::kernel::{BufferId, DeviceFacts, Kernel, Packing, Region};
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Kernel, Packing, Region};
+use tfjs_wgpu::internals::ops::{
     Cell, ConcreteType, Function, KernelRequest, MaskedOutput, Op, Order, Recurrent, RecurrentKernel, RecurrentOutput,
 };
-use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{DType, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 const CELLS: [Cell; 4] = [Cell::Simple, Cell::Gru { reset_after: false }, Cell::Gru { reset_after: true }, Cell::Lstm];
 

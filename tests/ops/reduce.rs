@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, SIZES, bools, bools_by, floats, floats_by, ints, ints_by, random};
-use tfjs_wgpu::ops::{Reduce, Reduction};
+use tfjs_wgpu::internals::ops::{Reduce, Reduction};
 
 const REDUCTIONS: [Reduction; 8] = Reduction::ALL;
 

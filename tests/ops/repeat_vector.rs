@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, floats, ints, random};
-use tfjs_wgpu::ops::RepeatVector;
+use tfjs_wgpu::internals::ops::RepeatVector;
 
 fn cases() -> Vec<Case> {
     let mut cases = vec![

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools_by, floats, ints_by, random};
-use tfjs_wgpu::ops::Reshape;
+use tfjs_wgpu::internals::ops::Reshape;
 
 fn reshape(sample: &[usize]) -> Reshape {
     Reshape { sample: sample.to_vec() }

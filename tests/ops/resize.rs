@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, random};
-use tfjs_wgpu::ops::{Resize, Sampling};
+use tfjs_wgpu::internals::ops::{Resize, Sampling};
 
 fn centred(axis: usize, input: usize, count: usize, linear: bool) -> Resize {
     Resize { axis, count, sampling: Sampling::centred(input, count, linear).expect("few positions"), linear }

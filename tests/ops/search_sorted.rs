@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, floats, floats_by, ints, ints_by};
-use tfjs_wgpu::ops::SearchSorted;
+use tfjs_wgpu::internals::ops::SearchSorted;
 
 fn value(absent: i32, spread: u32) -> SearchSorted {
     SearchSorted::Value { absent, spread }

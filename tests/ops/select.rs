@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools, bools_by, floats, floats_by, ints, ints_by, random};
-use tfjs_wgpu::ops::Select;
+use tfjs_wgpu::internals::ops::Select;
 
 fn cases() -> Vec<Case> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);

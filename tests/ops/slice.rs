@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools_by, floats, ints_by, random};
-use tfjs_wgpu::ops::Slice;
+use tfjs_wgpu::internals::ops::Slice;
 
 fn slice(axis: usize, start: usize, step: isize, count: usize) -> Slice {
     Slice { axis, start, step, count }

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, SIZES, floats, floats_by, random};
-use tfjs_wgpu::ops::Softmax;
+use tfjs_wgpu::internals::ops::Softmax;
 
 fn softmax(axis: usize) -> Softmax {
     Softmax { axis, log: false }

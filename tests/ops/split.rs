@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools_by, floats, ints_by, random};
-use tfjs_wgpu::ops::Split;
+use tfjs_wgpu::internals::ops::Split;
 
 fn split(axis: usize, sizes: &[usize]) -> Split {
     Split { axis, sizes: sizes.to_vec() }

@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, random};
-use tfjs_wgpu::ops::{Function, TargetAttentionDense};
+use tfjs_wgpu::internals::ops::{Function, TargetAttentionDense};
 
 const LINEAR: TargetAttentionDense = TargetAttentionDense { activation: None };
 

@@ -1,7 +1,7 @@
 use crate::case::{Case, check_gpu_with, checks, refuses};
 use crate::values::{AWKWARD, SIZES, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::ops::{ArgReduce, Op, TopK};
+use tfjs_wgpu::internals::ops::{ArgReduce, Op, TopK};
 
 fn largest(count: usize) -> TopK {
     TopK { axis: 1, count, largest: true }

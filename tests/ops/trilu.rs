@@ -1,6 +1,6 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{AWKWARD, bools_by, floats, floats_by, ints, ints_by, random};
-use tfjs_wgpu::ops::Trilu;
+use tfjs_wgpu::internals::ops::Trilu;
 
 const LOWER: Trilu = Trilu { upper: false, diagonal: 0 };
 const UPPER: Trilu = Trilu { upper: true, diagonal: 0 };

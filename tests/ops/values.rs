@@ -1,7 +1,7 @@
 //! Tensors to compute with: written out, counted, or spread at random by a seed.
 
 use tfjs_wgpu::Tensor;
-use tfjs_wgpu::tensor::Encoding;
+use tfjs_wgpu::internals::tensor::Encoding;
 
 /// Floats that are easily mishandled. Subnormals are not among them: Vulkan lets a device flush them to zero.
 pub(crate) const AWKWARD: [f32; 10] =

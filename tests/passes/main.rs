@@ -12,17 +12,21 @@ use harness::gpu;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::graph::{Builder, Graph, ValueId};
-use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::graph::{Builder, Graph, ValueId};
+use tfjs_wgpu::internals::kernel::DeviceFacts;
+use tfjs_wgpu::internals::ops::{
     Activation, BadId, BatchMatmul, BatchNormalization, Binary, BinaryFunction, Cast, Concatenate, Dense, Embedding,
     Function, LayerNormalization, MaskedMean, NotEqual, Op, Permute, Reduce, Reduction, RepeatVector, Reshape, Softmax,
 };
-use tfjs_wgpu::passes::{Passes, share};
-use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::study::{CheckDevice, check, output_allowances};
-use tfjs_wgpu::tensor::{Shape, TensorType, compare};
-use tfjs_wgpu::{DType, Model, NamedTensors, Tensor, reference, session};
+use tfjs_wgpu::internals::passes::share;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::internals::study::output_allowances;
+use tfjs_wgpu::internals::tensor::compare;
+use tfjs_wgpu::internals::{reference, session};
+use tfjs_wgpu::study::{CheckDevice, check};
+use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 fn main() -> std::process::ExitCode {
     harness::run()

@@ -10,8 +10,9 @@ use harness::gpu;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tfjs_wgpu::internals::session;
 use tfjs_wgpu::telemetry::Counter;
-use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions, session};
+use tfjs_wgpu::{Device, LoadOptions, Model, Session, SessionOptions};
 
 fn main() -> std::process::ExitCode {
     harness::run()

@@ -3,7 +3,7 @@
 use crate::harness::gpu;
 use crate::{model, open};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, NamedTensors, Prediction, Session};
 

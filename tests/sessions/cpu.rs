@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Barrier};
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Activation, Dense, Function};
-use tfjs_wgpu::session::random_inputs;
-use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::ops::{Activation, Dense, Function};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 /// Towers, lookups, factorisation machines, attention, recurrent layers, convolutions over images and texts, what is nested.
 const MODELS: [&str; 12] = [

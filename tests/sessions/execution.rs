@@ -5,12 +5,13 @@ use crate::model;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::MemoryUsage;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
 use tfjs_wgpu::emulation::{Emulation, Execution, Programs, ReadBacks, Submits};
-use tfjs_wgpu::gpu::Gpu;
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::session::{MemoryUsage, random_inputs};
+use tfjs_wgpu::internals::gpu::Gpu;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 
@@ -65,7 +66,7 @@ fn distinct_kernels(model: &Model, passes: Passes, batch: usize) -> u64 {
     let gpu = Gpu::open(LimitsPreset::Full).expect("the GPU opens");
     let graph = passes.run(model.graph(), gpu.facts()).expect("a graph");
     let dispatches = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan").dispatches(batch);
-    let key = |kernel: &tfjs_wgpu::kernel::Kernel| {
+    let key = |kernel: &tfjs_wgpu::internals::kernel::Kernel| {
         let constants: Vec<u64> = kernel.constants.iter().map(|(_, value)| value.to_bits()).collect();
         (kernel.shader, kernel.entry_point, constants, kernel.params.clone(), kernel.workgroups)
     };

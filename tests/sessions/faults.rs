@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::gpu::{FaultKind, FaultSite, Faults};
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::internals::gpu::{FaultKind, FaultSite, Faults};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, DeviceError, Error, Model, NamedTensors, Session, SessionOptions};
 

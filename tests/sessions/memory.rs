@@ -2,7 +2,7 @@
 
 use crate::{model, open};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
 
 #[test]

@@ -4,12 +4,12 @@ use crate::engines;
 use crate::harness::gpu;
 use std::sync::Arc;
 use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Activation, Concatenate, Dense, Function, MomentNormalization};
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::ops::{Activation, Concatenate, Dense, Function, MomentNormalization};
 use tfjs_wgpu::{Device, ErrorKind, Model, NamedTensors, Session, SessionOptions, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 const WIDTH: usize = 3;
 

@@ -2,8 +2,8 @@
 
 use crate::engines;
 use std::sync::Arc;
-use tfjs_wgpu::graph::{Builder, InputDim, ValueId};
-use tfjs_wgpu::ops::{Binary, BinaryFunction, Concatenate, Dense, Reduce, Reduction, Reshape};
+use tfjs_wgpu::internals::graph::{Builder, InputDim, ValueId};
+use tfjs_wgpu::internals::ops::{Binary, BinaryFunction, Concatenate, Dense, Reduce, Reduction, Reshape};
 use tfjs_wgpu::{DType, Model, NamedTensors, Result, Session, SessionOptions, Sizes, Tensor};
 
 const HISTORY: InputDim<'_> = InputDim::Named { name: "history", example: 4 };

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Model;
-use tfjs_wgpu::gpu::Gpu;
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::gpu::Gpu;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::{Counter, Stage};
 
 /// The pipelines that are made when a model is opened on this device: of one row, and of many where it is hardware, as
@@ -20,8 +20,9 @@ fn distinct_pipelines(model: &Model, limits: LimitsPreset) -> u64 {
     let plan = Plan::new(graph, gpu.facts(), Retain::Outputs).expect("a plan");
     let batches: &[usize] = if gpu.facts().software { &[1] } else { &[1, 64] };
     let dispatches = batches.iter().flat_map(|batch| plan.dispatches(*batch).expect("dispatches"));
-    let key =
-        |kernel: &tfjs_wgpu::kernel::Kernel| format!("{} {} {:?}", kernel.shader, kernel.entry_point, kernel.constants);
+    let key = |kernel: &tfjs_wgpu::internals::kernel::Kernel| {
+        format!("{} {} {:?}", kernel.shader, kernel.entry_point, kernel.constants)
+    };
     dispatches.map(|dispatch| key(&dispatch.kernel)).collect::<BTreeSet<_>>().len() as u64
 }
 

@@ -4,14 +4,14 @@ use crate::harness::gpu;
 use crate::open;
 use std::sync::Arc;
 use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::Ranking;
 use tfjs_wgpu::emulation;
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Concatenate, Dense, Function, Reduce, Reduction};
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::session::Ranking;
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::ops::{Concatenate, Dense, Function, Reduce, Reduction};
 use tfjs_wgpu::telemetry::Counter;
-use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Device, Model, NamedTensors, Session, SessionOptions, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 #[test]
 fn the_pipelines_of_tfjs_take_32_rows_at_a_time() {

@@ -4,13 +4,14 @@ use crate::harness::gpu;
 use crate::{model, open};
 use std::path::PathBuf;
 use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
 use tfjs_wgpu::emulation::{Emulation, Execution, Programs, ReadBacks, Submits};
-use tfjs_wgpu::gpu::Gpu;
-use tfjs_wgpu::passes::Passes;
-use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::session::{Profile, ProfileOptions, StepClock, random_inputs};
+use tfjs_wgpu::internals::gpu::Gpu;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
+use tfjs_wgpu::{Profile, ProfileOptions, StepClock};
 
 const RUNS: ProfileOptions = ProfileOptions { warmup_runs: 1, runs: 3 };
 
@@ -24,7 +25,7 @@ fn profile(session: &Session, batch: usize) -> Profile {
     assert!(profile.steps.iter().all(|step| step.times_ns.len() == 3));
     assert!(profile.steps.iter().flat_map(|step| &step.times_ns).sum::<u64>() > 0, "steps take time");
     assert_eq!(profile.recording.steps.len(), profile.steps.len());
-    let names = |spans: &[tfjs_wgpu::session::RecordedSpan]| spans.last().map(|span| span.name.clone());
+    let names = |spans: &[tfjs_wgpu::RecordedSpan]| spans.last().map(|span| span.name.clone());
     assert_eq!(names(&profile.recording.opening).as_deref(), Some("open"));
     for spans in [&profile.recording.first, &profile.recording.usual, &profile.recording.timed] {
         assert_eq!(names(spans).as_deref(), Some("predict"));
@@ -137,7 +138,7 @@ fn engines_without_a_gpu_are_timed_by_the_host() {
         assert!(stages(&profile).contains(&"compute"), "{:?}", stages(&profile));
         let plain = device == Device::Reference;
         let passes = if plain { Passes::PLAIN } else { Passes::FUSED };
-        let graph = passes.run(model.graph(), &tfjs_wgpu::kernel::DeviceFacts::HOST).expect("a graph");
+        let graph = passes.run(model.graph(), &tfjs_wgpu::internals::kernel::DeviceFacts::HOST).expect("a graph");
         let flops: u64 = graph.ids().map(|id| graph.cost(id, batch).flops).sum();
         assert_eq!(profile.steps.iter().map(|step| step.flops).sum::<u64>(), flops, "{device:?}");
         for (name, _) in graph.outputs() {

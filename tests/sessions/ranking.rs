@@ -5,12 +5,13 @@ use crate::{engines, open};
 use std::path::PathBuf;
 use std::sync::Barrier;
 use tfjs_wgpu::LimitsPreset;
+use tfjs_wgpu::Ranking;
 use tfjs_wgpu::emulation::{Emulation, Execution, Submits};
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{Binary, BinaryFunction};
-use tfjs_wgpu::session::{Ranking, random_inputs};
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::ops::{Binary, BinaryFunction};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::{Counter, Stage};
-use tfjs_wgpu::tensor::{DType, Shape, TensorType};
+use tfjs_wgpu::{DType, Shape, TensorType};
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor};
 
 /// The input is the score.

@@ -4,11 +4,11 @@ use crate::engines;
 use crate::harness::gpu;
 use std::sync::Arc;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::graph::Builder;
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::internals::graph::Builder;
+use tfjs_wgpu::internals::ops::{
     Cast, Cell, Concatenate, Dense, Function, Recurrent, RecurrentKernel, RecurrentOutput, Reshape, Softmax,
 };
-use tfjs_wgpu::tensor::{DType, Shape, TensorType};
+use tfjs_wgpu::{DType, Shape, TensorType};
 use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Session, Tensor};
 
 const WIDTH: usize = 20;

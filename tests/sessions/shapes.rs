@@ -2,14 +2,14 @@
 
 use crate::{check_devices, engines};
 use std::sync::Arc;
-use tfjs_wgpu::graph::{Builder, Graph, ValueId};
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::graph::{Builder, Graph, ValueId};
+use tfjs_wgpu::internals::ops::{
     Activation, Binary, BinaryFunction, Concatenate, Dense, Function, Op, Permute, Reduce, Reduction, Slice, Softmax,
 };
-use tfjs_wgpu::passes::Passes;
 use tfjs_wgpu::study::check;
-use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{Model, NamedTensors, Session, SessionOptions, Tensor};
+use tfjs_wgpu::{Shape, TensorType};
 
 fn floats(shape: &[usize], first: f32) -> Tensor {
     let count = shape.iter().product::<usize>();

@@ -5,7 +5,8 @@ use crate::harness::gpu;
 use serde_json::json;
 use std::path::PathBuf;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::session::{ProfileOptions, random_inputs};
+use tfjs_wgpu::ProfileOptions;
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::{Counter, Stage};
 use tfjs_wgpu::{
     Device, ErrorKind, LoadOptions, Model, NamedTensors, OnBadId, Prediction, Session, SessionOptions, Sizes, Tensor,
@@ -153,7 +154,7 @@ fn a_profile_is_that_of_the_sizes_it_is_given() {
             let profile = session.profile(&of_length(length), runs).expect("a profile");
             let alone = histories().with_sizes(&Sizes::default().others(length)).expect("sizes");
             let alone = open(&alone, device).profile(&of_length(length), runs).expect("a profile");
-            let costs = |profile: &tfjs_wgpu::session::Profile| {
+            let costs = |profile: &tfjs_wgpu::Profile| {
                 profile.steps.iter().map(|step| (step.name.clone(), step.flops, step.bytes)).collect::<Vec<_>>()
             };
             assert_eq!(costs(&profile), costs(&alone), "{device:?} {length}");
@@ -254,10 +255,11 @@ fn inputs_are_not_made_up_without_sizes() {
 fn a_single_tensor_is_taken_for_the_only_input_and_said_to_be() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/gru_ranker");
     let several = Model::load(folder, LoadOptions::default()).expect("the model loads");
-    let mut builder = tfjs_wgpu::graph::Builder::new();
-    let ty = tfjs_wgpu::tensor::TensorType::f32(tfjs_wgpu::tensor::Shape::batched(&[2]));
+    let mut builder = tfjs_wgpu::internals::graph::Builder::new();
+    let ty = tfjs_wgpu::internals::tensor::TensorType::f32(tfjs_wgpu::internals::tensor::Shape::batched(&[2]));
     let x = builder.input("x", ty).expect("an input");
-    let doubled = builder.op("y", tfjs_wgpu::ops::Softmax { axis: 1, log: false }, &[x]).expect("an operator");
+    let doubled =
+        builder.op("y", tfjs_wgpu::internals::ops::Softmax { axis: 1, log: false }, &[x]).expect("an operator");
     let single = Model::from_graph("single", builder.finish(vec![("y".into(), doubled)]).expect("a graph"));
     let session = open(&single, Device::Cpu);
     let ones = || Tensor::f32(&[1, 2], vec![1.0; 2]).expect("a tensor");

@@ -3,12 +3,13 @@
 use crate::engines;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
 use tfjs_wgpu::emulation::Emulation;
-use tfjs_wgpu::passes::{ActivationPrecision, Passes};
-use tfjs_wgpu::session::random_inputs;
-use tfjs_wgpu::study::output_allowances;
-use tfjs_wgpu::tensor::compare;
+use tfjs_wgpu::internals::passes::ActivationPrecision;
+use tfjs_wgpu::internals::session::random_inputs;
+use tfjs_wgpu::internals::study::output_allowances;
+use tfjs_wgpu::internals::tensor::compare;
 use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor, tensor_file};
 
 fn predict(
@@ -65,9 +66,9 @@ fn every_device_rounds_alike_and_otherwise_than_float32() {
 
 /// A model of one Dense that multiplies by a number: `x` times 3, say.
 fn scale(factor: f32) -> Model {
-    use tfjs_wgpu::graph::Builder;
-    use tfjs_wgpu::ops::Dense;
-    use tfjs_wgpu::tensor::{Shape, TensorType};
+    use tfjs_wgpu::internals::graph::Builder;
+    use tfjs_wgpu::internals::ops::Dense;
+    use tfjs_wgpu::{Shape, TensorType};
     let mut builder = Builder::new();
     let x = builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");
     let constant = |value: f32, shape: &[usize]| Arc::new(Tensor::f32(shape, vec![value]).expect("a tensor"));
@@ -122,8 +123,8 @@ fn variants_store_alike() {
 fn both(row: &Tensor) -> Tensor {
     let shape = [&[2], &row.shape()[1..]].concat();
     match row.data() {
-        tfjs_wgpu::tensor::Data::F32(values) => Tensor::f32(&shape, values.repeat(2)).expect("two rows"),
-        tfjs_wgpu::tensor::Data::I32(values) => Tensor::i32(&shape, values.repeat(2)).expect("two rows"),
-        tfjs_wgpu::tensor::Data::Bool(values) => Tensor::bool(&shape, values.repeat(2)).expect("two rows"),
+        tfjs_wgpu::internals::tensor::Data::F32(values) => Tensor::f32(&shape, values.repeat(2)).expect("two rows"),
+        tfjs_wgpu::internals::tensor::Data::I32(values) => Tensor::i32(&shape, values.repeat(2)).expect("two rows"),
+        tfjs_wgpu::internals::tensor::Data::Bool(values) => Tensor::bool(&shape, values.repeat(2)).expect("two rows"),
     }
 }

@@ -4,7 +4,7 @@ use crate::{model, open};
 use std::sync::Barrier;
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::NamedTensors;
-use tfjs_wgpu::session::random_inputs;
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
 
 const THREADS: u64 = 6;

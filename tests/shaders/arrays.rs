@@ -1,11 +1,11 @@
 //! A model of the operators on arrays, at sizes at which each of their kernels is asked for.
 
-use tfjs_wgpu::graph::{Builder, ValueId};
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::internals::graph::{Builder, ValueId};
+use tfjs_wgpu::internals::ops::{
     Accumulation, ArgReduce, BadId, Cumulative, Gather, GatherElements, OneHot, Op, Reduce, Reduction, TopK, Trilu,
 };
-use tfjs_wgpu::tensor::{Shape, TensorType};
 use tfjs_wgpu::{DType, Model};
+use tfjs_wgpu::{Shape, TensorType};
 
 pub(crate) fn model() -> Model {
     let mut builder = Builder::new();

@@ -5,14 +5,14 @@ use crate::{arrays, cases};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tfjs_wgpu::emulation;
-use tfjs_wgpu::graph::{Builder, ValueId};
-use tfjs_wgpu::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
-use tfjs_wgpu::ops::{
+use tfjs_wgpu::internals::graph::{Builder, ValueId};
+use tfjs_wgpu::internals::kernel::{DeviceFacts, Kernel, MAX_WORKGROUPS_PER_DIMENSION};
+use tfjs_wgpu::internals::ops::{
     Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, Op, Select,
 };
-use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::tensor::{Shape, TensorType};
+use tfjs_wgpu::internals::plan::{Plan, Retain};
 use tfjs_wgpu::{DType, LoadOptions, Model, Semantics};
+use tfjs_wgpu::{Shape, TensorType};
 
 /// Every recorded model and layer that loads, by either semantics, and what the operators on arrays ask for.
 fn models() -> impl Iterator<Item = Model> {

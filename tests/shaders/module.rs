@@ -3,8 +3,8 @@
 use naga::proc::Layouter;
 use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, GlobalVariable, StorageAccess, TypeInner};
-use tfjs_wgpu::kernel::Shader;
-use tfjs_wgpu::ops;
+use tfjs_wgpu::internals::kernel::Shader;
+use tfjs_wgpu::internals::ops;
 
 /// A parsed and validated shader.
 pub(crate) struct Module {

@@ -3,8 +3,8 @@
 use crate::module::modules;
 use std::collections::BTreeSet;
 use std::path::Path;
-use tfjs_wgpu::kernel::WORKGROUP_SIZE;
-use tfjs_wgpu::ops;
+use tfjs_wgpu::internals::kernel::WORKGROUP_SIZE;
+use tfjs_wgpu::internals::ops;
 
 /// ActivationPrecision buffers that every Vulkan phone binds for one kernel.
 const MAX_STORAGE_BUFFERS: usize = 4;

@@ -2,7 +2,7 @@
 
 use crate::sources::root;
 use std::collections::BTreeMap;
-use tfjs_wgpu::tfjs::classes;
+use tfjs_wgpu::internals::tfjs::classes;
 
 const START: &str = "<!-- layers -->\n";
 const END: &str = "<!-- end of layers -->";

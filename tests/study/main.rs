@@ -12,7 +12,7 @@ mod process;
 mod protocol;
 
 use std::path::PathBuf;
-use tfjs_wgpu::study::protocol::StudyOptions;
+use tfjs_wgpu::study::StudyOptions;
 use tfjs_wgpu::{Device, LoadOptions, Model};
 
 fn main() -> std::process::ExitCode {

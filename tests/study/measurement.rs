@@ -5,7 +5,7 @@ use crate::model;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
+use tfjs_wgpu::study::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::{Device, SessionOptions};
 
 fn runs(batch: usize, runs: usize) -> RunOptions {

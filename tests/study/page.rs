@@ -3,8 +3,8 @@
 use crate::{model, quick};
 use std::ops::ControlFlow;
 use tfjs_wgpu::Device;
-use tfjs_wgpu::study::protocol::study;
-use tfjs_wgpu::study::report::Report;
+use tfjs_wgpu::study::Report;
+use tfjs_wgpu::study::study;
 
 fn report() -> Report {
     study(&model("ncf"), &quick(&[Device::Cpu]), &mut |_, _| Ok(ControlFlow::Continue(()))).expect("the study ends")

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tfjs_wgpu::study::measurement::RunOptions;
-use tfjs_wgpu::study::process::Launcher;
+use tfjs_wgpu::internals::study::process::Launcher;
+use tfjs_wgpu::study::RunOptions;
 use tfjs_wgpu::{Error, ErrorKind, SessionOptions};
 
 /// What a process that does as `word` says is reported to have done, and how long that took.

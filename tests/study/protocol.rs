@@ -2,8 +2,9 @@
 
 use crate::{model, quick};
 use std::ops::ControlFlow;
-use tfjs_wgpu::study::protocol::{Step, StudyOptions, steps, study};
-use tfjs_wgpu::study::report::Report;
+use tfjs_wgpu::internals::study::protocol::{Step, steps};
+use tfjs_wgpu::study::Report;
+use tfjs_wgpu::study::{StudyOptions, study};
 use tfjs_wgpu::{Device, SessionOptions};
 
 /// What a step opens.

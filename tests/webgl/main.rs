@@ -5,8 +5,8 @@ mod recording;
 use recording::{Recording, recordings};
 use tfjs_wgpu::emulation;
 use tfjs_wgpu::emulation::webgl;
-use tfjs_wgpu::kernel::DeviceFacts;
-use tfjs_wgpu::plan::{Plan, Retain};
+use tfjs_wgpu::internals::kernel::DeviceFacts;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
 
 /// Recorded models with kernels that are not described, and which these are.
 const NOT_DESCRIBED: &[(&str, &str)] = &[

@@ -17,11 +17,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tfjs_wgpu::passes::{self, Passes};
-use tfjs_wgpu::study::measurement::{Measurement, Pace, RunOptions, measure};
-use tfjs_wgpu::study::process::{Launcher, PATIENCE};
-use tfjs_wgpu::study::report::Report;
-use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions, gpu};
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::internals::gpu;
+use tfjs_wgpu::internals::passes;
+use tfjs_wgpu::internals::study::process::{Launcher, PATIENCE};
+use tfjs_wgpu::study::Report;
+use tfjs_wgpu::study::{Measurement, Pace, RunOptions, measure};
+use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions};
 
 /// Time opening, the first prediction and warm ones, by device, passes and batch size
 #[derive(Debug, clap::Args)]

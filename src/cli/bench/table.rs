@@ -2,8 +2,8 @@
 
 use crate::table::{Align, Table};
 use std::io::{self, Write};
-use tfjs_wgpu::study::digits;
-use tfjs_wgpu::study::measurement::Measurement;
+use tfjs_wgpu::internals::study::digits;
+use tfjs_wgpu::study::Measurement;
 
 /// Two tables: times, and what is done for them.
 pub(super) fn write(results: &[Measurement], out: &mut impl Write) -> io::Result<()> {

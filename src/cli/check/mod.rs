@@ -13,7 +13,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tfjs_wgpu::LimitsPreset;
-use tfjs_wgpu::study::{self, CheckDevice, CheckReport, OutputCheck};
+use tfjs_wgpu::study;
+use tfjs_wgpu::study::{CheckDevice, CheckReport, OutputCheck};
 use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Semantics, tensor_file};
 
 /// Rows of random input: enough for a kernel's edges to lie inside.

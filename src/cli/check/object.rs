@@ -6,8 +6,8 @@ use crate::values;
 use crate::warnings;
 use serde_json::{Map, Value, json};
 use tfjs_wgpu::Model;
+use tfjs_wgpu::internals::tensor::Difference;
 use tfjs_wgpu::study::{CheckReport, NodeCheck, OutputCheck};
-use tfjs_wgpu::tensor::Difference;
 
 /// What the fields mean, for `--help`, and then `more`.
 pub(crate) fn help(more: &str) -> String {

@@ -3,8 +3,8 @@
 use crate::message;
 use crate::table::{Align, Table};
 use std::io::{self, Write};
+use tfjs_wgpu::internals::tensor::Difference;
 use tfjs_wgpu::study::{CheckReport, NodeCheck};
-use tfjs_wgpu::tensor::Difference;
 
 /// Writes the report for people to read.
 pub(crate) fn write(report: &CheckReport, out: &mut impl Write) -> io::Result<()> {
@@ -98,7 +98,7 @@ fn ulps(ulps: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tfjs_wgpu::passes::Passes;
+    use tfjs_wgpu::Passes;
     use tfjs_wgpu::study::OutputCheck;
 
     fn difference(wrong_elements: usize) -> Difference {

@@ -10,13 +10,15 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tfjs_wgpu::Passes;
+use tfjs_wgpu::TensorType;
 use tfjs_wgpu::emulation::webgl;
-use tfjs_wgpu::graph::{Graph, Source};
-use tfjs_wgpu::kernel::{DeviceFacts, Shader};
-use tfjs_wgpu::passes::{self, Passes};
-use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::tensor::TensorType;
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result, ops};
+use tfjs_wgpu::internals::graph::{Graph, Source};
+use tfjs_wgpu::internals::kernel::{DeviceFacts, Shader};
+use tfjs_wgpu::internals::ops;
+use tfjs_wgpu::internals::passes;
+use tfjs_wgpu::internals::plan::{Plan, Retain};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result};
 
 /// Show a model: its layers, or one of the views below
 #[derive(Debug, clap::Args)]

@@ -2,9 +2,9 @@
 
 use crate::model_file::skew_lines;
 use serde_json::{Value, json};
-use tfjs_wgpu::graph::{Source, ValueId};
-use tfjs_wgpu::model::{LayerSummary, WeightSummary};
-use tfjs_wgpu::tensor::{Dim, Shape, TensorType};
+use tfjs_wgpu::internals::graph::{Source, ValueId};
+use tfjs_wgpu::internals::model::{LayerSummary, WeightSummary};
+use tfjs_wgpu::{Dim, Shape, TensorType};
 use tfjs_wgpu::{Model, OpenDimension, Result};
 
 /// What the fields mean, for `--help`.
@@ -100,7 +100,7 @@ fn operators(model: &Model) -> Value {
         let ty = graph.ty(id);
         json!({"id": id.index(), "dtype": ty.dtype.to_string(), "shape": shape(&ty.shape)})
     };
-    let operator = |node: &tfjs_wgpu::graph::Node| {
+    let operator = |node: &tfjs_wgpu::internals::graph::Node| {
         let operator = match &node.source {
             Source::Input => "input".to_string(),
             Source::Constant(_) => "constant".to_string(),

@@ -13,10 +13,10 @@ use clap::ValueEnum;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::session::{Profile, ProfileOptions};
 use tfjs_wgpu::study::chrome_trace;
-use tfjs_wgpu::study::profile::{Breakdown, Ceilings};
+use tfjs_wgpu::study::{Breakdown, Ceilings};
 use tfjs_wgpu::{Error, ErrorKind, Result, Session};
+use tfjs_wgpu::{Profile, ProfileOptions};
 
 /// Show where the time of a prediction goes: on the device step by step, and on the host
 #[derive(Debug, clap::Args)]

@@ -2,9 +2,9 @@
 
 use super::Profiled;
 use serde_json::{Map, Value, json};
-use tfjs_wgpu::session::ProfileStage;
-use tfjs_wgpu::study::profile::Share;
-use tfjs_wgpu::study::statistics::median;
+use tfjs_wgpu::ProfileStage;
+use tfjs_wgpu::internals::study::statistics::median;
+use tfjs_wgpu::study::Share;
 
 /// What the fields mean, for `--help`.
 pub(super) const HELP: &str = "\

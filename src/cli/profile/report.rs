@@ -4,8 +4,8 @@ use super::object::medians;
 use super::{By, Sort};
 use crate::table::{Align, Table};
 use std::io::{self, Write};
-use tfjs_wgpu::session::{Profile, StepClock};
-use tfjs_wgpu::study::profile::{Breakdown, Ceilings, Share};
+use tfjs_wgpu::study::{Breakdown, Ceilings, Share};
+use tfjs_wgpu::{Profile, StepClock};
 
 /// Writes the table of steps or of operators, and then what became of the rest of the time.
 pub(super) fn write(
@@ -143,7 +143,7 @@ fn rate(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tfjs_wgpu::session::{ProfileStage, ProfileStep, Recording};
+    use tfjs_wgpu::{ProfileStage, ProfileStep, Recording};
 
     fn text(by: By, sort: Sort, clock: StepClock) -> String {
         let step = |name: &str, operator: &str, flops, bytes, ns: u64| ProfileStep {

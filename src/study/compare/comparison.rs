@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The number of the schema of a [`Comparison`].
-pub const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// Two reports, result by result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 
 mod comparison;
 
-pub use comparison::{Comparison, CountChange, Effect, ResultKey, Row, SCHEMA, Verdict, WarmComparison};
+pub use comparison::{Comparison, CountChange, Effect, ResultKey, Row, Verdict, WarmComparison};
 
 use super::machine::Machine;
 use super::measurement::Measurement;
