@@ -49,6 +49,11 @@
 //! Every operator has a plain definition in f64 and a tolerance that every engine keeps. TF.js and Keras differ in places;
 //! [`Semantics`] chooses whose answers a model gives.
 
+#![cfg_attr(
+    not(all(feature = "gpu", feature = "study")),
+    allow(dead_code, unreachable_pub, reason = "some items serve only the features that are off")
+)]
+
 mod cpu;
 mod deadline;
 #[cfg(feature = "study")]
@@ -93,6 +98,14 @@ pub use tensor::{DType, Data, Dim, NamedTensors, Shape, Tensor, TensorType};
 /// versioning: any release may change or remove any of it.
 #[doc(hidden)]
 pub mod internals {
+    /// Whether there is a GPU adapter, software included.
+    pub fn has_gpu() -> bool {
+        #[cfg(feature = "gpu")]
+        return !crate::gpu::adapters().is_empty();
+        #[cfg(not(feature = "gpu"))]
+        return false;
+    }
+
     #[cfg(feature = "gpu")]
     pub mod gpu {
         pub use crate::gpu::*;

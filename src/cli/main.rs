@@ -8,6 +8,7 @@ mod arguments;
 mod bench;
 mod check;
 mod compare;
+#[cfg(feature = "gpu")]
 mod devices;
 mod dims;
 mod flags;
@@ -29,6 +30,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use message::Failure;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
+#[cfg(feature = "gpu")]
 use std::time::Duration;
 
 /// Runs TensorFlow.js layers models on the GPU, and checks every answer.
@@ -51,10 +53,12 @@ enum Verb {
     Bench(bench::BenchArguments),
     Study(study::StudyArguments),
     Compare(compare::CompareArguments),
+    #[cfg(feature = "gpu")]
     Devices(devices::DevicesArguments),
 }
 
 /// How long calls into a driver that were given up are waited for before the process ends.
+#[cfg(feature = "gpu")]
 const LAST_CALLS: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Verb::Profile(arguments) => profile::profile(arguments, &mut out),
         Verb::Bench(arguments) => bench::bench(arguments, &mut out),
         Verb::Study(arguments) => study::study(arguments, &mut out),
+        #[cfg(feature = "gpu")]
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
         Verb::Compare(arguments) => compare::compare(arguments, &mut out),
     };
@@ -81,6 +86,7 @@ fn main() -> ExitCode {
         }
     };
     // Drivers tidy up when a process ends, and crash if one of their calls is still under way. One that hangs is not waited for.
+    #[cfg(feature = "gpu")]
     tfjs_wgpu::internals::gpu::await_abandoned_calls(LAST_CALLS);
     code
 }

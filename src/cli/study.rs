@@ -10,7 +10,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::internals::gpu;
+use tfjs_wgpu::internals::has_gpu;
 use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{StudyOptions, study as run_study};
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, tensor_file};
@@ -58,7 +58,7 @@ pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<
         message::warning("this is a debug build: its times mean little (cargo run --release -- study …)");
     }
     let mut devices = vec![Device::Gpu, Device::Cpu];
-    if gpu::adapters().is_empty() {
+    if !has_gpu() {
         message::note("no GPU adapter was found: studying the CPU alone");
         devices.remove(0);
     }

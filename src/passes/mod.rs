@@ -30,6 +30,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
+#[cfg(feature = "study")]
 pub(crate) use rewrite::uses;
 pub use round_activations::ActivationPrecision;
 pub use share_inputs::{expect_shareable, share};

@@ -14,6 +14,7 @@ mod sized;
 
 pub use crate::engine::{MemoryUsage, ProfileStep, StepClock};
 pub use ids::BadIdCount;
+#[cfg(feature = "study")]
 pub(crate) use open::open_engine;
 pub use options::SessionOptions;
 pub use profile::{Profile, ProfileOptions, ProfileStage, RecordedSpan, Recording};

@@ -6,6 +6,7 @@ use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::error::{DeviceError, Error, Result};
 use crate::execution::Execution;
+#[cfg(feature = "gpu")]
 use crate::gpu::{AdapterChoice, DeviceRequest, GpuEngine, GpuOptions, cache_folder};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
@@ -24,12 +25,30 @@ pub(crate) fn open_engine(
     match device {
         Device::Reference => Ok(Arc::new(Reference)),
         Device::Cpu => Ok(Arc::new(Cpu::new(options.cpu_threads))),
-        Device::Gpu => Ok(Arc::new(GpuEngine::open(gpu_options(options, false), deadline, timeline)?)),
-        Device::Auto => Ok(Arc::new(GpuEngine::open(gpu_options(options, true), deadline, timeline)?)),
+        Device::Gpu => open_gpu(options, false, deadline, timeline),
+        Device::Auto => open_gpu(options, true, deadline, timeline),
     }
 }
 
+/// Opens a GPU. `hardware` says that a software one is refused unless the options name it.
+#[cfg(feature = "gpu")]
+fn open_gpu(
+    options: &SessionOptions,
+    hardware: bool,
+    deadline: Deadline,
+    timeline: &mut Timeline,
+) -> Result<Arc<dyn Engine>> {
+    Ok(Arc::new(GpuEngine::open(gpu_options(options, hardware), deadline, timeline)?))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn open_gpu(_: &SessionOptions, _: bool, _: Deadline, _: &mut Timeline) -> Result<Arc<dyn Engine>> {
+    Err(Error::device(DeviceError::NoAdapter, "this build has no GPU engine")
+        .hint("build with the feature `gpu`, or choose the CPU (Device::Cpu)"))
+}
+
 /// How the options have a GPU driven. `hardware` says that software will not do unless it is named.
+#[cfg(feature = "gpu")]
 fn gpu_options(options: &SessionOptions, hardware: bool) -> GpuOptions {
     let adapter = AdapterChoice { hardware, ..AdapterChoice::by_name(options.adapter.as_deref()) };
     GpuOptions {

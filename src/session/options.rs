@@ -2,6 +2,7 @@
 
 use super::Device;
 use crate::execution::Execution;
+#[cfg(feature = "gpu")]
 use crate::gpu::Faults;
 use crate::limits_preset::LimitsPreset;
 use crate::passes::{ActivationPrecision, Passes};
@@ -49,6 +50,7 @@ pub struct SessionOptions {
     /// How a GPU is driven, for `emulation`.
     pub(crate) execution: Execution,
     /// What goes wrong, for tests.
+    #[cfg(feature = "gpu")]
     #[doc(hidden)]
     pub faults: Faults,
 }
@@ -103,6 +105,7 @@ impl SessionOptions {
     }
 
     /// Sets what goes wrong, for tests.
+    #[cfg(feature = "gpu")]
     #[doc(hidden)]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;

@@ -1,5 +1,6 @@
 //! Where something was measured: without this a time means nothing. It measures nothing itself.
 
+#[cfg(feature = "gpu")]
 use crate::gpu::{AdapterSummary, adapters};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub struct Adapter {
     pub features: BTreeMap<String, bool>,
 }
 
+#[cfg(feature = "gpu")]
 impl From<&AdapterSummary> for Adapter {
     fn from(summary: &AdapterSummary) -> Self {
         Adapter {
@@ -59,9 +61,6 @@ impl From<&AdapterSummary> for Adapter {
 impl Machine {
     /// This machine, with the adapter that `TFJS_WGPU_ADAPTER` names if it is set.
     pub fn here() -> Machine {
-        let wanted = std::env::var("TFJS_WGPU_ADAPTER").unwrap_or_default().to_lowercase();
-        let found = adapters();
-        let adapter = found.iter().find(|adapter| adapter.name.to_lowercase().contains(&wanted));
         Machine {
             cpu: cpu_name().unwrap_or_else(|| "unknown".into()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -69,9 +68,21 @@ impl Machine {
             architecture: std::env::consts::ARCH.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             build: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
-            adapter: adapter.map(Adapter::from),
+            adapter: adapter(),
         }
     }
+}
+
+#[cfg(feature = "gpu")]
+fn adapter() -> Option<Adapter> {
+    let wanted = std::env::var("TFJS_WGPU_ADAPTER").unwrap_or_default().to_lowercase();
+    let found = adapters();
+    found.iter().find(|adapter| adapter.name.to_lowercase().contains(&wanted)).map(Adapter::from)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn adapter() -> Option<Adapter> {
+    None
 }
 
 /// Linux and Android tell it, other systems only through calls of their own.

@@ -6,7 +6,12 @@
 mod elements;
 mod json;
 mod limits;
+#[cfg(feature = "npz")]
 mod npy;
+#[cfg(feature = "npz")]
+mod npz;
+#[cfg(not(feature = "npz"))]
+#[path = "npz_missing.rs"]
 mod npz;
 mod replace;
 mod safetensors;

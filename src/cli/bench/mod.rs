@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tfjs_wgpu::Passes;
-use tfjs_wgpu::internals::gpu;
+use tfjs_wgpu::internals::has_gpu;
 use tfjs_wgpu::internals::passes;
 use tfjs_wgpu::internals::study::process::{Launcher, PATIENCE};
 use tfjs_wgpu::study::Report;
@@ -217,7 +217,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
 
 /// Asks the driver, which whoever measures in this process must not have done.
 fn usual_devices() -> Vec<Device> {
-    if gpu::adapters().is_empty() {
+    if !has_gpu() {
         message::note("no GPU adapter was found: measuring the CPU alone");
         vec![Device::Cpu]
     } else {

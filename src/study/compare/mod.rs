@@ -6,6 +6,7 @@
 
 mod comparison;
 
+use comparison::SCHEMA;
 pub use comparison::{Comparison, CountChange, Effect, ResultKey, Row, Verdict, WarmComparison};
 
 use super::machine::Machine;
