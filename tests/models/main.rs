@@ -5,10 +5,14 @@ mod harness;
 #[macro_use(test)]
 extern crate collected_test;
 
+#[cfg(feature = "study")]
 mod answers;
+#[cfg(feature = "study")]
 mod fused;
 mod goldens;
+#[cfg(feature = "gpu")]
 mod plans;
+mod predictions;
 
 fn main() -> std::process::ExitCode {
     harness::run()
