@@ -115,6 +115,7 @@ impl Call<'_> {
 /// What a session holds on its device between predictions, in bytes: for all sets of shared inputs and of sizes that it keeps
 /// something for. Predictions that are under way are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct MemoryUsage {
     /// Weights and tables: the buffers of a GPU. On the CPU the elements of the graph's constants at four bytes each, which
     /// says little of what is only mapped or is kept in another order besides.
@@ -175,6 +176,7 @@ impl Holdings {
 /// Who took the times of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum StepClock {
     /// The GPU, by timestamps before and after each kernel.
     Device,

@@ -75,6 +75,7 @@ mod plan;
 mod random;
 mod reference;
 mod session;
+mod setters;
 #[cfg(feature = "study")]
 pub mod study;
 pub mod telemetry;
@@ -88,11 +89,12 @@ pub use model::{
     LayerSummary, LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, Skew, WeightStorage, WeightSummary,
 };
 pub use passes::Passes;
+pub use plan::Counts;
 pub use session::{
     BadIdCount, Device, MemoryUsage, Prediction, Profile, ProfileOptions, ProfileStage, ProfileStep, Ranked, Ranking,
     RecordedSpan, Recording, Session, SessionOptions, StepClock,
 };
-pub use tensor::{DType, Data, Dim, NamedTensors, Shape, Tensor, TensorType};
+pub use tensor::{DType, Dim, NamedTensors, Shape, Tensor, TensorType};
 
 /// What the command, the tests and the benches of this package use besides the public API. It is exempt from semantic
 /// versioning: any release may change or remove any of it.

@@ -6,6 +6,7 @@ use crate::names::names;
 /// driver refuses what such a phone would refuse, and computes by the kernels that a phone would be given. Subgroup
 /// sizes, memory and driver faults are not imitated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum LimitsPreset {
     /// Everything the adapter has.
     #[default]

@@ -102,6 +102,7 @@ impl Default for LoadOptions {
 
 /// One layer as a model summary shows it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LayerSummary {
     /// The layer's name.
     pub name: String,
@@ -119,6 +120,7 @@ pub struct LayerSummary {
 
 /// One weight as the file holds it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct WeightSummary {
     /// The name in the weights manifest.
     pub name: String,
@@ -132,6 +134,7 @@ pub struct WeightSummary {
 
 /// A place where TF.js and Keras give this model different answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Skew {
     /// The layer.
     pub layer: String,
@@ -159,6 +162,7 @@ pub struct Model {
 
 impl Model {
     /// A model that is only a graph, made by hand.
+    #[doc(hidden)]
     pub fn from_graph(name: &str, graph: Graph) -> Model {
         Model {
             graph: Arc::new(graph),
@@ -177,6 +181,7 @@ impl Model {
 
     /// The operators and values. A dimension that is open stands at the size of an example there
     /// ([`OpenDimension::graph_size`]).
+    #[doc(hidden)]
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
     }

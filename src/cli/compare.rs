@@ -60,11 +60,10 @@ pub(crate) struct CompareArguments {
 
 /// Runs the verb.
 pub(crate) fn compare(arguments: &CompareArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let options = CompareOptions {
-        threshold_percent: arguments.threshold,
-        alpha: arguments.alpha,
-        any_model: arguments.any_model,
-    };
+    let options = CompareOptions::default()
+        .threshold_percent(arguments.threshold)
+        .alpha(arguments.alpha)
+        .any_model(arguments.any_model);
     let (before, after) = (Report::read(&arguments.before)?, Report::read(&arguments.after)?);
     let comparison = study::compare(&before, &after, options)?;
     for warning in &comparison.warnings {

@@ -62,13 +62,12 @@ pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<
         message::note("no GPU adapter was found: studying the CPU alone");
         devices.remove(0);
     }
-    let options = StudyOptions {
-        devices,
-        shared: shared(arguments, &file)?,
-        launcher: Some(launcher(&arguments.model, arguments.reading.words())?),
-        seed: arguments.seed,
-        quick: arguments.quick,
-    };
+    let options = StudyOptions::default()
+        .devices(devices)
+        .shared(shared(arguments, &file)?)
+        .launcher(launcher(&arguments.model, arguments.reading.words())?)
+        .seed(arguments.seed)
+        .quick(arguments.quick);
     let mut bar = ProgressBar::new();
     let report = run_study(&file.model, &options, &mut |report, progress| {
         keep(folder, report)?;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use std::io::{self, Write};
-use tfjs_wgpu::Data;
 use tfjs_wgpu::Tensor;
+use tfjs_wgpu::internals::tensor::Data;
 
 /// Elements of an array that are shown before its middle is left out: of rows, and of numbers in a row.
 const SHOWN: usize = 8;

@@ -1,7 +1,7 @@
 //! What is odd about the numbers, in words: ids outside their tables, values that are not finite.
 
 use serde_json::{Value, json};
-use tfjs_wgpu::Data;
+use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::{BadIdCount, Ranking};
 use tfjs_wgpu::{NamedTensors, OnBadId, Tensor};
 

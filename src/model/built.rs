@@ -43,6 +43,7 @@ impl Model {
     /// assert_eq!(outputs.get("mean").map(Tensor::to_f64), Some(vec![3.0]));
     /// # Ok::<(), tfjs_wgpu::Error>(())
     /// ```
+    #[doc(hidden)]
     pub fn build(
         name: &str,
         build: impl Fn(&mut Builder) -> Result<Vec<(String, ValueId)>> + Send + Sync + 'static,

@@ -102,6 +102,7 @@ impl Model {
     /// under another name that it is known by (as that of the input of a model inside), and a single tensor for a model with
     /// one input under any name; this is for who looks inputs up. Tensors for no input keep their names. An error if one
     /// input is given twice.
+    #[doc(hidden)]
     pub fn own_names(&self, inputs: NamedTensors) -> Result<(NamedTensors, Vec<String>)> {
         let names = InputNames::of(self);
         names.expect_once(&inputs)?;

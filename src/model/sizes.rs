@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// A dimension of an input, besides the batch, that the model leaves open: the length of a history, the height of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenDimension {
     /// The input.
     pub input: String,
@@ -289,6 +290,7 @@ impl Model {
     }
 
     /// An error that names the dimensions without a size, if there are any: inputs cannot be made up then.
+    #[doc(hidden)]
     pub fn expect_sized(&self) -> Result<()> {
         let open: Vec<String> = self.unsized_dimensions().map(ToString::to_string).collect();
         if open.is_empty() {

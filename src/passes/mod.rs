@@ -107,6 +107,7 @@ impl Passes {
     }
 
     /// Applies the passes for a device.
+    #[doc(hidden)]
     pub fn run(self, graph: &Arc<Graph>, facts: &DeviceFacts) -> Result<Arc<Graph>> {
         (self.run)(graph, facts)
     }

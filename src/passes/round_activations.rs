@@ -34,6 +34,7 @@ names!(ActivationPrecision, "precision of activations", { F32 = "f32", F16 = "f1
 
 impl ActivationPrecision {
     /// `graph` with its constants as they would stand in memory.
+    #[doc(hidden)]
     pub fn constants(self, graph: &Arc<Graph>) -> Result<Arc<Graph>> {
         match self {
             ActivationPrecision::F32 => Ok(Arc::clone(graph)),
@@ -42,6 +43,7 @@ impl ActivationPrecision {
     }
 
     /// `graph`, as a pipeline left it, with everything that operators write as it would stand in memory.
+    #[doc(hidden)]
     pub fn run(self, graph: &Arc<Graph>) -> Result<Arc<Graph>> {
         match self {
             ActivationPrecision::F32 => Ok(Arc::clone(graph)),
@@ -50,6 +52,7 @@ impl ActivationPrecision {
     }
 
     /// An input as it would stand in memory; `None` if that is as it is.
+    #[doc(hidden)]
     pub fn input(self, input: &Tensor) -> Result<Option<Tensor>> {
         match self {
             ActivationPrecision::F32 => Ok(None),

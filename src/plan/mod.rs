@@ -45,6 +45,7 @@ pub struct Dispatch {
 
 /// What one prediction costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Counts {
     /// Dispatches.
     pub dispatches: usize,

@@ -57,6 +57,7 @@ names!(Device, "device", { Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = 
 
 /// The answer to a prediction and how it came about.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Prediction {
     /// The outputs by name, in the model's order.
     pub outputs: NamedTensors,

@@ -8,18 +8,22 @@
 use super::Session;
 use crate::engine::{ProfileStep, StepClock, TimedSteps};
 use crate::error::{Error, Result};
+use crate::setters::setters;
 use crate::telemetry::{Span, Stage, Timeline};
 use crate::tensor::{NamedTensors, RecycledOutputs};
 use serde::{Deserialize, Serialize};
 
 /// How often a profile predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProfileOptions {
     /// Pairs of predictions before those that count, besides the first.
     pub warmup_runs: usize,
     /// Pairs of predictions that count, one as usual and one timed; at least one.
     pub runs: usize,
 }
+
+setters!(ProfileOptions { warmup_runs: usize, runs: usize });
 
 impl Default for ProfileOptions {
     fn default() -> Self {
@@ -51,6 +55,7 @@ pub struct RecordedSpan {
 
 /// What happened when, for one prediction of each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Recording {
     /// The session was opened.
     pub opening: Vec<RecordedSpan>,

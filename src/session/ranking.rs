@@ -16,6 +16,7 @@ use std::cmp::Ordering;
 
 /// The best rows of a batch: highest score first, equal ones in their order, NaN last.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Ranking {
     /// The rows, counted from 0.
     pub rows: Vec<usize>,
@@ -31,6 +32,7 @@ pub struct Ranking {
 
 /// The answer of [`Session::rank`] and how it came about.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Ranked {
     /// The best rows.
     pub ranking: Ranking,
@@ -44,6 +46,7 @@ pub struct Ranked {
 
 impl Ranking {
     /// The best `count` rows of all `scores`, which are one number a row.
+    #[doc(hidden)]
     pub fn of(scores: &Tensor, count: usize) -> Result<Ranking> {
         let batch = scores.len();
         if scores.shape().first() != Some(&batch) {

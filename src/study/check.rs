@@ -35,6 +35,7 @@ const MOST_ALLOWED_SHARE: f64 = 1e-3;
 
 /// What is checked against the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CheckDevice {
     /// The GPU, opened with these limits.
     Gpu(LimitsPreset),

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::passes::{self, Passes};
 use crate::session::{Prediction, Session, SessionOptions, random_inputs};
+use crate::setters::setters;
 use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::NamedTensors;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ const MOST_SAMPLES: usize = 1000;
 
 /// When the next run starts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub enum Pace {
     /// When the one before ends.
     #[default]
@@ -35,6 +37,7 @@ pub enum Pace {
 
 /// What is run, and how often.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RunOptions {
     /// Rows of a prediction.
     pub batch: usize,
@@ -51,6 +54,16 @@ pub struct RunOptions {
     /// The seed of the inputs.
     pub seed: u64,
 }
+
+setters!(RunOptions {
+    batch: usize,
+    warmup_runs: usize,
+    runs: usize,
+    min_seconds: f64,
+    max_seconds: f64,
+    pace: Pace,
+    seed: u64
+});
 
 impl Default for RunOptions {
     fn default() -> Self {

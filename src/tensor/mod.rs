@@ -29,6 +29,7 @@ use std::borrow::Cow;
 /// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean
 /// is the float 0 or 1, so that a mask multiplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DType {
     /// 32-bit IEEE float.
     F32,
@@ -118,6 +119,7 @@ impl PartialEq for Tensor {
 
 impl Tensor {
     /// A tensor of `shape` over `data`; an error if the product of the shape is not the number of elements.
+    #[doc(hidden)]
     pub fn new(shape: &[usize], data: Data) -> Result<Self> {
         let expected = element_count(shape)?;
         let actual = match &data {
@@ -133,6 +135,7 @@ impl Tensor {
     }
 
     /// A float tensor that stays as it is stored; an error if the bytes are not those of as many floats.
+    #[doc(hidden)]
     pub fn packed(shape: &[usize], encoding: Encoding, bytes: Vec<u8>) -> Result<Self> {
         Self::packed_in(shape, encoding, bytes.into())
     }
@@ -177,6 +180,7 @@ impl Tensor {
     }
 
     /// The elements. Packed ones are decoded at the first call, and kept.
+    #[doc(hidden)]
     pub fn data(&self) -> &Data {
         match &self.elements {
             Elements::Plain(data) => data,
@@ -193,6 +197,7 @@ impl Tensor {
     }
 
     /// The elements in the form in which they are stored, if they are packed.
+    #[doc(hidden)]
     pub fn as_packed(&self) -> Option<&Packed> {
         match &self.elements {
             Elements::Plain(_) => None,
@@ -281,6 +286,7 @@ impl Tensor {
     }
 
     /// The elements as the GPU stores them: one 32-bit word each.
+    #[doc(hidden)]
     pub fn to_words(&self) -> Vec<u32> {
         self.words().into_owned()
     }

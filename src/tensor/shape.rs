@@ -6,6 +6,7 @@ use std::fmt;
 
 /// One dimension of a [`Shape`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Dim {
     /// The batch size, known only when a prediction is made.
     Batch,

@@ -1,6 +1,7 @@
 //! How much a file of tensors may ask for. A small one can claim any size, and packed data expand.
 
 use crate::error::{Error, Result};
+use crate::setters::setters;
 use crate::tensor::element_count;
 
 /// How much is read of a file of tensors ([`read_within`](super::read_within)); what is larger is an error before it is in memory.
@@ -8,6 +9,7 @@ use crate::tensor::element_count;
 /// JSON takes up to six times its bytes besides while it is read, binary files the bytes of the file, and an array in Fortran
 /// order its own bytes once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadLimits {
     /// Bytes of all tensors of a file as they are in memory, four for a number and one for a boolean, and what it takes to
     /// name each. By default 1 GiB, or four times the bytes of the file where that is more: so much a file of that size holds
@@ -24,6 +26,8 @@ impl ReadLimits {
         ReadLimits { tensor_bytes: usual.tensor_bytes.max(bytes.saturating_mul(4)), ..usual }
     }
 }
+
+setters!(ReadLimits { tensor_bytes: u64, json_bytes: u64 });
 
 impl Default for ReadLimits {
     fn default() -> Self {

@@ -101,7 +101,7 @@ fn many_tensors_are_read() {
 fn files_beyond_their_limits_are_refused_before_they_are_read() {
     let folder = tempfile::tempdir().expect("folder");
     let tensors: NamedTensors = [("x", Tensor::f32(&[1000], vec![1.0; 1000]).expect("a tensor"))].into_iter().collect();
-    let limits = ReadLimits { tensor_bytes: 3000, json_bytes: 1000 };
+    let limits = ReadLimits::default().tensor_bytes(3000).json_bytes(1000);
     let formats = [
         ("x.safetensors", Format::Safetensors),
         #[cfg(feature = "npz")]

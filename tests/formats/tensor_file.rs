@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::path::Path;
 use tempfile::tempdir;
-use tfjs_wgpu::Data;
+use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::tensor_file;
 use tfjs_wgpu::tensor_file::{Format, from_bytes};
 use tfjs_wgpu::{NamedTensors, Tensor};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use tfjs_wgpu::Data;
+use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Semantics, Tensor};
 
 /// One recorded layer.

@@ -2,13 +2,13 @@
 
 use crate::goldens::{Golden, all};
 use std::sync::Arc;
-use tfjs_wgpu::Data;
 use tfjs_wgpu::Passes;
 use tfjs_wgpu::internals::graph::Graph;
 use tfjs_wgpu::internals::kernel::DeviceFacts;
 use tfjs_wgpu::internals::passes::share;
 use tfjs_wgpu::internals::reference;
 use tfjs_wgpu::internals::study::output_allowances;
+use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::internals::tensor::compare;
 use tfjs_wgpu::{Model, NamedTensors, Semantics, Tensor};
 

@@ -13,12 +13,14 @@ use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 use tfjs_wgpu::{Profile, ProfileOptions, StepClock};
 
-const RUNS: ProfileOptions = ProfileOptions { warmup_runs: 1, runs: 3 };
+fn three_runs() -> ProfileOptions {
+    ProfileOptions::default().warmup_runs(1).runs(3)
+}
 
 fn profile(session: &Session, batch: usize) -> Profile {
     let inputs = random_inputs(session.model(), batch, 1).expect("inputs");
     let before = session.predict(&inputs).expect("a prediction").outputs;
-    let profile = session.profile(&inputs, RUNS).expect("a profile");
+    let profile = session.profile(&inputs, three_runs()).expect("a profile");
     assert_eq!(session.predict(&inputs).expect("a prediction").outputs, before, "a profile changes no answer");
     assert_eq!(profile.batch, batch);
     assert_eq!((profile.usual_ns.len(), profile.timed_ns.len(), profile.elapsed_ns.len()), (3, 3, 3));
@@ -121,7 +123,10 @@ fn a_profile_that_would_say_nothing_is_refused() {
     let session = Session::open(&model, Device::Cpu).expect("a session");
     let refuse = |batch: usize, runs: usize| {
         let inputs = random_inputs(&model, batch, 1).expect("inputs");
-        session.profile(&inputs, ProfileOptions { warmup_runs: 0, runs }).expect_err("nothing to say").to_string()
+        session
+            .profile(&inputs, ProfileOptions::default().warmup_runs(0).runs(runs))
+            .expect_err("nothing to say")
+            .to_string()
     };
     assert!(refuse(1, 0).contains("a profile of no run"), "{}", refuse(1, 0));
     assert!(refuse(0, 1).contains("nothing to profile in a batch of 0"), "{}", refuse(0, 1));

@@ -150,7 +150,7 @@ fn a_profile_is_that_of_the_sizes_it_is_given() {
     for device in engines() {
         let session = open(&histories(), device);
         for length in [5, 7] {
-            let runs = ProfileOptions { warmup_runs: 0, runs: 1 };
+            let runs = ProfileOptions::default().warmup_runs(0).runs(1);
             let profile = session.profile(&of_length(length), runs).expect("a profile");
             let alone = histories().with_sizes(&Sizes::default().others(length)).expect("sizes");
             let alone = open(&alone, device).profile(&of_length(length), runs).expect("a profile");

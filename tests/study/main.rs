@@ -27,5 +27,5 @@ fn model(name: &str) -> Model {
 
 /// A study that is over soon.
 fn quick(devices: &[Device]) -> StudyOptions {
-    StudyOptions { devices: devices.into(), shared: Vec::new(), launcher: None, seed: 1, quick: true }
+    StudyOptions::default().devices(devices.into()).quick(true)
 }

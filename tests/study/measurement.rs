@@ -9,7 +9,7 @@ use tfjs_wgpu::study::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::{Device, SessionOptions};
 
 fn runs(batch: usize, runs: usize) -> RunOptions {
-    RunOptions { batch, runs, min_seconds: 0.0, ..RunOptions::default() }
+    RunOptions::default().batch(batch).runs(runs).min_seconds(0.0)
 }
 
 fn cpu() -> SessionOptions {
@@ -24,11 +24,11 @@ fn measured(session: &SessionOptions, run: &RunOptions) -> Measurement {
 fn runs_are_as_many_as_asked_for_and_seconds_as_long() {
     assert_eq!(measured(&cpu(), &runs(1, 7)).samples_ms.len(), 7);
     // So many that more are made than are handed out.
-    let long = measured(&cpu(), &RunOptions { min_seconds: 0.05, ..runs(1, 1) });
+    let long = measured(&cpu(), &runs(1, 1).min_seconds(0.05));
     let all = long.warm_ms.expect("runs").n;
     assert!(all > 7 && long.samples_ms.len() <= 1000.min(all));
     // No more than one begins where there is no time.
-    let short = measured(&cpu(), &RunOptions { max_seconds: 0.0, ..runs(1, 50) });
+    let short = measured(&cpu(), &runs(1, 50).max_seconds(0.0));
     assert_eq!(short.samples_ms.len(), 1);
     assert!(measured(&cpu(), &runs(1, 0)).warm_ms.is_none());
 }
@@ -37,7 +37,7 @@ fn runs_are_as_many_as_asked_for_and_seconds_as_long() {
 fn pauses_are_kept() {
     for pace in [Pace::Delay(Duration::from_millis(4)), Pace::Interval(Duration::from_millis(4))] {
         let start = Instant::now();
-        measured(&cpu(), &RunOptions { pace, warmup_runs: 0, ..runs(1, 6) });
+        measured(&cpu(), &runs(1, 6).pace(pace).warmup_runs(0));
         // Five pauses lie between six predictions.
         assert!(start.elapsed() >= Duration::from_millis(20), "{pace:?}");
     }

@@ -10,7 +10,7 @@ use tfjs_wgpu::{Error, ErrorKind, SessionOptions};
 fn fault(word: &str, patience: Duration) -> (Error, Duration) {
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/study/process.sh");
     let launcher = Launcher { program, model: word.into(), reading: Vec::new(), patience };
-    let run = RunOptions { min_seconds: 0.0, max_seconds: 0.0, ..RunOptions::default() };
+    let run = RunOptions::default().min_seconds(0.0).max_seconds(0.0);
     let begun = Instant::now();
     let error = launcher.measure(&SessionOptions::default(), &run, None).expect_err("a script measures nothing");
     (error, begun.elapsed())

@@ -4,7 +4,7 @@ use crate::{model, quick};
 use std::ops::ControlFlow;
 use tfjs_wgpu::internals::study::protocol::{Step, steps};
 use tfjs_wgpu::study::Report;
-use tfjs_wgpu::study::{StudyOptions, study};
+use tfjs_wgpu::study::study;
 use tfjs_wgpu::{Device, SessionOptions};
 
 /// What a step opens.
@@ -58,7 +58,7 @@ fn a_study_with_a_gpu_imitates_tfjs_and_dispatches() {
 
 #[test]
 fn one_user_has_curves_of_its_own() {
-    let options = StudyOptions { shared: vec!["user".into()], ..quick(&[Device::Cpu]) };
+    let options = quick(&[Device::Cpu]).shared(vec!["user".into()]);
     let found = steps(&model("ncf"), &options);
     let shared = found.iter().filter(|step| !session(step).shared.is_empty());
     // Of one candidate nothing is shared.
@@ -102,7 +102,7 @@ fn an_interrupted_study_keeps_what_it_has() {
 #[test]
 fn what_cannot_be_measured_is_a_note() {
     // A name that the model does not have.
-    let options = StudyOptions { shared: vec!["nobody".into()], ..quick(&[Device::Cpu]) };
+    let options = quick(&[Device::Cpu]).shared(vec!["nobody".into()]);
     let report = study(&model("ncf"), &options, &mut |_, _| Ok(ControlFlow::Continue(()))).expect("the study ends");
     let results = report.study.as_ref().expect("a study");
     assert!(results.complete);

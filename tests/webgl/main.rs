@@ -25,7 +25,7 @@ fn is_described(recording: &Recording) -> bool {
 
 /// What the description and the recording of a predict do not agree on.
 fn differences(recording: &Recording) -> Vec<String> {
-    let described = webgl::describe(recording.model.graph(), recording.batch).expect("a description");
+    let described = webgl::describe(&recording.model, recording.batch).expect("a description");
     let text = described.to_string();
     let lines: Vec<&str> = text.lines().collect();
     // A kernel that hands on a tensor as it is leaves no trace in a graph.
@@ -35,7 +35,7 @@ fn differences(recording: &Recording) -> Vec<String> {
         let at = lines.iter().zip(&steps).take_while(|(line, step)| line == step).count();
         differences.push(format!("step {at} is {:?} and was recorded as {:?}", lines.get(at), steps.get(at)));
     }
-    let first = webgl::describe_first(recording.model.graph(), recording.batch).expect("a description");
+    let first = webgl::describe_first(&recording.model, recording.batch).expect("a description");
     let counts = [
         ("first programs", first.programs().count(), recording.first.programs),
         ("first uploads", first.uploads, recording.first.uploads),
@@ -66,7 +66,7 @@ fn a_plan_has_an_operator_for_every_program_and_every_step_on_the_cpu() {
         let plan = Plan::new(graph.into(), &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
         let mut nodes: Vec<_> = plan.dispatches(recording.batch).expect("dispatches").iter().map(|d| d.node).collect();
         nodes.dedup();
-        let described = webgl::describe(recording.model.graph(), recording.batch).expect("a description");
+        let described = webgl::describe(&recording.model, recording.batch).expect("a description");
         assert_eq!(nodes.len(), recording.warm.programs + described.host_steps, "{}", recording.name);
     }
 }

@@ -111,15 +111,14 @@ impl RunsArguments {
             }
             (None, None) => Pace::BackToBack,
         };
-        Ok(RunOptions {
-            batch: batch as usize,
-            warmup_runs: self.warmup_runs as usize,
-            runs: self.runs as usize,
-            min_seconds: self.min_secs,
-            max_seconds: self.max_secs,
-            pace,
-            seed: self.seed,
-        })
+        Ok(RunOptions::default()
+            .batch(batch as usize)
+            .warmup_runs(self.warmup_runs as usize)
+            .runs(self.runs as usize)
+            .min_seconds(self.min_secs)
+            .max_seconds(self.max_secs)
+            .pace(pace)
+            .seed(self.seed))
     }
 }
 

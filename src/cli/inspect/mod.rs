@@ -93,8 +93,8 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
         let graph = graph(&model, arguments, Passes::FUSED)?;
         write!(out, "{}", Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs)?.text(batch)?)?;
     } else if view.kernels {
-        let first = webgl::describe_first(model.graph(), batch)?;
-        write_kernels(&first, &webgl::describe(model.graph(), batch)?, out)?;
+        let first = webgl::describe_first(&model, batch)?;
+        write_kernels(&first, &webgl::describe(&model, batch)?, out)?;
     } else if view.weights {
         write_weights(&model, out)?;
     } else if view.json {

@@ -61,7 +61,7 @@ fn shape(shape: &Shape) -> Value {
     let dim = |dim: &Dim| match dim {
         Dim::Batch | Dim::Shared => Value::Null,
         Dim::Fixed(size) => (*size).into(),
-        Dim::Open => "?".into(),
+        _ => "?".into(),
     };
     shape.dims().iter().map(dim).collect()
 }

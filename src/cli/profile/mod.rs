@@ -95,7 +95,7 @@ pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Res
     let options = arguments.session.options(input::shared(&file.model, &inputs));
     let session = Session::open_with(&file.model, options.clone())?;
     message::note(&format!("device: {}", with_flags(&session.device())));
-    let runs = ProfileOptions { runs: arguments.runs as usize, ..ProfileOptions::default() };
+    let runs = ProfileOptions::default().runs(arguments.runs as usize);
     let profile = session.profile(&inputs, runs).map_err(|error| origin.blame(error))?;
     let ceilings = Ceilings::measure(&options)?;
     let breakdown = Breakdown::of(&profile, ceilings.as_ref());

@@ -26,7 +26,7 @@ pub(super) fn write(
         StepClock::HostPerSubmit => {
             "by the host, each submitted and waited for alone, because the device takes no timestamps"
         }
-        StepClock::Host => "by the host, summed over blocks of rows and threads",
+        _ => "by the host, summed over blocks of rows and threads",
     };
     let Breakdown { steps_ns, elapsed_ns, usual_ns, timed_ns, distortion, .. } = breakdown;
     let (steps, elapsed) = (milliseconds(*steps_ns), milliseconds(*elapsed_ns));

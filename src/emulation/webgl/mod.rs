@@ -22,25 +22,35 @@ pub(crate) use predict::ROWS_OF_A_PREDICT;
 
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::model::Model;
 use predict::Predict;
 
-/// What TF.js runs for a warm predict of `batch` samples, of a plain graph.
-pub fn describe(graph: &Graph, batch: usize) -> Result<Description> {
-    let mut predict = Predict::new(graph);
+/// What TF.js runs for a warm predict of `batch` samples.
+///
+/// # Errors
+///
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if a size of the model exceeds what a graph can hold.
+pub fn describe(model: &Model, batch: usize) -> Result<Description> {
+    let mut predict = Predict::new(model.graph());
     predict.run(batch)?;
     predict.run(batch)?;
     Ok(std::mem::take(&mut predict.backend.description))
 }
 
 /// The same for the first predict after the model was loaded, which also uploads weights.
-pub fn describe_first(graph: &Graph, batch: usize) -> Result<Description> {
-    let mut predict = Predict::new(graph);
+///
+/// # Errors
+///
+/// Those of [`describe`].
+pub fn describe_first(model: &Model, batch: usize) -> Result<Description> {
+    let mut predict = Predict::new(model.graph());
     predict.run(batch)?;
     Ok(std::mem::take(&mut predict.backend.description))
 }
 
 /// A graph with an operator for every program that TF.js runs for a warm predict of up to 32 samples: of `rows`, which
 /// decides what runs on the CPU and which layouts differ. It answers batches of any size.
+#[doc(hidden)]
 pub fn as_tfjs(graph: &Graph, rows: usize) -> Result<Graph> {
     let mut predict = Predict::new(graph);
     predict.run(rows)?;

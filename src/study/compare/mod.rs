@@ -14,9 +14,11 @@ use super::measurement::Measurement;
 use super::report::Report;
 use super::statistics::{holm, median, median_ratio, rank_test};
 use crate::error::{Error, Result};
+use crate::setters::setters;
 
 /// What counts as a regression.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct CompareOptions {
     /// By how many per cent the median may grow.
     pub threshold_percent: f64,
@@ -25,6 +27,8 @@ pub struct CompareOptions {
     /// Whether reports of different models are compared.
     pub any_model: bool,
 }
+
+setters!(CompareOptions { threshold_percent: f64, alpha: f64, any_model: bool });
 
 impl Default for CompareOptions {
     fn default() -> Self {

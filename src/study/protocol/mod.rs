@@ -21,10 +21,12 @@ use super::report::{Report, Sporadic, StudyResults};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::session::{Device, SessionOptions};
+use crate::setters::setters;
 use std::ops::ControlFlow;
 
 /// What is studied.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct StudyOptions {
     /// On which devices, [`Device::Gpu`] and [`Device::Cpu`] among them.
     pub devices: Vec<Device>,
@@ -32,6 +34,7 @@ pub struct StudyOptions {
     pub shared: Vec<String>,
     /// How a process of its own is started. Without it what needs one is left out: cold starts, and what ablations do to
     /// the first answer.
+    #[doc(hidden)]
     pub launcher: Option<Launcher>,
     /// The seed of all inputs.
     pub seed: u64,
@@ -39,7 +42,27 @@ pub struct StudyOptions {
     pub quick: bool,
 }
 
+impl Default for StudyOptions {
+    fn default() -> Self {
+        StudyOptions {
+            devices: vec![Device::Gpu, Device::Cpu],
+            shared: Vec::new(),
+            launcher: None,
+            seed: 1,
+            quick: false,
+        }
+    }
+}
+
+setters!(StudyOptions { devices: Vec<Device>, shared: Vec<String>, seed: u64, quick: bool });
+
 impl StudyOptions {
+    /// Sets how processes are started.
+    #[doc(hidden)]
+    pub fn launcher(self, launcher: Launcher) -> Self {
+        StudyOptions { launcher: Some(launcher), ..self }
+    }
+
     /// Runs of at least so many seconds.
     pub(super) fn runs(&self, batch: usize, seconds: f64) -> RunOptions {
         let (runs, min_seconds) = if self.quick { (2, 0.0) } else { (10, seconds) };

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Compares the public API with docs/public_api.txt, as text. UPDATE_DOCS=1 writes the file instead.
+# rustdoc's JSON is unstable, so its format is that of one Rust release: the one in Cargo.toml's `rust-version`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --locked --lib -- -Z unstable-options --output-format json --cap-lints allow
+TFJS_WGPU_RUSTDOC_JSON="$PWD/target/doc/tfjs_wgpu.json" cargo test --quiet --locked --test public_api -- --include-ignored
