@@ -41,15 +41,16 @@ use std::sync::Arc;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Device {
-    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU. Where a GPU fails, the CPU takes
-    /// its place.
+    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU.
+    ///
+    /// If the GPU fails, the CPU takes its place.
     #[default]
     Auto,
-    /// The GPU, through WGSL compute shaders.
+    /// The GPU.
     Gpu,
-    /// The CPU.
+    /// The CPU engine.
     Cpu,
-    /// The plain answers that everything else is measured against.
+    /// The plain definitions that GPU and CPU are checked against.
     Reference,
 }
 
