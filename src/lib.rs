@@ -42,11 +42,13 @@
 
 mod cpu;
 mod deadline;
+mod digest;
 mod engine;
 pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;
+mod load;
 mod made_once;
 pub mod model;
 pub mod ops;
@@ -60,8 +62,11 @@ pub mod tensor;
 pub mod tensor_file;
 pub mod tfjs;
 pub mod timeline;
+pub mod weights;
 
 pub use error::{DeviceError, Error, ErrorKind, Result};
-pub use model::{LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, WeightStorage};
+pub use model::{
+    LoadOptions, Model, ModelIdentity, OnBadId, OpenDimension, Semantics, Sizes, TfjsOptions, WeightFormat,
+};
 pub use session::{Device, Prediction, Session, SessionOptions};
 pub use tensor::{DType, NamedTensors, Tensor};

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 use tfjs_wgpu::gpu::{Execution, Programs, ReadBacks, Submits};
 use tfjs_wgpu::passes::{Pipeline, Storage};
-use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, WeightFormat};
 
 /// `--semantics`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,20 +58,20 @@ impl RandomWeightsArguments {
 
 /// In what form weights stay in memory.
 #[derive(Debug, clap::Args)]
-pub(crate) struct StorageArguments {
+pub(crate) struct WeightFormatArguments {
     /// In what form weights stay in memory
     #[arg(long, value_enum, default_value = "keep")]
-    weights: WeightsArgument,
+    weight_format: WeightFormatArgument,
 }
 
-impl StorageArguments {
-    pub(crate) fn storage(&self) -> WeightStorage {
-        self.weights.into()
+impl WeightFormatArguments {
+    pub(crate) fn format(&self) -> WeightFormat {
+        self.weight_format.into()
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        words("--weights", self.weights)
+        words("--weight-format", self.weight_format)
     }
 }
 
@@ -168,32 +168,27 @@ enum ReadBackArgument {
     PerOutput,
 }
 
-/// `--weights`
+/// `--weight-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WeightsArgument {
+enum WeightFormatArgument {
     /// As the file stores them where a kernel can decode them: float16 and uint8
     Keep,
     /// As float32
     F32,
 }
 
-impl From<WeightsArgument> for WeightStorage {
-    fn from(argument: WeightsArgument) -> Self {
+impl From<WeightFormatArgument> for WeightFormat {
+    fn from(argument: WeightFormatArgument) -> Self {
         match argument {
-            WeightsArgument::Keep => WeightStorage::Keep,
-            WeightsArgument::F32 => WeightStorage::F32,
+            WeightFormatArgument::Keep => WeightFormat::Keep,
+            WeightFormatArgument::F32 => WeightFormat::F32,
         }
     }
 }
 
 impl ReadArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        LoadOptions { semantics: self.semantics.into(), ..LoadOptions::default() }
-    }
-
-    /// The sizes of dimensions that the model leaves open.
-    pub(crate) fn sizes(&self) -> Sizes {
-        self.dims.sizes()
+        LoadOptions::default().semantics(self.semantics.into()).sizes(self.dims.sizes())
     }
 
     /// The words of the command line for another call.
@@ -360,25 +355,16 @@ pub(crate) struct MeasuredModelArguments {
     #[command(flatten)]
     random_weights: RandomWeightsArguments,
     #[command(flatten)]
-    storage: StorageArguments,
+    weights: WeightFormatArguments,
 }
 
 impl MeasuredModelArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        LoadOptions {
-            weights: self.storage.storage(),
-            random_weights: self.random_weights.seed(),
-            ..self.read.options()
-        }
-    }
-
-    /// The sizes of dimensions that the model leaves open.
-    pub(crate) fn sizes(&self) -> Sizes {
-        self.read.sizes()
+        self.read.options().weight_format(self.weights.format()).random_weights(self.random_weights.seed())
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        [self.read.words(), self.storage.words(), self.random_weights.words()].concat()
+        [self.read.words(), self.weights.words(), self.random_weights.words()].concat()
     }
 }

@@ -9,7 +9,7 @@ use tfjs_wgpu::graph::Graph;
 use tfjs_wgpu::kernel::{DeviceFacts, Kernel};
 use tfjs_wgpu::passes::{Pipeline, share};
 use tfjs_wgpu::plan::{Plan, Retain};
-use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightStorage, session};
+use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightFormat, session};
 
 #[test]
 fn the_plain_plan_of_wide_deep_is_as_recorded() {
@@ -24,15 +24,15 @@ fn the_plain_plan_of_wide_deep_is_as_recorded() {
 fn quantised_weights_take_a_quarter_of_the_memory() {
     let golden = golden("youtube_dnn_10k");
     let bytes = |weights, pipeline: Pipeline| {
-        let options = LoadOptions { weights, ..LoadOptions::default() };
+        let options = LoadOptions::default().weight_format(weights);
         let model = golden.load_with(options).expect("youtube_dnn_10k loads");
         let graph = pipeline.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph");
         let plan = Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
         let text = plan.text(1).expect("text");
-        assert_eq!(text.contains(" packing=2 "), weights == WeightStorage::Keep, "{text}");
+        assert_eq!(text.contains(" packing=2 "), weights == WeightFormat::Keep, "{text}");
         plan.weight_bytes() + plan.table_bytes()
     };
-    let part = |pipeline| bytes(WeightStorage::Keep, pipeline) as f64 / bytes(WeightStorage::F32, pipeline) as f64;
+    let part = |pipeline| bytes(WeightFormat::Keep, pipeline) as f64 / bytes(WeightFormat::F32, pipeline) as f64;
     let fused = part(Pipeline::Fused);
     assert!((0.25..0.28).contains(&fused), "{fused} of the bytes of f32");
     assert!((0.25..0.6).contains(&part(Pipeline::Plain)), "tables of plain plans are words");
@@ -148,13 +148,13 @@ fn a_second_model_of_the_same_kind_makes_no_pipelines() {
 #[test]
 fn packed_tables_stay_small_on_the_device() {
     let bytes = |weights| {
-        let options = LoadOptions { weights, ..LoadOptions::default() };
+        let options = LoadOptions::default().weight_format(weights);
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/youtube_dnn_10k");
         let model = Model::load(folder, options).expect("the model loads");
         let graph = Pipeline::Fused.run(model.graph(), &DeviceFacts::FLOOR).expect("a fused graph");
         Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan").table_bytes()
     };
-    let (kept, decoded) = (bytes(WeightStorage::Keep), bytes(WeightStorage::F32));
+    let (kept, decoded) = (bytes(WeightFormat::Keep), bytes(WeightFormat::F32));
     assert!(3 * kept < decoded, "{kept} bytes of tables for {decoded} as float32");
 }
 

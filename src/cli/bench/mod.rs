@@ -146,7 +146,7 @@ Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %
 /// Runs the verb.
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let reading = &arguments.reading;
-    let file = ModelFile::load(&arguments.model, reading.options(), &reading.sizes())?;
+    let file = ModelFile::load(&arguments.model, reading.options())?;
     let file = match &arguments.input {
         Some(path) => input::with_sizes_of(file, path)?,
         None => input::with_sizes_beside(file)?,
