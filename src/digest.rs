@@ -66,7 +66,7 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), expected);
         let mut pieces = Hasher::default();
-        [&b"a"[..], b"", b"bc"].map(|piece| pieces.update(piece));
+        [&b"a"[..], b"", b"bc"].iter().for_each(|piece| pieces.update(piece));
         assert_eq!(pieces.finish(), Digest::of(b"abc"));
     }
 }

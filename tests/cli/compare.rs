@@ -21,7 +21,7 @@ fn result(device: &str, batch: usize, middle: f64) -> Value {
 
 fn report(results: Vec<Value>) -> Value {
     json!({
-        "schema": 1, "created": "2026-01-31T12:00:00Z", "seed": 1, "results": results,
+        "schema": 2, "created": "2026-01-31T12:00:00Z", "seed": 1, "results": results,
         "model": {"name": "m", "format": "f", "identity": "00c0ffee", "layers": 1, "operators": 1, "weight_bytes": 100},
         "machine": {
             "cpu": "a processor", "cores": 2, "os": "linux", "architecture": "x86_64", "version": "0.1.0",
@@ -64,7 +64,7 @@ fn what_cannot_be_compared() {
     let mut other_model = gpu.clone();
     other_model["model"]["identity"] = json!("deadbeef");
     let mut other_schema = gpu.clone();
-    other_schema["schema"] = json!(2);
+    other_schema["schema"] = json!(1);
     let texts = [
         compared([&gpu, &cpu], &[]),
         compared([&gpu, &other_model], &[]),

@@ -130,7 +130,7 @@ A prediction is timed from host to host: inputs checked and uploaded, outputs re
 Inputs are random.
 
 The object that --json prints, which `compare` reads:
-  schema    1; a higher number where the meaning of a field has changed
+  schema    2; a higher number where the meaning of a field has changed
   created   in UTC
   model     {name, format, hash, layers, operators, weight_bytes}
   machine   {cpu, cores, os, architecture, version, build, adapter: {name, backend, kind, driver,
