@@ -242,11 +242,12 @@ fn sizes_are_compared_before_a_file_is_opened() {
     let error = from(&artifact, &source).map(|_| ()).expect_err("10 Gi floats in 100 bytes");
     assert!(error.to_string().contains("truncated"), "{error}");
     assert_eq!(source.opened.load(Ordering::Relaxed), 0, "nothing was opened");
-    // Where the source says so too, memory is claimed and there may be none; what is claimed is filled as bytes arrive.
+    // Where the source says so too, memory is claimed. There may be none; what there is, is filled only as bytes arrive.
     let source = Liar::new(usize::MAX / 2, Box::new(|| SourceBytes::reader(std::io::empty())));
-    artifact.spec(0)["shape"] = json!([1u64 << 30, 1u64 << 20]);
-    let error = from(&artifact, &source).map(|_| ()).expect_err("4 PiB");
-    assert!(error.to_string().contains("there is no memory for its"), "{error}");
+    artifact.spec(0)["shape"] = json!([1u64 << 30, 256]);
+    let error = from(&artifact, &source).map(|_| ()).expect_err("1 TiB");
+    let text = error.to_string();
+    assert!(text.contains("there is no memory for its") || text.contains("is shorter"), "{error}");
     let error = from(&dense_model(), &Memory::new()).map(|_| ()).expect_err("no file");
     assert!(error.to_string().contains("`weights.bin`: the weight file was not given"), "{error}");
 }
