@@ -28,7 +28,7 @@ impl Model {
     }
 
     /// [`Model::load`] with weight files that are mapped into memory. Large float32 weights, and float16 and uint8 ones that stay
-    /// packed, are left there: they take no memory of this process until they are used, and processes share them.
+    /// packed, are left there: they are pages of the files, which processes share and the system may drop and read again.
     ///
     /// # Safety
     ///
