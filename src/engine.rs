@@ -8,6 +8,7 @@ use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source, ValueId};
 use crate::kernel::DeviceFacts;
+use crate::names::names;
 use crate::plan::{Counts, Retain};
 use crate::telemetry::{Span, Stage, Timeline};
 use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
@@ -17,13 +18,29 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+/// The kind of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// Compute shaders on a GPU.
+    Gpu,
+    /// Threads of the CPU.
+    Cpu,
+    /// The plain definitions of the operators.
+    Reference,
+}
+
+names!(EngineKind, "engine", { Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
+
 /// A device, or the threads of the host.
 pub(crate) trait Engine: fmt::Debug + Send + Sync {
-    /// `gpu`, `cpu` or `reference`.
-    fn name(&self) -> &'static str;
+    /// The kind of engine.
+    fn kind(&self) -> EngineKind;
 
-    /// Which device computes, in a line for people.
-    fn description(&self) -> String;
+    /// The name, kind and driver of its GPU; `None` if it has none.
+    fn adapter(&self) -> Option<String> {
+        None
+    }
 
     /// The limits that rewrites and plans go by.
     fn facts(&self) -> &DeviceFacts;

@@ -4,6 +4,7 @@ use super::device_plan::DevicePlan;
 use super::memory::Memory;
 use super::pipelines::{Making, Pipeline};
 use super::read_back::ReadBack;
+use super::ready_dispatch::ReadyDispatch;
 use super::step_times::Timestamps;
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -25,14 +26,6 @@ pub(super) struct BatchBindings {
     pub(super) params_bytes: u64,
     /// One for all outputs, or one for each.
     pub(super) read_backs: Vec<ReadBack>,
-}
-
-/// A dispatch in wgpu's terms.
-#[derive(Debug)]
-pub(super) struct ReadyDispatch {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) bind_group: wgpu::BindGroup,
-    pub(super) workgroups: [u32; 3],
 }
 
 impl BatchBindings {

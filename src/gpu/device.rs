@@ -1,40 +1,23 @@
 //! An opened device, and its errors as values.
 
-use super::adapter::{self, AdapterChoice, AdapterKind, AdapterSummary};
+use super::adapter::{self, AdapterKind, AdapterSummary};
 use super::faults::{self, FaultSite, Faults};
-use super::pipelines::Pipelines;
-use super::shared_devices;
-use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
 use crate::kernel::DeviceFacts;
 use crate::limits_preset::LimitsPreset;
-use crate::telemetry::Timeline;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// An opened GPU with the pipelines made on it. Cheap to clone; clones share the device, which is closed with the last of them.
-#[derive(Debug, Clone)]
-pub struct Gpu(Arc<OpenedDevice>);
-
-/// What the clones share.
+/// An opened device and its queue. The device is closed when this is dropped.
 #[derive(Debug)]
-pub struct OpenedDevice {
+pub(super) struct OpenedDevice {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    pub(super) pipelines: Arc<Pipelines>,
     pub(super) faults: Faults,
     facts: DeviceFacts,
     adapter: AdapterSummary,
-    /// Why the device is gone, if it is.
+    /// Why the device was lost, if it was.
     lost: Arc<OnceLock<String>>,
-}
-
-impl std::ops::Deref for Gpu {
-    type Target = OpenedDevice;
-
-    fn deref(&self) -> &OpenedDevice {
-        &self.0
-    }
 }
 
 /// How long to wait for what still runs when a call has failed, before its error is taken at its word.
@@ -43,26 +26,14 @@ const LAST_WORK: Duration = Duration::from_millis(500);
 /// How long the news of a loss may take from one thread to another.
 const NEWS: Duration = Duration::from_millis(50);
 
-/// Which device is to be opened.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct DeviceRequest {
-    pub(crate) adapter: AdapterChoice,
-    pub(crate) preset: LimitsPreset,
-    /// What goes wrong on it. With faults it is shared with nobody.
-    pub(crate) faults: Faults,
-}
-
-impl Gpu {
-    /// The best adapter, or the one that the environment variable `TFJS_WGPU_ADAPTER` names in part. All sessions of a process
-    /// share a device for each preset. It is closed when the last session and the last `Gpu` on it are dropped; whoever opens
-    /// many sessions one after the other holds a `Gpu` to keep the device and its compiled pipelines.
-    pub fn open(preset: LimitsPreset) -> Result<Gpu> {
-        let request = DeviceRequest { adapter: AdapterChoice::by_name(None), preset, ..DeviceRequest::default() };
-        shared_devices::open(&request, Deadline::NEVER, &mut Timeline::start())
-    }
-
-    /// Opens a device that is shared with nobody.
-    pub(super) fn open_alone(adapter: &wgpu::Adapter, preset: LimitsPreset, faults: &Faults) -> Result<Gpu> {
+impl OpenedDevice {
+    /// Opens a new device. `on_loss` is called if the device is lost.
+    pub(super) fn open(
+        adapter: &wgpu::Adapter,
+        preset: LimitsPreset,
+        faults: &Faults,
+        on_loss: fn(),
+    ) -> Result<OpenedDevice> {
         let summary = adapter::summary(adapter);
         faults.pass(FaultSite::OpenDevice, None)?;
         let descriptor = wgpu::DeviceDescriptor {
@@ -84,7 +55,7 @@ impl Gpu {
         let lost = Arc::new(OnceLock::new());
         let callback = Arc::clone(&lost);
         device.set_device_lost_callback(move |_, message| {
-            shared_devices::note_loss();
+            on_loss();
             // A second reason is a consequence of the first.
             let _ = callback.set(message);
         });
@@ -97,32 +68,24 @@ impl Gpu {
             // What stands for a phone is given the kernels of a phone.
             software: summary.kind == AdapterKind::Software && preset == LimitsPreset::Full,
         };
-        let (pipelines, faults, adapter) = (Arc::default(), faults.clone(), summary);
-        Ok(Gpu(Arc::new(OpenedDevice { device, queue, pipelines, faults, facts, adapter, lost })))
-    }
-
-    /// The device, to be found again as long as somebody uses it.
-    pub(super) fn downgrade(&self) -> std::sync::Weak<OpenedDevice> {
-        Arc::downgrade(&self.0)
-    }
-
-    /// The device that is still used and not lost.
-    pub(super) fn upgrade(weak: &std::sync::Weak<OpenedDevice>) -> Option<Gpu> {
-        weak.upgrade().map(Gpu).filter(|gpu| gpu.lost.get().is_none())
+        Ok(OpenedDevice { device, queue, faults: faults.clone(), facts, adapter: summary, lost })
     }
 
     /// The limits that kernels are chosen from.
-    pub fn facts(&self) -> &DeviceFacts {
-        &self.0.facts
+    pub(super) fn facts(&self) -> &DeviceFacts {
+        &self.facts
     }
 
-    /// The adapter behind the device.
-    pub fn adapter(&self) -> &AdapterSummary {
-        &self.0.adapter
+    /// The adapter of the device.
+    pub(super) fn adapter(&self) -> &AdapterSummary {
+        &self.adapter
     }
-}
 
-impl OpenedDevice {
+    /// Whether the device was lost.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.get().is_some()
+    }
+
     /// Whether kernels may work in memory that the host has mapped, so that nothing is copied. Only where it was
     /// measured to be faster: a software GPU has no other memory. What a phone's caches make of it is not known.
     pub(super) fn maps_storage(&self) -> bool {

@@ -1,9 +1,9 @@
 //! A plan on a device: what all its predictions share.
 
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::memory::{Constants, GUARD_BYTES};
 use super::pipelines::{Checks, Pipelines};
-use super::runner::{RunnerOptions, Writer};
+use super::runner_options::{RunnerOptions, Writer};
 use super::uploads::Uploads;
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -19,7 +19,7 @@ const LARGE_BATCH: usize = 64;
 /// A plan with its constants uploaded and its pipelines made.
 #[derive(Debug)]
 pub(super) struct DevicePlan {
-    pub(super) gpu: Gpu,
+    pub(super) gpu: Arc<OpenedDevice>,
     pub(super) plan: Plan,
     pub(super) options: RunnerOptions,
     /// The device's, or its own.
@@ -37,7 +37,7 @@ pub(super) struct DevicePlan {
 impl DevicePlan {
     /// Uploads the constants of `plan` while other threads make its pipelines.
     pub(super) fn new(
-        gpu: Gpu,
+        gpu: Arc<OpenedDevice>,
         plan: Plan,
         options: RunnerOptions,
         (pipelines, uploads): (Arc<Pipelines>, Arc<Uploads>),

@@ -1,18 +1,18 @@
 //! The GPU as an engine among others: a device, and what the graphs of one session on it share.
 
 use super::chained;
-use super::device::{DeviceRequest, Gpu};
 use super::device_plan::DevicePlan;
 use super::device_thread;
 use super::in_flight::{InFlight, Rows};
 use super::pieces;
 use super::pipelines::Pipelines;
-use super::runner::{Runner, RunnerOptions, Writer};
-use super::shared_devices;
+use super::runner::Runner;
+use super::runner_options::{RunnerOptions, Writer};
+use super::shared_devices::{self, DeviceRequest, Gpu};
 use super::step_times::{StepTimes, steps};
 use super::uploads::Uploads;
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, StepClock, TimedSteps};
+use crate::engine::{Call, Engine, EngineKind, Holdings, PreparedGraph, ProfileStep, StepClock, TimedSteps};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execution::{Execution, Programs};
 use crate::graph::{Graph, ValueId};
@@ -62,7 +62,7 @@ impl GpuEngine {
             shared_devices::open(&request, deadline, timeline)
         })?;
         let pipelines = match options.execution.programs {
-            Programs::Shared => Arc::clone(&gpu.pipelines),
+            Programs::Shared => Arc::clone(gpu.pipelines()),
             Programs::PerShape => {
                 options.cache_folder = None;
                 Arc::new(Pipelines::new(Programs::PerShape))
@@ -87,18 +87,19 @@ impl Driven {
         let GpuOptions { execution, ref cache_folder, .. } = self.options;
         let options = RunnerOptions { retain, execution, cache_folder: cache_folder.clone(), inputs_by };
         let shared = (Arc::clone(&self.pipelines), Arc::clone(&self.uploads));
-        DevicePlan::new(self.gpu.clone(), plan, options, shared, deadline, timeline).map(Runner::new)
+        DevicePlan::new(Arc::clone(self.gpu.device()), plan, options, shared, deadline, timeline).map(Runner::new)
     }
 }
 
 impl Engine for GpuEngine {
-    fn name(&self) -> &'static str {
-        "gpu"
+    fn kind(&self) -> EngineKind {
+        EngineKind::Gpu
     }
 
-    fn description(&self) -> String {
+    fn adapter(&self) -> Option<String> {
         let adapter = self.0.gpu.adapter();
-        format!("gpu: {} ({}, {} {})", adapter.name, adapter.kind.name(), adapter.driver, adapter.driver_version)
+        let (kind, driver, version) = (adapter.kind.name(), &adapter.driver, &adapter.driver_version);
+        Some(format!("{} ({kind}, {driver} {version})", adapter.name))
     }
 
     fn facts(&self) -> &DeviceFacts {

@@ -3,7 +3,7 @@
 
 use super::batch_bindings::BatchBindings;
 use super::batches::Batches;
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::device_plan::DevicePlan;
 use super::faults::FaultSite;
 use super::memory::Memory;
@@ -261,7 +261,7 @@ fn submit_alone(
 }
 
 pub(super) fn submit(
-    gpu: &Gpu,
+    gpu: &OpenedDevice,
     commands: wgpu::CommandBuffer,
     timeline: &mut Timeline,
 ) -> Result<wgpu::SubmissionIndex> {
@@ -274,7 +274,7 @@ pub(super) fn submit(
 
 /// Waits until the device is done. A caller with a deadline does not wait for this: the memory that kernels still work in is kept
 /// until they are done or the device is lost.
-pub(super) fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
+pub(super) fn wait(gpu: &OpenedDevice, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
     timeline.count(Counter::Waits, 1);
     let poll = || wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(WAIT_PIECE) };
     timeline.span(Stage::Wait, || {

@@ -14,6 +14,7 @@
 mod adapter;
 mod batch_bindings;
 mod batches;
+mod buffers;
 mod chained;
 mod device;
 mod device_plan;
@@ -27,18 +28,19 @@ mod pieces;
 mod pipeline_cache;
 mod pipelines;
 mod read_back;
+mod ready_dispatch;
 mod runner;
+mod runner_options;
 mod shared_devices;
 mod step_times;
 mod uploads;
 
 pub(crate) use adapter::AdapterChoice;
-pub use adapter::{AdapterKind, AdapterSummary, adapters};
-pub(crate) use device::DeviceRequest;
-pub use device::Gpu;
+pub use adapter::{AdapterKind, AdapterSummary};
 #[doc(hidden)]
 pub use device_thread::await_abandoned_calls;
 pub(crate) use engine::{GpuEngine, GpuOptions};
 #[doc(hidden)]
 pub use faults::{FaultKind, FaultSite, Faults};
-pub(crate) use pipeline_cache::folder as cache_folder;
+pub(crate) use shared_devices::DeviceRequest;
+pub use shared_devices::{Gpu, adapters};

@@ -7,10 +7,9 @@
 mod private;
 
 use super::adapter::AdapterSummary;
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use crate::ops;
 use crate::telemetry::{Counter, Timeline};
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,32 +28,6 @@ const WGPU_HEADER_BYTES: usize = 64;
 /// The driver's header behind it (`VkPipelineCacheHeaderVersionOne`): vendor, device and what the driver calls itself.
 const DRIVER_HEADER_BYTES: usize = 32;
 
-/// Where the cache files are: `wanted`, else the environment variable `TFJS_WGPU_CACHE_DIR`, else the system's folder
-/// for caches. Nowhere if the first of these that is given is empty, or if the system has no such folder.
-pub(crate) fn folder(wanted: Option<&Path>) -> Option<PathBuf> {
-    choose_folder(wanted, |name| std::env::var_os(name))
-}
-
-fn choose_folder(wanted: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let given = wanted.map(Path::to_path_buf).or_else(|| variable("TFJS_WGPU_CACHE_DIR").map(PathBuf::from));
-    if let Some(folder) = given {
-        return (!folder.as_os_str().is_empty()).then_some(folder);
-    }
-    // The XDG specification has relative paths ignored; nowhere else would one be meant either.
-    let absolute = |name| variable(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let caches = if cfg!(target_os = "android") {
-        // An app knows its own folders and gives one.
-        None
-    } else if cfg!(windows) {
-        absolute("LOCALAPPDATA")
-    } else if cfg!(target_vendor = "apple") {
-        absolute("HOME").map(|home| home.join("Library/Caches"))
-    } else {
-        absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-    };
-    caches.map(|caches| caches.join("tfjs-wgpu"))
-}
-
 /// A cache while pipelines are being made, and the file behind it.
 #[derive(Debug)]
 pub(super) struct DiskCache {
@@ -68,7 +41,7 @@ pub(super) struct DiskCache {
 
 impl DiskCache {
     /// The cache of a device with what its file in `folder` holds; `None` where the device has no such thing.
-    pub(super) fn open(gpu: &Gpu, folder: &Path, timeline: &mut Timeline) -> Option<DiskCache> {
+    pub(super) fn open(gpu: &OpenedDevice, folder: &Path, timeline: &mut Timeline) -> Option<DiskCache> {
         if !gpu.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
         }
@@ -112,7 +85,7 @@ fn is_worth_writing(known: &[u8], data: &[u8]) -> bool {
 }
 
 /// A cache that starts with `data`.
-fn create(gpu: &Gpu, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
+fn create(gpu: &OpenedDevice, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
     let data = data.map(Vec::as_slice);
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("tfjs-wgpu"), data, fallback: true };
     // SAFETY: the data must be what `PipelineCache::get_data` gave. It comes from a file whose key and checksum say so,
@@ -190,26 +163,6 @@ mod tests {
             let mut file = whole.clone();
             file[damaged] ^= 1;
             assert_eq!(payload(&file, "key"), None, "byte {damaged}");
-        }
-    }
-
-    #[test]
-    fn the_folder_is_the_given_one_or_the_users() {
-        let set = |pairs: &'static [(&str, &str)]| {
-            move |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
-        };
-        let variables = set(&[("TFJS_WGPU_CACHE_DIR", "/app/data"), ("HOME", "/home/me")]);
-        assert_eq!(choose_folder(Some(Path::new("/given")), variables), Some("/given".into()));
-        assert_eq!(choose_folder(None, variables), Some("/app/data".into()));
-        assert_eq!(choose_folder(Some(Path::new("")), variables), None);
-        assert_eq!(choose_folder(None, set(&[("TFJS_WGPU_CACHE_DIR", ""), ("HOME", "/home/me")])), None);
-        assert_eq!(choose_folder(None, set(&[])), None);
-        if cfg!(target_os = "linux") {
-            assert_eq!(choose_folder(None, set(&[("HOME", "/home/me")])), Some("/home/me/.cache/tfjs-wgpu".into()));
-            let both = set(&[("XDG_CACHE_HOME", "/cache"), ("HOME", "/home/me")]);
-            assert_eq!(choose_folder(None, both), Some("/cache/tfjs-wgpu".into()));
-            let relative = set(&[("XDG_CACHE_HOME", "cache"), ("HOME", "/home/me")]);
-            assert_eq!(choose_folder(None, relative), Some("/home/me/.cache/tfjs-wgpu".into()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Compiled kernels: one pipeline per shader, entry point and constants, shared by every model on the device; or, to show what
 //! that saves, one per kernel that differs in anything.
 
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::faults::FaultSite;
 use super::pipeline_cache::DiskCache;
 use crate::deadline::Deadline;
@@ -89,12 +89,12 @@ impl Pipelines {
     }
 
     /// The pipeline of `kernel`, and whether this call made it.
-    pub(super) fn get(&self, gpu: &Gpu, kernel: &Kernel, making: &Making<'_>) -> Result<(Pipeline, bool)> {
+    pub(super) fn get(&self, gpu: &OpenedDevice, kernel: &Kernel, making: &Making<'_>) -> Result<(Pipeline, bool)> {
         let key = Key::of(kernel, making.checks, self.programs);
         self.pipelines.get(&key, making.deadline, || gpu.scoped(|| self.make(gpu, kernel, &key, making)))
     }
 
-    fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, making: &Making<'_>) -> Result<Pipeline> {
+    fn make(&self, gpu: &OpenedDevice, kernel: &Kernel, key: &Key, making: &Making<'_>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
             .ok_or_else(|| Error::internal(format!("there is no shader called `{}`", kernel.shader)))?;
         let (module, _) = self.modules.get(&key.module(), making.deadline, || {
@@ -126,7 +126,7 @@ impl Pipelines {
     /// cache on disk at hand is kept there.
     pub(super) fn make_all<T>(
         &self,
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         kernels: &[&Kernel],
         (checks, deadline): (Checks, Deadline),
         cache_folder: Option<&Path>,
@@ -194,7 +194,7 @@ fn on_threads<T, R: Send>(
     })
 }
 
-fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Checks) -> wgpu::ShaderModule {
+fn module(gpu: &OpenedDevice, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Checks) -> wgpu::ShaderModule {
     if checks == Checks::Checked {
         return gpu.device.create_shader_module(descriptor);
     }
@@ -209,7 +209,7 @@ fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Check
 }
 
 /// Binding 0 is the uniform parameters, then come read-only storage buffers, and one that is written.
-fn layouts(gpu: &Gpu, storage: usize) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
+fn layouts(gpu: &OpenedDevice, storage: usize) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
     let entry = |binding: usize| wgpu::BindGroupLayoutEntry {
         binding: binding as u32,
         visibility: wgpu::ShaderStages::COMPUTE,

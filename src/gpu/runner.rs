@@ -7,10 +7,9 @@ use crate::engine::Holdings;
 use crate::error::Result;
 use crate::execution::Execution;
 use crate::graph::ValueId;
-use crate::plan::{Plan, Retain};
+use crate::plan::Plan;
 use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::{NamedTensors, Tensor};
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Predictions under way at once. While one waits for the device, a second is encoded and a third is read back; more
@@ -19,30 +18,6 @@ const MAX_FLIGHTS: usize = 3;
 
 /// Flights that were not needed during this many predictions are given up.
 const PREDICTIONS_BEFORE_GIVING_UP: u32 = 64;
-
-/// How a plan is loaded and run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RunnerOptions {
-    /// The values that can be read.
-    pub(super) retain: Retain,
-    /// How predictions are handed to the device.
-    pub(super) execution: Execution,
-    /// Where new pipelines are kept on disk, if the driver can.
-    pub(super) cache_folder: Option<PathBuf>,
-    /// Who writes the inputs.
-    pub(super) inputs_by: Writer,
-}
-
-/// Who writes the inputs of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Writer {
-    /// The host, with each prediction.
-    #[default]
-    Host,
-    /// A copy of what another plan has computed ([`predict_chained`](super::predict_chained)). No such copy goes into memory
-    /// that the host has mapped.
-    Device,
-}
 
 /// A plan on a device, ready to answer.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! When each kernel of a prediction ran: by timestamps of the device, each kernel in a pass of its own; where a device has
 //! none, by the host, which then submits each kernel by itself and waits for it.
 
-use super::batch_bindings::ReadyDispatch;
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::read_back::{MapResult, map};
+use super::ready_dispatch::ReadyDispatch;
 use crate::engine::ProfileStep;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -22,7 +22,7 @@ pub(super) struct StepTimes {
 }
 
 /// Whether kernels can take their own time.
-pub(super) fn has_timestamps(gpu: &Gpu) -> bool {
+pub(super) fn has_timestamps(gpu: &OpenedDevice) -> bool {
     gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Timestamps {
 }
 
 impl Timestamps {
-    pub(super) fn new(gpu: &Gpu, kernels: usize) -> Self {
+    pub(super) fn new(gpu: &OpenedDevice, kernels: usize) -> Self {
         let count = |first: usize| 2 * (kernels - first).min(KERNELS_PER_SET) as u32;
         let set = |first: usize| {
             gpu.device.create_query_set(&wgpu::QuerySetDescriptor {

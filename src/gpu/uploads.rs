@@ -3,9 +3,9 @@
 //! A model is planned several times: for sets of shared inputs, and for sets of sizes. Plans with the same constants at the same
 //! regions share a buffer. Of other plans' constants those that are on the device already are copied there and not uploaded.
 
-use super::device::Gpu;
+use super::buffers::{WORKING, make_buffer, upload};
+use super::device::OpenedDevice;
 use super::faults::FaultSite;
-use super::memory::{WORKING, make_buffer, upload};
 use crate::error::Result;
 use crate::kernel::Region;
 use crate::telemetry::{Counter, Timeline};
@@ -31,7 +31,7 @@ impl Uploads {
     /// A buffer of `bytes` with these constants.
     pub(super) fn get(
         &self,
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         (label, bytes): (&'static str, u64),
         pieces: Vec<Piece>,
         timeline: &mut Timeline,
@@ -50,7 +50,7 @@ impl Uploads {
 
     /// A buffer with constants, of which some may be on the device already.
     fn make(
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         (label, bytes): (&'static str, u64),
         (pieces, known): (&[Piece], &[Arc<Upload>]),
         timeline: &mut Timeline,

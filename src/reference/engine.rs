@@ -2,7 +2,7 @@
 
 use super::{run, run_all};
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, TimedSteps};
+use crate::engine::{Call, Engine, EngineKind, Holdings, PreparedGraph, ProfileStep, TimedSteps};
 use crate::error::Result;
 use crate::graph::{Graph, Source, ValueId};
 use crate::kernel::DeviceFacts;
@@ -17,12 +17,8 @@ use std::time::Instant;
 pub(crate) struct Reference;
 
 impl Engine for Reference {
-    fn name(&self) -> &'static str {
-        "reference"
-    }
-
-    fn description(&self) -> String {
-        "reference".into()
+    fn kind(&self) -> EngineKind {
+        EngineKind::Reference
     }
 
     fn facts(&self) -> &DeviceFacts {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 #[derive(Debug, Clone)]
 pub(super) struct InputSignature {
     /// The inputs in the model's order.
-    inputs: Vec<ExpectedInput>,
+    inputs: Vec<InputType>,
     pub(super) names: InputNames,
     /// The largest batch at which no value is too large.
     max_batch: usize,
@@ -19,7 +19,7 @@ pub(super) struct InputSignature {
 
 /// What one input must be.
 #[derive(Debug, Clone)]
-struct ExpectedInput {
+struct InputType {
     name: String,
     ty: TensorType,
     /// The dimensions after N or S; all of them where there is neither.
@@ -61,8 +61,8 @@ impl BoundInputs<'_> {
     }
 
     /// The same by name.
-    pub(super) fn into_named(self, expected: &InputSignature) -> NamedTensors {
-        let names = expected.inputs.iter().map(|input| input.name.as_str());
+    pub(super) fn into_named(self, signature: &InputSignature) -> NamedTensors {
+        let names = signature.inputs.iter().map(|input| input.name.as_str());
         names.zip(self.tensors.into_iter().map(Cow::into_owned)).collect()
     }
 }
@@ -74,7 +74,7 @@ impl InputSignature {
         let largest = shapes.map(|shape| shape.sample_len()).max().unwrap_or(0);
         let input = |(id, node): (_, &crate::graph::Node)| {
             let ty = graph.ty(id).clone();
-            ExpectedInput { name: node.name.clone(), sample: ty.shape.sample(), ty }
+            InputType { name: node.name.clone(), sample: ty.shape.sample(), ty }
         };
         let inputs = graph.inputs().map(input).collect();
         let names = InputNames::of(model);
@@ -88,7 +88,7 @@ impl InputSignature {
 
     /// The given tensors as the model takes them. `graph` is that of this; errors name the inputs of `model`, whose sizes may
     /// be open.
-    pub(super) fn fit<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
+    pub(super) fn bind<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
         let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
         for (position, input) in self.inputs.iter().enumerate() {
             let Some((tensor, odd_name)) = self.names.find(given, position) else {
@@ -96,7 +96,7 @@ impl InputSignature {
                 return Err(no_tensor(model, &input.name));
             };
             note = odd_name.map(|name| self.names.note(position, name));
-            tensors.push(fit_one(input, tensor)?);
+            tensors.push(bind_one(input, tensor)?);
         }
         if given.len() > tensors.len() {
             self.names.expect_known(given, model)?;
@@ -125,7 +125,7 @@ impl InputSignature {
     fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {
         let mut batch: Option<(&str, usize)> = None;
         let batched = self.inputs.iter().zip(tensors).filter(|(input, _)| input.ty.shape.is_batched());
-        for (ExpectedInput { name, .. }, tensor) in batched {
+        for (InputType { name, .. }, tensor) in batched {
             match (tensor.shape()[0], batch) {
                 (1, _) => {}
                 (rows, None) => batch = Some((name, rows)),
@@ -157,7 +157,7 @@ pub(super) fn expect_computable(graph: &Graph, batch: usize) -> Result<()> {
     Ok(())
 }
 
-fn fit_one<'t>(input: &ExpectedInput, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
+fn bind_one<'t>(input: &InputType, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
     let error = |what: String, hint: &str| Err(Error::input(what).at(format!("input `{}`", input.name)).hint(hint));
     let wanted = &input.ty;
     let tensor = match (tensor.dtype(), wanted.dtype) {
@@ -204,17 +204,17 @@ mod tests {
         let outputs = ["x", "y"].map(|name| (name.to_string(), input(name)));
         let graph = builder.finish(outputs.to_vec()).expect("a graph");
         let model = Model { aliases: vec![vec!["inner_x".into()]], ..Model::from_graph("two", graph) };
-        let expected = InputSignature::of(&model);
+        let signature = InputSignature::of(&model);
         let given = |names: &[&str]| -> NamedTensors {
             let tensor = |index: usize| Tensor::f32(&[1, 1], vec![index as f32]).expect("a tensor");
             names.iter().enumerate().map(|(index, name)| (*name, tensor(index))).collect()
         };
         let known = given(&["y", "inner_x"]);
-        let fitted = expected.fit(model.graph(), &model, &known).expect("both are known");
-        assert_eq!(fitted.tensors.iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
-        assert_eq!(fitted.note, None);
+        let bound = signature.bind(model.graph(), &model, &known).expect("both are known");
+        assert_eq!(bound.tensors.iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert_eq!(bound.note, None);
         let twice = given(&["x", "y", "inner_x"]);
-        let error = expected.fit(model.graph(), &model, &twice).expect_err("given twice");
+        let error = signature.bind(model.graph(), &model, &twice).expect_err("given twice");
         assert_eq!(error.to_string(), "input `x` is given twice: as `x` and as `inner_x`");
     }
 }

@@ -146,7 +146,7 @@ impl Session {
         for (span, step) in recording.steps.iter_mut().zip(&steps) {
             span.name.clone_from(&step.name);
         }
-        let (device, clock, tick_ns) = (opened.chosen.clone(), timed.clock, timed.tick_ns);
+        let (device, clock, tick_ns) = (opened.status().to_string(), timed.clock, timed.tick_ns);
         Ok(Profile { device, batch, clock, tick_ns, steps, elapsed_ns, usual_ns, timed_ns, stages, recording })
     }
 

@@ -32,7 +32,7 @@ const FAILURES_STAND: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct SizedModel {
     pub(super) model: Model,
-    pub(super) expected: InputSignature,
+    pub(super) signature: InputSignature,
     pub(super) id_checks: Vec<IdChecks>,
     /// What answering graphs are made of: the model's graph, with its constants as they are stored.
     graph: Arc<Graph>,
@@ -55,9 +55,9 @@ impl SizedModel {
     pub(super) fn new(model: Model, passes: Passes, precision: ActivationPrecision) -> Result<SizedModel> {
         expect_answerable(&model)?;
         let graph = precision.constants(model.graph())?;
-        let (expected, id_checks) = (InputSignature::of(&model), ids::id_checks(model.graph()));
+        let (signature, id_checks) = (InputSignature::of(&model), ids::id_checks(model.graph()));
         let prepared = MadeOnce::at_most(MOST_SHARED).remembering_failures(FAILURES_STAND);
-        Ok(SizedModel { model, expected, id_checks, graph, passes, precision, prepared })
+        Ok(SizedModel { model, signature, id_checks, graph, passes, precision, prepared })
     }
 
     /// What answers for inputs of which those at some positions are shared.
