@@ -20,12 +20,16 @@ pub struct Execution {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Programs {
-    /// All that differ in parameters and grid alone, of all sessions on the device.
+    /// Kernels that differ only in shapes share one.
+    ///
+    /// They differ in parameters and grid, and share it across all sessions on the device.
     #[default]
     Shared,
-    /// Only those of one session that are the same in every parameter. TF.js keys its programs by shape so: a batch of another
-    /// size compiles them anew. They are made at the first prediction that needs them, on several threads, and nothing is
-    /// found or kept on disk; what a driver keeps for itself stays.
+    /// One for each shape, as in TF.js: another batch size compiles anew.
+    ///
+    /// Only kernels of one session that are equal in every parameter share one, as TF.js keys its programs by shape. They are
+    /// compiled on several threads by the first prediction that needs them. Nothing is read from or written to the pipeline
+    /// cache; a cache of the driver itself stays in effect.
     PerShape,
 }
 
@@ -33,10 +37,10 @@ pub enum Programs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Submits {
-    /// All at once.
+    /// All in one submit.
     #[default]
     One,
-    /// Each by itself, recorded by itself.
+    /// Each kernel in a submit of its own.
     PerKernel,
 }
 

@@ -37,12 +37,12 @@ names!(Semantics, "semantics", { TfJs = "tfjs", Keras = "keras" });
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum OnBadId {
-    /// It looks up a row of zeros, as TF.js does on the GPU.
+    /// Look up a row of zeros, as TF.js does on the GPU.
     #[default]
     Zero,
-    /// The prediction is refused.
+    /// Refuse the prediction.
     Error,
-    /// It looks up the nearest row.
+    /// Look up the nearest row.
     Clamp,
 }
 

@@ -124,7 +124,7 @@ mod tests {
         let y = example.op("dense", Dense::with(None), &[join, operands[0], operands[1]]);
         let graph = example.finish(y);
         let fused = fuse(&graph).expect("fused");
-        assert!(operators(&fused).ends_with(&["pairwise_dot", "dense"]), "{fused}");
+        assert!(operators(&fused).ends_with(&["dot_interaction", "dense"]), "{fused}");
         assert_same(&graph, &fused);
         let folded = fold(&fused).expect("folded");
         assert!(folded.to_string().contains("float32[8, 2] \"dense/folded_kernel\""), "{folded}");

@@ -115,16 +115,16 @@ mod tests {
     fn small_layers_that_follow_each_other_become_one_operator() {
         let graph = chain(&[12, 4, 1]);
         let fused = fuse(&graph, &PHONE).expect("fused");
-        assert_eq!(operators(&fused), ["tower"], "{fused}");
+        assert_eq!(operators(&fused), ["fused_mlp"], "{fused}");
         assert_same(&graph, &fused);
     }
 
     #[test]
-    fn a_chain_is_parted_where_a_tower_cannot_keep_its_values() {
+    fn a_chain_is_parted_where_an_mlp_cannot_keep_its_values() {
         // 13 units are not whole quads: they may be what an MLP gives, not what it keeps.
         let graph = chain(&[12, 13, 8, 1]);
         let fused = fuse(&graph, &PHONE).expect("fused");
-        assert_eq!(operators(&fused), ["tower", "tower"], "{fused}");
+        assert_eq!(operators(&fused), ["fused_mlp", "fused_mlp"], "{fused}");
         assert_same(&graph, &fused);
         let alone = chain(&[3]);
         assert_eq!(fuse(&alone, &PHONE).expect("fused"), alone);

@@ -22,11 +22,13 @@ use std::sync::Arc;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum ActivationPrecision {
-    /// As the operators compute them.
+    /// float32, as the operators compute.
     #[default]
     F32,
-    /// Rounded to half precision, weights and inputs too. Ids beyond 2048 become even ones, beyond 4096 multiples of 4, and so
-    /// on, and numbers from 65 520 on infinite, as they do in TF.js. Where TF.js adds its epsilon it adds 1e-4.
+    /// Rounded to float16, as TF.js does on phones without float32 textures.
+    ///
+    /// Weights and inputs are rounded too. Ids beyond 2048 become even, beyond 4096 multiples of 4, and so on; numbers from
+    /// 65 520 on become infinite. Where TF.js adds its epsilon it adds 1e-4.
     F16,
 }
 

@@ -132,7 +132,7 @@ mod tests {
         let y = example.op("dense", Dense::with(None), &[pairs, operands[0], operands[1]]);
         let graph = example.finish(y);
         let rewritten = split(&graph).expect("split");
-        assert_eq!(operators(&rewritten), ["pair_dense"], "{rewritten}");
+        assert_eq!(operators(&rewritten), ["target_attention_dense"], "{rewritten}");
         assert_same(&graph, &rewritten);
     }
 

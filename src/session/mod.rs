@@ -47,14 +47,16 @@ use std::sync::Arc;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Device {
-    /// A hardware GPU, or the adapter that the options name; without one, the CPU. The CPU takes over from a GPU that fails.
+    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU.
+    ///
+    /// If the GPU fails, the CPU takes its place.
     #[default]
     Auto,
-    /// The GPU, through WGSL compute shaders.
+    /// The GPU.
     Gpu,
-    /// The CPU.
+    /// The CPU engine.
     Cpu,
-    /// The plain definitions of the operators, which the other devices are checked against. Slow.
+    /// The plain definitions that GPU and CPU are checked against.
     Reference,
 }
 

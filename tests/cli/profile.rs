@@ -25,7 +25,7 @@ fn json() {
         "device",
         "input",
         "passes",
-        "storage",
+        "activation_precision",
         "execution",
         "batch",
         "runs",
