@@ -1,14 +1,14 @@
-//! Buffers of a device: how one is made, and how a constant is written into it.
+//! Creates buffers, and writes constants into them.
 
 use super::device::OpenedDevice;
 use crate::kernel::{Packing, Region};
 use crate::telemetry::{Counter, Timeline};
 use crate::tensor::{Encoding, Packed, Tensor};
 
-/// Weights go up in pieces of this size, so that staging memory stays small.
+/// Weights are uploaded in pieces of this size, so that staging memory stays small.
 const UPLOAD_PIECE_BYTES: usize = 4 << 20;
 
-/// What kernels read and write, and copies fill and read.
+/// The usage of buffers that kernels and copies read and write.
 pub(super) const WORKING: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
 
@@ -22,24 +22,24 @@ pub(super) fn make_buffer(
     let size = bytes.next_multiple_of(4).max(4);
     timeline.count(Counter::Allocations, 1);
     timeline.count(Counter::AllocatedBytes, size);
-    // What the host writes directly is mapped whenever no kernel runs.
+    // The host writes into mapped buffers. They are mapped whenever no kernel runs.
     let mapped_at_creation = usage.contains(wgpu::BufferUsages::MAP_WRITE);
     gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation })
 }
 
-/// Writes a constant as `place` says that its elements stand: from wherever they lie, if they are stored so.
+/// Writes a constant into its region. Packed weights are written as stored if the region takes them so.
 pub(super) fn upload(
     gpu: &OpenedDevice,
     buffer: &wgpu::Buffer,
-    place: &Region,
+    region: &Region,
     value: &Tensor,
     timeline: &mut Timeline,
 ) {
-    let as_stored = |packed: &&Packed| place.packing != Packing::Words || *packed.encoding() == Encoding::F32;
+    let as_stored = |packed: &&Packed| region.packing != Packing::Words || *packed.encoding() == Encoding::F32;
     let Some(packed) = value.as_packed().filter(as_stored) else {
-        return upload_bytes(gpu, buffer, place.offset_bytes, bytemuck::cast_slice(&value.words()), timeline);
+        return upload_bytes(gpu, buffer, region.offset_bytes, bytemuck::cast_slice(&value.words()), timeline);
     };
-    let mut offset = place.offset_bytes;
+    let mut offset = region.offset_bytes;
     for piece in packed.pieces() {
         upload_bytes(gpu, buffer, offset, &piece, timeline);
         offset += piece.len() as u64;
@@ -53,7 +53,7 @@ fn upload_bytes(gpu: &OpenedDevice, buffer: &wgpu::Buffer, start: u64, bytes: &[
         timeline.count(Counter::WeightBytesUploaded, bytes.len() as u64);
         if bytes.len() == UPLOAD_PIECE_BYTES {
             gpu.queue.submit([]);
-            // Lets the device give the staging memory of earlier pieces back.
+            // Lets the device free the staging memory of earlier pieces.
             let _ = gpu.device.poll(wgpu::PollType::Poll);
         }
     }

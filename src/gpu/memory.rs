@@ -1,4 +1,4 @@
-//! The buffers of a plan: its constants, which are uploaded once, and those of one prediction, which grow.
+//! The buffers of a plan: constants, which are uploaded once, and those of a prediction, which grow with the batch.
 
 use super::buffers::{WORKING, make_buffer};
 use super::device::OpenedDevice;
@@ -11,14 +11,14 @@ use crate::plan::Plan;
 use crate::telemetry::Timeline;
 use std::sync::Arc;
 
-/// Bytes behind each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-range writes of a checked shader
-/// are clamped to the end of its binding, and so land here.
+/// Bytes after each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-bounds writes of a checked shader are clamped to the
+/// end of its binding, which is here.
 pub(super) const GUARD_BYTES: u64 = 256;
 
-/// A NaN that no kernel produces.
+/// The bits of a NaN that no kernel produces.
 pub(super) const GUARD_WORD: u32 = 0x7fc0_dead;
 
-/// A buffer that is replaced by a larger one when it must grow.
+/// A buffer that is replaced by a larger one if it must grow.
 #[derive(Debug)]
 pub(super) struct Growing {
     pub(super) buffer: wgpu::Buffer,
@@ -36,7 +36,7 @@ impl Growing {
         Growing { buffer: make_buffer(gpu, label, usage, bytes, timeline), label }
     }
 
-    /// Makes room for `bytes`; true if the buffer is a new one.
+    /// Makes room for `bytes`. Returns whether the buffer was replaced.
     fn grow(&mut self, gpu: &OpenedDevice, bytes: u64, timeline: &mut Timeline) -> bool {
         if self.buffer.size() >= bytes {
             return false;
@@ -54,7 +54,7 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Uploads the constants of `plan` that are not there already.
+    /// Uploads the constants of `plan` that are not on the device yet.
     pub(super) fn upload(gpu: &OpenedDevice, plan: &Plan, uploads: &Uploads, timeline: &mut Timeline) -> Result<Self> {
         let graph = plan.graph();
         let mut pieces = Vec::new();
@@ -70,7 +70,7 @@ impl Constants {
         Ok(Constants { weights, tables })
     }
 
-    /// Adds what they take.
+    /// Adds the bytes of the buffers.
     pub(super) fn add_memory(&self, holdings: &mut Holdings) {
         for upload in [&self.weights, &self.tables] {
             holdings.add_weights(Arc::as_ptr(upload) as u64, upload.buffer.size());
@@ -81,17 +81,17 @@ impl Constants {
 /// The buffers of one prediction.
 #[derive(Debug)]
 pub(super) struct Memory {
-    /// Mapped for writing between predictions where kernels may work in mapped memory.
+    /// Mapped for writing between predictions if kernels may use mapped memory.
     pub(super) inputs: Growing,
     slots: Vec<Growing>,
-    /// What is read back by way of a copy.
+    /// Holds copies of values that are read back.
     pub(super) staging: Growing,
     guard_bytes: u64,
 }
 
 impl Memory {
-    /// Buffers for one batch size. `maps_inputs` says whether the host writes the inputs without a copy, and `read_slots` are
-    /// those that it reads so.
+    /// Allocates buffers for one batch size. If `maps_inputs`, the host writes the inputs without a copy. It reads the slots
+    /// `read_slots` without a copy.
     pub(super) fn new(
         gpu: &OpenedDevice,
         plan: &Plan,
@@ -118,7 +118,7 @@ impl Memory {
         Memory { inputs, slots, staging, guard_bytes }
     }
 
-    /// Makes room for a batch; true if any buffer that is bound is a new one.
+    /// Makes room for a batch. Returns whether a bound buffer was replaced.
     pub(super) fn reserve(
         &mut self,
         gpu: &OpenedDevice,
@@ -140,7 +140,7 @@ impl Memory {
         self.slots.iter().chain([&self.inputs, &self.staging]).map(|growing| growing.buffer.size()).sum()
     }
 
-    /// Whether the host writes the inputs where the kernels read them.
+    /// Whether the host writes the inputs without a copy.
     pub(super) fn inputs_are_mapped(&self) -> bool {
         self.inputs.buffer.usage().contains(wgpu::BufferUsages::MAP_WRITE)
     }
@@ -158,7 +158,7 @@ impl Memory {
         }
     }
 
-    /// The length to bind for a value of `bytes` in `buffer`: with its guard, if it has one.
+    /// The length to bind for a value of `bytes` in `buffer`, including its guard.
     pub(super) fn bound_bytes(&self, buffer: BufferId, bytes: u64) -> u64 {
         let guard = if matches!(buffer, BufferId::Slot(_)) { self.guard_bytes } else { 0 };
         (bytes + guard).max(4)

@@ -49,36 +49,36 @@ struct ValueRead {
 
 impl ReadBack {
     /// Reads the outputs, or every value an operator made: all at once, or each by itself. There is at least one.
-    pub(super) fn of(loaded: &DevicePlan, batch: usize) -> Vec<ReadBack> {
-        let graph = loaded.plan.graph();
-        let ids: Vec<ValueId> = match loaded.options.retain {
+    pub(super) fn of(device_plan: &DevicePlan, batch: usize) -> Vec<ReadBack> {
+        let graph = device_plan.plan.graph();
+        let ids: Vec<ValueId> = match device_plan.options.retain {
             Retain::Outputs => graph.outputs().iter().map(|(_, id)| *id).collect(),
             Retain::All => graph.value_ids().filter(|id| matches!(graph.maker(*id).source, Source::Op(_))).collect(),
         };
-        let at_once = match loaded.options.execution.read_back {
+        let at_once = match device_plan.options.execution.read_back {
             ReadBacks::Together => ids.len(),
             ReadBacks::PerOutput => 1,
         };
         let read_back = |ids: &[ValueId]| {
             let mut read_back = ReadBack::default();
-            ids.iter().for_each(|id| read_back.add(loaded, *id, batch));
+            ids.iter().for_each(|id| read_back.add(device_plan, *id, batch));
             read_back
         };
         // Something must run the kernels, even if nobody reads.
         if ids.is_empty() { vec![ReadBack::default()] } else { ids.chunks(at_once).map(read_back).collect() }
     }
 
-    fn add(&mut self, loaded: &DevicePlan, id: ValueId, batch: usize) {
-        let mut region = loaded.plan.region(id, batch);
+    fn add(&mut self, device_plan: &DevicePlan, id: ValueId, batch: usize) {
+        let mut region = device_plan.plan.region(id, batch);
         // Behind other outputs of a node stands the next one.
-        let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && loaded.plan.is_last_output(id);
+        let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && device_plan.plan.is_last_output(id);
         if is_guarded {
-            region.length_bytes += loaded.guard_bytes;
+            region.length_bytes += device_plan.guard_bytes;
         }
         region.length_bytes = region.length_bytes.max(4);
         let length_bytes = region.length_bytes;
         let (mapped, offset_bytes) = match region.buffer {
-            BufferId::Slot(slot) if loaded.read_slots.contains(&slot) => (Mapped::Slot(slot), region.offset_bytes),
+            BufferId::Slot(slot) if device_plan.read_slots.contains(&slot) => (Mapped::Slot(slot), region.offset_bytes),
             _ => {
                 let offset = self.staging_bytes();
                 self.copies.push((region, offset));
@@ -109,13 +109,13 @@ impl ReadBack {
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         mapped: &Sender<MapResult>,
     ) {
         let staging = &memory.staging.buffer;
         for (region, to) in &self.copies {
-            let from = memory.buffer(&loaded.constants, region.buffer);
+            let from = memory.buffer(&device_plan.constants, region.buffer);
             encoder.copy_buffer_to_buffer(from, region.offset_bytes, staging, *to, Some(region.length_bytes));
         }
         for (buffer, bytes) in &self.mapped {
@@ -126,20 +126,20 @@ impl ReadBack {
     /// The values, once they are mapped; in `spare` memory if there is any.
     pub(super) fn read(
         &self,
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         batch: usize,
         spare: &mut RecycledOutputs,
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
-        let values = timeline.span(Stage::ReadBack, || self.values(loaded, memory, batch, spare))?;
+        let values = timeline.span(Stage::ReadBack, || self.values(device_plan, memory, batch, spare))?;
         timeline.count(Counter::DownloadBytes, values.iter().map(|(_, value)| 4 * value.len() as u64).sum());
         Ok(values)
     }
 
     fn values(
         &self,
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         batch: usize,
         spare: &mut RecycledOutputs,
@@ -155,8 +155,8 @@ impl ReadBack {
         for value in &self.values {
             let words: &[u32] = bytemuck::try_cast_slice(&views[value.mapped])
                 .map_err(|cause| Error::internal("the GPU's results are not aligned").cause(cause.to_string()))?;
-            let words = loaded.gpu.faults.read(words);
-            let ty = loaded.plan.graph().ty(value.id);
+            let words = device_plan.gpu.faults.read(words);
+            let ty = device_plan.plan.graph().ty(value.id);
             let shape = ty.shape.resolve(batch);
             let length: usize = shape.iter().product();
             let start = (value.offset_bytes / 4) as usize;
@@ -166,7 +166,7 @@ impl ReadBack {
             };
             let (words, guard) = words.split_at(length);
             tensors.push((value.id, Tensor::new(&shape, spare.decode(ty.dtype, words))?));
-            let guarded = loaded.options.retain == Retain::All && length > 0 && value.is_guarded;
+            let guarded = device_plan.options.retain == Retain::All && length > 0 && value.is_guarded;
             if guarded && guard.iter().any(|&word| word != GUARD_WORD) {
                 overrun.get_or_insert(value.id);
             }
@@ -179,7 +179,7 @@ impl ReadBack {
             None => Ok(tensors),
             Some(id) => {
                 Err(Error::internal(format!("a kernel wrote past its output into the {GUARD_BYTES} guard bytes"))
-                    .at(format!("`{}`", loaded.plan.graph().maker(id).name)))
+                    .at(format!("`{}`", device_plan.plan.graph().maker(id).name)))
             }
         }
     }

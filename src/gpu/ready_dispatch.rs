@@ -1,6 +1,6 @@
 //! One dispatch with its pipeline and bindings, ready to be recorded.
 
-/// A dispatch in wgpu's terms.
+/// A dispatch as wgpu objects.
 #[derive(Debug)]
 pub(super) struct ReadyDispatch {
     pub(super) pipeline: wgpu::ComputePipeline,

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 /// How a plan is loaded and run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunnerOptions {
-    /// The values that can be read.
+    /// The values that are read back.
     pub(super) retain: Retain,
     /// How predictions are handed to the device.
     pub(super) execution: Execution,
-    /// Where new pipelines are kept on disk, if the driver can.
+    /// The folder for compiled pipelines; `None` to keep none.
     pub(super) cache_folder: Option<PathBuf>,
     /// Who writes the inputs.
     pub(super) inputs_by: Writer,
@@ -20,10 +20,9 @@ pub(super) struct RunnerOptions {
 /// Who writes the inputs of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Writer {
-    /// The host, with each prediction.
+    /// The host, for each prediction.
     #[default]
     Host,
-    /// A copy of what another plan has computed ([`predict_chained`](super::predict_chained)). No such copy goes into memory
-    /// that the host has mapped.
+    /// A copy on the device of an output of another plan (`chained`). Its inputs are never in mapped memory.
     Device,
 }
