@@ -1,4 +1,4 @@
-//! An opened device, and its errors as values.
+//! An opened device. Errors of wgpu become errors of this library here.
 
 use super::adapter::{self, AdapterKind, AdapterSummary};
 use super::faults::{self, FaultSite, Faults};
@@ -20,11 +20,11 @@ pub(super) struct OpenedDevice {
     lost: Arc<OnceLock<String>>,
 }
 
-/// How long to wait for what still runs when a call has failed, before its error is taken at its word.
+/// The time to wait for running work after a call has failed, so that the loss of the device is reported.
 const LAST_WORK: Duration = Duration::from_millis(500);
 
-/// How long the news of a loss may take from one thread to another.
-const NEWS: Duration = Duration::from_millis(50);
+/// The time in which a loss that another thread has met is reported to this one.
+const LOSS_REPORT: Duration = Duration::from_millis(50);
 
 impl OpenedDevice {
     /// Opens a new device. `on_loss` is called if the device is lost.
@@ -40,7 +40,7 @@ impl OpenedDevice {
             label: Some("tfjs-wgpu"),
             required_features: preset.features(adapter.features()),
             required_limits: preset.limits(&adapter.limits()),
-            // Small blocks. Models are small next to wgpu's large ones, which some drivers fill with zeros at once.
+            // Small memory blocks. Models are small compared with large blocks, which some drivers fill with zeros.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
@@ -50,13 +50,13 @@ impl OpenedDevice {
                 .because(cause)
                 .hint("update the driver, or run on the CPU (Device::Cpu)")
         })?;
-        // Every call is made in a scope (`scoped`). Without a handler wgpu would panic about the rest: buffers being dropped.
+        // Calls are made in error scopes (`scoped`). The drop of a buffer is not, and without a handler wgpu panics on errors.
         device.on_uncaptured_error(Arc::new(|_| ()));
         let lost = Arc::new(OnceLock::new());
         let callback = Arc::clone(&lost);
         device.set_device_lost_callback(move |_, message| {
             on_loss();
-            // A second reason is a consequence of the first.
+            // Only the first reason counts. Later ones follow from it.
             let _ = callback.set(message);
         });
         let limits = device.limits();
@@ -65,7 +65,7 @@ impl OpenedDevice {
             max_buffer_bytes: limits.max_buffer_size,
             max_loop_steps: max_loop_steps(&summary),
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
-            // What stands for a phone is given the kernels of a phone.
+            // A preset of phones chooses the kernels of phones.
             software: summary.kind == AdapterKind::Software && preset == LimitsPreset::Full,
         };
         Ok(OpenedDevice { device, queue, faults: faults.clone(), facts, adapter: summary, lost })
@@ -86,19 +86,19 @@ impl OpenedDevice {
         self.lost.get().is_some()
     }
 
-    /// Whether kernels may work in memory that the host has mapped, so that nothing is copied. Only where it was
-    /// measured to be faster: a software GPU has no other memory. What a phone's caches make of it is not known.
+    /// Whether kernels use memory that the host maps, which avoids copies. It is faster on a software GPU. On phones it was not
+    /// measured.
     pub(super) fn maps_storage(&self) -> bool {
         self.adapter.kind == AdapterKind::Software
             && self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
     }
 
-    /// Passes a site where a fault may be injected.
+    /// Marks a site where tests inject faults.
     pub(super) fn pass(&self, site: FaultSite) -> Result<()> {
         self.faults.pass(site, Some(&self.device))
     }
 
-    /// An error if the device is gone for good.
+    /// An error if the device was lost.
     pub(super) fn expect_alive(&self) -> Result<()> {
         match self.lost.get() {
             None => Ok(()),
@@ -109,8 +109,8 @@ impl OpenedDevice {
         }
     }
 
-    /// What `work` gives, with the errors of the calls to wgpu that it makes on this thread. The loss of the device explains
-    /// them all, and an error of wgpu explains what `work` makes of it.
+    /// Runs `work` and catches the errors of its calls to wgpu on this thread. If the device was lost, that is the error. An error of
+    /// wgpu takes precedence over the error of `work`, which follows from it.
     pub(super) fn scoped<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         drop(faults::take_reported());
@@ -118,12 +118,12 @@ impl OpenedDevice {
         let result = work();
         let mut error = None;
         for scope in scopes.into_iter().rev() {
-            // Memory that could not be had makes calls invalid that use it.
+            // Out of memory comes first: it makes later calls invalid.
             error = error.or(pollster::block_on(scope.pop()));
         }
         let error = error.or_else(faults::take_reported);
         if result.is_err() || error.is_some() {
-            // wgpu tells of a device that was destroyed when it is next asked how things are, and nothing runs any more.
+            // wgpu reports the loss of a device when it is polled and no work runs any more.
             let (submission_index, timeout) = (None, Some(LAST_WORK));
             let _ = self.device.poll(wgpu::PollType::Wait { submission_index, timeout });
             self.await_loss();
@@ -135,10 +135,10 @@ impl OpenedDevice {
         }
     }
 
-    /// Waits a moment for the news that the device is lost. Its calls fail first, and tell why on whichever thread met the loss.
+    /// Waits a moment for the report of a loss. Calls fail before it arrives, possibly on another thread.
     fn await_loss(&self) {
         let begun = Instant::now();
-        while self.lost.get().is_none() && begun.elapsed() < NEWS {
+        while self.lost.get().is_none() && begun.elapsed() < LOSS_REPORT {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -157,8 +157,8 @@ impl OpenedDevice {
     }
 }
 
-/// llvmpipe gives an invocation 65 535 loop steps in all and then leaves its loops without a word (Mesa,
-/// `LP_MAX_TGSI_LOOP_ITERATIONS`). Other drivers run loops to their end.
+/// The loop steps of an invocation that the driver executes. llvmpipe silently leaves all loops after 65 535 steps (Mesa,
+/// `LP_MAX_TGSI_LOOP_ITERATIONS`). Other drivers have no limit.
 fn max_loop_steps(adapter: &AdapterSummary) -> usize {
     if adapter.driver == "llvmpipe" { 65_535 } else { usize::MAX }
 }

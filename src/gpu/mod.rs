@@ -1,15 +1,16 @@
-//! Runs a plan on wgpu. The only folder that names it.
+//! Runs a plan on wgpu. The only folder that names wgpu.
 //!
-//! Sessions share a device while one of them uses it (`shared_devices`), and pipelines belong to the device. A plan is loaded on
-//! it (`loaded`): its constants are uploaded, unless another plan of the session has them (`uploads`), while its pipelines are
-//! made. A prediction takes one of a few flights (`runner`), which own what grows with the batch; it writes its inputs, records
-//! one encoder, submits once, waits once and reads back once (`flight`, `read_back`), unless it is to show what that saves
-//! (`execution`). For a batch size it has seen before, or one that is near to others (`prepared`, `batches`), it allocates
-//! nothing. What is to be made of an output on the
-//! device is a plan of its own, which runs in the same submit (`chained`).
+//! Sessions share a device and its pipelines (`shared_devices`). A plan is loaded on the device (`device_plan`): its constants are
+//! uploaded unless another plan of the session has them (`uploads`), while its pipelines are compiled (`pipelines`). A `runner`
+//! limits how many predictions are in flight, and reuses their memory. A prediction writes its inputs, records one encoder,
+//! submits once, waits once and reads back once (`in_flight`, `read_back`); other executions exist for benchmarking. For a batch
+//! size that has bindings, or one close to it (`batch_bindings`, `batches`), a prediction allocates nothing. A second plan that
+//! takes an output on the device runs in the same submit (`chained`).
 //!
-//! Calls into the driver are made by the caller, or by a thread that it can leave when its deadline passes (`device_thread`). No
-//! lock that sessions share is held meanwhile. Their errors are caught in scopes (`device`); tests inject them (`faults`).
+//! Calls into the driver are made by the caller or, with a deadline, by a thread that the caller can abandon (`device_thread`). No
+//! lock that sessions share is held during a call. Errors of wgpu are caught in scopes (`device`). Tests inject errors (`faults`).
+//!
+//! The files do not use each other in a circle; `tests/structure` checks it.
 
 mod adapter;
 mod batch_bindings;

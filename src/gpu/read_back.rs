@@ -1,4 +1,4 @@
-//! What the host reads when the kernels are done: which copies, which buffers it maps, and where the values are in them.
+//! Reading values back: the copies, the buffers to map, and the offsets of the values in them.
 
 use super::device_plan::DevicePlan;
 use super::memory::{GUARD_BYTES, GUARD_WORD, Memory};
@@ -12,18 +12,18 @@ use crate::tensor::{RecycledOutputs, Tensor};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-/// A mapping is reported by whichever thread waits for the device, which may be another one than ours; it has the
-/// report and only needs to be scheduled.
+/// The time to wait for the report of a mapping. A thread that waits for the device makes it, possibly another one than this, and
+/// only needs to be scheduled.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type MapResult = std::result::Result<(), wgpu::BufferAsyncError>;
 
-/// What the host reads when the kernels are done.
+/// Values that the host reads after the kernels.
 #[derive(Debug, Default)]
 pub(super) struct ReadBack {
-    /// Into the staging buffer, each at its offset.
+    /// Regions to copy, and their offsets in the staging buffer.
     copies: Vec<(Region, u64)>,
-    /// The buffers to map, and how much of each.
+    /// The buffers to map, and how many bytes of each.
     mapped: Vec<(Mapped, u64)>,
     values: Vec<ValueRead>,
 }
@@ -42,13 +42,13 @@ struct ValueRead {
     /// The position of the buffer among those mapped.
     mapped: usize,
     offset_bytes: u64,
-    /// With the guard behind it.
+    /// With the guard after it.
     length_bytes: u64,
     is_guarded: bool,
 }
 
 impl ReadBack {
-    /// Reads the outputs, or every value an operator made: all at once, or each by itself. There is at least one.
+    /// Reads the outputs, or the values of all operators: together, or one by one. Returns at least one read-back.
     pub(super) fn of(device_plan: &DevicePlan, batch: usize) -> Vec<ReadBack> {
         let graph = device_plan.plan.graph();
         let ids: Vec<ValueId> = match device_plan.options.retain {
@@ -64,13 +64,13 @@ impl ReadBack {
             ids.iter().for_each(|id| read_back.add(device_plan, *id, batch));
             read_back
         };
-        // Something must run the kernels, even if nobody reads.
+        // The kernels run in the submit of the first read-back, so there must be one.
         if ids.is_empty() { vec![ReadBack::default()] } else { ids.chunks(at_once).map(read_back).collect() }
     }
 
     fn add(&mut self, device_plan: &DevicePlan, id: ValueId, batch: usize) {
         let mut region = device_plan.plan.region(id, batch);
-        // Behind other outputs of a node stands the next one.
+        // Other outputs of a node are followed by the next output instead of a guard.
         let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && device_plan.plan.is_last_output(id);
         if is_guarded {
             region.length_bytes += device_plan.guard_bytes;
@@ -95,17 +95,17 @@ impl ReadBack {
         self.values.push(ValueRead { id, mapped: position, offset_bytes, length_bytes, is_guarded });
     }
 
-    /// The bytes of the staging buffer in use.
+    /// The bytes that it needs in the staging buffer.
     pub(super) fn staging_bytes(&self) -> u64 {
         self.mapped.iter().find(|(mapped, _)| *mapped == Mapped::Staging).map_or(0, |(_, bytes)| *bytes)
     }
 
-    /// The mappings that will be reported.
+    /// The number of mappings that are reported.
     pub(super) fn mapping_count(&self) -> usize {
         self.mapped.len()
     }
 
-    /// Records the copies and the mappings that follow; each mapping reports to `mapped`.
+    /// Records the copies and the mappings. Each mapping reports to `mapped`.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -123,7 +123,7 @@ impl ReadBack {
         }
     }
 
-    /// The values, once they are mapped; in `spare` memory if there is any.
+    /// Reads the values from the mapped buffers, into `spare` memory if there is any.
     pub(super) fn read(
         &self,
         device_plan: &DevicePlan,
@@ -186,11 +186,11 @@ impl ReadBack {
 }
 
 fn too_short(shape: &[usize], words: usize) -> Error {
-    Error::internal("the GPU gave fewer bytes than were asked for")
-        .cause(format!("a value of shape {shape:?} is beyond the {words} words that came back"))
+    Error::internal("the GPU returned fewer bytes than requested")
+        .cause(format!("a value of shape {shape:?} has only {words} words"))
 }
 
-/// Records that the first `bytes` of `buffer` are to be mapped once everything recorded before is done.
+/// Records a mapping of the first `bytes` of `buffer`, for after all work recorded so far.
 pub(super) fn map(
     encoder: &wgpu::CommandEncoder,
     buffer: &wgpu::Buffer,
@@ -199,11 +199,11 @@ pub(super) fn map(
     mapped: &Sender<MapResult>,
 ) {
     let mapped = mapped.clone();
-    // The receiver is gone only when waiting failed, and then nobody wants to know.
+    // The receiver is gone only if waiting failed. The report is not needed then.
     encoder.map_buffer_on_submit(buffer, mode, 0..bytes, move |result| drop(mapped.send(result)));
 }
 
-/// Until `count` mappings are reported.
+/// Waits until `count` mappings are reported.
 pub(super) fn await_mappings(count: usize, reports: &Receiver<MapResult>) -> Result<()> {
     for _ in 0..count {
         match reports.recv_timeout(REPORT_TIMEOUT) {

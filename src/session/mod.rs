@@ -39,7 +39,7 @@ use crate::telemetry::{Stage, Timeline};
 use crate::tensor::{NamedTensors, RecycledOutputs};
 use engines::{Engines, Opened};
 use inputs::BoundInputs;
-use sized::{SizedModel, expect_answerable};
+use sized::{SizedModel, expect_predictable};
 use std::sync::Arc;
 
 /// Where predictions are computed.
@@ -135,7 +135,7 @@ impl Session {
     }
 
     fn with_engines(model: &Model, options: SessionOptions, engines: Engines) -> Result<Session> {
-        expect_answerable(model)?;
+        expect_predictable(model)?;
         expect_effect(&options)?;
         let mut timeline = Timeline::start();
         engines.current(Deadline::after(options.timeout), &mut timeline)?;
@@ -299,7 +299,7 @@ impl Session {
         let SessionOptions { activation_precision: precision, passes, .. } = self.options;
         let inputs = match precision {
             ActivationPrecision::F32 => inputs,
-            ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.stored(precision))?,
+            ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.rounded(precision))?,
         };
         // Passes that do not compute shared values once take one row per sample.
         let once = passes.shares() && opened.engine.takes_rewritten();
@@ -317,7 +317,7 @@ impl Session {
 struct Arranged<'t> {
     sized: Arc<SizedModel>,
     inputs: BoundInputs<'t>,
-    /// `None` for a batch of no rows.
+    /// `None` for a batch of 0.
     prepared: Option<Arc<dyn PreparedGraph>>,
 }
 
