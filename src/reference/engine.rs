@@ -1,4 +1,4 @@
-//! The reference as an engine among others.
+//! The reference as an [`Engine`].
 
 use super::{run, run_all};
 use crate::deadline::Deadline;
@@ -40,7 +40,7 @@ impl Engine for Reference {
     }
 }
 
-/// A graph whose operators are asked for their plain answers.
+/// A graph that runs by the definitions of its operators.
 #[derive(Debug)]
 struct ReferenceGraph(Arc<Graph>);
 
