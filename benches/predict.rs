@@ -115,7 +115,7 @@ fn measure(arguments: &Arguments) -> Result<()> {
         Err(error) => return Err(error),
     };
     let opening = counters(session.timeline());
-    say(&json!({"engine": session.device(), "load_ns": load_ns, "open_ns": open_ns, "opening": opening}));
+    say(&json!({"engine": session.device().to_string(), "load_ns": load_ns, "open_ns": open_ns, "opening": opening}));
     let mut rounds = Rounds { session: &session, arguments, inputs: HashMap::new() };
     if !arguments.rounds_from_stdin {
         for &batch in &arguments.batch {

@@ -1,13 +1,12 @@
-//! The time by which a call must have its answer.
+//! The deadline of a call: an instant on the monotonic clock, or never.
 //!
-//! A deadline is a moment on the monotonic clock, or never. Whatever waits is given one: a lock, a condition, a device. It is no
-//! timer: nothing is interrupted when it passes.
+//! All code that waits takes a deadline. A deadline is not a timer: it interrupts nothing.
 
 use crate::error::{DeviceError, Error, Result};
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// When a call must have its answer.
+/// The time by which a call must return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline(Option<Instant>);
 
@@ -15,27 +14,27 @@ impl Deadline {
     /// No deadline.
     pub(crate) const NEVER: Deadline = Deadline(None);
 
-    /// `timeout` from now on; never if `None`, or if no clock goes that far.
+    /// The end of `timeout` from now; never if it is `None` or beyond the range of the clock.
     pub(crate) fn after(timeout: Option<Duration>) -> Deadline {
         Deadline(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
-    /// Whether there is none.
+    /// Whether there is no deadline.
     pub(crate) fn is_never(self) -> bool {
         self.0.is_none()
     }
 
-    /// The time that is left; `None` where there is no deadline.
+    /// The time left; `None` without a deadline.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// When half of the time that is left will have passed.
+    /// A deadline after half of the time left.
     pub(crate) fn halfway(self) -> Deadline {
         Deadline(self.remaining().map(|left| Instant::now() + left / 2))
     }
 
-    /// An error if it has passed. `what`, a clause in the past, says what was going on.
+    /// An error if the deadline has passed. `what` describes the work as a clause in the past.
     pub(crate) fn expect_ahead(self, what: &str) -> Result<()> {
         match self.remaining() {
             Some(Duration::ZERO) => Err(self.passed(what)),
@@ -43,13 +42,13 @@ impl Deadline {
         }
     }
 
-    /// The error of a call whose deadline passed while `what` went on.
+    /// The error of a call whose deadline passed during `what`.
     pub(crate) fn passed(self, what: &str) -> Error {
         Error::device(DeviceError::Timeout, format!("the timeout passed while {what}"))
             .hint("give it more time (SessionOptions::timeout)")
     }
 
-    /// Waits on `changed` until `is_waiting` is false of what `guard` locks; an error if the deadline passes before.
+    /// Waits on `changed` while `is_waiting` is true of the value of `guard`. An error if the deadline passes before.
     pub(crate) fn wait_while<'m, T>(
         self,
         changed: &Condvar,
@@ -81,7 +80,7 @@ mod tests {
             let guard = flag.lock().expect("not poisoned");
             deadline.wait_while(&changed, guard, "the flag was not set", |flag| !*flag).map(|_| ())
         };
-        let error = wait(Deadline::after(Some(Duration::from_millis(5)))).expect_err("nobody sets the flag");
+        let error = wait(Deadline::after(Some(Duration::from_millis(5)))).expect_err("the flag is not set");
         assert_eq!(error.device_error(), Some(DeviceError::Timeout));
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -91,6 +90,6 @@ mod tests {
             assert!(wait(Deadline::NEVER).is_ok());
         });
         assert!(Deadline::after(Some(Duration::ZERO)).expect_ahead("nothing was done").is_err());
-        assert!(Deadline::after(Some(Duration::MAX)).is_never(), "no clock goes that far");
+        assert!(Deadline::after(Some(Duration::MAX)).is_never(), "beyond the range of the clock");
     }
 }

@@ -1,13 +1,13 @@
-//! What every engine does: it prepares graphs, and what it has prepared answers.
+//! The traits of the engines: an [`Engine`] prepares graphs, and a [`PreparedGraph`] predicts.
 //!
-//! An [`Engine`] is a device, or the threads of the host. A [`PreparedGraph`] graph on it answers predictions of any batch, for several
-//! threads at once. A session knows engines by these two traits alone. An engine knows nothing of models, of input names or of
-//! what a caller may have meant: it is given tensors that fit the graph.
+//! An engine is a GPU, or threads of the CPU. A prepared graph predicts batches of any size, for several threads at once. Sessions use
+//! engines through these traits only. Engines know neither models nor input names: they are given tensors that fit the graph.
 
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Source, ValueId};
 use crate::kernel::DeviceFacts;
+use crate::names::names;
 use crate::plan::{Counts, Retain};
 use crate::telemetry::{Span, Stage, Timeline};
 use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
@@ -17,24 +17,39 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// A device, or the threads of the host.
+/// The kind of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// Compute shaders on a GPU.
+    Gpu,
+    /// Threads of the CPU.
+    Cpu,
+    /// The plain definitions of the operators.
+    Reference,
+}
+
+names!(EngineKind, "engine", { Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
+
+/// A GPU, or threads of the CPU.
 pub(crate) trait Engine: fmt::Debug + Send + Sync {
-    /// `gpu`, `cpu` or `reference`.
-    fn name(&self) -> &'static str;
+    /// The kind of engine.
+    fn kind(&self) -> EngineKind;
 
-    /// Which device computes, in a line for people.
-    fn description(&self) -> String;
+    /// The name, kind and driver of its GPU; `None` if it has none.
+    fn adapter(&self) -> Option<String> {
+        None
+    }
 
-    /// The limits that rewrites and plans go by.
+    /// The limits that passes and plans respect.
     fn facts(&self) -> &DeviceFacts;
 
-    /// Whether graphs are rewritten for it. One that is not has a row for every sample of every input.
+    /// Whether graphs are rewritten for it. A graph that is not takes one row per sample for every input.
     fn takes_rewritten(&self) -> bool {
         true
     }
 
-    /// Prepares `graph`. Constants that it has in common with graphs that are prepared already are shared with them where the
-    /// device can.
+    /// Prepares `graph`. Constants that other prepared graphs have too are shared if the engine can.
     fn prepare(
         &self,
         graph: &Arc<Graph>,
@@ -43,23 +58,23 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
         timeline: &mut Timeline,
     ) -> Result<Arc<dyn PreparedGraph>>;
 
-    /// Adds what the engine holds besides its prepared graphs.
+    /// Adds the memory that the engine holds besides prepared graphs.
     fn add_memory(&self, _holdings: &mut Holdings) {}
 
-    /// Gives up what it holds besides its prepared graphs and the device itself.
+    /// Frees the memory that the engine holds besides prepared graphs and the device.
     fn trim(&self) {}
 }
 
-/// A graph, ready to answer. May be shared by threads.
+/// A graph that is ready to predict. Threads may share it.
 pub(crate) trait PreparedGraph: fmt::Debug + Send + Sync {
-    /// The graph that answers.
+    /// The graph that runs.
     fn graph(&self) -> &Arc<Graph>;
 
-    /// The outputs, in the memory of `spare` if there is any.
+    /// Computes the outputs, in the memory of `spare` if there is any.
     fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<NamedTensors>;
 
-    /// The outputs of a second graph, whose only input is the first output of this one; `None` if the engine does not compute
-    /// both without handing the first output to the host. `key` stands for the second graph.
+    /// Computes the outputs of a second graph, whose only input is the first output of this graph. `None` if the engine cannot do so
+    /// without reading the first output back. `key` identifies the second graph.
     fn predict_chained(
         &self,
         _call: &Call<'_>,
@@ -70,32 +85,32 @@ pub(crate) trait PreparedGraph: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The values that operators made, of a graph prepared to retain all.
+    /// Computes the values of all operators. The graph must be prepared with [`Retain::All`].
     fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>>;
 
-    /// What a prediction of `batch` rows costs. An engine without a GPU tells what one would run.
+    /// The cost of a prediction of `batch` rows. An engine without a GPU counts the dispatches of one.
     fn counts(&self, batch: usize) -> Result<Counts>;
 
-    /// The steps of a prediction of `batch` rows, in running order and not yet timed.
+    /// The steps of a prediction of `batch` rows in running order, without times.
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>>;
 
-    /// Predicts, and tells when each of the steps ran.
+    /// Predicts and times each step.
     fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps>;
 
-    /// Adds what it holds between predictions.
+    /// Adds the memory that the graph holds between predictions.
     fn add_memory(&self, holdings: &mut Holdings);
 }
 
-/// What is to be predicted.
+/// The inputs of a prediction, and its deadline.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'c> {
     /// One tensor for each input of the graph, in its order.
     pub(crate) inputs: &'c [Cow<'c, Tensor>],
     /// By position: whether the input has a row for each sample.
     pub(crate) per_sample: &'c [bool],
-    /// The rows of those that have; at least one.
+    /// The number of samples; at least 1.
     pub(crate) batch: usize,
-    /// When the answer must be there.
+    /// The deadline of the prediction.
     pub(crate) deadline: Deadline,
 }
 
@@ -112,28 +127,28 @@ impl Call<'_> {
     }
 }
 
-/// What a session holds on its device between predictions, in bytes: for all sets of shared inputs and of sizes that it keeps
-/// something for. Predictions that are under way are not counted.
+/// The memory that a session holds on its device between predictions, in bytes. It is the sum over all sets of shared inputs and of
+/// sizes. Predictions in flight are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct MemoryUsage {
-    /// Weights and tables: the buffers of a GPU. On the CPU the elements of the graph's constants at four bytes each, which
-    /// says little of what is only mapped or is kept in another order besides.
+    /// Weights and lookup tables. On a GPU the size of the buffers. On the CPU four bytes per element of the graph's constants, which
+    /// is an estimate: some are mapped files, and some are also held in another order.
     pub weight_bytes: u64,
-    /// Inputs, values between operators and what is read back. Grows with the largest batch of late; the reference keeps none.
+    /// Inputs, values between operators, and read-back buffers. Grows with the largest recent batch. The reference holds none.
     pub activation_bytes: u64,
-    /// Parameters of kernels, on a GPU alone.
+    /// Parameters of kernels. On a GPU only.
     pub parameter_bytes: u64,
 }
 
 impl MemoryUsage {
-    /// All of it.
+    /// The sum.
     pub fn total_bytes(&self) -> u64 {
         self.weight_bytes + self.activation_bytes + self.parameter_bytes
     }
 }
 
-/// A sum of what is held, in which each piece of memory that several share counts once.
+/// A sum of memory in which shared memory counts once.
 #[derive(Debug, Default)]
 pub(crate) struct Holdings {
     shared: HashSet<u64>,
@@ -141,7 +156,7 @@ pub(crate) struct Holdings {
 }
 
 impl Holdings {
-    /// Adds weights that others may hold too: `identity` is that of their memory.
+    /// Adds weights that may be shared. `identity` identifies their memory.
     pub(crate) fn add_weights(&mut self, identity: u64, bytes: u64) {
         if self.shared.insert(identity) {
             self.usage.weight_bytes += bytes;
@@ -173,16 +188,16 @@ impl Holdings {
     }
 }
 
-/// Who took the times of steps.
+/// The clock that timed the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StepClock {
-    /// The GPU, by timestamps before and after each kernel.
+    /// Timestamps of the GPU before and after each kernel.
     Device,
-    /// The host, from the submit of a kernel alone to the end of the wait for it: far more than the kernel takes.
+    /// The host, from the submit of a single kernel to the end of the wait. This is much longer than the kernel runs.
     HostPerSubmit,
-    /// The host, around each step that it computes; sums over blocks of rows and the threads that took them.
+    /// The host, around each step on the CPU. Times are sums over blocks of rows and threads.
     Host,
 }
 
@@ -197,27 +212,27 @@ impl StepClock {
     }
 }
 
-/// One kernel of a GPU, or one step of another engine.
+/// One kernel on a GPU, or one step of another engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileStep {
-    /// The node that it computes, or a part of it.
+    /// The name of the node that it computes, entirely or in part.
     pub name: String,
-    /// The operator.
+    /// The name of the operator.
     pub operator: String,
-    /// The kernel with its constants and its grid, or how often the step runs.
+    /// The kernel with its constants and its grid; on the CPU, how often the step runs.
     pub kernel: String,
     /// The shape of the node's value.
     pub shape: Vec<usize>,
-    /// Operations on floats. Those of an operator with several kernels are shared out by the size of their grids.
+    /// Floating-point operations. Those of an operator with several kernels are divided by the size of the grids.
     pub flops: u64,
-    /// Bytes read and written, each once; shared out alike.
+    /// Bytes read and written, each once; divided in the same way.
     pub bytes: u64,
-    /// Nanoseconds, by run.
+    /// Nanoseconds in each run.
     pub times_ns: Vec<u64>,
 }
 
 impl ProfileStep {
-    /// The step that computes all of a node, by `kernel`.
+    /// The step that computes a node with one kernel.
     pub(crate) fn of_node(graph: &Graph, id: NodeId, batch: usize, kernel: String) -> ProfileStep {
         let node = graph.node(id);
         let operator = match &node.source {
@@ -238,19 +253,19 @@ impl ProfileStep {
     }
 }
 
-/// A prediction whose steps were timed.
+/// A prediction with timed steps.
 #[derive(Debug)]
 pub(crate) struct TimedSteps {
     pub(crate) outputs: NamedTensors,
     /// A span for each step, on the clock of the prediction's timeline.
     pub(crate) spans: Vec<Span>,
-    /// Nanoseconds of a tick of the device's clock, where that took the times.
+    /// Nanoseconds per tick of the device's clock; `None` if the host took the times.
     pub(crate) tick_ns: Option<f64>,
     pub(crate) clock: StepClock,
 }
 
 impl TimedSteps {
-    /// Steps timed by the host, put end to end from `start_ns` on.
+    /// Steps that the host timed. Their spans follow each other from `start_ns` on.
     pub(crate) fn end_to_end(outputs: NamedTensors, mut start_ns: u64, times_ns: &[u64]) -> TimedSteps {
         let span = |&duration_ns: &u64| {
             let span = Span { stage: Stage::Step, start_ns, duration_ns };

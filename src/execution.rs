@@ -1,22 +1,22 @@
 //! How a prediction is handed to a GPU. Non-default settings are slower; they exist for benchmarking.
 //!
-//! All combinations run the same kernels and give the same answers. They differ in how often something is compiled, submitted and
-//! waited for. These are plain values: the runner of `gpu` obeys them.
+//! All combinations run the same kernels with the same results. They differ in how often kernels are compiled, submitted and waited
+//! for. These are plain values; `gpu` implements them.
 
 use crate::names::names;
 
 /// How predictions are handed to a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Execution {
-    /// What kernels share a compiled program.
+    /// Which kernels share a compiled program.
     pub programs: Programs,
     /// How kernels are submitted.
     pub submits: Submits,
-    /// How outputs come back.
+    /// How outputs are read back.
     pub read_back: ReadBacks,
 }
 
-/// What kernels share a compiled program.
+/// Which kernels share a compiled program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Programs {
@@ -44,7 +44,7 @@ pub enum Submits {
     PerKernel,
 }
 
-/// How outputs come back.
+/// How outputs are read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum ReadBacks {

@@ -1,14 +1,14 @@
-//! One GPU dispatch as plain data: which shader, entry point, constants, parameters, bindings and grid.
+//! One GPU dispatch as plain data: shader, entry point, constants, parameters, bindings and grid.
 //!
-//! Operators write kernels, plans place them, and only the GPU runner turns them into commands; no GPU API is named
-//! here. A kernel is made for one concrete batch size; batches differ in parameters and grid, never in the pipeline.
+//! Operators create kernels, plans assign memory to them, and `gpu` records them. No GPU API is named here. A kernel is for one batch
+//! size. Batches differ in parameters and grid; the pipeline is the same unless the operator chooses another kernel.
 
 use std::fmt;
 
-/// Invocations in a workgroup. 64 runs on every Vulkan phone (the guaranteed maximum is 128).
+/// Invocations in a workgroup. Vulkan guarantees at least 128.
 pub const WORKGROUP_SIZE: u32 = 64;
 
-/// Workgroups in one dimension of a grid that every device takes.
+/// The most workgroups in one dimension of a grid. Vulkan guarantees as many.
 pub const MAX_WORKGROUPS_PER_DIMENSION: u32 = 65_535;
 
 /// A WGSL file and the layout of the parameter struct it declares at binding 0.
@@ -18,7 +18,7 @@ pub struct Shader {
     pub name: &'static str,
     /// The WGSL text of the file.
     pub source: &'static str,
-    /// The fragments of `shaders/lib/` it builds on.
+    /// The fragments of `shaders/lib/` that it uses.
     pub fragments: &'static [Fragment],
     /// The fields of its `Params` struct on the host side.
     pub params: ParamsLayout,
@@ -33,7 +33,7 @@ pub struct Fragment {
     pub source: &'static str,
 }
 
-/// Names, offsets and sizes of a parameter struct's fields, and its size; in bytes.
+/// The fields of a parameter struct, and its size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParamsLayout {
     /// `(name, offset, size)` of each field.
@@ -43,7 +43,7 @@ pub struct ParamsLayout {
 }
 
 impl Shader {
-    /// The text a device compiles: the fragments, then the file itself.
+    /// The text that a device compiles: the fragments, then the file.
     pub fn text(&self) -> String {
         self.fragments.iter().map(|fragment| fragment.source).chain([self.source]).collect::<Vec<_>>().join("\n")
     }
@@ -58,7 +58,7 @@ macro_rules! params {
         pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type),+ }
 
         impl $name {
-            /// What the shader side must agree with.
+            /// The layout that the shader must have too.
             pub(crate) const LAYOUT: $crate::kernel::ParamsLayout = $crate::kernel::ParamsLayout {
                 fields: &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$type>())),+],
                 size: size_of::<$name>(),
@@ -124,8 +124,7 @@ pub(crate) const SPECIAL: Fragment = Fragment { name: "special", source: include
 pub enum BufferId {
     /// All inputs of the model, one after the other.
     ModelInputs,
-    /// Constants that rows are looked up in. They are apart from the others because they are the large ones, and
-    /// several plans of one model share them.
+    /// Lookup tables. They are apart from other constants because they are large, and plans of one model share them.
     Tables,
     /// All other constants.
     Weights,
@@ -133,20 +132,20 @@ pub enum BufferId {
     Slot(usize),
 }
 
-/// How the elements of a value stand in device memory.
+/// The encoding of elements in device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Packing {
-    /// A 32-bit word each.
+    /// One 32-bit word per element.
     #[default]
     Words,
-    /// Half-precision floats, two to a word.
+    /// Half-precision floats, two per word.
     Halves,
-    /// Codes of one byte, four to a word, behind a list of the 256 floats they stand for.
+    /// Codes of one byte, four per word, after a list of the 256 floats that they encode.
     Codes,
 }
 
 impl Packing {
-    /// The number by which shaders know it.
+    /// Its number in shaders.
     pub(crate) fn number(self) -> u32 {
         match self {
             Packing::Words => 0,
@@ -156,7 +155,7 @@ impl Packing {
     }
 }
 
-/// A stretch of device memory.
+/// A range of device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     /// The buffer.
@@ -165,25 +164,24 @@ pub struct Region {
     pub offset_bytes: u64,
     /// Length in bytes.
     pub length_bytes: u64,
-    /// How the elements stand in it.
+    /// The encoding of the elements.
     pub packing: Packing,
 }
 
-/// Which of an operator's values a binding shows.
+/// The value of an operator that is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
-    /// The operator's input with this position.
+    /// The input at this position.
     Input(usize),
-    /// The operator's outputs, one after the other: phones bind few buffers, so that a kernel has all in one binding.
+    /// All outputs, one after the other. They have one binding because phones bind few buffers.
     Output,
-    /// The memory it works in, and its outputs behind it.
+    /// The scratch space, followed by the outputs.
     ScratchAndOutput,
-    /// All of [`BufferId::ModelInputs`], for a kernel that reads many of them; where each stands is in its
-    /// parameters.
+    /// All of [`BufferId::ModelInputs`], for a kernel that reads several inputs. Their offsets are parameters.
     ModelInputs,
-    /// All of [`BufferId::Tables`] that one kernel may bind, likewise.
+    /// As much of [`BufferId::Tables`] as one binding takes. Offsets are parameters.
     Tables,
-    /// All of [`BufferId::Weights`], likewise.
+    /// All of [`BufferId::Weights`]. Offsets are parameters.
     Weights,
 }
 
@@ -207,7 +205,7 @@ impl Binding {
         Binding { operand: Operand::Output, window_bytes: None }
     }
 
-    /// The memory before the outputs, and the outputs.
+    /// The scratch space and the outputs.
     pub fn scratch_and_output() -> Self {
         Binding { operand: Operand::ScratchAndOutput, window_bytes: None }
     }
@@ -228,23 +226,23 @@ impl Binding {
     }
 }
 
-/// Plain facts about a device from which operators choose kernels: always the device's limits, never the adapter's.
+/// Limits of an opened device, from which operators choose kernels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceFacts {
     /// Largest storage binding in bytes.
     pub max_binding_bytes: u64,
     /// Largest buffer in bytes.
     pub max_buffer_bytes: u64,
-    /// Loop steps in one invocation, all its loops together, after which the driver silently stops looping.
+    /// The most loop steps in one invocation, all loops together. Beyond this the driver silently ends loops.
     pub max_loop_steps: usize,
     /// Offsets of storage bindings are multiples of this many bytes.
     pub binding_alignment_bytes: u64,
-    /// Whether a CPU plays the GPU: barriers and loads from workgroup memory cost more there than they save.
+    /// Whether the GPU is software. There, barriers and workgroup memory cost more than they save.
     pub software: bool,
 }
 
 impl DeviceFacts {
-    /// What the host has, where nothing is bound.
+    /// The facts of the host: no limits.
     pub const HOST: DeviceFacts = DeviceFacts {
         max_binding_bytes: u64::MAX,
         max_buffer_bytes: u64::MAX,
@@ -253,7 +251,7 @@ impl DeviceFacts {
         software: false,
     };
 
-    /// What every Vulkan phone has.
+    /// The least that a Vulkan phone has.
     pub const FLOOR: DeviceFacts = DeviceFacts {
         max_binding_bytes: 128 << 20,
         max_buffer_bytes: 256 << 20,
@@ -270,11 +268,11 @@ pub struct Kernel {
     pub shader: &'static str,
     /// The entry point in it.
     pub entry_point: &'static str,
-    /// Passes-overridable constants.
+    /// Pipeline-overridable constants.
     pub constants: Vec<(&'static str, f64)>,
     /// The bytes of the parameter struct.
     pub params: Vec<u8>,
-    /// ActivationPrecision bindings from binding 1 on: inputs in operator order, the outputs last.
+    /// Storage bindings from binding 1 on: inputs in operator order, outputs last.
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y, z.
     pub workgroups: [u32; 3],
@@ -309,8 +307,8 @@ impl Kernel {
     }
 }
 
-/// The grid for `count` workgroups, folded into two dimensions where one is not enough. `shaders/lib/grid.wgsl`
-/// unfolds it; surplus workgroups of the last row find their index out of range.
+/// The grid for `count` workgroups, in two dimensions if they exceed the limit of one. `shaders/lib/grid.wgsl` computes the linear
+/// index. Surplus workgroups of the last row have an index out of range.
 pub(crate) fn workgroups(count: usize) -> [u32; 3] {
     let max = MAX_WORKGROUPS_PER_DIMENSION as usize;
     let rows = count.div_ceil(max).max(1);
@@ -339,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grids_fold_without_losing_workgroups() {
+    fn grids_in_two_dimensions_have_all_workgroups() {
         assert_eq!(workgroups(0), [0, 1, 1]);
         assert_eq!(workgroups(1), [1, 1, 1]);
         assert_eq!(workgroups(65_535), [65_535, 1, 1]);

@@ -1,14 +1,14 @@
-//! The classes of devices whose limits a GPU can be opened with. Plain values: `gpu` turns them into limits of wgpu.
+//! Presets of limits that a GPU is opened with. `gpu` maps them to limits of wgpu.
 
 use crate::names::names;
 
-/// Limits and features a device is opened with. All but [`LimitsPreset::Full`] stand for phones, so that a desktop
-/// driver refuses what such a phone would refuse, and computes by the kernels that a phone would be given. Subgroup
-/// sizes, memory and driver faults are not imitated.
+/// The limits and features that a GPU is opened with. All presets but [`LimitsPreset::Full`] have the limits of phones: a desktop
+/// driver then refuses what such a phone refuses, and runs the kernels that are chosen for it. Subgroup sizes, memory and driver
+/// bugs are not emulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum LimitsPreset {
-    /// Everything the adapter has.
+    /// All limits and features of the adapter.
     #[default]
     Full,
     /// The Android baseline profile of 2022: 128 invocations, 16 KiB of workgroup memory, 4 storage buffers.

@@ -1,8 +1,7 @@
-//! Values that are made at first need, once for each key, while nobody else waits behind a lock.
+//! Values that are built on first use, once per key, without a lock held meanwhile.
 //!
-//! Whoever asks for a value that is being made waits for it until its own deadline. No lock is held while a value is made, so a
-//! value that hangs in the making keeps nobody from the others. It is not a cache of what may be forgotten at any time: at most
-//! so many are kept, and those used last.
+//! A caller that needs a value under construction waits for it until its own deadline. No lock is held during construction, so a
+//! construction that hangs does not block other keys. The values used last are kept, up to a fixed number.
 
 use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
@@ -15,15 +14,15 @@ use std::time::{Duration, Instant};
 pub(crate) struct MadeOnce<K, V> {
     entries: Mutex<Entries<K, V>>,
     changed: Condvar,
-    /// How many are kept at most.
+    /// The most values that are kept.
     most: usize,
-    /// How long a failure stands for the next attempts.
-    failures_stand: Duration,
+    /// The time for which a failure is returned again without another attempt.
+    remember_failures: Duration,
 }
 
 #[derive(Debug)]
 struct Entries<K, V> {
-    /// A few keys are compared sooner than one is hashed.
+    /// A tree, because there are few keys: comparing them is faster than hashing.
     by_key: BTreeMap<K, Entry<V>>,
     /// Counts uses.
     uses: u64,
@@ -36,7 +35,7 @@ enum Entry<V> {
     Failed { error: Error, until: Instant },
 }
 
-/// A entry that is being made; it is empty again if nothing comes of it.
+/// An entry under construction. It is removed if construction fails.
 struct Making<'m, K: Ord + Clone, V> {
     all: &'m MadeOnce<K, V>,
     key: K,
@@ -60,15 +59,15 @@ impl<K, V> Default for MadeOnce<K, V> {
 }
 
 impl<K, V> MadeOnce<K, V> {
-    /// Keeps the `most` values that were used last.
+    /// Keeps the `most` values used last.
     pub(crate) fn at_most(most: usize) -> Self {
         let entries = Mutex::new(Entries { by_key: BTreeMap::new(), uses: 0 });
-        MadeOnce { entries, changed: Condvar::new(), most, failures_stand: Duration::ZERO }
+        MadeOnce { entries, changed: Condvar::new(), most, remember_failures: Duration::ZERO }
     }
 
-    /// Whoever asks within `time` of a failure is given its error, and nothing is tried.
+    /// Returns the error of a failure again for `time`, without another attempt.
     pub(crate) fn remembering_failures(mut self, time: Duration) -> Self {
-        self.failures_stand = time;
+        self.remember_failures = time;
         self
     }
 
@@ -78,12 +77,12 @@ impl<K, V> MadeOnce<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
-    /// The value of `key`, and whether this call made it.
+    /// The value of `key`, and whether this call built it.
     pub(crate) fn get(&self, key: &K, deadline: Deadline, make: impl FnOnce() -> Result<V>) -> Result<(V, bool)> {
         self.get_by(key, deadline, |value| Some(value.clone()), || make().map(|value| (value.clone(), value)))
     }
 
-    /// All values, those of the keys used last at the end.
+    /// All values, most recently used last.
     pub(crate) fn all(&self) -> Vec<V> {
         let entries = self.lock();
         let mut made: Vec<(u64, V)> = Vec::new();
@@ -97,7 +96,7 @@ impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
         made.into_iter().map(|(_, value)| value).collect()
     }
 
-    /// The value of `key`, if it is made.
+    /// The value of `key`, if there is one.
     pub(crate) fn peek(&self, key: &K) -> Option<V> {
         match self.lock().by_key.get(key) {
             Some(Entry::Made { value, .. }) => Some(value.clone()),
@@ -107,8 +106,8 @@ impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
 }
 
 impl<K: Ord + Clone, V> MadeOnce<K, V> {
-    /// What `reuse` makes of the value of `key`, and whether this call made the value. A value of which `reuse` makes nothing is
-    /// made anew; `make` gives the value and what is made of it.
+    /// Maps the value of `key` by `reuse`, and returns also whether this call built it. If `reuse` returns `None`, the value is built
+    /// again. `make` returns the value and its mapping.
     pub(crate) fn get_by<R>(
         &self,
         key: &K,
@@ -133,9 +132,9 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         }
         let replaced = entries.by_key.insert(key.clone(), Entry::BeingMade);
         drop(entries);
-        // Dropping a value may take as long as making one.
+        // After the lock: dropping a value may take long.
         drop(replaced);
-        // Wakes those who wait, whatever comes of it.
+        // Wakes waiting callers when this ends, also by a panic.
         let _making = Making { all: self, key: key.clone() };
         match make() {
             Ok((value, made)) => {
@@ -149,12 +148,12 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         }
     }
 
-    /// A failure stands for a while. One that only says that there was no more time says nothing to others.
+    /// Remembers a failure for a while. A timeout is not remembered: other callers have other deadlines.
     fn note_failure(&self, key: &K, error: &Error) {
-        if self.failures_stand.is_zero() || error.device_error() == Some(DeviceError::Timeout) {
+        if self.remember_failures.is_zero() || error.device_error() == Some(DeviceError::Timeout) {
             return;
         }
-        let until = Instant::now() + self.failures_stand;
+        let until = Instant::now() + self.remember_failures;
         self.lock().by_key.insert(key.clone(), Entry::Failed { error: error.clone(), until });
     }
 
@@ -176,12 +175,12 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         drop(evicted);
     }
 
-    /// Whether the value of `key` is made.
+    /// Whether there is a value of `key`.
     pub(crate) fn has(&self, key: &K) -> bool {
         matches!(self.lock().by_key.get(key), Some(Entry::Made { .. }))
     }
 
-    /// Forgets the value of `key` if `is_it` says so; true if it did.
+    /// Removes the value of `key` if `is_it` is true of it. Returns whether it was removed.
     pub(crate) fn remove_if(&self, key: &K, is_it: impl Fn(&V) -> bool) -> bool {
         let mut entries = self.lock();
         let found = matches!(entries.by_key.get(key), Some(Entry::Made { value, .. }) if is_it(value));
@@ -190,7 +189,7 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         removed.is_some()
     }
 
-    /// Forgets all values and failures.
+    /// Removes all values and failures.
     pub(crate) fn clear(&self) {
         let mut entries = self.lock();
         let keys: Vec<K> = entries.by_key.keys().cloned().collect();

@@ -1,6 +1,6 @@
-//! Runs a graph by asking each operator for its plain answer: the definition of right.
+//! Runs a graph by the plain definitions of its operators. Its results define what is correct.
 //!
-//! Every operator accumulates in f64 and rounds once to f32. Nothing here is fast, and nothing here ever will be.
+//! Every operator accumulates in f64 and rounds once to f32. Speed is not a goal.
 
 mod engine;
 
@@ -12,12 +12,15 @@ use crate::ops::Op;
 use crate::tensor::{NamedTensors, Tensor, element_count};
 use std::sync::Arc;
 
-/// Elements of all computed values that are held at once, at most: 4 GiB. A small file may repeat a number any number of
-/// times, and ask for that any number of times.
+/// The most elements of computed values that are held at once: 4 GiB. A small file may declare values of any size.
 const MOST_ELEMENTS: usize = 1 << 30;
 
-/// The outputs of `graph` for `inputs`, which fit it and share one batch size. Other values are held as long as an operator
-/// needs them.
+/// Computes the outputs of `graph` for `inputs`, which fit it and have one batch size. Other values are dropped after their last
+/// use.
+///
+/// # Errors
+///
+/// If an operator fails, or if the values exceed the limit of memory.
 pub fn run(graph: &Graph, inputs: &NamedTensors) -> Result<NamedTensors> {
     let mut uses = vec![0usize; graph.values().len()];
     let read = graph.nodes().iter().flat_map(|node| &node.inputs);
@@ -27,13 +30,17 @@ pub fn run(graph: &Graph, inputs: &NamedTensors) -> Result<NamedTensors> {
         held.compute(id, inputs, &mut |_, _, answers| Ok(answers))?;
         node.inputs.iter().for_each(|input| uses[input.index()] -= 1);
         let unused = node.inputs.iter().chain(&node.outputs).filter(|value| uses[value.index()] == 0);
-        unused.for_each(|value| held.give_up(*value));
+        unused.for_each(|value| held.drop_value(*value));
     }
     graph.outputs().iter().map(|(name, id)| Ok((name.as_str(), Tensor::clone(held.tensor(*id)?)))).collect()
 }
 
-/// All values. `adjust` sees each operator's answers and may change them before they are used further. All of them are held
-/// until the end.
+/// Computes all values. `adjust` receives the results of each operator, and returns those that later operators use. All values are
+/// held until the end.
+///
+/// # Errors
+///
+/// Those of [`run`], and those of `adjust`.
 pub fn run_all(
     graph: &Graph,
     inputs: &NamedTensors,
@@ -51,7 +58,7 @@ struct Held<'g> {
     graph: &'g Graph,
     batch: usize,
     values: Vec<Option<Arc<Tensor>>>,
-    /// Elements of those that operators computed.
+    /// The number of elements that operators computed.
     elements: usize,
 }
 
@@ -63,7 +70,7 @@ impl<'g> Held<'g> {
         Held { graph, batch, values: vec![None; graph.values().len()], elements: 0 }
     }
 
-    /// Computes the values of a node, as `adjust` changes them.
+    /// Computes the values of a node, and applies `adjust`.
     fn compute(
         &mut self,
         id: NodeId,
@@ -88,7 +95,7 @@ impl<'g> Held<'g> {
         Ok(())
     }
 
-    /// Counts what an operator is about to compute; an error if it is too much with what is held.
+    /// Counts the elements that an operator will compute. An error if the total exceeds the limit.
     fn make_room(&mut self, node: &Node) -> Result<()> {
         for id in &node.outputs {
             self.elements = self.elements.saturating_add(self.elements_of(*id).at(|| format!("`{}`", node.name))?);
@@ -96,7 +103,7 @@ impl<'g> Held<'g> {
         if self.elements > MOST_ELEMENTS {
             return Err(Error::limit(format!("the reference would hold {} numbers at once", self.elements))
                 .at(format!("`{}`", node.name))
-                .cause(format!("it holds {MOST_ELEMENTS} at most"))
+                .cause(format!("this exceeds the limit of {MOST_ELEMENTS}"))
                 .hint("use a smaller batch, or a smaller model"));
         }
         Ok(())
@@ -107,11 +114,11 @@ impl<'g> Held<'g> {
     }
 
     fn tensor(&self, id: ValueId) -> Result<&Arc<Tensor>> {
-        self.values[id.index()].as_ref().ok_or_else(|| Error::internal("a value was given up too early"))
+        self.values[id.index()].as_ref().ok_or_else(|| Error::internal("a value was dropped too early"))
     }
 
-    /// Drops a value that nothing needs any more.
-    fn give_up(&mut self, id: ValueId) {
+    /// Drops a value after its last use.
+    fn drop_value(&mut self, id: ValueId) {
         let dropped = self.values[id.index()].take();
         if let (Some(_), Source::Op(_), Ok(count)) = (dropped, &self.graph.maker(id).source, self.elements_of(id)) {
             self.elements -= count;
@@ -119,12 +126,16 @@ impl<'g> Held<'g> {
     }
 }
 
-/// One operator's plain answer: a tensor for each output.
+/// Evaluates an operator by its definition. Returns one tensor per output.
+///
+/// # Errors
+///
+/// If the operands do not fit the operator.
 pub fn evaluate(op: &Op, name: &str, operands: &[&Tensor]) -> Result<Vec<Tensor>> {
     op.operator().eval(operands).at(|| format!("`{name}`: {}", op.operator().name()))
 }
 
-/// The tensor given for the input called `name`.
+/// The tensor that is given for input `name`.
 pub(crate) fn input<'t>(inputs: &'t NamedTensors, name: &str) -> Result<&'t Tensor> {
     inputs.get(name).ok_or_else(|| Error::input(format!("no tensor was given for input `{name}`")))
 }
@@ -154,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_needed_any_more_is_not_held() {
+    fn values_are_dropped_after_their_last_use() {
         let graph = sums(4, 100);
         let mut held = Held::new(&graph, &one_row());
         held.compute(NodeId(0), &one_row(), &mut |_, _, answers| Ok(answers)).expect("an input");
         held.compute(NodeId(1), &one_row(), &mut |_, _, answers| Ok(answers)).expect("four numbers");
         assert_eq!(held.elements, 4);
-        held.give_up(ValueId(1));
+        held.drop_value(ValueId(1));
         assert_eq!((held.elements, held.tensor(ValueId(1)).is_err()), (0, true));
         let y = run(&graph, &one_row()).expect("an answer");
         assert_eq!(y.get("y").map(Tensor::to_f64), Some(vec![101.0; 4]));
@@ -168,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_memory_holds_is_refused_before_it_is_computed() {
+    fn values_beyond_the_limit_are_refused_before_they_are_computed() {
         let graph = sums(1 << 32, 1);
         for answer in [run(&graph, &one_row()).err(), run_all(&graph, &one_row(), |_, _, all| Ok(all)).err()] {
             let error = answer.expect("beyond the limit");
@@ -178,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_total_counts_what_is_held_and_not_what_was() {
+    fn the_total_counts_only_values_that_are_held() {
         let graph = sums(1 << 10, 3);
         let inputs = one_row();
         let mut held = Held::new(&graph, &inputs);

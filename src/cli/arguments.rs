@@ -1,6 +1,7 @@
 //! Options that several verbs share, in the words of the command line.
 
 use crate::dims::DimArguments;
+use crate::environment;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -141,12 +142,26 @@ impl PassesArguments {
     }
 }
 
+/// Which GPU.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AdapterArguments {
+    /// The GPU whose name contains this, even if it is software [default: TFJS_WGPU_ADAPTER, else the best]
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+}
+
+impl AdapterArguments {
+    /// The adapter for a session on `device`.
+    pub(crate) fn adapter_for(&self, device: Device) -> Option<String> {
+        environment::adapter_for(device, self.adapter.as_deref())
+    }
+}
+
 /// Which GPU, and how long to wait for it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GpuArguments {
-    /// The GPU whose name contains this, even if it is software [default: TFJS_WGPU_ADAPTER, else the best]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) adapter: Option<String>,
+    #[command(flatten)]
+    pub(crate) adapter: AdapterArguments,
     /// The time that opening, and each prediction, may take, as 2s or 500ms [default: as long as it takes]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
@@ -180,7 +195,8 @@ impl SessionArguments {
             .emulate(emulation(&self.activations, &self.execution))
             .shared(shared)
             .cpu_threads(self.threads)
-            .adapter(self.gpu.adapter.clone())
+            .adapter(self.gpu.adapter.adapter_for(self.device))
+            .cache_folder(environment::cache_folder())
             .timeout(self.gpu.timeout)
     }
 }

@@ -1,5 +1,6 @@
-//! `devices`: what this machine can run on.
+//! `devices`: the GPU adapters of this machine.
 
+use crate::environment;
 use crate::message::{self, Failure};
 use crate::table::{Align, Table};
 use serde_json::{Map, Value, json};
@@ -39,9 +40,13 @@ pub(crate) fn devices(arguments: &DevicesArguments, out: &mut impl Write) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is not to be seen from the list: that none can be used, or that it is not the first that is.
+/// Notes what the list does not show: that no adapter opens, or that the environment chooses another one than the first.
 fn say_which(adapters: &[AdapterSummary]) {
-    match Gpu::open(LimitsPreset::Full) {
+    let opened = match environment::adapter() {
+        Some(name) => Gpu::open_named(&name, LimitsPreset::Full),
+        None => Gpu::open(LimitsPreset::Full),
+    };
+    match opened {
         Ok(gpu) if adapters.first().is_some_and(|first| first.name != gpu.adapter().name) => {
             message::note(&format!("TFJS_WGPU_ADAPTER chooses {}", gpu.adapter().name));
         }

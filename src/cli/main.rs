@@ -11,6 +11,7 @@ mod compare;
 #[cfg(feature = "gpu")]
 mod devices;
 mod dims;
+mod environment;
 mod flags;
 mod input;
 mod inspect;

@@ -2,10 +2,12 @@
 //!
 //! A stderr that takes nothing is no reason to stop, so failures to write to it are ignored.
 
+use crate::environment;
 use crate::flags::with_flags;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use tfjs_wgpu::Error;
+use tfjs_wgpu::internals::session::DeviceStatus;
 
 /// Why a verb has no answer.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub(crate) fn explain(error: &Error) {
     if let Some(cause) = error.cause_text() {
         say("  cause: ", cause);
     }
-    if let Some(hint) = error.hint_text() {
+    if let Some(hint) = environment::with_hint(error.clone()).hint_text() {
         say("  hint: ", &with_flags(hint));
     }
 }
@@ -61,6 +63,12 @@ pub(crate) fn explain(error: &Error) {
 /// Says what the user may want to know, which may hold a hint of the library.
 pub(crate) fn note(text: &str) {
     say("note: ", &with_flags(text));
+}
+
+/// Says which device answers.
+pub(crate) fn device(mut status: DeviceStatus) {
+    status.failure = status.failure.map(environment::with_hint);
+    note(&format!("device: {status}"));
 }
 
 /// Says what the user should look at, which may hold a hint of the library.

@@ -4,7 +4,6 @@ use crate::answer::Answer;
 use crate::arguments::{
     BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, WeightFormatArguments,
 };
-use crate::flags::with_flags;
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -96,7 +95,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
         message::note(&line);
     }
     let session = Session::open_with(&file.model, arguments.session.options(input::shared(&file.model, &inputs)))?;
-    message::note(&format!("device: {}", with_flags(&session.device())));
+    message::device(session.device());
     let top = arguments.top.map(|count| count as usize);
     // A file takes all outputs; else only the best rows have to come back from the device.
     let ask = || match top {
@@ -228,7 +227,7 @@ impl Run<'_> {
         let mut object = Map::new();
         object.insert("schema".into(), 1.into());
         object.insert("model".into(), model.name().into());
-        object.insert("device".into(), self.session.device().into());
+        object.insert("device".into(), self.session.device().to_string().into());
         object.insert("input".into(), self.origin.to_string().into());
         object.insert("batch".into(), self.warm.batch.into());
         match ranking {

@@ -1,7 +1,8 @@
 //! `study`: the whole protocol in one go, kept on disk from the first step on.
 
-use crate::arguments::MeasuredModelArguments;
+use crate::arguments::{AdapterArguments, MeasuredModelArguments};
 use crate::bench::launcher;
+use crate::environment;
 use crate::input;
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
@@ -35,6 +36,8 @@ pub(crate) struct StudyArguments {
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
+    adapter: AdapterArguments,
+    #[command(flatten)]
     reading: MeasuredModelArguments,
 }
 
@@ -64,6 +67,8 @@ pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<
     }
     let options = StudyOptions::default()
         .devices(devices)
+        .adapter(arguments.adapter.adapter_for(Device::Gpu))
+        .cache_folder(environment::cache_folder())
         .shared(shared(arguments, &file)?)
         .launcher(launcher(&arguments.model, arguments.reading.words())?)
         .seed(arguments.seed)

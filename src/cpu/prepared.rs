@@ -3,7 +3,7 @@
 use super::engine::Engine as Runner;
 use super::threads::Threads;
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, TimedSteps};
+use crate::engine::{Call, Engine, EngineKind, Holdings, PreparedGraph, ProfileStep, TimedSteps};
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
 use crate::kernel::DeviceFacts;
@@ -27,12 +27,8 @@ impl Cpu {
 }
 
 impl Engine for Cpu {
-    fn name(&self) -> &'static str {
-        "cpu"
-    }
-
-    fn description(&self) -> String {
-        "cpu".into()
+    fn kind(&self) -> EngineKind {
+        EngineKind::Cpu
     }
 
     fn facts(&self) -> &DeviceFacts {

@@ -1,22 +1,19 @@
-//! The adapters of this machine as plain facts, and which one is taken.
+//! The adapters of this machine as plain values, and the choice among them.
 
-use super::shared_devices;
-use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
-use crate::telemetry::Timeline;
 
-/// What sort of hardware an adapter is.
+/// The kind of hardware behind an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AdapterKind {
-    /// A graphics card of its own.
+    /// A separate graphics card.
     Discrete,
     /// Part of the processor, as on every phone.
     Integrated,
     /// A share of a card in a virtual machine.
     Virtual,
-    /// The driver does not say.
+    /// The driver does not tell.
     Other,
-    /// Software on the CPU.
+    /// A software renderer on the CPU.
     Software,
 }
 
@@ -33,18 +30,18 @@ impl AdapterKind {
     }
 }
 
-/// An adapter: its driver, and the limits and features that matter here.
+/// An adapter: its driver, and the limits and features that this library uses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdapterSummary {
     /// The device's name.
     pub name: String,
     /// `vulkan`, `metal` or `dx12`.
     pub backend: String,
-    /// What sort of hardware it is.
+    /// The kind of hardware.
     pub kind: AdapterKind,
     /// The driver's name.
     pub driver: String,
-    /// The driver's version, as it gives it.
+    /// The version that the driver reports.
     pub driver_version: String,
     /// Limits by name, in bytes or counts.
     pub limits: Vec<(&'static str, u64)>,
@@ -59,13 +56,7 @@ impl AdapterSummary {
     }
 }
 
-/// All adapters, the one that would be taken first.
-pub fn adapters() -> Vec<AdapterSummary> {
-    let found = shared_devices::adapters(Deadline::NEVER, &mut Timeline::start());
-    found.map(|found| found.summaries.clone()).unwrap_or_default()
-}
-
-/// All adapters of this machine, best first.
+/// Enumerates the adapters of this machine, best first.
 pub(super) fn find() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
@@ -73,27 +64,17 @@ pub(super) fn find() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// Which adapter is wanted.
+/// Which adapter to take.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct AdapterChoice {
-    /// Part of its name, in whatever case.
+    /// Part of its name, ignoring case; `None` for the best.
     pub(crate) name: Option<String>,
-    /// Whether the environment gave it.
-    pub(crate) is_variable: bool,
-    /// Whether software will not do, unless it is named.
+    /// Whether a software adapter is refused unless it is named.
     pub(crate) hardware: bool,
 }
 
 impl AdapterChoice {
-    /// By the given name, else by the environment variable `TFJS_WGPU_ADAPTER`.
-    pub(crate) fn by_name(name: Option<&str>) -> AdapterChoice {
-        let variable = std::env::var("TFJS_WGPU_ADAPTER").ok().filter(|_| name.is_none());
-        let is_variable = variable.is_some();
-        let name = name.map(str::to_string).or(variable).filter(|name| !name.is_empty());
-        AdapterChoice { name, is_variable, hardware: false }
-    }
-
-    /// The position of the wanted one among `adapters`, which are the best first.
+    /// The position of the chosen adapter in `adapters`, which lists the best first.
     pub(super) fn choose(&self, adapters: &[AdapterSummary]) -> Result<usize> {
         let is_wanted = |adapter: &AdapterSummary| match &self.name {
             Some(name) => adapter.name.to_lowercase().contains(&name.to_lowercase()),
@@ -108,23 +89,18 @@ impl AdapterChoice {
         Err(match &self.name {
             Some(name) => error(format!("no GPU adapter is called `{name}`"))
                 .cause(format!("this machine has: {names}"))
-                .hint(match self.is_variable {
-                    true => "unset TFJS_WGPU_ADAPTER, or set it to part of one of these names",
-                    false => "name part of one of these, or none (SessionOptions::adapter)",
-                }),
+                .hint("give part of one of these names, or leave the name out (SessionOptions::adapter)"),
             None if adapters.is_empty() => error("no GPU adapter was found".into())
                 .cause("no Vulkan, Metal or DirectX 12 driver answered")
                 .hint(SOFTWARE_GPU_HINT),
-            None => {
-                error("this machine has no hardware GPU".into()).cause(format!("in software it has: {names}")).hint(
-                    "a software GPU is slower than the CPU; ask for it (Device::Gpu), or name it (SessionOptions::adapter)",
-                )
-            }
+            None => error("this machine has no hardware GPU".into()).cause(format!("its software GPUs: {names}")).hint(
+                "a software GPU is slower than the CPU; ask for it (Device::Gpu), or name it (SessionOptions::adapter)",
+            ),
         })
     }
 }
 
-/// How to get a GPU where there is none.
+/// How to get a GPU on a machine without one.
 const SOFTWARE_GPU_HINT: &str = "install the GPU's driver; a software GPU will do: on Debian and Ubuntu `apt install \
     mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (Device::Cpu)";
 
@@ -138,7 +114,7 @@ fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     }
 }
 
-/// The facts of one adapter.
+/// Driver, limits and features of an adapter.
 pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
     AdapterSummary {
@@ -179,16 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn hardware_is_taken_or_what_is_named() {
+    fn the_best_hardware_or_the_named_adapter_is_chosen() {
         let both = [adapter("Adreno 740", AdapterKind::Integrated), adapter("llvmpipe", AdapterKind::Software)];
         let choose = |name: Option<&str>, hardware, adapters: &[AdapterSummary]| {
-            AdapterChoice { name: name.map(String::from), hardware, is_variable: false }
-                .choose(adapters)
-                .map_err(|error| error.to_string())
+            AdapterChoice { name: name.map(String::from), hardware }.choose(adapters).map_err(|error| error.to_string())
         };
         for hardware in [true, false] {
             assert_eq!(choose(None, hardware, &both), Ok(0));
-            assert_eq!(choose(Some("LLVM"), hardware, &both), Ok(1), "named, so software will do");
+            assert_eq!(choose(Some("LLVM"), hardware, &both), Ok(1), "a named software adapter is accepted");
             assert_eq!(choose(Some("mali"), hardware, &both), Err("no GPU adapter is called `mali`".into()));
             assert_eq!(choose(None, hardware, &[]), Err("no GPU adapter was found".into()));
         }

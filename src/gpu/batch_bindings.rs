@@ -1,9 +1,10 @@
-//! Everything that one batch size needs besides the inputs: where they go, bind groups, and what is read back.
+//! The bindings of one batch size: offsets of the inputs, bind groups, and the read-back.
 
 use super::device_plan::DevicePlan;
 use super::memory::Memory;
 use super::pipelines::{Making, Pipeline};
 use super::read_back::ReadBack;
+use super::ready_dispatch::ReadyDispatch;
 use super::step_times::Timestamps;
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -11,34 +12,26 @@ use crate::kernel::Kernel;
 use crate::plan::Dispatch;
 use crate::telemetry::{Counter, Timeline};
 
-/// One batch size, ready to run in one memory.
+/// The bindings of one batch size to one memory.
 #[derive(Debug)]
 pub(super) struct BatchBindings {
     pub(super) batch: usize,
-    /// Where each input of the model starts.
+    /// The offset of each input of the model.
     pub(super) input_offsets_bytes: Vec<u64>,
     pub(super) input_bytes: u64,
     pub(super) dispatches: Vec<ReadyDispatch>,
-    /// Made when their times are asked for.
+    /// Created when times are first asked for.
     pub(super) timestamps: Option<Timestamps>,
-    /// The size of the buffer of their parameters.
+    /// The size of the parameter buffer.
     pub(super) params_bytes: u64,
     /// One for all outputs, or one for each.
     pub(super) read_backs: Vec<ReadBack>,
 }
 
-/// A dispatch in wgpu's terms.
-#[derive(Debug)]
-pub(super) struct ReadyDispatch {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) bind_group: wgpu::BindGroup,
-    pub(super) workgroups: [u32; 3],
-}
-
 impl BatchBindings {
-    /// Makes what `dispatches` of one batch size need in `memory`, which has room for them.
+    /// Binds `dispatches` of one batch size to `memory`, which has room for them.
     pub(super) fn new(
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         batch: usize,
         dispatches: &[Dispatch],
@@ -46,17 +39,17 @@ impl BatchBindings {
         deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<BatchBindings> {
-        let DevicePlan { gpu, plan, .. } = loaded;
+        let DevicePlan { gpu, plan, .. } = device_plan;
         let kernels: Vec<&Kernel> = dispatches.iter().map(|dispatch| &dispatch.kernel).collect();
-        let pipelines = &loaded.pipelines;
-        let cache_folder = loaded.options.cache_folder.as_deref();
-        pipelines.make_all(gpu, &kernels, (loaded.checks, deadline), cache_folder, timeline, |_| ())?;
-        let making = Making { checks: loaded.checks, deadline, cache: None };
-        let (params, offsets) = upload_params(loaded, &kernels, timeline);
+        let pipelines = &device_plan.pipelines;
+        let cache_folder = device_plan.options.cache_folder.as_deref();
+        pipelines.make_all(gpu, &kernels, (device_plan.checks, deadline), cache_folder, timeline, |_| ())?;
+        let making = Making { checks: device_plan.checks, deadline, cache: None };
+        let (params, offsets) = upload_params(device_plan, &kernels, timeline);
         let mut ready = Vec::with_capacity(dispatches.len());
         for (dispatch, offset) in dispatches.iter().zip(offsets) {
             let (pipeline, _) = pipelines.get(gpu, &dispatch.kernel, &making)?;
-            let bind_group = bind_group(loaded, memory, dispatch, &pipeline, &params, offset);
+            let bind_group = bind_group(device_plan, memory, dispatch, &pipeline, &params, offset);
             let workgroups = dispatch.kernel.workgroups;
             ready.push(ReadyDispatch { pipeline: pipeline.pipeline, bind_group, workgroups });
         }
@@ -76,9 +69,9 @@ impl BatchBindings {
     }
 }
 
-/// The parameters of all kernels in one uniform buffer, and where each kernel's are.
-fn upload_params(loaded: &DevicePlan, kernels: &[&Kernel], timeline: &mut Timeline) -> (wgpu::Buffer, Vec<u64>) {
-    let DevicePlan { gpu, .. } = loaded;
+/// Uploads the parameters of all kernels into one uniform buffer. Returns also the offset of each kernel.
+fn upload_params(device_plan: &DevicePlan, kernels: &[&Kernel], timeline: &mut Timeline) -> (wgpu::Buffer, Vec<u64>) {
+    let DevicePlan { gpu, .. } = device_plan;
     let alignment = gpu.device.limits().min_uniform_buffer_offset_alignment as usize;
     let mut bytes: Vec<u8> = Vec::new();
     let mut offsets = Vec::with_capacity(kernels.len());
@@ -101,7 +94,7 @@ fn upload_params(loaded: &DevicePlan, kernels: &[&Kernel], timeline: &mut Timeli
 }
 
 fn bind_group(
-    loaded: &DevicePlan,
+    device_plan: &DevicePlan,
     memory: &Memory,
     dispatch: &Dispatch,
     pipeline: &Pipeline,
@@ -116,12 +109,12 @@ fn bind_group(
     let params = wgpu::BindGroupEntry { binding: 0, resource: binding(params, params_offset, params_bytes) };
     let storage = dispatch.regions.iter().zip(1..).map(|(region, index)| {
         let bytes = memory.bound_bytes(region.buffer, region.length_bytes);
-        let buffer = memory.buffer(&loaded.constants, region.buffer);
+        let buffer = memory.buffer(&device_plan.constants, region.buffer);
         wgpu::BindGroupEntry { binding: index, resource: binding(buffer, region.offset_bytes, bytes) }
     });
     let entries: Vec<wgpu::BindGroupEntry> = std::iter::once(params).chain(storage).collect();
     let label = Some(dispatch.kernel.shader);
-    loaded.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+    device_plan.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
         label,
         layout: &pipeline.layout,
         entries: &entries,

@@ -1,34 +1,34 @@
-//! The batch that a prediction is prepared for: its own, or a somewhat larger one that many sizes share.
+//! Chooses the batch size to bind for a prediction: its own, or a larger one that many sizes share.
 //!
-//! What is prepared for a batch is parameters, bind groups and a read-back, which take about as long to make as a prediction. Most
-//! callers use a few sizes, and each of those is prepared for itself. Where sizes vary more than that, a prediction is computed in
-//! the next larger of a few sizes, at most an eighth more rows. The rows at the end hold whatever stood there, and nobody reads
-//! what becomes of them: operators never mix rows, unless they say so, and then every batch is prepared for itself.
+//! Creating bindings (parameters, bind groups, read-back) takes about as long as a prediction. Most callers use a few sizes, each of
+//! which has bindings of its own. If sizes vary more, a prediction is padded to the next of a few sizes, with at most an eighth more
+//! rows. The contents of the extra rows are undefined, and their results are not read. If an operator mixes rows, every batch has
+//! bindings of its own.
 
 use std::collections::VecDeque;
 
-/// Sizes that are prepared for themselves.
+/// Sizes with bindings of their own.
 const MOST_OWN: usize = 8;
 
-/// Sizes that are remembered.
+/// Recent predictions whose sizes are remembered.
 const RECENT: usize = 64;
 
-/// A size is prepared for itself if this many of the recent predictions had it, though others are already.
+/// A further size gets bindings of its own if this many of the recent predictions had it.
 const OFTEN: usize = 8;
 
-/// Up to this batch every size is prepared for itself; above, each doubling has half as many sizes.
+/// Sizes up to this are not padded. Above, each doubling has half as many shared sizes.
 const SMALL: usize = 16;
 
-/// The sizes of late.
+/// The sizes of recent predictions.
 #[derive(Debug, Default)]
 pub(super) struct Batches {
-    /// Those prepared for themselves, the one used last at the end.
+    /// Sizes with bindings of their own, most recently used last.
     own: Vec<usize>,
     recent: VecDeque<usize>,
 }
 
 impl Batches {
-    /// The batch to prepare for a prediction of `batch` rows; at most `most`, which is no less.
+    /// The batch size to bind for a prediction of `batch` rows; at most `most`, which is at least `batch`.
     pub(super) fn choose(&mut self, batch: usize, most: usize) -> usize {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
@@ -50,7 +50,7 @@ impl Batches {
     }
 }
 
-/// The smallest size that several share and that has room for `batch`.
+/// The smallest shared size that is at least `batch`.
 fn shared(batch: usize) -> usize {
     if batch <= SMALL {
         return batch;
@@ -64,21 +64,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_sizes_are_prepared_for_themselves_and_many_share() {
+    fn few_sizes_have_their_own_bindings_and_many_share() {
         let mut batches = Batches::default();
         for batch in (0..8).map(|index| 33 + index) {
             assert_eq!(batches.choose(batch, 999), batch);
         }
         assert_eq!(batches.choose(130, 999), 144);
         assert_eq!(batches.choose(130, 135), 135);
-        assert_eq!(batches.choose(33, 999), 33, "it is one of the eight");
+        assert_eq!(batches.choose(33, 999), 33, "one of the eight");
         let times: Vec<usize> = (0..8).map(|_| batches.choose(130, 999)).collect();
-        assert_eq!((times[0], times[7]), (144, 130), "it is used often");
-        assert_eq!(batches.choose(34, 999), 36, "it went for 130");
+        assert_eq!((times[0], times[7]), (144, 130), "it is frequent now");
+        assert_eq!(batches.choose(34, 999), 36, "130 took its place");
     }
 
     #[test]
-    fn sizes_that_are_shared_are_few_and_little_larger() {
+    fn shared_sizes_are_few_and_at_most_an_eighth_larger() {
         let mut sizes: Vec<usize> = (1..=4096).map(shared).collect();
         assert!((1..=4096).zip(&sizes).all(|(batch, size)| *size >= batch && 8 * (size - batch) <= batch));
         sizes.dedup();

@@ -1,4 +1,4 @@
-//! One plan after another in one submit: the second works on what the first has computed, and only its outputs come back.
+//! Two plans in one submit. The input of the second is the first output of the first. Only outputs of the second are read back.
 
 use super::device_plan::DevicePlan;
 use super::in_flight::{InFlight, submit, wait, write_inputs};
@@ -16,9 +16,9 @@ use std::sync::mpsc;
 /// The batch of a graph whose values have none.
 const NO_BATCH: usize = 1;
 
-/// The outputs of the plan that has its turn in `next`, whose only input is the first output of the plan before for `inputs` of
-/// `batch` rows. Its values have no batch, and a device writes its inputs. Kernels are submitted all at once, whatever the
-/// execution.
+/// Runs the first plan for `inputs` of `batch` rows, then the plan of `next`, and returns the outputs of the latter. Its only input
+/// is the first output of the first plan. Its values have no batch, and its inputs are written by the device. All kernels go in one
+/// submit, whatever the execution.
 pub(super) fn run(
     before: (&DevicePlan, &mut InFlight),
     next: Turn,
@@ -32,31 +32,31 @@ pub(super) fn run(
     })
 }
 
-/// Each plan with a flight of it. After an error neither flight is fit for use.
+/// Each plan comes with the memory of a prediction in flight. After an error neither memory may be used again.
 fn run_both(
-    (first, flight): (&DevicePlan, &mut InFlight),
+    (first, in_flight): (&DevicePlan, &mut InFlight),
     (second, next): (&DevicePlan, &mut InFlight),
     (inputs, batch): (&[&Tensor], usize),
     deadline: Deadline,
     timeline: &mut Timeline,
 ) -> Result<Vec<(ValueId, Tensor)>> {
-    let (from, prepared) = flight.prepare(first, batch, deadline, timeline)?;
-    let (to, following) = next.prepare(second, NO_BATCH, deadline, timeline)?;
-    let (Some((_, output)), [read_back]) = (first.plan.graph().outputs().first(), &following.read_backs[..]) else {
-        return Err(Error::internal("there is nothing to hand on, or it is not read back at once"));
+    let (from, bindings) = in_flight.prepare(first, batch, deadline, timeline)?;
+    let (to, next_bindings) = next.prepare(second, NO_BATCH, deadline, timeline)?;
+    let (Some((_, output)), [read_back]) = (first.plan.graph().outputs().first(), &next_bindings.read_backs[..]) else {
+        return Err(Error::internal("the first plan has no output, or the second is not read back at once"));
     };
-    // Where the values stand depends on the rows that memory was prepared for, and how many count on the batch.
+    // The offset depends on the batch that the memory was bound for, the length on the batch of the inputs.
     let length_bytes = first.plan.region(*output, batch).length_bytes;
-    let region = Region { length_bytes, ..first.plan.region(*output, prepared.batch) };
-    timeline.span_with(Stage::WriteInputs, |timeline| write_inputs(first, from, prepared, inputs, timeline))?;
-    timeline.count(Counter::Dispatches, (prepared.dispatches.len() + following.dispatches.len()) as u64);
+    let region = Region { length_bytes, ..first.plan.region(*output, bindings.batch) };
+    timeline.span_with(Stage::WriteInputs, |timeline| write_inputs(first, from, bindings, inputs, timeline))?;
+    timeline.count(Counter::Dispatches, (bindings.dispatches.len() + next_bindings.dispatches.len()) as u64);
     let (sender, receiver) = mpsc::channel();
     let commands = timeline.span(Stage::Encode, || {
         let mut encoder = first.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        record(&mut encoder, &prepared.dispatches, 0, None);
+        record(&mut encoder, &bindings.dispatches, 0, None);
         let source = from.buffer(&first.constants, region.buffer);
         encoder.copy_buffer_to_buffer(source, region.offset_bytes, &to.inputs.buffer, 0, Some(region.length_bytes));
-        record(&mut encoder, &following.dispatches, 0, None);
+        record(&mut encoder, &next_bindings.dispatches, 0, None);
         read_back.record(&mut encoder, second, to, &sender);
         if from.inputs_are_mapped() {
             let inputs = &from.inputs.buffer;

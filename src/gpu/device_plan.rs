@@ -1,9 +1,9 @@
-//! A plan on a device: what all its predictions share.
+//! A plan on a device: constants and pipelines that all its predictions share.
 
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::memory::{Constants, GUARD_BYTES};
 use super::pipelines::{Checks, Pipelines};
-use super::runner::{RunnerOptions, Writer};
+use super::runner_options::{RunnerOptions, Writer};
 use super::uploads::Uploads;
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -13,16 +13,16 @@ use crate::plan::{Plan, Retain};
 use crate::telemetry::{Stage, Timeline};
 use std::sync::Arc;
 
-/// A batch that takes the kernels for many rows.
+/// A batch for which kernels for many rows are chosen.
 const LARGE_BATCH: usize = 64;
 
-/// A plan with its constants uploaded and its pipelines made.
+/// A plan with its constants uploaded and its pipelines compiled.
 #[derive(Debug)]
 pub(super) struct DevicePlan {
-    pub(super) gpu: Gpu,
+    pub(super) gpu: Arc<OpenedDevice>,
     pub(super) plan: Plan,
     pub(super) options: RunnerOptions,
-    /// The device's, or its own.
+    /// Those of the device, or of the session.
     pub(super) pipelines: Arc<Pipelines>,
     pub(super) constants: Constants,
     pub(super) checks: Checks,
@@ -35,9 +35,9 @@ pub(super) struct DevicePlan {
 }
 
 impl DevicePlan {
-    /// Uploads the constants of `plan` while other threads make its pipelines.
+    /// Uploads the constants of `plan` while other threads compile its pipelines.
     pub(super) fn new(
-        gpu: Gpu,
+        gpu: Arc<OpenedDevice>,
         plan: Plan,
         options: RunnerOptions,
         (pipelines, uploads): (Arc<Pipelines>, Arc<Uploads>),
@@ -50,11 +50,11 @@ impl DevicePlan {
         };
         let mut dispatches = match options.execution.programs {
             Programs::Shared => plan.dispatches(1)?,
-            // Those of a batch that nobody may ask for are of no use to another.
+            // Programs for one batch serve no other batch.
             Programs::PerShape => Vec::new(),
         };
-        // A batch of another size may want other kernels. On hardware they are made at once, so that growing waits for
-        // no compiler; on software one compiles as long as dozens of predictions take, so they are made when needed.
+        // Large batches may use other kernels. On hardware they are compiled now, so that a first large batch does not wait for
+        // the compiler. On a software GPU compiling one takes as long as dozens of predictions, so that is done when needed.
         let share = options.execution.programs == Programs::Shared;
         if share && !plan.facts().software && plan.max_batch() >= LARGE_BATCH {
             dispatches.extend(plan.dispatches(LARGE_BATCH)?);
@@ -67,14 +67,14 @@ impl DevicePlan {
         let cache_folder = options.cache_folder.as_deref();
         let load = || pipelines.make_all(&gpu, &kernels, making, cache_folder, timeline, upload)?;
         let constants = gpu.scoped(load)?;
-        // On a device that is gone everything can be made.
+        // wgpu reports no error for objects of a lost device.
         let _ = gpu.device.poll(wgpu::PollType::Poll);
         gpu.expect_alive()?;
         let read_slots = match options.retain {
             Retain::Outputs if gpu.maps_storage() => output_slots(&plan),
             _ => Vec::new(),
         };
-        // Without inputs nothing is written, and nothing would unmap the buffer.
+        // Writing the inputs unmaps the buffer, so without inputs it must not be mapped.
         let has_inputs = plan.model_input_bytes(1) > 0;
         let maps_inputs = gpu.maps_storage() && has_inputs && options.inputs_by == Writer::Host;
         let mixes_rows = plan.graph().mixes_rows();
@@ -94,8 +94,8 @@ impl DevicePlan {
 }
 
 impl DevicePlan {
-    /// Whether a batch may be computed with a few rows more that nobody reads: nothing stands behind its last row, no operator
-    /// mixes rows, and kernels are driven as is fastest.
+    /// Whether a batch may be padded with rows that are not read: there are no guards after the last row, no operator mixes rows,
+    /// and the execution is the default.
     pub(super) fn takes_more_rows(&self) -> bool {
         let RunnerOptions { retain, execution, inputs_by, .. } = self.options;
         let is_usual = execution == Execution::default() && inputs_by == Writer::Host;
@@ -103,7 +103,7 @@ impl DevicePlan {
     }
 }
 
-/// The slots that hold outputs: nothing else is written there after them.
+/// The slots that hold outputs. Nothing overwrites an output.
 fn output_slots(plan: &Plan) -> Vec<usize> {
     let outputs = plan.graph().outputs().iter();
     let slot = |buffer| if let BufferId::Slot(slot) = buffer { Some(slot) } else { None };

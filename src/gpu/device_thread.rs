@@ -1,8 +1,8 @@
-//! Threads on which calls into a driver are made, so that a caller with a deadline can leave one that does not return.
+//! Threads that call into the driver, so that a caller with a deadline can abandon a call that hangs.
 //!
-//! A driver's call cannot be interrupted. A caller without a deadline makes it itself. One with a deadline has a thread make it
-//! and stops waiting when the deadline passes. The thread stays with the call, and with all that the call works on, until it
-//! returns; then it is used again. As long as too many calls have not returned, the next waits.
+//! A call into a driver cannot be interrupted. Without a deadline the caller makes the call itself. With a deadline a thread makes
+//! the call, and the caller stops waiting when the deadline passes. The thread, and the memory that the call uses, are kept until
+//! the call returns; then the thread is reused. If too many abandoned calls have not returned, the next call waits.
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -13,25 +13,25 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Calls that nobody waits for any more and that have not returned: no further call is started beyond this number.
+/// Abandoned calls that have not returned. No further call starts while there are more.
 const MOST_ABANDONED: usize = 64;
 
-/// Threads that are kept for the next calls.
+/// Idle threads that are kept for later calls.
 const MOST_IDLE: usize = 8;
 
 type Work = Box<dyn FnOnce() + Send>;
 
 static IDLE: Mutex<Vec<Sender<Work>>> = Mutex::new(Vec::new());
 
-/// How many there are, and news of their number.
+/// The number of abandoned calls, and a signal when it changes.
 static ABANDONED: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
 fn abandoned() -> MutexGuard<'static, usize> {
     ABANDONED.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until all calls that were given up have returned, but no longer than `time`; whether they have. A process that ends
-/// while a driver works may crash in it.
+/// Waits until all abandoned calls have returned, for at most `time`. Returns whether they have. A process that ends during a call
+/// into a driver may crash.
 pub fn await_abandoned_calls(time: Duration) -> bool {
     let waits = |count: &mut usize| *count > 0;
     Deadline::after(Some(time))
@@ -39,8 +39,7 @@ pub fn await_abandoned_calls(time: Duration) -> bool {
         .is_ok()
 }
 
-/// Has `work` done by the deadline, on a thread of its own if there is one. `what`, a clause in the past,
-/// says in an error what was going on.
+/// Runs `work`, on another thread if there is a deadline. `what` describes the work in a timeout error, as a clause in the past.
 pub(super) fn call<T: Send + 'static>(
     deadline: Deadline,
     what: &str,
@@ -53,12 +52,12 @@ pub(super) fn call<T: Send + 'static>(
     deadline.expect_ahead(what)?;
     let mut apart = timeline.apart();
     let (sender, receiver) = mpsc::channel();
-    // True once one of both sides is done with the other.
+    // Set by whichever of caller and thread finishes first.
     let is_over = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&is_over);
     let work: Work = Box::new(move || {
         let result = guarded(|| work(&mut apart));
-        // What nobody receives is dropped here, where that may take its time.
+        // If the caller has stopped waiting, the result is dropped on this thread.
         drop(sender.send((result, apart)));
         if over.swap(true, Ordering::SeqCst) {
             *abandoned() -= 1;
@@ -71,7 +70,9 @@ pub(super) fn call<T: Send + 'static>(
             timeline.absorb(apart);
             result
         }
-        Err(RecvTimeoutError::Disconnected) => Err(Error::internal("a thread that calls the driver has ended")),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Error::internal("a thread that calls the driver ended unexpectedly"))
+        }
         Err(RecvTimeoutError::Timeout) => {
             *abandoned() += 1;
             if is_over.swap(true, Ordering::SeqCst) {
@@ -84,7 +85,7 @@ pub(super) fn call<T: Send + 'static>(
     }
 }
 
-/// The outcome of `work`; an error if it panics, as wgpu does where it finds a device in a state that it does not expect.
+/// Runs `work`, and turns a panic into an error. wgpu panics if a device is in an unexpected state.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -93,10 +94,10 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Has an idle thread do `work`, or a new one.
+/// Runs `work` on an idle thread, or on a new one.
 fn start(deadline: Deadline, mut work: Work) -> Result<()> {
     let too_many = |count: &mut usize| *count >= MOST_ABANDONED;
-    let what = "the GPU driver had not returned from calls that were given up";
+    let what = "the GPU driver had not returned from abandoned calls";
     drop(deadline.wait_while(&ABANDONED.1, abandoned(), what, too_many)?);
     loop {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -136,7 +137,7 @@ mod tests {
     use crate::error::DeviceError;
 
     #[test]
-    fn a_call_that_hangs_is_left_and_its_thread_used_again() {
+    fn a_call_that_hangs_is_abandoned_and_its_thread_reused() {
         let (release, released) = mpsc::channel::<()>();
         let mut timeline = Timeline::start();
         let soon = Deadline::after(Some(Duration::from_millis(10)));

@@ -1,18 +1,18 @@
-//! The GPU as an engine among others: a device, and what the graphs of one session on it share.
+//! The GPU as an [`Engine`]: a device, and what the graphs of one session share on it.
 
 use super::chained;
-use super::device::{DeviceRequest, Gpu};
 use super::device_plan::DevicePlan;
 use super::device_thread;
 use super::in_flight::{InFlight, Rows};
 use super::pieces;
 use super::pipelines::Pipelines;
-use super::runner::{Runner, RunnerOptions, Writer};
-use super::shared_devices;
+use super::runner::Runner;
+use super::runner_options::{RunnerOptions, Writer};
+use super::shared_devices::{self, DeviceRequest, Gpu};
 use super::step_times::{StepTimes, steps};
 use super::uploads::Uploads;
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, StepClock, TimedSteps};
+use crate::engine::{Call, Engine, EngineKind, Holdings, PreparedGraph, ProfileStep, StepClock, TimedSteps};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execution::{Execution, Programs};
 use crate::graph::{Graph, ValueId};
@@ -24,7 +24,7 @@ use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Second graphs that are kept. Whoever ranks asks for the same number of rows of batches of few sizes.
+/// Chained graphs that are kept. Rankings mostly ask for the same number of rows, of batches of few sizes.
 const MOST_SECONDS: usize = 4;
 
 /// How a GPU is opened and driven.
@@ -32,13 +32,13 @@ const MOST_SECONDS: usize = 4;
 pub(crate) struct GpuOptions {
     pub(crate) device: DeviceRequest,
     pub(crate) execution: Execution,
-    /// Where new pipelines are kept on disk, if the driver can.
+    /// The folder for compiled pipelines; `None` to keep none.
     pub(crate) cache_folder: Option<PathBuf>,
-    /// The most rows that are predicted at once; as many as the device takes if `None`.
+    /// The most rows that are predicted at once; `None` for the limit of the device.
     pub(crate) max_rows: Option<usize>,
 }
 
-/// A device, driven for one session.
+/// A GPU engine of one session.
 #[derive(Debug)]
 pub(crate) struct GpuEngine(Arc<Driven>);
 
@@ -50,19 +50,19 @@ struct Driven {
     /// The device's, or the session's own.
     pipelines: Arc<Pipelines>,
     uploads: Arc<Uploads>,
-    /// By what stands for a second graph.
+    /// By the keys of chained graphs.
     seconds: MadeOnce<[usize; 2], Arc<Runner>>,
 }
 
 impl GpuEngine {
-    /// Opens the wanted device.
+    /// Opens the requested device.
     pub(crate) fn open(mut options: GpuOptions, deadline: Deadline, timeline: &mut Timeline) -> Result<GpuEngine> {
         let request = options.device.clone();
         let gpu = device_thread::call(deadline, "the GPU was being opened", timeline, move |timeline| {
             shared_devices::open(&request, deadline, timeline)
         })?;
         let pipelines = match options.execution.programs {
-            Programs::Shared => Arc::clone(&gpu.pipelines),
+            Programs::Shared => Arc::clone(gpu.pipelines()),
             Programs::PerShape => {
                 options.cache_folder = None;
                 Arc::new(Pipelines::new(Programs::PerShape))
@@ -74,7 +74,7 @@ impl GpuEngine {
 }
 
 impl Driven {
-    /// Plans `graph` and loads it.
+    /// Plans `graph`, and loads the plan on the device.
     fn load(
         &self,
         graph: Arc<Graph>,
@@ -87,18 +87,19 @@ impl Driven {
         let GpuOptions { execution, ref cache_folder, .. } = self.options;
         let options = RunnerOptions { retain, execution, cache_folder: cache_folder.clone(), inputs_by };
         let shared = (Arc::clone(&self.pipelines), Arc::clone(&self.uploads));
-        DevicePlan::new(self.gpu.clone(), plan, options, shared, deadline, timeline).map(Runner::new)
+        DevicePlan::new(Arc::clone(self.gpu.device()), plan, options, shared, deadline, timeline).map(Runner::new)
     }
 }
 
 impl Engine for GpuEngine {
-    fn name(&self) -> &'static str {
-        "gpu"
+    fn kind(&self) -> EngineKind {
+        EngineKind::Gpu
     }
 
-    fn description(&self) -> String {
+    fn adapter(&self) -> Option<String> {
         let adapter = self.0.gpu.adapter();
-        format!("gpu: {} ({}, {} {})", adapter.name, adapter.kind.name(), adapter.driver, adapter.driver_version)
+        let (kind, driver, version) = (adapter.kind.name(), &adapter.driver, &adapter.driver_version);
+        Some(format!("{} ({kind}, {driver} {version})", adapter.name))
     }
 
     fn facts(&self) -> &DeviceFacts {
@@ -142,8 +143,8 @@ impl GpuGraph {
         self.runner.plan().max_batch().min(self.driven.options.max_rows.unwrap_or(usize::MAX))
     }
 
-    /// What `work` makes of a flight and the inputs, by the deadline of `call`.
-    fn fly<T: Send + 'static>(
+    /// Runs `work` in the memory of a turn, by the deadline of `call`.
+    fn run_in_flight<T: Send + 'static>(
         &self,
         call: &Call<'_>,
         timeline: &mut Timeline,
@@ -154,18 +155,22 @@ impl GpuGraph {
         if deadline.is_never() {
             let inputs = call.references();
             return device_thread::guarded(|| {
-                turn.run(batch, timeline, |loaded, flight, timeline| work(loaded, flight, &inputs, timeline))
+                turn.run(batch, timeline, |device_plan, in_flight, timeline| {
+                    work(device_plan, in_flight, &inputs, timeline)
+                })
             });
         }
-        // The device may read them after the caller has given up.
+        // Copied: the device may read them after the caller has stopped waiting.
         let inputs: Vec<Tensor> = call.inputs.iter().map(|input| (**input).clone()).collect();
         device_thread::call(deadline, "the GPU was computing a prediction", timeline, move |timeline| {
             let inputs: Vec<&Tensor> = inputs.iter().collect();
-            turn.run(batch, timeline, |loaded, flight, timeline| work(loaded, flight, &inputs, timeline))
+            turn.run(batch, timeline, |device_plan, in_flight, timeline| {
+                work(device_plan, in_flight, &inputs, timeline)
+            })
         })
     }
 
-    /// The values that are read back, in the memory of `spare`.
+    /// Runs the graph and reads values back, into the memory of `spare`.
     fn values(
         &self,
         call: &Call<'_>,
@@ -174,8 +179,8 @@ impl GpuGraph {
     ) -> Result<Vec<(ValueId, Tensor)>> {
         let mut own = std::mem::take(spare);
         let (batch, deadline) = (call.batch, call.deadline);
-        let (values, own) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
-            let values = flight.run(loaded, Rows { inputs, batch, deadline }, &mut own, None, timeline)?;
+        let (values, own) = self.run_in_flight(call, timeline, move |device_plan, in_flight, inputs, timeline| {
+            let values = in_flight.run(device_plan, Rows { inputs, batch, deadline }, &mut own, None, timeline)?;
             Ok((values, own))
         })?;
         *spare = own;
@@ -193,8 +198,8 @@ impl PreparedGraph for GpuGraph {
         pieces::predict(self.graph(), call, self.max_rows(), predict)
     }
 
-    /// `None` also where a batch is predicted in pieces, where kernels are driven otherwise than is fastest, and where the device
-    /// does not take the second graph.
+    /// `None` also if the batch is predicted in pieces, if the execution is not the default, and if the second graph exceeds the
+    /// limits of the device.
     fn predict_chained(
         &self,
         call: &Call<'_>,
@@ -219,15 +224,15 @@ impl PreparedGraph for GpuGraph {
             .map(|opened| opened.0);
         let follower = match opened {
             Ok(follower) => follower,
-            // More than the device sorts.
+            // The device cannot sort so many rows.
             Err(error) if error.kind() == ErrorKind::Limit => return Ok(None),
             Err(error) => return Err(error),
         };
-        // All that wait for a turn of a second runner have one of a first, and nobody the other way round.
+        // No deadlock: turns of a second runner are only taken by holders of a turn of a first one.
         let next = follower.clone();
-        let values = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
+        let values = self.run_in_flight(call, timeline, move |device_plan, in_flight, inputs, timeline| {
             let turn = next.take_turn(deadline, timeline)?;
-            chained::run((loaded, flight), turn, inputs, batch, deadline, timeline)
+            chained::run((device_plan, in_flight), turn, inputs, batch, deadline, timeline)
         })?;
         Ok(Some(follower.named(values)))
     }
@@ -244,7 +249,7 @@ impl PreparedGraph for GpuGraph {
         let most = self.max_rows();
         if batch > most {
             return Err(Error::limit(format!("a batch of {batch} is predicted in pieces"))
-                .cause(format!("this plan on this device takes {most} rows at once"))
+                .cause(format!("it exceeds the limit of {most} rows of this plan on this device"))
                 .hint("profile a smaller batch"));
         }
         steps(self.runner.plan(), batch)
@@ -253,9 +258,10 @@ impl PreparedGraph for GpuGraph {
     fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps> {
         let mut own = std::mem::take(spare);
         let (batch, deadline) = (call.batch, call.deadline);
-        let (values, times) = self.fly(call, timeline, move |loaded, flight, inputs, timeline| {
+        let (values, times) = self.run_in_flight(call, timeline, move |device_plan, in_flight, inputs, timeline| {
             let mut times = StepTimes::default();
-            let values = flight.run(loaded, Rows { inputs, batch, deadline }, &mut own, Some(&mut times), timeline)?;
+            let values =
+                in_flight.run(device_plan, Rows { inputs, batch, deadline }, &mut own, Some(&mut times), timeline)?;
             Ok((values, times))
         })?;
         let clock = if times.tick_ns.is_some() { StepClock::Device } else { StepClock::HostPerSubmit };

@@ -1,14 +1,14 @@
-//! What a driver does wrong, at will: for tests of what this library then does.
+//! Fault injection for tests.
 //!
-//! Each call into wgpu that may fail or hang passes a site. A session that was opened with a fault has a device of its own, and
-//! meets the fault at its site; all others pass at the cost of one comparison.
+//! Each call into wgpu that may fail or hang passes a site. A session with a fault has a device of its own, on which the fault
+//! happens at its site. For other sessions a site costs one comparison.
 
 use crate::error::{DeviceError, Error, Result};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// Where a fault is met.
+/// Where a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultSite {
     /// Adapters are enumerated.
@@ -27,18 +27,18 @@ pub enum FaultSite {
     ReadBack,
 }
 
-/// What goes wrong there.
+/// What happens at the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {
     /// The device is destroyed.
     Lost,
-    /// wgpu reports that the device has no memory left.
+    /// wgpu reports that the device is out of memory.
     OutOfMemory,
-    /// wgpu is asked for what it must refuse.
+    /// wgpu is given an invalid request.
     Refused,
     /// The call does not return until [`Faults::release`].
     Hang,
-    /// Fewer bytes come back than were asked for. Only when reading back.
+    /// Half of the bytes are read back. Only at [`FaultSite::ReadBack`].
     Short,
 }
 
@@ -50,9 +50,9 @@ pub struct Faults(Option<Arc<Fault>>);
 struct Fault {
     site: FaultSite,
     kind: FaultKind,
-    /// Calls that pass before the first that does not.
+    /// Calls that still pass before the first fault.
     passing: AtomicUsize,
-    /// Calls that do not pass.
+    /// Faults that are left.
     times: AtomicUsize,
     met: AtomicUsize,
     is_released: Mutex<bool>,
@@ -72,29 +72,29 @@ impl PartialEq for Faults {
 impl Eq for Faults {}
 
 thread_local! {
-    /// What wgpu would have put into this thread's error scope.
+    /// The error that stands for one in this thread's error scope.
     static REPORTED: Cell<Option<wgpu::Error>> = const { Cell::new(None) };
 }
 
-/// The error that was injected on this thread since the last call.
+/// Takes the error that was injected on this thread.
 pub(super) fn take_reported() -> Option<wgpu::Error> {
     REPORTED.take()
 }
 
 impl Faults {
-    /// Goes wrong `times` times at `site`, after `passing` calls that pass.
+    /// Faults of `kind`: `times` of them at `site`, after `passing` calls without one.
     pub fn new(site: FaultSite, kind: FaultKind, passing: usize, times: usize) -> Faults {
         let (passing, times, met) = (passing.into(), times.into(), 0.into());
         let (is_released, released) = (Mutex::new(false), Condvar::new());
         Faults(Some(Arc::new(Fault { site, kind, passing, times, met, is_released, released })))
     }
 
-    /// How often the fault was met.
+    /// How many faults happened.
     pub fn met(&self) -> usize {
         self.0.as_ref().map_or(0, |fault| fault.met.load(Ordering::SeqCst))
     }
 
-    /// Lets all calls that hang return, and hangs no more.
+    /// Lets all hanging calls return. Later ones do not hang.
     pub fn release(&self) {
         if let Some(fault) = &self.0 {
             *fault.is_released.lock().unwrap_or_else(PoisonError::into_inner) = true;
@@ -106,7 +106,7 @@ impl Faults {
         self.0.is_none()
     }
 
-    /// Passes `site`, or has the fault happen there. Before a device is open there is no scope to report to.
+    /// Passes `site`, or makes the fault happen. Before a device is open there is no error scope.
     pub(super) fn pass(&self, site: FaultSite, device: Option<&wgpu::Device>) -> Result<()> {
         let Some(fault) = self.0.as_ref().filter(|fault| fault.is_met_at(site)) else { return Ok(()) };
         match (fault.kind, device) {
@@ -130,7 +130,7 @@ impl Faults {
         Ok(())
     }
 
-    /// What of `words` comes back.
+    /// The words that are read back of `words`.
     pub(super) fn read<'w>(&self, words: &'w [u32]) -> &'w [u32] {
         match &self.0 {
             Some(fault) if fault.kind == FaultKind::Short && fault.is_met_at(FaultSite::ReadBack) => {
@@ -156,7 +156,7 @@ impl Fault {
     }
 }
 
-/// Asks for a buffer that no device may make.
+/// Requests an invalid buffer.
 fn refuse(device: &wgpu::Device) {
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
     let size = u64::MAX - 3;

@@ -1,9 +1,9 @@
-//! What the device is asked for: everything the adapter has, or no more than a class of phones has.
+//! Limits and features to request: those of the adapter, or at most those of a class of phones.
 
 use crate::limits_preset::LimitsPreset;
 
 impl LimitsPreset {
-    /// The limits to ask a device for on an adapter with `adapter` limits; never more than those.
+    /// The limits to request of an adapter; at most its own.
     pub(super) fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
         let mut limits = adapter.clone();
         let (invocations, workgroup_bytes, storage_buffers, binding_bytes, buffer_bytes) = match self {
@@ -25,19 +25,19 @@ impl LimitsPreset {
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding_bytes);
         limits.max_uniform_buffer_binding_size = limits.max_uniform_buffer_binding_size.min(16_384);
         limits.max_buffer_size = limits.max_buffer_size.min(buffer_bytes);
-        // Alignments are limits from below.
+        // Alignments are lower limits.
         limits.min_storage_buffer_offset_alignment = limits.min_storage_buffer_offset_alignment.max(256);
         limits.min_uniform_buffer_offset_alignment = limits.min_uniform_buffer_offset_alignment.max(256);
         limits
     }
 
-    /// The optional features to use where the adapter has them.
+    /// The optional features to request, as far as the adapter has them.
     pub(super) fn features(self, adapter: wgpu::Features) -> wgpu::Features {
         let wanted = match self {
             LimitsPreset::Floor => wgpu::Features::empty(),
             _ => wgpu::Features::TIMESTAMP_QUERY,
         };
-        // wgpu's own abilities on every Vulkan driver, so no phone lacks them.
+        // wgpu has these on every Vulkan driver, also on phones.
         let always = wgpu::Features::PIPELINE_CACHE | wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
         (wanted | always) & adapter
     }

@@ -1,46 +1,24 @@
-//! The buffers of a plan: its constants, which are uploaded once, and those of one prediction, which grow.
+//! The buffers of a plan: constants, which are uploaded once, and those of a prediction, which grow with the batch.
 
-use super::device::Gpu;
+use super::buffers::{WORKING, make_buffer};
+use super::device::OpenedDevice;
 use super::uploads::{Upload, Uploads};
 use crate::engine::Holdings;
 use crate::error::Result;
 use crate::graph::Source;
-use crate::kernel::{BufferId, Packing, Region};
+use crate::kernel::BufferId;
 use crate::plan::Plan;
-use crate::telemetry::{Counter, Timeline};
-use crate::tensor::{Encoding, Packed, Tensor};
+use crate::telemetry::Timeline;
 use std::sync::Arc;
 
-/// Weights go up in pieces of this size, so that staging memory stays small.
-const UPLOAD_PIECE_BYTES: usize = 4 << 20;
-
-/// Bytes behind each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-range writes of a checked shader
-/// are clamped to the end of its binding, and so land here.
+/// Bytes after each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-bounds writes of a checked shader are clamped to the
+/// end of its binding, which is here.
 pub(super) const GUARD_BYTES: u64 = 256;
 
-/// A NaN that no kernel produces.
+/// The bits of a NaN that no kernel produces.
 pub(super) const GUARD_WORD: u32 = 0x7fc0_dead;
 
-/// What kernels read and write, and copies fill and read.
-pub(super) const WORKING: wgpu::BufferUsages =
-    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
-
-pub(super) fn make_buffer(
-    gpu: &Gpu,
-    label: &'static str,
-    usage: wgpu::BufferUsages,
-    bytes: u64,
-    timeline: &mut Timeline,
-) -> wgpu::Buffer {
-    let size = bytes.next_multiple_of(4).max(4);
-    timeline.count(Counter::Allocations, 1);
-    timeline.count(Counter::AllocatedBytes, size);
-    // What the host writes directly is mapped whenever no kernel runs.
-    let mapped_at_creation = usage.contains(wgpu::BufferUsages::MAP_WRITE);
-    gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation })
-}
-
-/// A buffer that is replaced by a larger one when it must grow.
+/// A buffer that is replaced by a larger one if it must grow.
 #[derive(Debug)]
 pub(super) struct Growing {
     pub(super) buffer: wgpu::Buffer,
@@ -48,12 +26,18 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    fn new(gpu: &Gpu, label: &'static str, usage: wgpu::BufferUsages, bytes: u64, timeline: &mut Timeline) -> Self {
+    fn new(
+        gpu: &OpenedDevice,
+        label: &'static str,
+        usage: wgpu::BufferUsages,
+        bytes: u64,
+        timeline: &mut Timeline,
+    ) -> Self {
         Growing { buffer: make_buffer(gpu, label, usage, bytes, timeline), label }
     }
 
-    /// Makes room for `bytes`; true if the buffer is a new one.
-    fn grow(&mut self, gpu: &Gpu, bytes: u64, timeline: &mut Timeline) -> bool {
+    /// Makes room for `bytes`. Returns whether the buffer was replaced.
+    fn grow(&mut self, gpu: &OpenedDevice, bytes: u64, timeline: &mut Timeline) -> bool {
         if self.buffer.size() >= bytes {
             return false;
         }
@@ -70,8 +54,8 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Uploads the constants of `plan` that are not there already.
-    pub(super) fn upload(gpu: &Gpu, plan: &Plan, uploads: &Uploads, timeline: &mut Timeline) -> Result<Self> {
+    /// Uploads the constants of `plan` that are not on the device yet.
+    pub(super) fn upload(gpu: &OpenedDevice, plan: &Plan, uploads: &Uploads, timeline: &mut Timeline) -> Result<Self> {
         let graph = plan.graph();
         let mut pieces = Vec::new();
         for node in graph.nodes() {
@@ -86,7 +70,7 @@ impl Constants {
         Ok(Constants { weights, tables })
     }
 
-    /// Adds what they take.
+    /// Adds the bytes of the buffers.
     pub(super) fn add_memory(&self, holdings: &mut Holdings) {
         for upload in [&self.weights, &self.tables] {
             holdings.add_weights(Arc::as_ptr(upload) as u64, upload.buffer.size());
@@ -94,48 +78,22 @@ impl Constants {
     }
 }
 
-/// Writes a constant as `place` says that its elements stand: from wherever they lie, if they are stored so.
-pub(super) fn upload(gpu: &Gpu, buffer: &wgpu::Buffer, place: &Region, value: &Tensor, timeline: &mut Timeline) {
-    let as_stored = |packed: &&Packed| place.packing != Packing::Words || *packed.encoding() == Encoding::F32;
-    let Some(packed) = value.as_packed().filter(as_stored) else {
-        return upload_bytes(gpu, buffer, place.offset_bytes, bytemuck::cast_slice(&value.words()), timeline);
-    };
-    let mut offset = place.offset_bytes;
-    for piece in packed.pieces() {
-        upload_bytes(gpu, buffer, offset, &piece, timeline);
-        offset += piece.len() as u64;
-    }
-}
-
-fn upload_bytes(gpu: &Gpu, buffer: &wgpu::Buffer, start: u64, bytes: &[u8], timeline: &mut Timeline) {
-    for (piece, bytes) in bytes.chunks(UPLOAD_PIECE_BYTES).enumerate() {
-        let offset = start + (piece * UPLOAD_PIECE_BYTES) as u64;
-        gpu.queue.write_buffer(buffer, offset, bytes);
-        timeline.count(Counter::WeightBytesUploaded, bytes.len() as u64);
-        if bytes.len() == UPLOAD_PIECE_BYTES {
-            gpu.queue.submit([]);
-            // Lets the device give the staging memory of earlier pieces back.
-            let _ = gpu.device.poll(wgpu::PollType::Poll);
-        }
-    }
-}
-
 /// The buffers of one prediction.
 #[derive(Debug)]
 pub(super) struct Memory {
-    /// Mapped for writing between predictions where kernels may work in mapped memory.
+    /// Mapped for writing between predictions if kernels may use mapped memory.
     pub(super) inputs: Growing,
     slots: Vec<Growing>,
-    /// What is read back by way of a copy.
+    /// Holds copies of values that are read back.
     pub(super) staging: Growing,
     guard_bytes: u64,
 }
 
 impl Memory {
-    /// Buffers for one batch size. `maps_inputs` says whether the host writes the inputs without a copy, and `read_slots` are
-    /// those that it reads so.
+    /// Allocates buffers for one batch size. If `maps_inputs`, the host writes the inputs without a copy. It reads the slots
+    /// `read_slots` without a copy.
     pub(super) fn new(
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         plan: &Plan,
         batch: usize,
         guard_bytes: u64,
@@ -160,10 +118,10 @@ impl Memory {
         Memory { inputs, slots, staging, guard_bytes }
     }
 
-    /// Makes room for a batch; true if any buffer that is bound is a new one.
+    /// Makes room for a batch. Returns whether a bound buffer was replaced.
     pub(super) fn reserve(
         &mut self,
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         plan: &Plan,
         batch: usize,
         staging_bytes: u64,
@@ -182,7 +140,7 @@ impl Memory {
         self.slots.iter().chain([&self.inputs, &self.staging]).map(|growing| growing.buffer.size()).sum()
     }
 
-    /// Whether the host writes the inputs where the kernels read them.
+    /// Whether the host writes the inputs without a copy.
     pub(super) fn inputs_are_mapped(&self) -> bool {
         self.inputs.buffer.usage().contains(wgpu::BufferUsages::MAP_WRITE)
     }
@@ -200,14 +158,14 @@ impl Memory {
         }
     }
 
-    /// The length to bind for a value of `bytes` in `buffer`: with its guard, if it has one.
+    /// The length to bind for a value of `bytes` in `buffer`, including its guard.
     pub(super) fn bound_bytes(&self, buffer: BufferId, bytes: u64) -> u64 {
         let guard = if matches!(buffer, BufferId::Slot(_)) { self.guard_bytes } else { 0 };
         (bytes + guard).max(4)
     }
 
     /// Fills every slot with guard words.
-    pub(super) fn write_guards(&self, gpu: &Gpu) {
+    pub(super) fn write_guards(&self, gpu: &OpenedDevice) {
         for slot in &self.slots {
             let words = vec![GUARD_WORD; (slot.buffer.size() / 4) as usize];
             gpu.queue.write_buffer(&slot.buffer, 0, bytemuck::cast_slice(&words));

@@ -1,4 +1,4 @@
-//! A batch that is larger than what goes through the device at once: the largest pieces, each submitted and read back by itself.
+//! Predicts a batch that exceeds the limits of the device in pieces, each submitted and read back separately.
 
 use crate::engine::Call;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use crate::graph::{Graph, ValueId};
 use crate::tensor::{NamedTensors, Tensor};
 use std::borrow::Cow;
 
-/// The outputs of `graph` for `call`, by one or more calls of at most `most` rows that `predict` answers.
+/// Predicts with `graph`, by one or more calls to `predict` of at most `most` rows.
 pub(super) fn predict(
     graph: &Graph,
     call: &Call<'_>,
@@ -18,12 +18,12 @@ pub(super) fn predict(
         return predict(call);
     }
     if most == 0 {
-        return Err(Error::device_limit("one sample alone is larger than the device's largest binding")
+        return Err(Error::device_limit("one row alone exceeds the largest binding of the device")
             .hint("run on the CPU (Device::Cpu)"));
     }
     if graph.mixes_rows() {
-        return Err(Error::device_limit(format!("at most {most} rows go through the device at once, not {batch}"))
-            .cause("the model normalises by the moments of the whole batch, which pieces do not have")
+        return Err(Error::device_limit(format!("a batch of {batch} exceeds the limit of {most} rows at once"))
+            .cause("the model combines all rows of a batch, so it cannot be predicted in pieces")
             .hint("predict smaller batches, or run on the CPU (Device::Cpu)"));
     }
     let mut pieces: Vec<NamedTensors> = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn predict(
         let mut parts = pieces.iter().filter_map(|piece| piece.get(name));
         let whole = match graph.ty(*id).shape.is_per_sample() {
             true => Tensor::join_rows(&parts.collect::<Vec<_>>())?,
-            // The same in every piece.
+            // Equal in every piece.
             false => parts.next().cloned().ok_or_else(|| Error::internal("an output was not read back"))?,
         };
         Ok((name.clone(), whole))
@@ -44,7 +44,7 @@ pub(super) fn predict(
     graph.outputs().iter().map(join).collect::<Result<Vec<_>>>().map(|outputs| outputs.into_iter().collect())
 }
 
-/// Some rows of every input, and the inputs that all samples share.
+/// The rows from `start` to `end` of each input, and shared inputs as they are.
 fn rows<'c>(call: &Call<'c>, start: usize, end: usize) -> Result<Vec<Cow<'c, Tensor>>> {
     let mut rows = Vec::with_capacity(call.inputs.len());
     for (tensor, per_sample) in call.inputs.iter().zip(call.per_sample) {

@@ -1,74 +1,47 @@
-//! Compiled pipelines kept on disk between processes, where the driver has such a cache (Vulkan).
+//! Compiled pipelines kept on disk between processes, if the driver supports it (Vulkan).
 //!
-//! One file for each adapter, driver, release and set of shaders. The driver trusts what it is given, so a file starts
-//! with a header of our own, and nothing reaches the driver that others may have written ([`private`]) or that does not
-//! carry the right key and checksum. Whatever goes wrong with the file, the pipelines are made without it.
+//! There is one file per adapter, driver, release and set of shaders. A driver trusts its cache data. A file therefore has a header
+//! of this library, and is refused if other users could have written it ([`private`]), or if its key or checksum is wrong. Without
+//! a usable file the pipelines are compiled.
 
 mod private;
 
 use super::adapter::AdapterSummary;
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use crate::ops;
 use crate::telemetry::{Counter, Timeline};
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"TFJSPIPE";
 
-/// No driver keeps more than this for a few dozen compute pipelines.
+/// The largest file that is read. Drivers keep less for a few dozen compute pipelines.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Growth in bytes from which on a driver's data is written anew. SwiftShader's grows by 32 bytes at every start with no new
-/// pipeline; the code of a pipeline is larger than this.
+/// The file is written again if the data has grown by this many bytes. The code of a pipeline is larger. The data of SwiftShader
+/// grows by 32 bytes at every start without a new pipeline.
 const LEAST_GROWTH: usize = 256;
 
-/// wgpu's header.
+/// The length of wgpu's header.
 const WGPU_HEADER_BYTES: usize = 64;
 
-/// The driver's header behind it (`VkPipelineCacheHeaderVersionOne`): vendor, device and what the driver calls itself.
+/// The length of the driver's header after it (`VkPipelineCacheHeaderVersionOne`): vendor, device and driver.
 const DRIVER_HEADER_BYTES: usize = 32;
 
-/// Where the cache files are: `wanted`, else the environment variable `TFJS_WGPU_CACHE_DIR`, else the system's folder
-/// for caches. Nowhere if the first of these that is given is empty, or if the system has no such folder.
-pub(crate) fn folder(wanted: Option<&Path>) -> Option<PathBuf> {
-    choose_folder(wanted, |name| std::env::var_os(name))
-}
-
-fn choose_folder(wanted: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let given = wanted.map(Path::to_path_buf).or_else(|| variable("TFJS_WGPU_CACHE_DIR").map(PathBuf::from));
-    if let Some(folder) = given {
-        return (!folder.as_os_str().is_empty()).then_some(folder);
-    }
-    // The XDG specification has relative paths ignored; nowhere else would one be meant either.
-    let absolute = |name| variable(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let caches = if cfg!(target_os = "android") {
-        // An app knows its own folders and gives one.
-        None
-    } else if cfg!(windows) {
-        absolute("LOCALAPPDATA")
-    } else if cfg!(target_vendor = "apple") {
-        absolute("HOME").map(|home| home.join("Library/Caches"))
-    } else {
-        absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-    };
-    caches.map(|caches| caches.join("tfjs-wgpu"))
-}
-
-/// A cache while pipelines are being made, and the file behind it.
+/// A cache in use while pipelines are compiled, and its file.
 #[derive(Debug)]
 pub(super) struct DiskCache {
-    /// What the driver reads and fills.
+    /// The cache of the driver.
     pub(super) cache: wgpu::PipelineCache,
     path: PathBuf,
     key: String,
-    /// What the file held.
+    /// The data of the file.
     known: Vec<u8>,
 }
 
 impl DiskCache {
-    /// The cache of a device with what its file in `folder` holds; `None` where the device has no such thing.
-    pub(super) fn open(gpu: &Gpu, folder: &Path, timeline: &mut Timeline) -> Option<DiskCache> {
+    /// Creates a cache from its file in `folder`. `None` if the device has no caches, or if the folder is refused.
+    pub(super) fn open(gpu: &OpenedDevice, folder: &Path, timeline: &mut Timeline) -> Option<DiskCache> {
         if !gpu.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
         }
@@ -76,7 +49,7 @@ impl DiskCache {
         let path = folder.join(format!("{:08x}.pipelines", crc32fast::hash(key.as_bytes())));
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         if private::expect_folder(folder).is_err_and(|error| !is_missing(&error)) {
-            // Not to be written into either.
+            // It is not written into either.
             timeline.count(Counter::PipelineCacheFilesRefused, 1);
             return None;
         }
@@ -91,7 +64,7 @@ impl DiskCache {
         Some(DiskCache { cache, path, key, known })
     }
 
-    /// Writes the file anew if the driver has something new to keep.
+    /// Writes the file if the driver has new data.
     pub(super) fn save(&self, timeline: &mut Timeline) {
         let Some(data) = self.cache.get_data() else { return };
         if !is_worth_writing(&self.known, &data) {
@@ -104,15 +77,14 @@ impl DiskCache {
     }
 }
 
-/// Whether `data` has something that a file with `known` lacks: new pipelines, or all of them, where the driver did not take
-/// what was known because it is another now.
+/// Whether `data` has pipelines that `known` lacks: it has grown, or it is of another driver, which did not accept `known`.
 fn is_worth_writing(known: &[u8], data: &[u8]) -> bool {
     let driver = |data: &[u8]| data.get(WGPU_HEADER_BYTES..WGPU_HEADER_BYTES + DRIVER_HEADER_BYTES).map(<[u8]>::to_vec);
     data.len() >= known.len() + LEAST_GROWTH || driver(known) != driver(data)
 }
 
 /// A cache that starts with `data`.
-fn create(gpu: &Gpu, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
+fn create(gpu: &OpenedDevice, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
     let data = data.map(Vec::as_slice);
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("tfjs-wgpu"), data, fallback: true };
     // SAFETY: the data must be what `PipelineCache::get_data` gave. It comes from a file whose key and checksum say so,
@@ -123,9 +95,8 @@ fn create(gpu: &Gpu, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
     }
 }
 
-/// What a file must have been written for. Which wgpu wrote it need not be known: it checks the version of its own header
-/// and begins anew where that is another, and the driver looks pipelines up by the code that wgpu makes of a shader, so
-/// that other code finds nothing. The release is named so that no file keeps what earlier ones made for ever.
+/// The key of a file. It has no version of wgpu: wgpu checks its own header, and the driver finds pipelines by the code that wgpu
+/// generates. It has the release, so that pipelines of old releases are dropped.
 fn key(adapter: &AdapterSummary) -> String {
     let AdapterSummary { name, backend, driver, driver_version, .. } = adapter;
     let mut shaders = crc32fast::Hasher::new();
@@ -137,7 +108,7 @@ fn key(adapter: &AdapterSummary) -> String {
     format!("{name}\n{backend}\n{driver}\n{driver_version}\nrelease {release}\nshaders {shaders:08x}\n{bits} bits")
 }
 
-/// A file: magic, length of the key, key, checksum of the payload, payload. Integers are little-endian.
+/// The bytes of a file: magic, length of the key, key, checksum of the payload, payload. Integers are little-endian.
 fn file(key: &str, payload: &[u8]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     file.extend_from_slice(&(key.len() as u32).to_le_bytes());
@@ -147,7 +118,7 @@ fn file(key: &str, payload: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The payload of a file that is whole and was written for `key`.
+/// The payload of a file; `None` if it is damaged or has another key.
 fn payload<'f>(file: &'f [u8], key: &str) -> Option<&'f [u8]> {
     let rest = file.strip_prefix(MAGIC)?;
     let rest = rest.strip_prefix(&(key.len() as u32).to_le_bytes())?.strip_prefix(key.as_bytes())?;
@@ -160,14 +131,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_anew_for_new_pipelines_or_another_driver() {
+    fn a_file_is_written_again_for_new_pipelines_or_another_driver() {
         let data = |driver: u8, bytes: usize| {
             let header = [[7; WGPU_HEADER_BYTES].as_slice(), &[driver; DRIVER_HEADER_BYTES]].concat();
             [header, vec![1; bytes]].concat()
         };
         assert!(is_worth_writing(&[], &data(1, 0)), "the first");
         assert!(is_worth_writing(&data(1, 1000), &data(1, 1000 + LEAST_GROWTH)), "a pipeline more");
-        assert!(is_worth_writing(&data(1, 1000), &data(2, 500)), "what was known is of no use any more");
+        assert!(is_worth_writing(&data(1, 1000), &data(2, 500)), "known data of another driver");
         assert!(!is_worth_writing(&data(1, 1000), &data(1, 1000)));
         // SwiftShader's data grows by this much at every start.
         assert!(!is_worth_writing(&data(1, 1000), &data(1, 1032)));
@@ -190,26 +161,6 @@ mod tests {
             let mut file = whole.clone();
             file[damaged] ^= 1;
             assert_eq!(payload(&file, "key"), None, "byte {damaged}");
-        }
-    }
-
-    #[test]
-    fn the_folder_is_the_given_one_or_the_users() {
-        let set = |pairs: &'static [(&str, &str)]| {
-            move |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
-        };
-        let variables = set(&[("TFJS_WGPU_CACHE_DIR", "/app/data"), ("HOME", "/home/me")]);
-        assert_eq!(choose_folder(Some(Path::new("/given")), variables), Some("/given".into()));
-        assert_eq!(choose_folder(None, variables), Some("/app/data".into()));
-        assert_eq!(choose_folder(Some(Path::new("")), variables), None);
-        assert_eq!(choose_folder(None, set(&[("TFJS_WGPU_CACHE_DIR", ""), ("HOME", "/home/me")])), None);
-        assert_eq!(choose_folder(None, set(&[])), None);
-        if cfg!(target_os = "linux") {
-            assert_eq!(choose_folder(None, set(&[("HOME", "/home/me")])), Some("/home/me/.cache/tfjs-wgpu".into()));
-            let both = set(&[("XDG_CACHE_HOME", "/cache"), ("HOME", "/home/me")]);
-            assert_eq!(choose_folder(None, both), Some("/cache/tfjs-wgpu".into()));
-            let relative = set(&[("XDG_CACHE_HOME", "cache"), ("HOME", "/home/me")]);
-            assert_eq!(choose_folder(None, relative), Some("/home/me/.cache/tfjs-wgpu".into()));
         }
     }
 }

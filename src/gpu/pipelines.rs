@@ -1,7 +1,7 @@
-//! Compiled kernels: one pipeline per shader, entry point and constants, shared by every model on the device; or, to show what
-//! that saves, one per kernel that differs in anything.
+//! Compiled pipelines: one per shader, entry point and constants, shared by all models on the device. With
+//! [`Programs::PerShape`] there is also one per parameters and grid.
 
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::faults::FaultSite;
 use super::pipeline_cache::DiskCache;
 use crate::deadline::Deadline;
@@ -16,26 +16,26 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// Threads that make pipelines at once. Phones have four fast cores.
+/// Threads that compile pipelines. Phones have four fast cores.
 const MAX_THREADS: usize = 4;
 
-/// Whether the device keeps kernels inside their buffers.
+/// Whether shaders are compiled with bounds checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Checks {
-    /// Every index is clamped, so that a wrong one shows in the guard words and does no harm.
+    /// Every index is clamped, so that a wrong one only changes guard words.
     Checked,
-    /// The kernels are taken at their word: faster to compile and to run.
+    /// No checks: faster to compile and to run.
     Trusted,
 }
 
-/// What distinguishes one pipeline from another. Constants by their bits, so that keys are equal when they look it.
+/// The key of a pipeline. Constants are compared by their bits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key {
     shader: &'static str,
     entry_point: &'static str,
     constants: Vec<(&'static str, u64)>,
     checks: Checks,
-    /// Parameters and grid, where pipelines are not shared by kernels that differ in those.
+    /// Parameters and grid, if pipelines are per shape.
     shape: Option<(Vec<u8>, [u32; 3])>,
 }
 
@@ -49,7 +49,7 @@ impl Key {
         Key { shader: kernel.shader, entry_point: kernel.entry_point, constants, checks, shape }
     }
 
-    /// What distinguishes the module that the pipeline is made of.
+    /// The key of the shader module.
     fn module(&self) -> Key {
         match self.shape {
             None => Key { entry_point: "", constants: Vec::new(), ..self.clone() },
@@ -65,15 +65,15 @@ pub(super) struct Pipeline {
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
-/// How pipelines are made.
+/// How pipelines are compiled.
 pub(super) struct Making<'m> {
     pub(super) checks: Checks,
-    /// Until when to wait for one that another thread is making.
+    /// The deadline of a wait for a pipeline that another thread compiles.
     pub(super) deadline: Deadline,
     pub(super) cache: Option<&'m DiskCache>,
 }
 
-/// The pipelines made so far.
+/// The pipelines that are compiled so far.
 #[derive(Debug, Default)]
 pub(super) struct Pipelines {
     programs: Programs,
@@ -88,13 +88,13 @@ impl Pipelines {
         Pipelines { programs, ..Pipelines::default() }
     }
 
-    /// The pipeline of `kernel`, and whether this call made it.
-    pub(super) fn get(&self, gpu: &Gpu, kernel: &Kernel, making: &Making<'_>) -> Result<(Pipeline, bool)> {
+    /// The pipeline of `kernel`, and whether this call compiled it.
+    pub(super) fn get(&self, gpu: &OpenedDevice, kernel: &Kernel, making: &Making<'_>) -> Result<(Pipeline, bool)> {
         let key = Key::of(kernel, making.checks, self.programs);
         self.pipelines.get(&key, making.deadline, || gpu.scoped(|| self.make(gpu, kernel, &key, making)))
     }
 
-    fn make(&self, gpu: &Gpu, kernel: &Kernel, key: &Key, making: &Making<'_>) -> Result<Pipeline> {
+    fn make(&self, gpu: &OpenedDevice, kernel: &Kernel, key: &Key, making: &Making<'_>) -> Result<Pipeline> {
         let shader = ops::shader(kernel.shader)
             .ok_or_else(|| Error::internal(format!("there is no shader called `{}`", kernel.shader)))?;
         let (module, _) = self.modules.get(&key.module(), making.deadline, || {
@@ -113,8 +113,8 @@ impl Pipelines {
             entry_point: Some(kernel.entry_point),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &kernel.constants,
-                // Every shader writes its workgroup memory before it reads it, and zeroing is the largest part of a
-                // phone's compile time.
+                // Every shader writes its workgroup memory before it reads it. Zeroing is the largest part of compile time on
+                // phones.
                 zero_initialize_workgroup_memory: false,
             },
             cache: making.cache.map(|disk| &disk.cache),
@@ -122,11 +122,11 @@ impl Pipelines {
         Ok(Pipeline { pipeline, layout })
     }
 
-    /// Makes what is missing for `kernels` on several threads while `beside` runs on this one. What is made with a
-    /// cache on disk at hand is kept there.
+    /// Compiles the missing pipelines of `kernels` on several threads while `beside` runs on this one. New pipelines are kept in
+    /// `cache_folder`.
     pub(super) fn make_all<T>(
         &self,
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         kernels: &[&Kernel],
         (checks, deadline): (Checks, Deadline),
         cache_folder: Option<&Path>,
@@ -145,7 +145,7 @@ impl Pipelines {
         let cache = cache_folder.and_then(|folder| DiskCache::open(gpu, folder, timeline));
         let making = Making { checks, deadline, cache: cache.as_ref() };
         let next = AtomicUsize::new(0);
-        // Each worker claims the next kernel, and says how many pipelines it made until when.
+        // Each worker claims the next kernel. It returns how many pipelines it compiled, and when it ended.
         let work = || -> Result<(u64, Instant)> {
             let mut made = 0;
             while let Some(kernel) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -170,8 +170,7 @@ impl Pipelines {
     }
 }
 
-/// Runs `work` on threads, at most `most`, and `beside` on this one. Where the system has no thread to give, this one does the
-/// work as well.
+/// Runs `work` on at most `most` threads, and `beside` on this one. If the system gives no thread, this one does both.
 fn on_threads<T, R: Send>(
     most: usize,
     work: impl Fn() -> Result<R> + Sync,
@@ -194,7 +193,7 @@ fn on_threads<T, R: Send>(
     })
 }
 
-fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Checks) -> wgpu::ShaderModule {
+fn module(gpu: &OpenedDevice, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Checks) -> wgpu::ShaderModule {
     if checks == Checks::Checked {
         return gpu.device.create_shader_module(descriptor);
     }
@@ -208,8 +207,8 @@ fn module(gpu: &Gpu, descriptor: wgpu::ShaderModuleDescriptor<'_>, checks: Check
     }
 }
 
-/// Binding 0 is the uniform parameters, then come read-only storage buffers, and one that is written.
-fn layouts(gpu: &Gpu, storage: usize) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
+/// Binding 0 is the uniform buffer of parameters. Storage buffers follow: read-only ones, and a last one that is written.
+fn layouts(gpu: &OpenedDevice, storage: usize) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
     let entry = |binding: usize| wgpu::BindGroupLayoutEntry {
         binding: binding as u32,
         visibility: wgpu::ShaderStages::COMPUTE,

@@ -1,4 +1,4 @@
-//! What the host reads when the kernels are done: which copies, which buffers it maps, and where the values are in them.
+//! Reading values back: the copies, the buffers to map, and the offsets of the values in them.
 
 use super::device_plan::DevicePlan;
 use super::memory::{GUARD_BYTES, GUARD_WORD, Memory};
@@ -12,18 +12,18 @@ use crate::tensor::{RecycledOutputs, Tensor};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-/// A mapping is reported by whichever thread waits for the device, which may be another one than ours; it has the
-/// report and only needs to be scheduled.
+/// The time to wait for the report of a mapping. A thread that waits for the device makes it, possibly another one than this, and
+/// only needs to be scheduled.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type MapResult = std::result::Result<(), wgpu::BufferAsyncError>;
 
-/// What the host reads when the kernels are done.
+/// Values that the host reads after the kernels.
 #[derive(Debug, Default)]
 pub(super) struct ReadBack {
-    /// Into the staging buffer, each at its offset.
+    /// Regions to copy, and their offsets in the staging buffer.
     copies: Vec<(Region, u64)>,
-    /// The buffers to map, and how much of each.
+    /// The buffers to map, and how many bytes of each.
     mapped: Vec<(Mapped, u64)>,
     values: Vec<ValueRead>,
 }
@@ -42,43 +42,43 @@ struct ValueRead {
     /// The position of the buffer among those mapped.
     mapped: usize,
     offset_bytes: u64,
-    /// With the guard behind it.
+    /// With the guard after it.
     length_bytes: u64,
     is_guarded: bool,
 }
 
 impl ReadBack {
-    /// Reads the outputs, or every value an operator made: all at once, or each by itself. There is at least one.
-    pub(super) fn of(loaded: &DevicePlan, batch: usize) -> Vec<ReadBack> {
-        let graph = loaded.plan.graph();
-        let ids: Vec<ValueId> = match loaded.options.retain {
+    /// Reads the outputs, or the values of all operators: together, or one by one. Returns at least one read-back.
+    pub(super) fn of(device_plan: &DevicePlan, batch: usize) -> Vec<ReadBack> {
+        let graph = device_plan.plan.graph();
+        let ids: Vec<ValueId> = match device_plan.options.retain {
             Retain::Outputs => graph.outputs().iter().map(|(_, id)| *id).collect(),
             Retain::All => graph.value_ids().filter(|id| matches!(graph.maker(*id).source, Source::Op(_))).collect(),
         };
-        let at_once = match loaded.options.execution.read_back {
+        let at_once = match device_plan.options.execution.read_back {
             ReadBacks::Together => ids.len(),
             ReadBacks::PerOutput => 1,
         };
         let read_back = |ids: &[ValueId]| {
             let mut read_back = ReadBack::default();
-            ids.iter().for_each(|id| read_back.add(loaded, *id, batch));
+            ids.iter().for_each(|id| read_back.add(device_plan, *id, batch));
             read_back
         };
-        // Something must run the kernels, even if nobody reads.
+        // The kernels run in the submit of the first read-back, so there must be one.
         if ids.is_empty() { vec![ReadBack::default()] } else { ids.chunks(at_once).map(read_back).collect() }
     }
 
-    fn add(&mut self, loaded: &DevicePlan, id: ValueId, batch: usize) {
-        let mut region = loaded.plan.region(id, batch);
-        // Behind other outputs of a node stands the next one.
-        let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && loaded.plan.is_last_output(id);
+    fn add(&mut self, device_plan: &DevicePlan, id: ValueId, batch: usize) {
+        let mut region = device_plan.plan.region(id, batch);
+        // Other outputs of a node are followed by the next output instead of a guard.
+        let is_guarded = matches!(region.buffer, BufferId::Slot(_)) && device_plan.plan.is_last_output(id);
         if is_guarded {
-            region.length_bytes += loaded.guard_bytes;
+            region.length_bytes += device_plan.guard_bytes;
         }
         region.length_bytes = region.length_bytes.max(4);
         let length_bytes = region.length_bytes;
         let (mapped, offset_bytes) = match region.buffer {
-            BufferId::Slot(slot) if loaded.read_slots.contains(&slot) => (Mapped::Slot(slot), region.offset_bytes),
+            BufferId::Slot(slot) if device_plan.read_slots.contains(&slot) => (Mapped::Slot(slot), region.offset_bytes),
             _ => {
                 let offset = self.staging_bytes();
                 self.copies.push((region, offset));
@@ -95,27 +95,27 @@ impl ReadBack {
         self.values.push(ValueRead { id, mapped: position, offset_bytes, length_bytes, is_guarded });
     }
 
-    /// The bytes of the staging buffer in use.
+    /// The bytes that it needs in the staging buffer.
     pub(super) fn staging_bytes(&self) -> u64 {
         self.mapped.iter().find(|(mapped, _)| *mapped == Mapped::Staging).map_or(0, |(_, bytes)| *bytes)
     }
 
-    /// The mappings that will be reported.
+    /// The number of mappings that are reported.
     pub(super) fn mapping_count(&self) -> usize {
         self.mapped.len()
     }
 
-    /// Records the copies and the mappings that follow; each mapping reports to `mapped`.
+    /// Records the copies and the mappings. Each mapping reports to `mapped`.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         mapped: &Sender<MapResult>,
     ) {
         let staging = &memory.staging.buffer;
         for (region, to) in &self.copies {
-            let from = memory.buffer(&loaded.constants, region.buffer);
+            let from = memory.buffer(&device_plan.constants, region.buffer);
             encoder.copy_buffer_to_buffer(from, region.offset_bytes, staging, *to, Some(region.length_bytes));
         }
         for (buffer, bytes) in &self.mapped {
@@ -123,23 +123,23 @@ impl ReadBack {
         }
     }
 
-    /// The values, once they are mapped; in `spare` memory if there is any.
+    /// Reads the values from the mapped buffers, into `spare` memory if there is any.
     pub(super) fn read(
         &self,
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         batch: usize,
         spare: &mut RecycledOutputs,
         timeline: &mut Timeline,
     ) -> Result<Vec<(ValueId, Tensor)>> {
-        let values = timeline.span(Stage::ReadBack, || self.values(loaded, memory, batch, spare))?;
+        let values = timeline.span(Stage::ReadBack, || self.values(device_plan, memory, batch, spare))?;
         timeline.count(Counter::DownloadBytes, values.iter().map(|(_, value)| 4 * value.len() as u64).sum());
         Ok(values)
     }
 
     fn values(
         &self,
-        loaded: &DevicePlan,
+        device_plan: &DevicePlan,
         memory: &Memory,
         batch: usize,
         spare: &mut RecycledOutputs,
@@ -155,8 +155,8 @@ impl ReadBack {
         for value in &self.values {
             let words: &[u32] = bytemuck::try_cast_slice(&views[value.mapped])
                 .map_err(|cause| Error::internal("the GPU's results are not aligned").cause(cause.to_string()))?;
-            let words = loaded.gpu.faults.read(words);
-            let ty = loaded.plan.graph().ty(value.id);
+            let words = device_plan.gpu.faults.read(words);
+            let ty = device_plan.plan.graph().ty(value.id);
             let shape = ty.shape.resolve(batch);
             let length: usize = shape.iter().product();
             let start = (value.offset_bytes / 4) as usize;
@@ -166,7 +166,7 @@ impl ReadBack {
             };
             let (words, guard) = words.split_at(length);
             tensors.push((value.id, Tensor::new(&shape, spare.decode(ty.dtype, words))?));
-            let guarded = loaded.options.retain == Retain::All && length > 0 && value.is_guarded;
+            let guarded = device_plan.options.retain == Retain::All && length > 0 && value.is_guarded;
             if guarded && guard.iter().any(|&word| word != GUARD_WORD) {
                 overrun.get_or_insert(value.id);
             }
@@ -179,18 +179,18 @@ impl ReadBack {
             None => Ok(tensors),
             Some(id) => {
                 Err(Error::internal(format!("a kernel wrote past its output into the {GUARD_BYTES} guard bytes"))
-                    .at(format!("`{}`", loaded.plan.graph().maker(id).name)))
+                    .at(format!("`{}`", device_plan.plan.graph().maker(id).name)))
             }
         }
     }
 }
 
 fn too_short(shape: &[usize], words: usize) -> Error {
-    Error::internal("the GPU gave fewer bytes than were asked for")
-        .cause(format!("a value of shape {shape:?} is beyond the {words} words that came back"))
+    Error::internal("the GPU returned fewer bytes than requested")
+        .cause(format!("a value of shape {shape:?} has only {words} words"))
 }
 
-/// Records that the first `bytes` of `buffer` are to be mapped once everything recorded before is done.
+/// Records a mapping of the first `bytes` of `buffer`, for after all work recorded so far.
 pub(super) fn map(
     encoder: &wgpu::CommandEncoder,
     buffer: &wgpu::Buffer,
@@ -199,11 +199,11 @@ pub(super) fn map(
     mapped: &Sender<MapResult>,
 ) {
     let mapped = mapped.clone();
-    // The receiver is gone only when waiting failed, and then nobody wants to know.
+    // The receiver is gone only if waiting failed. The report is not needed then.
     encoder.map_buffer_on_submit(buffer, mode, 0..bytes, move |result| drop(mapped.send(result)));
 }
 
-/// Until `count` mappings are reported.
+/// Waits until `count` mappings are reported.
 pub(super) fn await_mappings(count: usize, reports: &Receiver<MapResult>) -> Result<()> {
     for _ in 0..count {
         match reports.recv_timeout(REPORT_TIMEOUT) {

@@ -1,4 +1,4 @@
-//! The predictions of one plan on one device: how many are under way at once, and in what memory.
+//! The predictions of one plan on one device: limits how many are in flight, and reuses their memory.
 
 use super::device_plan::DevicePlan;
 use super::in_flight::InFlight;
@@ -7,144 +7,117 @@ use crate::engine::Holdings;
 use crate::error::Result;
 use crate::execution::Execution;
 use crate::graph::ValueId;
-use crate::plan::{Plan, Retain};
+use crate::plan::Plan;
 use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::{NamedTensors, Tensor};
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Predictions under way at once. While one waits for the device, a second is encoded and a third is read back; more
-/// would only hold memory.
-const MAX_FLIGHTS: usize = 3;
+/// Predictions in flight at once. While one waits for the device, a second one is encoded and a third one is read back. More would
+/// only take memory.
+const MAX_IN_FLIGHT: usize = 3;
 
-/// Flights that were not needed during this many predictions are given up.
-const PREDICTIONS_BEFORE_GIVING_UP: u32 = 64;
+/// Memory of a prediction that was not needed during this many predictions is freed.
+const PREDICTIONS_BEFORE_FREEING: u32 = 64;
 
-/// How a plan is loaded and run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RunnerOptions {
-    /// The values that can be read.
-    pub(super) retain: Retain,
-    /// How predictions are handed to the device.
-    pub(super) execution: Execution,
-    /// Where new pipelines are kept on disk, if the driver can.
-    pub(super) cache_folder: Option<PathBuf>,
-    /// Who writes the inputs.
-    pub(super) inputs_by: Writer,
-}
-
-/// Who writes the inputs of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Writer {
-    /// The host, with each prediction.
-    #[default]
-    Host,
-    /// A copy of what another plan has computed ([`predict_chained`](super::predict_chained)). No such copy goes into memory
-    /// that the host has mapped.
-    Device,
-}
-
-/// A plan on a device, ready to answer.
+/// A plan on a device that predicts.
 #[derive(Debug)]
 pub(super) struct Runner {
-    pub(super) loaded: DevicePlan,
-    flights: Mutex<Flights>,
-    landed: Condvar,
+    pub(super) device_plan: DevicePlan,
+    pool: Mutex<Pool>,
+    /// Signals that a prediction has ended.
+    ended: Condvar,
 }
 
-/// The flights of a runner.
+/// The memory of idle predictions, and the number of those in flight.
 #[derive(Debug, Default)]
-struct Flights {
+struct Pool {
     /// Most recently used last.
     idle: Vec<InFlight>,
-    /// How many are under way.
-    under_way: usize,
-    /// Since surplus flights were last given up.
+    in_flight: usize,
+    /// Predictions since surplus memory was last freed.
     predictions: u32,
-    most_under_way: usize,
+    /// The most in flight since then.
+    most_in_flight: usize,
 }
 
-impl Flights {
-    /// Starts a prediction: in an idle flight, if there is one. Returns also the bytes of flights that nobody needed
-    /// for long and that are given up.
+impl Pool {
+    /// Starts a prediction, with idle memory if there is any. Returns also the bytes of surplus memory that was freed.
     fn start(&mut self) -> (Option<InFlight>, u64) {
-        let flight = self.idle.pop();
-        self.under_way += 1;
-        self.most_under_way = self.most_under_way.max(self.under_way);
+        let idle = self.idle.pop();
+        self.in_flight += 1;
+        self.most_in_flight = self.most_in_flight.max(self.in_flight);
         self.predictions += 1;
-        if self.predictions < PREDICTIONS_BEFORE_GIVING_UP {
-            return (flight, 0);
+        if self.predictions < PREDICTIONS_BEFORE_FREEING {
+            return (idle, 0);
         }
-        let needed = self.most_under_way - self.under_way;
+        let needed = self.most_in_flight - self.in_flight;
         let surplus = self.idle.len().saturating_sub(needed);
-        (self.predictions, self.most_under_way) = (0, self.under_way);
-        (flight, self.idle.drain(..surplus).map(|flight| flight.bytes()).sum())
+        (self.predictions, self.most_in_flight) = (0, self.in_flight);
+        (idle, self.idle.drain(..surplus).map(|surplus| surplus.bytes()).sum())
     }
 }
 
-/// A place among the predictions under way, and a flight if one is idle. However the prediction ends, another may start.
+/// A place among the predictions in flight, with idle memory if there was any. Dropping it lets another prediction start.
 #[derive(Debug)]
 pub(super) struct Turn {
     runner: Arc<Runner>,
-    flight: Option<InFlight>,
+    in_flight: Option<InFlight>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut flights = self.runner.flights();
-        flights.under_way -= 1;
-        flights.idle.extend(self.flight.take());
-        drop(flights);
-        self.runner.landed.notify_one();
+        let mut pool = self.runner.pool();
+        pool.in_flight -= 1;
+        pool.idle.extend(self.in_flight.take());
+        drop(pool);
+        self.runner.ended.notify_one();
     }
 }
 
 impl Turn {
-    /// What `work` makes of a flight that nobody else works in. A caller may have given up meanwhile: the place is taken until
-    /// the device is done.
+    /// Runs `work` in the memory of this turn. The turn lasts until the device is done, even if the caller has stopped waiting.
     pub(super) fn run<T>(
         mut self,
         batch: usize,
         timeline: &mut Timeline,
         work: impl FnOnce(&DevicePlan, &mut InFlight, &mut Timeline) -> Result<T>,
     ) -> Result<T> {
-        let idle = self.flight.take();
-        let loaded = &self.runner.loaded;
-        let (answer, mut flight) = loaded.gpu.scoped(|| {
-            let mut flight = idle.unwrap_or_else(|| InFlight::new(loaded, batch, timeline));
-            // A flight that failed is dropped: it may hold a buffer that could not be made, or that is still mapped.
-            Ok((work(loaded, &mut flight, timeline)?, flight))
+        let idle = self.in_flight.take();
+        let device_plan = &self.runner.device_plan;
+        let (answer, mut in_flight) = device_plan.gpu.scoped(|| {
+            let mut in_flight = idle.unwrap_or_else(|| InFlight::new(device_plan, batch, timeline));
+            // After an error the memory is dropped: a buffer may be invalid or still mapped.
+            Ok((work(device_plan, &mut in_flight, timeline)?, in_flight))
         })?;
-        if flight.is_too_large(loaded, batch) {
-            timeline.count(Counter::ReleasedBytes, flight.bytes());
+        if in_flight.is_too_large(device_plan, batch) {
+            timeline.count(Counter::ReleasedBytes, in_flight.bytes());
         } else {
-            self.flight = Some(flight);
+            self.in_flight = Some(in_flight);
         }
         Ok(answer)
     }
 }
 
 impl Runner {
-    /// A runner of what is loaded.
-    pub(super) fn new(loaded: DevicePlan) -> Arc<Runner> {
-        Arc::new(Runner { loaded, flights: Mutex::default(), landed: Condvar::new() })
+    pub(super) fn new(device_plan: DevicePlan) -> Arc<Runner> {
+        Arc::new(Runner { device_plan, pool: Mutex::default(), ended: Condvar::new() })
     }
 
     /// How predictions are handed to the device.
     pub(super) fn execution(&self) -> Execution {
-        self.loaded.options.execution
+        self.device_plan.options.execution
     }
 
     pub(super) fn plan(&self) -> &Plan {
-        &self.loaded.plan
+        &self.device_plan.plan
     }
 
-    /// Adds its constants, what grows with the batch, and parameters. Predictions under way are not counted.
+    /// Adds constants, and activations and parameters of idle predictions. Those in flight are not counted.
     pub(super) fn add_memory(&self, holdings: &mut Holdings) {
-        self.loaded.constants.add_memory(holdings);
-        for flight in &self.flights().idle {
-            holdings.add_activations(flight.bytes());
-            holdings.add_parameters(flight.params_bytes());
+        self.device_plan.constants.add_memory(holdings);
+        for idle in &self.pool().idle {
+            holdings.add_activations(idle.bytes());
+            holdings.add_parameters(idle.params_bytes());
         }
     }
 
@@ -154,21 +127,21 @@ impl Runner {
         names.zip(values.into_iter().map(|(_, value)| value)).collect()
     }
 
-    /// Waits until one more prediction may be under way.
+    /// Waits until another prediction may start.
     pub(super) fn take_turn(self: &Arc<Self>, deadline: Deadline, timeline: &mut Timeline) -> Result<Turn> {
-        let full = |flights: &mut Flights| flights.under_way >= MAX_FLIGHTS;
-        let what = "the predictions before this one were still under way on the GPU";
-        let wait = || deadline.wait_while(&self.landed, self.flights(), what, full);
-        let mut flights = timeline.span(Stage::TakeTurn, wait)?;
-        let (flight, released) = flights.start();
-        drop(flights);
+        let is_full = |pool: &mut Pool| pool.in_flight >= MAX_IN_FLIGHT;
+        let what = "earlier predictions were still in flight on the GPU";
+        let wait = || deadline.wait_while(&self.ended, self.pool(), what, is_full);
+        let mut pool = timeline.span(Stage::TakeTurn, wait)?;
+        let (in_flight, released) = pool.start();
+        drop(pool);
         if released > 0 {
             timeline.count(Counter::ReleasedBytes, released);
         }
-        Ok(Turn { runner: Arc::clone(self), flight })
+        Ok(Turn { runner: Arc::clone(self), in_flight })
     }
 
-    fn flights(&self) -> MutexGuard<'_, Flights> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,32 +1,32 @@
-//! When each kernel of a prediction ran: by timestamps of the device, each kernel in a pass of its own; where a device has
-//! none, by the host, which then submits each kernel by itself and waits for it.
+//! The time of each kernel of a prediction. The device takes timestamps around each kernel, in a pass of its own. Without timestamps
+//! the host submits each kernel alone and waits for it.
 
-use super::batch_bindings::ReadyDispatch;
-use super::device::Gpu;
+use super::device::OpenedDevice;
 use super::read_back::{MapResult, map};
+use super::ready_dispatch::ReadyDispatch;
 use crate::engine::ProfileStep;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::telemetry::{Span, Stage, Timeline};
 use std::sync::mpsc::Sender;
 
-/// Kernels whose two timestamps fit one set of queries.
+/// Kernels per query set: each needs two queries.
 const KERNELS_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
-/// When each kernel ran, in running order, from the timeline's origin on.
+/// The spans of kernels in running order, on the clock of the timeline.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct StepTimes {
     pub(super) spans: Vec<Span>,
-    /// Nanoseconds of a tick of the device's clock; `None` where the host took the time.
+    /// Nanoseconds per tick of the device's clock; `None` if the host took the times.
     pub(super) tick_ns: Option<f64>,
 }
 
-/// Whether kernels can take their own time.
-pub(super) fn has_timestamps(gpu: &Gpu) -> bool {
+/// Whether the device has timestamps.
+pub(super) fn has_timestamps(gpu: &OpenedDevice) -> bool {
     gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
 }
 
-/// Queries for the kernels of one batch size, and the buffers they come back through.
+/// Queries for the kernels of one batch size, and the buffers for reading them back.
 #[derive(Debug)]
 pub(super) struct Timestamps {
     sets: Vec<wgpu::QuerySet>,
@@ -36,7 +36,7 @@ pub(super) struct Timestamps {
 }
 
 impl Timestamps {
-    pub(super) fn new(gpu: &Gpu, kernels: usize) -> Self {
+    pub(super) fn new(gpu: &OpenedDevice, kernels: usize) -> Self {
         let count = |first: usize| 2 * (kernels - first).min(KERNELS_PER_SET) as u32;
         let set = |first: usize| {
             gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -57,7 +57,7 @@ impl Timestamps {
         }
     }
 
-    /// What a pass of the kernel at `index` alone writes.
+    /// The timestamps of the pass of the kernel at `index`.
     fn writes(&self, index: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let query = 2 * (index % KERNELS_PER_SET) as u32;
         wgpu::ComputePassTimestampWrites {
@@ -67,7 +67,7 @@ impl Timestamps {
         }
     }
 
-    /// Records that the timestamps come back once all kernels are done; the mapping reports to `mapped`.
+    /// Records the read-back of the timestamps. The mapping reports to `mapped`.
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, mapped: &Sender<MapResult>) {
         for (index, set) in self.sets.iter().enumerate() {
             let first = index * KERNELS_PER_SET;
@@ -79,7 +79,7 @@ impl Timestamps {
         map(encoder, &self.staging, wgpu::MapMode::Read, bytes, mapped);
     }
 
-    /// First and last tick of each kernel, once they are mapped.
+    /// The first and the last tick of each kernel, from the mapped buffer.
     pub(super) fn ticks(&self) -> Result<Vec<[u64; 2]>> {
         let view = self
             .staging
@@ -96,7 +96,7 @@ impl Timestamps {
     }
 }
 
-/// Kernels, the first of which is the one at `first`: in one pass, or each in one that takes its time.
+/// Records kernels, of which the first is number `first`: all in one pass, or each in a pass with timestamps.
 pub(super) fn record(
     encoder: &mut wgpu::CommandEncoder,
     dispatches: &[ReadyDispatch],
@@ -116,11 +116,10 @@ pub(super) fn record(
     }
 }
 
-/// The spans of kernels on the device, on the host's clock.
+/// The spans of kernels on the host's clock.
 ///
-/// The two clocks are not synchronised. All that is known is that the kernels ran between the start of the first submit and
-/// the end of the last wait. They are put where the submit ends, or as much earlier as they must be to end with the wait, but
-/// not before the submit starts.
+/// The clocks of host and device are not synchronised. The kernels ran between the start of the first submit and the end of the
+/// last wait. The spans start where the submit ends; earlier if they would end after the wait, but not before the submit starts.
 pub(super) fn place(ticks: &[[u64; 2]], tick_ns: f64, timeline: &Timeline) -> Vec<Span> {
     let Some(first) = ticks.iter().map(|[start, _]| *start).min() else { return Vec::new() };
     let nanoseconds = |ticks: u64| (ticks as f64 * tick_ns) as u64;
@@ -133,13 +132,13 @@ pub(super) fn place(ticks: &[[u64; 2]], tick_ns: f64, timeline: &Timeline) -> Ve
     let span = |&[start, end]: &[u64; 2]| Span {
         stage: Stage::Kernel,
         start_ns: origin_ns + nanoseconds(start - first),
-        // Some drivers take the end of a pass before its start.
+        // Some drivers report the end of a pass before its start.
         duration_ns: nanoseconds(end.saturating_sub(start)),
     };
     ticks.iter().map(span).collect()
 }
 
-/// The kernels of a plan. The cost of a node is shared out among its kernels.
+/// The kernels of a plan. The cost of a node is divided among its kernels by the size of their grids.
 pub(super) fn steps(plan: &Plan, batch: usize) -> Result<Vec<ProfileStep>> {
     let dispatches = plan.dispatches(batch)?;
     let mut steps: Vec<ProfileStep> = Vec::with_capacity(dispatches.len());
@@ -148,7 +147,7 @@ pub(super) fn steps(plan: &Plan, batch: usize) -> Result<Vec<ProfileStep>> {
             kernels.iter().map(|dispatch| dispatch.kernel.workgroups.iter().map(|&n| u64::from(n)).product());
         let workgroups: Vec<u64> = workgroups.collect();
         let whole = ProfileStep::of_node(plan.graph(), kernels[0].node, batch, String::new());
-        let (flops, bytes) = (share_out(whole.flops, &workgroups), share_out(whole.bytes, &workgroups));
+        let (flops, bytes) = (divide(whole.flops, &workgroups), divide(whole.bytes, &workgroups));
         for ((dispatch, flops), bytes) in kernels.iter().zip(flops).zip(bytes) {
             steps.push(ProfileStep { kernel: dispatch.kernel.to_string(), flops, bytes, ..whole.clone() });
         }
@@ -156,10 +155,10 @@ pub(super) fn steps(plan: &Plan, batch: usize) -> Result<Vec<ProfileStep>> {
     Ok(steps)
 }
 
-/// `total` in parts that are to each other as `weights`, equal ones if all are 0; they add up to it.
-fn share_out(total: u64, weights: &[u64]) -> Vec<u64> {
+/// Divides `total` in proportion to `weights`, equally if all are 0. The parts add up to `total`.
+fn divide(total: u64, weights: &[u64]) -> Vec<u64> {
     let is_zero = weights.iter().all(|weight| *weight == 0);
-    // Clamped so that no product overflows; no grid is as large.
+    // Clamped so that no product overflows. No grid is so large.
     let weights = weights.iter().map(|weight| if is_zero { 1 } else { u128::from(*weight).min(1 << 48) });
     let sum: u128 = weights.clone().sum::<u128>().max(1);
     let (mut seen, mut given) = (0u128, 0u64);
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn kernels_stand_between_submit_and_wait() {
+    fn kernels_lie_between_submit_and_wait() {
         let spans = |ticks: &[[u64; 2]]| {
             let spans = place(ticks, 2.0, &timeline());
             spans.into_iter().map(|span| [span.start_ns, span.duration_ns]).collect::<Vec<_>>()
@@ -201,11 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_out_adds_up() {
-        assert_eq!(share_out(10, &[1, 1, 1]), [3, 3, 4]);
-        assert_eq!(share_out(7, &[0, 0]), [3, 4]);
-        assert_eq!(share_out(100, &[3, 1]), [75, 25]);
-        assert_eq!(share_out(u64::MAX, &[u64::MAX, 1 << 48]), [u64::MAX / 2, u64::MAX / 2 + 1]);
-        assert!(share_out(5, &[]).is_empty());
+    fn the_parts_add_up_to_the_total() {
+        assert_eq!(divide(10, &[1, 1, 1]), [3, 3, 4]);
+        assert_eq!(divide(7, &[0, 0]), [3, 4]);
+        assert_eq!(divide(100, &[3, 1]), [75, 25]);
+        assert_eq!(divide(u64::MAX, &[u64::MAX, 1 << 48]), [u64::MAX / 2, u64::MAX / 2 + 1]);
+        assert!(divide(5, &[]).is_empty());
     }
 }

@@ -1,11 +1,11 @@
-//! Constants on a device, shared by the plans that have the same ones.
+//! Constants on a device, shared between plans.
 //!
-//! A model is planned several times: for sets of shared inputs, and for sets of sizes. Plans with the same constants at the same
-//! regions share a buffer. Of other plans' constants those that are on the device already are copied there and not uploaded.
+//! A model has several plans: one per set of shared inputs and per set of sizes. Plans with equal constants in equal regions share a
+//! buffer. For other plans, constants that are already on the device are copied there instead of uploaded.
 
-use super::device::Gpu;
+use super::buffers::{WORKING, make_buffer, upload};
+use super::device::OpenedDevice;
 use super::faults::FaultSite;
-use super::memory::{WORKING, make_buffer, upload};
 use crate::error::Result;
 use crate::kernel::Region;
 use crate::telemetry::{Counter, Timeline};
@@ -13,25 +13,25 @@ use crate::tensor::Tensor;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// A constant, and where it is.
+/// A constant and its region.
 pub(super) type Piece = (Region, Arc<Tensor>);
 
-/// A buffer of constants, and what is where in it.
+/// A buffer of constants, and their regions.
 #[derive(Debug)]
 pub(super) struct Upload {
     pieces: Vec<Piece>,
     pub(super) buffer: wgpu::Buffer,
 }
 
-/// The constants of one session on its device, as long as a plan uses them.
+/// The constants of one session on its device. A buffer lives as long as a plan uses it.
 #[derive(Debug, Default)]
 pub(super) struct Uploads(Mutex<Vec<Weak<Upload>>>);
 
 impl Uploads {
-    /// A buffer of `bytes` with these constants.
+    /// A buffer of `bytes` with these constants; shared if there is one.
     pub(super) fn get(
         &self,
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         (label, bytes): (&'static str, u64),
         pieces: Vec<Piece>,
         timeline: &mut Timeline,
@@ -41,16 +41,16 @@ impl Uploads {
             return Ok(Arc::clone(same));
         }
         let make = || Self::make(gpu, (label, bytes), (&pieces, &known), timeline);
-        // Others may have it only once it is known to be there.
+        // Shared only after the error scope has ended without an error.
         let buffer = gpu.scoped(make)?;
         let upload = Arc::new(Upload { pieces, buffer });
         self.lock().push(Arc::downgrade(&upload));
         Ok(upload)
     }
 
-    /// A buffer with constants, of which some may be on the device already.
+    /// Creates a buffer and fills it, from buffers on the device where they have the constant.
     fn make(
-        gpu: &Gpu,
+        gpu: &OpenedDevice,
         (label, bytes): (&'static str, u64),
         (pieces, known): (&[Piece], &[Arc<Upload>]),
         timeline: &mut Timeline,
@@ -96,15 +96,15 @@ impl Uploads {
 }
 
 impl Upload {
-    /// Whether these constants are here, and at the same regions.
+    /// Whether the buffer holds exactly these constants, in the same regions.
     fn has(&self, pieces: &[Piece]) -> bool {
         let is_same = |(one, other): (&Piece, &Piece)| one.0 == other.0 && is_same_tensor(&one.1, &other.1);
         self.pieces.len() == pieces.len() && self.pieces.iter().zip(pieces).all(is_same)
     }
 }
 
-/// Whether two tensors are one, or passes made them alike to the bit. Packed ones are not decoded to be compared: no pass makes
-/// them.
+/// Whether two tensors are the same or equal bit for bit. Packed tensors are compared by identity, without decoding: passes create
+/// none.
 fn is_same_tensor(one: &Arc<Tensor>, other: &Arc<Tensor>) -> bool {
     let is_packed = one.as_packed().is_some() || other.as_packed().is_some();
     let is_alike = || (one.dtype(), one.shape(), one.words()) == (other.dtype(), other.shape(), other.words());

@@ -1,8 +1,8 @@
-//! The reference as an engine among others.
+//! The reference as an [`Engine`].
 
 use super::{run, run_all};
 use crate::deadline::Deadline;
-use crate::engine::{Call, Engine, Holdings, PreparedGraph, ProfileStep, TimedSteps};
+use crate::engine::{Call, Engine, EngineKind, Holdings, PreparedGraph, ProfileStep, TimedSteps};
 use crate::error::Result;
 use crate::graph::{Graph, Source, ValueId};
 use crate::kernel::DeviceFacts;
@@ -17,12 +17,8 @@ use std::time::Instant;
 pub(crate) struct Reference;
 
 impl Engine for Reference {
-    fn name(&self) -> &'static str {
-        "reference"
-    }
-
-    fn description(&self) -> String {
-        "reference".into()
+    fn kind(&self) -> EngineKind {
+        EngineKind::Reference
     }
 
     fn facts(&self) -> &DeviceFacts {
@@ -44,7 +40,7 @@ impl Engine for Reference {
     }
 }
 
-/// A graph whose operators are asked for their plain answers.
+/// A graph that runs by the definitions of its operators.
 #[derive(Debug)]
 struct ReferenceGraph(Arc<Graph>);
 

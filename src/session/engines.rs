@@ -1,10 +1,11 @@
-//! The engine of a session, and what becomes of it when its device fails.
+//! The engine of a session, and its replacement when its device fails.
 //!
-//! An engine can be replaced while threads are predicting: each prediction holds on to the one that it started with. A device that
-//! is lost is opened once more, after a pause, and the prediction that met the loss is answered by the new one. One that is lost
-//! again within a minute is given up. Where the device was left to the session, the CPU takes over from a GPU that fails.
+//! An engine may be replaced while threads predict. Each prediction keeps the engine that it started with. A lost device is opened
+//! again after a pause, and the prediction that met the loss is repeated on it. A device that is lost again within a minute is
+//! given up. With [`Device::Auto`] the CPU takes over from a GPU that fails.
 
-use super::open::{fallback, open_engine, shared_positions};
+use super::device_status::{DeviceStatus, fallback_note, with_cause};
+use super::open::{open_engine, shared_positions};
 use super::sized::SizedModel;
 use super::{Device, SessionOptions};
 use crate::deadline::Deadline;
@@ -17,52 +18,60 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Sets of sizes that are kept: each has its own parameters and values.
+/// Sets of sizes that are kept. Each has its own parameters and activations.
 const MOST_SIZES: usize = 8;
 
-/// A device is given up if it is lost again within this time.
+/// A device that is lost again within this time is given up.
 const LOST_AGAIN: Duration = Duration::from_secs(60);
 
-/// How long a driver is given to come to itself before a lost device is opened again.
+/// The pause before a lost device is opened again. Drivers need a moment to recover.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a device that could not be opened again is not tried.
-const FAILURES_STAND: Duration = Duration::from_secs(1);
+/// The time for which a failure to open a device is remembered, and opening is not tried again.
+const REMEMBER_FAILURES: Duration = Duration::from_secs(1);
 
 /// An engine, and the model on it.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) engine: Arc<dyn Engine>,
-    /// Which device answers, and why, in a line.
-    pub(super) chosen: String,
-    /// Whether it has taken the place of a GPU, and nothing takes its own.
-    is_fallback: bool,
-    /// By the sizes of the dimensions that the model leaves open.
+    /// Why this engine took the place of a GPU, if it did. Nothing replaces such an engine.
+    failure: Option<Error>,
+    /// By the sizes of the model's open dimensions.
     pub(super) sized: MadeOnce<Vec<usize>, Arc<SizedModel>>,
+}
+
+impl Opened {
+    pub(super) fn status(&self) -> DeviceStatus {
+        DeviceStatus::open(&*self.engine, self.failure.clone())
+    }
+
+    fn is_fallback(&self) -> bool {
+        self.failure.is_some()
+    }
 }
 
 /// Opens the engine of a device.
 type OpenEngine = dyn Fn(Device, &SessionOptions, Deadline, &mut Timeline) -> Result<Arc<dyn Engine>> + Send + Sync;
 
-/// The engine of a session.
+/// The engines of a session.
 pub(super) struct Engines {
     model: Model,
     options: SessionOptions,
     open: Box<OpenEngine>,
     current: MadeOnce<(), Arc<Opened>>,
-    /// The CPU, for what a GPU cannot take, where the device was left to the session.
+    /// With [`Device::Auto`]: the CPU, for single calls that exceed the limits of the GPU.
     beside: MadeOnce<(), Arc<Opened>>,
     state: Mutex<State>,
 }
 
-/// What has become of the device.
+/// What happened to the device.
 #[derive(Debug, Clone, Default)]
 struct State {
     last_loss: Option<Instant>,
-    /// Why there is no GPU any more.
+    /// Why no GPU is opened any more.
     gave_up: Option<Error>,
-    /// What the next answer has to say, because the call that met it had none.
-    unsaid: Option<String>,
+    /// A note for the next prediction. The call that caused it failed, and could not carry it.
+    pending_note: Option<String>,
 }
 
 impl fmt::Debug for Engines {
@@ -72,24 +81,24 @@ impl fmt::Debug for Engines {
 }
 
 impl Engines {
-    /// Those of `model`. Nothing is open yet.
+    /// The engines of `model`. None is open yet.
     pub(super) fn new(model: Model, options: SessionOptions) -> Engines {
         Engines::opened_by(model, options, Box::new(open_engine))
     }
 
-    /// The same with engines that `open` opens.
+    /// The same, with another function that opens an engine.
     pub(super) fn opened_by(model: Model, options: SessionOptions, open: Box<OpenEngine>) -> Engines {
-        let current = MadeOnce::default().remembering_failures(FAILURES_STAND);
+        let current = MadeOnce::default().remembering_failures(REMEMBER_FAILURES);
         Engines { model, options, open, current, beside: MadeOnce::default(), state: Mutex::default() }
     }
 
-    /// The sizes at which the model stands when it is opened.
+    /// The sizes of the open dimensions in the model's graph.
     pub(super) fn first_sizes(&self) -> Vec<usize> {
         let open = self.model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
         open.map(|dimension| dimension.graph_size).collect()
     }
 
-    /// The engine in use, opened if there is none.
+    /// The engine in use; opens one if none is open.
     pub(super) fn current(&self, deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Opened>> {
         let open = || timeline.span_with(Stage::Open, |timeline| self.open(deadline, timeline));
         Ok(self.current.get(&(), deadline, open)?.0)
@@ -100,7 +109,7 @@ impl Engines {
         self.current.peek(&())
     }
 
-    /// Why no engine will be opened any more, if so.
+    /// Why no engine is opened any more, if the session gave up.
     pub(super) fn gave_up(&self) -> Option<Error> {
         self.state().gave_up.clone()
     }
@@ -114,32 +123,30 @@ impl Engines {
         let pause = last_loss.map_or(Duration::ZERO, |loss| PAUSE.saturating_sub(loss.elapsed()));
         std::thread::sleep(deadline.remaining().unwrap_or(pause).min(pause));
         match (self.options.device, gave_up) {
-            (Device::Auto, Some(why)) => self.open_cpu(&why, deadline, timeline),
+            (Device::Auto, Some(why)) => self.open_cpu(why, deadline, timeline),
             (_, Some(why)) => Err(why),
-            // A GPU that hangs leaves the CPU half of the time.
+            // Half of the time is kept for the CPU, in case the GPU hangs.
             (Device::Auto, None) => self
                 .open_device(Device::Auto, None, deadline.halfway(), timeline)
-                .or_else(|error| self.open_cpu(&error, deadline, timeline)),
+                .or_else(|error| self.open_cpu(error, deadline, timeline)),
             (device, None) => self.open_device(device, None, deadline, timeline),
         }
     }
 
-    fn open_cpu(&self, why: &Error, deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Opened>> {
-        self.open_device(Device::Cpu, Some(fallback(why)), deadline, timeline)
+    fn open_cpu(&self, failure: Error, deadline: Deadline, timeline: &mut Timeline) -> Result<Arc<Opened>> {
+        self.open_device(Device::Cpu, Some(failure), deadline, timeline)
     }
 
-    /// Opens a device and prepares the model on it for what the options name.
+    /// Opens a device and prepares the model on it for the shared inputs of the options.
     fn open_device(
         &self,
         device: Device,
-        chosen: Option<String>,
+        failure: Option<Error>,
         deadline: Deadline,
         timeline: &mut Timeline,
     ) -> Result<Arc<Opened>> {
         let engine = (self.open)(device, &self.options, deadline, timeline)?;
-        let is_fallback = chosen.is_some();
-        let chosen = chosen.unwrap_or_else(|| engine.description());
-        let opened = Opened { engine, chosen, is_fallback, sized: MadeOnce::at_most(MOST_SIZES) };
+        let opened = Opened { engine, failure, sized: MadeOnce::at_most(MOST_SIZES) };
         self.first(&opened, deadline, timeline)?;
         Ok(Arc::new(opened))
     }
@@ -161,7 +168,7 @@ impl Engines {
         Ok(opened.sized.get(sizes, deadline, make)?.0)
     }
 
-    /// The model at the sizes at which it was opened, prepared for the inputs that the options call shared.
+    /// The model at its first sizes, prepared for the shared inputs of the options.
     pub(super) fn first(
         &self,
         opened: &Opened,
@@ -176,8 +183,8 @@ impl Engines {
         sized.prepared(&*opened.engine, &shared, deadline, timeline)
     }
 
-    /// What `work` gives on the engine in use. If that fails in a way that another one may not, `work` is done again on what
-    /// takes its place; `notes` says so.
+    /// Runs `work` on the engine in use. If the device fails, `work` runs again on the engine that replaces it, and a note is
+    /// added.
     pub(super) fn with<T>(
         &self,
         deadline: Deadline,
@@ -189,17 +196,17 @@ impl Engines {
             let opened = self.current(deadline, timeline)?;
             let error = match work(&opened, timeline) {
                 Ok(answer) => {
-                    if opened.is_fallback {
-                        notes.extend(self.state().unsaid.take());
+                    if opened.is_fallback() {
+                        notes.extend(self.state().pending_note.take());
                     }
                     return Ok(answer);
                 }
                 Err(error) => error,
             };
             if self.may_move_aside(&opened, &error) {
-                let open = || self.open_cpu(&error, deadline, timeline);
+                let open = || self.open_cpu(error.clone(), deadline, timeline);
                 let (beside, _) = self.beside.get(&(), deadline, open)?;
-                notes.push(format!("answered by the {}", fallback(&error)));
+                notes.push(fallback_note(&error));
                 return work(&beside, timeline);
             }
             let was_abandoned = timeline.counter(Counter::AbandonedCalls) > 0;
@@ -208,21 +215,21 @@ impl Engines {
         }
     }
 
-    /// Whether this call alone is too much for the engine, and the CPU may answer it.
+    /// Whether only this call exceeds the limits of the engine, and the CPU may answer it.
     fn may_move_aside(&self, opened: &Opened, error: &Error) -> bool {
         let is_limit = error.kind() == ErrorKind::Limit && error.suggests_fallback();
-        self.options.device == Device::Auto && is_limit && !opened.is_fallback
+        self.options.device == Device::Auto && is_limit && !opened.is_fallback()
     }
 
-    /// Has another engine take the place of one that failed, and says what happened; gives the error back if none does.
+    /// Replaces an engine that failed, and returns a note; returns the error if nothing replaces it.
     fn replace(&self, opened: &Arc<Opened>, error: Error, was_abandoned: bool) -> Result<String> {
-        let is_auto = self.options.device == Device::Auto && !opened.is_fallback;
+        let is_auto = self.options.device == Device::Auto && !opened.is_fallback();
         let is_it = |current: &Arc<Opened>| Arc::ptr_eq(current, opened);
         match error.device_error() {
             Some(DeviceError::Lost) => {
                 let mut state = self.state();
                 if !self.current.remove_if(&(), is_it) {
-                    // Another call has met it too.
+                    // Another call met the same loss and replaced the engine.
                     return Ok("the GPU device was lost and has been opened again".into());
                 }
                 let before = state.last_loss.replace(Instant::now());
@@ -232,23 +239,23 @@ impl Engines {
                 let why = error.hint("run on the CPU (Device::Cpu), or open another session later");
                 state.gave_up = Some(why.clone());
                 drop(state);
-                if is_auto { Ok(format!("answered by the {}", fallback(&why))) } else { Err(why) }
+                if is_auto { Ok(fallback_note(&why)) } else { Err(why) }
             }
-            // The time of this call is over. If it was the driver that did not return, those after it go to the CPU.
+            // The call has no time left. If the driver did not return, later calls go to the CPU.
             Some(DeviceError::Timeout) if is_auto => {
                 if was_abandoned && self.give_up(&error, is_it) {
-                    self.state().unsaid = Some(format!("answered by the {}", fallback(&error)));
+                    self.state().pending_note = Some(fallback_note(&error));
                 }
                 Err(error)
             }
-            Some(_) if is_auto && self.give_up(&error, is_it) => Ok(format!("answered by the {}", fallback(&error))),
-            // Another call has had the engine replaced meanwhile.
+            Some(_) if is_auto && self.give_up(&error, is_it) => Ok(fallback_note(&error)),
+            // Another call replaced the engine meanwhile.
             Some(_) if is_auto => Ok(format!("tried again, because {}", with_cause(&error))),
             _ => Err(error),
         }
     }
 
-    /// Has no GPU opened any more, if the engine in use is the one that failed; whether it is.
+    /// Stops opening GPUs, if the engine in use is the one that failed. Returns whether it is.
     fn give_up(&self, why: &Error, is_it: impl Fn(&Arc<Opened>) -> bool) -> bool {
         let mut state = self.state();
         let is_in_use = self.current.remove_if(&(), is_it);
@@ -258,7 +265,7 @@ impl Engines {
         is_in_use
     }
 
-    /// Gives up what is prepared on the engine in use; the engine stays.
+    /// Frees all that is prepared on the engines. The engine in use stays open.
     pub(super) fn trim(&self) {
         self.beside.clear();
         if let Some(opened) = self.peek() {
@@ -267,16 +274,9 @@ impl Engines {
         }
     }
 
-    /// All engines that are open.
+    /// All open engines.
     pub(super) fn all(&self) -> Vec<Arc<Opened>> {
         [self.current.all(), self.beside.all()].concat()
-    }
-}
-
-fn with_cause(error: &Error) -> String {
-    match error.cause_text().filter(|cause| !cause.is_empty()) {
-        Some(cause) => format!("{error} ({cause})"),
-        None => error.to_string(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ids outside their tables: found on the host, where inputs can be named.
+//! Finds ids outside their tables. The host does so, because it knows the names of inputs.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Source, ValueId};
@@ -7,7 +7,7 @@ use crate::tensor::{Data, Tensor};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// How many ids of one input are outside the table of one layer.
+/// The ids of one input that are outside the table of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadIdCount {
     /// The input.
@@ -16,14 +16,14 @@ pub struct BadIdCount {
     pub layer: String,
     /// The rows of its table.
     pub table_rows: usize,
-    /// How many ids are outside.
+    /// The number of ids outside the table.
     pub count: usize,
     /// The first of them.
     pub first: i32,
 }
 
 impl BadIdCount {
-    /// The error for a session that refuses such ids.
+    /// The error of a session that refuses such ids.
     fn refuse(&self) -> Error {
         Error::input(format!("{} outside the table of layer `{}`", ids(self.count), self.layer))
             .at(format!("input `{}`", self.input))
@@ -36,7 +36,7 @@ fn ids(count: usize) -> String {
     if count == 1 { "1 of its ids is".into() } else { format!("{count} of its ids are") }
 }
 
-/// A lookup whose ids come from an input unchanged.
+/// A check of the ids that a lookup takes from an input unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct IdChecks {
     /// The position of the input among the model's.
@@ -44,12 +44,12 @@ pub(super) struct IdChecks {
     input: String,
     layer: String,
     table_rows: usize,
-    /// Whether ids below 0 count from the end.
+    /// Whether negative ids count from the end.
     from_end: bool,
 }
 
-/// Every lookup of the graph: whose ids, and in how many rows. `Err` holds the name of a table whose ids are computed; what
-/// computes positions is trusted.
+/// The checks of all lookups. `Err` has the name of a table lookup whose ids are computed. Computed positions of other operators are
+/// not checked.
 fn lookups(graph: &Graph) -> Vec<std::result::Result<IdChecks, &str>> {
     let mut lookups = Vec::new();
     for node in graph.nodes() {
@@ -67,13 +67,13 @@ fn lookups(graph: &Graph) -> Vec<std::result::Result<IdChecks, &str>> {
     lookups
 }
 
-/// The lookups whose ids can be looked at. A layer called twice on one input counts once.
+/// The checks of a graph. A layer that is called twice on one input has one.
 pub(super) fn id_checks(graph: &Graph) -> Vec<IdChecks> {
     let mut known = HashSet::new();
     lookups(graph).into_iter().flatten().filter(|lookup| known.insert(lookup.clone())).collect()
 }
 
-/// The inputs whose values `id` holds, if it only moves or casts them.
+/// The inputs that `id` is made of, if operators between only move or cast values.
 fn origins(graph: &Graph, id: ValueId) -> Option<Vec<ValueId>> {
     let mut inputs = Vec::new();
     let mut open = vec![id];
@@ -92,18 +92,18 @@ fn origins(graph: &Graph, id: ValueId) -> Option<Vec<ValueId>> {
     Some(inputs)
 }
 
-/// An error unless every lookup's ids come straight from an input.
-pub(super) fn expect_all_watched(model: &Model) -> Result<()> {
+/// An error unless the ids of every lookup come from an input unchanged.
+pub(super) fn expect_all_checked(model: &Model) -> Result<()> {
     match lookups(model.graph()).into_iter().find_map(std::result::Result::err) {
         None => Ok(()),
         Some(layer) => Err(Error::unsupported("ids that the model computes itself cannot be refused")
             .at(format!("layer `{layer}`"))
-            .cause("only ids given as inputs are looked at before the lookup")
+            .cause("only ids that come from inputs are checked before the lookup")
             .hint("choose zero or clamp (LoadOptions::on_bad_id)")),
     }
 }
 
-/// Counts the ids that are outside their tables; an error if the model was loaded to refuse them.
+/// Counts the ids outside their tables. An error if there are any and the model was loaded to refuse them.
 pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
     let bad_ids = count(id_checks, inputs);
     match (model.options().on_bad_id, bad_ids.first()) {
@@ -112,7 +112,7 @@ pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Ten
     }
 }
 
-/// Counts the ids that are outside their tables; `inputs` are in the model's order.
+/// Counts the ids outside their tables. `inputs` are in the order of the model.
 fn count(id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> {
     let mut counts: Vec<BadIdCount> = Vec::new();
     for IdChecks { position, input, layer, table_rows, from_end } in id_checks {
@@ -124,7 +124,7 @@ fn count(id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> 
     counts
 }
 
-/// The first id outside a table of `rows`, and how many there are; converted as the model converts them.
+/// The first id outside a table of `rows`, and their number. Ids are converted to integers as the model converts them.
 fn outside(ids: &Tensor, rows: usize, from_end: bool) -> Option<(i32, usize)> {
     fn find(ids: impl Iterator<Item = i32>, inside: std::ops::Range<i64>) -> Option<(i32, usize)> {
         let mut outside = ids.filter(|id| !inside.contains(&i64::from(*id)));
@@ -139,7 +139,7 @@ fn outside(ids: &Tensor, rows: usize, from_end: bool) -> Option<(i32, usize)> {
     }
 }
 
-/// By the names of inputs that are looked up: the rows of the smallest table of each.
+/// The rows of the smallest table of each input with ids, by name.
 pub(super) fn smallest_tables(graph: &Graph) -> HashMap<String, usize> {
     let mut rows = HashMap::new();
     for IdChecks { input, table_rows, .. } in id_checks(graph) {

@@ -1,4 +1,4 @@
-//! Whether the given tensors fit the model's inputs, and the batch they make.
+//! Binds the given tensors to the inputs of a model: checks names, dtypes and shapes, and finds the batch.
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -7,41 +7,41 @@ use crate::passes::ActivationPrecision;
 use crate::tensor::{DType, NamedTensors, Tensor, TensorType};
 use std::borrow::Cow;
 
-/// What a model's inputs must be; worked out once.
+/// The names, dtypes and shapes of a model's inputs.
 #[derive(Debug, Clone)]
 pub(super) struct InputSignature {
     /// The inputs in the model's order.
-    inputs: Vec<ExpectedInput>,
+    inputs: Vec<InputType>,
     pub(super) names: InputNames,
-    /// The largest batch at which no value is too large.
+    /// The largest batch at which no value exceeds [`MAX_ELEMENTS`].
     max_batch: usize,
 }
 
-/// What one input must be.
+/// The name, dtype and shape of one input.
 #[derive(Debug, Clone)]
-struct ExpectedInput {
+struct InputType {
     name: String,
     ty: TensorType,
-    /// The dimensions after N or S; all of them where there is neither.
+    /// The dimensions after N or S; all dimensions if there is neither.
     sample: Vec<usize>,
 }
 
-/// Inputs in the model's order, of its dtypes and shapes. What fits as it is, is not copied.
+/// Inputs in the model's order, with its dtypes and shapes. A tensor is copied only if it is converted.
 #[derive(Debug)]
 pub(super) struct BoundInputs<'t> {
     pub(super) tensors: Vec<Cow<'t, Tensor>>,
-    /// The rows of every input that has a batch and is not shared by all samples; 1 if none has.
+    /// The number of rows of the inputs that are not shared; 1 if there is no such input.
     pub(super) batch: usize,
     /// By position: whether the input has a row for each sample.
     pub(super) per_sample: Vec<bool>,
-    /// The positions of inputs with one row for all samples, which the model does not have so.
+    /// The positions of inputs with one row for the whole batch, if the model declares them per sample.
     pub(super) shared: Vec<usize>,
-    /// What to say of a tensor that was taken whatever it is called.
+    /// A note about a tensor that was accepted under another name.
     pub(super) note: Option<String>,
 }
 
 impl BoundInputs<'_> {
-    /// The same with the row of each shared input repeated for every sample.
+    /// Repeats the row of each shared input for every sample.
     pub(super) fn repeated(mut self) -> Result<Self> {
         for position in std::mem::take(&mut self.shared) {
             self.tensors[position] = Cow::Owned(self.tensors[position].repeat_rows(self.batch)?);
@@ -50,8 +50,8 @@ impl BoundInputs<'_> {
         Ok(self)
     }
 
-    /// The same as they would stand in memory.
-    pub(super) fn stored(mut self, precision: ActivationPrecision) -> Result<Self> {
+    /// Rounds the inputs to the precision of activations.
+    pub(super) fn rounded(mut self, precision: ActivationPrecision) -> Result<Self> {
         for tensor in &mut self.tensors {
             if let Some(stored) = precision.input(tensor)? {
                 *tensor = Cow::Owned(stored);
@@ -60,9 +60,9 @@ impl BoundInputs<'_> {
         Ok(self)
     }
 
-    /// The same by name.
-    pub(super) fn into_named(self, expected: &InputSignature) -> NamedTensors {
-        let names = expected.inputs.iter().map(|input| input.name.as_str());
+    /// The tensors by name.
+    pub(super) fn into_named(self, signature: &InputSignature) -> NamedTensors {
+        let names = signature.inputs.iter().map(|input| input.name.as_str());
         names.zip(self.tensors.into_iter().map(Cow::into_owned)).collect()
     }
 }
@@ -74,21 +74,20 @@ impl InputSignature {
         let largest = shapes.map(|shape| shape.sample_len()).max().unwrap_or(0);
         let input = |(id, node): (_, &crate::graph::Node)| {
             let ty = graph.ty(id).clone();
-            ExpectedInput { name: node.name.clone(), sample: ty.shape.sample(), ty }
+            InputType { name: node.name.clone(), sample: ty.shape.sample(), ty }
         };
         let inputs = graph.inputs().map(input).collect();
         let names = InputNames::of(model);
         InputSignature { inputs, names, max_batch: MAX_ELEMENTS.checked_div(largest).unwrap_or(usize::MAX) }
     }
 
-    /// The names of the inputs at some positions.
+    /// The names of the inputs at `positions`.
     pub(super) fn names(&self, positions: &[usize]) -> Vec<&str> {
         positions.iter().map(|&position| self.inputs[position].name.as_str()).collect()
     }
 
-    /// The given tensors as the model takes them. `graph` is that of this; errors name the inputs of `model`, whose sizes may
-    /// be open.
-    pub(super) fn fit<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
+    /// Binds the given tensors. `graph` is that of this signature. Errors show the inputs of `model`, which may have open sizes.
+    pub(super) fn bind<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
         let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
         for (position, input) in self.inputs.iter().enumerate() {
             let Some((tensor, odd_name)) = self.names.find(given, position) else {
@@ -96,7 +95,7 @@ impl InputSignature {
                 return Err(no_tensor(model, &input.name));
             };
             note = odd_name.map(|name| self.names.note(position, name));
-            tensors.push(fit_one(input, tensor)?);
+            tensors.push(bind_one(input, tensor)?);
         }
         if given.len() > tensors.len() {
             self.names.expect_known(given, model)?;
@@ -125,7 +124,7 @@ impl InputSignature {
     fn common_batch(&self, tensors: &[Cow<'_, Tensor>]) -> Result<usize> {
         let mut batch: Option<(&str, usize)> = None;
         let batched = self.inputs.iter().zip(tensors).filter(|(input, _)| input.ty.shape.is_batched());
-        for (ExpectedInput { name, .. }, tensor) in batched {
+        for (InputType { name, .. }, tensor) in batched {
             match (tensor.shape()[0], batch) {
                 (1, _) => {}
                 (rows, None) => batch = Some((name, rows)),
@@ -142,7 +141,7 @@ impl InputSignature {
     }
 }
 
-/// Elements of one value beyond which nothing is tried: 8 GiB. A file may ask for any size in a few bytes.
+/// The most elements of one value: 8 GiB. A file of a few bytes may declare any size.
 const MAX_ELEMENTS: usize = 1 << 31;
 
 pub(super) fn expect_computable(graph: &Graph, batch: usize) -> Result<()> {
@@ -157,12 +156,12 @@ pub(super) fn expect_computable(graph: &Graph, batch: usize) -> Result<()> {
     Ok(())
 }
 
-fn fit_one<'t>(input: &ExpectedInput, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
+fn bind_one<'t>(input: &InputType, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
     let error = |what: String, hint: &str| Err(Error::input(what).at(format!("input `{}`", input.name)).hint(hint));
     let wanted = &input.ty;
     let tensor = match (tensor.dtype(), wanted.dtype) {
         (given, wanted) if given == wanted => Cow::Borrowed(tensor),
-        // Exact up to 2^24; beyond that the id would silently be another one.
+        // Exact up to 2^24. A larger id could become another one.
         (DType::I32, DType::F32) if tensor.as_i32()?.iter().all(|id| id.unsigned_abs() <= 1 << 24) => {
             Cow::Owned(tensor.cast(DType::F32))
         }
@@ -184,7 +183,7 @@ fn fit_one<'t>(input: &ExpectedInput, tensor: &'t Tensor) -> Result<Cow<'t, Tens
     if fits {
         return Ok(tensor);
     }
-    // Keras and TF.js take [N] for [N, 1].
+    // Keras and TF.js accept [N] for [N, 1].
     if let (&[rows], [1], true) = (given, &input.sample[..], wanted.shape.is_batched()) {
         return tensor.into_owned().reshaped(&[rows, 1]).map(Cow::Owned);
     }
@@ -204,17 +203,17 @@ mod tests {
         let outputs = ["x", "y"].map(|name| (name.to_string(), input(name)));
         let graph = builder.finish(outputs.to_vec()).expect("a graph");
         let model = Model { aliases: vec![vec!["inner_x".into()]], ..Model::from_graph("two", graph) };
-        let expected = InputSignature::of(&model);
+        let signature = InputSignature::of(&model);
         let given = |names: &[&str]| -> NamedTensors {
             let tensor = |index: usize| Tensor::f32(&[1, 1], vec![index as f32]).expect("a tensor");
             names.iter().enumerate().map(|(index, name)| (*name, tensor(index))).collect()
         };
         let known = given(&["y", "inner_x"]);
-        let fitted = expected.fit(model.graph(), &model, &known).expect("both are known");
-        assert_eq!(fitted.tensors.iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
-        assert_eq!(fitted.note, None);
+        let bound = signature.bind(model.graph(), &model, &known).expect("both are known");
+        assert_eq!(bound.tensors.iter().map(|x| x.to_f64()[0]).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert_eq!(bound.note, None);
         let twice = given(&["x", "y", "inner_x"]);
-        let error = expected.fit(model.graph(), &model, &twice).expect_err("given twice");
+        let error = signature.bind(model.graph(), &model, &twice).expect_err("given twice");
         assert_eq!(error.to_string(), "input `x` is given twice: as `x` and as `inner_x`");
     }
 }

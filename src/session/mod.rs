@@ -1,7 +1,9 @@
-//! Opening a model on a device and asking it for predictions.
-//!
-//! A [`Session`] checks what it is given, chooses the device and says why, and answers. It knows nothing of files.
+//! A [`Session`] opens a model on a device and predicts. It checks inputs and ids, chooses the device, and replaces a device that
+//! fails. It reads no files.
 
+mod cache_folder;
+mod checked_inputs;
+mod device_status;
 mod engines;
 mod ids;
 mod inputs;
@@ -12,8 +14,13 @@ mod random;
 mod ranking;
 mod sized;
 
-pub use crate::engine::{MemoryUsage, ProfileStep, StepClock};
+pub use crate::engine::{EngineKind, MemoryUsage, ProfileStep, StepClock};
+pub use cache_folder::user_cache_folder;
+#[cfg(feature = "study")]
+pub(crate) use checked_inputs::{CheckedInputs, checked_inputs};
+pub use device_status::DeviceStatus;
 pub use ids::BadIdCount;
+pub(crate) use open::expect_effect;
 #[cfg(feature = "study")]
 pub(crate) use open::open_engine;
 pub use options::SessionOptions;
@@ -31,9 +38,8 @@ use crate::plan::Counts;
 use crate::telemetry::{Stage, Timeline};
 use crate::tensor::{NamedTensors, RecycledOutputs};
 use engines::{Engines, Opened};
-use inputs::{BoundInputs, InputSignature};
-use open::expect_effect;
-use sized::{SizedModel, expect_answerable};
+use inputs::BoundInputs;
+use sized::{SizedModel, expect_predictable};
 use std::sync::Arc;
 
 /// Where predictions are computed.
@@ -56,7 +62,7 @@ pub enum Device {
 
 names!(Device, "device", { Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
 
-/// The answer to a prediction and how it came about.
+/// The outputs of a prediction, and what happened while it was computed.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Prediction {
@@ -64,24 +70,25 @@ pub struct Prediction {
     pub outputs: NamedTensors,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// What to say of how it came about: that a single tensor was taken for the only input, though it is called otherwise, or
-    /// that the device failed and what answered in its place.
+    /// Notes for a person: a single tensor was taken for the only input although its name is another, or the device failed and
+    /// another one answered.
     pub notes: Vec<String>,
-    /// Where the time went, and how much was done.
+    /// Stages with their times, and counters.
     pub timeline: Timeline,
 }
 
-/// A model on a device, ready to answer.
+/// A model on a device.
 ///
-/// A session may be shared by threads. A GPU works on a few of their predictions at once; others wait their turn.
+/// Threads may share a session. A GPU works on up to three of their predictions at once; others wait.
 ///
-/// A device that is lost is opened again, once: the prediction that met the loss is answered, and its notes say so. If it is lost
-/// again within a minute, the session gives it up. The device is closed with the last session on it.
+/// A lost device is opened again once. The prediction that met the loss is repeated, and its notes say so. If the device is lost
+/// again within a minute, the session gives it up. A device is closed with the last session on it.
 ///
-/// A model with open dimensions ([`Model::open_dimensions`]) is prepared for each set of sizes that its inputs have when it is
-/// first met, on the same device and with the pipelines that are there; the eight used last are kept. That takes milliseconds, and as much memory again as the weights that are no tables: where
-/// lengths vary much, pad them to a few. A model without sizes is opened at those of its example, so that the device is chosen
-/// and most pipelines are made before the first prediction; [`Model::with_sizes`] spares that where one set is known.
+/// A model with open dimensions ([`Model::open_dimensions`]) is prepared for each new set of input sizes, on the same device and
+/// with the same pipelines. The eight sets used last are kept. A new set takes milliseconds, and as much memory as all weights
+/// except lookup tables. If lengths vary much, pad them to a few. A model without sizes is opened at the sizes of its example, so
+/// that the device and most pipelines are ready before the first prediction. [`Model::with_sizes`] avoids the example if the sizes
+/// are known.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
@@ -93,18 +100,42 @@ pub struct Session {
 
 impl Session {
     /// Opens `model` on `device`.
+    ///
+    /// ```
+    /// use tfjs_wgpu::{Device, LoadOptions, Model, Session, tensor_file};
+    ///
+    /// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+    /// let session = Session::open(&model, Device::Cpu)?;
+    /// let inputs = tensor_file::read("examples/shop_rank/input.safetensors")?;
+    /// assert_eq!(session.predict(&inputs)?.outputs.get("score").map(|score| score.shape()), Some(&[200, 1][..]));
+    /// # Ok::<(), tfjs_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::open_with`].
     pub fn open(model: &Model, device: Device) -> Result<Session> {
         Self::open_with(model, SessionOptions { device, ..SessionOptions::default() })
     }
 
     /// Opens `model` with options.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Input`](crate::ErrorKind::Input): an option has no effect on the device, or names an input that the model
+    ///   lacks or that cannot be shared.
+    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): the model was loaded to refuse ids outside their tables, and
+    ///   computes ids itself.
+    /// - [`ErrorKind::Device`](crate::ErrorKind::Device) with [`Device::Gpu`]: there is no such adapter, or it fails. With
+    ///   [`Device::Auto`] the session opens on the CPU, and [`Session::device`] says why.
+    /// - [`ErrorKind::Limit`](crate::ErrorKind::Limit): the model is too large for the device.
     pub fn open_with(model: &Model, options: SessionOptions) -> Result<Session> {
         let engines = Engines::new(model.clone(), options.clone());
         Self::with_engines(model, options, engines)
     }
 
     fn with_engines(model: &Model, options: SessionOptions, engines: Engines) -> Result<Session> {
-        expect_answerable(model)?;
+        expect_predictable(model)?;
         expect_effect(&options)?;
         let mut timeline = Timeline::start();
         engines.current(Deadline::after(options.timeout), &mut timeline)?;
@@ -117,21 +148,20 @@ impl Session {
         &self.model
     }
 
-    /// Which device answers, and why, in a line.
-    pub fn device(&self) -> String {
-        match (self.engines.peek(), self.engines.gave_up()) {
-            (Some(opened), _) => opened.chosen.clone(),
-            (None, Some(why)) => format!("none, because {why}"),
-            (None, None) => "none: the next prediction opens the device".into(),
+    /// Which device answers, and why.
+    pub fn device(&self) -> DeviceStatus {
+        match self.engines.peek() {
+            Some(opened) => opened.status(),
+            None => DeviceStatus::closed(self.engines.gave_up()),
         }
     }
 
-    /// The engine that answers: `gpu`, `cpu` or `reference`; `none` while there is none.
-    pub fn engine(&self) -> &'static str {
-        self.engines.peek().map_or("none", |opened| opened.engine.name())
+    /// The engine in use; `None` while no device is open.
+    pub fn engine(&self) -> Option<EngineKind> {
+        self.engines.peek().map(|opened| opened.engine.kind())
     }
 
-    /// What the session holds on its device between predictions.
+    /// The memory that the session holds on its device between predictions.
     pub fn memory(&self) -> MemoryUsage {
         let mut holdings = Holdings::default();
         for opened in self.engines.all() {
@@ -142,43 +172,64 @@ impl Session {
         holdings.usage()
     }
 
-    /// Gives the memory back that the session holds on its device: weights, and what predictions work in. The device stays open,
-    /// with its compiled pipelines. The next prediction brings the memory back, and takes as much longer.
+    /// Frees the memory that the session holds on its device: weights and activations. The device stays open, with its compiled
+    /// pipelines. The next prediction uploads the weights again.
     pub fn trim(&self) {
         self.engines.trim();
     }
 
-    /// What a prediction of `batch` rows costs, by the plan that the session was opened with: for a model without sizes, at
-    /// those of its example ([`Session::counts_of`]). The dispatches are those of a batch that is not predicted in pieces;
-    /// without a GPU they are what one would run.
+    /// The cost of a prediction of `batch` rows by the plan that the session was opened with. A model without sizes counts at
+    /// the sizes of its example; [`Session::counts_of`] takes other ones. The dispatches are those of a batch that is predicted
+    /// at once. Without a GPU they are the dispatches that a GPU would run.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if a value is too large for the device at this batch. A device error if
+    /// the device was lost and does not open again.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
         let (deadline, mut timeline) = (self.deadline(), Timeline::start());
         let opened = self.engines.current(deadline, &mut timeline)?;
         self.engines.first(&opened, deadline, &mut timeline)?.counts(batch)
     }
 
-    /// [`Session::counts`] for the sizes and the batch of `inputs`, all of them given for every row.
+    /// [`Session::counts`] for the sizes and the batch of `inputs`. All inputs count as given with one row per sample.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::counts`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the inputs do not fit the model.
     pub fn counts_of(&self, inputs: &NamedTensors) -> Result<Counts> {
         let (deadline, mut timeline) = (self.deadline(), Timeline::start());
         let opened = self.engines.current(deadline, &mut timeline)?;
         let sized = self.sized(&opened, inputs, deadline, &mut timeline)?;
-        let batch = sized.expected.fit(sized.model.graph(), &self.model, inputs)?.batch;
+        let batch = sized.signature.bind(sized.model.graph(), &self.model, inputs)?.batch;
         sized.prepared(&*opened.engine, &Vec::new(), deadline, &mut timeline)?.counts(batch)
     }
 
-    /// Where the time went while opening.
+    /// The stages of opening with their times, and counters.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
 
-    /// Computes the outputs for `inputs`: one tensor per model input, by name, batch first. An input of batch 1 is
-    /// shared by the whole batch of the others.
+    /// Computes the outputs for `inputs`: one tensor per model input, by name, batch first. An input with one row is shared by
+    /// all rows of the others.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Input`](crate::ErrorKind::Input): a tensor is missing, unknown, or of another dtype or shape; batches
+    ///   differ; or an id is outside its table and the model was loaded to refuse it.
+    /// - [`ErrorKind::Limit`](crate::ErrorKind::Limit): a value is too large at this batch.
+    /// - [`ErrorKind::Device`](crate::ErrorKind::Device): the device failed, or the timeout passed
+    ///   ([`SessionOptions::timeout`]).
     pub fn predict(&self, inputs: &NamedTensors) -> Result<Prediction> {
         self.predict_with(inputs, RecycledOutputs::default())
     }
 
-    /// [`Session::predict`] in the memory of an earlier prediction, whose outputs are no longer needed: for one prediction
-    /// after another with large outputs. After an error `prediction` has no outputs.
+    /// [`Session::predict`] in the memory of an earlier prediction, whose outputs are overwritten. It saves allocations if
+    /// outputs are large.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::predict`]. After an error `prediction` has no outputs.
     pub fn predict_into(&self, inputs: &NamedTensors, prediction: &mut Prediction) -> Result<()> {
         let outputs = std::mem::take(&mut prediction.outputs);
         *prediction = self.predict_with(inputs, RecycledOutputs::of(outputs))?;
@@ -196,7 +247,7 @@ impl Session {
         Ok(Prediction { outputs, bad_ids, notes, timeline })
     }
 
-    /// What `answer` makes of the inputs on an engine; on another one, if the first fails.
+    /// Runs `answer` on the engine in use, and again on the engine that replaces it if it fails.
     fn answer<T>(
         &self,
         inputs: &NamedTensors,
@@ -220,7 +271,7 @@ impl Session {
         Deadline::after(self.options.timeout)
     }
 
-    /// The model at the sizes of `inputs`, prepared if they are new.
+    /// The model at the sizes of `inputs`.
     fn sized(
         &self,
         opened: &Opened,
@@ -233,7 +284,7 @@ impl Session {
         self.engines.sized(opened, &sizes, deadline, timeline)
     }
 
-    /// The inputs as an engine takes them, what answers for them there, and the ids that are outside their tables.
+    /// Checks and binds the inputs, and prepares the graph for them on an engine. Returns also the ids outside their tables.
     fn arrange<'t>(
         &self,
         opened: &Opened,
@@ -242,15 +293,15 @@ impl Session {
         timeline: &mut Timeline,
     ) -> Result<(Arranged<'t>, Vec<BadIdCount>)> {
         let sized = self.sized(opened, inputs, deadline, timeline)?;
-        let fit = || sized.expected.fit(sized.model.graph(), &self.model, inputs);
-        let inputs = timeline.span(Stage::CheckInputs, fit)?;
+        let bind = || sized.signature.bind(sized.model.graph(), &self.model, inputs);
+        let inputs = timeline.span(Stage::CheckInputs, bind)?;
         let bad_ids = timeline.span(Stage::CheckIds, || ids::check(&self.model, &sized.id_checks, &inputs.tensors))?;
         let SessionOptions { activation_precision: precision, passes, .. } = self.options;
         let inputs = match precision {
             ActivationPrecision::F32 => inputs,
-            ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.stored(precision))?,
+            ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.rounded(precision))?,
         };
-        // Only passes that compute shared rows once make use of it.
+        // Passes that do not compute shared values once take one row per sample.
         let once = passes.shares() && opened.engine.takes_rewritten();
         let inputs = if once { inputs } else { inputs.repeated()? };
         let prepared = match inputs.batch {
@@ -261,12 +312,12 @@ impl Session {
     }
 }
 
-/// Inputs that fit, and what answers for them.
+/// Bound inputs, and the graph that is prepared for them.
 #[derive(Debug)]
 struct Arranged<'t> {
     sized: Arc<SizedModel>,
     inputs: BoundInputs<'t>,
-    /// `None` for a batch of no rows.
+    /// `None` for a batch of 0.
     prepared: Option<Arc<dyn PreparedGraph>>,
 }
 
@@ -287,33 +338,6 @@ impl Arranged<'_> {
             Some(prepared) => prepared.predict(&self.call(deadline), spare, timeline),
         }
     }
-}
-
-/// Inputs as a check takes them.
-#[derive(Debug)]
-pub(crate) struct FitInputs {
-    /// By name, with a row for every sample.
-    pub(crate) repeated: NamedTensors,
-    /// By name, as they were given: shared ones with one row.
-    pub(crate) given: NamedTensors,
-    /// The names of those that are shared.
-    pub(crate) shared: Vec<String>,
-    pub(crate) batch: usize,
-    /// Ids outside their tables; an error if the model was loaded to refuse them.
-    pub(crate) bad_ids: Vec<BadIdCount>,
-}
-
-/// The inputs as a session takes them: of the model's dtypes and shapes, all of one batch but for those that are shared. The
-/// model has all its sizes.
-pub(crate) fn fit_inputs(model: &Model, inputs: &NamedTensors) -> Result<FitInputs> {
-    let expected = InputSignature::of(model);
-    let fitted = expected.fit(model.graph(), model, inputs)?;
-    let bad_ids = ids::check(model, &ids::id_checks(model.graph()), &fitted.tensors)?;
-    let shared = expected.names(&fitted.shared).into_iter().map(str::to_string).collect();
-    let repeated = expected.fit(model.graph(), model, inputs)?.repeated()?;
-    let batch = fitted.batch;
-    let (repeated, given) = (repeated.into_named(&expected), fitted.into_named(&expected));
-    Ok(FitInputs { repeated, given, shared, batch, bad_ids })
 }
 
 #[cfg(test)]

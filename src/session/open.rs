@@ -1,13 +1,13 @@
-//! From options to an engine: which device, and why.
+//! Options to engine and graph: opens the device, and rewrites the graph for it.
 
 use super::{Device, SessionOptions};
 use crate::cpu::Cpu;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::error::{DeviceError, Error, Result};
+use crate::error::{Error, Result};
 use crate::execution::Execution;
 #[cfg(feature = "gpu")]
-use crate::gpu::{AdapterChoice, DeviceRequest, GpuEngine, GpuOptions, cache_folder};
+use crate::gpu::{AdapterChoice, DeviceRequest, GpuEngine, GpuOptions};
 use crate::graph::Graph;
 use crate::kernel::DeviceFacts;
 use crate::passes::{self, ActivationPrecision, Passes};
@@ -43,48 +43,49 @@ fn open_gpu(
 
 #[cfg(not(feature = "gpu"))]
 fn open_gpu(_: &SessionOptions, _: bool, _: Deadline, _: &mut Timeline) -> Result<Arc<dyn Engine>> {
-    Err(Error::device(DeviceError::NoAdapter, "this build has no GPU engine")
+    Err(Error::device(crate::error::DeviceError::NoAdapter, "this build has no GPU engine")
         .hint("build with the feature `gpu`, or choose the CPU (Device::Cpu)"))
 }
 
-/// How the options have a GPU driven. `hardware` says that software will not do unless it is named.
+/// The options of a GPU engine. `hardware` says that a software GPU is refused unless the options name it.
 #[cfg(feature = "gpu")]
 fn gpu_options(options: &SessionOptions, hardware: bool) -> GpuOptions {
-    let adapter = AdapterChoice { hardware, ..AdapterChoice::by_name(options.adapter.as_deref()) };
+    let adapter = AdapterChoice { name: options.adapter.clone().filter(|name| !name.is_empty()), hardware };
     GpuOptions {
         device: DeviceRequest { adapter, preset: options.limits, faults: options.faults.clone() },
         execution: options.execution,
-        cache_folder: cache_folder(options.cache_folder.as_deref()),
+        cache_folder: options.cache_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
         max_rows: options.passes.max_rows(),
     }
 }
 
-/// An error for options that would have no effect.
-pub(super) fn expect_effect(options: &SessionOptions) -> Result<()> {
+/// Refuses options that have no effect on the device.
+pub(crate) fn expect_effect(options: &SessionOptions) -> Result<()> {
     match options.cpu_threads {
         Some(0) => {
             return Err(Error::input("the number of CPU threads must be at least 1")
-                .hint("give at least one, or leave the number out (SessionOptions::cpu_threads)"));
+                .hint("give a number from 1, or leave it out (SessionOptions::cpu_threads)"));
         }
         Some(_) if options.device != Device::Cpu => {
-            return Err(Error::input("the number of CPU threads has an effect on the CPU alone")
-                .hint("choose the CPU (Device::Cpu)"));
+            return Err(
+                Error::input("the number of CPU threads applies to the CPU only").hint("choose the CPU (Device::Cpu)")
+            );
         }
         _ => {}
     }
     let takes_gpu = matches!(options.device, Device::Gpu | Device::Auto);
     if options.adapter.is_some() && !takes_gpu {
-        return Err(Error::input("the name of an adapter has an effect on a GPU alone")
+        return Err(Error::input("the name of an adapter applies to a GPU only")
             .hint("choose the GPU (Device::Gpu), or leave the name out (SessionOptions::adapter)"));
     }
     if options.execution != Execution::default() && options.device != Device::Gpu {
-        return Err(Error::input("how kernels are compiled, submitted and read back has an effect on a GPU alone")
+        return Err(Error::input("how kernels are compiled, submitted and read back applies to a GPU only")
             .hint("choose the GPU (Device::Gpu)"));
     }
     Ok(())
 }
 
-/// The positions of the inputs that the options call shared, if the passes make use of them.
+/// The positions of the inputs that the options name as shared; empty if the passes do not compute shared values once.
 pub(super) fn shared_positions(graph: &Graph, options: &SessionOptions) -> Result<Vec<usize>> {
     if !options.passes.shares() || options.shared.is_empty() {
         return Ok(Vec::new());
@@ -95,7 +96,7 @@ pub(super) fn shared_positions(graph: &Graph, options: &SessionOptions) -> Resul
     Ok(inputs.filter(|(_, (_, node))| names.contains(&node.name.as_str())).map(|(position, _)| position).collect())
 }
 
-/// The graph for predictions in which the inputs at these positions are shared.
+/// Rewrites the graph for predictions in which the inputs at the positions `shared` have one row.
 pub(super) fn rewritten(
     graph: &Arc<Graph>,
     passes: Passes,
@@ -109,17 +110,4 @@ pub(super) fn rewritten(
     let inputs = graph.inputs().enumerate().filter(|(position, _)| shared.contains(position));
     let names: Vec<&str> = inputs.map(|(_, (_, node))| node.name.as_str()).collect();
     precision.run(&passes.run(&Arc::new(passes::share(graph, &names)?), facts)?)
-}
-
-/// Why the CPU answers, in a line.
-pub(super) fn fallback(error: &Error) -> String {
-    let mut chosen = format!("cpu, because {error}");
-    if let Some(cause) = error.cause_text() {
-        chosen.push_str(&format!(" ({cause})"));
-    }
-    // The hints of a GPU that failed end in the CPU.
-    if let (Some(DeviceError::NoAdapter), Some(hint)) = (error.device_error(), error.hint_text()) {
-        chosen.push_str(&format!("; {hint}"));
-    }
-    chosen
 }

@@ -1,4 +1,4 @@
-//! How a session is opened, as a plain value.
+//! The options of a session, as a plain value.
 
 use super::Device;
 use crate::execution::Execution;
@@ -9,7 +9,7 @@ use crate::passes::{ActivationPrecision, Passes};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a session is opened. Each option has a setter of its name.
+/// Options for opening a session. Each option has a setter of its name.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,33 +23,31 @@ use std::time::Duration;
 pub struct SessionOptions {
     /// Where predictions are computed.
     pub device: Device,
-    /// The limits that a GPU is opened with: those of the adapter, or those of a class of phones.
+    /// The limits that a GPU is opened with: all of the adapter, or those of a class of phones.
     pub limits: LimitsPreset,
     /// The passes that rewrite the graph. The reference runs the graph as it was read.
     pub passes: Passes,
-    /// The names of inputs that will have one row for a whole batch: the session is prepared for that when it is opened. Other
-    /// sets of shared inputs are prepared when they are first met. [`Passes::PLAIN`] and the reference have nothing to prepare.
+    /// The names of inputs that will have one row for a whole batch. The session prepares for them when it opens, and for other
+    /// sets of shared inputs at the first prediction with them. [`Passes::PLAIN`] and the reference need no preparation.
     pub shared: Vec<String>,
     /// The number of CPU threads, at least 1; `None` for all cores. An error if the device is not [`Device::Cpu`].
     pub cpu_threads: Option<usize>,
-    /// The folder where compiled pipelines are kept for the next process, if the driver can (Vulkan). `None` for the user's
-    /// folder for caches; an empty path keeps none. On Android there is no such folder: an app gives its data directory, because
-    /// the system empties the other one.
+    /// The folder for compiled pipelines, so that the next process opens faster, if the driver supports it (Vulkan). It is created
+    /// if needed. `None` or an empty path keeps nothing on disk. `user_cache_folder` returns the usual folder of the platform.
     pub cache_folder: Option<PathBuf>,
-    /// Part of the name of the adapter to use, in any case: the best adapter that matches, even if it is software. `None` for
-    /// the best adapter. An error if the device is neither [`Device::Gpu`] nor [`Device::Auto`].
+    /// Part of the name of the adapter to use, ignoring case. The best match is used, even if it is software. `None` or an empty
+    /// name for the best adapter. An error if the device is neither [`Device::Gpu`] nor [`Device::Auto`].
     pub adapter: Option<String>,
-    /// The time that opening, and each call, may take. A call that waits longer for the GPU or for other calls fails with
-    /// [`DeviceError::Timeout`](crate::DeviceError::Timeout); the CPU looks at the clock between blocks of rows, the reference
-    /// does not. With a timeout each call runs on another thread with a copy of its inputs, which costs some microseconds,
-    /// because a driver that hangs cannot be interrupted: the thread and the memory of the call are kept until the driver
-    /// returns. `None` waits as long as it takes.
+    /// The time limit for opening, and for each call; `None` for no limit. A call that waits longer for the GPU or for other calls
+    /// fails with [`DeviceError::Timeout`](crate::DeviceError::Timeout). The CPU checks the time between blocks of rows; the
+    /// reference does not check it. With a timeout a GPU call runs on another thread with a copy of its inputs, which costs some
+    /// microseconds. A driver that hangs cannot be interrupted: its thread and memory are kept until it returns.
     pub timeout: Option<Duration>,
     /// The precision of values in memory, for `emulation`.
     pub(crate) activation_precision: ActivationPrecision,
-    /// How a GPU is driven, for `emulation`.
+    /// How kernels are compiled, submitted and read back, for `emulation`.
     pub(crate) execution: Execution,
-    /// What goes wrong, for tests.
+    /// Faults to inject, for tests.
     #[cfg(feature = "gpu")]
     #[doc(hidden)]
     pub faults: Faults,
@@ -86,7 +84,7 @@ impl SessionOptions {
         self
     }
 
-    /// Sets the folder where compiled pipelines are kept.
+    /// Sets the folder for compiled pipelines.
     pub fn cache_folder(mut self, folder: impl Into<Option<PathBuf>>) -> Self {
         self.cache_folder = folder.into();
         self
@@ -98,13 +96,13 @@ impl SessionOptions {
         self
     }
 
-    /// Sets the time that opening, and each call, may take.
+    /// Sets the time limit for opening, and for each call.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// Sets what goes wrong, for tests.
+    /// Sets faults to inject, for tests.
     #[cfg(feature = "gpu")]
     #[doc(hidden)]
     pub fn faults(mut self, faults: Faults) -> Self {

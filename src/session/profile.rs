@@ -1,9 +1,9 @@
-//! Where the time of a prediction goes, step by step: what was measured, not what it means.
+//! Measures the steps of a prediction. It does not interpret the times; `study` does.
 //!
-//! Predictions as usual and predictions whose steps are timed take turns, so that both meet the same machine, and what timing
-//! adds is known. On a GPU each kernel runs in a pass of its own between two timestamps, which keeps kernels apart that could
-//! overlap; without timestamps each is submitted and waited for by itself. The CPU engine reads a clock behind every step.
-//! Both kinds of predictions work in the memory of the one before ([`Session::predict_into`]).
+//! Usual predictions and predictions with timed steps alternate, so that both run under the same conditions, and the cost of timing
+//! is known. On a GPU each kernel runs in a pass of its own between two timestamps, so kernels do not overlap. Without timestamps
+//! each kernel is submitted and waited for alone. The CPU engine reads a clock after every step. Both kinds of predictions reuse
+//! the memory of the one before ([`Session::predict_into`]).
 
 use super::Session;
 use crate::engine::{ProfileStep, StepClock, TimedSteps};
@@ -13,13 +13,13 @@ use crate::telemetry::{Span, Stage, Timeline};
 use crate::tensor::{NamedTensors, RecycledOutputs};
 use serde::{Deserialize, Serialize};
 
-/// How often a profile predicts.
+/// How many predictions a profile makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileOptions {
-    /// Pairs of predictions before those that count, besides the first.
+    /// Pairs of predictions that do not count, besides the first one.
     pub warmup_runs: usize,
-    /// Pairs of predictions that count, one as usual and one timed; at least one.
+    /// Pairs of predictions that count, one usual and one timed. Must be at least 1.
     pub runs: usize,
 }
 
@@ -31,21 +31,21 @@ impl Default for ProfileOptions {
     }
 }
 
-/// A stage of a prediction on the host, as its timeline calls it.
+/// A stage of a prediction on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileStage {
-    /// What was done.
+    /// The name of the stage in timelines.
     pub name: String,
-    /// Nanoseconds in each prediction as usual.
+    /// Nanoseconds in each usual prediction.
     pub usual_ns: Vec<u64>,
-    /// Nanoseconds in each prediction that was timed.
+    /// Nanoseconds in each timed prediction.
     pub timed_ns: Vec<u64>,
 }
 
-/// A stretch of time on the clock of a [`Recording`].
+/// A span on the clock of a [`Recording`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedSpan {
-    /// What was done.
+    /// The name of the stage in timelines.
     pub name: String,
     /// Nanoseconds from the start of opening.
     pub start_ns: u64,
@@ -53,53 +53,59 @@ pub struct RecordedSpan {
     pub duration_ns: u64,
 }
 
-/// What happened when, for one prediction of each kind.
+/// The spans of opening, and of one prediction of each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Recording {
-    /// The session was opened.
+    /// Opening the session.
     pub opening: Vec<RecordedSpan>,
-    /// The first prediction of the profile, which prepares what later ones find.
+    /// The first prediction of the profile. It includes preparation.
     pub first: Vec<RecordedSpan>,
-    /// The last prediction as usual.
+    /// The last usual prediction.
     pub usual: Vec<RecordedSpan>,
-    /// The last prediction that was timed.
+    /// The last timed prediction.
     pub timed: Vec<RecordedSpan>,
-    /// The steps of the latter, in order. The clock of a device is not the host's: its kernels are put where the submit ends,
-    /// or as much earlier as they must be to end with the wait. Times summed over blocks and threads are put end to end.
+    /// The steps of the last timed prediction, in order. The clock of a device is not synchronised with the host's: kernels start
+    /// where the submit ends; earlier if they would end after the wait. Times that are sums over blocks and threads follow each
+    /// other without gaps.
     pub steps: Vec<RecordedSpan>,
 }
 
-/// Where the time of a prediction goes.
+/// The times of the steps of a prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Which device, and why.
+    /// The device, as the text of a [`DeviceStatus`](super::DeviceStatus).
     pub device: String,
     /// Rows of a prediction.
     pub batch: usize,
-    /// Who took the times of steps.
+    /// The clock of the steps.
     pub clock: StepClock,
-    /// Nanoseconds of a tick of the device's clock.
+    /// Nanoseconds per tick of the device's clock; `None` if the host took the times.
     pub tick_ns: Option<f64>,
-    /// In running order.
+    /// The steps in running order.
     pub steps: Vec<ProfileStep>,
-    /// Nanoseconds from the start of the first step to the end of the last, by run: with what lies between steps.
+    /// Nanoseconds from the start of the first step to the end of the last, by run. Gaps between steps are included.
     pub elapsed_ns: Vec<u64>,
-    /// Host to host, of predictions as usual, in nanoseconds.
+    /// Nanoseconds of each usual prediction, from call to return.
     pub usual_ns: Vec<u64>,
-    /// Host to host, of predictions that were timed, which took turns with the others.
+    /// Nanoseconds of each timed prediction, from call to return.
     pub timed_ns: Vec<u64>,
-    /// Stages of both.
+    /// The stages of both kinds of predictions.
     pub stages: Vec<ProfileStage>,
-    /// One prediction of each kind, span by span.
+    /// The spans of one prediction of each kind.
     pub recording: Recording,
 }
 
 impl Session {
-    /// Predicts for `inputs` many times and tells where the time goes.
+    /// Predicts for `inputs` repeatedly, and returns the times of steps and stages.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::predict`]; [`ErrorKind::Input`](crate::ErrorKind::Input) also for a batch of 0 and for 0 runs;
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a batch that the device predicts in pieces.
     pub fn profile(&self, inputs: &NamedTensors, options: ProfileOptions) -> Result<Profile> {
         if options.runs == 0 {
-            return Err(Error::input("a profile of no run says nothing").hint("give at least one run"));
+            return Err(Error::input("the number of runs of a profile must be at least 1"));
         }
         let mut usual = self.predict(inputs)?;
         let first = usual.timeline.clone();
@@ -108,7 +114,7 @@ impl Session {
         let (arranged, _) = self.arrange(&opened, inputs, deadline, &mut opening)?;
         let batch = arranged.inputs.batch;
         let mut steps = arranged.prepared.as_ref().ok_or_else(nothing)?.steps(batch)?;
-        // Room for timestamps is made by the first that takes them.
+        // The first timed prediction allocates the timestamps.
         let (mut timed, mut timeline) = self.time_steps(inputs, RecycledOutputs::default())?;
         for _ in 0..options.warmup_runs {
             self.predict_into(inputs, &mut usual)?;
@@ -146,11 +152,11 @@ impl Session {
         for (span, step) in recording.steps.iter_mut().zip(&steps) {
             span.name.clone_from(&step.name);
         }
-        let (device, clock, tick_ns) = (opened.chosen.clone(), timed.clock, timed.tick_ns);
+        let (device, clock, tick_ns) = (opened.status().to_string(), timed.clock, timed.tick_ns);
         Ok(Profile { device, batch, clock, tick_ns, steps, elapsed_ns, usual_ns, timed_ns, stages, recording })
     }
 
-    /// One prediction whose steps are timed, and what it took.
+    /// One prediction with timed steps, and its timeline.
     fn time_steps(&self, inputs: &NamedTensors, mut spare: RecycledOutputs) -> Result<(TimedSteps, Timeline)> {
         let (mut timeline, deadline) = (Timeline::start(), self.deadline());
         let timed = timeline.span_with(Stage::Predict, |timeline| {
@@ -174,11 +180,11 @@ fn elapsed(spans: &[Span]) -> u64 {
     last - first
 }
 
-/// Adds one run of each kind to the stages; each name counts once a run, with all its spans.
+/// Adds one run of each kind to the stages. The spans of a stage are summed.
 fn add_stages(stages: &mut Vec<ProfileStage>, usual: &Timeline, timed: &Timeline) {
     for span in usual.spans().iter().chain(timed.spans()).filter(|span| span.stage != Stage::Predict) {
         if !stages.iter().any(|stage| stage.name == span.stage.name()) {
-            // A stage of no run so far, as the first that allocates: it took no time then.
+            // A stage that no earlier run had took no time in those runs.
             let before = vec![0; stages.first().map_or(0, |stage| stage.usual_ns.len())];
             stages.push(ProfileStage { name: span.stage.to_string(), usual_ns: before.clone(), timed_ns: before });
         }
@@ -195,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_that_comes_late_took_no_time_before() {
+    fn a_stage_that_first_occurs_later_took_no_time_before() {
         let timeline = |stages: &[Stage]| {
             let mut timeline = Timeline::start();
             stages.iter().for_each(|&stage| timeline.span(stage, || ()));

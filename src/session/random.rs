@@ -1,4 +1,4 @@
-//! Seeded inputs for a model, where the caller has none.
+//! Random inputs for a model, from a seed.
 
 use super::ids::smallest_tables;
 use super::inputs::expect_computable;
@@ -7,9 +7,12 @@ use crate::model::Model;
 use crate::random::SplitMix64;
 use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 
-/// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. The same
-/// seed gives the same inputs on every machine. An error for a model with a dimension whose size is open
-/// ([`Model::with_sizes`]).
+/// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. A seed gives the same
+/// inputs on every machine.
+///
+/// # Errors
+///
+/// If a dimension of the model has no size ([`Model::with_sizes`]), or if a value is too large at this batch.
 pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTensors> {
     model.expect_sized()?;
     let graph = model.graph();

@@ -1,8 +1,8 @@
-//! The best rows of a batch by the model's first output: one user's candidates, most liked first.
+//! Ranks the rows of a batch by the model's first output, as the candidates of one user.
 //!
-//! A GPU ranks what it has computed. The ranking is a plan of its own, of a graph without a batch: to the model N is the batch,
-//! about which operators know nothing, and to the ranking it is the length of a list. Both run in one submit, and only the best
-//! scores come back. Everywhere else, and where a batch is predicted in pieces, the host ranks all scores by the same rule.
+//! On a GPU the ranking is a second plan, of a graph without a batch: the rows of the model's batch are the elements of a list. Both
+//! plans run in one submit, and only the best scores are read back. Other engines compute all scores, and the host ranks them by
+//! the same rule; so does a GPU that predicts the batch in pieces.
 
 use super::ids::BadIdCount;
 use super::{Arranged, Session};
@@ -14,23 +14,23 @@ use crate::telemetry::{Stage, Timeline};
 use crate::tensor::{DType, Data, NamedTensors, RecycledOutputs, Shape, Tensor, TensorType};
 use std::cmp::Ordering;
 
-/// The best rows of a batch: highest score first, equal ones in their order, NaN last.
+/// The best rows of a batch: highest scores first, equal scores in row order, NaN last.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Ranking {
     /// The rows, counted from 0.
     pub rows: Vec<usize>,
-    /// Their scores: one for each of `rows`.
+    /// One score for each of `rows`.
     pub scores: Tensor,
-    /// The rows of the whole batch.
+    /// The number of rows of the batch.
     pub batch: usize,
-    /// The scores of the whole batch that are NaN or infinite.
+    /// The number of scores in the batch that are NaN or infinite.
     pub not_finite: usize,
-    /// The first row with such a score.
+    /// The first row with a score that is NaN or infinite.
     pub first_not_finite: Option<usize>,
 }
 
-/// The answer of [`Session::rank`] and how it came about.
+/// The result of [`Session::rank`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ranked {
@@ -38,19 +38,19 @@ pub struct Ranked {
     pub ranking: Ranking,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// What to say of the inputs, as in [`Prediction::notes`](super::Prediction::notes).
+    /// Notes for a person, as [`Prediction::notes`](super::Prediction::notes).
     pub notes: Vec<String>,
-    /// Where the time went, and how much was done.
+    /// Stages with their times, and counters.
     pub timeline: Timeline,
 }
 
 impl Ranking {
-    /// The best `count` rows of all `scores`, which are one number a row.
+    /// The best `count` rows of `scores`, which have one number per row.
     #[doc(hidden)]
     pub fn of(scores: &Tensor, count: usize) -> Result<Ranking> {
         let batch = scores.len();
         if scores.shape().first() != Some(&batch) {
-            return Err(Error::input(format!("rows of shape {:?} are not ranked by one number each", scores.shape())));
+            return Err(Error::input(format!("scores of shape {:?} do not have one number per row", scores.shape())));
         }
         let values = scores.to_f64();
         let mut rows: Vec<usize> = (0..batch).collect();
@@ -66,7 +66,7 @@ impl Ranking {
         Ok(Ranking { scores: Tensor::new(&[rows.len()], best)?, rows, batch, not_finite, first_not_finite })
     }
 
-    /// What a plan of [`graph`] says of `batch` scores.
+    /// Reads the outputs of [`graph`] for `batch` scores.
     fn read(values: &NamedTensors, batch: usize) -> Result<Ranking> {
         let value = |name| values.get(name).ok_or_else(|| Error::internal("a ranking was not read back"));
         let integers = |name| value(name)?.as_i32();
@@ -83,18 +83,18 @@ impl Ranking {
 }
 
 fn descending(left: f64, right: f64) -> Ordering {
-    // Only a NaN has no order among numbers.
+    // NaN is not ordered.
     right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
-/// What ranks `batch` scores: the best `count` and their positions, how many are finite, and which is the first that is not (the
-/// first of all if there is none).
+/// A graph that ranks `batch` scores. Its outputs are the best `count` scores and their positions, the number of finite scores, and the
+/// first position with a score that is not finite (0 if there is none).
 fn graph(batch: usize, count: usize) -> Result<Graph> {
     let mut builder = Builder::new();
     let all = builder.input("all scores", TensorType::f32(Shape::fixed(&[batch])))?;
     let best = builder.outputs_of("best", TopK { axis: 0, count, largest: true }, &[all])?;
     let are_finite = builder.op("are finite", FloatClass { class: Class::Finite }, &[all])?;
-    // As integers, which count beyond what float32 can.
+    // Integers count beyond 2^24, floats do not.
     let ones = builder.op("ones", Cast { to: DType::I32 }, &[are_finite])?;
     let finite = builder.op("finite", Reduce { reduction: Reduction::Sum, axis: 0 }, &[ones])?;
     let first = builder.op("first not finite", ArgReduce { axis: 0, largest: false }, &[ones])?;
@@ -103,9 +103,24 @@ fn graph(batch: usize, count: usize) -> Result<Graph> {
 }
 
 impl Session {
-    /// The best `count` rows of the batch by the model's first output, which has one number a row; all of them if there are no
-    /// more. A GPU ranks in the submit of the prediction, and other rows and outputs are not read back; what ranks is prepared
-    /// for each batch and count when they are first met, and the four used last are kept.
+    /// The best `count` rows of the batch by the model's first output, which must have one number per row; all rows if the batch has
+    /// fewer. A GPU ranks in the submit of the prediction, and reads back nothing else. The ranking is prepared at the first call
+    /// for each batch and count. The four used last are kept.
+    ///
+    /// ```
+    /// use tfjs_wgpu::{Device, LoadOptions, Model, Session, tensor_file};
+    ///
+    /// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+    /// let session = Session::open(&model, Device::Cpu)?;
+    /// let ranked = session.rank(&tensor_file::read("examples/shop_rank/input.safetensors")?, 3)?;
+    /// assert_eq!((ranked.ranking.rows[0], ranked.ranking.batch), (141, 200));
+    /// # Ok::<(), tfjs_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::predict`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the first output does not have one number
+    /// per row.
     pub fn rank(&self, inputs: &NamedTensors, count: usize) -> Result<Ranked> {
         let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
         let deadline = self.deadline();
@@ -128,7 +143,7 @@ impl Arranged<'_> {
         timeline.span(Stage::Rank, || Ranking::of(scores, count))
     }
 
-    /// `None` where the host has to rank: the engine does not, or the scores are no floats.
+    /// `None` if the host has to rank: the engine does not rank, or the scores are not float32.
     fn rank_on_device(&self, count: usize, deadline: Deadline, timeline: &mut Timeline) -> Result<Option<Ranking>> {
         let Some(prepared) = &self.prepared else { return Ok(None) };
         let (batch, count) = (self.inputs.batch, count.min(self.inputs.batch));
@@ -141,18 +156,18 @@ impl Arranged<'_> {
     }
 }
 
-/// The name of the first output; an error if it does not have one number a row.
+/// The name of the first output; an error if it does not have one number per row.
 fn score_output(graph: &Graph) -> Result<&str> {
     let (name, id) = graph.outputs().first().ok_or_else(|| Error::input("the model has no output to rank by"))?;
     let shape = &graph.ty(*id).shape;
     if shape.is_per_sample() && shape.sample_len() == 1 {
         return Ok(name);
     }
-    Err(Error::input("rows are ranked by the first output, which must have one number a row")
+    Err(Error::input("rows are ranked by the first output, which must have one number per row")
         .cause(format!("output `{name}` has shape {shape}")))
 }
 
-/// Whether the first output is float32, with a row for each sample also in the graph that runs.
+/// Whether the first output is float32, and has one row per sample in the graph that runs too.
 fn has_float_scores(graph: &Graph) -> bool {
     graph.outputs().first().is_some_and(|(_, id)| {
         let ty = graph.ty(*id);

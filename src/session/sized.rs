@@ -1,10 +1,9 @@
-//! A model at one set of sizes, and the graphs that answer for it.
+//! A model at one set of sizes, and its prepared graphs.
 //!
-//! What a model leaves open besides the batch is decided by the inputs of a prediction. Graphs, plans and kernels' parameters
-//! are made for certain sizes, so a session makes all of that for each set of sizes that it meets, on the engine that it has
-//! opened. A model without open dimensions has one set. One user meets many candidates: the inputs that describe the user have
-//! one row, and what follows from them alone is computed once. Which inputs those are is known only when a prediction is made,
-//! so a graph is prepared for each set of them as well.
+//! The inputs of a prediction decide the sizes of open dimensions. Graphs and plans have fixed sizes, so a session prepares the model
+//! for each new set of sizes, on the engine that is open. A model without open dimensions has one set. Inputs may have one row for
+//! the whole batch, as those that describe the user of many candidates; values that depend on them alone are computed once. A
+//! graph is therefore also prepared for each set of shared inputs.
 
 use super::ids::{self, IdChecks};
 use super::inputs::{BoundInputs, InputSignature};
@@ -22,45 +21,45 @@ use crate::tensor::{NamedTensors, Tensor};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Sets of shared inputs whose graphs are kept.
+/// Sets of shared inputs whose prepared graphs are kept.
 const MOST_SHARED: usize = 5;
 
-/// How long a set that could not be prepared is not tried again.
-const FAILURES_STAND: Duration = Duration::from_secs(1);
+/// The time for which a failure to prepare a set is remembered, and preparing is not tried again.
+const REMEMBER_FAILURES: Duration = Duration::from_secs(1);
 
 /// A model at one set of sizes.
 #[derive(Debug)]
 pub(super) struct SizedModel {
     pub(super) model: Model,
-    pub(super) expected: InputSignature,
+    pub(super) signature: InputSignature,
     pub(super) id_checks: Vec<IdChecks>,
-    /// What answering graphs are made of: the model's graph, with its constants as they are stored.
+    /// The model's graph, with constants in the precision of activations.
     graph: Arc<Graph>,
     passes: Passes,
     precision: ActivationPrecision,
-    /// By the positions of shared inputs.
+    /// Prepared graphs by the positions of shared inputs.
     prepared: MadeOnce<Vec<usize>, Arc<dyn PreparedGraph>>,
 }
 
-/// An error if no session can answer for the model.
-pub(super) fn expect_answerable(model: &Model) -> Result<()> {
+/// An error if the model cannot be predicted as it was loaded.
+pub(super) fn expect_predictable(model: &Model) -> Result<()> {
     if model.options().on_bad_id == OnBadId::Error {
-        ids::expect_all_watched(model)?;
+        ids::expect_all_checked(model)?;
     }
     Ok(())
 }
 
 impl SizedModel {
-    /// `model` at its own sizes, with nothing prepared.
+    /// `model` at its own sizes. No graph is prepared yet.
     pub(super) fn new(model: Model, passes: Passes, precision: ActivationPrecision) -> Result<SizedModel> {
-        expect_answerable(&model)?;
+        expect_predictable(&model)?;
         let graph = precision.constants(model.graph())?;
-        let (expected, id_checks) = (InputSignature::of(&model), ids::id_checks(model.graph()));
-        let prepared = MadeOnce::at_most(MOST_SHARED).remembering_failures(FAILURES_STAND);
-        Ok(SizedModel { model, expected, id_checks, graph, passes, precision, prepared })
+        let (signature, id_checks) = (InputSignature::of(&model), ids::id_checks(model.graph()));
+        let prepared = MadeOnce::at_most(MOST_SHARED).remembering_failures(REMEMBER_FAILURES);
+        Ok(SizedModel { model, signature, id_checks, graph, passes, precision, prepared })
     }
 
-    /// What answers for inputs of which those at some positions are shared.
+    /// The graph that is prepared for inputs of which those at the positions `shared` are shared.
     pub(super) fn prepared(
         &self,
         engine: &dyn Engine,
@@ -82,7 +81,7 @@ impl SizedModel {
         Ok(prepared.0)
     }
 
-    /// What answers for inputs.
+    /// The graph that is prepared for these inputs.
     pub(super) fn prepared_for(
         &self,
         engine: &dyn Engine,
@@ -93,12 +92,12 @@ impl SizedModel {
         self.prepared(engine, &inputs.shared, deadline, timeline)
     }
 
-    /// All that is prepared.
+    /// All prepared graphs.
     pub(super) fn all_prepared(&self) -> Vec<Arc<dyn PreparedGraph>> {
         self.prepared.all()
     }
 
-    /// The outputs of a batch of no rows.
+    /// The outputs of a batch of 0 rows.
     pub(super) fn empty_outputs(&self) -> Result<NamedTensors> {
         let graph = self.model.graph();
         let output = |(name, id): &(String, crate::graph::ValueId)| {

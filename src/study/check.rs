@@ -16,7 +16,7 @@ use crate::limits_preset::LimitsPreset;
 use crate::model::Model;
 use crate::passes::{self, Passes};
 use crate::plan::Retain;
-use crate::session::{BadIdCount, Device, FitInputs, SessionOptions};
+use crate::session::{BadIdCount, CheckedInputs, Device, DeviceStatus, SessionOptions};
 use crate::telemetry::Timeline;
 use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
 use crate::{reference, session};
@@ -96,9 +96,11 @@ impl CheckReport {
     }
 }
 
-/// Compares `device` with the reference for `inputs`, and its outputs with `expected` where given. The device runs the
-/// graph that a session with these passes would run for these inputs, and its operators are checked one by one; its
-/// outputs are compared with the reference's for the graph as it was read. Dimensions without a size have that of `inputs`.
+/// [`check_with`] for a device and a list of passes.
+///
+/// # Errors
+///
+/// Those of [`check_with`].
 pub fn check(
     model: &Model,
     inputs: &NamedTensors,
@@ -106,11 +108,36 @@ pub fn check(
     device: CheckDevice,
     passes: Passes,
 ) -> Result<CheckReport> {
+    let options = SessionOptions::default().passes(passes);
+    let options = match device {
+        CheckDevice::Cpu => options.device(Device::Cpu),
+        CheckDevice::Gpu(limits) => options.device(Device::Gpu).limits(limits),
+    };
+    check_with(model, inputs, expected, &options)
+}
+
+/// Compares a device with the reference for `inputs`, and its outputs with `expected` where given. The device runs the graph that a
+/// session with these options would run for these inputs. Its operators are checked one by one. Its outputs are compared with the
+/// reference's for the graph as it was read. Dimensions without a size have that of `inputs`. There is no fallback:
+/// [`Device::Auto`] is a hardware GPU. The activation precision and the timeout of the options do not apply.
+///
+/// # Errors
+///
+/// An input error if the inputs or the expected outputs do not fit the model, or if there is nothing to check. A device error if
+/// the device does not open or fails.
+pub fn check_with(
+    model: &Model,
+    inputs: &NamedTensors,
+    expected: Option<&NamedTensors>,
+    options: &SessionOptions,
+) -> Result<CheckReport> {
+    let passes = options.passes;
+    session::expect_effect(options)?;
     if model.graph().outputs().is_empty() {
         return Err(Error::input("there is nothing to check: the model has no outputs").hint("name its outputs"));
     }
     let model = &model.with_sizes_of(inputs)?;
-    let FitInputs { repeated, given, shared, batch, bad_ids } = session::fit_inputs(model, inputs)?;
+    let CheckedInputs { repeated, given, shared, batch, bad_ids } = session::checked_inputs(model, inputs)?;
     if batch == 0 {
         return Err(Error::input("there is nothing to check in a batch of 0").hint("give at least one row"));
     }
@@ -121,7 +148,7 @@ pub fn check(
         let graph = if once { Arc::new(passes::share(plain, &names)?) } else { Arc::clone(plain) };
         passes.run(&graph, facts)
     };
-    let computed = compute(if once { &given } else { &repeated }, batch, device, rewritten)?;
+    let computed = compute(if once { &given } else { &repeated }, batch, options, rewritten)?;
     let nodes = check_nodes(&computed.graph, &computed.values)?;
     let right = reference::run(plain, &repeated)?;
     let allowances = output_allowances(plain, &repeated)?;
@@ -155,16 +182,11 @@ impl Computed {
 fn compute(
     inputs: &NamedTensors,
     batch: usize,
-    device: CheckDevice,
+    options: &SessionOptions,
     rewritten: impl FnOnce(&DeviceFacts) -> Result<Arc<Graph>>,
 ) -> Result<Computed> {
     let (deadline, mut timeline) = (Deadline::NEVER, Timeline::start());
-    let (device, limits) = match device {
-        CheckDevice::Cpu => (Device::Cpu, LimitsPreset::default()),
-        CheckDevice::Gpu(limits) => (Device::Gpu, limits),
-    };
-    let options = SessionOptions { limits, ..SessionOptions::default() };
-    let engine = session::open_engine(device, &options, deadline, &mut timeline)?;
+    let engine = session::open_engine(options.device, options, deadline, &mut timeline)?;
     let graph = rewritten(engine.facts())?;
     let prepared = engine.prepare(&graph, Retain::All, deadline, &mut timeline)?;
     let given = |(_, node): (_, &Node)| reference::input(inputs, &node.name).map(Cow::Borrowed);
@@ -183,7 +205,7 @@ fn compute(
             Source::Op(_) => Arc::new(computed.get(&id).cloned().ok_or_else(missing)?),
         });
     }
-    Ok(Computed { graph, values, device: engine.description() })
+    Ok(Computed { graph, values, device: DeviceStatus::open(&*engine, None).to_string() })
 }
 
 fn check_nodes(graph: &Graph, values: &[Arc<Tensor>]) -> Result<Vec<NodeCheck>> {

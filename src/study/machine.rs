@@ -1,4 +1,4 @@
-//! Where something was measured: without this a time means nothing. It measures nothing itself.
+//! The machine and the build that measured. A time means nothing without them.
 
 #[cfg(feature = "gpu")]
 use crate::gpu::{AdapterSummary, adapters};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct Machine {
     /// The processor's own name, where the system tells it.
     pub cpu: String,
-    /// Cores that this process may use.
+    /// The number of cores that this process may use.
     pub cores: usize,
     /// `linux`, `android`, `macos`, `windows`, …
     pub os: String,
@@ -18,9 +18,9 @@ pub struct Machine {
     pub architecture: String,
     /// The version of tfjs-wgpu.
     pub version: String,
-    /// Whether it was compiled with optimisation, `release` or `debug`. Times of the latter mean little.
+    /// `release` or `debug`. Times of a debug build mean little.
     pub build: String,
-    /// The GPU adapter that sessions take, if there is one.
+    /// The GPU adapter that sessions use, if there is one.
     pub adapter: Option<Adapter>,
 }
 
@@ -31,11 +31,11 @@ pub struct Adapter {
     pub name: String,
     /// `vulkan`, `metal` or `dx12`.
     pub backend: String,
-    /// What sort of hardware it is, `software GPU` for example.
+    /// The kind of hardware, as `software GPU`.
     pub kind: String,
     /// The driver's name.
     pub driver: String,
-    /// The driver's version, as it gives it.
+    /// The version that the driver reports.
     pub driver_version: String,
     /// Limits by name, in bytes or counts.
     pub limits: BTreeMap<String, u64>,
@@ -59,8 +59,8 @@ impl From<&AdapterSummary> for Adapter {
 }
 
 impl Machine {
-    /// This machine, with the adapter that `TFJS_WGPU_ADAPTER` names if it is set.
-    pub fn here() -> Machine {
+    /// This machine, with the best GPU adapter whose name contains `adapter`, ignoring case; `None` for the best of all.
+    pub fn here(adapter: Option<&str>) -> Machine {
         Machine {
             cpu: cpu_name().unwrap_or_else(|| "unknown".into()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -68,24 +68,23 @@ impl Machine {
             architecture: std::env::consts::ARCH.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             build: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
-            adapter: adapter(),
+            adapter: find_adapter(adapter),
         }
     }
 }
 
 #[cfg(feature = "gpu")]
-fn adapter() -> Option<Adapter> {
-    let wanted = std::env::var("TFJS_WGPU_ADAPTER").unwrap_or_default().to_lowercase();
-    let found = adapters();
-    found.iter().find(|adapter| adapter.name.to_lowercase().contains(&wanted)).map(Adapter::from)
+fn find_adapter(name: Option<&str>) -> Option<Adapter> {
+    let name = name.unwrap_or_default().to_lowercase();
+    adapters().iter().find(|adapter| adapter.name.to_lowercase().contains(&name)).map(Adapter::from)
 }
 
 #[cfg(not(feature = "gpu"))]
-fn adapter() -> Option<Adapter> {
+fn find_adapter(_name: Option<&str>) -> Option<Adapter> {
     None
 }
 
-/// Linux and Android tell it, other systems only through calls of their own.
+/// Linux and Android have it in a file. Other systems are not asked.
 fn cpu_name() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let value = |name: &str| {
@@ -95,7 +94,7 @@ fn cpu_name() -> Option<String> {
     value("model name").or_else(|| value("Hardware"))
 }
 
-/// The most memory this process has held so far, in bytes, where the system tells it (Linux, Android).
+/// The peak resident memory of this process in bytes, on systems that report it (Linux, Android).
 pub fn peak_resident_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;

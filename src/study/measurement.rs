@@ -8,7 +8,7 @@ use super::statistics::{Summary, median};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::passes::{self, Passes};
-use crate::session::{Prediction, Session, SessionOptions, random_inputs};
+use crate::session::{EngineKind, Prediction, Session, SessionOptions, random_inputs};
 use crate::setters::setters;
 use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::NamedTensors;
@@ -180,7 +180,7 @@ pub fn measure(
     // Before anything is gathered that only the report needs.
     let peak_resident_bytes = peak_resident_bytes();
     let counts = opened.counts(run.batch)?;
-    let device = opened.engine();
+    let device = opened.engine().map_or("none", EngineKind::name);
     // The reference knows no passes.
     let passes = if device == "reference" { Passes::PLAIN } else { session.passes };
     let held = opened.memory();
@@ -189,7 +189,7 @@ pub fn measure(
     let last = if warm.samples_ms.is_empty() { &first } else { &prediction.timeline };
     Ok(Measurement {
         device: device.into(),
-        engine: opened.device(),
+        engine: opened.device().to_string(),
         passes: passes.name().into(),
         settings: settings(session),
         batch: run.batch,

@@ -21,7 +21,7 @@ pub(crate) mod statistics;
 mod trace;
 
 pub use crate::tensor::Difference;
-pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check};
+pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check, check_with};
 pub use compare::{CompareOptions, Comparison, CountChange, Effect, ResultKey, Row, Verdict, WarmComparison, compare};
 pub use machine::{Adapter, Machine};
 pub use measurement::{Measurement, Pace, Progress, RunOptions, StageTime, measure};

@@ -42,15 +42,17 @@ pub struct Launched {
 }
 
 impl Launcher {
-    /// Measures in a new process. `cache_folder` is where it looks for compiled pipelines and leaves its own: where the
-    /// command usually does if it is `None`; nowhere if it is empty, and then drivers that can be told so keep none either.
+    /// Measures in a new process. `cache_folder` is its folder for compiled pipelines: that of `session` if it is `None`. If it is
+    /// empty, nothing is kept, and the caches of drivers that allow it are turned off too.
     pub fn measure(&self, session: &SessionOptions, run: &RunOptions, cache_folder: Option<&Path>) -> Result<Launched> {
         let mut command = Command::new(&self.program);
         command.arg("bench").arg(&self.model).args(&self.reading).args(session_arguments(session));
         command.args(run_arguments(run)).arg("--json").stdin(Stdio::null());
-        if let Some(folder) = cache_folder {
-            command.env("TFJS_WGPU_CACHE_DIR", folder);
-            command.envs(if folder.as_os_str().is_empty() { DRIVER_CACHES_OFF } else { &[] }.iter().copied());
+        // The session decides; the environment of this process does not.
+        let folder = cache_folder.or(session.cache_folder.as_deref());
+        command.env_remove("TFJS_WGPU_ADAPTER").env("TFJS_WGPU_CACHE_DIR", folder.unwrap_or(Path::new("")));
+        if cache_folder.is_some_and(|folder| folder.as_os_str().is_empty()) {
+            command.envs(DRIVER_CACHES_OFF.iter().copied());
         }
         let limit = self.patience.saturating_add(most_seconds(run));
         let (output, ns) = timed(|| output_within(&mut command, limit));

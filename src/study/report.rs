@@ -304,10 +304,10 @@ pub struct PublishedRow {
 }
 
 impl Report {
-    /// A report without results, of now and here.
-    pub fn new(model: &Model, seed: u64) -> Report {
+    /// A report without results, of now and of this machine with the adapter of that name ([`Machine::here`]).
+    pub fn new(model: &Model, seed: u64, adapter: Option<&str>) -> Report {
         let created = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let (model, machine) = (MeasuredModel::of(model), Machine::here());
+        let (model, machine) = (MeasuredModel::of(model), Machine::here(adapter));
         Report { schema: SCHEMA, created, model, machine, seed, results: Vec::new(), study: None }
     }
 

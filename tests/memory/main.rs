@@ -64,9 +64,9 @@ fn a_device_is_shared_by_sessions_and_closed_with_the_last_of_them() {
     gpu::require_adapter();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/ncf");
     let model = Model::load(path, LoadOptions::default()).expect("the model loads");
-    let (device, limits, cache_folder) = (Device::Gpu, LimitsPreset::Mali, Some(PathBuf::new()));
+    let (device, limits) = (Device::Gpu, LimitsPreset::Mali);
     let open = || {
-        let options = SessionOptions::default().device(device).limits(limits).cache_folder(cache_folder.clone());
+        let options = SessionOptions::default().device(device).limits(limits);
         Session::open_with(&model, options).expect("the GPU opens")
     };
     let pipelines = |session: &Session| session.timeline().counter(Counter::Pipelines);
@@ -231,8 +231,7 @@ fn a_table_that_stays_in_its_file_is_uploaded_from_there() {
     for (element_bytes, quantization) in stored_forms() {
         write_model(folder.path(), &[("a.bin", ROWS * WIDTH * element_bytes)], &quantization, ROWS as u64);
         let model = load_mapped(folder.path(), LoadOptions::default());
-        let (device, cache_folder) = (Device::Gpu, Some(PathBuf::new()));
-        let options = SessionOptions::default().device(device).limits(limits).cache_folder(cache_folder);
+        let options = SessionOptions::default().device(Device::Gpu).limits(limits);
         let (session, held) = peak(|| Session::open_with(&model, options).expect("a session"));
         assert!(held < 8 * MIB, "{held} bytes were held to upload {quantization}");
         drop(session);

@@ -3,7 +3,6 @@
 use crate::harness::gpu;
 use crate::model;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::MemoryUsage;
 use tfjs_wgpu::Passes;
@@ -17,11 +16,8 @@ use tfjs_wgpu::{Device, Model, Session, SessionOptions};
 
 fn open(model: &Model, passes: Passes, execution: Execution) -> Session {
     gpu::require(LimitsPreset::Full);
-    let options = SessionOptions::default()
-        .device(Device::Gpu)
-        .passes(passes)
-        .cache_folder(PathBuf::new())
-        .emulate(Emulation::default().execution(execution));
+    let options =
+        SessionOptions::default().device(Device::Gpu).passes(passes).emulate(Emulation::default().execution(execution));
     Session::open_with(model, options).expect("the GPU opens")
 }
 
@@ -104,7 +100,7 @@ fn execution_is_refused_where_no_gpu_is_asked_for() {
                 SessionOptions::default().device(device).emulate(Emulation::default().execution(execution)),
             );
             let error = error.expect_err("an option without effect");
-            assert!(error.to_string().contains("has an effect on a GPU alone"), "{error}");
+            assert!(error.to_string().contains("applies to a GPU only"), "{error}");
         }
     }
 }

@@ -5,12 +5,11 @@
 //! and of eight; one thread opens the session.
 
 use crate::{gpu, model};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::internals::gpu::{FaultKind, FaultSite, Faults};
-use tfjs_wgpu::internals::session::random_inputs;
+use tfjs_wgpu::internals::session::{EngineKind, random_inputs};
 use tfjs_wgpu::telemetry::Counter;
 use tfjs_wgpu::{Device, DeviceError, Error, Model, NamedTensors, Session, SessionOptions};
 
@@ -81,7 +80,6 @@ fn options(device: Device, faults: &Faults) -> SessionOptions {
         // Named, so that it is taken even if it is software.
         .adapter(gpu::best_adapter())
         .limits(LimitsPreset::Full)
-        .cache_folder(PathBuf::new())
         .timeout(TIMEOUT)
         .faults(faults.clone())
 }
@@ -180,14 +178,16 @@ impl Tried {
                 // Each call meets the loss, or the one after it does.
                 let later = (0..4).map(|_| self.predict(session, name)).find_map(Result::err).expect("it was given up");
                 assert_eq!(later.device_error(), Some(kind), "{name}");
-                assert!(session.device().starts_with("none, because"), "{name}: {}", session.device());
+                let status = session.device();
+                let reason = status.failure.as_ref().and_then(Error::device_error);
+                assert_eq!((status.engine, reason), (None, Some(kind)), "{name}: {status}");
                 return;
             }
         }
         faults.release();
         // A call that was left to itself may still hold the last place.
         self.predict(session, name).expect("the session is usable again");
-        assert_eq!(session.engine(), "gpu");
+        assert_eq!(session.engine(), Some(EngineKind::Gpu));
     }
 
     /// Where the device was left to the session, the CPU answers what the GPU cannot; only a call whose time is over fails.
@@ -203,7 +203,8 @@ impl Tried {
         }
         self.predict(session, name).expect("the session is usable");
         let is_reopened = row.outcome == Outcome::Answered;
-        assert_eq!(session.engine(), if is_reopened { "gpu" } else { "cpu" }, "{name}: {}", session.device());
+        let engine = if is_reopened { EngineKind::Gpu } else { EngineKind::Cpu };
+        assert_eq!(session.engine(), Some(engine), "{name}: {}", session.device());
     }
 }
 
@@ -299,19 +300,22 @@ fn the_cpu_looks_at_the_clock() {
 fn the_device_that_is_left_to_the_session_is_hardware_or_the_cpu() {
     let tried = Tried::new();
     let open = |adapter: Option<String>| {
-        let options = SessionOptions::default().adapter(adapter).cache_folder(PathBuf::new());
+        let options = SessionOptions::default().adapter(adapter);
         Session::open_with(&tried.model, options).expect("the CPU opens")
     };
     let has_hardware = gpu::has_hardware();
     let session = open(None);
-    assert_eq!(session.engine(), if has_hardware { "gpu" } else { "cpu" }, "{}", session.device());
-    assert!(has_hardware || session.device().starts_with("cpu, because"), "{}", session.device());
+    let status = session.device();
+    let expected = if has_hardware { EngineKind::Gpu } else { EngineKind::Cpu };
+    assert_eq!((status.engine, status.failure.is_none()), (Some(expected), has_hardware), "{status}");
     let session = open(Some("no such adapter".into()));
-    assert_eq!(session.engine(), "cpu");
-    assert!(session.device().contains("no GPU adapter is called `no such adapter`"), "{}", session.device());
+    assert_eq!(session.engine(), Some(EngineKind::Cpu));
+    let status = session.device().to_string();
+    assert!(status.starts_with("cpu, because no GPU adapter is called `no such adapter`"), "{status}");
     if let Some(name) = gpu::best_adapter().filter(|_| gpu::keep_open(LimitsPreset::Full)) {
         let name = name.to_uppercase();
         let session = open(Some(name[..4].into()));
-        assert!(session.device().to_uppercase().contains(&name), "{}", session.device());
+        let adapter = session.device().adapter.expect("a GPU");
+        assert!(adapter.to_uppercase().contains(&name), "{adapter}");
     }
 }

@@ -53,6 +53,6 @@ fn check_devices() -> Vec<CheckDevice> {
 /// A session on the GPU; where there is none the test is ignored. Tests that count pipelines take a preset each, because each is a device of its own.
 fn open(model: &Model, limits: LimitsPreset) -> Session {
     gpu::require(limits);
-    let options = SessionOptions::default().device(Device::Gpu).limits(limits).cache_folder(PathBuf::new());
+    let options = SessionOptions::default().device(Device::Gpu).limits(limits);
     Session::open_with(model, options).expect("the GPU opens")
 }

@@ -88,5 +88,5 @@ fn a_batch_is_not_predicted_in_pieces() {
     assert_close(&whole, &self::predict(Device::Reference, Passes::PLAIN, &inputs(32, 32)).expect("an answer"), "32");
     let error = predict(33).expect_err("two pieces");
     assert_eq!(error.kind(), ErrorKind::Limit);
-    assert_eq!(error.to_string(), "at most 32 rows go through the device at once, not 33");
+    assert_eq!(error.to_string(), "a batch of 33 exceeds the limit of 32 rows at once");
 }

@@ -2,7 +2,6 @@
 
 use crate::harness::gpu;
 use crate::{model, open};
-use std::path::PathBuf;
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation;
@@ -105,11 +104,9 @@ fn every_way_of_execution_is_profiled() {
         for limits in [LimitsPreset::Full, LimitsPreset::Floor] {
             let execution = Execution { programs, submits, read_back };
             let device = Device::Gpu;
-            let cache_folder = Some(PathBuf::new());
             let options = SessionOptions::default()
                 .device(device)
                 .limits(limits)
-                .cache_folder(cache_folder)
                 .emulate(Emulation::default().execution(execution));
             let profile = profile(&Session::open_with(&model, options).expect("the GPU opens"), 3);
             expect_all_steps(&profile, &plan(&model, limits, Passes::FUSED));

@@ -172,7 +172,7 @@ fn what_has_several_numbers_a_row_is_not_ranked() {
     let inputs: NamedTensors = [("x", Tensor::f32(&[3, 2], vec![0.0; 6]).expect("rows"))].into_iter().collect();
     for device in engines() {
         let error = Session::open(&model, device).expect("a session").rank(&inputs, 1).expect_err("two numbers a row");
-        assert_eq!(error.to_string(), "rows are ranked by the first output, which must have one number a row");
+        assert_eq!(error.to_string(), "rows are ranked by the first output, which must have one number per row");
         assert_eq!(error.cause_text(), Some("output `x` has shape [N, 2]"));
     }
 }

@@ -84,7 +84,7 @@ fn of_length(length: usize) -> NamedTensors {
 }
 
 fn open(model: &Model, device: Device) -> Session {
-    let options = SessionOptions::default().device(device).cache_folder(PathBuf::new());
+    let options = SessionOptions::default().device(device);
     Session::open_with(model, options).expect("a session")
 }
 

@@ -53,7 +53,7 @@ fn at_most_three_predictions_hold_memory() {
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
     assert!(more <= 2 * first, "{more} bytes were allocated after {first}");
-    // One thread alone needs one flight, and what others left is given up.
+    // One thread needs the memory of one prediction. The memory of the others is freed.
     let alone: Vec<_> = (0..200).map(|_| session.predict(&inputs).expect("a prediction").timeline).collect();
     let sum = |counter| alone.iter().map(|timeline| timeline.counter(counter)).sum::<u64>();
     assert_eq!(sum(Counter::AllocatedBytes), 0);

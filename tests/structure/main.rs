@@ -1,5 +1,6 @@
 //! The source keeps its own rules: imports point down, one folder names wgpu, one prints, and the lists agree.
 
+mod cycles;
 mod floors;
 mod layers_table;
 mod readme;

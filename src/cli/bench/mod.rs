@@ -8,6 +8,7 @@ mod table;
 
 use crate::arguments::{ActivationArguments, ExecutionArguments, GpuArguments, MeasuredModelArguments, emulation};
 use crate::dims;
+use crate::environment;
 use crate::input;
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
@@ -164,7 +165,8 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
         let reading = [reading.words(), dims::words_of(file.model.open_dimensions())].concat();
         in_processes(&arguments.model, reading, &rows)?
     };
-    let report = Report { results, ..Report::new(&file.model, arguments.runs.seed) };
+    let adapter = arguments.gpu.adapter.adapter_for(Device::Gpu);
+    let report = Report { results, ..Report::new(&file.model, arguments.runs.seed, adapter.as_deref()) };
     let mut engines: Vec<&str> = report.results.iter().map(|result| result.engine.as_str()).collect();
     engines.dedup();
     engines.into_iter().for_each(|engine| message::note(&format!("device: {engine}")));
@@ -205,7 +207,8 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
                     .emulate(emulation(&arguments.activations, &arguments.execution))
                     .shared(arguments.shared.iter())
                     .cpu_threads(arguments.threads.filter(|_| is_cpu).map(|threads| threads as usize))
-                    .adapter(arguments.gpu.adapter.clone().filter(|_| takes_gpu))
+                    .adapter(arguments.gpu.adapter.adapter_for(device).filter(|_| takes_gpu))
+                    .cache_folder(environment::cache_folder())
                     .timeout(arguments.gpu.timeout);
                 rows.push((session, arguments.runs.options(batch)?));
             }

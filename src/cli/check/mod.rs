@@ -3,7 +3,10 @@
 mod object;
 mod report;
 
-use crate::arguments::{BadIdArguments, PassesArguments, RandomWeightsArguments, ReadArguments, WeightFormatArguments};
+use crate::arguments::{
+    AdapterArguments, BadIdArguments, PassesArguments, RandomWeightsArguments, ReadArguments, WeightFormatArguments,
+};
+use crate::environment;
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::skew_lines;
@@ -12,10 +15,9 @@ use clap::ValueEnum;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::study;
-use tfjs_wgpu::study::{CheckDevice, CheckReport, OutputCheck};
-use tfjs_wgpu::{Error, ErrorKind, Model, NamedTensors, Result, Semantics, tensor_file};
+use tfjs_wgpu::study::{CheckReport, OutputCheck};
+use tfjs_wgpu::{Device, Error, ErrorKind, Model, NamedTensors, Result, Semantics, SessionOptions, tensor_file};
 
 /// Rows of random input: enough for a kernel's edges to lie inside.
 const RANDOM_BATCH: usize = 3;
@@ -35,9 +37,11 @@ pub(crate) struct CheckArguments {
     /// Outputs recorded elsewhere to compare with too, for example by TF.js
     #[arg(long, value_name = "FILE")]
     expected: Option<PathBuf>,
-    /// What to check. The environment variable TFJS_WGPU_ADAPTER chooses among GPUs by part of the name
+    /// What to check
     #[arg(long, value_enum, default_value = "gpu")]
     device: CheckDeviceArgument,
+    #[command(flatten)]
+    adapter: AdapterArguments,
     #[command(flatten)]
     read: ReadArguments,
     #[command(flatten)]
@@ -107,10 +111,15 @@ fn compare(
     origin: &Origin,
 ) -> Result<CheckReport> {
     let device = match arguments.device {
-        CheckDeviceArgument::Gpu => CheckDevice::Gpu(LimitsPreset::Full),
-        CheckDeviceArgument::Cpu => CheckDevice::Cpu,
+        CheckDeviceArgument::Gpu => Device::Gpu,
+        CheckDeviceArgument::Cpu => Device::Cpu,
     };
-    let report = study::check(model, inputs, expected, device, arguments.passes.passes()).map_err(|error| {
+    let options = SessionOptions::default()
+        .device(device)
+        .passes(arguments.passes.passes())
+        .adapter(arguments.adapter.adapter_for(device))
+        .cache_folder(environment::cache_folder());
+    let report = study::check_with(model, inputs, expected, &options).map_err(|error| {
         match (&arguments.expected, error.kind()) {
             // The model's own shapes fit: they were inferred when it was loaded.
             (Some(path), ErrorKind::Shape) => {

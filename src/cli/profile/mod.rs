@@ -4,7 +4,6 @@ mod object;
 mod report;
 
 use crate::arguments::{MeasuredModelArguments, SessionArguments};
-use crate::flags::with_flags;
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::ModelFile;
@@ -94,7 +93,7 @@ pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Res
     }
     let options = arguments.session.options(input::shared(&file.model, &inputs));
     let session = Session::open_with(&file.model, options.clone())?;
-    message::note(&format!("device: {}", with_flags(&session.device())));
+    message::device(session.device());
     let runs = ProfileOptions::default().runs(arguments.runs as usize);
     let profile = session.profile(&inputs, runs).map_err(|error| origin.blame(error))?;
     let ceilings = Ceilings::measure(&options)?;

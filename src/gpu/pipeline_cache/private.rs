@@ -1,14 +1,14 @@
-//! Files that nobody but this user can have written, in folders of which the same is true.
+//! Files that only this user can have written, in folders that only this user can write.
 //!
-//! On Unix that is asked of the folder and of the open file, not of a name that may meanwhile stand for another. Elsewhere
-//! the system keeps the folders of users apart.
+//! On Unix the owner and the permissions of the folder and of the open file are checked. Checking a path would be a race. Other
+//! systems keep the folders of users apart.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An error if others may write into the folder, or if there is none.
+/// An error if the folder does not exist, or if others may write into it.
 pub(super) fn expect_folder(folder: &Path) -> io::Result<()> {
     let metadata = std::fs::metadata(folder)?;
     if !metadata.is_dir() {
@@ -17,7 +17,7 @@ pub(super) fn expect_folder(folder: &Path) -> io::Result<()> {
     system::expect_own(&metadata)
 }
 
-/// The bytes of a file, at most so many.
+/// The bytes of a file; an error if there are more than `most_bytes`.
 pub(super) fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     system::without_detours(options.read(true));
@@ -36,10 +36,10 @@ fn expect_file(metadata: &Metadata) -> io::Result<()> {
     system::expect_own(metadata)
 }
 
-/// Writes a file into a folder, which is made if there is none: beside the file that is to be, which it is then renamed to,
-/// so that no reader ever sees half of it.
+/// Writes a file, and creates its folder if needed. The file is written under another name and renamed, so that no reader sees a
+/// part of it.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    /// Tells the threads of a process apart.
+    /// Makes names of temporary files unique in this process.
     static WRITES: AtomicU32 = AtomicU32::new(0);
     if let Some(folder) = path.parent() {
         let mut builder = DirBuilder::new();
@@ -68,8 +68,8 @@ mod system {
     use std::io;
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
-    /// The permissions of those who are not the owner. On Android each app has groups of its own, and the system lets one of
-    /// them write into the folder for caches.
+    /// The write permissions of others than the owner. On Android each app has its own groups, and the system lets one of them
+    /// write into the cache folder.
     const WRITABLE_BY_OTHERS: u32 = if cfg!(target_os = "android") { 0o002 } else { 0o022 };
 
     pub(super) fn expect_own(metadata: &Metadata) -> io::Result<()> {
@@ -80,7 +80,7 @@ mod system {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may have written it"))
     }
 
-    /// Neither through a link nor waiting for whoever writes into a pipe.
+    /// Opens no symbolic link, and does not wait for the writer of a pipe.
     pub(super) fn without_detours(options: &mut OpenOptions) {
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }

@@ -1,7 +1,7 @@
-//! What takes the place of an engine that fails: by engines that fail as they are told to, without a device.
+//! Replacing engines that fail, with scripted engines and no device.
 
 use super::*;
-use crate::engine::{Call, Holdings, ProfileStep, TimedSteps};
+use crate::engine::{Call, EngineKind, Holdings, ProfileStep, TimedSteps};
 use crate::graph::{Builder, Graph, ValueId};
 use crate::kernel::DeviceFacts;
 use crate::plan::{Counts, Retain};
@@ -9,19 +9,20 @@ use crate::reference::Reference;
 use crate::session::{Prediction, Session};
 use crate::telemetry::Counter;
 use crate::tensor::{NamedTensors, RecycledOutputs, Shape, Tensor, TensorType};
+use EngineKind::{Cpu, Gpu};
 use std::collections::VecDeque;
 
 /// The errors of the next predictions of all engines, in order, and the devices that were opened.
 #[derive(Debug, Default)]
 struct Script {
     errors: Mutex<VecDeque<Error>>,
-    opened: Mutex<Vec<&'static str>>,
+    opened: Mutex<Vec<EngineKind>>,
 }
 
-/// The reference under another name, which fails by the script.
+/// The reference as another kind of engine, which fails by the script.
 #[derive(Debug)]
 struct Scripted {
-    name: &'static str,
+    kind: EngineKind,
     script: Arc<Script>,
 }
 
@@ -29,12 +30,8 @@ struct Scripted {
 struct ScriptedGraph(Arc<dyn PreparedGraph>, Arc<Script>);
 
 impl Engine for Scripted {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn description(&self) -> String {
-        self.name.into()
+    fn kind(&self) -> EngineKind {
+        self.kind
     }
 
     fn facts(&self) -> &DeviceFacts {
@@ -50,7 +47,7 @@ impl Engine for Scripted {
     ) -> Result<Arc<dyn PreparedGraph>> {
         let prepared = Reference.prepare(graph, retain, deadline, timeline)?;
         // The CPU does not fail.
-        let script = if self.name == "gpu" { Arc::clone(&self.script) } else { Arc::default() };
+        let script = if self.kind == EngineKind::Gpu { Arc::clone(&self.script) } else { Arc::default() };
         Ok(Arc::new(ScriptedGraph(prepared, script)))
     }
 }
@@ -100,9 +97,9 @@ fn session(device: Device, errors: Vec<Error>) -> (Session, Arc<Script>) {
     let script = Arc::new(Script { errors: Mutex::new(errors.into()), ..Script::default() });
     let known = Arc::clone(&script);
     let open = move |device: Device, _: &SessionOptions, _: Deadline, _: &mut Timeline| {
-        let name = if device == Device::Cpu { "cpu" } else { "gpu" };
-        known.opened.lock().expect("a script").push(name);
-        Ok(Arc::new(Scripted { name, script: Arc::clone(&known) }) as Arc<dyn Engine>)
+        let kind = if device == Device::Cpu { Cpu } else { Gpu };
+        known.opened.lock().expect("a script").push(kind);
+        Ok(Arc::new(Scripted { kind, script: Arc::clone(&known) }) as Arc<dyn Engine>)
     };
     let options = SessionOptions { device, ..SessionOptions::default() };
     let engines = Engines::opened_by(model.clone(), options.clone(), Box::new(open));
@@ -120,7 +117,7 @@ fn failing(device: DeviceError) -> Error {
     Error::device(device, "the device failed").cause("as told")
 }
 
-fn opened(script: &Script) -> Vec<&'static str> {
+fn opened(script: &Script) -> Vec<EngineKind> {
     script.opened.lock().expect("a script").clone()
 }
 
@@ -132,7 +129,7 @@ fn a_lost_device_is_opened_again_and_the_call_is_answered() {
         assert_eq!(prediction.notes, ["the device failed (as told) and has been opened again"]);
         assert_eq!(prediction.timeline.counter(Counter::Recoveries), 1);
         assert!(predict(&session).expect("an answer").notes.is_empty());
-        assert_eq!((opened(&script), session.engine()), (vec!["gpu", "gpu"], "gpu"));
+        assert_eq!((opened(&script), session.engine()), (vec![Gpu, Gpu], Some(Gpu)));
     }
 }
 
@@ -142,7 +139,7 @@ fn all_that_meet_a_loss_are_answered_and_it_is_opened_once() {
     std::thread::scope(|scope| {
         (0..8).for_each(|_| drop(scope.spawn(|| predict(&session).expect("it is answered"))));
     });
-    assert_eq!(opened(&script), ["gpu", "gpu"]);
+    assert_eq!(opened(&script), [Gpu, Gpu]);
 }
 
 #[test]
@@ -153,11 +150,11 @@ fn a_device_that_is_lost_again_is_given_up() {
         let error = predict(&on_gpu).expect_err("it is given up");
         assert_eq!(error.device_error(), Some(DeviceError::Lost));
     }
-    assert_eq!((opened(&script), on_gpu.engine()), (vec!["gpu", "gpu"], "none"));
+    assert_eq!((opened(&script), on_gpu.engine()), (vec![Gpu, Gpu], None));
     let (on_any, script) = session(Device::Auto, lost());
     let notes = predict(&on_any).expect("the CPU answers").notes;
     assert!(notes.len() == 2 && notes[1].starts_with("answered by the cpu, because the device failed"), "{notes:?}");
-    assert_eq!((opened(&script), on_any.engine()), (vec!["gpu", "gpu", "cpu"], "cpu"));
+    assert_eq!((opened(&script), on_any.engine()), (vec![Gpu, Gpu, Cpu], Some(Cpu)));
 }
 
 #[test]
@@ -168,13 +165,13 @@ fn the_cpu_takes_over_where_the_choice_was_left_to_the_session() {
         assert!(predict(&on_gpu).is_ok());
         let (on_any, script) = session(Device::Auto, vec![failing(kind)]);
         assert_eq!(predict(&on_any).expect("the CPU answers").notes.len(), 1);
-        assert_eq!((opened(&script), on_any.engine()), (vec!["gpu", "cpu"], "cpu"));
+        assert_eq!((opened(&script), on_any.engine()), (vec![Gpu, Cpu], Some(Cpu)));
     }
     let (hung, script) = session(Device::Auto, vec![failing(DeviceError::Timeout)]);
     assert_eq!(predict(&hung).expect_err("its time is over").device_error(), Some(DeviceError::Timeout));
     assert_eq!(predict(&hung).expect("the CPU answers").notes.len(), 1, "the call before it could not say so");
     assert!(predict(&hung).expect("the CPU answers").notes.is_empty());
-    assert_eq!((opened(&script), hung.engine()), (vec!["gpu", "cpu"], "cpu"));
+    assert_eq!((opened(&script), hung.engine()), (vec![Gpu, Cpu], Some(Cpu)));
 }
 
 #[test]
@@ -185,12 +182,12 @@ fn what_is_too_large_for_the_device_is_answered_beside_it() {
         assert_eq!(predict(&session).expect("the CPU answers").notes.len(), 1);
     }
     assert!(predict(&session).expect("the GPU answers").notes.is_empty());
-    assert_eq!((opened(&script), session.engine()), (vec!["gpu", "cpu"], "gpu"));
+    assert_eq!((opened(&script), session.engine()), (vec![Gpu, Cpu], Some(Gpu)));
 }
 
 #[test]
 fn an_error_of_the_caller_stays_an_error() {
     let (session, script) = session(Device::Auto, vec![Error::input("a tensor is missing")]);
     assert!(predict(&session).is_err());
-    assert_eq!(opened(&script), ["gpu"]);
+    assert_eq!(opened(&script), [Gpu]);
 }

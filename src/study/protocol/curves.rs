@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn predictions_with_pauses_have_the_time_for_them() {
-        let options = StudyOptions { devices: Vec::new(), shared: Vec::new(), launcher: None, seed: 1, quick: false };
+        let options = StudyOptions { devices: Vec::new(), ..StudyOptions::default() };
         for interval_ms in INTERVALS_MS {
             let run = sporadic(&options, interval_ms);
             assert!(run.max_seconds > run.runs as f64 * interval_ms as f64 / 1e3, "every {interval_ms} ms");

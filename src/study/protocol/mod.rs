@@ -23,6 +23,7 @@ use crate::model::Model;
 use crate::session::{Device, SessionOptions};
 use crate::setters::setters;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 /// What is studied.
 #[derive(Debug, Clone)]
@@ -32,6 +33,10 @@ pub struct StudyOptions {
     pub devices: Vec<Device>,
     /// The inputs that describe the user: they are given once for all candidates in some of the curves.
     pub shared: Vec<String>,
+    /// Part of the name of the GPU adapter; `None` for the best.
+    pub adapter: Option<String>,
+    /// The folder for compiled pipelines of the sessions in this process ([`SessionOptions::cache_folder`]).
+    pub cache_folder: Option<PathBuf>,
     /// How a process of its own is started. Without it what needs one is left out: cold starts, and what ablations do to
     /// the first answer.
     #[doc(hidden)]
@@ -47,6 +52,8 @@ impl Default for StudyOptions {
         StudyOptions {
             devices: vec![Device::Gpu, Device::Cpu],
             shared: Vec::new(),
+            adapter: None,
+            cache_folder: None,
             launcher: None,
             seed: 1,
             quick: false,
@@ -54,7 +61,14 @@ impl Default for StudyOptions {
     }
 }
 
-setters!(StudyOptions { devices: Vec<Device>, shared: Vec<String>, seed: u64, quick: bool });
+setters!(StudyOptions {
+    devices: Vec<Device>,
+    shared: Vec<String>,
+    adapter: Option<String>,
+    cache_folder: Option<PathBuf>,
+    seed: u64,
+    quick: bool,
+});
 
 impl StudyOptions {
     /// Sets how processes are started.
@@ -96,7 +110,7 @@ pub fn study(
         return Err(Error::input("a study needs a device").hint("name the GPU, the CPU, or both"));
     }
     let steps = steps(model, options);
-    let mut report = Report::new(model, options.seed);
+    let mut report = Report::new(model, options.seed, options.adapter.as_deref());
     report.study = Some(StudyResults { quick: options.quick, ..StudyResults::default() });
     let count = steps.len();
     for (done, step) in steps.iter().enumerate() {

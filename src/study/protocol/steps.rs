@@ -74,6 +74,21 @@ pub enum Step {
     },
 }
 
+impl Step {
+    fn session_mut(&mut self) -> &mut SessionOptions {
+        match self {
+            Step::Cold { session, .. }
+            | Step::Warm { session, .. }
+            | Step::Sporadic { session, .. }
+            | Step::Candidates { session, .. }
+            | Step::Dispatches { session, .. }
+            | Step::Ablation { session, .. }
+            | Step::Profile { session, .. }
+            | Step::Precision { session, .. } => session,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = |session: &SessionOptions| format!("{} {}", session.device.name(), session.passes);
@@ -126,5 +141,9 @@ pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     steps.extend(precision::steps(model, options));
     steps.extend(curves::candidates(options));
     steps.extend(curves::sporadics(options));
+    for session in steps.iter_mut().map(Step::session_mut) {
+        session.adapter = options.adapter.clone().filter(|_| session.device == Device::Gpu);
+        session.cache_folder = options.cache_folder.clone();
+    }
     steps
 }
