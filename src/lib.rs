@@ -95,8 +95,8 @@ pub use model::{
 pub use passes::Passes;
 pub use plan::Counts;
 pub use session::{
-    BadIdCount, Device, MemoryUsage, Prediction, Profile, ProfileOptions, ProfileStage, ProfileStep, Ranked, Ranking,
-    RecordedSpan, Recording, Session, SessionOptions, StepClock,
+    BadIdCount, Device, DeviceStatus, EngineKind, MemoryUsage, Prediction, Profile, ProfileOptions, ProfileStage,
+    ProfileStep, Ranked, Ranking, RecordedSpan, Recording, Session, SessionOptions, StepClock, user_cache_folder,
 };
 pub use tensor::{DType, Dim, NamedTensors, Shape, Tensor, TensorType};
 
