@@ -125,7 +125,7 @@ fn a_profile_that_would_say_nothing_is_refused() {
             .expect_err("nothing to say")
             .to_string()
     };
-    assert!(refuse(1, 0).contains("a profile of no run"), "{}", refuse(1, 0));
+    assert!(refuse(1, 0).contains("must be at least 1"), "{}", refuse(1, 0));
     assert!(refuse(0, 1).contains("nothing to profile in a batch of 0"), "{}", refuse(0, 1));
 }
 
