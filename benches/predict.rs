@@ -1,7 +1,7 @@
 //! How long opening a model, its first prediction and warm predictions take, end to end through the public interface:
 //!
 //! ```sh
-//! cargo bench --bench predict -- MODEL [--device gpu|cpu] [--threads 1] [--weights keep|f32] [--batch 1,32,256]
+//! cargo bench --bench predict -- MODEL [--device gpu|cpu] [--threads 1] [--weight-format keep|f32] [--batch 1,32,256]
 //!     [--shared user_id,history]
 //! ```
 //!
@@ -19,7 +19,7 @@ use tfjs_wgpu::internals::session;
 use tfjs_wgpu::telemetry::Timeline;
 use tfjs_wgpu::{
     Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Prediction, Result, Session, SessionOptions, Tensor,
-    WeightStorage, tensor_file,
+    WeightFormat, tensor_file,
 };
 
 /// A percentile of fewer runs means nothing.
@@ -38,7 +38,7 @@ struct Arguments {
     device: DeviceArgument,
     /// Whether quantised weights stay as small as the file has them
     #[arg(long, value_enum, default_value = "keep")]
-    weights: WeightsArgument,
+    weight_format: WeightFormatArgument,
     /// Batch sizes
     #[arg(long, value_delimiter = ',', default_value = "1,32,256")]
     batch: Vec<usize>,
@@ -69,7 +69,7 @@ enum DeviceArgument {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum WeightsArgument {
+enum WeightFormatArgument {
     Keep,
     F32,
 }
@@ -87,11 +87,11 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<()> {
-    let weights = match arguments.weights {
-        WeightsArgument::Keep => WeightStorage::Keep,
-        WeightsArgument::F32 => WeightStorage::F32,
+    let weight_format = match arguments.weight_format {
+        WeightFormatArgument::Keep => WeightFormat::Keep,
+        WeightFormatArgument::F32 => WeightFormat::F32,
     };
-    let options = LoadOptions { weights, ..LoadOptions::default() };
+    let options = LoadOptions::default().weight_format(weight_format);
     let (model, load_ns) = timed(|| Model::load(&arguments.model, options));
     let model = model?;
     if let Some(folder) = &arguments.write_inputs {

@@ -56,6 +56,7 @@
 
 mod cpu;
 mod deadline;
+mod digest;
 #[cfg(feature = "study")]
 pub mod emulation;
 mod engine;
@@ -66,6 +67,7 @@ mod gpu;
 mod graph;
 mod kernel;
 mod limits_preset;
+mod load;
 mod made_once;
 mod model;
 mod names;
@@ -82,17 +84,19 @@ pub mod telemetry;
 mod tensor;
 pub mod tensor_file;
 mod tfjs;
+pub mod weights;
 
 pub use error::{DeviceError, Error, ErrorKind, Result};
 pub use limits_preset::LimitsPreset;
 pub use model::{
-    LayerSummary, LoadOptions, Model, OnBadId, OpenDimension, Semantics, Sizes, Skew, WeightStorage, WeightSummary,
+    LayerSummary, LoadOptions, Model, ModelIdentity, OnBadId, OpenDimension, Semantics, Sizes, Skew, TfjsOptions,
+    WeightFormat, WeightSummary,
 };
 pub use passes::Passes;
 pub use plan::Counts;
 pub use session::{
-    BadIdCount, Device, MemoryUsage, Prediction, Profile, ProfileOptions, ProfileStage, ProfileStep, Ranked, Ranking,
-    RecordedSpan, Recording, Session, SessionOptions, StepClock,
+    BadIdCount, Device, DeviceStatus, EngineKind, MemoryUsage, Prediction, Profile, ProfileOptions, ProfileStage,
+    ProfileStep, Ranked, Ranking, RecordedSpan, Recording, Session, SessionOptions, StepClock, user_cache_folder,
 };
 pub use tensor::{DType, Dim, NamedTensors, Shape, Tensor, TensorType};
 

@@ -3,102 +3,23 @@
 //! Front ends make a [`Model`]; sessions run it. It is a plain value.
 
 mod built;
+mod identity;
 mod names;
 mod open;
+mod options;
 mod sizes;
 
+pub use identity::ModelIdentity;
+pub(crate) use identity::{Identified, StoredBytes, StoredWeight};
 pub(crate) use names::InputNames;
 pub(crate) use open::{Open, Resize};
+pub use options::{LoadOptions, OnBadId, Semantics, TfjsOptions, WeightFormat};
 pub use sizes::{OpenDimension, Sizes};
 pub(crate) use sizes::{no_tensor, other_shape, sizes_hint};
 
 use crate::graph::Graph;
-use crate::names::names;
-use crate::ops::BadId;
 use crate::tensor::{Shape, TensorType};
 use std::sync::Arc;
-
-/// Whose behaviour is reproduced where TF.js and Keras differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Semantics {
-    /// What TensorFlow.js computes; what it refuses follows Keras.
-    #[default]
-    #[cfg_attr(feature = "cli", value(name = "tfjs"))]
-    TfJs,
-    /// What Keras computes.
-    Keras,
-}
-
-names!(Semantics, "semantics", { TfJs = "tfjs", Keras = "keras" });
-
-/// What happens when an id is outside its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[non_exhaustive]
-pub enum OnBadId {
-    /// Look up a row of zeros, as TF.js does on the GPU.
-    #[default]
-    Zero,
-    /// Refuse the prediction.
-    Error,
-    /// Look up the nearest row.
-    Clamp,
-}
-
-names!(OnBadId, "way to treat bad ids", { Zero = "zero", Error = "error", Clamp = "clamp" });
-
-impl OnBadId {
-    /// What the lookup itself does.
-    pub(crate) fn bad_id(self) -> BadId {
-        match self {
-            OnBadId::Clamp => BadId::Clamp,
-            OnBadId::Zero | OnBadId::Error => BadId::Zero,
-        }
-    }
-}
-
-/// In what form weights stay in memory, on the host and on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum WeightStorage {
-    /// As the file stores them where a kernel can decode them: float16 and uint8. A software GPU is given float32, which
-    /// is faster there.
-    #[default]
-    Keep,
-    /// As float32.
-    F32,
-}
-
-/// How a model is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Whose behaviour is reproduced where TF.js and Keras differ.
-    pub semantics: Semantics,
-    /// What happens when an id is outside its table.
-    pub on_bad_id: OnBadId,
-    /// In what form weights stay in memory.
-    pub weights: WeightStorage,
-    /// Draws every weight at random by this seed, the same on every machine, all as float32. No weight file is read, and
-    /// the file need have no weights manifest: it may be a bare topology, as `model.to_json()` of Keras or
-    /// `model.toJSON()` of TF.js makes it. Such a model takes as long as one with weights, and its answers mean nothing.
-    pub random_weights: Option<u64>,
-    /// Bytes of the `model.json`, at most; by default 256 MiB. Its values may be one for each 32 of these bytes at most: each takes
-    /// up to 250 bytes in memory, so that by default all take 2 GiB at most.
-    pub json_bytes: u64,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        LoadOptions {
-            semantics: Semantics::default(),
-            on_bad_id: OnBadId::default(),
-            weights: WeightStorage::default(),
-            random_weights: None,
-            json_bytes: 256 << 20,
-        }
-    }
-}
 
 /// One layer as a model summary shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,6 +79,8 @@ pub struct Model {
     pub(crate) aliases: Vec<Vec<String>>,
     /// What there is besides of a model with open dimensions.
     pub(crate) open: Option<Open>,
+    /// Which model it is, unless it was made by hand or has random weights.
+    pub(crate) identified: Option<Arc<Identified>>,
 }
 
 impl Model {
@@ -176,6 +99,7 @@ impl Model {
             notes: Vec::new(),
             aliases: Vec::new(),
             open: None,
+            identified: None,
         }
     }
 
@@ -216,8 +140,8 @@ impl Model {
     }
 
     /// How it was read.
-    pub fn options(&self) -> LoadOptions {
-        self.options
+    pub fn options(&self) -> &LoadOptions {
+        &self.options
     }
 
     /// Its layers, nested ones after the model they are nested in.

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 use tfjs_wgpu::Passes;
 use tfjs_wgpu::emulation::{ActivationPrecision, Emulation, Execution, Programs, ReadBacks, Submits};
-use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, Sizes, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, WeightFormat};
 
 /// How a model is read.
 #[derive(Debug, clap::Args)]
@@ -41,20 +41,20 @@ impl RandomWeightsArguments {
 
 /// In what form weights stay in memory.
 #[derive(Debug, clap::Args)]
-pub(crate) struct StorageArguments {
+pub(crate) struct WeightFormatArguments {
     /// In what form weights stay in memory
     #[arg(long, value_enum, default_value = "keep")]
-    weights: WeightStorage,
+    weight_format: WeightFormat,
 }
 
-impl StorageArguments {
-    pub(crate) fn storage(&self) -> WeightStorage {
-        self.weights
+impl WeightFormatArguments {
+    pub(crate) fn format(&self) -> WeightFormat {
+        self.weight_format
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        words("--weights", self.weights)
+        words("--weight-format", self.weight_format)
     }
 }
 
@@ -94,12 +94,7 @@ impl ExecutionArguments {
 
 impl ReadArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        LoadOptions { semantics: self.semantics, ..LoadOptions::default() }
-    }
-
-    /// The sizes of dimensions that the model leaves open.
-    pub(crate) fn sizes(&self) -> Sizes {
-        self.dims.sizes()
+        LoadOptions::default().semantics(self.semantics).sizes(self.dims.sizes())
     }
 
     /// The words of the command line for another call.
@@ -214,25 +209,16 @@ pub(crate) struct MeasuredModelArguments {
     #[command(flatten)]
     random_weights: RandomWeightsArguments,
     #[command(flatten)]
-    storage: StorageArguments,
+    weights: WeightFormatArguments,
 }
 
 impl MeasuredModelArguments {
     pub(crate) fn options(&self) -> LoadOptions {
-        LoadOptions {
-            weights: self.storage.storage(),
-            random_weights: self.random_weights.seed(),
-            ..self.read.options()
-        }
-    }
-
-    /// The sizes of dimensions that the model leaves open.
-    pub(crate) fn sizes(&self) -> Sizes {
-        self.read.sizes()
+        self.read.options().weight_format(self.weights.format()).random_weights(self.random_weights.seed())
     }
 
     /// The words of the command line for another call.
     pub(crate) fn words(&self) -> Vec<OsString> {
-        [self.read.words(), self.storage.words(), self.random_weights.words()].concat()
+        [self.read.words(), self.weights.words(), self.random_weights.words()].concat()
     }
 }

@@ -16,7 +16,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("SessionOptions::adapter", "--adapter"),
     ("SessionOptions::cpu_threads", "--threads"),
     ("SessionOptions::timeout", "--timeout"),
-    ("WeightStorage::F32", "--weights f32"),
+    ("WeightFormat::F32", "--weight-format f32"),
 ];
 
 const SIZES: &str = "Sizes";

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tfjs_wgpu::internals::session;
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Sizes, Tensor, tensor_file};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Tensor, tensor_file};
 
 /// The seed of random inputs.
 const SEED: u64 = 1;
@@ -77,13 +77,12 @@ impl Inputs {
         Inputs { origin: Origin::Random { batch }, read: None }
     }
 
-    /// Loads the model, with the sizes that the inputs say and with `sizes` for the others.
-    pub(crate) fn load(&self, model: &Path, options: LoadOptions, sizes: Sizes) -> Result<ModelFile> {
-        let sizes = match &self.read {
-            Some(Ok(inputs)) => sizes.or_of(inputs),
-            _ => sizes,
-        };
-        let file = ModelFile::load(model, options, &sizes)?;
+    /// Loads the model, with the sizes that the inputs say before those of `options`.
+    pub(crate) fn load(&self, model: &Path, mut options: LoadOptions) -> Result<ModelFile> {
+        if let Some(Ok(inputs)) = &self.read {
+            options.sizes = options.sizes.or_of(inputs);
+        }
+        let file = ModelFile::load(model, options)?;
         if self.read.is_none() { with_sizes_beside(file) } else { Ok(file) }
     }
 

@@ -36,14 +36,16 @@ use std::time::Duration;
 
 /// Runs TensorFlow.js layers models on the GPU, and checks every answer.
 #[derive(Debug, Parser)]
-#[command(version, color = ColorChoice::Never, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, color = ColorChoice::Never, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
 
-const EXIT_CODES: &str = "stdout is data, stderr is talk. \
-    Exit codes: 0 good; 1 the answer is no; 2 it could not be done.";
+const AFTER_HELP: &str = "stdout is data, stderr is talk. \
+    Exit codes: 0 good; 1 the answer is no; 2 it could not be done.\n\
+    The files of a model must not change while a command runs: large weights stay in them. To replace a model, write \
+    new files and rename them over the old ones.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

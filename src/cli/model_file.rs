@@ -3,7 +3,7 @@
 use crate::message;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tfjs_wgpu::{LoadOptions, Model, Result, Semantics, Sizes};
+use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
 
 /// A loaded model and where it came from.
 pub(crate) struct ModelFile {
@@ -16,12 +16,11 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    /// Loads a `model.json` or a folder that holds one, with these sizes for what it leaves open, and passes on the model's
-    /// warnings.
-    pub(crate) fn load(path: &Path, options: LoadOptions, sizes: &Sizes) -> Result<ModelFile> {
+    /// Loads a `model.json` or a folder that holds one, and passes on the model's warnings.
+    pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
         let is_folder = path.is_dir();
         let start = Instant::now();
-        let model = Model::load_with_sizes(path, options, sizes)?;
+        let model = load(path, options)?;
         let load_time = start.elapsed();
         let path = Model::file(path)?;
         let folder = folder(&path);
@@ -38,6 +37,17 @@ impl ModelFile {
     }
 }
 
+/// Loads the model with its weights left in their files, where that can be done.
+fn load(path: &Path, options: LoadOptions) -> Result<Model> {
+    #[cfg(feature = "mmap")]
+    // SAFETY: README and `--help` ask of the user that the files stay as they are while the command runs.
+    #[allow(unsafe_code)]
+    let model = unsafe { Model::load_mapped(path, options) };
+    #[cfg(not(feature = "mmap"))]
+    let model = Model::load(path, options);
+    model
+}
+
 /// The folder of a model's files.
 pub(crate) fn folder(path: &Path) -> PathBuf {
     if path.is_dir() { path.to_path_buf() } else { path.parent().unwrap_or(Path::new("")).to_path_buf() }
@@ -45,7 +55,7 @@ pub(crate) fn folder(path: &Path) -> PathBuf {
 
 /// A line for each way in which TF.js and Keras answer this model differently.
 pub(crate) fn skew_lines(model: &Model) -> Vec<String> {
-    let semantics = model.options().semantics;
+    let semantics = model.options().tfjs.semantics;
     let other = if semantics == Semantics::Keras { Semantics::TfJs } else { Semantics::Keras };
     let mut layers_by_difference: Vec<(&str, Vec<String>)> = Vec::new();
     for skew in model.skews() {

@@ -1,7 +1,9 @@
 //! `run`: what the model says, on which device, and how long it took.
 
 use crate::answer::Answer;
-use crate::arguments::{BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, StorageArguments};
+use crate::arguments::{
+    BadIdArguments, RandomWeightsArguments, ReadArguments, SessionArguments, WeightFormatArguments,
+};
 use crate::input::{self, Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::{ModelFile, skew_lines};
@@ -14,7 +16,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tfjs_wgpu::telemetry::{Counter, Stage};
-use tfjs_wgpu::{LoadOptions, Result, Session, tensor_file};
+use tfjs_wgpu::{Result, Session, tensor_file};
 
 /// Rows of random input: without, and with a ranking.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
@@ -46,7 +48,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     bad_ids: BadIdArguments,
     #[command(flatten)]
-    storage: StorageArguments,
+    weights: WeightFormatArguments,
     #[command(flatten)]
     random: RandomWeightsArguments,
     /// Print one JSON object instead of text
@@ -75,12 +77,12 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     if let Some(path) = &arguments.output {
         tensor_file::expect_writable(path)?;
     }
-    let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
-    let random_weights = arguments.random.seed();
-    let options = LoadOptions { on_bad_id, weights, random_weights, ..arguments.read.options() };
+    let (on_bad_id, weight_format) = (arguments.bad_ids.policy(), arguments.weights.format());
+    let options = arguments.read.options().on_bad_id(on_bad_id).weight_format(weight_format);
+    let options = options.random_weights(arguments.random.seed());
     let random_batch = if arguments.top.is_some() { RANDOM_BATCH.1 } else { RANDOM_BATCH.0 };
     let inputs = Inputs::of(arguments.input.as_deref(), &arguments.model, random_batch);
-    let file = inputs.load(&arguments.model, options, arguments.read.sizes())?;
+    let file = inputs.load(&arguments.model, options)?;
     if arguments.top.is_some() {
         ranking::score_output(&file.model)?;
     }
@@ -101,7 +103,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
         _ => Answer::all(&session, &inputs, top),
     };
     let first = ask().map_err(|error| origin.blame(error))?;
-    for line in warnings::bad_ids(&first.bad_ids, options.on_bad_id) {
+    for line in warnings::bad_ids(&first.bad_ids, on_bad_id) {
         message::warning(&line);
     }
     if let Some(count) = top {

@@ -52,7 +52,7 @@ report.json is what `bench --json` prints, and the object `study` besides. `comp
 /// Runs the verb.
 pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let reading = &arguments.reading;
-    let file = ModelFile::load(&arguments.model, reading.options(), &reading.sizes())?;
+    let file = ModelFile::load(&arguments.model, reading.options())?;
     let file = input::with_sizes_beside(file)?;
     file.model.expect_sized()?;
     let folder = &arguments.report;

@@ -22,7 +22,7 @@
 //! where caches hold either form, it costs little. Time of a prediction by codes ÷ by words, 32 → 10 000 units and a
 //! softmax, least of 9 rounds in turns with a spread of some 5 %, two cores of an x86-64 server, llvmpipe (Mesa 22.3.6) /
 //! SwiftShader (Chromium 156): 0.84 / 1.08 for 1 row, 1.09 / 1.15 for 32 (`cargo bench --bench predict --
-//! tests/data/models/youtube_dnn_10k --batch 1,32 --weights keep`, and `f32`). Not measured on hardware.
+//! tests/data/models/youtube_dnn_10k --batch 1,32 --weight-format keep`, and `f32`). Not measured on hardware.
 
 use super::activation::Function;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};

@@ -88,7 +88,7 @@ impl Operator for Embedding {
         if request.regions.get(1).is_some_and(|table| table.packing != Packing::Words) {
             return Err(Error::unsupported("looks rows up in a packed table, which only an embedding bag does")
                 .by_device(DeviceError::Rejected)
-                .hint("load the weights as float32 (WeightStorage::F32)"));
+                .hint("load the weights as float32 (WeightFormat::F32)"));
         }
         let count = request.output().len();
         let (rows, dim) = (request.inputs[1].shape[0], request.inputs[1].shape[1]);

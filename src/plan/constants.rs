@@ -2,7 +2,7 @@
 //!
 //! Tables and kernels of Dense stay as small as the file stores them; other constants are words. On a software GPU all
 //! are: memory is not what it lacks, and decoding in kernels makes a whole ranking model half as slow again there
-//! (`cargo bench --bench predict -- MODEL --weights keep|f32`, SwiftShader).
+//! (`cargo bench --bench predict -- MODEL --weight-format keep|f32`, SwiftShader).
 
 use super::too_large_weights;
 use crate::error::Result;

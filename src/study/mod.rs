@@ -29,7 +29,7 @@ pub use profile::{Bound, Breakdown, Ceilings, OperatorShare, Share};
 pub use protocol::{StepProgress, StudyOptions, study};
 pub use ranking::RankAgreement;
 pub use report::{
-    Ablation, BreakEven, ColdStart, Curve, CurvePoint, DispatchCost, DispatchPoint, ModelIdentity, PassesProfile,
+    Ablation, BreakEven, ColdStart, Curve, CurvePoint, DispatchCost, DispatchPoint, MeasuredModel, PassesProfile,
     Precision, Published, PublishedRow, Report, Sporadic, StudyResults,
 };
 pub use statistics::Summary;

@@ -6,8 +6,9 @@ use super::machine::Machine;
 use super::measurement::{Measurement, StageTime};
 use super::profile::{Breakdown, Ceilings};
 use super::statistics::{Line, Summary};
+use crate::digest::{Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::Source;
+use crate::graph::{Graph, Source};
 use crate::model::Model;
 use crate::session::Profile;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// The number of the schema that is written.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What was measured of one model on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub struct Report {
     /// When, in UTC, as `2026-01-31T12:00:00Z`.
     pub created: String,
     /// Of what.
-    pub model: ModelIdentity,
+    pub model: MeasuredModel,
     /// Where.
     pub machine: Machine,
     /// The seed of the inputs.
@@ -39,13 +40,14 @@ pub struct Report {
 
 /// Which model it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelIdentity {
+pub struct MeasuredModel {
     /// Its own name.
     pub name: String,
     /// Format and origin, as `layers-model, keras v2.17.0`.
     pub format: String,
-    /// Of operators and weights: the same for the same model, wherever its files are. CRC-32, eight hexadecimal digits.
-    pub hash: String,
+    /// Which model: its [`ModelIdentity`](crate::ModelIdentity), the same wherever its files are. Of one that has none, made by
+    /// hand or with random weights, `graph` and the SHA-256 of its operators and constants.
+    pub identity: String,
     /// Layers.
     pub layers: usize,
     /// Operators of the graph.
@@ -305,7 +307,7 @@ impl Report {
     /// A report without results, of now and of this machine with the adapter of that name ([`Machine::here`]).
     pub fn new(model: &Model, seed: u64, adapter: Option<&str>) -> Report {
         let created = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let (model, machine) = (ModelIdentity::of(model), Machine::here(adapter));
+        let (model, machine) = (MeasuredModel::of(model), Machine::here(adapter));
         Report { schema: SCHEMA, created, model, machine, seed, results: Vec::new(), study: None }
     }
 
@@ -339,25 +341,29 @@ impl Report {
 
 const REPORT_HINT: &str = "give the JSON that `bench` printed, or the report.json of a study";
 
-impl ModelIdentity {
-    /// The identity of `model`.
-    pub fn of(model: &Model) -> ModelIdentity {
+impl MeasuredModel {
+    /// What is to be said of `model`.
+    pub fn of(model: &Model) -> MeasuredModel {
         let graph = model.graph();
-        let mut hash = crc32fast::Hasher::new();
-        hash.update(graph.to_string().as_bytes());
-        for node in graph.nodes() {
-            if let Source::Constant(tensor) = &node.source {
-                hash.update(bytemuck::cast_slice(&tensor.words()));
-            }
-        }
         let operators = graph.nodes().iter().filter(|node| matches!(node.source, Source::Op(_))).count();
-        ModelIdentity {
+        MeasuredModel {
             name: model.name().into(),
             format: model.format().into(),
-            hash: format!("{:08x}", hash.finalize()),
+            identity: model.identity().map_or_else(|| format!("graph {}", graph_digest(graph)), ToString::to_string),
             layers: model.layers().len(),
             operators,
             weight_bytes: model.weights().iter().map(|weight| weight.stored_bytes).sum(),
         }
     }
+}
+
+fn graph_digest(graph: &Graph) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(graph.to_string().as_bytes());
+    for node in graph.nodes() {
+        if let Source::Constant(tensor) = &node.source {
+            hasher.update(bytemuck::cast_slice(&tensor.words()));
+        }
+    }
+    hasher.finish()
 }

@@ -14,7 +14,7 @@ mod shape;
 
 pub use broadcast::broadcast;
 pub(crate) use broadcast::{broadcast_positions, broadcast_strides, row_major_strides};
-pub(crate) use bytes::{BytesOwner, SharedBytes};
+pub use bytes::SharedBytes;
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub(crate) use count::element_count;
 pub use named::NamedTensors;

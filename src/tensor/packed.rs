@@ -117,8 +117,7 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::{BytesOwner, Tensor};
-    use std::sync::Arc;
+    use crate::tensor::Tensor;
 
     /// The pieces as words, once their number was found to be what it is said to be.
     fn words(packed: &Packed) -> Vec<u32> {
@@ -153,9 +152,9 @@ mod tests {
     #[test]
     fn floats_at_odd_addresses_are_decoded_and_others_read_in_place() {
         let floats = [1.5f32, -3.0].map(f32::to_le_bytes).concat();
-        let owner: BytesOwner = Arc::new([&[0; 8], &floats[..], &[0; 8]].concat());
+        let all = SharedBytes::from([&[0; 8], &floats[..], &[0; 8]].concat());
         for offset in 0..8 {
-            let bytes = SharedBytes::new(Arc::clone(&owner), offset..offset + 16).expect("within");
+            let bytes = all.range(offset..offset + 16).expect("within");
             let expected: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|quad| f32::from_le_bytes(*quad)).collect();
             let aligned = bytes.as_ptr().addr().is_multiple_of(4);
             let tensor = Tensor::packed_in(&[4], Encoding::F32, bytes).expect("tensor");

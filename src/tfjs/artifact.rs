@@ -9,7 +9,7 @@ use super::weights::{
     leave_out_shared,
 };
 use crate::error::{ErrorKind, Result};
-use crate::model::{InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
+use crate::model::{Identified, InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub(super) struct Header {
     pub(super) keras_version: Option<String>,
     /// Whether a converter wrote it, from what Keras saved.
     pub(super) is_converted: bool,
+    /// Which model it is, unless its weights are random.
+    pub(super) identified: Option<Arc<Identified>>,
 }
 
 impl Artifact {
@@ -102,7 +104,7 @@ impl Artifact {
     /// whole: files of a form that TF.js does not read, layers with options that it refuses, and models whose layers do not fit
     /// each other any more where it ignores an option.
     pub(super) fn model(&self, open: &[OpenDimension]) -> Result<Model> {
-        if !self.origin.is_read_by_tfjs || self.options.semantics == Semantics::Keras {
+        if !self.origin.is_read_by_tfjs || self.options.tfjs.semantics == Semantics::Keras {
             return Ok(self.model_as(Semantics::Keras, open)?.0);
         }
         match self.model_as(Semantics::TfJs, open) {
@@ -140,14 +142,14 @@ impl Artifact {
     /// The model as one of the two means it, lowered once more if its weights had to be matched, and why TF.js refuses it if
     /// a layer says so.
     fn model_as(&self, semantics: Semantics, open: &[OpenDimension]) -> Result<(Model, Option<String>)> {
-        let options = LoadOptions { semantics, ..self.options };
+        let options = self.options.clone().semantics(semantics);
         let random = options.random_weights.map(|seed| RandomWeights::new(seed, Arc::clone(&self.drawn)));
         let rules = self.name_rules(semantics);
         let store = |random| WeightStore::new(&self.weights, &self.shared, rules, random);
-        let (mut finished, mut layers) = self.lower(store(random), options, open)?;
+        let (mut finished, mut layers) = self.lower(store(random), &options, open)?;
         if let Some(Match { matched, notes, is_new }) = finished.open.take() {
             if is_new {
-                (finished, layers) = self.lower(store(None).matched(Arc::new(matched)), options, open)?;
+                (finished, layers) = self.lower(store(None).matched(Arc::new(matched)), &options, open)?;
             }
             finished.notes.extend(notes);
         }
@@ -163,6 +165,7 @@ impl Artifact {
             notes: finished.notes,
             aliases: self.aliases(),
             open: None,
+            identified: self.header.identified.clone(),
         };
         Ok((model, finished.refusal))
     }
@@ -182,10 +185,10 @@ impl Artifact {
     fn lower(
         &self,
         store: WeightStore,
-        options: LoadOptions,
+        options: &LoadOptions,
         open: &[OpenDimension],
     ) -> Result<(Finished, Vec<LayerSummary>)> {
-        let mut lowering = Lowering::new(store, options, self.origin);
+        let mut lowering = Lowering::new(store, options.clone(), self.origin);
         lowering.open = open.to_vec();
         let (outputs, layers) = network::lower_model(&self.network, &mut lowering)?;
         Ok((lowering.finish(outputs)?, layers))

@@ -6,8 +6,8 @@
 
 use super::manifest::{StoredDType, WeightSpec};
 use super::quantization::Quantization;
-use crate::error::Result;
-use crate::model::WeightStorage;
+use crate::error::{Error, Result};
+use crate::model::WeightFormat;
 use crate::tensor::{Data, Encoding, Tensor};
 use half::f16;
 
@@ -15,47 +15,86 @@ use half::f16;
 #[derive(Debug)]
 pub(super) struct Decoder<'m> {
     spec: &'m WeightSpec,
-    data: Data,
-    /// The bytes as they are, with the encoding, of a weight that stays packed; `data` stays empty then.
-    packed: Option<(Encoding, Vec<u8>)>,
-    /// The start of an element whose other bytes are in the next piece.
-    rest: Vec<u8>,
+    form: Form,
+}
+
+/// What becomes of the bytes.
+#[derive(Debug)]
+enum Form {
+    /// They are the weight.
+    Packed(Encoding, Vec<u8>),
+    /// They are the words of the weight, and so many have arrived.
+    Words(Data, usize),
+    /// Each element is computed. The start of one whose other bytes are in the next piece is kept.
+    Computed(Data, Vec<u8>),
 }
 
 impl<'m> Decoder<'m> {
-    pub(super) fn new(spec: &'m WeightSpec, storage: WeightStorage) -> Self {
-        if let Some(encoding) = kept_encoding(spec, storage) {
-            let bytes = Vec::with_capacity(spec.bytes as usize);
-            return Decoder { spec, data: Data::F32(Vec::new()), packed: Some((encoding, bytes)), rest: Vec::new() };
-        }
-        let data = match spec.dtype {
-            StoredDType::F32 => Data::F32(Vec::with_capacity(spec.elements)),
-            StoredDType::I32 | StoredDType::U8 => Data::I32(Vec::with_capacity(spec.elements)),
-            StoredDType::Bool => Data::Bool(Vec::with_capacity(spec.elements)),
+    /// Claims the memory of the weight.
+    pub(super) fn new(spec: &'m WeightSpec, format: WeightFormat) -> Result<Self> {
+        let form = match (kept_encoding(spec, format), spec.dtype, &spec.quantization) {
+            (Some(encoding), ..) => Form::Packed(encoding, claimed(usize::try_from(spec.bytes).unwrap_or(usize::MAX))?),
+            (None, StoredDType::F32, None) => Form::Words(Data::F32(claimed(spec.elements)?), 0),
+            (None, StoredDType::I32, None) => Form::Words(Data::I32(claimed(spec.elements)?), 0),
+            (None, StoredDType::F32, _) => Form::Computed(Data::F32(claimed(spec.elements)?), Vec::new()),
+            (None, StoredDType::I32 | StoredDType::U8, _) => {
+                Form::Computed(Data::I32(claimed(spec.elements)?), Vec::new())
+            }
+            (None, StoredDType::Bool, _) => Form::Computed(Data::Bool(claimed(spec.elements)?), Vec::new()),
         };
-        Decoder { spec, data, packed: None, rest: Vec::new() }
+        Ok(Decoder { spec, form })
+    }
+
+    /// Where the next `count` bytes of the weight stay as they are, to be filled at once; `None` if they go through
+    /// [`Decoder::push`].
+    pub(super) fn room(&mut self, count: usize) -> Option<&mut [u8]> {
+        match &mut self.form {
+            Form::Packed(_, bytes) => {
+                let start = bytes.len();
+                bytes.resize(start + count, 0);
+                bytes.get_mut(start..)
+            }
+            Form::Words(data, filled) => {
+                let start = *filled;
+                *filled += count;
+                let words = filled.div_ceil(4);
+                let bytes: &mut [u8] = match data {
+                    Data::F32(values) => {
+                        values.resize(words, 0.0);
+                        bytemuck::cast_slice_mut(values)
+                    }
+                    Data::I32(values) => {
+                        values.resize(words, 0);
+                        bytemuck::cast_slice_mut(values)
+                    }
+                    Data::Bool(_) => return None,
+                };
+                bytes.get_mut(start..start + count)
+            }
+            Form::Computed(..) => None,
+        }
     }
 
     /// Decodes the next bytes of the weight.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
-        if let Some((_, packed)) = &mut self.packed {
-            packed.extend_from_slice(bytes);
-            return;
+        if let Some(room) = self.room(bytes.len()) {
+            return room.copy_from_slice(bytes);
         }
         let width = self.width();
-        if !self.rest.is_empty() {
-            let missing = (width - self.rest.len()).min(bytes.len());
-            self.rest.extend_from_slice(&bytes[..missing]);
+        let Form::Computed(data, rest) = &mut self.form else { return };
+        if !rest.is_empty() {
+            let missing = (width - rest.len()).min(bytes.len());
+            rest.extend_from_slice(&bytes[..missing]);
             bytes = &bytes[missing..];
-            if self.rest.len() < width {
+            if rest.len() < width {
                 return;
             }
-            let element = std::mem::take(&mut self.rest);
-            self.decode(&element);
+            decode(data, self.spec, rest);
+            rest.clear();
         }
         let whole = bytes.len() / width * width;
-        self.decode(&bytes[..whole]);
-        self.rest.extend_from_slice(&bytes[whole..]);
+        decode(data, self.spec, &bytes[..whole]);
+        rest.extend_from_slice(&bytes[whole..]);
     }
 
     fn width(&self) -> usize {
@@ -66,47 +105,72 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    fn decode(&mut self, bytes: &[u8]) {
-        let (pairs, _) = bytes.as_chunks::<2>();
-        let (words, _) = bytes.as_chunks::<4>();
-        match (&mut self.data, &self.spec.quantization) {
-            (Data::F32(values), None) => values.extend(words.iter().map(|word| f32::from_le_bytes(*word))),
-            (Data::F32(values), Some(Quantization::F16)) => {
-                values.extend(pairs.iter().map(|pair| f16::from_le_bytes(*pair).to_f32()));
-            }
-            (Data::F32(values), Some(Quantization::U8 { scale, min })) => {
-                values.extend(bytes.iter().map(|&code| scaled(code.into(), *scale, *min)));
-            }
-            (Data::F32(values), Some(Quantization::U16 { scale, min })) => {
-                values.extend(pairs.iter().map(|pair| scaled(u16::from_le_bytes(*pair), *scale, *min)));
-            }
-            (Data::I32(values), Some(Quantization::U8 { scale, min })) => {
-                values.extend(bytes.iter().map(|&code| round(f64::from(code) * scale + min)));
-            }
-            (Data::I32(values), Some(Quantization::U16 { scale, min })) => {
-                values.extend(pairs.iter().map(|pair| round(f64::from(u16::from_le_bytes(*pair)) * scale + min)));
-            }
-            (Data::I32(values), _) if self.spec.dtype == StoredDType::U8 => {
-                values.extend(bytes.iter().map(|&byte| i32::from(byte)));
-            }
-            (Data::I32(values), _) => values.extend(words.iter().map(|word| i32::from_le_bytes(*word))),
-            (Data::Bool(values), _) => values.extend(bytes.iter().map(|&byte| byte != 0)),
-        }
-    }
-
     pub(super) fn finish(self) -> Result<Tensor> {
-        match self.packed {
-            Some((encoding, bytes)) => Tensor::packed(&self.spec.shape, encoding, bytes),
-            None => Tensor::new(&self.spec.shape, self.data),
+        match self.form {
+            Form::Packed(encoding, bytes) => Tensor::packed(&self.spec.shape, encoding, bytes),
+            Form::Words(mut data, _) => {
+                from_little_endian(&mut data);
+                Tensor::new(&self.spec.shape, data)
+            }
+            Form::Computed(data, _) => Tensor::new(&self.spec.shape, data),
         }
     }
 }
 
+/// Memory for so many elements, without any yet.
+fn claimed<T>(count: usize) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(count).map_err(|cause| {
+        Error::limit(format!("there is no memory for its {count} elements"))
+            .because(cause)
+            .hint("load it on a machine with more memory")
+    })?;
+    Ok(values)
+}
+
+/// Turns words that were filled with little-endian bytes into those of this machine.
+fn from_little_endian(data: &mut Data) {
+    if cfg!(target_endian = "little") {
+        return;
+    }
+    match data {
+        Data::F32(values) => values.iter_mut().for_each(|value| *value = f32::from_bits(u32::from_le(value.to_bits()))),
+        Data::I32(values) => values.iter_mut().for_each(|value| *value = i32::from_le(*value)),
+        Data::Bool(_) => {}
+    }
+}
+
+/// Adds the elements that `bytes` hold, all whole.
+fn decode(data: &mut Data, spec: &WeightSpec, bytes: &[u8]) {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    match (data, &spec.quantization) {
+        (Data::F32(values), Some(Quantization::F16)) => {
+            values.extend(pairs.iter().map(|pair| f16::from_le_bytes(*pair).to_f32()));
+        }
+        (Data::F32(values), Some(Quantization::U8 { scale, min })) => {
+            values.extend(bytes.iter().map(|&code| scaled(code.into(), *scale, *min)));
+        }
+        (Data::F32(values), Some(Quantization::U16 { scale, min })) => {
+            values.extend(pairs.iter().map(|pair| scaled(u16::from_le_bytes(*pair), *scale, *min)));
+        }
+        (Data::I32(values), Some(Quantization::U8 { scale, min })) => {
+            values.extend(bytes.iter().map(|&code| round(f64::from(code) * scale + min)));
+        }
+        (Data::I32(values), Some(Quantization::U16 { scale, min })) => {
+            values.extend(pairs.iter().map(|pair| round(f64::from(u16::from_le_bytes(*pair)) * scale + min)));
+        }
+        (Data::I32(values), _) => values.extend(bytes.iter().map(|&byte| i32::from(byte))),
+        (Data::Bool(values), _) => values.extend(bytes.iter().map(|&byte| byte != 0)),
+        // Floats that are not quantized are words.
+        (Data::F32(_), None) => {}
+    }
+}
+
 /// The encoding of a weight that takes fewer bytes as it is stored, and is to stay so.
-fn kept_encoding(spec: &WeightSpec, storage: WeightStorage) -> Option<Encoding> {
-    match (storage, spec.dtype, &spec.quantization) {
-        (WeightStorage::Keep, StoredDType::F32, Some(Quantization::F16)) => Some(Encoding::F16),
-        (WeightStorage::Keep, StoredDType::F32, Some(Quantization::U8 { scale, min })) => {
+fn kept_encoding(spec: &WeightSpec, format: WeightFormat) -> Option<Encoding> {
+    match (format, spec.dtype, &spec.quantization) {
+        (WeightFormat::Keep, StoredDType::F32, Some(Quantization::F16)) => Some(Encoding::F16),
+        (WeightFormat::Keep, StoredDType::F32, Some(Quantization::U8 { scale, min })) => {
             let mut values = Box::new([0.0; 256]);
             for (code, value) in values.iter_mut().enumerate() {
                 *value = scaled(code as u16, *scale, *min);
@@ -118,10 +182,10 @@ fn kept_encoding(spec: &WeightSpec, storage: WeightStorage) -> Option<Encoding> 
 }
 
 /// The encoding of a weight that can be used as the file holds it.
-pub(super) fn encoding_in_file(spec: &WeightSpec, storage: WeightStorage) -> Option<Encoding> {
+pub(super) fn encoding_in_file(spec: &WeightSpec, format: WeightFormat) -> Option<Encoding> {
     match (spec.dtype, &spec.quantization) {
         (StoredDType::F32, None) => Some(Encoding::F32),
-        _ => kept_encoding(spec, storage),
+        _ => kept_encoding(spec, format),
     }
 }
 
@@ -149,9 +213,10 @@ mod tests {
             optimizer: false,
             elements,
             bytes: bytes.len() as u64,
+            entry: String::new(),
         };
-        let [kept, decoded] = [WeightStorage::Keep, WeightStorage::F32].map(|storage| {
-            let mut decoder = Decoder::new(&spec, storage);
+        let [kept, decoded] = [WeightFormat::Keep, WeightFormat::F32].map(|format| {
+            let mut decoder = Decoder::new(&spec, format).expect("memory");
             bytes.chunks(piece).for_each(|piece| decoder.push(piece));
             decoder.finish().expect("all bytes came")
         });

@@ -142,7 +142,7 @@ impl Lowering {
 
     /// Whether the model answers as Keras 3 does.
     pub(super) fn answers_as_keras_3(&self) -> bool {
-        self.origin.is_keras_3 && self.options.semantics == Semantics::Keras
+        self.origin.is_keras_3 && self.options.tfjs.semantics == Semantics::Keras
     }
 
     /// Counts a call of a layer; an error if there are more than any model has.
@@ -219,7 +219,7 @@ pub(super) fn identity(layer: &Layer) -> LayerIdentity {
 
 impl LayerCall<'_, '_> {
     pub(super) fn semantics(&self) -> Semantics {
-        self.lowering.options.semantics
+        self.lowering.options.tfjs.semantics
     }
 
     /// Whether Keras 3 wrote the topology: some of its layers are others than those of Keras 2.

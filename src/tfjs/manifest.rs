@@ -3,6 +3,7 @@
 //! Within a group the bytes of all paths follow each other, and the weights follow each other in them without gaps.
 //! Nothing is read or allocated here.
 
+use super::canonical;
 use super::json::{array, member, number, object, show, size, string};
 use super::quantization::Quantization;
 use crate::error::{Context, Error, Result};
@@ -37,6 +38,8 @@ pub(super) struct WeightSpec {
     pub(super) optimizer: bool,
     pub(super) elements: usize,
     pub(super) bytes: u64,
+    /// What its entry says of all this, in canonical form.
+    pub(super) entry: String,
 }
 
 /// The dtype a weight has once decoded.
@@ -159,8 +162,16 @@ impl WeightSpec {
             optimizer: json.get("group").and_then(Value::as_str) == Some("optimizer"),
             elements,
             bytes: elements as u64 * element_bytes,
+            entry: entry(json),
         })
     }
+}
+
+/// What the entry of a weight says of it, in canonical form.
+fn entry(json: &Map<String, Value>) -> String {
+    let said = ["name", "shape", "dtype", "quantization"].into_iter();
+    let said = said.filter_map(|key| Some((key.to_string(), json.get(key).filter(|json| !json.is_null())?.clone())));
+    canonical::text(&Value::Object(said.collect()))
 }
 
 fn parse_quantization(json: &Value, dtype: StoredDType) -> Result<Quantization> {

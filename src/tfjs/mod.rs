@@ -1,10 +1,10 @@
 //! Reads TF.js layers models: `model.json` and weight shards become a [`Model`].
 //!
 //! The artifact is read as `tf.loadLayersModel` reads it: the same topology forms, the same weight manifest, the same
-//! rules by which weights find their layers. The entry points are [`Model::load`] and [`Model::from_bytes`]. It runs
-//! nothing.
+//! rules by which weights find their layers. The entry points are [`Model::load`](crate::Model::load) and its neighbours. It
+//! runs nothing.
 //!
-//! Inside, `json` reads values, `manifest`, `shards`, `mapping` and `decoder` the weights, `topology` and `calls` the layers as
+//! Inside, `json` reads values, `canonical` writes them, `manifest`, `shards` and `decoder` read the weights, `topology` and `calls` the layers as
 //! the file lists them; `network` walks their calls in the order of `order`, `layers` and `operations` turn each into operators
 //! with the help of `lowering`, and `weights` knows which weight belongs to which layer; `open` finds sizes for what a file leaves
 //! open. What Keras 3 writes, and archives, are
@@ -13,6 +13,7 @@
 mod activations;
 mod artifact;
 mod calls;
+mod canonical;
 mod config;
 mod constants;
 mod decoder;
@@ -23,9 +24,8 @@ mod lambdas;
 mod layers;
 mod lowering;
 mod manifest;
-mod mapping;
 mod masks;
-mod model_file;
+pub(crate) mod model_file;
 mod network;
 mod numbering;
 mod once;
@@ -44,74 +44,20 @@ mod weights;
 pub use layers::{Class, classes};
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::model::{LoadOptions, Model, Sizes};
+use crate::model::{Identified, LoadOptions, Model};
+use crate::weights::Source;
 use artifact::{Artifact, Header};
 use json::object;
 use manifest::Manifest;
 use model_file::FORMAT_HINT;
 use serde_json::{Map, Value};
-use shards::{Folder, InMemory, ShardSource};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use topology::Network;
 use weights::WeightTable;
 
-impl Model {
-    /// Loads a TF.js layers model from a `model.json`, or from a folder that holds one.
-    ///
-    /// Errors name the file, the layer or weight, what is wrong and what to do. Nothing in the files can make it
-    /// panic, and memory is claimed only after the sizes in the manifest were found to be those of the files.
-    ///
-    /// Large float32 weights, and float16 and uint8 ones that stay packed, are left in their files, which are mapped
-    /// into memory: the files must not be changed while the model or a session of it is in use. Shortened ones can end the
-    /// process, rewritten ones change answers; to replace a model, write new files and rename them over the old ones.
-    /// [`Model::from_bytes`] depends on no file.
-    ///
-    /// Dimensions that the model leaves open besides the batch need no size here: a session takes them from the inputs
-    /// ([`Model::open_dimensions`]).
-    pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Model> {
-        Model::load_with_sizes(path, options, &Sizes::default())
-    }
-
-    /// [`Model::load`] with sizes for dimensions that the model leaves open besides the batch. It saves the work of finding
-    /// examples, and is the way to load a model that works at none of them. An error if a size names no such dimension.
-    pub fn load_with_sizes(path: impl AsRef<Path>, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
-        let file = Model::file(path)?;
-        let place = || file.display().to_string();
-        let json = model_file::read(&file, options.json_bytes)?;
-        let folder = file.parent().unwrap_or(Path::new(""));
-        load(&json, &Folder::new(folder), options, sizes).at(place)
-    }
-
-    /// The file that [`Model::load`] reads for `path`: `path` itself, or the `model.json` in a folder, or the only JSON file
-    /// there that holds a model.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Io`] if the folder cannot be listed, or holds several models and none of that name.
-    pub fn file(path: impl AsRef<Path>) -> Result<PathBuf> {
-        model_file::find(path.as_ref())
-    }
-
-    /// Loads a TF.js layers model from memory: the text of `model.json`, and each shard under the path that the
-    /// weights manifest gives it.
-    pub fn from_bytes(model_json: &[u8], shards: &[(&str, &[u8])], options: LoadOptions) -> Result<Model> {
-        Model::from_bytes_with_sizes(model_json, shards, options, &Sizes::default())
-    }
-
-    /// [`Model::from_bytes`] with sizes for dimensions that the model leaves open, as [`Model::load_with_sizes`] takes them.
-    pub fn from_bytes_with_sizes(
-        model_json: &[u8],
-        shards: &[(&str, &[u8])],
-        options: LoadOptions,
-        sizes: &Sizes,
-    ) -> Result<Model> {
-        load(model_json, &InMemory::new(shards), options, sizes).at(|| "model.json".into())
-    }
-}
-
-fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
-    parse(model_json, source, options, sizes).map_err(|error| {
+/// The model of this `model.json`, with weight files from `source`.
+pub(crate) fn load(model_json: &[u8], source: &dyn Source, options: LoadOptions) -> Result<Model> {
+    parse(model_json, source, options).map_err(|error| {
         let hint = match error.kind() {
             // The caller's sizes, and not the file.
             ErrorKind::Input => return error,
@@ -128,34 +74,39 @@ fn load(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes
     })
 }
 
-fn parse(model_json: &[u8], source: &dyn ShardSource, options: LoadOptions, sizes: &Sizes) -> Result<Model> {
-    let json = model_file::parse(model_json, options.json_bytes)?;
-    expect_layers_model(&json, options)?;
+fn parse(model_json: &[u8], source: &dyn Source, options: LoadOptions) -> Result<Model> {
+    let mut json = model_file::parse(model_json, options.tfjs.json_bytes)?;
+    let has_random_weights = options.random_weights.is_some();
+    expect_layers_model(&json, has_random_weights)?;
+    let topology = json.get("modelTopology").filter(|_| !has_random_weights).map(canonical::digest);
+    model_file::spell(&mut json);
     let (root, keras_version) = topology_root(&json)?;
     let network = Network::parse(root).at(|| "modelTopology".into())?;
-    let (mut manifest, mut tensors, mut warnings) = (Manifest::default(), HashMap::new(), Vec::new());
-    if options.random_weights.is_none() {
+    let (mut manifest, mut read) = (Manifest::default(), shards::Read::default());
+    if !has_random_weights {
         manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
-        (tensors, warnings) = shards::read(&manifest, source, options.weights)?;
+        read = shards::read(&manifest, source, options.weight_format)?;
     }
-    let weights = WeightTable::new(&manifest, tensors, warnings);
+    let weights = WeightTable::new(&manifest, read.tensors, read.warnings);
     let header = Header {
         format: format_line(&json, keras_version),
         keras_version: keras_version.map(str::to_string),
         is_converted: json.get("convertedBy").is_some_and(Value::is_string),
+        identified: topology.map(|topology| Arc::new(Identified::new(topology, read.stored))),
     };
-    open::model(Artifact::new(network, weights, manifest.summaries(), header, options), sizes)
+    let sizes = options.sizes.clone();
+    open::model(Artifact::new(network, weights, manifest.summaries(), header, options), &sizes)
 }
 
 /// An error that says what the file is, if it is something else.
-fn expect_layers_model(json: &Map<String, Value>, options: LoadOptions) -> Result<()> {
+fn expect_layers_model(json: &Map<String, Value>, has_random_weights: bool) -> Result<()> {
     let graph_def = json.get("modelTopology").and_then(|topology| topology.get("node")).is_some();
     if json.get("format").and_then(Value::as_str) == Some("graph-model") || graph_def {
         return Err(Error::new(ErrorKind::Unsupported, "is a TF.js graph model, not a layers model")
             .cause("its topology is a TensorFlow graph (tf.loadGraphModel), without layers")
             .hint("convert the Keras model again with --output_format=tfjs_layers_model"));
     }
-    if is_bare_topology(json) && options.random_weights.is_none() {
+    if is_bare_topology(json) && !has_random_weights {
         return Err(Error::format("is a topology without weights")
             .cause("its top level is the topology itself, without a `modelTopology` and weights beside it")
             .hint(

@@ -2,21 +2,26 @@
 
 use super::spelling::keras_spelling;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::model::LoadOptions;
+use crate::model::TfjsOptions;
 use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the limit on a `model.json` for each of its values: topologies take 20 for one, lists of small numbers two.
 const BYTES_OF_VALUE: u64 = 32;
 
+/// Bytes that tell which format a file has.
+const HEAD_BYTES: u64 = 256;
+
 /// What the name of a model's file is, unless a folder holds another alone.
 const USUAL_NAME: &str = "model.json";
 
-pub(super) const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \
+pub(crate) const FORMAT_HINT: &str = "a TF.js layers model is made by tensorflowjs_converter with \
     --output_format=tfjs_layers_model, or by model.save() in TF.js";
 
 /// The file that is meant by `path`: itself, or in a folder its `model.json`, or the only JSON file there that holds a model.
-pub(super) fn find(path: &Path) -> Result<PathBuf> {
+pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     let usual = path.join(USUAL_NAME);
     if !path.is_dir() {
         return Ok(path.to_path_buf());
@@ -46,7 +51,7 @@ pub(super) fn find(path: &Path) -> Result<PathBuf> {
 
 /// Whether the file is the JSON of a layers model, as far as its first bytes tell.
 fn holds_model(file: &Path) -> bool {
-    let limit = LoadOptions::default().json_bytes;
+    let limit = TfjsOptions::default().json_bytes;
     let is_small = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= limit);
     is_small && read_object(file, limit).is_ok_and(|json| json.contains_key("modelTopology"))
 }
@@ -55,14 +60,19 @@ fn read_object(file: &Path, limit: u64) -> Result<Map<String, Value>> {
     parse(&std::fs::read(file).map_err(|cause| Error::io(file, cause))?, limit)
 }
 
-/// The bytes of the file, at most `limit`.
-pub(super) fn read(file: &Path, limit: u64) -> Result<Vec<u8>> {
+/// The bytes of the file, at most `limit`. `expect_format` is asked of its first bytes before more are read.
+pub(crate) fn read(file: &Path, limit: u64, expect_format: impl FnOnce(&[u8]) -> Result<()>) -> Result<Vec<u8>> {
     let missing = |cause: std::io::Error| {
         Error::io(file, cause).hint("give a model.json, or the folder that holds it and its weight files")
     };
-    let length = std::fs::metadata(file).map_err(missing)?.len();
-    expect_bytes(length, limit).at(|| file.display().to_string())?;
-    std::fs::read(file).map_err(missing)
+    let place = || file.display().to_string();
+    let (mut opened, mut bytes) = (File::open(file).map_err(missing)?, Vec::new());
+    opened.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes).map_err(missing)?;
+    expect_format(&bytes).at(place)?;
+    expect_bytes(opened.metadata().map_err(missing)?.len(), limit).at(place)?;
+    // One byte more than the limit shows that it is passed, of what has no size beforehand.
+    opened.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(missing)?;
+    Ok(bytes)
 }
 
 fn expect_bytes(length: u64, limit: u64) -> Result<()> {
@@ -84,11 +94,11 @@ fn expect_values(text: &[u8], limit: u64) -> Result<()> {
 
 fn too_much(what: String, limit: u64) -> Error {
     Error::limit(what).cause(format!("the limit is {limit} bytes, and a value for each {BYTES_OF_VALUE} of them")).hint(
-        "topologies take kilobytes; if this one is meant to be so large, load it with larger `LoadOptions::json_bytes`",
+        "topologies take kilobytes; if this one is meant to be so large, load it with larger `TfjsOptions::json_bytes`",
     )
 }
 
-/// The object that the file holds, its topology in Keras' spelling.
+/// The object that the file holds.
 pub(super) fn parse(bytes: &[u8], limit: u64) -> Result<Map<String, Value>> {
     expect_bytes(bytes.len() as u64, limit)?;
     expect_values(bytes, limit)?;
@@ -106,14 +116,16 @@ pub(super) fn parse(bytes: &[u8], limit: u64) -> Result<Map<String, Value>> {
         None => not_json().because(cause).hint(FORMAT_HINT),
     })?;
     match json {
-        Value::Object(mut json) => {
-            match json.get_mut("modelTopology") {
-                Some(topology) => keras_spelling(topology),
-                None => json.values_mut().for_each(keras_spelling),
-            }
-            Ok(json)
-        }
+        Value::Object(json) => Ok(json),
         _ => Err(not_json().cause("it is not an object").hint(FORMAT_HINT)),
+    }
+}
+
+/// Puts the topology of the file into Keras' spelling.
+pub(super) fn spell(json: &mut Map<String, Value>) {
+    match json.get_mut("modelTopology") {
+        Some(topology) => keras_spelling(topology),
+        None => json.values_mut().for_each(keras_spelling),
     }
 }
 

@@ -1,138 +1,69 @@
-//! Reads weight files in order: piece by piece, decoding as they arrive, or mapped into memory and left where they are.
+//! Reads weight files in order, each once: straight into the memory of the weights, or decoding as their bytes arrive, or not at
+//! all where they can be left in memory that is shared.
 //!
 //! The sizes of all files of a group are checked against the manifest before a weight is allocated, and at most one
 //! piece of a file is held beside the decoded weights. A large weight that lies in one file, in a form that can be used
-//! as it is, stays there.
+//! as it is, stays there. What is read is hashed on the way.
 
 use super::decoder::{Decoder, encoding_in_file};
 use super::manifest::{Group, Manifest, WeightSpec};
-use super::mapping;
+use crate::digest::Hasher;
 use crate::error::{Context, Error, Result};
-use crate::model::WeightStorage;
-use crate::tensor::{BytesOwner, SharedBytes, Tensor};
+use crate::model::{StoredBytes, StoredWeight, WeightFormat};
+use crate::tensor::{SharedBytes, Tensor};
+use crate::weights::{Source, SourceBytes};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::{ErrorKind, Read as _};
 
-/// Bytes read at once.
-const PIECE_BYTES: usize = 64 << 10;
+/// Bytes read at once: few enough to be hashed while they are in a cache.
+const PIECE_BYTES: usize = 128 << 10;
 
-/// Smaller weights are read at once: what mapping saves is the copy of a table.
-const MIN_MAPPED_BYTES: u64 = 64 << 10;
+/// Smaller weights are copied: what leaving them saves is the copy of a table.
+const MIN_BYTES_IN_PLACE: u64 = 64 << 10;
 
-/// Where weight files come from.
-pub(super) trait ShardSource {
-    /// The size of a file in bytes.
-    fn length(&self, path: &str) -> Result<u64>;
-    /// The bytes of a file from `start` on.
-    fn open(&self, path: &str, start: u64) -> Result<Box<dyn Read + '_>>;
-    /// The bytes of a file where they lie, if they stay there as long as the model does.
-    fn map(&self, path: &str) -> Option<BytesOwner>;
+/// The weights of a model.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// By name.
+    pub(super) tensors: HashMap<String, Tensor>,
+    /// What tells them from others, in the order of the manifest.
+    pub(super) stored: Vec<StoredWeight>,
+    /// What the reader should know of the files.
+    pub(super) warnings: Vec<String>,
 }
 
-/// Files below a folder.
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    pub(super) fn new(folder: &Path) -> Self {
-        Folder(folder.into())
-    }
-
-    fn error(cause: std::io::Error) -> Error {
-        Error::weights("the weight file cannot be read")
-            .because(cause)
-            .hint("all files that the weights manifest names must lie beside model.json")
-    }
-}
-
-impl ShardSource for Folder {
-    fn length(&self, path: &str) -> Result<u64> {
-        Ok(std::fs::metadata(self.0.join(path)).map_err(Self::error)?.len())
-    }
-
-    fn open(&self, path: &str, start: u64) -> Result<Box<dyn Read + '_>> {
-        let mut file = File::open(self.0.join(path)).map_err(Self::error)?;
-        file.seek(SeekFrom::Start(start)).map_err(Self::error)?;
-        Ok(Box::new(file))
-    }
-
-    fn map(&self, path: &str) -> Option<BytesOwner> {
-        mapping::map(&File::open(self.0.join(path)).ok()?)
-    }
-}
-
-/// Files in memory, by the path in the manifest.
-pub(super) struct InMemory<'b>(HashMap<&'b str, &'b [u8]>);
-
-impl<'b> InMemory<'b> {
-    pub(super) fn new(shards: &[(&'b str, &'b [u8])]) -> Self {
-        InMemory(shards.iter().map(|(path, bytes)| (without_dot(path), *bytes)).collect())
-    }
-
-    fn get(&self, path: &str) -> Result<&'b [u8]> {
-        self.0.get(without_dot(path)).copied().ok_or_else(|| Error::weights("the weight file was not given"))
-    }
-}
-
-/// A path without the `./` that TF.js begins it with.
-fn without_dot(path: &str) -> &str {
-    path.strip_prefix("./").unwrap_or(path)
-}
-
-impl ShardSource for InMemory<'_> {
-    fn length(&self, path: &str) -> Result<u64> {
-        Ok(self.get(path)?.len() as u64)
-    }
-
-    fn open(&self, path: &str, start: u64) -> Result<Box<dyn Read + '_>> {
-        let start = usize::try_from(start).unwrap_or(usize::MAX);
-        Ok(Box::new(self.get(path)?.get(start..).unwrap_or_default()))
-    }
-
-    /// The bytes are the caller's, and need not live as long as the model.
-    fn map(&self, _: &str) -> Option<BytesOwner> {
-        None
-    }
-}
-
-/// All weights of the model by name, and what the reader should know of the files.
-pub(super) fn read(
-    manifest: &Manifest,
-    source: &dyn ShardSource,
-    storage: WeightStorage,
-) -> Result<(HashMap<String, Tensor>, Vec<String>)> {
-    let lengths: Vec<Vec<u64>> = manifest.groups.iter().map(|group| lengths(group, source)).collect::<Result<_>>()?;
-    let mut warnings = Vec::new();
-    for (index, (group, lengths)) in manifest.groups.iter().zip(&lengths).enumerate() {
+/// All weights of the model.
+pub(super) fn read(manifest: &Manifest, source: &dyn Source, format: WeightFormat) -> Result<Read> {
+    let sizes: Vec<Vec<u64>> = manifest.groups.iter().map(|group| sizes(group, source)).collect::<Result<_>>()?;
+    let mut read = Read::default();
+    for (index, (group, sizes)) in manifest.groups.iter().zip(&sizes).enumerate() {
         let is_last = index + 1 == manifest.groups.len();
-        warnings.extend(expect_length(group, lengths, is_last)?);
+        read.warnings.extend(expect_size(group, sizes, is_last)?);
     }
-    let mut tensors = HashMap::new();
-    for (group, lengths) in manifest.groups.iter().zip(lengths) {
-        let mut files = Files::new(group, lengths, source);
+    for (group, sizes) in manifest.groups.iter().zip(sizes) {
+        let mut files = Files::new(group, sizes, source);
         let mut start = 0;
         for spec in &group.weights {
             if !spec.optimizer {
-                let tensor = files.weight(spec, start, storage).at(|| format!("weight `{}`", spec.name))?;
-                tensors.insert(spec.name.clone(), tensor);
+                let (tensor, content) = files.weight(spec, start, format).at(|| format!("weight `{}`", spec.name))?;
+                read.tensors.insert(spec.name.clone(), tensor);
+                read.stored.push(StoredWeight { entry: spec.entry.clone(), content });
             }
             start += spec.bytes;
         }
     }
-    Ok((tensors, warnings))
+    Ok(read)
 }
 
 /// The sizes of the files of a group.
-fn lengths(group: &Group, source: &dyn ShardSource) -> Result<Vec<u64>> {
-    group.paths.iter().map(|path| source.length(path).at(|| format!("`{path}`"))).collect()
+fn sizes(group: &Group, source: &dyn Source) -> Result<Vec<u64>> {
+    group.paths.iter().map(|path| source.size(path).at(|| format!("`{path}`"))).collect()
 }
 
 /// An error unless the files hold in all what the weights of the group take. TF.js joins the files of all groups, so that
 /// bytes too many shift all weights behind them; behind the last weight it does not look at them.
-fn expect_length(group: &Group, lengths: &[u64], is_last: bool) -> Result<Option<String>> {
-    let found = lengths.iter().fold(0u64, |sum, length| sum.saturating_add(*length));
+fn expect_size(group: &Group, sizes: &[u64], is_last: bool) -> Result<Option<String>> {
+    let found = sizes.iter().fold(0u64, |sum, size| sum.saturating_add(*size));
     if found == group.bytes {
         return Ok(None);
     }
@@ -141,74 +72,90 @@ fn expect_length(group: &Group, lengths: &[u64], is_last: bool) -> Result<Option
         [path] => format!("`{path}`"),
         [first, .., last] => format!("`{first}` to `{last}`"),
     };
-    let sizes = format!("the manifest describes {} bytes, the files hold {found}", group.bytes);
+    let cause = format!("the manifest describes {} bytes, the files hold {found}", group.bytes);
     if is_last && found > group.bytes {
-        return Ok(Some(format!("{place}: bytes behind the last weight are not read: {sizes}")));
+        return Ok(Some(format!("{place}: bytes behind the last weight are not read: {cause}")));
     }
     let verdict = if found < group.bytes { "truncated" } else { "longer than it should be" };
     Err(Error::weights(format!("the weight data is {verdict}"))
         .at(place)
-        .cause(sizes)
+        .cause(cause)
         .hint("copy or download the model again; all its files must be of one conversion"))
 }
 
 /// The files of a group, one after the other.
 struct Files<'g> {
-    source: &'g dyn ShardSource,
+    source: &'g dyn Source,
     files: Vec<ShardFile<'g>>,
-    /// The file that is being read, by position, and where in the group its next byte is.
-    open: Option<(usize, u64, Box<dyn Read + 'g>)>,
+    /// The file that is being read, by position, and how many of its bytes were.
+    open: Option<(usize, u64, SourceBytes<'g>)>,
     piece: Vec<u8>,
 }
 
 /// A file, and which bytes of its group it holds.
+#[derive(Debug)]
 struct ShardFile<'g> {
     path: &'g str,
     start: u64,
     end: u64,
-    /// Set at the first attempt to map it.
-    mapping: Option<Option<BytesOwner>>,
 }
 
 impl<'g> Files<'g> {
-    fn new(group: &'g Group, lengths: Vec<u64>, source: &'g dyn ShardSource) -> Self {
-        let mut end = 0;
-        let place = |(path, length): (&'g String, u64)| {
+    fn new(group: &'g Group, sizes: Vec<u64>, source: &'g dyn Source) -> Self {
+        let mut end = 0u64;
+        let place = |(path, size): (&'g String, u64)| {
             let start = end;
-            end += length;
-            ShardFile { path, start, end, mapping: None }
+            end = end.saturating_add(size);
+            ShardFile { path, start, end }
         };
-        let files = group.paths.iter().zip(lengths).map(place).collect();
+        let files = group.paths.iter().zip(sizes).map(place).collect();
         Files { source, files, open: None, piece: vec![0; PIECE_BYTES] }
     }
 
-    /// The weight that starts at byte `start` of the group.
-    fn weight(&mut self, spec: &WeightSpec, start: u64, storage: WeightStorage) -> Result<Tensor> {
-        if spec.bytes >= MIN_MAPPED_BYTES
-            && let Some(encoding) = encoding_in_file(spec, storage)
-            && let Some(bytes) = self.mapped(start, spec.bytes)
+    /// The weight that starts at byte `start` of the group, which is not before the end of the last one.
+    fn weight(&mut self, spec: &WeightSpec, start: u64, format: WeightFormat) -> Result<(Tensor, StoredBytes)> {
+        if spec.bytes >= MIN_BYTES_IN_PLACE
+            && let Some(encoding) = encoding_in_file(spec, format)
+            && let Some(bytes) = self.in_place(start, spec.bytes)?
         {
-            return Tensor::packed_in(&spec.shape, encoding, bytes);
+            let tensor = Tensor::packed_in(&spec.shape, encoding, bytes.clone())?;
+            return Ok((tensor, StoredBytes::InPlace(bytes)));
         }
-        let mut decoder = Decoder::new(spec, storage);
-        let mut at = start;
-        while at < start + spec.bytes {
-            let wanted = usize::try_from(start + spec.bytes - at).unwrap_or(usize::MAX);
-            let piece = self.read(at, wanted)?;
-            decoder.push(piece);
-            at += piece.len() as u64;
+        let (mut decoder, mut hasher) = (Decoder::new(spec, format)?, Hasher::default());
+        let (mut at, end) = (start, start + spec.bytes);
+        while at < end {
+            let index = self.index_of(at).ok_or_else(shorter)?;
+            let left = end.min(self.files[index].end) - at;
+            let count = usize::try_from(left).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+            match decoder.room(count) {
+                Some(room) => {
+                    self.fill(index, at, room)?;
+                    hasher.update(room);
+                }
+                None => {
+                    let mut piece = std::mem::take(&mut self.piece);
+                    let filled = self.fill(index, at, &mut piece[..count]);
+                    self.piece = piece;
+                    filled?;
+                    hasher.update(&self.piece[..count]);
+                    decoder.push(&self.piece[..count]);
+                }
+            }
+            at += count as u64;
         }
-        decoder.finish()
+        Ok((decoder.finish()?, StoredBytes::Hashed(hasher.finish())))
     }
 
-    /// Bytes of the group where they lie, if one file holds them all and could be mapped.
-    fn mapped(&mut self, start: u64, count: u64) -> Option<SharedBytes> {
-        let source = self.source;
-        let index = self.index_of(start)?;
-        let file = self.files.get_mut(index).filter(|file| start + count <= file.end)?;
-        let owner = file.mapping.get_or_insert_with(|| source.map(file.path)).as_ref()?;
-        let first = usize::try_from(start - file.start).ok()?;
-        SharedBytes::new(Arc::clone(owner), first..first.checked_add(usize::try_from(count).ok()?)?)
+    /// Bytes of the group where they lie, if one file holds them all and is in memory that is shared.
+    fn in_place(&mut self, start: u64, count: u64) -> Result<Option<SharedBytes>> {
+        let Some(index) = self.index_of(start).filter(|&index| start + count <= self.files[index].end) else {
+            return Ok(None);
+        };
+        let first = start - self.files[index].start;
+        let (_, bytes) = self.open(index)?;
+        let SourceBytes::Shared(bytes) = bytes else { return Ok(None) };
+        let (Ok(first), Ok(count)) = (usize::try_from(first), usize::try_from(count)) else { return Ok(None) };
+        Ok(bytes.range(first..first.saturating_add(count)))
     }
 
     /// The file that holds this byte of the group.
@@ -217,41 +164,114 @@ impl<'g> Files<'g> {
         (index < self.files.len()).then_some(index)
     }
 
-    /// The next bytes of the group from `at` on: one or more, `wanted` at most.
-    fn read(&mut self, at: u64, wanted: usize) -> Result<&[u8]> {
-        let index = self.index_of(at).ok_or_else(changed)?;
+    /// The bytes of a file, and how many of them have been read.
+    fn open(&mut self, index: usize) -> Result<(&mut u64, &mut SourceBytes<'g>)> {
         let file = &self.files[index];
-        let place = || format!("`{}`", file.path);
-        let mut open = match self.open.take() {
-            Some((open, next, reader)) if (open, next) == (index, at) => reader,
-            _ => self.source.open(file.path, at - file.start).at(place)?,
+        let bytes = match self.open.take() {
+            Some(open) if open.0 == index => open,
+            _ => {
+                let bytes = self.source.open(file.path).at(|| format!("`{}`", file.path))?;
+                let size = match &bytes {
+                    SourceBytes::Shared(bytes) => Some(bytes.len()),
+                    SourceBytes::Borrowed(bytes) => Some(bytes.len()),
+                    SourceBytes::Reader(_) => None,
+                };
+                let said = file.end - file.start;
+                match size.map(|size| size as u64) {
+                    Some(size) if size < said => return Err(shorter()).at(|| format!("`{}`", file.path)),
+                    Some(size) if size > said => return Err(longer()).at(|| format!("`{}`", file.path)),
+                    _ => (index, 0, bytes),
+                }
+            }
         };
-        // What follows the bytes that the file had when its size was asked for belongs to no weight.
-        let left = usize::try_from(file.end - at).unwrap_or(usize::MAX);
-        let wanted = self.piece.len().min(wanted).min(left);
-        let count = open
-            .read(&mut self.piece[..wanted])
-            .map_err(|cause| Error::weights("the weight file cannot be read").because(cause))
-            .at(place)?;
-        if count == 0 {
-            return Err(changed()).at(place);
-        }
-        self.open = Some((index, at + count as u64, open));
-        Ok(&self.piece[..count])
+        let (_, read, bytes) = self.open.insert(bytes);
+        Ok((read, bytes))
+    }
+
+    /// Fills `into` with the bytes of the group from `at` on, all of which are in the file at `index`.
+    fn fill(&mut self, index: usize, at: u64, into: &mut [u8]) -> Result<()> {
+        let file = &self.files[index];
+        let (path, first, size) = (file.path, at - file.start, file.end - file.start);
+        let mut skipped = std::mem::take(&mut self.piece);
+        let (read, bytes) = self.open(index)?;
+        let filled = match bytes {
+            SourceBytes::Shared(bytes) => copy(bytes, first, into),
+            SourceBytes::Borrowed(bytes) => copy(bytes, first, into),
+            SourceBytes::Reader(reader) => (|| {
+                // The weights of an optimizer lie between others.
+                while *read < first {
+                    skipped.resize(PIECE_BYTES, 0);
+                    let count = usize::try_from(first - *read).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+                    read_exactly(reader, &mut skipped[..count])?;
+                    *read += count as u64;
+                }
+                read_exactly(reader, into)?;
+                *read += into.len() as u64;
+                if *read == size { expect_end(reader) } else { Ok(()) }
+            })(),
+        };
+        self.piece = skipped;
+        filled.at(|| format!("`{path}`"))
     }
 }
 
-fn changed() -> Error {
-    Error::weights("a weight file became shorter while it was read").hint("load the model again")
+fn copy(bytes: &[u8], first: u64, into: &mut [u8]) -> Result<()> {
+    let rest = usize::try_from(first).ok().and_then(|first| bytes.get(first..)).unwrap_or_default();
+    into.copy_from_slice(rest.get(..into.len()).ok_or_else(shorter)?);
+    Ok(())
 }
+
+type Reader<'s> = Box<dyn std::io::Read + 's>;
+
+/// Fills `into`, whatever the reader says of itself.
+fn read_exactly(reader: &mut Reader<'_>, mut into: &mut [u8]) -> Result<()> {
+    while !into.is_empty() {
+        match reader.read(into) {
+            Ok(0) => return Err(shorter()),
+            Ok(count) => into = into.get_mut(count..).ok_or_else(|| unreadable(ErrorKind::InvalidData.into()))?,
+            Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+            Err(cause) => return Err(unreadable(cause)),
+        }
+    }
+    Ok(())
+}
+
+fn expect_end(reader: &mut Reader<'_>) -> Result<()> {
+    loop {
+        match reader.read(&mut [0]) {
+            Ok(0) => return Ok(()),
+            Ok(_) => return Err(longer()),
+            Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+            Err(cause) => return Err(unreadable(cause)),
+        }
+    }
+}
+
+fn unreadable(cause: std::io::Error) -> Error {
+    Error::weights("the weight file cannot be read").because(cause).hint("load the model again")
+}
+
+fn shorter() -> Error {
+    Error::weights("the weight file is shorter than its size was said to be")
+        .cause(CHANGED)
+        .hint("load the model again")
+}
+
+fn longer() -> Error {
+    Error::weights("the weight file is longer than its size was said to be").cause(CHANGED).hint("load the model again")
+}
+
+const CHANGED: &str = "it changed while it was read, or its source is wrong about sizes";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::{Folder, Memory};
     use serde_json::{Value, json};
+    use std::path::Path;
 
-    /// More elements than it takes bytes to be mapped.
-    const MANY: usize = MIN_MAPPED_BYTES as usize + 7;
+    /// More elements than it takes bytes to be left in place.
+    const MANY: usize = MIN_BYTES_IN_PLACE as usize + 7;
 
     /// Weights of all forms, large ones at odd places and across the end of the first file, and what the files hold.
     fn weights() -> (Value, [(&'static str, Vec<u8>); 2]) {
@@ -274,46 +294,65 @@ mod tests {
         (manifest, [("a.bin", first.to_vec()), ("b.bin", second.to_vec())])
     }
 
-    #[test]
-    fn weights_in_mapped_files_are_those_in_memory() {
-        let (manifest, files) = weights();
-        let manifest = Manifest::parse(Some(&manifest)).expect("a manifest");
-        let folder = tempfile::tempdir().expect("a folder");
-        for (name, bytes) in &files {
-            std::fs::write(folder.path().join(name), bytes).expect("written");
+    fn write(folder: &Path, files: &[(&'static str, Vec<u8>)]) {
+        for (name, bytes) in files {
+            std::fs::write(folder.join(name), bytes).expect("written");
         }
-        let shards = files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-        let in_memory = read(&manifest, &InMemory::new(&shards), WeightStorage::F32).expect("weights").0;
+    }
+
+    /// The names of the weights that are packed, and of those that are left where they lie.
+    fn packed_and_in_place(manifest: &Manifest, read: &Read) -> [Vec<String>; 2] {
+        let names = |wanted: &dyn Fn(&WeightSpec, &StoredWeight) -> bool| -> Vec<String> {
+            let weights = manifest.weights().zip(&read.stored).filter(|(spec, stored)| wanted(spec, stored));
+            weights.map(|(spec, _)| spec.name.clone()).collect()
+        };
+        let packed = names(&|spec, _| read.tensors[&spec.name].as_packed().is_some());
+        [packed, names(&|_, stored| matches!(stored.content, StoredBytes::InPlace(_)))]
+    }
+
+    #[test]
+    fn weights_are_the_same_from_every_source_and_large_ones_stay_in_shared_memory() {
+        let (json, files) = weights();
+        let manifest = Manifest::parse(Some(&json)).expect("a manifest");
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), &files);
+        let borrowed = files.iter().fold(Memory::new(), |memory, (name, bytes)| memory.borrowed(name, bytes));
+        let shared = files.iter().fold(Memory::new(), |memory, (name, bytes)| memory.shared(name, bytes.clone()));
+        let in_memory = super::read(&manifest, &borrowed, WeightFormat::F32).expect("weights").tensors;
         assert_eq!(in_memory.len(), 7);
-        for storage in [WeightStorage::Keep, WeightStorage::F32] {
-            let (in_folder, _) = read(&manifest, &Folder::new(folder.path()), storage).expect("weights");
-            assert_eq!(in_folder, in_memory, "{storage:?}");
-            let mut packed: Vec<&str> =
-                in_folder.iter().filter(|(_, tensor)| tensor.as_packed().is_some()).map(|(name, _)| &**name).collect();
-            packed.sort_unstable();
-            match storage {
-                WeightStorage::Keep => assert_eq!(packed, ["codes", "floats", "halves", "small"]),
-                WeightStorage::F32 => assert_eq!(packed, ["floats"]),
+        let in_folder = Folder::new(folder.path());
+        let sources: [(&dyn Source, bool); 3] = [(&borrowed, false), (&in_folder, false), (&shared, true)];
+        for (source, stays) in sources {
+            for format in [WeightFormat::Keep, WeightFormat::F32] {
+                let read = super::read(&manifest, source, format).expect("weights");
+                assert_eq!(read.tensors, in_memory, "{format:?}");
+                let large: &[&str] = match format {
+                    WeightFormat::Keep => &["floats", "halves", "codes"],
+                    WeightFormat::F32 => &["floats"],
+                };
+                let [packed, in_place] = packed_and_in_place(&manifest, &read);
+                assert_eq!(in_place, if stays { large } else { &[] }, "{format:?}");
+                let is_packed = |name: &str| packed.iter().any(|packed| packed == name);
+                assert_eq!(is_packed("floats"), stays);
+                assert_eq!(is_packed("halves") && is_packed("small"), format == WeightFormat::Keep);
             }
         }
     }
 
     #[test]
     fn a_file_that_became_shorter_or_longer_gives_no_wrong_bytes() {
-        let (manifest, [(name, bytes), (other, rest)]) = weights();
-        let manifest = Manifest::parse(Some(&manifest)).expect("a manifest");
+        let (json, [(name, bytes), (other, rest)]) = weights();
+        let manifest = Manifest::parse(Some(&json)).expect("a manifest");
         let group = &manifest.groups[0];
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(name), &bytes[..100]).expect("written");
-        std::fs::write(folder.path().join(other), [&rest[..], &[0; 9]].concat()).expect("written");
+        write(folder.path(), &[(name, bytes[..100].to_vec()), (other, [&rest[..], &[0; 9]].concat())]);
         let source = Folder::new(folder.path());
         // The sizes of a moment before.
         let mut files = Files::new(group, vec![bytes.len() as u64, rest.len() as u64], &source);
-        let error = files.weight(&group.weights[1], 3, WeightStorage::Keep).expect_err("the file is shorter");
-        assert!(error.to_string().contains("became shorter"), "{error}");
+        let error = files.weight(&group.weights[1], 3, WeightFormat::Keep).expect_err("the file is shorter");
+        assert!(error.to_string().contains("`a.bin`: the weight file is shorter"), "{error}");
         let ids = &group.weights[7];
-        let tensor = files.weight(ids, group.bytes - ids.bytes, WeightStorage::Keep).expect("all its bytes are there");
-        let last = rest.last_chunk::<4>().expect("bytes");
-        assert_eq!(tensor.as_i32().expect("integers").last(), Some(&i32::from_le_bytes(*last)));
+        let error = files.weight(ids, group.bytes - ids.bytes, WeightFormat::Keep).expect_err("the file is longer");
+        assert!(error.to_string().contains("`b.bin`: the weight file is longer"), "{error}");
     }
 }

@@ -21,8 +21,8 @@ fn result(device: &str, batch: usize, middle: f64) -> Value {
 
 fn report(results: Vec<Value>) -> Value {
     json!({
-        "schema": 1, "created": "2026-01-31T12:00:00Z", "seed": 1, "results": results,
-        "model": {"name": "m", "format": "f", "hash": "00c0ffee", "layers": 1, "operators": 1, "weight_bytes": 100},
+        "schema": 2, "created": "2026-01-31T12:00:00Z", "seed": 1, "results": results,
+        "model": {"name": "m", "format": "f", "identity": "00c0ffee", "layers": 1, "operators": 1, "weight_bytes": 100},
         "machine": {
             "cpu": "a processor", "cores": 2, "os": "linux", "architecture": "x86_64", "version": "0.1.0",
             "build": "release", "adapter": null,
@@ -62,9 +62,9 @@ fn what_cannot_be_compared() {
     let gpu = report(vec![result("gpu", 1, 2.0)]);
     let cpu = report(vec![result("cpu", 1, 2.0)]);
     let mut other_model = gpu.clone();
-    other_model["model"]["hash"] = json!("deadbeef");
+    other_model["model"]["identity"] = json!("deadbeef");
     let mut other_schema = gpu.clone();
-    other_schema["schema"] = json!(2);
+    other_schema["schema"] = json!(1);
     let texts = [
         compared([&gpu, &cpu], &[]),
         compared([&gpu, &other_model], &[]),

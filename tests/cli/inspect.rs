@@ -95,6 +95,7 @@ fn json() {
             "schema",
             "name",
             "format",
+            "identity",
             "semantics",
             "inputs",
             "outputs",

@@ -58,7 +58,7 @@ impl Case {
     pub(crate) fn load(&self, semantics: Semantics) -> tfjs_wgpu::Result<Model> {
         let shards = self.files.iter().filter(|(name, _)| name.ends_with(".bin"));
         let shards: Vec<(&str, &[u8])> = shards.map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-        let options = LoadOptions { semantics, ..LoadOptions::default() };
+        let options = LoadOptions::default().semantics(semantics);
         Model::from_bytes(&self.files["model.json"], &shards, options)
     }
 

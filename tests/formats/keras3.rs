@@ -60,7 +60,7 @@ fn operations_are_not_layers() {
 #[test]
 fn they_answer_as_keras_does() {
     let loaded = load(&model(layer("Softmax", json!([tensor("x")]))));
-    assert_eq!(loaded.options().semantics, Semantics::Keras);
+    assert_eq!(loaded.options().tfjs.semantics, Semantics::Keras);
     assert!(loaded.skews().is_empty());
 }
 

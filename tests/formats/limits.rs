@@ -3,7 +3,7 @@
 use crate::artifact::{Artifact, dense_model, functional, input_layer};
 use serde_json::{Value, json};
 use tfjs_wgpu::tensor_file::{Format, ReadLimits, from_bytes, from_bytes_within, read_within};
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, NamedTensors, Tensor};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, NamedTensors, Tensor, TfjsOptions};
 
 fn load_error(artifact: &Artifact, options: LoadOptions) -> Error {
     artifact.load(options).expect_err("beyond the limits")
@@ -45,7 +45,7 @@ fn sizes_whose_sums_overflow_are_refused() {
         unused.config()["input_layers"].as_array_mut().expect("inputs").push(json!([name, 0, 0]));
     }
     for artifact in [gru, unused] {
-        let error = load_error(&artifact, LoadOptions { random_weights: Some(1), ..LoadOptions::default() });
+        let error = load_error(&artifact, LoadOptions::default().random_weights(1));
         assert_eq!(error.kind(), ErrorKind::Limit, "{error:?}");
     }
 }
@@ -55,10 +55,10 @@ fn json_beyond_its_limit_is_refused_from_memory_too() {
     let artifact = dense_model();
     let bytes = artifact.json.to_string().len() as u64;
     for json_bytes in [bytes - 1, 32 * 30] {
-        let error = load_error(&artifact, LoadOptions { json_bytes, ..LoadOptions::default() });
+        let error = load_error(&artifact, LoadOptions::default().tfjs(TfjsOptions::default().json_bytes(json_bytes)));
         assert_eq!(error.kind(), ErrorKind::Limit);
         assert!(error.to_string().contains("too many for a model.json"), "{error}");
-        assert!(error.hint_text().is_some_and(|hint| hint.contains("LoadOptions::json_bytes")), "{error:?}");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("TfjsOptions::json_bytes")), "{error:?}");
     }
     // Two bytes of text for each value.
     let mut expands = dense_model();

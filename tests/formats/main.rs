@@ -1,6 +1,7 @@
 //! Good and hostile files: what is wrong is refused in words, and nothing panics.
 
 mod artifact;
+mod foreign;
 mod hostile;
 mod keras3;
 mod limits;
@@ -9,6 +10,7 @@ mod mutated;
 mod options;
 mod random_weights;
 mod sizes;
+mod sources;
 mod tensor_file;
 mod topologies;
 mod weight_names;

@@ -41,12 +41,12 @@ fn a_repaired_file_of_keras_3_answers_as_tfjs() {
     artifact.json["modelTopology"]["keras_version"] = json!("3.10.0");
     artifact.layer(1)["config"]["activation"] = json!("hard_sigmoid");
     let model = load(&artifact).expect("the model loads");
-    assert_eq!(model.options().semantics, Semantics::TfJs);
+    assert_eq!(model.options().tfjs.semantics, Semantics::TfJs);
     assert_eq!(model.skews().len(), 1, "{:?}", model.skews());
     let shape = artifact.layer_config(0).remove("batch_input_shape").expect("a shape");
     artifact.layer_config(0).insert("batch_shape".into(), shape);
     let model = load(&artifact).expect("the model loads");
-    assert_eq!(model.options().semantics, Semantics::Keras);
+    assert_eq!(model.options().tfjs.semantics, Semantics::Keras);
     assert!(model.skews().is_empty(), "{:?}", model.skews());
 }
 

@@ -68,7 +68,7 @@ proptest! {
             replace(&mut json, index, with.clone());
         }
         let semantics = if keras { Semantics::Keras } else { Semantics::TfJs };
-        let options = LoadOptions { semantics, ..LoadOptions::default() };
+        let options = LoadOptions::default().semantics(semantics);
         let shards = [("group1-shard1of1.bin", shard.as_slice())];
         if let Ok(model) = Model::from_bytes(json.to_string().as_bytes(), &shards, options) {
             // A change may have opened a dimension; not every size works.

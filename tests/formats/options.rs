@@ -60,7 +60,7 @@ fn no_option_makes_a_layer_panic() {
                 });
                 let artifact = functional(vec![input_layer("x", &shape), layer], &["x"], &["y"], &[]);
                 for semantics in [Semantics::TfJs, Semantics::Keras] {
-                    match artifact.load(LoadOptions { semantics, random_weights: Some(1), ..LoadOptions::default() }) {
+                    match artifact.load(LoadOptions::default().semantics(semantics).random_weights(1)) {
                         Ok(_) => loaded += 1,
                         Err(_) => refused += 1,
                     }

@@ -8,7 +8,7 @@ use tfjs_wgpu::internals::session;
 use tfjs_wgpu::{Device, ErrorKind, LoadOptions, Model, NamedTensors, Session};
 
 fn random(seed: u64) -> LoadOptions {
-    LoadOptions { random_weights: Some(seed), ..LoadOptions::default() }
+    LoadOptions::default().random_weights(seed)
 }
 
 fn load(json: &Value, options: LoadOptions) -> tfjs_wgpu::Result<Model> {

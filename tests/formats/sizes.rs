@@ -43,7 +43,7 @@ fn load(artifact: &Artifact) -> Model {
 fn load_with(artifact: &Artifact, sizes: &Sizes) -> Result<Model> {
     let json = artifact.json.to_string();
     let shards: Vec<(&str, &[u8])> = artifact.shards.iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
-    Model::from_bytes_with_sizes(json.as_bytes(), &shards, LoadOptions::default(), sizes)
+    Model::from_bytes(json.as_bytes(), &shards, LoadOptions::default().sizes(sizes.clone()))
 }
 
 fn text(result: Result<Model>) -> String {

@@ -202,7 +202,7 @@ fn names_that_the_order_contradicts_are_followed_as_in_tfjs() {
     artifact.json["convertedBy"] = json!("TensorFlow.js Converter v4.22.0");
     let model = load(&artifact).expect("by name");
     assert!(model.notes()[0].contains("by name and Keras by order"), "{:?}", model.notes());
-    let keras = LoadOptions { semantics: tfjs_wgpu::Semantics::Keras, ..LoadOptions::default() };
+    let keras = LoadOptions::default().semantics(tfjs_wgpu::Semantics::Keras);
     let error = artifact.load(keras).map(|_| ()).expect_err("names and order disagree");
     assert!(error.to_string().contains("`user`") && error.to_string().contains("`item`"), "{error}");
 }

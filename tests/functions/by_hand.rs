@@ -137,7 +137,7 @@ fn positions_outside_are_counted_refused_or_the_nearest() {
         let call =
             json!(["_CONSTANT_VALUE", -1, [1.0, 2.0, 3.0], {"indices": ["x", 0, 0], "axis": null, "batch_dims": 0}]);
         let layers = vec![input("x", 3, "int32"), function("y", "compat.v1.gather", call)];
-        let options = LoadOptions { on_bad_id, ..LoadOptions::default() };
+        let options = LoadOptions::default().on_bad_id(on_bad_id);
         let model = load_with(layers, "y", json!([]), &[], options).expect("it loads");
         let inputs: NamedTensors = [("x", Tensor::i32(&[1, 3], vec![2, 7, -1]).expect("ids"))].into_iter().collect();
         Session::open(&model, Device::Cpu).expect("the CPU opens").predict(&inputs)

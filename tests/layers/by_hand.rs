@@ -161,7 +161,7 @@ fn a_product_of_masked_elements() {
     let ids = |values: [i32; 2]| Tensor::i32(&[1, 2], values.to_vec()).expect("ids");
     let inputs: NamedTensors = [("a", ids([1, 0])), ("b", ids([2, 1]))].into_iter().collect();
     for (semantics, expected) in [(Semantics::TfJs, [39.0, 22.0]), (Semantics::Keras, [39.0, 11.0])] {
-        let options = LoadOptions { semantics, ..LoadOptions::default() };
+        let options = LoadOptions::default().semantics(semantics);
         let model = Model::from_bytes(model.to_string().as_bytes(), &[("w.bin", &tables)], options).expect("it loads");
         let said: Vec<&str> = model.skews().iter().map(|skew| skew.difference).collect();
         assert_eq!(said, [DIFFERENCES[3]]);
@@ -194,14 +194,14 @@ fn a_model_that_tfjs_refuses_answers_as_keras_throughout() {
             "input_layers": [["x", 0, 0]], "output_layers": [["pool", 0, 0]],
         });
         let topology = json!({"class_name": "Functional", "config": config});
-        let options = LoadOptions { random_weights: Some(1), ..LoadOptions::default() };
+        let options = LoadOptions::default().random_weights(1);
         Model::from_bytes(topology.to_string().as_bytes(), &[], options).expect("the model loads")
     };
     let known = model(false);
-    assert_eq!(known.options().semantics, Semantics::TfJs);
+    assert_eq!(known.options().tfjs.semantics, Semantics::TfJs);
     assert!(known.skews().iter().any(|skew| skew.layer == "pool") && known.notes().is_empty(), "{known:?}");
     let refused = model(true);
-    assert_eq!(refused.options().semantics, Semantics::Keras);
+    assert_eq!(refused.options().tfjs.semantics, Semantics::Keras);
     assert!(refused.skews().is_empty(), "{:?}", refused.skews());
     let note = &refused.notes()[0];
     assert!(note.contains("TF.js refuses this model") && note.contains("`gru` is a GRU with `reset_after`"), "{note}");

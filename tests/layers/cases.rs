@@ -115,7 +115,7 @@ impl Case {
             "modelTopology": topology,
             "weightsManifest": [{"paths": ["weights.bin"], "weights": specs}],
         });
-        let options = LoadOptions { semantics, ..LoadOptions::default() };
+        let options = LoadOptions::default().semantics(semantics);
         Model::from_bytes(model.to_string().as_bytes(), &[("weights.bin", &bytes)], options)
     }
 }

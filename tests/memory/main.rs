@@ -14,12 +14,13 @@ use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
-use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, WeightStorage};
+use tfjs_wgpu::weights::Memory;
+use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, SessionOptions, WeightFormat};
 
 fn main() -> std::process::ExitCode {
     harness::run()
@@ -127,15 +128,22 @@ fn write_model(folder: &Path, files: &[(&str, usize)], quantization: &serde_json
     std::fs::write(folder.join("model.json"), model_json(&paths, quantization, rows)).expect("written");
 }
 
-/// Loads once for each storage and compares the most bytes held with those of the weights in that form.
+/// Loads once for each format and compares the most bytes held with those of the weights in that form.
 fn assert_holds_the_weights(element_bytes: usize, load: impl Fn(LoadOptions) -> Model) {
-    for (weights, bytes) in [(WeightStorage::F32, 4), (WeightStorage::Keep, element_bytes)] {
+    for (format, bytes) in [(WeightFormat::F32, 4), (WeightFormat::Keep, element_bytes)] {
         let expected = ROWS * WIDTH * bytes;
-        let (model, held) = peak(|| load(LoadOptions { weights, ..LoadOptions::default() }));
+        let (model, held) = peak(|| load(LoadOptions::default().weight_format(format)));
         assert!(held >= expected, "{held} bytes were counted for {expected}");
         assert!(held <= expected + expected / 8 + 4 * MIB, "{held} bytes were held for {expected}");
         drop(model);
     }
+}
+
+/// Loads with the weight files left where they are.
+#[cfg(feature = "mmap")]
+fn load_mapped(folder: &Path, options: LoadOptions) -> Model {
+    // SAFETY: nothing writes these files before the test that made them ends.
+    unsafe { Model::load_mapped(folder, options) }.expect("the model loads")
 }
 
 #[test]
@@ -143,13 +151,19 @@ fn loading_holds_little_beside_the_weights() {
     let _one = ONE.lock().expect("no test panicked");
     let folder = tempfile::tempdir().expect("a folder");
     for (element_bytes, quantization) in stored_forms() {
-        // The table straddles two files.
         let bytes = ROWS * WIDTH * element_bytes;
-        let files = [("a.bin", bytes / 2 + 1), ("b.bin", bytes / 2 - 1)];
-        write_model(folder.path(), &files, &quantization, ROWS as u64);
-        assert_holds_the_weights(element_bytes, |options| {
-            Model::load(folder.path(), options).expect("the model loads")
-        });
+        // The table straddles two files, or lies in one.
+        let straddling = [("a.bin", bytes / 2 + 1), ("b.bin", bytes / 2 - 1)];
+        for files in [&straddling[..], &[("a.bin", bytes)]] {
+            write_model(folder.path(), files, &quantization, ROWS as u64);
+            assert_holds_the_weights(element_bytes, |options| {
+                Model::load(folder.path(), options).expect("the model loads")
+            });
+            #[cfg(feature = "mmap")]
+            if files.len() == 2 {
+                assert_holds_the_weights(element_bytes, |options| load_mapped(folder.path(), options));
+            }
+        }
         let json = model_json(&["a.bin"], &quantization, ROWS as u64);
         let shard = vec![0u8; bytes];
         assert_holds_the_weights(element_bytes, |options| {
@@ -158,27 +172,57 @@ fn loading_holds_little_beside_the_weights() {
     }
 }
 
-#[test]
-fn a_table_that_lies_in_one_file_stays_there() {
-    let _one = ONE.lock().expect("no test panicked");
-    let folder = tempfile::tempdir().expect("a folder");
-    for (element_bytes, quantization) in stored_forms() {
-        let files = [("a.bin", ROWS * WIDTH * element_bytes)];
-        write_model(folder.path(), &files, &quantization, ROWS as u64);
-        for weights in [WeightStorage::Keep, WeightStorage::F32] {
-            let options = LoadOptions { weights, ..LoadOptions::default() };
-            let (model, held) = peak(|| Model::load(folder.path(), options).expect("the model loads"));
-            let decoded = weights == WeightStorage::F32 && !quantization.is_null();
-            assert_eq!(held > MIB, decoded, "{held} bytes were held of {quantization} as {weights:?}");
-            if quantization.is_null() {
-                assert_predicts_on_the_cpu_in_place(&model);
-            }
+/// A table in one file, loaded by `load` in both formats, takes no memory unless it is decoded.
+fn assert_table_stays(quantization: &serde_json::Value, load: impl Fn(LoadOptions) -> Model) {
+    for format in [WeightFormat::Keep, WeightFormat::F32] {
+        let (model, held) = peak(|| load(LoadOptions::default().weight_format(format)));
+        let decoded = format == WeightFormat::F32 && !quantization.is_null();
+        assert_eq!(held > MIB, decoded, "{held} bytes were held of {quantization} as {format:?}");
+        let (identity, held) = peak(|| model.identity().map(ToString::to_string));
+        assert!(identity.is_some() && held < MIB, "{held} bytes were held to tell {identity:?}");
+        if quantization.is_null() {
+            assert_predicts_on_the_cpu_in_place(&model);
         }
     }
 }
 
+#[test]
+#[cfg(feature = "mmap")]
+fn a_table_that_lies_in_one_file_stays_there() {
+    let _one = ONE.lock().expect("no test panicked");
+    let folder = tempfile::tempdir().expect("a folder");
+    for (element_bytes, quantization) in stored_forms() {
+        write_model(folder.path(), &[("a.bin", ROWS * WIDTH * element_bytes)], &quantization, ROWS as u64);
+        assert_table_stays(&quantization, |options| load_mapped(folder.path(), options));
+    }
+}
+
+#[test]
+fn a_table_in_shared_memory_stays_there() {
+    let _one = ONE.lock().expect("no test panicked");
+    for (element_bytes, quantization) in stored_forms() {
+        let shard: Arc<[u8]> = vec![0u8; ROWS * WIDTH * element_bytes].into();
+        let (json, source) = (model_json(&["a.bin"], &quantization, ROWS as u64), Memory::new().shared("a.bin", shard));
+        assert_table_stays(&quantization, |options| {
+            Model::from_parts(json.as_bytes(), &source, options).expect("the model loads")
+        });
+    }
+}
+
+/// Once it is loaded from a folder, a model depends on no file.
+#[test]
+fn a_table_that_was_read_answers_without_its_file() {
+    let _one = ONE.lock().expect("no test panicked");
+    let folder = tempfile::tempdir().expect("a folder");
+    write_model(folder.path(), &[("a.bin", ROWS * WIDTH * 4)], &json!(null), ROWS as u64);
+    let model = Model::load(folder.path(), LoadOptions::default()).expect("the model loads");
+    std::fs::File::create(folder.path().join("a.bin")).expect("shortened to nothing");
+    assert_predicts_on_the_cpu_in_place(&model);
+}
+
 /// What the device holds is not counted here. A phone keeps packed what a software GPU is given decoded.
 #[test]
+#[cfg(feature = "mmap")]
 fn a_table_that_stays_in_its_file_is_uploaded_from_there() {
     let limits = LimitsPreset::Mali;
     gpu::require(limits);
@@ -186,7 +230,7 @@ fn a_table_that_stays_in_its_file_is_uploaded_from_there() {
     let folder = tempfile::tempdir().expect("a folder");
     for (element_bytes, quantization) in stored_forms() {
         write_model(folder.path(), &[("a.bin", ROWS * WIDTH * element_bytes)], &quantization, ROWS as u64);
-        let model = Model::load(folder.path(), LoadOptions::default()).expect("the model loads");
+        let model = load_mapped(folder.path(), LoadOptions::default());
         let options = SessionOptions::default().device(Device::Gpu).limits(limits);
         let (session, held) = peak(|| Session::open_with(&model, options).expect("a session"));
         assert!(held < 8 * MIB, "{held} bytes were held to upload {quantization}");

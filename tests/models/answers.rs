@@ -8,7 +8,7 @@ use tfjs_wgpu::emulation;
 use tfjs_wgpu::internals::study::output_allowances;
 use tfjs_wgpu::internals::tensor::compare;
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
-use tfjs_wgpu::{Device, LoadOptions, NamedTensors, Semantics, Session, Tensor, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, NamedTensors, Semantics, Session, Tensor, WeightFormat};
 
 /// Checks every model that can be checked, and collects what is wrong rather than stopping at the first.
 fn check_all(semantics: Semantics, file: &str, device: CheckDevice) {
@@ -101,9 +101,8 @@ fn packed_weights_answer_as_decoded_ones() {
     for name in ["wide_deep_f16", "wide_deep_u8", "youtube_dnn_10k"] {
         let golden = golden(name);
         let inputs = golden.tensors("input.safetensors").expect("inputs are recorded");
-        let models = [WeightStorage::Keep, WeightStorage::F32].map(|weights| {
-            golden.load_with(LoadOptions { weights, ..LoadOptions::default() }).expect("the model loads")
-        });
+        let models = [WeightFormat::Keep, WeightFormat::F32]
+            .map(|weights| golden.load_with(LoadOptions::default().weight_format(weights)).expect("the model loads"));
         for (&device, one_row) in devices.iter().flat_map(|device| [(device, false), (device, true)]) {
             let cut = |(name, tensor): (&str, &Tensor)| (name.to_string(), tensor.rows(0, 1).expect("a row"));
             let inputs = if one_row { inputs.iter().map(cut).collect() } else { inputs.clone() };

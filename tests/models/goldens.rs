@@ -32,7 +32,7 @@ impl Golden {
     }
 
     pub(crate) fn load(&self, semantics: Semantics) -> tfjs_wgpu::Result<Model> {
-        self.load_with(LoadOptions { semantics, ..LoadOptions::default() })
+        self.load_with(LoadOptions::default().semantics(semantics))
     }
 
     pub(crate) fn load_with(&self, options: LoadOptions) -> tfjs_wgpu::Result<Model> {

@@ -13,7 +13,7 @@ use tfjs_wgpu::internals::passes::share;
 use tfjs_wgpu::internals::plan::{Plan, Retain};
 use tfjs_wgpu::internals::session;
 use tfjs_wgpu::telemetry::Counter;
-use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightStorage};
+use tfjs_wgpu::{Device, LoadOptions, Model, Semantics, Session, WeightFormat};
 
 #[test]
 fn the_plain_plan_of_wide_deep_is_as_recorded() {
@@ -28,15 +28,15 @@ fn the_plain_plan_of_wide_deep_is_as_recorded() {
 fn quantised_weights_take_a_quarter_of_the_memory() {
     let golden = golden("youtube_dnn_10k");
     let bytes = |weights, passes: Passes| {
-        let options = LoadOptions { weights, ..LoadOptions::default() };
+        let options = LoadOptions::default().weight_format(weights);
         let model = golden.load_with(options).expect("youtube_dnn_10k loads");
         let graph = passes.run(model.graph(), &DeviceFacts::FLOOR).expect("a graph");
         let plan = Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan");
         let text = plan.text(1).expect("text");
-        assert_eq!(text.contains(" packing=2 "), weights == WeightStorage::Keep, "{text}");
+        assert_eq!(text.contains(" packing=2 "), weights == WeightFormat::Keep, "{text}");
         plan.weight_bytes() + plan.table_bytes()
     };
-    let part = |passes| bytes(WeightStorage::Keep, passes) as f64 / bytes(WeightStorage::F32, passes) as f64;
+    let part = |passes| bytes(WeightFormat::Keep, passes) as f64 / bytes(WeightFormat::F32, passes) as f64;
     let fused = part(Passes::FUSED);
     assert!((0.25..0.28).contains(&fused), "{fused} of the bytes of f32");
     assert!((0.25..0.6).contains(&part(Passes::PLAIN)), "tables of plain plans are words");
@@ -153,13 +153,13 @@ fn a_second_model_of_the_same_kind_makes_no_pipelines() {
 #[test]
 fn packed_tables_stay_small_on_the_device() {
     let bytes = |weights| {
-        let options = LoadOptions { weights, ..LoadOptions::default() };
+        let options = LoadOptions::default().weight_format(weights);
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/youtube_dnn_10k");
         let model = Model::load(folder, options).expect("the model loads");
         let graph = Passes::FUSED.run(model.graph(), &DeviceFacts::FLOOR).expect("a fused graph");
         Plan::new(graph, &DeviceFacts::FLOOR, Retain::Outputs).expect("a plan").table_bytes()
     };
-    let (kept, decoded) = (bytes(WeightStorage::Keep), bytes(WeightStorage::F32));
+    let (kept, decoded) = (bytes(WeightFormat::Keep), bytes(WeightFormat::F32));
     assert!(3 * kept < decoded, "{kept} bytes of tables for {decoded} as float32");
 }
 

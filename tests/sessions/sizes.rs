@@ -61,7 +61,7 @@ fn model(sum: bool, on_bad_id: OnBadId) -> Model {
         "weightsManifest": [{"paths": ["w"], "weights": weights}],
     });
     let bytes: Vec<u8> = (0..ROWS * 4 + 8).flat_map(|index| (index as f32 / 16.0 - 1.0).to_le_bytes()).collect();
-    let options = LoadOptions { on_bad_id, ..LoadOptions::default() };
+    let options = LoadOptions::default().on_bad_id(on_bad_id);
     Model::from_bytes(json.to_string().as_bytes(), &[("w", &bytes)], options).expect("the model loads")
 }
 

@@ -19,8 +19,9 @@ fn models() -> impl Iterator<Item = Model> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
     let folders: Vec<_> = std::fs::read_dir(folder).expect("the recorded models are there").collect();
     let load = |semantics| {
-        let options = LoadOptions { semantics, ..LoadOptions::default() };
-        let models = folders.iter().map(move |entry| Model::load(entry.as_ref().expect("an entry").path(), options));
+        let options = LoadOptions::default().semantics(semantics);
+        let models =
+            folders.iter().map(move |entry| Model::load(entry.as_ref().expect("an entry").path(), options.clone()));
         models.chain(cases::all().into_iter().map(move |case| case.load(semantics))).collect::<Vec<_>>()
     };
     let loaded = [Semantics::TfJs, Semantics::Keras].map(load).into_iter().flatten().filter_map(Result::ok);

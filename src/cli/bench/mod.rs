@@ -129,7 +129,7 @@ A prediction is timed from host to host: inputs checked and uploaded, outputs re
 Inputs are random.
 
 The object that --json prints, which `compare` reads:
-  schema    1; a higher number where the meaning of a field has changed
+  schema    2; a higher number where the meaning of a field has changed
   created   in UTC
   model     {name, format, hash, layers, operators, weight_bytes}
   machine   {cpu, cores, os, architecture, version, build, adapter: {name, backend, kind, driver,
@@ -145,7 +145,7 @@ Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %
 /// Runs the verb.
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let reading = &arguments.reading;
-    let file = ModelFile::load(&arguments.model, reading.options(), &reading.sizes())?;
+    let file = ModelFile::load(&arguments.model, reading.options())?;
     let file = match &arguments.input {
         Some(path) => input::with_sizes_of(file, path)?,
         None => input::with_sizes_beside(file)?,

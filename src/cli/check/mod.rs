@@ -4,7 +4,7 @@ mod object;
 mod report;
 
 use crate::arguments::{
-    AdapterArguments, BadIdArguments, PassesArguments, RandomWeightsArguments, ReadArguments, StorageArguments,
+    AdapterArguments, BadIdArguments, PassesArguments, RandomWeightsArguments, ReadArguments, WeightFormatArguments,
 };
 use crate::environment;
 use crate::input::{self, Inputs, Origin};
@@ -17,9 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tfjs_wgpu::study;
 use tfjs_wgpu::study::{CheckReport, OutputCheck};
-use tfjs_wgpu::{
-    Device, Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Semantics, SessionOptions, tensor_file,
-};
+use tfjs_wgpu::{Device, Error, ErrorKind, Model, NamedTensors, Result, Semantics, SessionOptions, tensor_file};
 
 /// Rows of random input: enough for a kernel's edges to lie inside.
 const RANDOM_BATCH: usize = 3;
@@ -49,7 +47,7 @@ pub(crate) struct CheckArguments {
     #[command(flatten)]
     bad_ids: BadIdArguments,
     #[command(flatten)]
-    storage: StorageArguments,
+    weights: WeightFormatArguments,
     #[command(flatten)]
     random: RandomWeightsArguments,
     #[command(flatten)]
@@ -70,11 +68,11 @@ enum CheckDeviceArgument {
 
 /// Runs the verb.
 pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let (on_bad_id, weights) = (arguments.bad_ids.policy(), arguments.storage.storage());
-    let random_weights = arguments.random.seed();
-    let options = LoadOptions { on_bad_id, weights, random_weights, ..arguments.read.options() };
+    let (on_bad_id, weight_format) = (arguments.bad_ids.policy(), arguments.weights.format());
+    let options = arguments.read.options().on_bad_id(on_bad_id).weight_format(weight_format);
+    let options = options.random_weights(arguments.random.seed());
     let inputs = Inputs::of(arguments.input.as_deref(), &arguments.model, RANDOM_BATCH);
-    let file = inputs.load(&arguments.model, options, arguments.read.sizes())?;
+    let file = inputs.load(&arguments.model, options)?;
     let (inputs, origin) = inputs.into_tensors(&file)?;
     if let (Some(_), Origin::Random { .. }) = (&arguments.expected, &origin) {
         let error = Error::new(ErrorKind::Input, "expected outputs do not belong to random inputs");
@@ -86,7 +84,7 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
     }
     let report = compare(arguments, &file.model, &inputs, expected.as_ref(), &origin)?;
     let not_finite = warnings::not_finite_inputs(&inputs);
-    for line in warnings::bad_ids(&report.bad_ids, options.on_bad_id).iter().chain(&not_finite) {
+    for line in warnings::bad_ids(&report.bad_ids, on_bad_id).iter().chain(&not_finite) {
         message::warning(line);
     }
     if arguments.json {
@@ -141,7 +139,7 @@ fn semantics_hint(arguments: &CheckArguments, model: &Model, report: &CheckRepor
     if model.skews().is_empty() || report.first_wrong_node().is_some() || report.outputs.iter().all(is_met) {
         return None;
     }
-    let (other, option) = match model.options().semantics {
+    let (other, option) = match model.options().tfjs.semantics {
         Semantics::TfJs => ("Keras", Semantics::Keras),
         Semantics::Keras => ("TF.js", Semantics::TfJs),
     };

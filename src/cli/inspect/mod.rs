@@ -18,7 +18,7 @@ use tfjs_wgpu::internals::kernel::{DeviceFacts, Shader};
 use tfjs_wgpu::internals::ops;
 use tfjs_wgpu::internals::passes;
 use tfjs_wgpu::internals::plan::{Plan, Retain};
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, Result};
+use tfjs_wgpu::{Error, ErrorKind, Model, Result};
 
 /// Show a model: its layers, or one of the views below
 #[derive(Debug, clap::Args)]
@@ -80,8 +80,8 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     }
     let batch = arguments.batch.unwrap_or(1) as usize;
     let shader = view.shader.as_deref().map(shader).transpose()?;
-    let options = LoadOptions { random_weights: arguments.random.seed(), ..arguments.read.options() };
-    let model = ModelFile::load(&arguments.model, options, &arguments.read.sizes())?.model;
+    let options = arguments.read.options().random_weights(arguments.random.seed());
+    let model = ModelFile::load(&arguments.model, options)?.model;
     if view.graph || view.plan || view.kernels || view.json {
         note_examples(&model);
     }

@@ -12,6 +12,8 @@ pub(crate) const HELP: &str = "\
 The object that --json prints:
   schema    2; a higher number where the meaning of a field has changed
   name, format, semantics
+  identity  the SHA-256 of topology and stored weights, the same wherever the files are; null with
+            random weights
   inputs, outputs
             [{name, dtype, shape}]
   open_dimensions
@@ -37,7 +39,8 @@ pub(crate) fn object(model: &Model, batch: usize) -> Value {
         "schema": 2,
         "name": model.name(),
         "format": model.format(),
-        "semantics": model.options().semantics.to_string(),
+        "identity": model.identity().map(ToString::to_string),
+        "semantics": model.options().tfjs.semantics.to_string(),
         "inputs": ends("input"),
         "outputs": ends("output"),
         "open_dimensions": model.open_dimensions().iter().map(open_dimension).collect::<Value>(),

@@ -85,7 +85,7 @@ pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Res
         Some(batch) => Inputs::random(batch as usize),
         None => Inputs::of(arguments.input.as_deref(), &arguments.model, 1),
     };
-    let file = inputs.load(&arguments.model, arguments.reading.options(), arguments.reading.sizes())?;
+    let file = inputs.load(&arguments.model, arguments.reading.options())?;
     let (inputs, origin) = inputs.into_tensors(&file)?;
     if let Some(path) = &arguments.trace {
         let input = origin.path().map(|path| (path, "the input"));

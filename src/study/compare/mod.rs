@@ -102,8 +102,8 @@ fn nothing_in_common(before: &[ResultKey], after: &[ResultKey]) -> Error {
 /// What makes two reports less comparable; an error if they are of different models.
 fn differences(before: &Report, after: &Report, options: CompareOptions) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
-    if before.model.hash != after.model.hash {
-        let [one, other] = [before, after].map(|report| format!("`{}` ({})", report.model.name, report.model.hash));
+    if before.model.identity != after.model.identity {
+        let [one, other] = [before, after].map(|report| format!("`{}` ({})", report.model.name, report.model.identity));
         if !options.any_model {
             return Err(Error::input("the reports are of different models")
                 .cause(format!("one is of {one}, the other of {other}"))
@@ -232,9 +232,9 @@ mod tests {
 
     fn report(results: Vec<Value>) -> Value {
         json!({
-            "schema": 1, "created": "2026-01-31T12:00:00Z", "seed": 1, "results": results,
+            "schema": 2, "created": "2026-01-31T12:00:00Z", "seed": 1, "results": results,
             "model": {
-                "name": "m", "format": "f", "hash": "00c0ffee", "layers": 1, "operators": 1, "weight_bytes": 100,
+                "name": "m", "format": "f", "identity": "00c0ffee", "layers": 1, "operators": 1, "weight_bytes": 100,
             },
             "machine": {
                 "cpu": "a processor", "cores": 2, "os": "linux", "architecture": "x86_64", "version": "0.1.0",
@@ -335,7 +335,7 @@ mod tests {
     fn what_cannot_be_compared_is_refused() {
         let one = report(vec![result("gpu", 1, &times(9, 1.0))]);
         let mut model = one.clone();
-        model["model"]["hash"] = json!("deadbeef");
+        model["model"]["identity"] = json!("deadbeef");
         let options = CompareOptions::default();
         let error = compared(&one, &model, options).expect_err("two models");
         assert!(error.hint_text().is_some_and(|hint| hint.contains("(CompareOptions::any_model)")));

@@ -89,7 +89,7 @@ impl Report {
                     bytes(model.weight_bytes)
                 ),
             ),
-            ("Hash", model.hash.clone()),
+            ("Identity", model.identity.clone()),
             ("Processor", format!("{}, {} cores, {} {}", machine.cpu, machine.cores, machine.os, machine.architecture)),
         ];
         if let Some(adapter) = &machine.adapter {

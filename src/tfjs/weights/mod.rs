@@ -85,8 +85,8 @@ pub(super) struct WeightStore {
     takers: HashMap<String, usize>,
     /// Whether a weight found none of its own, or that of another layer.
     is_open: bool,
-    /// Of an archive: the weights that each place was asked for, in order.
-    asked: HashMap<String, Vec<String>>,
+    /// Of an archive: the weights that each place was asked for, with their numbers in the order of asking.
+    asked: HashMap<String, HashMap<String, usize>>,
     /// Draws all weights where the file's are not wanted.
     random: Option<RandomWeights>,
 }
@@ -232,10 +232,8 @@ impl WeightStore {
     /// The same by position, `layers/dense/vars/0`.
     fn find_in_archive(&mut self, wanted: Wanted<'_>) -> String {
         let asked = self.asked.entry(wanted.archive.into()).or_default();
-        let index = asked.iter().position(|name| name == wanted.name).unwrap_or_else(|| {
-            asked.push(wanted.name.into());
-            asked.len() - 1
-        });
+        let next = asked.len();
+        let index = *asked.entry(wanted.name.into()).or_insert(next);
         let others = || self.shared.others(wanted.archive).find_map(|place| self.holding(&place));
         let held = self.holding(wanted.archive).or_else(others);
         format!("{}/vars/{index}", held.unwrap_or(wanted.archive))

@@ -1,0 +1,114 @@
+//! Formats of models by their first bytes, to say what a file is that is not loaded. Nothing is parsed.
+
+use crate::error::{Context, Error, Result};
+use crate::tfjs::model_file::FORMAT_HINT;
+use std::path::Path;
+
+/// A format that is not loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Foreign {
+    Onnx,
+    KerasArchive,
+    Zip,
+    Hdf5,
+    SavedModel,
+    GraphDef,
+    TfLite,
+    Safetensors,
+    Npy,
+}
+
+impl Foreign {
+    /// The format of a file that begins so. `None` for text, and for what nobody knows.
+    fn of(head: &[u8]) -> Option<Foreign> {
+        let json_length = head.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));
+        match head {
+            [0x89, b'H', b'D', b'F', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Foreign::Hdf5),
+            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Foreign::Npy),
+            [b'P', b'K', 3, 4, ..] => Some(if is_keras_entry(head) { Foreign::KerasArchive } else { Foreign::Zip }),
+            [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Some(Foreign::TfLite),
+            // The length of the JSON that follows; what begins with a text is none of a sane length.
+            [_, _, _, _, _, _, _, _, b'{', ..] if json_length.is_some_and(|length| length < 1 << 32) => {
+                Some(Foreign::Safetensors)
+            }
+            // Messages of protocol buffers. A SavedModel has the version of its schema, always 1, and then graphs; an ONNX model
+            // its version, at least 3, and then its producer, its graph or another of the fields 2 to 14; a GraphDef nodes, which
+            // begin with a name.
+            [0x08, 1, 0x12, ..] => Some(Foreign::SavedModel),
+            [0x08, 1..=127, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72, ..] => Some(Foreign::Onnx),
+            [0x0a, first, rest @ ..] if is_node(*first, rest) => Some(Foreign::GraphDef),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Foreign::Onnx => "an ONNX model",
+            Foreign::KerasArchive => "a Keras archive (.keras)",
+            Foreign::Zip => "a zip archive",
+            Foreign::Hdf5 => "a Keras HDF5 file (.h5)",
+            Foreign::SavedModel => "a TensorFlow SavedModel",
+            Foreign::GraphDef => "a TensorFlow graph",
+            Foreign::TfLite => "a TensorFlow Lite model",
+            Foreign::Safetensors => "a safetensors file",
+            Foreign::Npy => "a NumPy array",
+        }
+    }
+
+    /// Why it is not loaded, and what to do.
+    fn advice(self) -> [&'static str; 2] {
+        match self {
+            Foreign::KerasArchive | Foreign::Hdf5 => [
+                "TF.js reads what tensorflowjs_converter makes of such a file",
+                "convert it by tensorflowjs_converter with --output_format=tfjs_layers_model, and give the model.json it writes",
+            ],
+            Foreign::SavedModel | Foreign::GraphDef | Foreign::TfLite | Foreign::Onnx => [
+                "it holds a graph of operators, without the layers of Keras",
+                "convert the Keras model that it was made from, by tensorflowjs_converter with \
+                 --output_format=tfjs_layers_model",
+            ],
+            Foreign::Safetensors | Foreign::Npy => ["it holds tensors, and no layers", FORMAT_HINT],
+            Foreign::Zip => ["an archive is not unpacked", FORMAT_HINT],
+        }
+    }
+
+    fn error(self) -> Error {
+        let [cause, hint] = self.advice();
+        Error::unsupported(format!("is {}, not a TF.js layers model", self.name())).cause(cause).hint(hint)
+    }
+}
+
+/// Whether the first file of a zip is one of those that Keras puts into its archives.
+fn is_keras_entry(head: &[u8]) -> bool {
+    let length = head.get(26..28).and_then(|bytes| bytes.first_chunk::<2>()).map(|length| u16::from_le_bytes(*length));
+    let name = length.and_then(|length| head.get(30..30 + usize::from(length)));
+    name.is_some_and(|name| matches!(name, b"metadata.json" | b"config.json" | b"model.weights.h5"))
+}
+
+/// Whether a field of the first length begins like a node of a GraphDef: with its name.
+fn is_node(first: u8, rest: &[u8]) -> bool {
+    // A length of 128 or more takes another byte.
+    let node = if first < 128 { rest } else { rest.get(1..).unwrap_or_default() };
+    matches!(node, [0x0a, 1..=127, name, ..] if name.is_ascii_alphanumeric())
+}
+
+/// An error that says what the file is that begins so, if it is known not to be the JSON of a model.
+pub(super) fn expect_layers_model(head: &[u8]) -> Result<()> {
+    Foreign::of(head).map_or(Ok(()), |foreign| Err(foreign.error()))
+}
+
+/// Names that say what a folder without a model.json holds.
+const OTHERS: [(&str, Foreign); 6] = [
+    ("saved_model.pb", Foreign::SavedModel),
+    ("model.onnx", Foreign::Onnx),
+    ("model.keras", Foreign::KerasArchive),
+    ("model.h5", Foreign::Hdf5),
+    ("model.tflite", Foreign::TfLite),
+    ("model.safetensors", Foreign::Safetensors),
+];
+
+/// An error if a folder holds a model of another format.
+pub(super) fn expect_no_other(folder: &Path) -> Result<()> {
+    let other = OTHERS.iter().find(|(name, _)| folder.join(name).is_file());
+    other.map_or(Ok(()), |(name, foreign)| Err(foreign.error()).at(|| folder.join(name).display().to_string()))
+}

@@ -1,0 +1,65 @@
+//! Where the bytes of weight files come from: a [`Source`] has files by the paths that a weights manifest gives them.
+//!
+//! A source says how large a file is before anything is allocated for it, and then gives its bytes, as memory or as a reader.
+//! What the bytes mean, it does not know.
+
+mod folder;
+#[cfg(feature = "mmap")]
+mod mapped_folder;
+mod memory;
+mod source_bytes;
+
+pub use crate::tensor::SharedBytes;
+pub use folder::Folder;
+#[cfg(feature = "mmap")]
+pub use mapped_folder::MappedFolder;
+pub use memory::Memory;
+pub use source_bytes::SourceBytes;
+
+use crate::error::Result;
+
+/// Weight files by the paths that the manifest gives them: relative, with `/` between their parts.
+///
+/// Loading asks for the sizes of all files first, and compares them with what the manifest describes. Only then it opens files,
+/// each once, in the order of the manifest. A source need not be trusted: a file that turns out to be shorter or longer than its
+/// source said is an error.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use tfjs_wgpu::weights::{Source, SourceBytes};
+/// use tfjs_wgpu::{Error, ErrorKind, Result};
+///
+/// /// Files that a server sent, decompressed while they are read.
+/// struct Downloads(HashMap<String, Vec<u8>>);
+///
+/// impl Downloads {
+///     fn get(&self, path: &str) -> Result<&Vec<u8>> {
+///         self.0.get(path).ok_or_else(|| Error::new(ErrorKind::Weights, "the server did not send the file"))
+///     }
+/// }
+///
+/// impl Source for Downloads {
+///     fn size(&self, path: &str) -> Result<u64> {
+///         Ok(self.get(path)?.len() as u64)
+///     }
+///
+///     fn open(&self, path: &str) -> Result<SourceBytes<'_>> {
+///         Ok(SourceBytes::reader(self.get(path)?.as_slice()))
+///     }
+/// }
+/// ```
+pub trait Source: Send + Sync {
+    /// The size of the file in bytes.
+    ///
+    /// # Errors
+    ///
+    /// Of any kind, usually [`ErrorKind::Weights`](crate::ErrorKind::Weights) if there is no such file. Loading adds the path.
+    fn size(&self, path: &str) -> Result<u64>;
+
+    /// The bytes of the file, from its first on.
+    ///
+    /// # Errors
+    ///
+    /// Of any kind. Loading adds the path.
+    fn open(&self, path: &str) -> Result<SourceBytes<'_>>;
+}
