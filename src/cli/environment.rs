@@ -1,8 +1,7 @@
 //! The environment variables of the command. The library reads none of them.
 
 use std::path::PathBuf;
-use tfjs_wgpu::internals::session::user_cache_folder;
-use tfjs_wgpu::{Device, DeviceError, Error};
+use tfjs_wgpu::{Device, DeviceError, Error, user_cache_folder};
 
 /// Part of the name of the GPU adapter to use, if `--adapter` is not given.
 const ADAPTER: &str = "TFJS_WGPU_ADAPTER";

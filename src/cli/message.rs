@@ -6,8 +6,7 @@ use crate::environment;
 use crate::flags::with_flags;
 use std::borrow::Cow;
 use std::io::{self, Write};
-use tfjs_wgpu::Error;
-use tfjs_wgpu::internals::session::DeviceStatus;
+use tfjs_wgpu::{DeviceStatus, Error};
 
 /// Why a verb has no answer.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
-//! How many rows of a batch go through all steps together.
+//! The number of rows of a block: the rows that go through all steps together.
 //!
-//! What a block of rows holds should stay in the second level cache from one step to the next, and the weights should be
-//! read for so many rows that this does not count. For wide rows, images above all, the two contradict each other. Then a
-//! block holds as much as the weights do, so that neither is read much more often than the other: two megabytes of weights
-//! go with two megabytes of values, and a small network with one image.
+//! The values of a block should stay in the second-level cache from step to step, and a block should have so many rows that reading
+//! the weights is cheap by comparison. For wide rows, above all images, both are not possible. A block then has as many bytes of
+//! values as there are weights, so that both are read about equally often: two megabytes of weights go with two megabytes of
+//! values, and a small network with one image.
 
 use super::layout::Layout;
 use super::tile::TILE_ROWS;
@@ -12,23 +12,22 @@ use crate::ops::Op;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Rows of a block at most: reading the weights does not count any more. A multiple of the height of a tile.
+/// The most rows of a block. Beyond it, reading the weights costs little. A multiple of the height of a tile.
 const MOST_ROWS: usize = 96;
 
-/// What a block may hold, whatever the weights are. Cores have a second level cache of half a megabyte to two, and a step
-/// touches a part of what the block holds.
+/// The bytes that a block may always hold. Cores have half a megabyte to two of second-level cache, and a step uses a part of the
+/// values of a block.
 const CACHE_BYTES: u64 = 1 << 20;
 
-/// Floating-point operations that a thread must be given for waking it to pay: several times the ten microseconds or so
-/// that this takes.
+/// The minimum of floating-point operations per worker thread. Waking a thread takes about 10 µs; this takes several times as long.
 const OPERATIONS_PER_THREAD: u64 = 8_000_000;
 
-/// How a graph's batches are cut into blocks.
+/// Divides the batches of a graph into blocks.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    /// Rows of a block at most; `None` where steps need all rows together.
+    /// The most rows of a block; `None` if a step needs all rows together.
     most: Option<usize>,
-    /// Of one row, without what is computed once.
+    /// The work for one row, without values that are computed once.
     operations: u64,
 }
 
@@ -39,7 +38,7 @@ impl Blocks {
         Blocks { most, operations: ids.map(|id| graph.cost(id, 1).flops).sum() }
     }
 
-    /// Rows of a block of this batch: as many as caches like, or fewer so that all threads that pay have work.
+    /// The rows of a block for this batch: as many as fit the caches, or fewer, so that all worthwhile threads have work.
     pub(super) fn rows(&self, batch: usize, threads: usize) -> usize {
         let Some(most) = self.most else { return batch };
         let work = self.operations.saturating_mul(batch as u64) / OPERATIONS_PER_THREAD;
@@ -48,14 +47,14 @@ impl Blocks {
     }
 }
 
-/// Rows whose values and weights of so many bytes each are read equally often, whole tiles of them where there is room.
+/// The rows for which values and weights are read equally often; whole tiles if there is room.
 fn max_rows(row_bytes: u64, weight_bytes: u64) -> usize {
     let fitting = CACHE_BYTES.max(weight_bytes) / row_bytes.max(1);
     let rows = usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, MOST_ROWS);
     if rows < TILE_ROWS { rows } else { rows - rows % TILE_ROWS }
 }
 
-/// The bytes of the weights that are read as a whole for every block: of tables only some rows are.
+/// The bytes of weights that every block reads entirely. Lookup tables are excluded: only some of their rows are read.
 fn weight_bytes(graph: &Graph) -> u64 {
     let reads_all = |op: &Op| {
         matches!(

@@ -1,4 +1,4 @@
-//! Prediction by prediction: what all rows share, then the blocks of rows, on one thread or several.
+//! Runs predictions: shared values first, then the blocks of rows, on one or several threads.
 
 use super::blocks::Blocks;
 use super::frame::{Arena, Frame, Part};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A graph, ready to answer. May be shared by threads.
+/// A graph that is ready to predict. Threads may share it.
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) graph: Arc<Graph>,
@@ -40,12 +40,12 @@ impl Engine {
         &self.graph
     }
 
-    /// The bytes of the memory between predictions.
+    /// The bytes that are held between predictions.
     pub(super) fn held_bytes(&self) -> u64 {
         self.memories.idle_bytes()
     }
 
-    /// The outputs for `inputs`: one tensor for each input of the graph in its order, of `batch` rows, at least one.
+    /// Computes the outputs. The call has one tensor per input of the graph in its order, and at least one row.
     pub(super) fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs) -> Result<NamedTensors> {
         Ok(self.named(self.results(call, spare, None)?))
     }
@@ -54,13 +54,12 @@ impl Engine {
         self.graph.outputs().iter().map(|(name, _)| name.clone()).zip(results).collect()
     }
 
-    /// All values, of an engine that retains them.
+    /// Computes all values. The graph must be prepared to retain them.
     pub(super) fn inspect(&self, call: &Call<'_>) -> Result<Vec<Tensor>> {
         self.results(call, &mut RecycledOutputs::default(), None)
     }
 
-    /// Predicts and tells how long each step took: nanoseconds in the order of [`Engine::steps`], summed over blocks of rows and
-    /// the threads that took them.
+    /// Predicts and times the steps: nanoseconds in the order of [`Engine::steps`], summed over blocks and threads.
     pub(super) fn time_steps(&self, call: &Call<'_>, spare: &mut RecycledOutputs) -> Result<(NamedTensors, Vec<u64>)> {
         let clocks = Clocks::new(&self.layout);
         let results = self.results(call, spare, Some(&clocks))?;
@@ -68,7 +67,7 @@ impl Engine {
         Ok((self.named(results), times_ns.collect()))
     }
 
-    /// The node that each step computes, and whether it is computed once for all rows; in running order.
+    /// The node of each step, and whether the step runs once for all rows; in running order.
     pub(super) fn steps(&self) -> Vec<(NodeId, bool)> {
         let ids: Vec<NodeId> = self.graph.ids().collect();
         let phase = |phase: &Phase, once: bool| phase.nodes.iter().map(|node| (ids[*node], once)).collect::<Vec<_>>();
@@ -122,29 +121,29 @@ impl Engine {
         })
     }
 
-    /// The elements that a row of the batch has in each result: none of what all rows share.
+    /// The elements per row of the batch in each result; 0 for results that all rows share.
     fn result_widths(&self) -> Vec<usize> {
         let types = self.layout.results.iter().map(|&value| &self.graph.values()[value].ty);
         types.map(|ty| if is_once(ty) { 0 } else { ty.shape.sample_len() }).collect()
     }
 }
 
-/// A batch on its way through the steps, block after block.
+/// A batch that runs block by block.
 struct Pass<'f> {
     phase: &'f Phase,
     inputs: &'f [&'f Tensor],
     batch: usize,
-    /// Looked at before each block.
+    /// Checked before each block.
     deadline: Deadline,
-    /// Rows of a block; the last has what is left.
+    /// The rows of a block. The last one may have fewer.
     rows: usize,
-    /// What all rows share.
+    /// Values that all rows share.
     once: &'f Arena,
     clock: Option<&'f [AtomicU64]>,
 }
 
 impl Pass<'_> {
-    /// Runs the block from row `first` on; gives back the list of the results' parts, to be used again.
+    /// Runs the block from row `first` on. Returns the list of the results' parts for reuse.
     fn run<'r>(&self, first: usize, results: Vec<Part<'r>>, arena: &mut Arena) -> Result<Vec<Part<'r>>> {
         let &Pass { phase, inputs, batch, deadline, rows, once, clock } = self;
         deadline.expect_ahead("the CPU was computing a prediction")?;
@@ -166,7 +165,7 @@ impl Clocks {
     }
 }
 
-/// Runs all steps, and adds to `clock` how long they take; gives back the list of the results' parts, to be used again.
+/// Runs all steps, and adds their times to `clock`. Returns the list of the results' parts for reuse.
 fn run<'r>(phase: &Phase, mut frame: Frame<'_, 'r>, clock: Option<&[AtomicU64]>) -> Result<Vec<Part<'r>>> {
     let Some(clock) = clock else {
         phase.steps.iter().try_for_each(|step| step.run(&mut frame))?;
@@ -182,15 +181,15 @@ fn run<'r>(phase: &Phase, mut frame: Frame<'_, 'r>, clock: Option<&[AtomicU64]>)
     Ok(frame.results)
 }
 
-/// The rows of the results that no block has yet.
+/// The rows of the results that no block has claimed yet.
 struct Rest<'r> {
     parts: Vec<Part<'r>>,
-    /// The elements of a row of each.
+    /// The elements per row of each result.
     widths: Vec<usize>,
 }
 
 impl<'r> Rest<'r> {
-    /// The parts of the next block, in the memory of a list that is no longer needed.
+    /// The parts of the next block, in the memory of an earlier list.
     fn split_off(&mut self, rows: usize, mut list: Vec<Part<'r>>) -> Vec<Part<'r>> {
         list.clear();
         list.extend(self.parts.iter_mut().zip(&self.widths).map(|(rest, width)| rest.split_off(rows * width)));

@@ -1,4 +1,4 @@
-//! The memory a step sees: operands to read, one output to write, for one block of rows.
+//! The memory of a step for one block of rows: operands to read, and one output to write.
 
 use crate::error::{Error, Result};
 use crate::tensor::{DType, Data, Tensor};
@@ -8,13 +8,13 @@ use std::sync::Arc;
 pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     /// The elements, if they are of this type.
     fn of(data: &Data) -> Option<&[Self]>;
-    /// The elements of a tensor, if they are of this type, where they lie.
+    /// The elements of a tensor without a copy, if they are of this type.
     fn of_tensor(tensor: &Tensor) -> Option<&[Self]>;
     /// The vector that holds them.
     fn vec(data: &mut Data) -> Option<&mut Vec<Self>>;
-    /// The elements of a part, to look at.
+    /// The elements of a part, read-only.
     fn of_part<'p>(part: &'p Part<'_>) -> Option<&'p [Self]>;
-    /// The slice that a part is.
+    /// The elements of a part, mutable.
     fn slice<'p, 'r>(part: &'p mut Part<'r>) -> Option<&'p mut &'r mut [Self]>;
 }
 
@@ -46,13 +46,13 @@ macro_rules! element {
 
 element!(f32 => F32, as_f32; i32 => I32, as_i32; bool => Bool, as_bool);
 
-/// The buffers of one block of rows, or of what all rows share. They grow and are kept.
+/// The buffers of one block, or of shared values. They grow, and are kept for later predictions.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     pub(super) buffers: Vec<Data>,
 }
 
-/// A block's rows of a result: what the caller gets.
+/// A block's rows of a result, in the memory of the caller.
 #[derive(Debug)]
 pub(super) enum Part<'r> {
     F32(&'r mut [f32]),
@@ -70,7 +70,7 @@ impl<'r> Part<'r> {
         }
     }
 
-    /// Takes the first `count` elements off, or all if there are fewer.
+    /// Splits off the first `count` elements, or all if there are fewer.
     pub(super) fn split_off(&mut self, count: usize) -> Self {
         fn first<'r, T>(values: &mut &'r mut [T], count: usize) -> &'r mut [T] {
             let count = count.min(values.len());
@@ -91,17 +91,17 @@ impl<'r> Part<'r> {
 pub(super) enum Region {
     /// The model's input with this position and name.
     Input(usize),
-    /// A weight, or what follows from weights alone.
+    /// A weight, or a value that is computed from weights only.
     Constant(Arc<Tensor>),
     /// A buffer of the block.
     Slot(usize),
-    /// A buffer of what all rows share.
+    /// A buffer of shared values.
     Once(usize),
-    /// The result with this position, in which a step left it.
+    /// The result at this position, which a step has written.
     Result(usize),
 }
 
-/// A value as steps read it: its rows stand one after the other.
+/// A value as steps read it: rows follow each other.
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
     pub(super) region: Region,
@@ -115,7 +115,7 @@ pub(super) struct Operand {
 /// What a step writes into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// A buffer of the block, or of what all rows share.
+    /// A buffer of the block, or of shared values.
     Slot(usize),
     /// The result with this position.
     Result(usize),
@@ -134,7 +134,7 @@ pub(super) struct Output {
 
 /// The rows that a step writes.
 pub(super) struct Rows<'v, T> {
-    /// From the first element of the first row on.
+    /// Starts with the first element of the first row.
     data: &'v mut [T],
     stride: usize,
     width: usize,
@@ -174,7 +174,7 @@ impl<T> Rows<'_, T> {
 }
 
 impl Output {
-    /// From where the next step reads it.
+    /// Where the next step reads the output.
     pub(super) fn region(&self) -> Region {
         match self.target {
             Target::Slot(slot) if self.once => Region::Once(slot),
@@ -199,10 +199,10 @@ pub(super) struct Frame<'f, 'r> {
     pub(super) first: usize,
     /// Rows in the block.
     pub(super) rows: usize,
-    /// Whether its one row is the whole batch.
+    /// Whether the block is the whole batch.
     pub(super) is_alone: bool,
     pub(super) arena: &'f mut Arena,
-    /// What all rows share; `None` while that is computed.
+    /// Shared values; `None` while they are computed.
     pub(super) once: Option<&'f Arena>,
     /// The block's rows of the results.
     pub(super) results: Vec<Part<'r>>,
@@ -229,7 +229,7 @@ impl Frame<'_, '_> {
         T::of(data).and_then(|values| values.get(start..end)).ok_or_else(misfit)
     }
 
-    /// Has `compute` write the block's rows of `output`. It may use other buffers meanwhile, never this one.
+    /// Lets `compute` write the block's rows of `output`. Meanwhile it may use other buffers, but not this one.
     pub(super) fn write<T: Element>(
         &mut self,
         output: &Output,

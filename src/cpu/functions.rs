@@ -1,4 +1,4 @@
-//! Activations over vectors of floats, within the tolerance of their operator; the rest by their plain formula.
+//! Activations over vectors of floats, within the tolerance of their operator. Rare ones use the plain formula.
 //!
 //! Exponentials are `2ⁿ · eʳ` with `|r| ≤ ln 2 / 2`: n by rounding, eʳ by its series to the sixth power, whose first
 //! missing term is 1.2e-7 at most. NaN goes through all of them.
@@ -28,11 +28,11 @@ impl WithSimd for Apply<'_> {
                 map!(simd, values, |x| {
                     let mut upper = x;
                     if max_value.is_some() {
-                        // Comparisons, because the largest and smallest of NaN differ between machines.
+                        // Comparisons, because minima and maxima with NaN differ between machines.
                         upper = simd.select_f32s(simd.less_than_f32s(max, upper), max, upper);
                         upper = simd.select_f32s(simd.less_than_f32s(upper, zero), zero, upper);
                     }
-                    // Not the product, which is NaN at −∞.
+                    // The product would be NaN at −∞.
                     let lower =
                         if negative_slope == 0.0 { zero } else { simd.mul_f32s(slope, simd.sub_f32s(x, threshold)) };
                     simd.select_f32s(simd.less_than_or_equal_f32s(x, threshold), lower, upper)
@@ -114,13 +114,13 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-/// The least and the largest argument of an exponential; beyond the least the result is taken for 0.
+/// The least and the largest argument of an exponential. Below the least, the result is 0.
 const EXP_RANGE: (f32, f32) = (-87.0, 88.0);
 
 /// `n` and `r` with `x = n · ln 2 + r`; `n` as the power `2ⁿ`.
 #[inline(always)]
 fn split<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
-    // Added and subtracted again, it leaves the nearest integer, which then stands in the lowest bits of the sum.
+    // Adding and subtracting it rounds to the nearest integer, which is in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts, of which the first has few bits, so that n times it is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
@@ -154,7 +154,7 @@ fn clamp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// `eˣ` for x up to 0; 0 below −87.
 #[inline(always)]
 pub(super) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // Of what is below the range nothing is kept, and NaN goes through.
+    // Results below the range are 0, and NaN stays NaN.
     let (power, r) = split(simd, x);
     let y = simd.mul_add_e_f32s(power, series(simd, r), power);
     simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(EXP_RANGE.0)), simd.splat_f32s(0.0), y)
@@ -170,7 +170,7 @@ fn exp_minus_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 #[inline(always)]
 fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // By the exponential of what is negative, which cannot overflow, and 0 exactly at −∞, so that swish is NaN there.
+    // By the exponential of a negative number, which cannot overflow. It is 0 at −∞, so that swish is NaN there.
     let one = simd.splat_f32s(1.0);
     let small = exp_of_negative(simd, simd.neg_f32s(simd.abs_f32s(x)));
     let upper = simd.less_than_f32s(simd.splat_f32s(0.0), x);

@@ -1,9 +1,9 @@
-//! From a graph to a list of steps: who writes where, and which buffers are free again when.
+//! Turns a graph into a list of steps with the buffers that they read and write.
 //!
-//! What follows from weights alone is computed here, once. What follows from inputs that all rows share is computed
-//! once in each prediction (`once`), the rest for each block of rows. A reshape is its operand's buffer; a part of a
-//! concatenation that nobody else reads is written into its columns by the step that computes it, and what a softmax alone
-//! reads is overwritten by it. Results are computed where the caller will find them, or copied there by a last step.
+//! Values that depend on weights only are computed here. Values that depend on shared inputs only are computed once per prediction
+//! (`once`), all others for each block of rows. A reshape shares the buffer of its operand. An operand that only a concatenation
+//! reads is written into the columns of the latter. A softmax overwrites an operand that it alone reads. Results are computed in the
+//! memory of the caller, or copied there by a last step.
 
 use super::frame::{Operand, Output, Region, Target};
 use super::phase::{Phase, Slot};
@@ -20,9 +20,9 @@ use std::sync::Arc;
 /// The steps of a graph and the buffers they need.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// What all rows share.
+    /// The steps that run once per prediction.
     pub(super) once: Phase,
-    /// What is computed for each block of rows.
+    /// The steps that run for each block of rows.
     pub(super) block: Phase,
     /// The values that are the results.
     pub(super) results: Vec<usize>,
@@ -39,16 +39,16 @@ pub(super) struct Value {
     pub(super) stride: usize,
 }
 
-/// The buffer that holds a value: whose it is, and the first column.
+/// The buffer that holds a value: the value that owns it, and the first column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Allocation {
     owner: usize,
     column: usize,
 }
 
-/// What is known of all values before any has a buffer; by value.
+/// Facts about all values, before buffers are assigned; by value.
 struct Known {
-    /// Its tensor, where it follows from weights alone.
+    /// The tensor, if the value depends on weights only.
     constants: Vec<Option<Arc<Tensor>>>,
     allocations: Vec<Allocation>,
     /// The result in which it is computed.
@@ -56,8 +56,7 @@ struct Known {
 }
 
 impl Layout {
-    /// Lays out `graph`. The results are its outputs, or with [`Retain::All`] the values of all nodes; then no buffer is
-    /// used twice.
+    /// Lays out `graph`. The results are its outputs. With [`Retain::All`] they are the values of all nodes, and no buffer is reused.
     pub(super) fn new(graph: &Graph, retain: Retain, arch: Arch) -> Result<Layout> {
         let constants = constants(graph)?;
         let allocations = allocations(graph, &constants, retain);
@@ -85,7 +84,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Where a value is to be: in a new buffer if there is none for it yet.
+    /// The location of a value; assigns a buffer if it has none yet.
     fn value(
         &mut self,
         graph: &Graph,
@@ -115,7 +114,7 @@ impl Layout {
         Value { operand: Operand { region, dtype, width, once }, offset: column, stride }
     }
 
-    /// Adds the steps that copy values to results which they were not computed in.
+    /// Adds steps that copy values to results, if they are not computed there.
     fn deliver(&mut self, graph: &Graph) {
         for (position, &result) in self.results.iter().enumerate() {
             let Value { operand, offset, stride, .. } = &self.values[result];
@@ -131,7 +130,7 @@ impl Layout {
         }
     }
 
-    /// Adds the step that computes a node, if there is anything to do.
+    /// Adds the step that computes a node, if it needs one.
     fn add_step(&mut self, graph: &Graph, index: usize, allocations: &[Allocation], arch: Arch) -> Result<()> {
         let node = &graph.nodes()[index];
         let Source::Op(op) = &node.source else { return Ok(()) };
@@ -142,11 +141,11 @@ impl Layout {
         let Some(outputs) = outputs else { return Ok(()) };
         let operands = node.inputs.iter().map(|id| self.values[id.index()].operand.clone()).collect();
         let types = graph.types(&node.inputs);
-        // A part that already stands in its columns is not copied.
+        // An operand that is already in its columns is not copied.
         let allocation = allocations[node.output().index()].owner;
         let placed = node.inputs.iter().map(|id| allocations[id.index()].owner == allocation).collect();
         let phase = if outputs[0].once { &mut self.once } else { &mut self.block };
-        // What a step needs besides its output is free again behind it.
+        // Scratch buffers of a step are free after it.
         let mut taken = Vec::new();
         let scratch = &mut |width: usize, once: bool| {
             let row_width = if once { 0 } else { width };
@@ -164,7 +163,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Gives back the buffers that are not needed after a node.
+    /// Frees the buffers that are not needed after a node.
     fn release(
         &mut self,
         graph: &Graph,
@@ -179,7 +178,7 @@ impl Layout {
         owners.sort_unstable();
         owners.dedup();
         for owner in owners {
-            // What all rows share is read by every block.
+            // Every block reads shared values.
             let reusable = last_use[owner] == index && !is_once(&graph.values()[owner].ty);
             if let (Some(slot), true) = (slots[owner], reusable) {
                 self.block.free.push(slot);
@@ -189,7 +188,7 @@ impl Layout {
 }
 
 impl Value {
-    /// Where a step writes it; `None` where no step does.
+    /// The output of a step that writes it; `None` if no step does.
     fn output(&self) -> Option<Output> {
         let target = match self.operand.region {
             Region::Slot(slot) | Region::Once(slot) => Target::Slot(slot),
@@ -211,7 +210,7 @@ pub(super) fn is_once(ty: &TensorType) -> bool {
     !ty.shape.is_batched() || ty.shape.is_shared()
 }
 
-/// Per value: its tensor, where it follows from weights alone.
+/// By value: the tensor, if it depends on weights only.
 fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
     let mut constants: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
     let mut computed = 0;
@@ -232,8 +231,8 @@ fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
     Ok(constants)
 }
 
-/// An error for what weights alone give and no memory holds, with what was `computed` before, all of which is kept: a file may
-/// repeat a few of them any number of times.
+/// An error if values that depend on weights only exceed the limit of memory, together with those `computed` before, which are
+/// kept. A small file may declare such values of any size.
 fn expect_computable(name: &str, ty: &TensorType, computed: &mut usize) -> Result<()> {
     const MOST_ELEMENTS: usize = 1 << 28;
     let elements = ty.shape.resolve(1).iter().try_fold(1usize, |elements, &dim| elements.checked_mul(dim));
@@ -259,7 +258,7 @@ fn view_of(graph: &Graph, index: usize) -> Option<usize> {
 /// Per value the buffer that holds it.
 fn allocations(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Allocation> {
     let columns = columns(graph, constants, retain);
-    // Follows views to what they show, and parts to the concatenation they stand in.
+    // Follows views to their operands, and parts to the concatenation that they are written into.
     let allocation = |index: usize| {
         let mut allocation = Allocation { owner: index, column: 0 };
         loop {
@@ -287,7 +286,7 @@ fn in_results(
     for (position, &result) in results.iter().enumerate() {
         let owner = allocations[result].owner;
         let computed = matches!(maker(graph, owner).source, Source::Op(_)) && constants[owner].is_none();
-        // Neither what all rows share, nor some of the columns.
+        // Neither shared values nor parts of a row.
         let whole = !is_once(ty(owner)) && ty(owner).shape.sample_len() == ty(result).shape.sample_len();
         if computed && whole && in_results[owner].is_none() {
             in_results[owner] = Some(position);
@@ -296,8 +295,8 @@ fn in_results(
     in_results
 }
 
-/// For each value that stands in the buffer of another: which, and at which column. Parts write into a concatenation;
-/// a softmax overwrites its operand.
+/// For each value in the buffer of another value: that value, and the first column. Parts are written into a concatenation. A
+/// softmax overwrites its operand.
 fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Option<(usize, usize)>> {
     let count = graph.values().len();
     let mut readers = vec![0usize; count];
@@ -346,7 +345,7 @@ fn only_writer(graph: &Graph, id: ValueId, readers: &[usize]) -> Option<usize> {
     None
 }
 
-/// For each value that owns a buffer the last node that needs it; `usize::MAX` for what is kept.
+/// By value that owns a buffer: the last node that needs it; `usize::MAX` if it is kept.
 fn last_use(graph: &Graph, allocations: &[Allocation], retain: Retain) -> Vec<usize> {
     let count = graph.values().len();
     if retain == Retain::All {

@@ -1,29 +1,28 @@
-//! The matrix product under Dense: rows of floats times a weight matrix that is packed once, when a model is opened.
+//! The matrix product of Dense: rows of floats times a weight matrix, which is packed when a model is opened.
 //!
-//! The weights stand in panels of as many columns as a tile of outputs has in registers, so that a pass over a panel
-//! reads memory from front to back. A tile is [`TILE_ROWS`](super::tile::TILE_ROWS) rows high; a row that is alone, which is
-//! bound by the reading of the weights, is summed in several parts so that no addition waits for the one before. All other
-//! rows are summed in one order, however many there are, so that no answer depends on how a batch is cut.
+//! The weights are packed in panels of as many columns as a tile of outputs has in registers, so that a panel is read sequentially. A
+//! tile has [`TILE_ROWS`](super::tile::TILE_ROWS) rows. A single row is bound by reading the weights; it is summed in several
+//! independent parts. All other rows are summed in one order, so that results do not depend on the blocks of a batch.
 //!
-//! The crates `gemm` and `matrixmultiply` pack the weights on every call. For one row that costs as much as the product
-//! and more, for many rows it is no faster than this, and both would leave bias and activation to another pass.
+//! The crates `gemm` and `matrixmultiply` pack the weights in every call. For one row that costs more than the product. For many rows
+//! they are not faster than this, and bias and activation would need another pass.
 
 use super::functions::Apply;
 use super::tile::{Order, Tile, height};
 use crate::ops::Function;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Weights that are multiplied with all rows before the next are looked at: they stay in the second level cache.
+/// Weights that are multiplied with all rows before the next ones, so that they stay in the second-level cache.
 const GROUP_BYTES: usize = 192 << 10;
 
-/// How the weights `[depth, units]` of a matrix stand in memory.
+/// The layout of the packed weights `[depth, units]` of a matrix.
 #[derive(Debug)]
 pub(super) struct Panels {
     arch: Arch,
     depth: usize,
     units: usize,
     panels: Vec<Panel>,
-    /// How many panels are multiplied with all rows at a time.
+    /// Panels that are multiplied with all rows at a time.
     group: usize,
     lanes: usize,
 }
@@ -35,7 +34,7 @@ struct Panel {
     start: usize,
     column: usize,
     columns: usize,
-    /// Vectors that hold the columns; what is over is 0.
+    /// Vectors that hold the columns. Surplus lanes are 0.
     vectors: usize,
 }
 
@@ -48,14 +47,14 @@ pub(super) struct Matrix {
     aligned: usize,
 }
 
-/// What is done with the sums of a product.
+/// How the sums of a product are completed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Finish<'a> {
     /// Added to every row; nothing if empty.
     pub(super) bias: &'a [f32],
-    /// Applied to what is then there, while it is in the first level cache.
+    /// Applied after the bias, while the values are in the first-level cache.
     pub(super) function: Option<Function>,
-    /// How a single row is summed.
+    /// The order of summation for a single row.
     pub(super) order: Order,
 }
 
@@ -155,7 +154,7 @@ impl Matrix {
         const LINE: usize = 64;
         let panels = Panels::new(arch, depth, units);
         let mut weights = vec![0.0; panels.len() + LINE / 4];
-        // Without a meaning for the answer: where alignment is not known, reads may cross lines.
+        // Affects speed only: without alignment, reads may cross cache lines.
         let aligned = weights.as_ptr().align_offset(LINE).min(LINE / 4);
         panels.pack(kernel, [units, 1], &mut weights[aligned..]);
         Matrix { panels, weights, aligned }

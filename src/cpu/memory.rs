@@ -1,6 +1,6 @@
-//! The memory of predictions: kept for the next ones, and given back when those have long needed less.
+//! The memory of predictions. It is kept for later ones, and freed if recent ones needed much less.
 //!
-//! The rule is the one of a GPU's flights: what is kept is looked at after so many predictions, and may be several times
+//! The rule is that of predictions in flight on a GPU: after a fixed number of predictions memory is freed if it is several times
 //! what the largest of them needed.
 
 use super::frame::Arena;
@@ -10,17 +10,17 @@ use crate::tensor::Data;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Memory is looked at after this many predictions. It is given back if the largest blocks of rows among them need no
-/// more than a quarter of it, or if so many parts of it were not in use at one time.
+/// After this many predictions memory is freed if their largest blocks need at most a quarter of it, or if some of it was never in
+/// use at the same time as the rest.
 const PREDICTIONS_BEFORE_SHRINKING: u32 = 64;
 
-/// Less than this is not worth allocating again.
+/// Less memory than this is not freed.
 const LEAST_BYTES_TO_GIVE_BACK: u64 = 1 << 20;
 
-/// What one thread works in.
+/// The memory of one thread.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// For what all rows share.
+    /// For shared values.
     pub(super) once: Arena,
     /// For a block of rows.
     pub(super) block: Arena,
@@ -46,14 +46,14 @@ struct Kept {
     /// Most recently used last.
     idle: Vec<Memory>,
     in_use: usize,
-    /// Since memory was last looked at, as all that follows.
+    /// Since memory was last checked, as the fields below.
     predictions: u32,
     most_in_use: usize,
     max_rows: usize,
 }
 
 impl Memories {
-    /// What was used last and is idle, or something new; it is kept when it is dropped.
+    /// The idle memory used last, or new memory. It becomes idle again when it is dropped.
     pub(super) fn take(&self, layout: &Layout) -> Taken<'_> {
         let mut kept = self.kept();
         kept.in_use += 1;
@@ -63,7 +63,7 @@ impl Memories {
         Taken { memories: self, memory: known.unwrap_or_else(|| Memory::new(layout)) }
     }
 
-    /// Counts a prediction in blocks of `rows` rows, and gives back what recent ones did not need.
+    /// Counts a prediction in blocks of `rows` rows, and frees memory that recent ones did not need.
     pub(super) fn predicted(&self, rows: usize, layout: &Layout) {
         let mut kept = self.kept();
         kept.predictions += 1;
@@ -82,7 +82,7 @@ impl Memories {
         drop(given_back);
     }
 
-    /// The bytes that no prediction uses now.
+    /// The bytes of idle memory.
     pub(super) fn idle_bytes(&self) -> u64 {
         self.kept().idle.iter().map(Memory::bytes).sum()
     }
@@ -116,7 +116,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let mut kept = self.memories.kept();
         kept.in_use -= 1;
-        // After a panic a buffer may be missing: the step that it came from had taken it out.
+        // After a panic a buffer may be missing: a step had taken it out.
         if !std::thread::panicking() {
             kept.idle.push(std::mem::take(&mut self.memory));
         }

@@ -1,9 +1,8 @@
-//! Runs a graph on the CPU: the fallback where there is no GPU, and what a GPU has to beat.
+//! Runs a graph on the CPU: the fallback without a GPU, and the baseline for one.
 //!
-//! A graph is prepared when a model is opened: weights packed, operands resolved, buffers shared by lifetime. A
-//! prediction goes through the batch in blocks of rows that stay in the second level cache, each through all steps;
-//! threads take blocks, and how many there are changes no bit of an answer. Operators without a fast path are asked for their
-//! plain answer, so every graph runs.
+//! A graph is prepared when a model is opened: weights are packed, operands resolved, and buffers shared by lifetime. A prediction
+//! runs all steps for one block of rows after another; a block fits the second-level cache. Threads claim blocks. The number of
+//! threads does not change a bit of the results. Operators without a fast step run by their definition, so every graph runs.
 
 mod blocks;
 mod engine;

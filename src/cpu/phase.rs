@@ -1,14 +1,14 @@
-//! Steps that run one after the other, and the buffers they take turns in.
+//! Steps that run one after the other, and the buffers that they share by lifetime.
 
 use super::steps::Step;
 use crate::tensor::DType;
 
-/// A buffer's elements: their type, and how many there are at least.
+/// The element type of a buffer, and its least length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) dtype: DType,
     pub(super) width: usize,
-    /// How many there are in a row: none in what a step needs once, however many rows there are.
+    /// Elements per row; 0 for a buffer whose length does not depend on the rows.
     pub(super) row_width: usize,
 }
 
@@ -16,10 +16,10 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     pub(super) steps: Vec<Box<dyn Step>>,
-    /// By step: the node whose value it computes, or delivers.
+    /// By step: the node whose value it computes or copies.
     pub(super) nodes: Vec<usize>,
     pub(super) slots: Vec<Slot>,
-    /// Buffers that nothing needs any more.
+    /// Buffers that are not in use.
     pub(super) free: Vec<usize>,
 }
 
@@ -35,7 +35,7 @@ impl Slot {
 }
 
 impl Phase {
-    /// A buffer for `wanted`: the smallest free one that is large enough, else the largest, grown, else a new one.
+    /// A buffer for `wanted`: the smallest free one that is large enough; else the largest free one, grown; else a new one.
     pub(super) fn take(&mut self, wanted: Slot) -> usize {
         let free = self.free.iter().copied().filter(|&slot| self.slots[slot].dtype == wanted.dtype);
         let fitting = free.clone().filter(|&slot| self.slots[slot].width >= wanted.width);
@@ -50,7 +50,7 @@ impl Phase {
         slot
     }
 
-    /// The bytes of all buffers for so many rows.
+    /// The bytes of all buffers for this many rows.
     pub(super) fn bytes(&self, rows: usize) -> u64 {
         let elements = |slot: &Slot| slot.width.max(slot.row_width.saturating_mul(rows));
         self.sum(elements)

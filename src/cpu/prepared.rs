@@ -1,4 +1,4 @@
-//! The CPU as an engine among others: the threads that its graphs share, and what one of them answers.
+//! The CPU as an [`Engine`]: its threads, and its prepared graphs.
 
 use super::engine::Engine as Runner;
 use super::threads::Threads;
@@ -20,7 +20,7 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    /// `threads` of them: all cores if `None`.
+    /// An engine with this number of threads; `None` for one per core.
     pub(crate) fn new(threads: Option<usize>) -> Self {
         Cpu { threads: Arc::new(Threads::new(threads)) }
     }
@@ -69,7 +69,7 @@ impl PreparedGraph for CpuGraph {
         Plan::new(Arc::clone(self.0.graph()), &DeviceFacts::HOST, Retain::Outputs)?.counts(batch)
     }
 
-    /// What only brings a value to where it is wanted costs its bytes.
+    /// A step that only copies a value costs the bytes that it reads and writes.
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
         let mut computed = HashSet::new();
         let steps = self.0.steps().into_iter().map(|(id, once)| {

@@ -1,35 +1,35 @@
-//! The threads that take blocks of rows, shared by all engines of the process that want as many.
+//! The threads that claim blocks of rows. Engines with the same number of threads share them.
 //!
-//! They are started when a prediction first has work for them, and end with the last engine that may use them. Where the
-//! system gives none, predictions are computed on the threads that ask for them.
+//! They start when a prediction first has work for them, and end with the last engine that uses them. If the system gives no
+//! threads, predictions run on the calling threads.
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-/// The pools that some engine holds, by their number of threads.
+/// The pools in use, by their number of threads.
 static POOLS: Mutex<Vec<(usize, Weak<ThreadPool>)>> = Mutex::new(Vec::new());
 
-/// A number of threads, and those threads once they are needed.
+/// A number of threads, and the pool once it is needed.
 #[derive(Debug)]
 pub(super) struct Threads {
     count: usize,
-    /// None where the system gave no threads: it is not asked again by the same engines.
+    /// `None` inside if the system gave no threads. It is not asked again.
     pool: OnceLock<Option<Arc<ThreadPool>>>,
 }
 
 impl Threads {
-    /// `wanted` threads: one for each core if `None`.
+    /// `wanted` threads; `None` for one per core.
     pub(super) fn new(wanted: Option<usize>) -> Threads {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Threads { count: wanted.unwrap_or_else(cores).max(1), pool: OnceLock::new() }
     }
 
-    /// How many there are to be.
+    /// The number of threads.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// The threads; `None` where the calling thread does all work.
+    /// The pool; `None` if the calling thread does all work.
     pub(super) fn pool(&self) -> Option<&ThreadPool> {
         self.pool_by(started)
     }
@@ -42,7 +42,7 @@ impl Threads {
     }
 }
 
-/// The pool of `count` threads that other engines hold, or a new one.
+/// The pool of `count` threads of other engines, or a new one.
 fn shared(
     count: usize,
     start: impl FnOnce(usize) -> Result<ThreadPool, ThreadPoolBuildError>,

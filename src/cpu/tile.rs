@@ -2,11 +2,11 @@
 
 use pulp::Simd;
 
-/// Rows of a tile. With 4 vectors of columns it needs 24 sums, 4 weights and a factor: of 32 registers. With 2 it
-/// needs 12, 2 and 1: of 16.
+/// Rows of a tile. With 4 vectors of columns it has 24 sums, 4 weights and a factor in 32 registers; with 2 vectors, 12, 2
+/// and 1 in 16 registers.
 pub(super) const TILE_ROWS: usize = 6;
 
-/// Independent sums for each output of a row that is alone.
+/// Independent sums per output of a single row.
 const PHASES: usize = 4;
 
 /// The order in which the products of a single row are summed.
@@ -15,12 +15,12 @@ pub(super) enum Order {
     /// In parts: the fastest.
     #[default]
     Phases,
-    /// As where there are several rows, of which this is one.
+    /// In one sum, as for several rows.
     InTurn,
 }
 
 impl Order {
-    /// For a row of a batch, which gets the same answer in whatever block it is.
+    /// The order for a row of a batch: its result does not depend on the block.
     pub(super) fn of(is_alone: bool) -> Order {
         if is_alone { Order::Phases } else { Order::InTurn }
     }
@@ -37,7 +37,7 @@ pub(super) struct Tile<'a> {
     pub(super) order: Order,
 }
 
-/// The height of the next tile of so many rows. None of several rows is left alone, to be summed in another order.
+/// The height of the next tile of this many rows. A single row is never left over, because it would be summed in another order.
 pub(super) fn height(rows: usize) -> usize {
     if rows == TILE_ROWS + 1 { rows / 2 } else { rows.min(TILE_ROWS) }
 }

@@ -1,7 +1,7 @@
-//! Loops over floats in the widest registers of the machine, chosen when the program runs.
+//! Loops over floats in the widest registers of the machine, which are detected at run time.
 //!
-//! Only what is inlined into a function for a kind of machine is compiled for it. Closures are not inlined for certain
-//! unless they say so, which the macros here see to: without, each vector instruction is a call.
+//! Only code that is inlined into a function for a kind of machine is compiled for that machine. The macros here mark closures as
+//! inline. Otherwise each vector instruction could become a call.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -26,8 +26,7 @@ macro_rules! map_and_add_up {
     };
 }
 
-/// Computes an expression whose loops over plain floats are compiled for each kind of machine, and left to the compiler
-/// to vectorise.
+/// Compiles an expression for each kind of machine. The compiler vectorises its loops over floats.
 macro_rules! vectorised {
     ($arch:expr, $work:expr) => {
         $crate::cpu::vector::run_vectorised(
@@ -53,7 +52,7 @@ pub(super) fn map_by<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::
     }
 }
 
-/// Replaces every value by `function(value)` and returns the sum of what is then there.
+/// Replaces every value by `function(value)`, and returns the sum of the new values.
 #[inline(always)]
 pub(super) fn map_and_add_up_by<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) -> f32 {
     let (vectors, rest) = S::as_mut_simd_f32s(values);
@@ -75,7 +74,7 @@ pub(super) fn map_and_add_up_by<S: Simd>(simd: S, values: &mut [f32], function: 
     rest.iter().fold(sum, |sum, &value| sum + value)
 }
 
-/// The largest value. What is not a number may or may not be seen.
+/// The largest value. NaN may or may not be ignored.
 #[inline(always)]
 pub(super) fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
     let (vectors, rest) = S::as_simd_f32s(values);
@@ -100,7 +99,7 @@ pub(super) fn dot<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
     let right = &right[..left.len()];
     let (left, left_rest) = S::as_simd_f32s(left);
     let (right, right_rest) = S::as_simd_f32s(right);
-    // Four sums, so that additions need not wait for each other.
+    // Four independent sums, which hide the latency of additions.
     let mut sums = [simd.splat_f32s(0.0); 4];
     let (left_four, left_one) = left.as_chunks::<4>();
     let (right_four, right_one) = right.as_chunks::<4>();
@@ -136,7 +135,7 @@ pub(super) fn add_up_by<S: Simd>(simd: S, values: &[f32], function: impl Fn(S::f
     }
     let low = simd.add_f32s(sums[0], sums[1]);
     let sum = simd.reduce_sum_f32s(simd.add_f32s(low, simd.add_f32s(sums[2], sums[3])));
-    // One by one, because what stands beyond the end is not 0 for every function.
+    // One by one: `function` of the padding would not be 0.
     rest.iter().fold(sum, |sum, &value| sum + first(function(simd.splat_f32s(value))))
 }
 

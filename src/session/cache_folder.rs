@@ -16,8 +16,7 @@ use std::path::PathBuf;
 /// `None` also if the variable of the platform is not set to an absolute path.
 ///
 /// ```no_run
-/// # use tfjs_wgpu::internals::session::user_cache_folder;
-/// use tfjs_wgpu::SessionOptions;
+/// use tfjs_wgpu::{SessionOptions, user_cache_folder};
 ///
 /// let options = SessionOptions::default().cache_folder(user_cache_folder());
 /// ```

@@ -33,7 +33,8 @@ pub struct SessionOptions {
     /// The number of CPU threads, at least 1; `None` for all cores. An error if the device is not [`Device::Cpu`].
     pub cpu_threads: Option<usize>,
     /// The folder for compiled pipelines, so that the next process opens faster, if the driver supports it (Vulkan). It is created
-    /// if needed. `None` or an empty path keeps nothing on disk. `user_cache_folder` returns the usual folder of the platform.
+    /// if needed. `None` or an empty path keeps nothing on disk. [`user_cache_folder`](crate::user_cache_folder)
+    /// returns the usual folder of the platform.
     pub cache_folder: Option<PathBuf>,
     /// Part of the name of the adapter to use, ignoring case. The best match is used, even if it is software. `None` or an empty
     /// name for the best adapter. An error if the device is neither [`Device::Gpu`] nor [`Device::Auto`].

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::internals::gpu::{FaultKind, FaultSite, Faults};
-use tfjs_wgpu::internals::session::{EngineKind, random_inputs};
+use tfjs_wgpu::internals::session::random_inputs;
 use tfjs_wgpu::telemetry::Counter;
-use tfjs_wgpu::{Device, DeviceError, Error, Model, NamedTensors, Session, SessionOptions};
+use tfjs_wgpu::{Device, DeviceError, EngineKind, Error, Model, NamedTensors, Session, SessionOptions};
 
 /// For rows with calls that hang: each of them takes so long.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -129,7 +129,8 @@ fn root_exports() -> HashMap<String, String> {
     let mut exports = HashMap::new();
     for (at, _) in text.match_indices("pub use ") {
         let path = &text[at + "pub use ".len()..];
-        let Some((module, items)) = path.split_once("::") else { continue };
+        // `internals` re-exports whole modules, by their paths from the crate on.
+        let Some((module, items)) = path.split_once("::").filter(|(module, _)| *module != "crate") else { continue };
         exports.extend(names_at(items).into_iter().map(|name| (name, module.to_string())));
     }
     exports

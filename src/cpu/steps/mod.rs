@@ -1,7 +1,7 @@
-//! One step of a prediction for each operator: a file for each kind.
+//! The steps of predictions: one file per kind of operator.
 //!
-//! A step has its operands resolved and its weights prepared. It reads rows that follow each other and writes rows that
-//! may stand in a wider one.
+//! A step has resolved operands and prepared weights. It reads rows that follow each other. The rows that it writes may be columns of
+//! wider rows.
 
 mod batch_matmul;
 mod copy;
@@ -30,7 +30,7 @@ use pulp::Arch;
 use std::fmt;
 use std::sync::Arc;
 
-/// Work on one block of rows.
+/// Computes one block of rows.
 pub(super) trait Step: fmt::Debug + Send + Sync {
     fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()>;
 }
@@ -41,7 +41,7 @@ pub(super) struct Request<'a> {
     pub(super) name: &'a str,
     pub(super) operands: Vec<Operand>,
     pub(super) types: Vec<&'a TensorType>,
-    /// Per operand: whether it stands in the output already.
+    /// By operand: whether it is already in the buffer of the output.
     pub(super) placed: Vec<bool>,
     /// One for each output of the operator, in buffers of their own.
     pub(super) outputs: Vec<Output>,
@@ -52,7 +52,7 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Where the first output is written, which most operators have alone.
+    /// The first output. Most operators have no other.
     fn output(&self) -> Output {
         self.outputs[0]
     }
@@ -73,13 +73,13 @@ impl Request<'_> {
     }
 }
 
-/// Elements of a row that a list of where each comes from is made for. A file may name any size in a few bytes.
+/// The most elements of a row for which a list of source positions is made. A small file may declare any size.
 const MOST_MAPPED: usize = 1 << 24;
 
-/// A step, or why there is no fast one.
+/// A step, or the reason why there is no fast one.
 type Fast = Option<Box<dyn Step>>;
 
-/// The step that computes an operator; none where its operands stand where they belong already.
+/// The step that computes an operator; `None` if its operands are already in the output.
 pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
     let fast: Fast = match request.op {
         Op::Concatenate(operator) => return Ok(copy::concatenate(operator, &request)),
@@ -119,7 +119,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::TopK(operator) => order::top_k(operator, &request),
         Op::FusedMlp(operator) => dense::fused_mlp(operator, &mut request)?,
-        // A new operator runs before it is fast.
+        // Operators without a fast step run by their definition.
         _ => None,
     };
     Ok(Some(fast.unwrap_or_else(|| plain::build(request))))
