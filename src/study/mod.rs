@@ -26,7 +26,7 @@ pub use compare::{CompareOptions, Comparison, CountChange, Effect, ResultKey, Ro
 pub use machine::{Adapter, Machine};
 pub use measurement::{Measurement, Pace, Progress, RunOptions, StageTime, measure};
 pub use profile::{Bound, Breakdown, Ceilings, OperatorShare, Share};
-pub use protocol::{StepProgress, StudyOptions, study};
+pub use protocol::{Step, StepProgress, StudyOptions, Technique, study};
 pub use ranking::RankAgreement;
 pub use report::{
     Ablation, BreakEven, ColdStart, Curve, CurvePoint, DispatchCost, DispatchPoint, MeasuredModel, PassesProfile,

@@ -6,8 +6,8 @@
 use crate::sources::{Source, assert_none, ends_in_word, files};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The folders that are checked. `src/study` is still to be added.
-const FOLDERS: [&str; 1] = ["src/gpu"];
+/// The folders that are checked.
+const FOLDERS: [&str; 2] = ["src/gpu", "src/study"];
 
 /// A module as its names below the folder; the folder itself has none.
 type Module = Vec<String>;

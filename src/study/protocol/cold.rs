@@ -1,6 +1,6 @@
 //! Cold starts: a process of its own each time, with compiled pipelines of an earlier one on disk or without.
 
-use super::StudyOptions;
+use super::options::StudyOptions;
 use crate::error::{Error, Result};
 use crate::session::SessionOptions;
 use crate::study::measurement::{Measurement, RunOptions, StageTime};

@@ -1,7 +1,7 @@
 //! Time against the number of candidates, and against the pause between predictions.
 
-use super::steps::pipelines;
-use super::{Step, StudyOptions, session};
+use super::options::{StudyOptions, lists_of_passes, session};
+use super::step::Step;
 use crate::passes::Passes;
 use crate::session::{Device, SessionOptions};
 use crate::study::measurement::{Measurement, Pace, RunOptions};
@@ -18,7 +18,7 @@ const INTERVALS_MS: [u64; 4] = [0, 10, 100, 1000];
 pub(super) fn candidates(options: &StudyOptions) -> Vec<Step> {
     let mut sessions = Vec::new();
     for &device in &options.devices {
-        sessions.extend(pipelines(device).iter().map(|&passes| session(device, passes)));
+        sessions.extend(lists_of_passes(device).iter().map(|&passes| session(device, passes)));
         if !options.shared.is_empty() {
             sessions.push(SessionOptions { shared: options.shared.clone(), ..session(device, Passes::FUSED) });
         }

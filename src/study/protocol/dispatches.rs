@@ -1,6 +1,7 @@
 //! What a dispatch costs, whatever it does: chains of operators on four numbers, each a dispatch of its own.
 
-use super::{Step, StudyOptions, session};
+use super::options::{StudyOptions, session};
+use super::step::Step;
 use crate::error::Result;
 use crate::graph::Builder;
 use crate::model::Model;

@@ -8,86 +8,28 @@ mod ablations;
 mod cold;
 mod curves;
 mod dispatches;
+mod options;
 mod precision;
 mod profiles;
 mod published;
-mod steps;
+mod step;
+mod technique;
 
-pub use steps::{Step, steps};
+pub use options::StudyOptions;
+pub use step::Step;
+pub use technique::Technique;
 
-use super::measurement::{RunOptions, measure};
+use super::measurement::measure;
 use super::process::Launcher;
 use super::report::{Report, Sporadic, StudyResults};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::session::{Device, SessionOptions};
-use crate::setters::setters;
+use crate::session::Device;
+use options::{lists_of_passes, session};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
-/// What is studied.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct StudyOptions {
-    /// On which devices, [`Device::Gpu`] and [`Device::Cpu`] among them.
-    pub devices: Vec<Device>,
-    /// The inputs that describe the user: they are given once for all candidates in some of the curves.
-    pub shared: Vec<String>,
-    /// Part of the name of the GPU adapter; `None` for the best.
-    pub adapter: Option<String>,
-    /// The folder for compiled pipelines of the sessions in this process ([`SessionOptions::cache_folder`]).
-    pub cache_folder: Option<PathBuf>,
-    /// How a process of its own is started. Without it what needs one is left out: cold starts, and what ablations do to
-    /// the first answer.
-    #[doc(hidden)]
-    pub launcher: Option<Launcher>,
-    /// The seed of all inputs.
-    pub seed: u64,
-    /// Whether a few runs stand for many: to see that a study works.
-    pub quick: bool,
-}
-
-impl Default for StudyOptions {
-    fn default() -> Self {
-        StudyOptions {
-            devices: vec![Device::Gpu, Device::Cpu],
-            shared: Vec::new(),
-            adapter: None,
-            cache_folder: None,
-            launcher: None,
-            seed: 1,
-            quick: false,
-        }
-    }
-}
-
-setters!(StudyOptions {
-    devices: Vec<Device>,
-    shared: Vec<String>,
-    adapter: Option<String>,
-    cache_folder: Option<PathBuf>,
-    seed: u64,
-    quick: bool,
-});
-
-impl StudyOptions {
-    /// Sets how processes are started.
-    #[doc(hidden)]
-    pub fn launcher(self, launcher: Launcher) -> Self {
-        StudyOptions { launcher: Some(launcher), ..self }
-    }
-
-    /// Runs of at least so many seconds.
-    pub(super) fn runs(&self, batch: usize, seconds: f64) -> RunOptions {
-        let (runs, min_seconds) = if self.quick { (2, 0.0) } else { (10, seconds) };
-        let max_seconds = min_seconds.max(0.1) * 10.0;
-        RunOptions { batch, warmup_runs: 2, runs, min_seconds, max_seconds, seed: self.seed, ..RunOptions::default() }
-    }
-
-    fn repeats(&self) -> usize {
-        if self.quick { 1 } else { 5 }
-    }
-}
+/// Batch sizes of warm predictions.
+const BATCHES: [usize; 3] = [1, 32, 256];
 
 /// Where a study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +100,8 @@ fn take(step: &Step, model: &Model, options: &StudyOptions, report: &mut Report)
             let found = dispatches::measure_chain(options, session, *dispatches)?;
             dispatches::add(results(report), found);
         }
-        Step::Ablation { habit, session, batch } => {
-            let found = ablations::measure_habit(model, options, *habit, session, *batch)?;
+        Step::Ablation { technique, session, batch } => {
+            let found = ablations::measure_technique(model, options, *technique, session, *batch)?;
             results(report).ablations.push(found);
         }
         Step::Profile { session, batch } => {
@@ -186,7 +128,32 @@ fn conclude(report: &mut Report) {
     results.complete = true;
 }
 
-/// The options of a session on `device`.
-fn session(device: Device, passes: crate::passes::Passes) -> SessionOptions {
-    SessionOptions { device, passes, ..SessionOptions::default() }
+/// All steps of a study, in their order: what is quick and most asked for comes first.
+pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
+    let devices = || options.devices.iter().copied();
+    let each =
+        || devices().flat_map(|device| lists_of_passes(device).iter().map(move |&passes| session(device, passes)));
+    let mut steps = Vec::new();
+    if options.launcher.is_some() {
+        for session in each() {
+            let cached = if session.device == Device::Gpu { &[false, true][..] } else { &[false] };
+            steps.extend(cached.iter().map(|&cached| Step::Cold { session: session.clone(), cached }));
+        }
+    }
+    for session in each() {
+        steps.extend(BATCHES.map(|batch| Step::Warm { session: session.clone(), batch }));
+    }
+    if options.devices.contains(&Device::Gpu) {
+        steps.extend(ablations::steps());
+        steps.extend(dispatches::steps());
+    }
+    steps.extend(profiles::steps(options));
+    steps.extend(precision::steps(model, options));
+    steps.extend(curves::candidates(options));
+    steps.extend(curves::sporadics(options));
+    for session in steps.iter_mut().map(Step::session_mut) {
+        session.adapter = options.adapter.clone().filter(|_| session.device == Device::Gpu);
+        session.cache_folder = options.cache_folder.clone();
+    }
+    steps
 }

@@ -1,6 +1,7 @@
 //! What a way of computing does to the order of candidates: rankings of random inputs against the reference's.
 
-use super::{Step, StudyOptions, session};
+use super::options::{StudyOptions, session};
+use super::step::Step;
 use crate::emulation;
 use crate::error::{Error, Result};
 use crate::model::Model;

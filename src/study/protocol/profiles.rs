@@ -1,7 +1,7 @@
 //! Where the time of a prediction goes, step by step, on each device and in each shape of plan.
 
-use super::steps::pipelines;
-use super::{Step, StudyOptions, session};
+use super::options::{StudyOptions, lists_of_passes, session};
+use super::step::Step;
 use crate::error::Result;
 use crate::model::Model;
 use crate::session::{ProfileOptions, Session, SessionOptions};
@@ -14,7 +14,8 @@ const BATCH: usize = 32;
 
 /// Every plan that is measured.
 pub(super) fn steps(options: &StudyOptions) -> Vec<Step> {
-    let each = options.devices.iter().flat_map(|&device| pipelines(device).iter().map(move |&passes| (device, passes)));
+    let each =
+        options.devices.iter().flat_map(|&device| lists_of_passes(device).iter().map(move |&passes| (device, passes)));
     each.map(|(device, passes)| Step::Profile { session: session(device, passes), batch: BATCH }).collect()
 }
 

@@ -1,15 +1,8 @@
-//! The steps of a study and their order: what is quick and most asked for comes first.
+//! One step of a study and its text. The order of steps is in `mod.rs`.
 
-use super::ablations::{self, Habit};
-use super::{StudyOptions, curves, dispatches, precision, profiles, session};
-use crate::emulation;
-use crate::model::Model;
-use crate::passes::Passes;
-use crate::session::{Device, SessionOptions};
+use super::technique::Technique;
+use crate::session::SessionOptions;
 use std::fmt;
-
-/// Batch sizes of warm predictions.
-const BATCHES: [usize; 3] = [1, 32, 256];
 
 /// One thing to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +42,10 @@ pub enum Step {
         /// How many.
         dispatches: usize,
     },
-    /// A habit of TF.js that is given up.
+    /// A technique of TF.js that is given up.
     Ablation {
         /// Which.
-        habit: Habit,
+        technique: Technique,
         /// What is opened.
         session: SessionOptions,
         /// Rows of a prediction.
@@ -75,7 +68,7 @@ pub enum Step {
 }
 
 impl Step {
-    fn session_mut(&mut self) -> &mut SessionOptions {
+    pub(super) fn session_mut(&mut self) -> &mut SessionOptions {
         match self {
             Step::Cold { session, .. }
             | Step::Warm { session, .. }
@@ -103,47 +96,9 @@ impl fmt::Display for Step {
                 write!(f, "{candidates} candidates, {}{user}", on(session))
             }
             Step::Dispatches { dispatches, .. } => write!(f, "{dispatches} empty dispatches"),
-            Step::Ablation { habit, batch, .. } => write!(f, "ablation, {}, batch {batch}", habit.name()),
+            Step::Ablation { technique, batch, .. } => write!(f, "ablation, {}, batch {batch}", technique.name()),
             Step::Profile { session, batch } => write!(f, "profile, {}, batch {batch}", on(session)),
             Step::Precision { name, .. } => write!(f, "precision, {name}"),
         }
     }
-}
-
-/// The pipelines that are worth measuring on a device: on a CPU there is no dispatch to save or to imitate, and WebGL 1 runs
-/// what WebGL 2 does.
-pub(super) fn pipelines(device: Device) -> &'static [Passes] {
-    match device {
-        Device::Gpu | Device::Auto => &[Passes::PLAIN, Passes::FUSED, emulation::WEBGL2],
-        Device::Cpu | Device::Reference => &[Passes::FUSED],
-    }
-}
-
-/// All steps of a study.
-pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
-    let devices = || options.devices.iter().copied();
-    let each = || devices().flat_map(|device| pipelines(device).iter().map(move |&passes| session(device, passes)));
-    let mut steps = Vec::new();
-    if options.launcher.is_some() {
-        for session in each() {
-            let cached = if session.device == Device::Gpu { &[false, true][..] } else { &[false] };
-            steps.extend(cached.iter().map(|&cached| Step::Cold { session: session.clone(), cached }));
-        }
-    }
-    for session in each() {
-        steps.extend(BATCHES.map(|batch| Step::Warm { session: session.clone(), batch }));
-    }
-    if options.devices.contains(&Device::Gpu) {
-        steps.extend(ablations::steps());
-        steps.extend(dispatches::steps());
-    }
-    steps.extend(profiles::steps(options));
-    steps.extend(precision::steps(model, options));
-    steps.extend(curves::candidates(options));
-    steps.extend(curves::sporadics(options));
-    for session in steps.iter_mut().map(Step::session_mut) {
-        session.adapter = options.adapter.clone().filter(|_| session.device == Device::Gpu);
-        session.cache_folder = options.cache_folder.clone();
-    }
-    steps
 }

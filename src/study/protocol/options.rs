@@ -1,0 +1,87 @@
+//! What is studied, as a plain value, and the sessions that it opens.
+
+use crate::emulation;
+use crate::passes::Passes;
+use crate::session::{Device, SessionOptions};
+use crate::setters::setters;
+use crate::study::measurement::RunOptions;
+use crate::study::process::Launcher;
+use std::path::PathBuf;
+
+/// What is studied.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StudyOptions {
+    /// On which devices, [`Device::Gpu`] and [`Device::Cpu`] among them.
+    pub devices: Vec<Device>,
+    /// The inputs that describe the user: they are given once for all candidates in some of the curves.
+    pub shared: Vec<String>,
+    /// Part of the name of the GPU adapter; `None` for the best.
+    pub adapter: Option<String>,
+    /// The folder for compiled pipelines of the sessions in this process ([`SessionOptions::cache_folder`]).
+    pub cache_folder: Option<PathBuf>,
+    /// How a process of its own is started. Without it what needs one is left out: cold starts, and what ablations do to
+    /// the first answer.
+    #[doc(hidden)]
+    pub launcher: Option<Launcher>,
+    /// The seed of all inputs.
+    pub seed: u64,
+    /// Whether a few runs stand for many: to see that a study works.
+    pub quick: bool,
+}
+
+impl Default for StudyOptions {
+    fn default() -> Self {
+        StudyOptions {
+            devices: vec![Device::Gpu, Device::Cpu],
+            shared: Vec::new(),
+            adapter: None,
+            cache_folder: None,
+            launcher: None,
+            seed: 1,
+            quick: false,
+        }
+    }
+}
+
+setters!(StudyOptions {
+    devices: Vec<Device>,
+    shared: Vec<String>,
+    adapter: Option<String>,
+    cache_folder: Option<PathBuf>,
+    seed: u64,
+    quick: bool,
+});
+
+impl StudyOptions {
+    /// Sets how processes are started.
+    #[doc(hidden)]
+    pub fn launcher(self, launcher: Launcher) -> Self {
+        StudyOptions { launcher: Some(launcher), ..self }
+    }
+
+    /// Runs of at least so many seconds.
+    pub(super) fn runs(&self, batch: usize, seconds: f64) -> RunOptions {
+        let (runs, min_seconds) = if self.quick { (2, 0.0) } else { (10, seconds) };
+        let max_seconds = min_seconds.max(0.1) * 10.0;
+        RunOptions { batch, warmup_runs: 2, runs, min_seconds, max_seconds, seed: self.seed, ..RunOptions::default() }
+    }
+
+    pub(super) fn repeats(&self) -> usize {
+        if self.quick { 1 } else { 5 }
+    }
+}
+
+/// The lists of passes that are measured on a device. On a CPU there is no dispatch to save or to emulate, and WebGL 1 runs the
+/// programs of WebGL 2.
+pub(super) fn lists_of_passes(device: Device) -> &'static [Passes] {
+    match device {
+        Device::Gpu | Device::Auto => &[Passes::PLAIN, Passes::FUSED, emulation::WEBGL2],
+        Device::Cpu | Device::Reference => &[Passes::FUSED],
+    }
+}
+
+/// The options of a session on `device`.
+pub(super) fn session(device: Device, passes: Passes) -> SessionOptions {
+    SessionOptions { device, passes, ..SessionOptions::default() }
+}
