@@ -60,6 +60,15 @@ pub enum DeviceError {
 /// What went wrong, where, why, and what to do.
 ///
 /// `{}` shows place and what; `{:?}`, which is what `main` and `expect` show, adds cause and hint on lines of their own.
+///
+/// ```
+/// use tfjs_wgpu::{ErrorKind, LoadOptions, Model};
+///
+/// let error = Model::load("no/such/folder", LoadOptions::default()).expect_err("there is no such model");
+/// assert_eq!(error.kind(), ErrorKind::Io);
+/// assert!(error.to_string().starts_with("no/such/folder: "));
+/// assert!(error.hint_text().is_some() && !error.suggests_fallback());
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Parts>);
 

@@ -63,7 +63,17 @@ pub struct Skew {
     pub difference: &'static str,
 }
 
-/// A loaded model.
+/// A loaded model. Cloning it is cheap: graph and weights are shared.
+///
+/// ```
+/// use tfjs_wgpu::{LoadOptions, Model};
+///
+/// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+/// let (name, ty) = model.inputs().next().expect("an input");
+/// assert_eq!((name, ty.shape.to_string().as_str()), ("user_id", "[N, 1]"));
+/// assert_eq!(model.outputs().map(|(name, _)| name).collect::<Vec<_>>(), ["score"]);
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Model {
     pub(crate) graph: Arc<Graph>,

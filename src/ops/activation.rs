@@ -48,7 +48,7 @@ use crate::kernel::{ACTIVATE, ELEMENTARY, GRID, Kernel, SPECIAL, Shader, TRIGONO
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance};
 
 /// Applies one function to every element.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Activation {
     /// The function.
     pub function: Function,

@@ -14,7 +14,7 @@ use crate::kernel::{GRID, Kernel, ORDER, Shader, WORKGROUP_SIZE, invocations, pa
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Finds the extreme along an axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArgReduce {
     /// The axis, N counted as 0.
     pub axis: usize,

@@ -6,6 +6,7 @@
 //! being transposed. Keras' `normalize` is a separate [`L2Normalize`](super::L2Normalize) on each side. TF.js takes ranks
 //! up to 3; any rank is fine here.
 
+use super::key::equal_by_key;
 use super::operator::{
     ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
 };
@@ -15,7 +16,7 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Multiplies two batches of tensors.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct BatchMatmul {
     /// The summed dimension of the left and of the right input, N counted as 0.
     pub axes: [usize; 2],
@@ -25,8 +26,10 @@ pub struct BatchMatmul {
     pub scale: f32,
 }
 
+equal_by_key!(BatchMatmul, op => (op.axes, op.heads, op.scale.to_bits()));
+
 /// Where a dimension stands that both sides share, N counted as 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Heads {
     /// In the left and in the right input.
     pub inputs: [usize; 2],

@@ -4,6 +4,7 @@
 //! tensor `statistics: [4, C]` with the rows gamma (ones if the layer has none), beta (zeros), moving mean and moving
 //! variance, so that the kernel stays within four storage bindings. TF.js takes ranks 2 to 4; any rank is fine here.
 
+use super::key::equal_by_key;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
@@ -11,13 +12,15 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
 /// Normalises with recorded statistics.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct BatchNormalization {
     /// The axis of the channels, N counted as 0.
     pub axis: usize,
     /// Added to the variance.
     pub epsilon: f32,
 }
+
+equal_by_key!(BatchNormalization, op => (op.axis, op.epsilon.to_bits()));
 
 params! {
     /// `Params` of `shaders/batch_normalization.wgsl`.

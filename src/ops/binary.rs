@@ -24,14 +24,14 @@ use crate::kernel::{ARITHMETIC, COMBINE, GRID, Kernel, SPECIAL, Shader, TRIGONOM
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
 
 /// Applies one function to pairs of elements.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Binary {
     /// The function.
     pub function: BinaryFunction,
 }
 
 /// A function of two elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BinaryFunction {
     /// `left + right`
     Add,

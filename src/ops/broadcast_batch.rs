@@ -11,7 +11,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Dim, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Gives every sample the shared row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BroadcastBatch;
 
 pub(super) const SHADERS: &[Shader] = &[];

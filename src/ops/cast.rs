@@ -11,7 +11,7 @@ use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Converts to another dtype.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cast {
     /// The dtype afterwards.
     pub to: DType,

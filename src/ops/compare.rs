@@ -11,14 +11,14 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance, broadcast, broadcast_positions};
 
 /// Compares pairs of elements.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Compare {
     /// What is asked of them.
     pub comparison: Comparison,
 }
 
 /// A question about two numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// `left = right`
     Equal,

@@ -11,7 +11,7 @@ use crate::kernel::{Binding, Kernel, Shader};
 use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Joins tensors along one dimension.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Concatenate {
     /// The dimension, N counted as 0.
     pub axis: usize,

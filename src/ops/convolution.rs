@@ -19,7 +19,7 @@ use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// A convolution, a bias and an activation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Convolution {
     /// For each dimension of positions.
     pub windows: Vec<Window>,

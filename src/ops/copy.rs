@@ -9,7 +9,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Tensor, TensorType, Tolerance};
 
 /// Copies its input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Copy;
 
 pub(super) const SHADERS: &[Shader] = &[];

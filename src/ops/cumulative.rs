@@ -14,7 +14,7 @@ use crate::kernel::{GRID, Kernel, Shader, WORKGROUP_SIZE, invocations, params, s
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance};
 
 /// Accumulates along an axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cumulative {
     /// What is accumulated.
     pub function: Accumulation,
@@ -27,7 +27,7 @@ pub struct Cumulative {
 }
 
 /// What a [`Cumulative`] accumulates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Accumulation {
     /// The sum.
     Sum,

@@ -34,7 +34,7 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 use std::fmt;
 
 /// A matrix product over the last dimension, a bias, and an activation.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Dense {
     /// Applied to the sum; `None` for linear.
     pub activation: Option<Function>,

@@ -15,14 +15,14 @@ use crate::kernel::{
 use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides};
 
 /// Applies a chain of functions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Elementwise {
     /// What is done to the value, in order.
     pub steps: Vec<Step>,
 }
 
 /// One function of a chain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// `f(value)`
     Apply(Function),

@@ -11,14 +11,14 @@ use crate::kernel::{Binding, GRID, Kernel, Operand, Packing, Shader, invocations
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Looks up rows of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Embedding {
     /// What an id outside the table gives.
     pub bad_id: BadId,
 }
 
 /// What an id outside its table gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BadId {
     /// A row of zeros.
     #[default]

@@ -28,7 +28,7 @@ use std::fmt;
 pub(super) use kernels::SHADERS;
 
 /// Assembles rows from many sources.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EmbeddingBag {
     /// The number of columns.
     pub width: usize,
@@ -37,7 +37,7 @@ pub struct EmbeddingBag {
 }
 
 /// Neighbouring columns of the output.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Block {
     /// The first column.
     pub column: usize,
@@ -50,7 +50,7 @@ pub struct Block {
 }
 
 /// How the features of a block become one value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Combine {
     /// `Σ e`
     Sum,
@@ -61,7 +61,7 @@ pub enum Combine {
 }
 
 /// Columns read from one source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Feature {
     /// The source, as a position among the operator's inputs.
     pub source: usize,
@@ -74,7 +74,7 @@ pub struct Feature {
 }
 
 /// Rows of a table by id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lookup {
     /// The table, as a position among the operator's inputs.
     pub table: usize,
@@ -85,7 +85,7 @@ pub struct Lookup {
 }
 
 /// What becomes of the rows of several steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pooling {
     /// They stand side by side.
     Flatten,

@@ -39,7 +39,7 @@ use crate::kernel::{
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// A chain of Dense layers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FusedMlp {
     /// Of each layer, in order; `None` for linear.
     pub activations: Vec<Option<Function>>,
@@ -157,7 +157,7 @@ impl FusedMlpKernel {
 }
 
 /// How a workgroup shares its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Share {
     /// Rows of the workgroup, or of each invocation that works alone.
     rows: usize,

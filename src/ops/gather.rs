@@ -17,7 +17,7 @@ use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader}
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Takes positions by index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Gather {
     /// The dimension of the data, N counted as 0.
     pub axis: usize,
@@ -30,7 +30,7 @@ pub struct Gather {
 }
 
 /// The extents of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Extents {
     /// Of the dimensions that data and indices have together.
     pub(crate) batch: usize,

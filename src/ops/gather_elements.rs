@@ -13,7 +13,7 @@ use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader}
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides, row_major_strides};
 
 /// Takes elements by index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GatherElements {
     /// The dimension, N counted as 0.
     pub axis: usize,

@@ -12,7 +12,7 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Hashes ids into `0..bins`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HashBucket {
     /// How many results there are, that of the masked id among them.
     pub bins: u32,

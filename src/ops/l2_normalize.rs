@@ -3,6 +3,7 @@
 //! `output = x / √(max(Σ x², floor))` along one axis. The floor is 1e-12 in Keras (`l2_normalize`) and 1e-7 in TF.js
 //! (its float32 epsilon; 1e-4 with half-float textures), so the two differ for vectors shorter than 3.2e-4.
 
+use super::key::equal_by_key;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
 use super::view::AxisView;
 use crate::error::Result;
@@ -10,13 +11,15 @@ use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workg
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Scales lines to length one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct L2Normalize {
     /// The axis, N counted as 0.
     pub axis: usize,
     /// The least squared length that is divided by.
     pub floor: f32,
 }
+
+equal_by_key!(L2Normalize, op => (op.axis, op.floor.to_bits()));
 
 impl L2Normalize {
     /// The floor of TF.js: its epsilon.

@@ -5,13 +5,14 @@
 //! [`Mean`] says where the mean takes no part: RMSNormalization takes the mean square for the variance. Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
 //! variance from the differences, because E(x²) − E(x)² cancels.
 
+use super::key::equal_by_key;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Normalises over the last dimensions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct LayerNormalization {
     /// How many trailing dimensions are normalised together.
     pub axes: usize,
@@ -21,8 +22,10 @@ pub struct LayerNormalization {
     pub mean: Mean,
 }
 
+equal_by_key!(LayerNormalization, op => (op.axes, op.epsilon.to_bits(), op.mean));
+
 /// Where the mean of a row is subtracted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mean {
     /// From what is normalised, and for the variance: LayerNormalization.
     #[default]

@@ -4,6 +4,7 @@
 //! operator. Everything that must know all operators (the enum, the conversions, the list of shaders) is generated
 //! from the catalogue below. Operators know nothing of graphs, files or devices.
 
+mod key;
 mod operator;
 mod strided_copy;
 mod view;
@@ -20,8 +21,10 @@ macro_rules! catalogue {
         $(pub use $module::$name;)+
 
         /// Any operator.
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum Op { $(#[doc = concat!("See [`", stringify!($name), "`](type@", stringify!($name), ").")] $name($name)),+ }
+
+        $(impl operator::Sealed for $name {})+
 
         $(impl From<$name> for Op {
             fn from(operator: $name) -> Self {

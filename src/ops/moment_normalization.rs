@@ -7,6 +7,7 @@
 //! statistics instead: see `Semantics`. On the GPU a workgroup takes one index of the axis, in two passes over its elements:
 //! the variance from the differences, because E(x²) − E(x)² cancels.
 
+use super::key::equal_by_key;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
 use super::view::AxisView;
 use crate::error::{Error, Result};
@@ -14,13 +15,15 @@ use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workg
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
 /// Normalises by the moments of the batch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct MomentNormalization {
     /// The axis of the channels, N counted as 0.
     pub axis: usize,
     /// Added to the variance.
     pub epsilon: f32,
 }
+
+equal_by_key!(MomentNormalization, op => (op.axis, op.epsilon.to_bits()));
 
 params! {
     /// `Params` of `shaders/moment_normalization.wgsl`.

@@ -3,17 +3,20 @@
 //! `output = (input ≠ value)`, as booleans. Keras: Embedding with `mask_zero` (value 0, on ids), Masking (its
 //! `mask_value`, on features). NaN differs from everything.
 
+use super::key::equal_by_key;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Compares every element with one number.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct NotEqual {
     /// The number; on int32 inputs it is compared after conversion to float64.
     pub value: f32,
 }
+
+equal_by_key!(NotEqual, op => op.value.to_bits());
 
 params! {
     /// `Params` of `shaders/not_equal.wgsl`.

@@ -5,13 +5,14 @@
 //! negative one does not count from the end as in ONNX. Where several ids share one vector, see
 //! [`MultiHot`](super::MultiHot).
 
+use super::key::equal_by_key;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Marks the place of each id.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct OneHot {
     /// Where the new axis stands in the output, N counted as 0.
     pub axis: usize,
@@ -22,6 +23,8 @@ pub struct OneHot {
     /// What stands elsewhere.
     pub off: f32,
 }
+
+equal_by_key!(OneHot, op => (op.axis, op.depth, op.on.to_bits(), op.off.to_bits()));
 
 params! {
     /// `Params` of `shaders/one_hot.wgsl`.

@@ -6,7 +6,7 @@ use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
 use std::fmt;
 
 /// The type of a value at one batch size.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ConcreteType {
     /// The dimensions.
     pub shape: Vec<usize>,
@@ -54,7 +54,7 @@ impl KernelRequest<'_> {
 }
 
 /// The least work an operator can do at one batch size.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Cost {
     /// Floating-point operations.
     pub flops: u64,
@@ -63,7 +63,7 @@ pub struct Cost {
 }
 
 /// What is looked up by an input of an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ids {
     /// The position of the input.
     pub input: usize,
@@ -90,8 +90,11 @@ impl Ids {
     }
 }
 
-/// One operator: its meaning and everything that follows from it.
-pub trait Operator: fmt::Debug {
+/// Keeps [`Operator`] to the operators of the catalogue.
+pub trait Sealed {}
+
+/// One operator: its meaning and everything that follows from it. It cannot be implemented outside this crate.
+pub trait Operator: fmt::Debug + Sealed {
     /// The stem of the page, of its shader and of its test, and the label in profiles.
     fn name(&self) -> &'static str;
 

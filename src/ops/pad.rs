@@ -9,7 +9,7 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{Tensor, TensorType, Tolerance};
 
 /// Adds positions that hold 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pad {
     /// For each dimension of a sample how many come before and behind.
     pub around: Vec<[usize; 2]>,

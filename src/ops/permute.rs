@@ -9,7 +9,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Reorders dimensions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Permute {
     /// For each dimension of the output (N included, as 0) the dimension of the input it comes from.
     pub order: Vec<usize>,

@@ -43,7 +43,7 @@ use crate::kernel::{DeviceFacts, Kernel};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
 /// A recurrent layer behind the projection of its inputs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Recurrent {
     /// What happens at a step.
     pub cell: Cell,
@@ -66,7 +66,7 @@ pub struct Recurrent {
 }
 
 /// What happens at a step of [`Recurrent`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cell {
     /// One layer of the input and the state.
     Simple,
@@ -80,7 +80,7 @@ pub enum Cell {
 }
 
 /// In which order steps are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     /// From the first to the last.
     Forwards,
@@ -91,7 +91,7 @@ pub enum Order {
 }
 
 /// What of the steps is the first output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecurrentOutput {
     /// What the last step put out: `[N, U]`.
     Last,
@@ -100,7 +100,7 @@ pub enum RecurrentOutput {
 }
 
 /// What a step puts out that the mask hides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MaskedOutput {
     /// The state, as in TF.js.
     State,
@@ -140,7 +140,7 @@ impl Order {
 }
 
 /// The sizes of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Sizes {
     pub(crate) rows: usize,
     pub(crate) steps: usize,

@@ -28,7 +28,7 @@ use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, WORKGROUP_SIZE, invoc
 use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Reduces along an axis.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reduce {
     /// What is computed.
     pub reduction: Reduction,
@@ -37,7 +37,7 @@ pub struct Reduce {
 }
 
 /// What a [`Reduce`] computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reduction {
     /// The sum.
     Sum,

@@ -9,7 +9,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Repeats each sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepeatVector {
     /// How often.
     pub count: usize,

@@ -9,7 +9,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Tensor, TensorType, Tolerance, element_count};
 
 /// Gives each sample another shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reshape {
     /// The dimensions of a sample afterwards.
     pub sample: Vec<usize>,

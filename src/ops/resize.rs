@@ -12,7 +12,7 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Resamples a dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resize {
     /// The dimension, N counted as 0.
     pub axis: usize,
@@ -25,7 +25,7 @@ pub struct Resize {
 }
 
 /// Positions in the input: `(slope · i + offset) / divisor`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sampling {
     /// How far the next one is, in parts.
     pub slope: usize,

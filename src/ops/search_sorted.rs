@@ -10,7 +10,7 @@ use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Looks numbers up among sorted keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SearchSorted {
     /// How many keys are at most the number.
     Rank,

@@ -10,7 +10,7 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
 
 /// Chooses between elements of two tensors: inputs are the condition, what is taken where it is true, and the rest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Select;
 
 params! {

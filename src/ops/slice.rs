@@ -11,7 +11,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Takes positions of one dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slice {
     /// The dimension, N counted as 0.
     pub axis: usize,

@@ -11,7 +11,7 @@ use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workg
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Normalises exponentials along an axis.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Softmax {
     /// The axis, N counted as 0.
     pub axis: usize,

@@ -12,7 +12,7 @@ use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Takes a dimension apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Split {
     /// The dimension, N counted as 0.
     pub axis: usize,

@@ -17,7 +17,7 @@ use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Multiplies pairs by a kernel.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TargetAttentionDense {
     /// Applied to the sum; `None` for linear.
     pub activation: Option<Function>,

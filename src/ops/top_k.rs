@@ -34,7 +34,7 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 use std::cmp::Ordering;
 
 /// Finds the best along an axis, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TopK {
     /// The axis, N counted as 0.
     pub axis: usize,

@@ -10,7 +10,7 @@ use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{Tensor, TensorType, Tolerance};
 
 /// Keeps a triangle of matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Trilu {
     /// Whether the triangle above the diagonal is kept, else the one below.
     pub upper: bool,

@@ -10,7 +10,7 @@ const MANY: usize = 8192;
 const MANY_ON_SOFTWARE: usize = 16;
 
 /// The three extents around an axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct AxisView {
     /// The product of the dimensions before the axis.
     pub(super) outer: usize,

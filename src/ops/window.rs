@@ -21,7 +21,7 @@ pub(super) const MAX_DIMS: usize = 3;
 pub(super) const WINDOW: Fragment = Fragment { name: "window", source: include_str!("../../shaders/lib/window.wgsl") };
 
 /// A window along one dimension.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The number of taps.
     pub size: usize,
@@ -55,7 +55,7 @@ impl fmt::Debug for Window {
 }
 
 /// What lies beside the edges of the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Padding {
     /// Nothing: every window lies within.
     Valid,

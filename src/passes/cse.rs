@@ -1,18 +1,18 @@
-//! Merges operators that compute the same from the same: a layer that is called twice on one input, for example.
+//! Common subexpression elimination: merges equal operators with equal inputs, such as a layer that is called twice on one input.
 
 use super::rewrite::rewrite_all;
 use crate::error::Result;
 use crate::graph::{Graph, Source, ValueId};
+use crate::ops::Op;
 use std::collections::HashMap;
 
 /// `graph` with one operator where several were equal.
 pub(super) fn merge(graph: &Graph) -> Result<Graph> {
-    let mut known: HashMap<(String, Vec<ValueId>), Vec<ValueId>> = HashMap::new();
+    let mut known: HashMap<(Op, Vec<ValueId>), Vec<ValueId>> = HashMap::new();
     rewrite_all(graph, |rewrite, node| {
         let Source::Op(op) = &node.source else { return Ok(None) };
         let inputs: Vec<ValueId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
-        // The text form of an operator has all its attributes.
-        let key = (op.to_string(), inputs);
+        let key = (op.clone(), inputs);
         if let Some(same) = known.get(&key) {
             return Ok(Some(same.clone()));
         }
@@ -41,5 +41,21 @@ mod tests {
         let graph = merge(&builder.finish(vec![("y".into(), y)]).expect("graph")).expect("merged");
         assert_eq!(graph.nodes().len(), 5);
         assert!(graph.to_string().contains("binary { function: Add } (%1, %1)"), "{graph}");
+    }
+
+    #[test]
+    fn float_attributes_are_compared_by_their_bits() {
+        use crate::ops::NotEqual;
+        let kept = |values: [f32; 2]| {
+            let mut builder = Builder::new();
+            let x = builder.input("x", TensorType::f32(Shape::batched(&[2]))).expect("input");
+            let [a, b] = values.map(|value| builder.op("mask", NotEqual { value }, &[x]).expect("op"));
+            let outputs = vec![("a".into(), a), ("b".into(), b)];
+            merge(&builder.finish(outputs).expect("graph")).expect("merged").nodes().len() - 1
+        };
+        assert_eq!(kept([0.5, 0.5]), 1);
+        assert_eq!(kept([0.5, 0.25]), 2);
+        assert_eq!(kept([0.0, -0.0]), 2);
+        assert_eq!(kept([f32::NAN, f32::NAN]), 1);
     }
 }

@@ -63,6 +63,17 @@ pub enum Device {
 names!(Device, "device", { Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
 
 /// The outputs of a prediction, and what happened while it was computed.
+///
+/// ```
+/// use tfjs_wgpu::{Device, LoadOptions, Model, Session, tensor_file};
+///
+/// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+/// let session = Session::open(&model, Device::Cpu)?;
+/// let prediction = session.predict(&tensor_file::read("examples/shop_rank/input.safetensors")?)?;
+/// assert_eq!(prediction.outputs.get("score").map(|score| score.shape()), Some(&[200, 1][..]));
+/// assert!(prediction.bad_ids.is_empty() && prediction.notes.is_empty());
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Prediction {

@@ -38,7 +38,7 @@ fn a_row_for_each_plan_and_batch_in_order() {
     let ncf = model("ncf");
     let few = ["--runs", "3", "--min-secs", "0"];
     let report = json(&[&["bench", &ncf, "--passes", "plain,fused", "--batch", "1,3", "--json"], &few[..]].concat());
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     let results = report["results"].as_array().expect("results");
     let key =
         |result: &Value| format!("{} {} {}", result["device"], result["passes"], result["batch"]).replace('"', "");

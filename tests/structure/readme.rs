@@ -6,7 +6,7 @@ use crate::sources::{Source, assert_none, files, root};
 const MAX_LINES: usize = 150;
 
 /// Pages outside docs that README.md must link.
-const PAGES: [&str; 3] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const PAGES: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
 
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).expect("README.md")

@@ -1,10 +1,11 @@
 //! The functions of one element, and by which number shaders know them; `activation.rs` has the formulas.
 
+use crate::ops::key::equal_by_key;
 use crate::error::{Error, Result};
 use crate::tensor::{Tensor, Tolerance};
 
 /// A function of one float.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Function {
     /// The rectifier in Keras' general form.
     Relu {
@@ -95,11 +96,24 @@ pub enum Function {
     Expm1,
 }
 
+equal_by_key!(Function, function => (std::mem::discriminant(function), function.attribute_bits()));
+
 /// The constants of SELU as Keras gives them (`keras/activations.py`).
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 impl Function {
+    /// The bits of its attributes.
+    fn attribute_bits(&self) -> [Option<u32>; 3] {
+        let attributes = match *self {
+            Function::Relu { max_value, negative_slope, threshold } => [max_value, Some(negative_slope), Some(threshold)],
+            Function::Elu { alpha } => [Some(alpha), None, None],
+            Function::HardSigmoid { slope } => [Some(slope), None, None],
+            _ => [None; 3],
+        };
+        attributes.map(|attribute| attribute.map(f32::to_bits))
+    }
+
     /// Plain ReLU.
     pub const RELU: Function = Function::relu(None, 0.0, 0.0);
 

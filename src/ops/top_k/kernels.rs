@@ -56,7 +56,7 @@ params! {
 pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("top_k", TopKParams, fragments: [GRID, ORDER])];
 
 /// How lines are taken on a device, whatever the batch: memory is planned for all batches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Method {
     /// Every element counts those before it.
     Count,
