@@ -67,8 +67,10 @@ impl Folder {
             }
         }
         for child in self.children(user) {
-            starts
-                .extend(places(&code, &format!("{child}::")).map(|end| (end, [&user[..], &[child.clone()]].concat())));
+            starts.extend(
+                places(&code, &format!("{child}::"))
+                    .map(|end| (end, [&user[..], std::slice::from_ref(&child)].concat())),
+            );
         }
         let tails = |(end, base): (usize, Vec<String>)| {
             let join = move |tail: Vec<String>| [&base[..], &tail].concat();
