@@ -76,6 +76,7 @@ mod passes;
 mod plan;
 mod random;
 mod reference;
+mod replace_file;
 mod session;
 mod setters;
 #[cfg(feature = "study")]
@@ -111,6 +112,8 @@ pub mod internals {
         #[cfg(not(feature = "gpu"))]
         return false;
     }
+
+    pub use crate::replace_file::replace;
 
     #[cfg(feature = "gpu")]
     pub mod gpu {

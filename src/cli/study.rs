@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tfjs_wgpu::internals::has_gpu;
+use tfjs_wgpu::internals::replace;
 use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{StudyOptions, study as run_study};
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, tensor_file};
@@ -107,12 +108,11 @@ fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     Ok(shared)
 }
 
-/// Writes the files anew, each under another name first, so that a reader never finds half of one.
+/// Replaces the files, each as a whole.
 fn keep(folder: &Path, report: &Report) -> Result<()> {
     for (name, text) in FILES.iter().zip([report.to_html(), report.to_json()?, report.to_csv()]) {
-        let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
-        std::fs::write(&new, text).map_err(|cause| unwritable(&new, &cause))?;
-        std::fs::rename(&new, &path).map_err(|cause| unwritable(&path, &cause))?;
+        let path = folder.join(name);
+        replace(&path, text.as_bytes()).map_err(|cause| unwritable(&path, &cause))?;
     }
     Ok(())
 }

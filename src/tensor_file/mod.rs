@@ -13,12 +13,12 @@ mod npz;
 #[cfg(not(feature = "npz"))]
 #[path = "npz_missing.rs"]
 mod npz;
-mod replace;
 mod safetensors;
 
 pub use limits::ReadLimits;
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::replace_file;
 use crate::tensor::NamedTensors;
 use limits::Budget;
 use std::path::Path;
@@ -109,7 +109,7 @@ pub fn expect_writable(path: impl AsRef<Path>) -> Result<()> {
     if path.is_dir() {
         return Err(unwritable(path, "it is a folder"));
     }
-    replace::attempt(path).map_err(|cause| unwritable(path, &cause.to_string()))
+    replace_file::attempt(path).map_err(|cause| unwritable(path, &cause.to_string()))
 }
 
 fn unwritable(path: &Path, cause: &str) -> Error {
@@ -134,7 +134,7 @@ pub fn write(path: impl AsRef<Path>, tensors: &NamedTensors) -> Result<()> {
         Format::Json => json::write(tensors),
     };
     let bytes = bytes.at(|| path.display().to_string())?;
-    replace::replace(path, &bytes).map_err(|cause| unwritable(path, &cause.to_string()))
+    replace_file::replace(path, &bytes).map_err(|cause| unwritable(path, &cause.to_string()))
 }
 
 #[cfg(test)]

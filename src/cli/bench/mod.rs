@@ -21,6 +21,7 @@ use std::time::Duration;
 use tfjs_wgpu::Passes;
 use tfjs_wgpu::internals::has_gpu;
 use tfjs_wgpu::internals::passes;
+use tfjs_wgpu::internals::replace;
 use tfjs_wgpu::internals::study::process::{Launcher, PATIENCE};
 use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{Measurement, Pace, RunOptions, measure};
@@ -254,7 +255,7 @@ fn label(session: &SessionOptions, run: &RunOptions) -> String {
 }
 
 fn write_csv(path: &Path, report: &Report) -> Result<()> {
-    std::fs::write(path, report.to_csv()).map_err(|cause| {
+    replace(path, report.to_csv().as_bytes()).map_err(|cause| {
         Error::new(ErrorKind::Io, "cannot be written")
             .at(path.display().to_string())
             .cause(cause.to_string())

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tfjs_wgpu::internals::replace;
 use tfjs_wgpu::study::chrome_trace;
 use tfjs_wgpu::study::{Breakdown, Ceilings};
 use tfjs_wgpu::{Error, ErrorKind, Result, Session};
@@ -113,7 +114,7 @@ pub(crate) fn profile(arguments: &ProfileArguments, out: &mut impl Write) -> Res
 }
 
 fn write_trace(path: &Path, profile: &Profile, model: &str) -> Result<()> {
-    std::fs::write(path, chrome_trace(profile, model).to_string()).map_err(|cause| {
+    replace(path, chrome_trace(profile, model).to_string().as_bytes()).map_err(|cause| {
         Error::new(ErrorKind::Io, "the trace cannot be written")
             .at(path.display().to_string())
             .cause(cause.to_string())

@@ -3,10 +3,10 @@
 //! On Unix the owner and the permissions of the folder and of the open file are checked. Checking a path would be a race. Other
 //! systems keep the folders of users apart.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use crate::replace_file::replace_private;
+use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An error if the folder does not exist, or if others may write into it.
 pub(super) fn expect_folder(folder: &Path) -> io::Result<()> {
@@ -36,29 +36,15 @@ fn expect_file(metadata: &Metadata) -> io::Result<()> {
     system::expect_own(metadata)
 }
 
-/// Writes a file, and creates its folder if needed. The file is written under another name and renamed, so that no reader sees a
-/// part of it.
+/// Writes a file that only this user may read, and creates its folder if needed.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    /// Makes names of temporary files unique in this process.
-    static WRITES: AtomicU32 = AtomicU32::new(0);
     if let Some(folder) = path.parent() {
         let mut builder = DirBuilder::new();
         system::make_private(builder.recursive(true));
         builder.create(folder)?;
         expect_folder(folder)?;
     }
-    let write = WRITES.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{write}.new", std::process::id()));
-    let mut options = OpenOptions::new();
-    system::write_private(options.write(true).create_new(true));
-    let written = options
-        .open(&temporary)
-        .and_then(|mut file: File| file.write_all(bytes))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
+    replace_private(path, bytes)
 }
 
 #[cfg(unix)]
@@ -88,10 +74,6 @@ mod system {
     pub(super) fn make_private(builder: &mut DirBuilder) {
         builder.mode(0o700);
     }
-
-    pub(super) fn write_private(options: &mut OpenOptions) {
-        options.mode(0o600);
-    }
 }
 
 #[cfg(not(unix))]
@@ -106,8 +88,6 @@ mod system {
     pub(super) fn without_detours(_: &mut OpenOptions) {}
 
     pub(super) fn make_private(_: &mut DirBuilder) {}
-
-    pub(super) fn write_private(_: &mut OpenOptions) {}
 }
 
 #[cfg(all(test, unix))]

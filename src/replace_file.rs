@@ -1,74 +1,63 @@
-//! Replacing a file by a new one as a whole: whoever reads sees the old or the new.
+//! Replacing a file by a new one as a whole: a reader sees the old content or the new, never a part.
+//!
+//! The new file is written beside the old one under a temporary name and renamed. A file that is not finished is removed.
 
-use std::ffi::OsString;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::NamedTempFile;
 
-/// Symbolic links that are followed from one to the next, as many as Linux follows.
-const MOST_LINKS: usize = 40;
+/// The maximum number of symbolic links that are followed, as on Linux.
+const MAX_LINKS: usize = 40;
 
-/// Writes a new file beside the one that `path` names and puts it in its place, with the permissions that it had.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a new file in place of the one that `path` names, with the permissions of the old one. A symbolic link stays, and the
+/// file that it names is replaced. A device or a pipe is written to.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = target_of(path)?;
     if is_stream(path) {
-        // A device or a pipe is no file that could be replaced.
         return File::options().write(true).open(path)?.write_all(bytes);
     }
     let permissions = std::fs::metadata(&target).ok().map(|metadata| metadata.permissions());
-    let temporary = temporary_beside(&target)?;
-    let file = create(&temporary, permissions.is_some())?;
-    let replaced = fill(file, bytes, permissions).and_then(|()| std::fs::rename(&temporary, &target));
-    if replaced.is_err() {
-        // The first failure is the one to report.
-        let _ = std::fs::remove_file(&temporary);
+    // A file whose permissions are still to be set belongs to the owner alone until then.
+    let mut temporary = temporary_beside(&target, permissions.is_some())?;
+    temporary.write_all(bytes)?;
+    if let Some(permissions) = permissions {
+        temporary.as_file().set_permissions(permissions)?;
     }
-    replaced
+    temporary.as_file().sync_all()?;
+    temporary.persist(&target)?;
+    Ok(())
 }
 
-/// Makes a new file where [`replace`] would, and removes it: only an attempt knows all of owners, read-only disks and their like.
-pub(super) fn attempt(path: &Path) -> io::Result<()> {
+/// The same for a file that only its owner may read, and that is no symbolic link afterwards. It is not synchronised: losing it
+/// costs time only.
+#[cfg(feature = "gpu")]
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = temporary_beside(path, true)?;
+    temporary.write_all(bytes)?;
+    temporary.persist(path)?;
+    Ok(())
+}
+
+/// Creates a new file where [`replace`] would, and removes it: only an attempt accounts for owners, read-only disks and the like.
+pub(crate) fn attempt(path: &Path) -> io::Result<()> {
     if is_stream(path) {
         return Ok(());
     }
-    let temporary = temporary_beside(&target_of(path)?)?;
-    create(&temporary, false)?;
-    std::fs::remove_file(&temporary)
+    temporary_beside(&target_of(path)?, false).map(drop)
 }
 
-/// Creates a file. One whose permissions are still to be set is the owner's alone until then.
-fn create(path: &Path, is_private: bool) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if is_private {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = is_private;
-    options.open(path)
-}
-
-fn fill(mut file: File, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
-    file.write_all(bytes)?;
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions)?;
-    }
-    file.sync_all()
-}
-
-/// Whether `path` names a device or a pipe, through whatever links.
+/// Whether `path` names a device or a pipe, through any links.
 fn is_stream(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-/// The file that `path` names, through symbolic links; it need not be there.
+/// The file that `path` names, through symbolic links; it need not exist.
 fn target_of(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_path_buf();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         match std::fs::read_link(&target) {
-            // A path from the root replaces all before it.
+            // An absolute path replaces all before it.
             Ok(link) => target = target.parent().unwrap_or(Path::new("")).join(link),
             Err(_) => return Ok(target),
         }
@@ -76,14 +65,28 @@ fn target_of(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("its symbolic links name each other"))
 }
 
-/// A name in the folder of `path` that no other writer has: a rename works only within one file system.
-fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+/// A file in the folder of `path`, because a rename works only within one file system. It is removed unless it is renamed.
+fn temporary_beside(path: &Path, is_private: bool) -> io::Result<NamedTempFile> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no file name"))?;
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.{}.tmp", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    Ok(path.with_file_name(temporary))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".tmp");
+    if let Some(permissions) = (!is_private).then(usual_permissions).flatten() {
+        builder.permissions(permissions);
+    }
+    // tempfile adds the path to its errors; callers name the path themselves.
+    builder.tempfile_in(folder).map_err(|error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error))
+}
+
+/// Those of a file that is created as usual, before the umask applies; `None` where there is no such thing.
+fn usual_permissions() -> Option<Permissions> {
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    #[cfg(not(unix))]
+    None
 }
 
 #[cfg(all(test, unix))]
