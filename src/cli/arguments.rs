@@ -123,7 +123,7 @@ impl BadIdArguments {
     }
 }
 
-/// The habits of TF.js that the options ask for.
+/// The techniques of TF.js that the options select.
 pub(crate) fn emulation(activations: &ActivationArguments, execution: &ExecutionArguments) -> Emulation {
     Emulation::default().activation_precision(activations.precision()).execution(execution.execution())
 }

@@ -1,7 +1,7 @@
 //! The command `tfjs-wgpu`: runs, checks and describes TF.js layers models from a terminal.
 //!
-//! It uses the library's public interface alone. stdout is data and stderr is talk; the exit code is 0 for a good
-//! answer, 1 where the answer is no, 2 where there is none. One file per verb.
+//! It is a binary over the library. Results go to stdout, diagnostics to stderr. Exit codes: 0 success, 1 check failed,
+//! 2 error. One file per verb.
 
 mod answer;
 mod arguments;
@@ -42,8 +42,8 @@ struct Cli {
     verb: Verb,
 }
 
-const AFTER_HELP: &str = "stdout is data, stderr is talk. \
-    Exit codes: 0 good; 1 the answer is no; 2 it could not be done.\n\
+const AFTER_HELP: &str = "Results go to stdout, diagnostics to stderr. \
+    Exit codes: 0 success, 1 check failed, 2 error.\n\
     The files of a model must not change while a command runs: large weights stay in them. To replace a model, write \
     new files and rename them over the old ones.";
 

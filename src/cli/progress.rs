@@ -30,7 +30,7 @@ impl ProgressBar {
         ControlFlow::Continue(())
     }
 
-    /// Shows that the part with this number, from 0, of so many begins.
+    /// Shows that the part with this number begins, counted from 0.
     pub(crate) fn step(&mut self, label: &str, index: usize, count: usize) {
         self.draw(label, index as f64 / count.max(1) as f64, &format!("{} of {count}", index + 1));
     }

@@ -35,7 +35,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print the K rows of the batch with the highest first output: rank, label and score. Without labels the row
-    /// number from 0 stands for the label; NaN rank last
+    /// number from 0 is the label; NaN rank last
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
     /// The names of the rows for --top, one a line [default: `labels.txt` beside the model, if the input is from there]

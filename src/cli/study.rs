@@ -44,7 +44,7 @@ pub(crate) struct StudyArguments {
 
 const HELP: &str = "\
 The files are written after every step, so an interrupted study keeps what it measured. What is measured: cold starts
-in processes of their own, without and with compiled pipelines on disk; warm predictions; the habits of TF.js on WebGL,
+in processes of their own, without and with compiled pipelines on disk; warm predictions; the techniques of TF.js on WebGL,
 given up one after the other; what a dispatch costs; the order of candidates under half floats; time against the
 number of candidates; and predictions with pauses. Inputs are random.
 

@@ -1,7 +1,7 @@
 //! How TF.js would run a model, for studies: the product path has none of these options.
 //!
 //! TF.js' WebGL backend runs one program per kernel and shape, keeps values in textures, which are half floats on many phones,
-//! submits each kernel by itself and reads outputs back one by one. An [`Emulation`] applies these habits to a session, one by
+//! submits each kernel by itself and reads outputs back one by one. An [`Emulation`] applies these techniques to a session, one by
 //! one or all together, to show what each costs. [`webgl`] describes what TF.js 4.22 runs for a model.
 //!
 //! It imitates the work and the answers of TF.js. It does not imitate the times of a browser, nor those of a device with
@@ -60,7 +60,7 @@ impl clap::ValueEnum for Passes {
     }
 }
 
-/// Which habits of TF.js a session has.
+/// Which techniques of TF.js a session uses.
 ///
 /// ```
 /// use tfjs_wgpu::emulation::{ActivationPrecision, Emulation};
@@ -96,14 +96,14 @@ impl Emulation {
 }
 
 impl SessionOptions {
-    /// Gives the session habits of TF.js. Its programs are a list of passes ([`WEBGL2`], [`SessionOptions::passes`]).
+    /// Lets the session use techniques of TF.js. Its programs are a list of passes ([`WEBGL2`], [`SessionOptions::passes`]).
     pub fn emulate(mut self, emulation: Emulation) -> Self {
         self.activation_precision = emulation.activation_precision;
         self.execution = emulation.execution;
         self
     }
 
-    /// The habits of TF.js that the session has.
+    /// The techniques of TF.js that the session uses.
     pub fn emulation(&self) -> Emulation {
         Emulation { activation_precision: self.activation_precision, execution: self.execution }
     }

@@ -44,7 +44,7 @@ pub enum InputDim<'n> {
     Batch,
     /// A number.
     Fixed(usize),
-    /// A size that whoever predicts chooses, such as the length of a history.
+    /// A size that the inputs of a prediction decide, such as the length of a history.
     Named {
         /// Its name; dimensions of one name have one size.
         name: &'n str,
@@ -163,7 +163,7 @@ impl Builder {
     }
 
     /// The graph of what `outputs` need, inputs first. Inputs stay even where nothing needs them: the caller still names
-    /// them. An error if two outputs have one name: whoever asks for it would be given either.
+    /// them. An error if two outputs have the same name, because a lookup by name would be ambiguous.
     pub fn finish(self, outputs: Vec<(String, ValueId)>) -> Result<Graph> {
         self.finish_with(outputs, &[])
     }

@@ -56,7 +56,7 @@ pub enum Source {
 /// An input, a constant or an operator, with the values it makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// The layer or weight it stands for; unique for inputs.
+    /// The layer or weight that it comes from; unique for inputs.
     pub name: String,
     /// Where its values come from.
     pub source: Source,

@@ -19,7 +19,7 @@ enum Foreign {
 }
 
 impl Foreign {
-    /// The format of a file that begins so. `None` for text, and for what nobody knows.
+    /// The format of a file that begins so. `None` for text and for unknown formats.
     fn of(head: &[u8]) -> Option<Foreign> {
         let json_length = head.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));
         match head {

@@ -57,7 +57,7 @@ impl InputNames {
         Some((tensor, self.position(known).is_none().then_some(known)))
     }
 
-    /// An error if a tensor stands for no input.
+    /// An error if a tensor matches no input.
     pub(crate) fn expect_known(&self, given: &NamedTensors, model: &Model) -> Result<()> {
         match given.names().find(|name| self.position_among(name, given.len()).is_none()) {
             None => Ok(()),
@@ -67,7 +67,7 @@ impl InputNames {
         }
     }
 
-    /// An error if two tensors stand for one input.
+    /// An error if two tensors match one input.
     pub(crate) fn expect_once(&self, given: &NamedTensors) -> Result<()> {
         let mut seen: Vec<Option<&str>> = vec![None; self.names.len()];
         for name in given.names() {

@@ -33,7 +33,7 @@ impl fmt::Display for OpenDimension {
     }
 }
 
-/// Sizes for the dimensions that a model leaves open, in the words of whoever gives them.
+/// Sizes for the open dimensions of a model, as the caller names them.
 ///
 /// Each open dimension has the size that the given inputs have there, else the one given for it by name, else the one given
 /// for all others. Every size is at least 1.

@@ -1,4 +1,4 @@
-//! Where the largest or smallest element along one axis stands; the axis disappears: `argmax`, `argmin`.
+//! The index of the largest or smallest element along one axis, which is removed: ONNX ArgMax and ArgMin.
 //!
 //! `[N, …, K, …] → [N, …, …]` int32: of equal elements the first, −0 being equal to 0. NaN is neither the largest nor the
 //! smallest, as in TensorFlow on the CPU; of nothing but NaN it is the first. (In NumPy and JAX the first NaN wins.) That

@@ -1,4 +1,4 @@
-//! The product of two batches summed over one dimension of each: Keras Dot, and both products of attention.
+//! Batched matrix product, summed over one dimension of each input: Keras Dot, ONNX MatMul, both products of attention.
 //!
 //! `output[n, i…, j…] = scale · Σₖ left[n, i…, k, …] · right[n, j…, k, …]`: the dimensions of `left` without its axis, then
 //! those of `right` without its. Two vectors give `[N, 1]`. With `heads`, a dimension of each side counts together with

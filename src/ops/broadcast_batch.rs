@@ -1,4 +1,4 @@
-//! One row for every sample of a batch: what the samples of a batch share, where an operator needs it for each of them.
+//! Broadcasts the one row that all samples of a batch share to the batch dimension: ONNX Expand along N.
 //!
 //! `output[n, …] = x[0, …]`; `x: [S, …]`, output `[N, …]`, with the N of the second input, whose values are not read. Or
 //! `x: [1, …]` is a weight, and the second input may be shared too. Made where one user meets many candidates, and by

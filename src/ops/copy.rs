@@ -1,6 +1,6 @@
 //! The same elements in memory of their own.
 //!
-//! `output = input`. Nothing needs it to be right: it stands for work that only moves data, where that work is the matter.
+//! `output = input`. No model needs it: it represents work that only moves data, in plans that emulate TF.js.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};

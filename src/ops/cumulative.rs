@@ -161,7 +161,7 @@ impl Operator for Cumulative {
     }
 }
 
-/// The class of a product of so many factors: each is rounded by half a unit at most.
+/// The tolerance of a product of `factors` factors: each rounds by at most half a unit.
 pub(super) fn product_of(factors: usize) -> Tolerance {
     Tolerance::Pointwise { ulps: 1.0 + 0.5 * factors as f32, absolute: f32::MIN_POSITIVE }
 }

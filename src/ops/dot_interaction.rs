@@ -1,4 +1,4 @@
-//! The products of all pairs of vectors, behind some of the vectors themselves: the interaction of DLRM.
+//! The dot interaction of DLRM: the dot products of all pairs of vectors, behind some of the vectors themselves.
 //!
 //! `output[n, :] = [x[n, 0..keep, :] …, Σ_d x[n, i, d] · x[n, j, d] …]` for all `i`, `j` in row-major order; `x: [N, F,
 //! D]`, output `[N, keep · D + F · F]`. In Keras: Concatenate of the first vectors and the flattened Dot of a stack with

@@ -1,4 +1,4 @@
-//! Looks up rows of a table by id: Keras Embedding.
+//! Looks up rows of a table by id: Keras Embedding, ONNX Gather on a constant table.
 //!
 //! `output[…, :] = table[ids[…], :]`; `ids: [N, …]` int32, `table: [V, D]`, output `[N, …, D]`. An id outside
 //! `0..V` gives a row of zeros (TF.js and Keras on the GPU) or the nearest row ([`BadId::Clamp`]); refusing such ids

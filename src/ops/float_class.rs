@@ -1,4 +1,4 @@
-//! Whether each float is of a class: `keras.ops.isnan`, `isinf` and `isfinite`.
+//! Tests the class of each float: ONNX IsNaN and IsInf, NumPy `isnan`, `isinf` and `isfinite`.
 //!
 //! `output = (input is …)`, as booleans. Every float is exactly one of NaN, infinite (of either sign) and finite.
 

@@ -1,4 +1,4 @@
-//! Several Dense layers, one after the other, in one dispatch.
+//! A multilayer perceptron in one dispatch: several Dense layers, one after the other.
 //!
 //! `x₀ = x`, `xₗ₊₁ = fₗ(biasₗ + xₗ · kernelₗ)`, each rounded to float32, the last is the output; `x: [N, …, K]`,
 //! `kernelₗ: [Kₗ, Uₗ]` with `Kₗ₊₁ = Uₗ`, `biasₗ: [Uₗ]`, the first also `[S, U₀]`. The inputs are x, then kernel and bias

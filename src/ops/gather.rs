@@ -1,4 +1,4 @@
-//! Takes positions of one dimension by index: `tf.gather`, NumPy's `take`, ONNX' Gather.
+//! Gathers slices along one dimension by index: `tf.gather`, NumPy's `take`, ONNX' Gather.
 //!
 //! `output[b…, o…, j…, i…] = data[b…, o…, indices[b…, j…], i…]`: the dimensions of the data up to the axis, those of the
 //! indices, and those of the data behind the axis; the first `batch_dims` dimensions are the same in both and stand once.

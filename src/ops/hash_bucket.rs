@@ -1,4 +1,4 @@
-//! Which of so many buckets an id falls into: Keras Hashing of integers.
+//! The hash bucket of an integer id: Keras Hashing of integers.
 //!
 //! The id is written in decimal, as `AsString` of TensorFlow writes it; `output` is the fingerprint of these characters
 //! mod the number of buckets, as `StringToHashBucketFast` has it. The fingerprint is FarmHash's `Fingerprint64`, of

@@ -1,4 +1,4 @@
-//! The mean over the steps that a mask keeps: Keras GlobalAveragePooling1D on a masked sequence.
+//! The mean over unmasked steps: Keras GlobalAveragePooling1D on a masked sequence.
 //!
 //! `output[n, …] = Σₜ mask[n, t] · x[n, t, …] / Σₜ mask[n, t]`; `x: [N, T, …]`, `mask: [N, T]` boolean, output
 //! `[N, …]`. A row without any kept step gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages over

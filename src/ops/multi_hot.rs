@@ -1,4 +1,4 @@
-//! A vector with a place for each id: Keras CategoryEncoding.
+//! Multi-hot and count encoding of ids: Keras CategoryEncoding.
 //!
 //! `output[n, v]` is 1 if any of `ids[n, :]` is `v`, else 0 (`multi_hot`, and `one_hot` for a single id), or how many of
 //! them are (`count`); `ids: [N, T]` int32, output `[N, tokens]` float32. Ids outside `0..tokens` have no place; Keras

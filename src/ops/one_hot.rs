@@ -1,4 +1,4 @@
-//! A new axis with a place for each id: `one_hot`.
+//! One-hot encoding along a new axis: ONNX OneHot, `one_hot`.
 //!
 //! `output[…, v, …] = on` where `v` is the id at `[…, …]`, else `off`; `ids` int32 of any shape, output float32 with the
 //! axis of `depth` regions inserted. An id outside `0..depth` gives `off` everywhere, as in TensorFlow, Keras and TF.js; a

@@ -71,7 +71,7 @@ pub struct Ids {
     pub count: usize,
     /// Whether ids below 0 count from the end.
     pub from_end: bool,
-    /// Whether they name rows of a table, which nobody computes as positions of a value are computed.
+    /// Whether they are row numbers of a lookup table. Otherwise they are positions in a computed value.
     pub of_table: bool,
 }
 
@@ -155,7 +155,7 @@ pub trait Operator: fmt::Debug + Sealed {
     }
 
     /// Whether the kernels decode the input with this position where it stands packed ([`KernelRequest::regions`] says
-    /// how). A constant that anybody reads who does not is words for all.
+    /// how). A constant stays packed only if every operator that reads it can decode it.
     fn takes_packed(&self, _position: usize) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Repeats each sample along a new leading dimension: Keras RepeatVector.
+//! Repeats each sample along a new dimension behind the batch: Keras RepeatVector.
 //!
 //! `output[n, r, …] = input[n, …]` for `r < count`; `[N, D] → [N, count, D]`.
 

@@ -1,4 +1,5 @@
-//! Where a number stands among sorted ones, or what is kept under it: Keras Discretization and IntegerLookup.
+//! Binary search in sorted keys, for the position or the value of a key: NumPy `searchsorted`, Keras Discretization and
+//! IntegerLookup.
 //!
 //! Of `x` and keys in ascending order, both float32, `output` is how many keys are at most x (all of them for NaN), as
 //! `Bucketize` of TensorFlow counts. Of `x`, keys and values, all int32, it is the value of the key that equals x, and

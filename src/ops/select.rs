@@ -1,4 +1,4 @@
-//! A choice between two tensors, element by element, with broadcasting: `keras.ops.where`, ONNX Where.
+//! Selects between two tensors element by element, with broadcasting: `keras.ops.where`, ONNX Where.
 //!
 //! `output[i] = condition[i] ? left[i] : right[i]`; all three stretch as NumPy does, and what is not chosen does not matter,
 //! NaN and infinity included.

@@ -1,4 +1,4 @@
-//! The fully connected layer over the pairs of a query with each of its keys: the first layer of target attention (DIN),
+//! The first Dense of target attention (DIN), over the pairs of a query with each of its keys,
 //! without the pairs.
 //!
 //! Keras models join `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That is

@@ -1,4 +1,4 @@
-//! The best elements along one axis, the best first, and where they stood: `tf.math.top_k`; with `count` as large as the
+//! The largest or smallest elements along one axis in order, and their indices: `tf.math.top_k`; with `count` as large as the
 //! axis, `sort` and `argsort`.
 //!
 //! `[N, …, K, …] → [N, …, count, …]` twice: the elements, of the input's dtype (float32 or int32), and their positions,

@@ -1,4 +1,4 @@
-//! The triangle below or above a diagonal of matrices, zeros elsewhere: `tril` and `triu`.
+//! The lower or upper triangle of matrices, zeros elsewhere: ONNX Trilu, NumPy `tril` and `triu`.
 //!
 //! `output[…, r, c] = input[…, r, c]` where `c − r ≤ diagonal` (lower) or `c − r ≥ diagonal` (upper), else 0. The last two
 //! dimensions are the matrix; diagonal 0 is the main one, and a diagonal outside the matrix keeps all or nothing. What is

@@ -1,4 +1,4 @@
-//! A tensor seen as `[outer, axis, inner]` around one axis: the form in which most kernels address memory.
+//! The view `[outer, axis, inner]` of a tensor around one axis, by which most kernels address memory.
 
 use crate::kernel::DeviceFacts;
 

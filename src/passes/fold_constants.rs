@@ -1,4 +1,4 @@
-//! Computes what depends on constants alone, once.
+//! Constant folding: computes operators whose inputs are all constants.
 
 use super::rewrite::rewrite_all;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Lets a Convolution pad its input itself.
+//! Folds a Pad into the Convolution after it.
 //!
 //! What a convolution reads outside of its input counts as 0, so zeros around it need not be there: its windows begin as
 //! many positions before.

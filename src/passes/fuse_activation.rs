@@ -1,4 +1,4 @@
-//! Lets a Dense or a Convolution apply the activation that follows it.
+//! Fuses an activation into the Dense or Convolution before it.
 
 use super::rewrite::rewrite;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Chains functions of one and two elements that follow each other into one kernel.
+//! Fuses chains of unary and binary elementwise operators into one kernel.
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Reads all lookups, their pooling and what stands beside them in one operator.
+//! Fuses all embedding lookups of a model, their pooling and the features beside them into one operator.
 //!
 //! A value is *assembled* if each of its elements, in order, is a column of a model input, an element of a looked-up
 //! row, a pooled one, a sum or product of such, or an element of one computed value: concatenations along the first

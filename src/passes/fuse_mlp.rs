@@ -1,4 +1,4 @@
-//! Computes chains of small Dense layers in one dispatch.
+//! Fuses chains of small Dense layers into one dispatch.
 
 use super::rewrite::{Rewrite, operator, rewrite, uses};
 use crate::error::Result;

@@ -1,7 +1,6 @@
-//! The one way in which passes edit: a graph is built anew, node by node, and a pass replaces what it wants to.
+//! How passes edit a graph: it is built anew, node by node, and a pass replaces some of the nodes.
 //!
-//! A pass looks at the old graph and adds to the new one. What nothing needs any more is dropped at the end, so a pass
-//! never removes a node.
+//! A pass reads the old graph and adds to the new one. Unused nodes are dropped at the end, so a pass never removes a node.
 
 use crate::error::Result;
 use crate::graph::{Builder, Graph, Node, Source, ValueId};
@@ -13,7 +12,7 @@ use std::sync::Arc;
 pub(super) struct Rewrite<'g> {
     graph: &'g Graph,
     pub(super) builder: Builder,
-    /// By old value: the new one that stands for it.
+    /// By old value: the new value that replaces it.
     new: Vec<ValueId>,
     /// By old value: how often operators and outputs name it.
     uses: Vec<usize>,
@@ -80,12 +79,12 @@ impl Rewrite<'_> {
         }
     }
 
-    /// The new value that stands for an old one.
+    /// The new value that replaces an old one.
     pub(super) fn renewed(&self, old: ValueId) -> ValueId {
         self.new[old.index()]
     }
 
-    /// Adds an operator with one output under the name of `node`, over what stands for the old values `inputs`.
+    /// Adds an operator with one output under the name of `node`, over the values that replace the old values `inputs`.
     pub(super) fn op(&mut self, node: &Node, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
         let inputs: Vec<ValueId> = inputs.iter().map(|id| self.renewed(*id)).collect();
         self.builder.op(&node.name, op, &inputs)

@@ -1,4 +1,4 @@
-//! One user, many candidates: what depends on shared inputs alone is computed for one row.
+//! One user, many candidates: values that depend on shared inputs alone are computed for one row.
 //!
 //! [`share`] gives some inputs one row (S) for the whole batch. Whatever follows from them alone then has one row too;
 //! where a shared value meets one of N rows, a [`BroadcastBatch`] repeats it.

@@ -1,4 +1,4 @@
-//! Removes operators that change nothing or that broadcasting replaces, and turns those that only relabel dimensions into reshapes, which are free.
+//! Removes operators without effect or that broadcasting replaces, and turns relabelled dimensions into reshapes, which are free.
 
 use super::rewrite::{Rewrite, operator, rewrite_all};
 use crate::error::Result;
@@ -27,7 +27,7 @@ fn slices(rewrite: &mut Rewrite<'_>, node: &Node, split: &Split) -> Result<Optio
     split.starts().zip(&split.sizes).map(slice).collect::<Result<_>>().map(Some)
 }
 
-/// The value that stands for the output of a node that changes nothing.
+/// The input that replaces the output of a node without effect.
 fn replaced(graph: &Graph, rewrite: &mut Rewrite<'_>, node: &Node) -> Result<Option<ValueId>> {
     let Source::Op(op) = &node.source else { return Ok(None) };
     let Some(&x) = node.inputs.first() else { return Ok(None) };

@@ -68,7 +68,7 @@ fn address(value: &Arc<Tensor>) -> *const Tensor {
     Arc::as_ptr(value)
 }
 
-/// The constants that somebody reads who cannot decode them: an operator, or whoever asks for an output.
+/// The constants with a reader that cannot decode packed values: an operator, or an output of the graph.
 fn read_as_words(graph: &Graph) -> HashSet<*const Tensor> {
     let mut readers: Vec<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
     for node in graph.nodes() {

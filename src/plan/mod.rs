@@ -323,7 +323,7 @@ impl Plan {
     }
 }
 
-/// How many rows of so many bytes fit.
+/// The number of rows of this size that fit.
 fn most(limit: u64, bytes_per_row: u64) -> u64 {
     limit.checked_div(bytes_per_row).unwrap_or(u64::MAX)
 }

@@ -18,7 +18,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot that outputs of these types need one after the other, with so many bytes before each row of the first.
+    /// The slot for adjacent outputs of these types, with `scratch_bytes` before each row of the first.
     pub(super) fn for_types(types: &[&TensorType], scratch_bytes: u64, facts: &DeviceFacts) -> Self {
         let bytes = |ty: &&TensorType| 4 * ty.shape.sample_len() as u64;
         let (per_sample, others): (Vec<_>, Vec<_>) = types.iter().partition(|ty| ty.shape.is_per_sample());

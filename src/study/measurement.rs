@@ -273,7 +273,7 @@ fn warm(
         answer?;
         samples_ms.push(milliseconds(ns));
         allocations += prediction.timeline.counter(Counter::Allocations);
-        // The stages of the first runs stand for all: keeping every timeline would be most of the memory.
+        // Only the first runs keep their stages: all timelines would be most of the memory.
         if timelines.len() < MOST_SAMPLES {
             timelines.push(prediction.timeline.clone());
         }

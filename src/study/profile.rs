@@ -23,7 +23,7 @@ const PROBE_WIDTH: usize = 1024;
 /// Rows that are copied: 16 MiB read and as much written, more than most caches hold.
 const COPIED_ROWS: usize = 4096;
 
-/// Rows that are multiplied: so many at first, and four times as many until a run takes long enough, at most.
+/// Rows that are multiplied: the first count and the largest. Each run has four times the rows of the one before.
 const MULTIPLIED_ROWS: (usize, usize) = (64, 4096);
 
 /// Long enough for the ends of a run not to count.
@@ -61,7 +61,7 @@ impl Ceilings {
         Ok(Some(ceilings).filter(|Ceilings { gflop_per_s, gb_per_s }| gflop_per_s.is_finite() && gb_per_s.is_finite()))
     }
 
-    /// The most billions of operations in a second that a step with so many for each byte can do.
+    /// The roofline: billions of operations per second that a step of this intensity (operations per byte) can reach.
     pub fn roof_gflop_per_s(&self, flops_per_byte: f64) -> f64 {
         self.gflop_per_s.min(flops_per_byte * self.gb_per_s)
     }

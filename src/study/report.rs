@@ -77,7 +77,7 @@ pub struct StudyResults {
     pub break_even: Vec<BreakEven>,
     /// Time against the number of dispatches that do next to nothing.
     pub dispatch_cost: Option<DispatchCost>,
-    /// From the shape of TF.js to the fused plan, one habit after the other.
+    /// From the plan of TF.js to the fused plan, one technique after the other.
     pub ablations: Vec<Ablation>,
     /// Where the time of a prediction goes, step by step.
     #[serde(default)]
@@ -188,7 +188,7 @@ pub struct DispatchCost {
     pub line: Option<Line>,
 }
 
-/// A prediction of so many dispatches.
+/// A prediction with this number of dispatches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DispatchPoint {
     /// Dispatches.

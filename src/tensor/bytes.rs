@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes that several share and nobody copies. Clones and ranges keep their owner alive.
+/// Shared bytes. Clones and ranges copy nothing and keep the owner alive.
 ///
 /// ```
 /// use std::sync::Arc;

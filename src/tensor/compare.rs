@@ -19,7 +19,7 @@ pub enum Tolerance {
         /// Absolute floor.
         absolute: f32,
     },
-    /// A sum of so many terms, in any order: grows with the root of the count and with the sum of their magnitudes.
+    /// A sum of `terms` terms, in any order: grows with the root of the count and with the sum of the magnitudes.
     Sum {
         /// The number of terms in one sum.
         terms: usize,

@@ -1,4 +1,4 @@
-//! Memory of tensors that nobody needs any more, for new ones: making and clearing 10 MB takes as long as filling them.
+//! Memory of tensors that are no longer needed, for new ones: allocating and clearing 10 MB takes as long as filling them.
 
 use super::{DType, Data, NamedTensors};
 

@@ -1,4 +1,4 @@
-//! How much a file of tensors may ask for. A small one can claim any size, and packed data expand.
+//! How much memory a file of tensors may need. A small file can claim any size, and compressed data expand.
 
 use crate::error::{Error, Result};
 use crate::setters::setters;
@@ -20,7 +20,7 @@ pub struct ReadLimits {
 }
 
 impl ReadLimits {
-    /// The limits for a file of so many bytes.
+    /// The limits for a file of `bytes` bytes.
     pub(super) fn of_file(bytes: u64) -> ReadLimits {
         let usual = ReadLimits::default();
         ReadLimits { tensor_bytes: usual.tensor_bytes.max(bytes.saturating_mul(4)), ..usual }

@@ -94,7 +94,7 @@ pub fn from_bytes_within(bytes: &[u8], format: Format, limits: ReadLimits) -> Re
     tensors.map_err(|error| error.or_hint(WRITE_AGAIN))
 }
 
-/// An error if a file of so many bytes is larger than what is read.
+/// An error if a file of `bytes` bytes exceeds the limit.
 fn expect_size(bytes: u64, format: Format, budget: &Budget) -> Result<()> {
     match format {
         Format::Json => budget.expect_json(bytes),
@@ -125,7 +125,7 @@ fn unwritable(path: &Path, cause: &str) -> Error {
 /// Writes `tensors` to the file at `path`, which is replaced only once the new one is complete. A symbolic link stays, and the file
 /// that it names is replaced; the permissions of a file stay.
 ///
-/// JSON cannot say what is not finite, nor the shape of what has no elements: both are errors there.
+/// JSON has no NaN or infinity, and no shape for an empty tensor: both are errors there.
 pub fn write(path: impl AsRef<Path>, tensors: &NamedTensors) -> Result<()> {
     let path = path.as_ref();
     let bytes = match Format::of(path)? {

@@ -1,6 +1,6 @@
 //! A layer's configuration, read key by key.
 //!
-//! What a layer does not read must not matter: [`Config::finish`] refuses keys that nobody asked for, unless they are
+//! Unread keys must not change the answer: [`Config::finish`] refuses keys that the layer did not read, unless they are
 //! known to have no say at inference or hold nothing. TF.js ignores such keys, and so answers wrongly without a word.
 
 use super::json;
@@ -122,7 +122,7 @@ impl<'m> Config<'m> {
         }
     }
 
-    /// An error if a key that nobody read holds anything.
+    /// An error if a key that was not read has a value.
     pub(super) fn finish(&self) -> Result<()> {
         let asked = self.asked.borrow();
         for (key, value) in self.values {

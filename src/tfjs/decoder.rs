@@ -23,7 +23,7 @@ pub(super) struct Decoder<'m> {
 enum Form {
     /// They are the weight.
     Packed(Encoding, Vec<u8>),
-    /// They are the words of the weight, and so many have arrived.
+    /// The words of the weight, and how many of them have arrived.
     Words(Data, usize),
     /// Each element is computed. The start of one whose other bytes are in the next piece is kept.
     Computed(Data, Vec<u8>),
@@ -117,7 +117,7 @@ impl<'m> Decoder<'m> {
     }
 }
 
-/// Memory for so many elements, without any yet.
+/// Memory for `count` elements, still empty.
 fn claimed<T>(count: usize) -> Result<Vec<T>> {
     let mut values = Vec::new();
     values.try_reserve_exact(count).map_err(|cause| {

@@ -1,6 +1,6 @@
 //! What operations make of constants, computed while the model is loaded: positions, tables, and the sizes of a shape.
 //!
-//! `tf.shape(x)` is a constant too, but for the number of samples, which nobody knows before a prediction. [`BATCH`] stands
+//! `tf.shape(x)` is a constant too, except for the number of samples, which is unknown before a prediction. [`BATCH`] stands
 //! for it. A constant that holds it may be moved, cut and joined, and say the shape of something; what would compute with it
 //! is an error.
 

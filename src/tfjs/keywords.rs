@@ -59,7 +59,7 @@ impl<'m> Keywords<'m> {
         }
     }
 
-    /// An error if an argument that nobody asked for holds anything.
+    /// An error if an argument that was not read has a value.
     pub(super) fn finish(&self) -> Result<()> {
         let asked = self.asked.borrow();
         for (key, value) in self.given {

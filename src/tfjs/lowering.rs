@@ -66,7 +66,7 @@ pub(super) struct Lowering {
     pub(super) folds: bool,
     /// Elements of the constants that operations made, so far.
     pub(super) folded_elements: usize,
-    /// The constants in which the number of samples stands for a size; see `folding`.
+    /// The constants in which a size is the number of samples; see `folding`.
     pub(super) counts: HashSet<ValueId>,
 }
 

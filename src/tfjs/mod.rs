@@ -61,7 +61,7 @@ pub(crate) fn load(model_json: &[u8], source: &dyn Source, options: LoadOptions)
         let hint = match error.kind() {
             // The caller's sizes, and not the file.
             ErrorKind::Input => return error,
-            ErrorKind::Unsupported => "README lists what is supported",
+            ErrorKind::Unsupported => "docs/layers.md and docs/files.md list what is supported",
             ErrorKind::Shape => {
                 "the layers do not fit each other; if Keras or TF.js runs this model, report it with its model.json"
             }

@@ -66,7 +66,7 @@ fn open_by_input(open: &[OpenDimension]) -> HashMap<String, Vec<OpenDimension>> 
     by_input
 }
 
-/// Adds the input that the InputLayer `layer` stands for.
+/// Adds the input of the InputLayer `layer`.
 fn model_input(
     tensor: &TensorRef,
     layer: Option<&Layer>,

@@ -32,7 +32,7 @@ impl Source for MappedFolder {
 
     fn open(&self, path: &str) -> Result<SourceBytes<'_>> {
         let file = self.0.file(path)?;
-        // SAFETY: the mapping is read-only, and whoever made this source promised that the file stays as it is.
+        // SAFETY: the mapping is read-only, and the caller of `new` promised that the file does not change.
         #[allow(unsafe_code)]
         let mapping = unsafe { memmap2::Mmap::map(&file) };
         Ok(match mapping {

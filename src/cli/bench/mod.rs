@@ -100,16 +100,16 @@ impl RunsArguments {
     fn options(&self, batch: u32) -> Result<RunOptions> {
         let seconds = |name: &str, value: f64| {
             Duration::try_from_secs_f64(value).map_err(|_| {
-                Error::new(ErrorKind::Input, format!("{name} {value} is no length of time"))
-                    .hint("give a number from 0")
+                Error::new(ErrorKind::Input, format!("{name} must be at least 0, not {value}"))
+                    .hint("give a number of seconds")
             })
         };
         let pace = match (self.run_delay, self.run_frequency) {
             (Some(delay), _) => Pace::Delay(seconds("--run-delay", delay)?),
             (_, Some(frequency)) if frequency > 0.0 => Pace::Interval(seconds("--run-frequency", 1.0 / frequency)?),
             (_, Some(frequency)) => {
-                return Err(Error::new(ErrorKind::Input, format!("--run-frequency {frequency} is no frequency"))
-                    .hint("give a number above 0, or leave it out for one prediction after the other"));
+                return Err(Error::new(ErrorKind::Input, format!("--run-frequency must be above 0, not {frequency}"))
+                    .hint("give a number per second, or omit it for predictions back to back"));
             }
             (None, None) => Pace::BackToBack,
         };
@@ -218,7 +218,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Asks the driver, which whoever measures in this process must not have done.
+/// Queries the driver. A process that measures must not do that before.
 fn usual_devices() -> Vec<Device> {
     if !has_gpu() {
         message::note("no GPU adapter was found: measuring the CPU alone");

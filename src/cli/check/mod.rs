@@ -22,7 +22,7 @@ use tfjs_wgpu::{Device, Error, ErrorKind, Model, NamedTensors, Result, Semantics
 /// Rows of random input: enough for a kernel's edges to lie inside.
 const RANDOM_BATCH: usize = 3;
 
-const EXIT_CODES: &str = "Exit codes: 0 all within tolerance; 1 not so; 2 it could not be checked.";
+const EXIT_CODES: &str = "Exit codes: 0 all within tolerance, 1 not all within tolerance, 2 error.";
 
 /// Compare a device with the plain reference, operator by operator and end to end
 #[derive(Debug, clap::Args)]

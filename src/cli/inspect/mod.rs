@@ -106,7 +106,7 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says which sizes stand for those that are open.
+/// Says which sizes the open dimensions are shown with.
 fn note_examples(model: &Model) {
     let open = model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
     let assumed: Vec<String> =

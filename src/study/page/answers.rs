@@ -108,7 +108,7 @@ fn break_even(study: &StudyResults) -> Option<String> {
 
 fn half(study: &StudyResults) -> Option<String> {
     let is_half = |row: &&Precision| row.settings.iter().any(|setting| setting == "activation-precision f16");
-    // The shape of TF.js is what such phones run; where it is not there, the fused plan stands for it.
+    // Such phones run the plan of TF.js. Without it, the fused plan is used.
     let rows = || study.precision.iter().filter(is_half);
     let row = rows().find(|row| row.passes.starts_with("tfjs")).or_else(|| rows().next())?;
     let moved = format!("Scores move by up to {}.", digits(row.max_abs_difference));

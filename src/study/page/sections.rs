@@ -23,7 +23,7 @@ pub(super) fn ablations(report: &Report) -> Option<String> {
     batches.dedup();
     let first = all.first()?;
     let mut body = vec![paragraph(
-        "One habit of TF.js is given up after the other; each row has given up those above it too. The first answer is \
+        "The techniques of TF.js are removed one after the other; each row is without those above it too. The first answer is \
          opening and predicting in a fresh process with nothing on disk.",
     )];
     for &batch in &batches {
@@ -78,7 +78,7 @@ pub(super) fn ablations(report: &Report) -> Option<String> {
             )),
         );
     }
-    Some(section("ablations", "What each habit of TF.js costs", &body.concat()))
+    Some(section("ablations", "What each technique of TF.js costs", &body.concat()))
 }
 
 /// Time against dispatches.

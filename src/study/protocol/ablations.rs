@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_gives_up_one_habit_more() {
+    fn each_step_removes_one_technique_more() {
         let first = session_without(Technique::AllKept);
         assert_eq!((first.execution.submits, first.passes), (Submits::PerKernel, emulation::WEBGL2));
         for pair in Technique::ALL.windows(2) {

@@ -22,7 +22,7 @@ pub(super) fn steps() -> Vec<Step> {
     DISPATCHES.map(step).into()
 }
 
-/// Warm predictions of a chain of so many dispatches.
+/// Warm predictions of a chain of `dispatches` dispatches.
 pub(super) fn measure_chain(options: &StudyOptions, session: &SessionOptions, length: usize) -> Result<Measurement> {
     measure(&chain(length)?, session, &options.runs(1, 0.2), &mut |_| ControlFlow::Continue(()))
 }

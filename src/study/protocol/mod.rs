@@ -1,8 +1,8 @@
 //! The whole study of a model, as a list of steps that each measure one thing and add it to the report.
 //!
-//! The list is a plain value, made before anything is measured. The report is handed out after every step, so that whoever
-//! keeps it loses nothing by an interruption. A step that cannot be done, as a plan that the device refuses, is a note in the
-//! report, and the next one follows.
+//! The list is a plain value, made before anything is measured. The report is handed out after every step, so an
+//! interruption loses at most one step. A step that fails, such as a plan that the device refuses, becomes a note in the report,
+//! and the next one follows.
 
 mod ablations;
 mod cold;

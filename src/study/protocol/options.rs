@@ -26,7 +26,7 @@ pub struct StudyOptions {
     pub launcher: Option<Launcher>,
     /// The seed of all inputs.
     pub seed: u64,
-    /// Whether a few runs stand for many: to see that a study works.
+    /// Whether to make a few runs only, to try a study out.
     pub quick: bool,
 }
 
@@ -60,7 +60,7 @@ impl StudyOptions {
         StudyOptions { launcher: Some(launcher), ..self }
     }
 
-    /// Runs of at least so many seconds.
+    /// Runs that take at least `seconds` together.
     pub(super) fn runs(&self, batch: usize, seconds: f64) -> RunOptions {
         let (runs, min_seconds) = if self.quick { (2, 0.0) } else { (10, seconds) };
         let max_seconds = min_seconds.max(0.1) * 10.0;

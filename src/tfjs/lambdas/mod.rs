@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use table::{FUNCTIONS, Function};
 
-/// What stands for the name of a layer where a number or a list is given in place of a tensor.
+/// The name in place of a layer's where an argument is a number or a list instead of a tensor.
 const CONSTANT: &str = "_CONSTANT_VALUE";
 
 /// An operation with what its config and its calls would be in Keras 3.

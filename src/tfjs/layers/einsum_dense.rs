@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The classes of this file.
 pub(super) const CLASSES: &[Class] = &[Class::new("EinsumDense", einsum_dense, "–", "")];
 
-/// What stands for the dimensions under `...`, counted from here: no letter.
+/// The labels of the dimensions under `...` start here, beyond all letters.
 const ELIDED: u32 = 0xE000;
 
 /// The dimensions of input, kernel and output, a letter each. N is the input's and the output's first.

@@ -100,7 +100,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// What to do about a layer whose code is not in the file.
-const TWO_WAYS_OUT: &str = "express it in supported layers and operations (README lists them), which are saved by name, or export \
+const TWO_WAYS_OUT: &str = "express it in supported layers and operations (docs/layers.md lists them), which are saved by name, or export \
     the parts before and after it as models of their own and compute it between them";
 
 /// What a model with a layer of this class gets, which is none of those that load.

@@ -126,7 +126,7 @@ fn at_once<'c>(
     })
 }
 
-/// Does what needs the layer's configuration, and refuses what nobody read of it.
+/// Runs `read` on the layer's configuration, and refuses keys that it did not read.
 fn with_config<T>(config: &Map<String, Json>, work: impl FnOnce(&Config<'_>) -> Result<T>) -> Result<T> {
     let config = Config::new(config);
     let result = work(&config)?;

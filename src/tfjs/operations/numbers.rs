@@ -107,7 +107,7 @@ impl<'m> Numbers<'m> {
     }
 }
 
-/// The dtype that stands for one of NumPy: floats are float32 and integers int32 here.
+/// The dtype for one of NumPy: floats are float32 and integers int32 here.
 pub(super) fn dtype_called(name: &str) -> Option<DType> {
     match name {
         "float32" | "float64" | "float16" | "bfloat16" => Some(DType::F32),

@@ -128,7 +128,7 @@ fn expect_keras_order(wants: &[Want], found: &[Option<String>], table: &WeightTa
     Err(contradicting_order(&names))
 }
 
-/// Matches what is open by full names, the fullest first. A name that two layers have at once is nobody's.
+/// Matches what is open by full names, the fullest first. A name that two layers share matches neither.
 fn exact(wants: &[Want], table: &WeightTable, found: &mut [Option<String>]) {
     let mut used: HashSet<String> = found.iter().flatten().cloned().collect();
     let levels = wants.iter().map(|want| want.names.len()).max().unwrap_or(0);

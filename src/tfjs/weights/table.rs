@@ -11,7 +11,7 @@ pub(in crate::tfjs) struct WeightTable {
     pub(super) tensors: HashMap<String, Arc<Tensor>>,
     /// Names in file order, for errors and fallbacks that do not depend on hashing.
     order: Vec<String>,
-    /// File names by the name without the component before the last. A name that two weights have stands for neither.
+    /// File names by the name without the component before the last. A name that two weights share matches neither.
     shortened: HashMap<String, Option<String>>,
     /// The first weight of each shape.
     by_shape: HashMap<Vec<usize>, Arc<Tensor>>,
