@@ -10,7 +10,7 @@ pub(super) const SCHEMA: u32 = 1;
 /// Two reports, result by result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// [`SCHEMA`]
+    /// The number of the schema: 1.
     pub schema: u32,
     /// When the two reports were made.
     pub created: [String; 2],
