@@ -13,9 +13,9 @@ const MAX_VALUES: usize = 1 << 18;
 /// Builds a [`Graph`].
 ///
 /// ```
-/// use tfjs_wgpu::graph::Builder;
-/// use tfjs_wgpu::ops::Reshape;
-/// use tfjs_wgpu::tensor::{Shape, TensorType};
+/// use tfjs_wgpu::internals::graph::Builder;
+/// use tfjs_wgpu::internals::ops::Reshape;
+/// use tfjs_wgpu::{Shape, TensorType};
 /// let mut builder = Builder::new();
 /// let x = builder.input("x", TensorType::f32(Shape::batched(&[2, 3])))?;
 /// let flat = builder.op("flat", Reshape { sample: vec![6] }, &[x])?;

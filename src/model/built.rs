@@ -28,8 +28,8 @@ impl Model {
     /// sizes that do not work.
     ///
     /// ```
-    /// use tfjs_wgpu::graph::InputDim;
-    /// use tfjs_wgpu::ops::{Reduce, Reduction};
+    /// use tfjs_wgpu::internals::graph::InputDim;
+    /// use tfjs_wgpu::internals::ops::{Reduce, Reduction};
     /// use tfjs_wgpu::{DType, Device, Model, Session, Tensor};
     /// let model = Model::build("mean", |builder| {
     ///     let history = InputDim::Named { name: "history", example: 20 };

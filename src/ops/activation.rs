@@ -1,5 +1,8 @@
-//! A function of one element: the activations of Keras and TF.js but softmax, which needs a whole row, and what users
-//! apply to features before a model.
+//! Unary elementwise functions: the activations of Keras and TF.js except softmax, and the unary functions of
+//! `keras.ops`.
+//!
+//! `output = f(x)`; `x` of any shape, float32, the output of the same type. `Absolute`, `Negative` and `Sign` also take
+//! int32, and wrap: `abs(−2³¹)` is −2³¹.
 //!
 //! | function | formula | Keras / TF.js name |
 //! |---|---|---|
@@ -17,26 +20,26 @@
 //! | `Swish` | `x · sigmoid(x)` | `swish` |
 //! | `Exponential` | `e^x` | `exponential` of Keras |
 //! | `Logarithm` | `log(x)`, NaN below 0 | `keras.ops.log` |
-//! | `LogarithmPlusOne` | `log(1 + x)`, with its digits near 0 | `keras.ops.log1p` |
+//! | `LogarithmPlusOne` | `log(1 + x)`, accurate near 0 | `keras.ops.log1p` |
 //! | `SquareRoot` | `√x`, NaN below 0 | `keras.ops.sqrt` |
 //! | `Rsqrt` | `1 / √x`, NaN below 0 | `keras.ops.rsqrt` |
-//! | `Floor`, `Ceil` | the nearest integer that is no more, no less | `keras.ops.floor`, `ceil` |
-//! | `Round` | the nearest integer, the even one of two | `keras.ops.round` |
+//! | `Floor`, `Ceil` | `⌊x⌋`, `⌈x⌉` | `keras.ops.floor`, `ceil` |
+//! | `Round` | the nearest integer, ties to even | `keras.ops.round` |
 //! | `Sign` | −1, 0 or 1 | `keras.ops.sign` |
 //! | `Absolute`, `Negative` | `abs(x)`, `−x` | `keras.ops.absolute`, `negative` |
 //! | `Sin`, `Cos`, `Tan` | of radians; NaN at ±∞ | `keras.ops.sin`, … |
 //! | `Asin`, `Acos`, `Atan` | in radians; NaN outside the domain | `keras.ops.arcsin`, … |
 //! | `Sinh`, `Cosh` | `(e^x ∓ e^−x) / 2` | `keras.ops.sinh`, … |
-//! | `Asinh`, `Acosh`, `Atanh` | their inverses and that of tanh; NaN outside the domain | `keras.ops.arcsinh`, … |
+//! | `Asinh`, `Acosh`, `Atanh` | the inverses of sinh, cosh and tanh; NaN outside the domain | `keras.ops.arcsinh`, … |
 //! | `Erf` | `2/√π · ∫ e^−t² dt` from 0 to x | `keras.ops.erf` |
-//! | `Expm1` | `e^x − 1`, with its digits near 0 | `keras.ops.expm1` |
-//! | `Half` | the nearest half-precision float, the even one of two; ±∞ from 65 520 on | what a half-float texture keeps |
+//! | `Expm1` | `e^x − 1`, accurate near 0 | `keras.ops.expm1` |
+//! | `Half` | the nearest half-precision float, ties to even; ±∞ from 65 520 on | rounding in half-float textures |
 //!
-//! NaN gives NaN in all of them. `Sin`, `Cos` and `Tan` keep their tolerance for every finite float, however far from 0:
-//! whole turns are taken off exactly. `Absolute`, `Negative` and `Sign` take int32 too, and wrap: −2³¹ stays what it is.
+//! All functions propagate NaN. `Sin`, `Cos` and `Tan` keep their tolerance for every finite float: their range
+//! reduction is exact.
 //!
-//! Layers, and what is fused with them, apply only the functions of `shaders/lib/activate.wgsl`: those of the table down to
-//! `SquareRoot`, and `Half`. The others are an operator of their own or a step of an Elementwise.
+//! The kernels of layers fuse only the functions of `shaders/lib/activate.wgsl`: those of the table down to
+//! `SquareRoot`, and `Half`. The others run as their own operator or as a step of [`Elementwise`](super::Elementwise).
 
 mod function;
 

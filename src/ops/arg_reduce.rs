@@ -1,10 +1,10 @@
-//! The index of the largest or smallest element along one axis, which is removed: ONNX ArgMax and ArgMin.
+//! Index of the largest or smallest element along one axis: `argmax`, `argmin`, ONNX ArgMax and ArgMin.
 //!
-//! `[N, …, K, …] → [N, …, …]` int32: of equal elements the first, −0 being equal to 0. NaN is neither the largest nor the
-//! smallest, as in TensorFlow on the CPU; of nothing but NaN it is the first. (In NumPy and JAX the first NaN wins.) That
-//! is what [`TopK`](super::TopK) of one gives.
+//! `[N, …, K, …] → [N, …, …]`: input float32 or int32, output int32. Ties give the first index; −0 equals 0. NaN is
+//! ignored, as in TensorFlow on the CPU; a line of NaN alone gives 0. (In NumPy and JAX the first NaN wins.)
+//! [`TopK`](super::TopK) with a count of 1 gives the same index.
 //!
-//! On the GPU an invocation takes a line, or a workgroup does where lines are long and few.
+//! On the GPU an invocation reduces a line. Long lines take a workgroup each if there are few of them.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_loops, expect_sample_axis, word};
 use super::top_k::MOST_POSITIONS;
@@ -16,9 +16,9 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 /// Finds the extreme along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArgReduce {
-    /// The axis, N counted as 0.
+    /// The axis (0 is the batch).
     pub axis: usize,
-    /// Whether the largest is looked for, else the smallest.
+    /// Whether to find the maximum; else the minimum.
     pub largest: bool,
 }
 

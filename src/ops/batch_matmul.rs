@@ -1,14 +1,15 @@
-//! Batched matrix product, summed over one dimension of each input: Keras Dot, ONNX MatMul, both products of attention.
+//! Batched matrix product, contracting one dimension of each input: Keras Dot, and both products of attention.
 //!
-//! `output[n, i…, j…] = scale · Σₖ left[n, i…, k, …] · right[n, j…, k, …]`: the dimensions of `left` without its axis, then
-//! those of `right` without its. Two vectors give `[N, 1]`. With `heads`, a dimension of each side counts together with
-//! the other's, as N does, and stands once in the output: `[N, T, H, K]` and `[N, S, H, K]` give `[N, H, T, S]` without
-//! being transposed. Keras' `normalize` is a separate [`L2Normalize`](super::L2Normalize) on each side. TF.js takes ranks
-//! up to 3; any rank is fine here.
+//! `output[n, i…, j…] = scale · Σₖ left[n, i…, k, …] · right[n, j…, k, …]`; all float32. The output has the dimensions
+//! of `left` without its contracted axis, then those of `right` without its own. Two vectors give `[N, 1]`.
+//!
+//! With `heads`, one more dimension of each side is a batch dimension: `[N, T, H, K]` and `[N, S, H, K]` give `[N, H,
+//! T, S]` without a transpose. Keras' `normalize` is a separate [`L2Normalize`](super::L2Normalize) on each side. TF.js
+//! takes ranks up to 3; this operator takes any rank.
 
-use super::key::equal_by_key;
 use super::operator::{
-    ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
+    ConcreteType, KernelRequest, Operator, absolute, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
+    expect_sample_axis, word,
 };
 use super::strided_copy::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
@@ -18,17 +19,17 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance, row_major_strides};
 /// Multiplies two batches of tensors.
 #[derive(Debug, Clone)]
 pub struct BatchMatmul {
-    /// The summed dimension of the left and of the right input, N counted as 0.
+    /// The contracted dimension of the left and of the right input (0 is the batch).
     pub axes: [usize; 2],
-    /// The dimension that counts together on both sides, if there is one.
+    /// The second batch dimension of both inputs, if there is one.
     pub heads: Option<Heads>,
-    /// What every sum is multiplied by.
+    /// The factor of every sum.
     pub scale: f32,
 }
 
-equal_by_key!(BatchMatmul, op => (op.axes, op.heads, op.scale.to_bits()));
+equal_by_bits!(BatchMatmul { axes, heads, scale });
 
-/// Where a dimension stands that both sides share, N counted as 0.
+/// The position of a second batch dimension (0 is the first).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Heads {
     /// In the left and in the right input.
@@ -57,7 +58,7 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("batch_matmul", BatchMatmulParams, fragments: [GRID])];
 
-/// A dimension of the output, N too: its size, and how far apart its elements stand on either side.
+/// A dimension of the output, also N: its size, and its stride in both inputs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutputDim {
     pub(crate) size: usize,
@@ -65,7 +66,7 @@ pub(crate) struct OutputDim {
 }
 
 impl BatchMatmul {
-    /// The plain product over `axes`.
+    /// The product over `axes` without heads and scale.
     pub fn new(axes: [usize; 2]) -> Self {
         BatchMatmul { axes, heads: None, scale: 1.0 }
     }
@@ -170,8 +171,7 @@ impl Operator for BatchMatmul {
                 }
                 rest /= dim.size;
             }
-            let product =
-                |k: usize| f64::from(left[at[0] + k * steps[0]]) * f64::from(right[at[1] + k * steps[1]]);
+            let product = |k: usize| f64::from(left[at[0] + k * steps[0]]) * f64::from(right[at[1] + k * steps[1]]);
             (f64::from(self.scale) * (0..depth).map(product).sum::<f64>()) as f32
         };
         Ok(vec![Tensor::f32(&self.shape(shapes), (0..count).map(element).collect())?])
@@ -207,7 +207,7 @@ impl Operator for BatchMatmul {
         Tolerance::Sum { terms: inputs[0].shape()[self.axes[0]] + usize::from(self.scale != 1.0) }
     }
 
-    /// The sums of absolute products, by the absolute scale.
+    /// The sums of absolute products, times the absolute scale.
     fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute = [absolute(inputs[0])?, absolute(inputs[1])?];
         BatchMatmul { scale: self.scale.abs(), ..self.clone() }.eval(&[&absolute[0], &absolute[1]])

@@ -1,34 +1,35 @@
-//! Normalisation with recorded statistics: Keras BatchNormalization at inference.
+//! Batch normalization with moving statistics: Keras BatchNormalization at inference, ONNX BatchNormalization.
 //!
-//! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, per index of one axis. The four vectors come as one
-//! tensor `statistics: [4, C]` with the rows gamma (ones if the layer has none), beta (zeros), moving mean and moving
-//! variance, so that the kernel stays within four storage bindings. TF.js takes ranks 2 to 4; any rank is fine here.
+//! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, per channel; `x` and output have the same shape,
+//! float32. The four vectors are one tensor `statistics: [4, C]`, because phones bind four storage buffers. Its rows
+//! are gamma (ones if the layer has none), beta (zeros), moving mean and moving variance. TF.js takes ranks 2 to 4;
+//! this operator takes any rank.
 
-use super::key::equal_by_key;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_sample_axis, word,
+};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
-/// Normalises with recorded statistics.
+/// Normalizes with moving statistics.
 #[derive(Debug, Clone)]
 pub struct BatchNormalization {
-    /// The axis of the channels, N counted as 0.
+    /// The axis of the channels (0 is the batch).
     pub axis: usize,
     /// Added to the variance.
     pub epsilon: f32,
 }
 
-equal_by_key!(BatchNormalization, op => (op.axis, op.epsilon.to_bits()));
+equal_by_bits!(BatchNormalization { axis, epsilon });
 
 params! {
     /// `Params` of `shaders/batch_normalization.wgsl`.
     BatchNormalizationParams { count: u32, channels: u32, inner: u32, epsilon: f32 }
 }
 
-pub(super) const SHADERS: &[Shader] =
-    &[shader!("batch_normalization", BatchNormalizationParams, fragments: [GRID])];
+pub(super) const SHADERS: &[Shader] = &[shader!("batch_normalization", BatchNormalizationParams, fragments: [GRID])];
 
 impl BatchNormalization {
     /// Applies `normalize(x, gamma, beta, mean, variance)` to every element.
@@ -62,7 +63,11 @@ impl Operator for BatchNormalization {
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let epsilon = f64::from(self.epsilon);
-        Ok(vec![self.map(inputs, |x, [gamma, beta, mean, variance]| gamma * (x - mean) / (variance + epsilon).sqrt() + beta)?])
+        Ok(vec![
+            self.map(inputs, |x, [gamma, beta, mean, variance]| {
+                gamma * (x - mean) / (variance + epsilon).sqrt() + beta
+            })?,
+        ])
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {

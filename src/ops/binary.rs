@@ -1,19 +1,18 @@
-//! A function of two elements, with broadcasting: the arithmetic under Keras' merge layers, PReLU, masks and ids.
+//! Binary elementwise functions with broadcasting: arithmetic, Keras' merge layers, PReLU, masks and bitwise functions.
 //!
-//! `output[i] = f(left[i], right[i])`, both sides stretched as NumPy does. Keras: Add, Subtract, Multiply, Average (a
-//! sum, then a product), Maximum, Minimum, PReLU (`max(0, x) + alpha · min(0, x)`). TF.js has no Subtract layer.
-//! Maximum and Minimum keep NaN, as Keras does; on booleans they are `or` and `and`. Keep is for masks: a choice between two
-//! tensors is the sum of what is kept of one and what is kept of the other.
+//! `output[i] = f(left[i], right[i])`; both operands broadcast as in NumPy. They have one dtype, which is the output's.
+//! Keras: Add, Subtract, Multiply, Average (a sum, then a product), Maximum, Minimum, PReLU (`max(0, x) + alpha ·
+//! min(0, x)`). TF.js has no Subtract layer. Maximum and Minimum propagate NaN, as in Keras; on booleans they are `or`
+//! and `and`. Keep applies a mask: a selection between two tensors is the sum of two Keeps.
 //!
-//! Both operands have one dtype, which is the output's. On int32 there are Add, Subtract, Multiply, Maximum, Minimum,
-//! FloorDivide, FloorMod, Remainder, Power and, there alone, BitAnd, BitOr and BitXor; what they answer is in
-//! `binary/integers.rs`. On float32
+//! On int32 there are Add, Subtract, Multiply, Maximum, Minimum, FloorDivide, FloorMod, Remainder and Power. BitAnd,
+//! BitOr and BitXor exist on int32 only. `binary/integers.rs` defines them. On float32
 //!
-//! * FloorDivide is the quotient, rounded to float32, and then down to an integer, as TensorFlow has it: `1 // 0.1` is 10;
-//! * Remainder is exact (C's `fmod`), FloorMod is that, plus the divisor where the signs differ: `−1 mod ∞` is ∞;
-//! * Power is the `pow` of IEEE 754: 1 for an exponent of 0 and for a base of 1, even of NaN; NaN for a negative base and
-//!   a fractional exponent. A GPU is right to a unit or two in the last place where the power is of the magnitude of 1, and to
-//!   128 of them at the ends of float32.
+//! * FloorDivide rounds the quotient to float32, then down to an integer, as TensorFlow does: `1 // 0.1` is 10;
+//! * Remainder is exact (C's `fmod`). FloorMod adds the divisor to it where the signs differ: `−1 mod ∞` is ∞;
+//! * Power is the `pow` of IEEE 754: 1 for an exponent of 0 and for a base of 1, even of NaN; NaN for a negative base
+//!   and a fractional exponent. A GPU is accurate to 1 or 2 ulps where the power is near 1, and to 128 ulps at the ends
+//!   of float32.
 
 pub(crate) mod integers;
 
@@ -30,7 +29,7 @@ pub struct Binary {
     pub function: BinaryFunction,
 }
 
-/// A function of two elements.
+/// A binary function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BinaryFunction {
     /// `left + right`
@@ -41,23 +40,23 @@ pub enum BinaryFunction {
     Multiply,
     /// `left / right`
     Divide,
-    /// The larger; NaN if either is.
+    /// The larger operand; NaN if either is NaN.
     Maximum,
-    /// The smaller; NaN if either is.
+    /// The smaller operand; NaN if either is NaN.
     Minimum,
-    /// `left` where positive, else `left · right`.
+    /// `left` if it is positive, else `left · right`.
     PRelu,
-    /// `left` where `right` is not 0, else 0, whatever `left` is there.
+    /// `left` if `right` is not 0, else 0, also if `left` is NaN.
     Keep,
-    /// 1 where `left > right`, else 0, so also where either is NaN.
+    /// 1 if `left > right`, else 0; 0 if either is NaN.
     Greater,
-    /// 1 where `left ≥ right`, else 0, so also where either is NaN.
+    /// 1 if `left ≥ right`, else 0; 0 if either is NaN.
     AtLeast,
     /// `⌊left / right⌋`
     FloorDivide,
-    /// What floor division leaves: 0 or of the sign of `right`.
+    /// The remainder of floor division: 0, or with the sign of `right`.
     FloorMod,
-    /// What truncating division leaves: 0 or of the sign of `left`.
+    /// The remainder of truncating division: 0, or with the sign of `left`.
     Remainder,
     /// `left` to the power of `right`.
     Power,
@@ -65,11 +64,11 @@ pub enum BinaryFunction {
     Atan2,
     /// `log(e^left + e^right)`
     LogAddExp,
-    /// The bits that both have.
+    /// Bitwise and.
     BitAnd,
-    /// The bits that either has.
+    /// Bitwise or.
     BitOr,
-    /// The bits in which they differ.
+    /// Bitwise exclusive or.
     BitXor,
 }
 
@@ -86,11 +85,11 @@ params! {
     }
 }
 
-pub(super) const SHADERS: &[Shader] = 
+pub(super) const SHADERS: &[Shader] =
     &[shader!("binary", PairParams, fragments: [GRID, SPECIAL, TRIGONOMETRY, COMBINE, ARITHMETIC])];
 
 impl PairParams {
-    /// How two inputs stretch to the output.
+    /// The broadcasting of two inputs to the output.
     pub(super) fn new(request: &KernelRequest<'_>) -> Result<Self> {
         let shape = &request.output().shape;
         Ok(PairParams {
@@ -138,17 +137,16 @@ impl BinaryFunction {
         }
     }
 
-    /// How far the value may be from that for `left` and `right` if one of them, `right` if `is_right`, is at most
-    /// `distance` away.
+    /// The maximum change of the value if one operand (`right` if `is_right`) changes by at most `distance`.
     pub(super) fn change(self, left: f64, right: f64, is_right: bool, distance: f64) -> f64 {
         let at = |end: f64| if is_right { self.at(left, right + end) } else { self.at(left + end, right) };
         let answer = self.at(left, right);
         let ends = [at(-distance), at(distance)].map(|end| (end - answer).abs());
         let ends = if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] };
         match self {
-            // Saws: they fall by the divisor where the quotient goes to another integer.
+            // Sawtooth functions: they fall by the divisor where the quotient passes an integer.
             BinaryFunction::FloorMod | BinaryFunction::Remainder if ends > 0.0 => ends + right.abs() + distance,
-            // Monotonic in either operand between the ends, but for a divisor that may be zero.
+            // Monotonic in each operand, except for a divisor whose range contains zero.
             _ => ends,
         }
     }
@@ -185,12 +183,12 @@ impl BinaryFunction {
         }
     }
 
-    /// Whether it is one of `shaders/lib/arithmetic.wgsl`, which only pipelines hold that need them.
+    /// Whether the function is in `shaders/lib/arithmetic.wgsl`, which only pipelines that need it include.
     pub(super) fn is_rare(self) -> bool {
         self.code() >= 10
     }
 
-    /// The number of `shaders/lib/combine.wgsl`, or of `shaders/lib/arithmetic.wgsl`.
+    /// The number in `shaders/lib/combine.wgsl` or `shaders/lib/arithmetic.wgsl`.
     pub(super) fn code(self) -> u32 {
         match self {
             BinaryFunction::Add => 0,
@@ -219,7 +217,11 @@ impl BinaryFunction {
 fn log_add_exp(left: f64, right: f64) -> f64 {
     let distance = (left - right).abs();
     // Two infinities of one sign have no distance.
-    if left == right { left + std::f64::consts::LN_2 } else { BinaryFunction::Maximum.at(left, right) + (-distance).exp().ln_1p() }
+    if left == right {
+        left + std::f64::consts::LN_2
+    } else {
+        BinaryFunction::Maximum.at(left, right) + (-distance).exp().ln_1p()
+    }
 }
 
 impl Operator for Binary {

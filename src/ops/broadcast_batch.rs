@@ -1,8 +1,9 @@
-//! Broadcasts the one row that all samples of a batch share to the batch dimension: ONNX Expand along N.
+//! Broadcasts a shared row to the batch: one row becomes one row per sample.
 //!
-//! `output[n, …] = x[0, …]`; `x: [S, …]`, output `[N, …]`, with the N of the second input, whose values are not read. Or
-//! `x: [1, …]` is a weight, and the second input may be shared too. Made where one user meets many candidates, and by
-//! PositionEmbedding, whose answer is the same for every sample.
+//! `output[n, …] = x[0, …]`; `x: [S, …]` of any dtype, output `[N, …]`. The second input gives N; its values are not
+//! read. `x: [1, …]` may also be a weight, and the second input may then be shared. [`share_inputs`](crate::passes)
+//! makes it where one user meets many candidates. PositionEmbedding makes it because its output is the same for every
+//! sample.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};
@@ -10,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Dim, Tensor, TensorType, Tolerance, row_major_strides};
 
-/// Gives every sample the shared row.
+/// Broadcasts a shared row to the batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BroadcastBatch;
 
@@ -26,7 +27,9 @@ impl Operator for BroadcastBatch {
         let one_row = x.shape.dims().first() == Some(&Dim::Fixed(1));
         let fits = if x.shape.is_shared() { !like.shape.is_shared() } else { one_row };
         if !fits || !like.shape.is_batched() {
-            return Err(Error::shape(format!("gives {x} the batch of {like}, which takes a shared and a batched value")));
+            return Err(Error::shape(format!(
+                "gives {x} the batch of {like}, which takes a shared and a batched value"
+            )));
         }
         let sample: Vec<usize> = x.shape.resolve(1)[1..].to_vec();
         Ok(vec![TensorType::new(like.shape.with_sample(&sample), x.dtype)])

@@ -1,9 +1,9 @@
-//! Converts the dtype: what TF.js and Keras do before an embedding (to int32), before arithmetic (to float32), and where
-//! numbers are conditions (to bool).
+//! Dtype conversion: ONNX Cast, `keras.ops.cast`. TF.js and Keras cast before an embedding (to int32), before
+//! arithmetic (to float32) and before conditions (to bool).
 //!
-//! Floats truncate toward zero, saturating at the ends of int32, NaN to 0. An integer becomes the nearest float, the even one
-//! of two. Anything but 0 is true, NaN too. A boolean becomes 0 or 1; since the GPU stores booleans as the floats 0 and 1,
-//! bool to float32 runs no kernel.
+//! `output = x` in another dtype, the shape unchanged. Floats truncate toward zero and saturate at the ends of int32;
+//! NaN becomes 0. An integer becomes the nearest float, ties to even. Every value except 0 is true, also NaN. A boolean
+//! becomes 0 or 1. The GPU stores booleans as the floats 0 and 1, so bool to float32 runs no kernel.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Converts to another dtype.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cast {
-    /// The dtype afterwards.
+    /// The dtype of the output.
     pub to: DType,
 }
 

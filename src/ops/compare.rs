@@ -1,8 +1,8 @@
-//! How two tensors compare, element by element, with broadcasting: `keras.ops.equal`, `greater` and the like.
+//! Elementwise comparison with broadcasting: `keras.ops.equal`, `greater` and the like; ONNX Equal, Greater, Less.
 //!
-//! `output[i] = left[i] ? right[i]`, as booleans; both sides have one dtype and stretch as NumPy does. Integers compare as
-//! integers, also beyond 2²⁴; of booleans false is the smaller one, so that NotEqual is their `xor`. Floats compare by IEEE
-//! 754: both zeros are equal, and NaN is neither equal, greater nor less, so that only NotEqual is true of it.
+//! `output[i] = left[i] ? right[i]`, output bool; both operands have one dtype and broadcast as in NumPy. Integers
+//! compare as integers, also beyond 2²⁴. Of booleans, false is the smaller one, so NotEqual is their `xor`. Floats
+//! compare as in IEEE 754: both zeros are equal, and every comparison with NaN is false except NotEqual.
 
 use super::binary::PairParams;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs};
@@ -13,11 +13,11 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance, broadcast, broadcast_p
 /// Compares pairs of elements.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Compare {
-    /// What is asked of them.
+    /// The comparison.
     pub comparison: Comparison,
 }
 
-/// A question about two numbers.
+/// A comparison of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// `left = right`
@@ -37,7 +37,7 @@ pub enum Comparison {
 pub(super) const SHADERS: &[Shader] = &[shader!("compare", PairParams, fragments: [GRID])];
 
 impl Comparison {
-    /// The answer for two values of one type.
+    /// The result for two values of one type.
     #[inline(always)]
     pub(crate) fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
@@ -50,7 +50,7 @@ impl Comparison {
         }
     }
 
-    /// Bits for which answers it gives where the left is less, equal, greater, or where there is no order.
+    /// Its results as bits: for less, equal, greater and unordered.
     fn code(self) -> u32 {
         match self {
             Comparison::Equal => 0b0010,

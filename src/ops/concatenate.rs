@@ -1,7 +1,7 @@
-//! Joins tensors along one dimension of the sample: Keras Concatenate.
+//! Concatenation along one dimension of the sample: Keras Concatenate, ONNX Concat.
 //!
-//! `[N, …, aᵢ, …] → [N, …, Σaᵢ, …]`. On the GPU one dispatch per input, because a phone binds at most four storage
-//! buffers; each copies a block of columns into the wider row.
+//! `[N, …, aᵢ, …] → [N, …, Σaᵢ, …]`, all inputs of one dtype. On the GPU each input has its own dispatch, because a
+//! phone binds at most four storage buffers. Each copies a block of columns into the wider row.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_sample_axis};
 use super::strided_copy::{self, Block};
@@ -13,7 +13,7 @@ use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
 /// Joins tensors along one dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Concatenate {
-    /// The dimension, N counted as 0.
+    /// The dimension (0 is the batch).
     pub axis: usize,
 }
 
@@ -50,10 +50,8 @@ impl Operator for Concatenate {
         let mut shape = inputs[0].shape().to_vec();
         shape[self.axis] = inputs.iter().map(|input| input.shape()[self.axis]).sum();
         let outer: usize = shape[..self.axis].iter().product();
-        let parts: Vec<(Vec<u32>, usize)> = inputs
-            .iter()
-            .map(|input| (input.to_words(), input.shape()[self.axis..].iter().product()))
-            .collect();
+        let parts: Vec<(Vec<u32>, usize)> =
+            inputs.iter().map(|input| (input.to_words(), input.shape()[self.axis..].iter().product())).collect();
         let mut words = Vec::with_capacity(shape.iter().product());
         for row in 0..outer {
             for (part, width) in &parts {

@@ -1,18 +1,29 @@
-//! Convolutions over one to three dimensions: Keras Conv1D to Conv3D with groups, depthwise and transposed ones.
+//! Convolution over one to three spatial dimensions, with bias and activation: Keras Conv1D to Conv3D, grouped,
+//! depthwise and transposed.
 //!
 //! `output[n, o, u] = f(bias[u] + Σₖ Σ_c x[n, p(o, k), g · C/G + c] · kernel[k, c, u])`; `x: [N, positions…, C]`,
-//! `kernel: [taps…, C/G, U]` in Keras' layout, `bias: [U]`. `p` is a [`Window`] in each dimension, and a tap that reads
-//! nothing adds nothing. `g = u / (U/G)` is the group of a unit; a depthwise convolution has as many groups `G` as
-//! channels, and Keras' kernel `[taps…, C, M]` for it is `[taps…, 1, C · M]` without a move. A transposed convolution is
-//! one over stretched positions with the taps in reverse. `f` is an activation of one element or none.
+//! `kernel: [taps…, C/G, U]` in Keras' layout, `bias: [U]`, all float32. `p` is a [`Window`] in each dimension; a tap
+//! outside the input adds 0. `g = u / (U/G)` is the group of an output channel (unit). `f` is an elementwise activation
+//! or none.
 //!
-//! Kernels compute 4 units of one group, for which an input is read once, at 4 positions, for which a weight is read once
-//! (`blocks` for whole fours of channels, else `ragged_blocks`), or at one where there are no more (`quads`); 4 channels
-//! each with a unit of its own (`depthwise`); or one unit, where their number is no multiple of 4 (`elements`). A 1 × 1
-//! convolution is a [`Dense`](super::Dense), which front ends make of it.
+//! A depthwise convolution has `G = C` groups. Keras' kernel `[taps…, C, M]` is `[taps…, 1, C · M]` for it, with the
+//! same bytes. A transposed convolution is a convolution over dilated positions with the taps reversed.
+//!
+//! | entry point | an invocation computes | for |
+//! |---|---|---|
+//! | `blocks` | 4 units of one group at 4 positions | channels in multiples of 4 |
+//! | `ragged_blocks` | the same | other channel counts |
+//! | `quads` | 4 units of one group at 1 position | fewer positions |
+//! | `depthwise` | 4 channels, each with its own unit | depthwise convolutions |
+//! | `elements` | 1 unit | unit counts that are not multiples of 4 |
+//!
+//! An input is read once for 4 units, a weight once for 4 positions. Front ends turn a 1 × 1 convolution into a
+//! [`Dense`](super::Dense).
 
 use super::activation::Function;
-use super::operator::{ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+};
 use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
@@ -21,7 +32,7 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// A convolution, a bias and an activation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Convolution {
-    /// For each dimension of positions.
+    /// The window of each spatial dimension.
     pub windows: Vec<Window>,
     /// Applied to the sum; `None` for linear.
     pub activation: Option<Function>,
@@ -45,7 +56,7 @@ params! {
 pub(super) const SHADERS: &[Shader] =
     &[shader!("convolution", ConvolutionParams, fragments: [GRID, SPECIAL, ACTIVATE, WINDOW])];
 
-/// Units that an invocation computes where it can.
+/// Units per invocation, if there are enough.
 const QUAD: usize = 4;
 
 /// The extents of a kernel `[taps…, depth, units]` over some channels.
@@ -77,7 +88,7 @@ impl Extents {
 }
 
 impl Convolution {
-    /// The sums before the activation, not rounded.
+    /// The sums before the activation, in f64.
     fn sums(&self, inputs: &[&Tensor]) -> Result<Vec<f64>> {
         let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
         let extents @ Extents { depth, units, channels, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
@@ -178,20 +189,20 @@ impl Operator for Convolution {
         Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(function))])
     }
 
-    /// Of the sum; the activation's comes on top.
+    /// The tolerance of the sum. [`Operator::allowance`] adds that of the activation.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let Extents { taps, depth, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
         Tolerance::Sum { terms: taps * depth }
     }
 
-    /// Of the sum.
+    /// The magnitude of the sum.
     fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
         let linear = Convolution { windows: self.windows.clone(), activation: None };
         linear.eval(&absolute.iter().collect::<Vec<_>>())
     }
 
-    /// What the activation makes of the allowance of the sum, and its own.
+    /// The allowance of the sum, carried through the activation.
     fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let sums = self.sums(inputs)?;
         let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?[0].to_f64());

@@ -1,6 +1,7 @@
-//! The same elements in memory of their own.
+//! Copy: ONNX Identity with its own memory.
 //!
-//! `output = input`. No model needs it: it represents work that only moves data, in plans that emulate TF.js.
+//! `output = input`, any shape and dtype. No model needs it. Emulations use it for programs of TF.js that only move
+//! data.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};

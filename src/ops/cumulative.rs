@@ -1,13 +1,15 @@
-//! Sums or products of all elements up to each along one axis: `cumsum`, `cumprod`.
+//! Cumulative sum or product along one axis: `cumsum`, `cumprod`, ONNX CumSum.
 //!
-//! `output[…, k, …] = Σ input[…, 0 ..= k, …]`, or the product; `exclusive` leaves element k itself out (the first is then
-//! 0, or 1), and `reverse` begins at the end. Float32, or int32 whose sums and products wrap.
+//! `output[…, k, …] = Σ input[…, 0 ..= k, …]`, or the product; input and output have the same shape, float32 or int32
+//! (which wraps). `exclusive` excludes element k itself, so the first output is 0 (or 1). `reverse` starts at the end.
 //!
-//! Elements may be taken together in any order, so partial results beyond float32 are infinite (or zero) in some orders
-//! and not in others. On the GPU an invocation takes a line, or a workgroup does where lines are long and few: each
-//! invocation a piece, first for what it adds up to, then behind what the pieces before it add up to.
+//! The order of summation is unspecified, so partial results beyond float32 may be infinite (or zero) in some orders.
+//! On the GPU an invocation scans a line. Long lines take a workgroup each if there are few of them: each invocation
+//! reduces a chunk, then scans it from the total of the chunks before it.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
+};
 use super::view::AxisView;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
@@ -16,17 +18,17 @@ use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance};
 /// Accumulates along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cumulative {
-    /// What is accumulated.
+    /// Sum or product.
     pub function: Accumulation,
-    /// The axis, N counted as 0.
+    /// The axis (0 is the batch).
     pub axis: usize,
-    /// Whether an element does not count for itself.
+    /// Whether an element is excluded from its own result.
     pub exclusive: bool,
-    /// Whether elements are taken from the last to the first.
+    /// Whether to accumulate from the last element to the first.
     pub reverse: bool,
 }
 
-/// What a [`Cumulative`] accumulates.
+/// The function of a [`Cumulative`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Accumulation {
     /// The sum.
@@ -126,7 +128,7 @@ impl Operator for Cumulative {
         Ok(vec![kernel.constant("is_product", f64::from(u8::from(self.function == Accumulation::Product)))])
     }
 
-    /// Of the longest; see [`Cumulative::allowance`].
+    /// The tolerance of the last element; [`Cumulative::allowance`] has those of all.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let terms = inputs[0].shape()[self.axis];
         match (inputs[0].dtype(), self.function) {
@@ -161,7 +163,7 @@ impl Operator for Cumulative {
     }
 }
 
-/// The tolerance of a product of `factors` factors: each rounds by at most half a unit.
+/// The tolerance of a product of `factors` factors, each rounded by at most half an ulp.
 pub(super) fn product_of(factors: usize) -> Tolerance {
     Tolerance::Pointwise { ulps: 1.0 + 0.5 * factors as f32, absolute: f32::MIN_POSITIVE }
 }

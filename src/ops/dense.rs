@@ -1,31 +1,33 @@
-//! The fully connected layer: Keras Dense, also under TimeDistributed.
+//! Fully connected layer: Keras Dense, also under TimeDistributed; ONNX Gemm or MatMul, Add and an activation.
 //!
-//! `output[…, u] = f(bias[u] + Σₖ x[…, k] · kernel[k, u])`; `x: [N, …, K]`, `kernel: [K, U]` in Keras' layout,
-//! `bias: [U]` (zeros where the layer has none), or `[S, U]` where it is computed from what the batch shares. `f` is an
-//! activation of one element or none.
+//! `output[…, u] = f(bias[u] + Σₖ x[…, k] · kernel[k, u])`; `x: [N, …, K]`, `kernel: [K, U]` in Keras' layout, `bias:
+//! [U]` (zeros if the layer has none), all float32. The bias may also be `[S, U]`, computed from shared inputs. `f` is
+//! an elementwise activation or none.
 //!
-//! Three kernels compute it, and [`DenseKernel::choose`] is the one place that chooses:
+//! [`DenseKernel::choose`] chooses one of three kernels:
 //!
 //! | kernel | an invocation computes | for |
 //! |---|---|---|
-//! | `Elements` | one element, or 4 units of a row | few rows or units, where there is nothing to share |
-//! | `Blocks` | 4 rows × 4 units, straight from storage | everything else on software, and what does not fill a GPU |
-//! | `Tiles` | 8 rows × 8 units of a tile of 64 × 64 in workgroup memory | large products on hardware |
+//! | `Elements` | one element, or 4 units of a row | few rows or units: no reuse |
+//! | `Blocks` | 4 rows × 4 units, directly from storage | everything else on software GPUs, and products too small to fill a GPU |
+//! | `Tiles` | 8 rows × 8 units of a 64 × 64 tile in workgroup memory | large products on hardware |
 //!
-//! On software GPUs loads and barriers cost, arithmetic does not: a block has 32 products to 8 loads of four words and
-//! no barrier. `Blocks` has a form for a depth and units that are multiples of 4, which loads four words at once, and
-//! one for all others, which loads them one by one.
+//! On software GPUs loads and barriers are expensive compared with arithmetic. A block has 32 products per 8 loads of
+//! four words, and no barrier. `Blocks` has one form for a depth and units in multiples of 4, which loads four words at
+//! once, and one for all others, which loads single words.
 //!
-//! A kernel that stands packed ([`Packing`]) is decoded where it is multiplied, exactly. Where units are a multiple of 4,
-//! every row of the kernel begins with a whole word, and one load has 4 codes: `Elements` then takes 4 units an
-//! invocation, and `Blocks` 8 rows, which share what is decoded. It is meant to save memory and its traffic; on software,
-//! where caches hold either form, it costs little. Time of a prediction by codes ÷ by words, 32 → 10 000 units and a
-//! softmax, least of 9 rounds in turns with a spread of some 5 %, two cores of an x86-64 server, llvmpipe (Mesa 22.3.6) /
-//! SwiftShader (Chromium 156): 0.84 / 1.08 for 1 row, 1.09 / 1.15 for 32 (`cargo bench --bench predict --
+//! A packed kernel ([`Packing`]) is decoded exactly in the product. If units are a multiple of 4, every row of the
+//! kernel starts at a word, and one load has 4 codes. `Elements` then computes 4 units per invocation, and `Blocks` 8
+//! rows, which share the decoded values. Packing saves memory and bandwidth. On software GPUs, whose caches hold either
+//! form, it costs little: time of a prediction with codes ÷ with words, 32 → 10 000 units and a softmax, minimum of 9
+//! interleaved rounds with a spread of about 5 %, two cores of an x86-64 server, llvmpipe (Mesa 22.3.6) / SwiftShader
+//! (Chromium 156): 0.84 / 1.08 for 1 row, 1.09 / 1.15 for 32 (`cargo bench --bench predict --
 //! tests/data/models/youtube_dnn_10k --batch 1,32 --weight-format keep`, and `f32`). Not measured on hardware.
 
 use super::activation::Function;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+};
 use crate::error::{Error, Result};
 use crate::kernel::{
     ACTIVATE, DeviceFacts, GRID, HALF, Kernel, Packing, SPECIAL, Shader, invocations, params, shader, workgroups,
@@ -38,18 +40,18 @@ use std::fmt;
 pub struct Dense {
     /// Applied to the sum; `None` for linear.
     pub activation: Option<Function>,
-    /// The kernel to use whatever the shapes are, for studies and tests; `None` to let the rule choose.
+    /// The kernel, for benchmarks and tests; `None` lets [`DenseKernel::choose`] decide.
     pub kernel: Option<DenseKernel>,
 }
 
 /// One of the kernels of [`Dense`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DenseKernel {
-    /// An element an invocation; of a packed kernel 4 neighbouring ones.
+    /// One element per invocation, or 4 consecutive ones with packed weights.
     Elements,
-    /// A block of 4 × 4 an invocation.
+    /// A block of 4 × 4 per invocation.
     Blocks,
-    /// A tile of 64 × 64 a workgroup.
+    /// A tile of 64 × 64 per workgroup.
     Tiles,
 }
 
@@ -60,7 +62,7 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments: [GRID, HALF, SPECIAL, ACTIVATE])];
 
-/// Rows, or units, from which a block is faster than its elements: a block reads every weight once for 4 rows.
+/// The least rows and units for which a block is faster than elements: a block reads every weight once for 4 rows.
 const BLOCK: usize = 4;
 
 /// Loop steps that store a block: over its rows, and over the units of each.
@@ -97,10 +99,10 @@ impl DenseKernel {
     fn form(self, depth: usize, units: usize, packing: Packing) -> Form {
         let packed = packing != Packing::Words;
         let quads = units.is_multiple_of(BLOCK);
-        // Without a depth nothing is loaded by fours, and what is bound may be shorter than that.
+        // With a depth of 0 the bindings may be shorter than four words.
         let whole = depth > 0 && depth.is_multiple_of(BLOCK) && quads;
         let (entry_point, rows, units) = match self {
-            // Of a kernel of words 4 units save fewer loads than they cost invocations.
+            // With unpacked weights, 4 units per invocation save less in loads than they cost in parallelism.
             DenseKernel::Elements if packed && quads => ("quads", 1, BLOCK),
             DenseKernel::Elements => ("elements", 1, 1),
             DenseKernel::Blocks if packed && whole => ("packed_blocks", 2 * BLOCK, BLOCK),
@@ -112,12 +114,12 @@ impl DenseKernel {
     }
 }
 
-/// One way in which the shader has a kernel.
+/// An entry point of the shader, and its tile size.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     kernel: DenseKernel,
     entry_point: &'static str,
-    /// Rows and units of the output that an invocation computes, or a workgroup of tiles.
+    /// Rows and units of the output per invocation, or per workgroup for tiles.
     rows: usize,
     units: usize,
 }
@@ -141,7 +143,7 @@ impl Form {
     }
 }
 
-/// As in the table above.
+/// The name in tests and benchmarks.
 impl fmt::Display for DenseKernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -153,12 +155,12 @@ impl fmt::Display for DenseKernel {
 }
 
 impl Dense {
-    /// The layer with an activation, by the kernel that the rule chooses.
+    /// The layer with an activation and the kernel that [`DenseKernel::choose`] gives.
     pub fn with(activation: Option<Function>) -> Self {
         Dense { activation, kernel: None }
     }
 
-    /// The sums before the activation, not rounded.
+    /// The sums before the activation, in f64.
     pub(super) fn sums(inputs: &[&Tensor]) -> Result<Vec<f64>> {
         let (x, kernel, bias) = (inputs[0].as_f32()?, inputs[1].as_f32()?, inputs[2].as_f32()?);
         let (depth, units) = (inputs[1].shape()[0], inputs[1].shape()[1]);
@@ -239,19 +241,19 @@ impl Operator for Dense {
         position == 1
     }
 
-    /// Of the sum; the activation's comes on top.
+    /// The tolerance of the sum. [`Operator::allowance`] adds that of the activation.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[1].shape()[0] }
     }
 
-    /// Of the sum.
+    /// The magnitude of the sum.
     fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute = |tensor: &&Tensor| super::operator::absolute(tensor);
         let absolute: Vec<Tensor> = inputs.iter().map(absolute).collect::<Result<_>>()?;
         Dense::default().eval(&absolute.iter().collect::<Vec<_>>())
     }
 
-    /// What the activation makes of the allowance of the sum, and its own.
+    /// The allowance of the sum, carried through the activation.
     fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let sums = Dense::sums(inputs)?;
         let allowed = self.tolerance(inputs).allowance(&sums, &self.magnitude(inputs)?[0].to_f64());

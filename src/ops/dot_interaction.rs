@@ -1,10 +1,11 @@
-//! The dot interaction of DLRM: the dot products of all pairs of vectors, behind some of the vectors themselves.
+//! Dot interaction of DLRM: pairwise dot products of feature vectors, after some of the vectors themselves.
 //!
 //! `output[n, :] = [x[n, 0..keep, :] …, Σ_d x[n, i, d] · x[n, j, d] …]` for all `i`, `j` in row-major order; `x: [N, F,
-//! D]`, output `[N, keep · D + F · F]`. In Keras: Concatenate of the first vectors and the flattened Dot of a stack with
-//! itself over its last axis. As a triangle, only the products with `i ≤ j` follow each other, `F · (F + 1) / 2` of
-//! them: the others are equal to these, and a Dense that reads both is as well served by one with the sum of their
-//! weights.
+//! D]`, output `[N, keep · D + F · F]`, float32. In Keras it is a Concatenate of the first vectors and the flattened
+//! Dot of a stack with itself over its last axis.
+//!
+//! The triangular form has only the `F · (F + 1) / 2` products with `i ≤ j`. The others are equal to these, so a Dense
+//! that reads both is replaced by one with the sum of their weights.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
@@ -14,9 +15,9 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Multiplies all pairs of vectors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DotInteraction {
-    /// How many of the vectors stand before the products.
+    /// The number of vectors that are copied before the products.
     pub keep: usize,
-    /// Whether products with `i > j`, which equal those with `i < j`, are left out.
+    /// Whether to omit products with `i > j`, which equal those with `i < j`.
     pub triangle: bool,
 }
 
@@ -111,7 +112,7 @@ impl Operator for DotInteraction {
         Ok(vec![Kernel::new("dot_interaction", &params, 1, invocations(samples * items))])
     }
 
-    /// Of the products; the vectors themselves are copied ([`Operator::allowance`]).
+    /// The tolerance of the products. The vectors are copied exactly ([`Operator::allowance`]).
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[0].shape()[2] }
     }

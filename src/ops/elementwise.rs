@@ -1,8 +1,8 @@
-//! A chain of functions of one and two elements in one kernel.
+//! Fused chain of unary and binary elementwise functions in one kernel.
 //!
-//! The value starts as `inputs[0]`; each [`Step`] applies a function to it, or combines it with another input. All
-//! inputs stretch to the shape of the output as NumPy broadcasts; each step rounds to float32 as the operators
-//! [`Activation`](super::Activation) and [`Binary`](super::Binary) would by themselves.
+//! The value starts as `inputs[0]`. Each [`Step`] applies a unary function to it, or a binary function to it and
+//! another input. All inputs are float32 and broadcast to the shape of the output as in NumPy. Each step rounds to
+//! float32, as the operators [`Activation`](super::Activation) and [`Binary`](super::Binary) would.
 
 use super::activation::Function;
 use super::binary::BinaryFunction;
@@ -17,7 +17,7 @@ use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance, broadcast, broa
 /// Applies a chain of functions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Elementwise {
-    /// What is done to the value, in order.
+    /// The functions, in order.
     pub steps: Vec<Step>,
 }
 
@@ -37,10 +37,10 @@ pub enum Step {
     },
 }
 
-/// Inputs of one chain: with the output they are the storage buffers that every phone binds.
+/// The most inputs of a chain. With the output they are the four storage buffers that every phone binds.
 pub const MOST_INPUTS: usize = 3;
 
-/// Steps of one chain.
+/// The most steps of a chain.
 pub const MOST_STEPS: usize = 16;
 
 const MAX_RANK: usize = super::strided_copy::MAX_RANK;
@@ -50,9 +50,9 @@ params! {
     ElementwiseParams {
         size: [u32; MAX_RANK],
         strides: [[u32; MAX_RANK]; MOST_INPUTS],
-        /// Function, input (or `APPLY`), whether the value is the right operand, nothing.
+/// Function, input (or `APPLY`), whether the value is the right operand, padding.
         steps: [[u32; 4]; MOST_STEPS],
-        /// Parameters of functions of one element.
+/// Parameters of unary functions.
         parameters: [[f32; 4]; MOST_STEPS],
         count: u32,
         step_count: u32,
@@ -67,7 +67,7 @@ pub(super) const SHADERS: &[Shader] = &[shader!(
     fragments: [GRID, SPECIAL, TRIGONOMETRY, ACTIVATE, ELEMENTARY, COMBINE, ARITHMETIC]
 )];
 
-/// The shape of the output, and for each element its value and what was followed with it.
+/// The shape of the output, and the value and the state of each element.
 type Followed<S> = (Vec<usize>, Vec<(f64, S)>);
 
 impl Elementwise {
@@ -114,7 +114,7 @@ impl Step {
         }
     }
 
-    /// How far a computed value may be from the plain one if it was `distance` off before the step.
+    /// The allowed difference after the step if it was `distance` before the step.
     fn carry(&self, value: f64, other: f64, distance: f64) -> f64 {
         let answer = self.at(value, other);
         let own = match self {
@@ -190,7 +190,7 @@ impl Operator for Elementwise {
         let entry_point = if self.steps.iter().any(is_rare) { "all_functions" } else { "main" };
         let mut kernel = kernel.entry_point(entry_point);
         for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
-            // What is not there is never read, but something must be bound.
+            // Unused bindings are not read, but must be bound.
             if position >= request.inputs.len() {
                 *binding = crate::kernel::Binding::input(0);
             }
@@ -198,7 +198,7 @@ impl Operator for Elementwise {
         Ok(vec![kernel])
     }
 
-    /// Of the last step; those of the others come on top ([`Operator::allowance`]).
+    /// The tolerance of the last step. [`Operator::allowance`] adds those of the others.
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
         match self.steps.last() {
             None => Tolerance::Exact,

@@ -1,9 +1,9 @@
-//! Looks up rows of a table by id: Keras Embedding, ONNX Gather on a constant table.
+//! Embedding lookup: Keras Embedding, `tf.nn.embedding_lookup`.
 //!
-//! `output[…, :] = table[ids[…], :]`; `ids: [N, …]` int32, `table: [V, D]`, output `[N, …, D]`. An id outside
-//! `0..V` gives a row of zeros (TF.js and Keras on the GPU) or the nearest row ([`BadId::Clamp`]); refusing such ids
-//! is the session's work, which sees the inputs. A table larger than one binding of the device is looked up window
-//! by window, a dispatch each, every window writing the rows it holds.
+//! `output[…, :] = table[ids[…], :]`; `ids: [N, …]` int32, `table: [V, D]` float32, output `[N, …, D]`. An id outside
+//! `0..V` gives a row of zeros (TF.js, and Keras on the GPU) or the nearest row ([`BadId::Clamp`]). The session can
+//! refuse such ids before it runs the graph. A table that exceeds the largest binding of the device is read through
+//! several windows. Each window has a dispatch, which writes the rows whose ids lie in it.
 
 use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::{DeviceError, Error, Result};
@@ -13,11 +13,11 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 /// Looks up rows of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Embedding {
-    /// What an id outside the table gives.
+    /// The result of an id outside the table.
     pub bad_id: BadId,
 }
 
-/// What an id outside its table gives.
+/// The result of an id outside its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BadId {
     /// A row of zeros.
@@ -28,7 +28,7 @@ pub enum BadId {
 }
 
 impl BadId {
-    /// The position that an id points to along `size` ones, negative ids counting from the end if asked for.
+    /// The position of an id among `size` positions. With `from_end`, negative ids count from the end.
     pub(crate) fn position(self, id: i32, size: usize, from_end: bool) -> Option<usize> {
         let size = size as i64;
         let position = i64::from(id) + if from_end && id < 0 { size } else { 0 };

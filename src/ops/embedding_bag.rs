@@ -1,18 +1,18 @@
-//! Assembles rows from many sources at once: all embedding lookups of a model, their pooling, their products and sums,
-//! and the numeric columns beside them, written straight into the input of the next layer.
+//! Fused embedding bag: all embedding lookups of a model, their pooling, products and sums, and the numeric columns
+//! beside them, written directly into the input of the next layer.
 //!
-//! The output `[N, width]` is divided into [`Block`]s of columns. A block combines the values of its [`Feature`]s
-//! element by element: the sum (Keras Add over lookups, the wide part of a model), the product (Multiply, the
-//! generalised matrix factorisation of NCF), or the factorisation machine `(Σ e)² − Σ e²`. Mostly it has a single
-//! feature. A feature is read from one source `[N, …]`:
+//! The output `[N, width]`, float32, is divided into [`Block`]s of columns. A block combines the values of its
+//! [`Feature`]s elementwise: the sum (Keras Add over lookups, the wide part of a model), the product (Multiply, the
+//! generalised matrix factorisation of NCF), or the factorisation machine `(Σ e)² − Σ e²`. Most blocks have a single
+//! feature. A feature reads one source `[N, …]`:
 //!
-//! - without a table: `steps` of its elements as they are (integers become floats);
-//! - with a table `[V, D]`: its elements are ids (floats are truncated toward zero), and the rows they name stand side
-//!   by side, or are pooled over the steps: sum, mean, largest, or the mean over the steps whose id is not 0 (Keras'
-//!   GlobalAveragePooling1D behind `mask_zero`; without any such step NaN, as 0 / 0).
+//! - without a table: `steps` elements of the source, unchanged (integers become floats);
+//! - with a table `[V, D]`: the elements are ids (floats are truncated toward zero). Their rows are concatenated, or
+//!   pooled over the steps: sum, mean, maximum, or the mean over the steps whose id is not 0. The last is Keras'
+//!   GlobalAveragePooling1D after `mask_zero`; without such a step it is NaN, as 0 / 0.
 //!
-//! Sources are inputs of the model (float32, int32 or bool) or computed float32 values; a source of one shared row is
-//! read for every sample. This is the only operator that reads several tables, and the reason why they stand in one
+//! A source is an input of the model (float32, int32 or bool) or a computed float32 value. A source with one shared row
+//! is read for every sample. This is the only operator that reads several tables, which is why all tables are in one
 //! buffer. One dispatch reads all inputs of the model and at most one computed source.
 
 mod kernels;
@@ -32,7 +32,7 @@ pub(super) use kernels::SHADERS;
 pub struct EmbeddingBag {
     /// The number of columns.
     pub width: usize,
-    /// Which columns hold what; every column is in exactly one block.
+    /// The blocks of columns; every column is in exactly one.
     pub blocks: Vec<Block>,
 }
 
@@ -43,13 +43,13 @@ pub struct Block {
     pub column: usize,
     /// The number of columns.
     pub width: usize,
-    /// How the features become one value.
+    /// The function that combines the features.
     pub combine: Combine,
-    /// What is combined.
+    /// The features.
     pub features: Vec<Feature>,
 }
 
-/// How the features of a block become one value.
+/// The function that combines the features of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Combine {
     /// `Σ e`
@@ -78,22 +78,22 @@ pub struct Feature {
 pub struct Lookup {
     /// The table, as a position among the operator's inputs.
     pub table: usize,
-    /// What becomes of the rows of several steps.
+    /// The pooling over several steps.
     pub pooling: Pooling,
-    /// What an id outside the table gives.
+    /// The result of an id outside the table.
     pub bad_id: BadId,
 }
 
-/// What becomes of the rows of several steps.
+/// The pooling over several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pooling {
-    /// They stand side by side.
+    /// None: the rows are concatenated.
     Flatten,
     /// Their sum.
     Sum,
     /// Their mean.
     Mean,
-    /// The largest of each column; NaN wins.
+    /// The maximum of each column; it propagates NaN.
     Maximum,
     /// The mean over the steps whose id is not 0.
     MaskedMean,
@@ -189,7 +189,10 @@ impl Operator for EmbeddingBag {
         let mut next = 0;
         for block in &self.blocks {
             if block.column != next || block.features.is_empty() {
-                return Err(Error::shape(format!("the block at column {} has a gap before it, or is empty", block.column)));
+                return Err(Error::shape(format!(
+                    "the block at column {} has a gap before it, or is empty",
+                    block.column
+                )));
             }
             next += block.width;
             for feature in &block.features {
@@ -220,7 +223,7 @@ impl Operator for EmbeddingBag {
         self.is_lookup_table(position)
     }
 
-    /// Of the widest sum in it; columns that are copied must be equal ([`Operator::allowance`]).
+    /// The tolerance of the widest sum. Copied columns must be equal ([`Operator::allowance`]).
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
         let most = self.blocks.iter().map(plain::rounded_terms).max().unwrap_or(0);
         if most == 0 { Tolerance::Exact } else { Tolerance::Sum { terms: most } }
@@ -244,8 +247,7 @@ impl Operator for EmbeddingBag {
     fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> Cost {
         let rows = outputs[0].shape[0];
         let dim = |lookup: &Lookup| inputs[lookup.table].shape[1];
-        let read =
-            |feature: &Feature| feature.steps.saturating_mul(1 + feature.lookup.as_ref().map_or(0, dim));
+        let read = |feature: &Feature| feature.steps.saturating_mul(1 + feature.lookup.as_ref().map_or(0, dim));
         let of_row = self.features().map(read).fold(0, usize::saturating_add);
         let words = rows.saturating_mul(of_row).saturating_add(outputs[0].len());
         Cost { flops: self.flops(inputs, outputs), bytes: (words as u64).saturating_mul(4) }

@@ -1,13 +1,14 @@
-//! Tests the class of each float: ONNX IsNaN and IsInf, NumPy `isnan`, `isinf` and `isfinite`.
+//! Classification of floats: `keras.ops.isnan`, `isinf` and `isfinite`; ONNX IsNaN and IsInf.
 //!
-//! `output = (input is …)`, as booleans. Every float is exactly one of NaN, infinite (of either sign) and finite.
+//! `output = (x is …)`; `x` float32 of any shape, output bool. Every float is exactly one of NaN, infinite (of either
+//! sign) and finite.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
-/// Tells floats of one class.
+/// Tests floats for one class.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FloatClass {
     /// The class.
@@ -21,7 +22,7 @@ pub enum Class {
     Nan,
     /// ∞ or −∞.
     Infinite,
-    /// A number.
+    /// A finite number.
     Finite,
 }
 
@@ -69,7 +70,9 @@ impl Operator for FloatClass {
             Class::Infinite => 1,
             Class::Nan => 2,
         };
-        Ok(vec![Kernel::new("float_class", &params, 1, invocations(count)).constant("class_of_floats", f64::from(class))])
+        Ok(vec![
+            Kernel::new("float_class", &params, 1, invocations(count)).constant("class_of_floats", f64::from(class)),
+        ])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

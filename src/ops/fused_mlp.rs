@@ -1,22 +1,22 @@
-//! A multilayer perceptron in one dispatch: several Dense layers, one after the other.
+//! Fused MLP: a chain of Dense layers in one dispatch.
 //!
-//! `x₀ = x`, `xₗ₊₁ = fₗ(biasₗ + xₗ · kernelₗ)`, each rounded to float32, the last is the output; `x: [N, …, K]`,
-//! `kernelₗ: [Kₗ, Uₗ]` with `Kₗ₊₁ = Uₗ`, `biasₗ: [Uₗ]`, the first also `[S, U₀]`. The inputs are x, then kernel and bias
-//! of each layer; all but x and the first bias are constants. No layer of Keras or TF.js: what a chain of
-//! [`Dense`](super::dense) becomes where [`FusedMlp::fits`].
+//! `x₀ = x`, `xₗ₊₁ = fₗ(biasₗ + xₗ · kernelₗ)`, each rounded to float32; the last is the output. `x: [N, …, K]`,
+//! `kernelₗ: [Kₗ, Uₗ]` with `Kₗ₊₁ = Uₗ`, `biasₗ: [Uₗ]`, the first also `[S, U₀]`. The inputs are x, then kernel and
+//! bias of each layer. All but x and the first bias are constants. Keras and TF.js have no such layer: a pass makes it
+//! of a chain of [`Dense`](super::dense) where [`FusedMlp::fits`].
 //!
-//! Kernels of an MLP are words, even where a Dense would decode them packed: only layers of under a megabyte in all
-//! become one, and every group of rows would decode them again.
+//! The kernels of an MLP are unpacked, although Dense could decode them. Only layers of less than a megabyte in all are
+//! fused, and every group of rows would decode them again.
 //!
-//! Values stay in workgroup memory between the layers. Within a layer it works as Dense does by blocks of 4 × 4, or of
-//! 1 × 4 where there are fewer than 4 rows. On hardware a workgroup takes its rows through the layers together
-//! ([`FusedMlpKernel::Together`]). On software each invocation takes its rows alone ([`FusedMlpKernel::Alone`]), if memory has
-//! room for some to do so: a barrier costs such a driver more than a small layer, and what lives across one is kept in
-//! memory, sums too.
+//! Activations stay in workgroup memory between the layers. Within a layer an invocation computes blocks of 4 × 4 as in
+//! Dense, or of 1 × 4 if there are fewer than 4 rows. On hardware the invocations of a workgroup share its rows and
+//! synchronise after each layer ([`FusedMlpKernel::Together`]). On software GPUs each invocation has its own rows
+//! ([`FusedMlpKernel::Alone`]), if memory has room for several: a barrier there costs more than a small layer, and
+//! values that live across a barrier, also sums, are spilled to memory.
 //!
-//! An MLP saves a dispatch for each layer but one. On software it costs idle lanes or barriers, so only small MLPs
-//! fit there. Time as an MLP ÷ time layer by layer, a whole prediction, least of 40 in turns, two cores of an x86-64
-//! server, llvmpipe (Mesa 22.3.6) / SwiftShader (Chromium 156); the spread of the least is some 10 % (`cargo bench
+//! An MLP saves all dispatches but one. On software GPUs it costs idle lanes or barriers, so only small MLPs are fused
+//! there. Time of a prediction, fused ÷ layer by layer, minimum of 40 interleaved rounds, two cores of an x86-64
+//! server, llvmpipe (Mesa 22.3.6) / SwiftShader (Chromium 156); the spread of the minimum is about 10 % (`cargo bench
 //! --bench dense`, `--units` and `--depth` set the layers):
 //!
 //! | layers | 1 row | 32 rows | 256 rows |
@@ -26,8 +26,8 @@
 //! | 128 → 64 → 1, together | 1.1 / 1.5 | 1.4 / 2.3 | 2.0 / 2.7 |
 //! | 240 → 256 → 128 → 64 → 1, together | 0.8 / 1.1 | 1.3 / 1.1 | 1.6 / 1.2 |
 //!
-//! So on software it pays for very small layers at most; what [`FusedMlp::fits`] allows there loses under 0.3 ms at 256
-//! rows and under 0.06 ms at 1. Not measured on hardware.
+//! On software GPUs fusing is thus faster for very small layers at most. What [`FusedMlp::fits`] allows there loses
+//! less than 0.3 ms at 256 rows and less than 0.06 ms at 1. Not measured on hardware.
 
 use super::activation::Function;
 use super::dense::Dense;
@@ -41,32 +41,32 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// A chain of Dense layers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FusedMlp {
-    /// Of each layer, in order; `None` for linear.
+    /// The activation of each layer, in order; `None` for linear.
     pub activations: Vec<Option<Function>>,
-    /// The kernel to use whatever the device is, for studies and tests; `None` to choose by the device.
+    /// The kernel, for benchmarks and tests; `None` chooses by the device.
     pub kernel: Option<FusedMlpKernel>,
 }
 
 /// One of the kernels of [`FusedMlp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FusedMlpKernel {
-    /// A few rows a workgroup, with a barrier for each layer.
+    /// A few rows per workgroup, with a barrier per layer.
     Together,
-    /// A few rows an invocation, without barriers.
+    /// A few rows per invocation, without barriers.
     Alone,
 }
 
-/// Layers that the parameters have room for.
+/// The most layers that the parameters hold.
 pub const MAX_LAYERS: usize = 8;
 
-/// Quads of values that a workgroup keeps: what fits the 16 352 bytes that every phone has.
+/// Vectors of four values in workgroup memory. They fit the 16 352 bytes that every phone has.
 const QUADS: usize = 1022;
 
-/// Products for each row, and for each dispatch saved, up to which an MLP loses little on a software GPU.
+/// The most multiplications per row and saved dispatch for which an MLP loses little on a software GPU.
 const SOFTWARE_PRODUCTS: usize = 4_500;
 
-/// Products for each row up to which the kernels, which every group of rows reads again, stay in a phone's cache. Not
-/// measured.
+/// The most multiplications per row for which the weights, which every group of rows reads again, stay in a phone's
+/// cache. Not measured.
 const HARDWARE_PRODUCTS: usize = 1 << 18;
 
 params! {
@@ -88,17 +88,16 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("fused_mlp", FusedMlpParams, fragments: [GRID, SPECIAL, ACTIVATE])];
 
 impl FusedMlp {
-    /// Layers with these activations, by the kernel for the device.
+    /// Layers with these activations, with the kernel for the device.
     pub fn new(activations: Vec<Option<Function>>) -> Self {
         FusedMlp { activations, kernel: None }
     }
 
-    /// Whether an MLP of this depth and these units can be computed in one dispatch on a device, and loses little or
-    /// nothing against its layers one by one.
+    /// Whether an MLP of this depth and these units should run in one dispatch on a device.
     ///
-    /// It can if it has 2 to 8 layers, the units of all but the last are multiples of 4, no more than two functions
-    /// occur (several rectifiers count as one unless some are clipped), and 4 rows of what two neighbouring layers
-    /// make fit the workgroup's memory.
+    /// It must have 2 to 8 layers, units in multiples of 4 in all layers but the last, and at most two different functions
+    /// (ReLUs count as one function, clipped ReLUs as another). 4 rows of the activations of two consecutive layers must fit
+    /// workgroup memory. It must also lose little or nothing against separate layers.
     pub fn fits(&self, depth: usize, units: &[usize], facts: &DeviceFacts) -> bool {
         let products: usize = depths(depth, units).zip(units).map(|(depth, units)| depth * units).sum();
         let most = match facts.software {
@@ -117,7 +116,7 @@ impl FusedMlp {
             && 4 * widths(depth, units).iter().sum::<usize>() <= QUADS
     }
 
-    /// The numbers of the functions that occur, in order.
+    /// The distinct function numbers, in order.
     fn functions(&self) -> Vec<u32> {
         let mut functions = Vec::new();
         for activation in &self.activations {
@@ -129,13 +128,13 @@ impl FusedMlp {
         functions
     }
 
-    /// Each layer with its operands besides x.
+    /// Each layer with its kernel and bias.
     fn layers<'t>(&self, inputs: &[&'t Tensor]) -> impl Iterator<Item = (Option<Function>, &'t Tensor, &'t Tensor)> {
         let operands = inputs[1..].chunks_exact(2).map(|operands| (operands[0], operands[1]));
         self.activations.iter().zip(operands).map(|(activation, (kernel, bias))| (*activation, kernel, bias))
     }
 
-    /// The loop steps of the busiest invocation, all its loops together.
+    /// The loop steps of the busiest invocation.
     fn loop_steps(depth: usize, units: &[usize], share: &Share) -> usize {
         let step = if share.lanes == 0 { WORKGROUP_SIZE as usize } else { 1 };
         let steps = depths(depth, units).zip(units).map(|(depth, &units)| {
@@ -148,15 +147,15 @@ impl FusedMlp {
 }
 
 impl FusedMlpKernel {
-    /// For so many quads of values a row. Fewer than 4 invocations alone would leave most of a vector idle, and more
-    /// than a barrier costs.
+    /// The kernel for rows of `row_quads` vectors of activations. [`FusedMlpKernel::Alone`] needs memory for at least 4
+    /// invocations: fewer would leave most of a SIMD vector idle, which costs more than the barriers.
     fn choose(row_quads: usize, facts: &DeviceFacts) -> FusedMlpKernel {
         let four_have_room = 4 * 4 * row_quads <= QUADS;
         if facts.software && four_have_room { FusedMlpKernel::Alone } else { FusedMlpKernel::Together }
     }
 }
 
-/// How a workgroup shares its work.
+/// The division of rows among the invocations of a workgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Share {
     /// Rows of the workgroup, or of each invocation that works alone.
@@ -166,8 +165,8 @@ struct Share {
 }
 
 impl Share {
-    /// For so many rows in all. Of invocations alone as many as have room, up to a whole vector of the widest software
-    /// GPU; rows together by four, because hardware needs workgroups to be busy.
+    /// The division of `rows` rows. Alone, as many invocations as memory holds, up to the widest SIMD vector of a software
+    /// GPU. Together, four rows per workgroup, because hardware needs many workgroups.
     fn choose(kernel: FusedMlpKernel, rows: usize, row_quads: usize) -> Option<Share> {
         let own = if rows < 4 { 1 } else { 4 };
         let lanes = match kernel {
@@ -198,7 +197,7 @@ fn depths(depth: usize, units: &[usize]) -> impl Iterator<Item = usize> {
     [depth].into_iter().chain(units.iter().copied())
 }
 
-/// Quads of one row of what the even and the odd layers read.
+/// The widest input of the even and of the odd layers, in vectors of four.
 fn widths(depth: usize, units: &[usize]) -> [usize; 2] {
     let mut widths = [0; 2];
     for (layer, depth) in depths(depth, units).take(units.len()).enumerate() {
@@ -245,7 +244,9 @@ impl Operator for FusedMlp {
         let for_device = FusedMlpKernel::choose(even + odd, request.device);
         let share = Share::choose(self.kernel.unwrap_or(for_device), rows, even + odd);
         let Some(share) = share.filter(|_| self.is_computable(depth, &units)) else {
-            return Err(Error::device_limit(format!("layers of {units:?} units on {depth} inputs are too much for one kernel")));
+            return Err(Error::device_limit(format!(
+                "layers of {units:?} units on {depth} inputs exceed the limits of one kernel"
+            )));
         };
         expect_loops(request, FusedMlp::loop_steps(depth, &units, &share))?;
         for operand in request.inputs.iter().chain(request.outputs) {
@@ -272,7 +273,8 @@ impl Operator for FusedMlp {
             let bias = if layer == 0 { 0 } else { quads_before(request, 2 + 2 * layer)? };
             params.shapes[layer] = [word(request.inputs[1 + 2 * layer].shape[0])?, word(units[layer])?, kernel, bias];
         }
-        let grid = workgroups(if request.output().is_empty() { 0 } else { rows.div_ceil(share.rows * share.lanes.max(1)) });
+        let grid =
+            workgroups(if request.output().is_empty() { 0 } else { rows.div_ceil(share.rows * share.lanes.max(1)) });
         let mut kernel = Kernel::new("fused_mlp", &params, 0, grid)
             .entry_point(share.entry_point())
             .constant("first_function", f64::from(functions[0]))
@@ -281,13 +283,13 @@ impl Operator for FusedMlp {
         Ok(vec![kernel])
     }
 
-    /// Of the sums of the deepest layer; [`FusedMlp::allowance`] carries those of all.
+    /// The tolerance of the sums of the deepest layer. [`FusedMlp::allowance`] carries those of all layers.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: self.layers(inputs).map(|(_, kernel, _)| kernel.shape()[0]).max().unwrap_or(0) }
     }
 
-    /// Carried through the layers. The errors of sums are roundings and independent, so a layer adds them by their
-    /// squares; what a function computes may be wrong by the same everywhere, so a layer adds it up.
+    /// The allowance carried through the layers. Errors of sums are independent roundings, so a layer adds their squares.
+    /// Errors of functions may be systematic, so a layer adds their absolute values.
     fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let mut x = inputs[0].clone();
         let (mut rounded, mut biased) = (vec![0.0; x.len()], vec![0.0; x.len()]);
@@ -326,7 +328,7 @@ impl Operator for FusedMlp {
     }
 }
 
-/// For each sum of a layer what `size` makes of weight times error, over all its terms.
+/// For each sum of a layer, the total of `size(weight · error)` over its terms.
 fn carry(kernel: &Tensor, rows: usize, errors: &[f64], size: impl Fn(f64) -> f64) -> Vec<f64> {
     let (weights, depth, units) = (kernel.to_f64(), kernel.shape()[0], kernel.shape()[1]);
     let sum = |row: usize, unit: usize| {
@@ -335,7 +337,7 @@ fn carry(kernel: &Tensor, rows: usize, errors: &[f64], size: impl Fn(f64) -> f64
     (0..rows).flat_map(|row| (0..units).map(move |unit| (row, unit))).map(|(row, unit)| sum(row, unit)).collect()
 }
 
-/// Where an input stands in the buffer of all weights, in quads.
+/// The offset of an input in the buffer of weights, in vectors of four.
 fn quads_before(request: &KernelRequest<'_>, index: usize) -> Result<u32> {
     match request.regions.get(index) {
         Some(place) if place.buffer == BufferId::Weights => word((place.offset_bytes / 16) as usize),

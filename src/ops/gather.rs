@@ -1,17 +1,20 @@
-//! Gathers slices along one dimension by index: `tf.gather`, NumPy's `take`, ONNX' Gather.
+//! Gather along one axis: `tf.gather`, NumPy's `take`, ONNX Gather.
 //!
-//! `output[b…, o…, j…, i…] = data[b…, o…, indices[b…, j…], i…]`: the dimensions of the data up to the axis, those of the
-//! indices, and those of the data behind the axis; the first `batch_dims` dimensions are the same in both and stand once.
-//! `data` of any dtype, `indices` int32. N stands in front, so one of three holds: both have N and `batch_dims` is at least
-//! 1; the data alone has it, and every sample is asked for the same positions; or the indices alone have it, and the axis
-//! is 0. A table of floats that ids look rows up in is an [`Embedding`](super::Embedding).
+//! `output[b…, o…, j…, i…] = data[b…, o…, indices[b…, j…], i…]`; `data` of any dtype, `indices` int32. The output has
+//! the dimensions of the data up to the axis, those of the indices, and those of the data after the axis. The first
+//! `batch_dims` dimensions are common to both and appear once. The batch N stays in front, so one of three cases holds:
+//! both inputs have N and `batch_dims` is at least 1; only the data has N, and every sample is read at the same
+//! positions; or only the indices have N, and the axis is 0. Rows of a float32 table are read by an
+//! [`Embedding`](super::Embedding).
 //!
-//! An index outside the dimension gives zeros or the nearest position ([`BadId`]). TensorFlow refuses it on the CPU and
-//! gives zeros on the GPU, and `keras.ops.take` with it; so do TF.js' CPU and WebGL. With `from_end`, an index from −K to −1
-//! counts from the end first, as in NumPy, ONNX and `keras.ops.take`; not in `tf.gather`.
+//! An index outside the dimension gives zeros or the nearest position ([`BadId`]). TensorFlow and `keras.ops.take`
+//! refuse it on the CPU and give zeros on the GPU; so do TF.js' CPU and WebGL backends. With `from_end`, an index from
+//! −K to −1 counts from the end, as in NumPy, ONNX and `keras.ops.take`, but not in `tf.gather`.
 
 use super::embedding::BadId;
-use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{
+    ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word,
+};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -19,28 +22,28 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 /// Takes positions by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Gather {
-    /// The dimension of the data, N counted as 0.
+    /// The dimension of the data (0 is the batch).
     pub axis: usize,
-    /// How many dimensions in front data and indices have together, N among them.
+    /// The number of leading dimensions that data and indices have in common, N included.
     pub batch_dims: usize,
     /// Whether negative indices count from the end.
     pub from_end: bool,
-    /// What an index outside the dimension gives.
+    /// The result of an index outside the dimension.
     pub bad_id: BadId,
 }
 
-/// The extents of one call.
+/// The sizes of one call, as products of dimensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Extents {
-    /// Of the dimensions that data and indices have together.
+    /// The common batch dimensions.
     pub(crate) batch: usize,
-    /// Of those between them and the axis.
+    /// The dimensions of the data between those and the axis.
     pub(crate) outer: usize,
-    /// Of the axis.
+    /// The axis.
     pub(crate) axis: usize,
-    /// Of the indices for one element of the batch.
+    /// The indices per element of the batch.
     pub(crate) indices: usize,
-    /// Of the dimensions behind the axis.
+    /// The dimensions after the axis.
     pub(crate) inner: usize,
 }
 
@@ -72,7 +75,7 @@ impl Gather {
         }
     }
 
-    /// The position that an index points to along `size` ones, if it points to any.
+    /// The position of an index among `size` positions; `None` if it is outside.
     pub(crate) fn position(&self, index: i32, size: usize) -> Option<usize> {
         self.bad_id.position(index, size, self.from_end)
     }
@@ -117,8 +120,7 @@ impl Operator for Gather {
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (data, indices) = (inputs[0].to_words(), inputs[1].as_i32()?);
-        let Extents { batch, outer, axis, indices: width, inner } =
-            self.extents(inputs[0].shape(), inputs[1].shape());
+        let Extents { batch, outer, axis, indices: width, inner } = self.extents(inputs[0].shape(), inputs[1].shape());
         let mut words = Vec::with_capacity(batch * outer * width * inner);
         for (block, index) in (0..batch * outer).flat_map(|block| (0..width).map(move |index| (block, index))) {
             match self.position(indices[block / outer * width + index], axis) {
@@ -161,7 +163,7 @@ impl Operator for Gather {
         0
     }
 
-    /// Only the positions that are asked for are read.
+    /// Only the gathered positions are read.
     fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> super::Cost {
         super::Cost { flops: 0, bytes: 4 * (inputs[1].len() + 2 * outputs[0].len()) as u64 }
     }

@@ -1,23 +1,27 @@
-//! Takes an element of each line by index: NumPy's and Keras' `take_along_axis`, ONNX' GatherElements.
+//! Gather of elements: NumPy's and Keras' `take_along_axis`, ONNX GatherElements.
 //!
-//! `output[i…, j, k…] = data[i…, indices[i…, j, k…], k…]`: `data` of any dtype and `indices` int32 have as many dimensions,
-//! and broadcast to one another in all but the axis, where the output is as long as the indices. An index from −K to −1
-//! counts from the end; one outside gives zero or the nearest element ([`BadId`]). NumPy, Keras and ONNX refuse such
-//! indices.
+//! `output[i…, j, k…] = data[i…, indices[i…, j, k…], k…]`; `data` of any dtype, `indices` int32. Both have the same
+//! rank and broadcast to each other except along the axis, where the output has the length of the indices. An index
+//! from −K to −1 counts from the end. An index outside gives zero or the nearest element ([`BadId`]); NumPy, Keras and
+//! ONNX refuse it.
 
 use super::embedding::BadId;
-use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::operator::{
+    ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word,
+};
 use super::strided_copy::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader};
-use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides, row_major_strides};
+use crate::tensor::{
+    DType, Dim, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides, row_major_strides,
+};
 
 /// Takes elements by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GatherElements {
-    /// The dimension, N counted as 0.
+    /// The dimension (0 is the batch).
     pub axis: usize,
-    /// What an index outside the dimension gives.
+    /// The result of an index outside the dimension.
     pub bad_id: BadId,
 }
 
@@ -34,11 +38,10 @@ params! {
     }
 }
 
-pub(super) const SHADERS: &[Shader] =
-    &[shader!("gather_elements", GatherElementsParams, fragments: [GRID, POSITION])];
+pub(super) const SHADERS: &[Shader] = &[shader!("gather_elements", GatherElementsParams, fragments: [GRID, POSITION])];
 
-/// How one call addresses memory: strides by which data and indices are read at a place of the output, and that along the
-/// axis of the data.
+/// The addressing of one call: the strides of data and indices per output dimension, and the stride of the data along the
+/// axis.
 struct Strides {
     data: Vec<usize>,
     indices: Vec<usize>,
@@ -134,7 +137,7 @@ impl Operator for GatherElements {
         0
     }
 
-    /// Only the elements that are asked for are read.
+    /// Only the gathered elements are read.
     fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> super::Cost {
         super::Cost { flops: 0, bytes: 4 * (inputs[1].len() + 2 * outputs[0].len()) as u64 }
     }

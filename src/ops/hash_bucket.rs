@@ -1,10 +1,10 @@
-//! The hash bucket of an integer id: Keras Hashing of integers.
+//! Hash buckets of integer ids: Keras Hashing.
 //!
-//! The id is written in decimal, as `AsString` of TensorFlow writes it; `output` is the fingerprint of these characters
-//! mod the number of buckets, as `StringToHashBucketFast` has it. The fingerprint is FarmHash's `Fingerprint64`, of
-//! which only the forms for 1 to 3, 4 to 7 and 8 to 16 characters are needed: an int32 has 1 to 11. With a salt it is
-//! SipHash-2-4 with the salt as its key, as `StringToHashBucketStrong` has it. Where one id is masked, it is 0, and the
-//! others are 1 + their bucket of one bucket fewer. TF.js has no such layer.
+//! `output = hash(id) mod bins`; ids int32 of any shape, output int32. The id is written in decimal, as TensorFlow's
+//! `AsString` writes it, and the characters are hashed. Without a salt the hash is FarmHash's `Fingerprint64`, as in
+//! `StringToHashBucketFast`; an int32 has 1 to 11 characters, so only the forms for 1 to 3, 4 to 7 and 8 to 16 are
+//! implemented. With a salt it is SipHash-2-4 with the salt as its key, as in `StringToHashBucketStrong`. If an id is
+//! masked, it gives 0, and all others give 1 + their hash modulo `bins − 1`. TF.js has no such layer.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
@@ -14,11 +14,11 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Hashes ids into `0..bins`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HashBucket {
-    /// How many results there are, that of the masked id among them.
+    /// The number of buckets, that of the masked id included.
     pub bins: u32,
-    /// The id whose result is 0, and no other's.
+    /// The masked id. It alone gives 0.
     pub masked: Option<i32>,
-    /// The key of SipHash; without one, it is FarmHash that hashes.
+    /// The key of SipHash; `None` for FarmHash.
     pub salt: Option<[u64; 2]>,
 }
 
@@ -33,10 +33,10 @@ pub(super) const SHADERS: &[Shader] = &[shader!("hash_bucket", HashBucketParams,
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
 
-/// What SipHash's key is mixed with.
+/// SipHash's constants.
 const SIPHASH: [u64; 4] = [0x736f_6d65_7073_6575, 0x646f_7261_6e64_6f6d, 0x6c79_6765_6e65_7261, 0x7465_6462_7974_6573];
 
-/// At most 8 characters as a number, the first one lowest, as both functions read them on every machine.
+/// At most 8 characters as a little-endian number.
 fn little_endian(text: &[u8]) -> u64 {
     text.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

@@ -1,10 +1,13 @@
-//! Scales lines to length one: the `normalize` option of Keras Dot.
+//! L2 normalization along one axis: the `normalize` option of Keras Dot, `tf.math.l2_normalize`.
 //!
-//! `output = x / √(max(Σ x², floor))` along one axis. The floor is 1e-12 in Keras (`l2_normalize`) and 1e-7 in TF.js
-//! (its float32 epsilon; 1e-4 with half-float textures), so the two differ for vectors shorter than 3.2e-4.
+//! `output = x / √(max(Σ x², floor))`; input and output have the same shape, float32. The floor is 1e-12 in Keras
+//! (`l2_normalize`) and 1e-7 in TF.js (its float32 epsilon; 1e-4 with half-float textures), so they differ for vectors
+//! shorter than 3.2e-4.
 
-use super::key::equal_by_key;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
+    expect_sample_axis, overflowing, word,
+};
 use super::view::AxisView;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
@@ -13,18 +16,18 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Scales lines to length one.
 #[derive(Debug, Clone)]
 pub struct L2Normalize {
-    /// The axis, N counted as 0.
+    /// The axis (0 is the batch).
     pub axis: usize,
-    /// The least squared length that is divided by.
+    /// The minimum of the squared length.
     pub floor: f32,
 }
 
-equal_by_key!(L2Normalize, op => (op.axis, op.floor.to_bits()));
+equal_by_bits!(L2Normalize { axis, floor });
 
 impl L2Normalize {
     /// The floor of TF.js: its epsilon.
     pub const TFJS_FLOOR: f32 = 1e-7;
-    /// The same where it computes in half-float textures.
+    /// The floor of TF.js with half-float textures.
     pub const TFJS_HALF_FLOOR: f32 = 1e-4;
 }
 
@@ -33,8 +36,7 @@ params! {
     L2NormalizeParams { lines: u32, length: u32, inner: u32, floor_squared: f32 }
 }
 
-pub(super) const SHADERS: &[Shader] =
-    &[shader!("l2_normalize", L2NormalizeParams, fragments: [GRID, SPECIAL, REDUCE])];
+pub(super) const SHADERS: &[Shader] = &[shader!("l2_normalize", L2NormalizeParams, fragments: [GRID, SPECIAL, REDUCE])];
 
 impl Operator for L2Normalize {
     fn name(&self) -> &'static str {
@@ -55,7 +57,7 @@ impl Operator for L2Normalize {
         for line in 0..view.lines() {
             let at = |k: usize| view.start(line) + k * view.inner;
             let squared = overflowing((0..view.axis).map(|k| f64::from(x[at(k)]).powi(2)).sum());
-            // NaN stays NaN: max() would drop it.
+            // max() would drop a NaN.
             let floor = f64::from(self.floor);
             let length = if squared < floor { floor.sqrt() } else { squared.sqrt() };
             for k in 0..view.axis {
@@ -78,7 +80,7 @@ impl Operator for L2Normalize {
         Ok(vec![Kernel::new("l2_normalize", &params, 1, workgroups(view.lines()))])
     }
 
-    /// All terms of the sum are positive, so it keeps its relative precision.
+    /// All terms of the sum are positive, so its relative error is small.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let terms = inputs[0].shape()[self.axis] as f32;
         Tolerance::Pointwise { ulps: 6.0 + terms.sqrt(), absolute: f32::MIN_POSITIVE }

@@ -1,12 +1,17 @@
-//! Normalisation by each sample's own statistics: Keras LayerNormalization and RMSNormalization over trailing dimensions.
+//! Layer normalization over trailing dimensions: Keras LayerNormalization and RMSNormalization, ONNX
+//! LayerNormalization.
 //!
-//! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, mean and biased variance over the last `axes`
-//! dimensions; `gamma` and `beta` have the shape of those dimensions (ones and zeros where the layer has none).
-//! [`Mean`] says where the mean takes no part: RMSNormalization takes the mean square for the variance. Front ends permute other axes to the back. On the GPU a workgroup takes one row, in two passes over it: the
-//! variance from the differences, because E(x²) − E(x)² cancels.
+//! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, with mean and biased variance over the last `axes`
+//! dimensions. `gamma` and `beta` have the shape of those dimensions (ones and zeros if the layer has none); all
+//! float32. [`Mean`] says where the mean is subtracted: RMSNormalization divides by the root mean square. Front ends
+//! transpose other axes to the back.
+//!
+//! On the GPU a workgroup normalizes one row in two passes. The variance is the mean square of the differences, because
+//! E(x²) − E(x)² cancels.
 
-use super::key::equal_by_key;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -14,7 +19,7 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Normalises over the last dimensions.
 #[derive(Debug, Clone)]
 pub struct LayerNormalization {
-    /// How many trailing dimensions are normalised together.
+    /// The number of trailing dimensions that are normalized together.
     pub axes: usize,
     /// Added to the variance.
     pub epsilon: f32,
@@ -22,17 +27,17 @@ pub struct LayerNormalization {
     pub mean: Mean,
 }
 
-equal_by_key!(LayerNormalization, op => (op.axes, op.epsilon.to_bits(), op.mean));
+equal_by_bits!(LayerNormalization { axes, epsilon, mean });
 
 /// Where the mean of a row is subtracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mean {
-    /// From what is normalised, and for the variance: LayerNormalization.
+    /// From the normalized values and in the variance: LayerNormalization.
     #[default]
     Everywhere,
-    /// For the variance alone: LayerNormalization with `rms_scaling`.
+    /// In the variance only: LayerNormalization with `rms_scaling`.
     InVariance,
-    /// Nowhere, so that the variance is the mean square: RMSNormalization.
+    /// Nowhere: the variance is the mean square. RMSNormalization.
     Nowhere,
 }
 
@@ -45,12 +50,12 @@ pub(super) const SHADERS: &[Shader] =
     &[shader!("layer_normalization", LayerNormalizationParams, fragments: [GRID, SPECIAL, REDUCE])];
 
 impl LayerNormalization {
-    /// Over the last `axes` dimensions as LayerNormalization has it.
+    /// LayerNormalization over the last `axes` dimensions.
     pub fn new(axes: usize, epsilon: f32) -> Self {
         LayerNormalization { axes, epsilon, mean: Mean::Everywhere }
     }
 
-    /// What is subtracted from a row, and the root of variance + epsilon.
+    /// The subtracted mean of a row, and the root of variance + epsilon.
     fn statistics(&self, row: &[f32]) -> (f64, f64) {
         let count = row.len() as f64;
         let mean = overflowing(row.iter().map(|&x| f64::from(x)).sum()) / count;

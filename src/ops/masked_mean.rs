@@ -1,15 +1,17 @@
-//! The mean over unmasked steps: Keras GlobalAveragePooling1D on a masked sequence.
+//! Masked mean over the steps of a sequence: Keras GlobalAveragePooling1D with a mask.
 //!
-//! `output[n, …] = Σₜ mask[n, t] · x[n, t, …] / Σₜ mask[n, t]`; `x: [N, T, …]`, `mask: [N, T]` boolean, output
-//! `[N, …]`. A row without any kept step gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages over
-//! padding: see `Semantics`.
+//! `output[n, …] = Σₜ mask[n, t] · x[n, t, …] / Σₜ mask[n, t]`; `x: [N, T, …]` float32, `mask: [N, T]` bool, output
+//! `[N, …]`. A row whose steps are all masked gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages
+//! over padding: see `Semantics`.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
-/// Averages the steps that a mask keeps.
+/// Averages the steps that are not masked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MaskedMean;
 

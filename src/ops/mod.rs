@@ -1,10 +1,9 @@
-//! What each operator means: one page each, and the catalogue that lists them.
+//! The operators: one page each, and the catalogue that lists them.
 //!
-//! A page gives the formula, the shape rule, the plain answer, the kernels, the cost and the tolerance of one
-//! operator. Everything that must know all operators (the enum, the conversions, the list of shaders) is generated
-//! from the catalogue below. Operators know nothing of graphs, files or devices.
+//! A page has the formula, the type inference, the plain definition, the kernels, the cost and the tolerance of one
+//! operator. Everything that covers all operators (the enum, the conversions, the list of shaders) is generated from
+//! the catalogue below. Operators do not use graphs, files or devices.
 
-mod key;
 mod operator;
 mod strided_copy;
 mod view;
@@ -24,16 +23,16 @@ macro_rules! catalogue {
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum Op { $(#[doc = concat!("See [`", stringify!($name), "`](type@", stringify!($name), ").")] $name($name)),+ }
 
-        $(impl operator::Sealed for $name {})+
-
         $(impl From<$name> for Op {
             fn from(operator: $name) -> Self {
                 Op::$name(operator)
             }
         })+
 
+        $(impl operator::Sealed for $name {})+
+
         impl Op {
-            /// The operator's page.
+/// The operator as its trait.
             pub fn operator(&self) -> &dyn Operator {
                 match self { $(Op::$name(operator) => operator),+ }
             }
@@ -44,7 +43,7 @@ macro_rules! catalogue {
     };
 }
 
-// Adding an operator is a line here, its page, its shader, a front-end arm and a case table.
+// A new operator needs a line here, its page, its shader, a front end and a case table.
 catalogue! {
     activation::Activation,
     arg_reduce::ArgReduce,

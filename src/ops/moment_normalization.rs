@@ -1,29 +1,33 @@
-//! Normalisation by the moments of the whole batch: Keras BatchNormalization where it is called with training=True.
+//! Batch normalization with the statistics of the current batch: Keras BatchNormalization called with `training=True`.
 //!
-//! `output = gamma · (x − mean) / √(variance + epsilon) + beta` for each index of one axis, with
-//! `mean = Σ w·x / Σ w` and `variance = Σ w·(x − mean)² / Σ w` over all elements of that index in all rows. `scale: [2, C]` has
-//! the rows gamma (ones if the layer has none) and beta (zeros); `weights` has the shape of x, for a mask, or is one number
-//! by which all elements count alike. Where nothing counts the answer is NaN (0/0), as in Keras. TF.js normalises by recorded
-//! statistics instead: see `Semantics`. On the GPU a workgroup takes one index of the axis, in two passes over its elements:
-//! the variance from the differences, because E(x²) − E(x)² cancels.
+//! `output = gamma · (x − mean) / √(variance + epsilon) + beta` per channel, with `mean = Σ w·x / Σ w` and `variance =
+//! Σ w·(x − mean)² / Σ w` over all elements of that channel in all rows; all float32. `scale: [2, C]` has the rows
+//! gamma (ones if the layer has none) and beta (zeros). `weights` has the shape of x, for a mask, or is a single number
+//! for equal weights. If all weights are 0 the output is NaN (0/0), as in Keras. TF.js uses the moving statistics
+//! instead: see `Semantics`.
+//!
+//! On the GPU a workgroup normalizes one channel in two passes. The variance is the mean square of the differences,
+//! because E(x²) − E(x)² cancels.
 
-use super::key::equal_by_key;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
+    expect_sample_axis, overflowing, word,
+};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
-/// Normalises by the moments of the batch.
+/// Normalizes with the statistics of the batch.
 #[derive(Debug, Clone)]
 pub struct MomentNormalization {
-    /// The axis of the channels, N counted as 0.
+    /// The axis of the channels (0 is the batch).
     pub axis: usize,
     /// Added to the variance.
     pub epsilon: f32,
 }
 
-equal_by_key!(MomentNormalization, op => (op.axis, op.epsilon.to_bits()));
+equal_by_bits!(MomentNormalization { axis, epsilon });
 
 params! {
     /// `Params` of `shaders/moment_normalization.wgsl`.
@@ -32,7 +36,7 @@ params! {
         lines: u32,
         inner: u32,
         epsilon: f32,
-        /// The distance between the weights of elements that follow each other: 1, or 0 for one weight for all.
+/// The stride of the weights: 1, or 0 for one weight for all.
         weight_step: u32,
         padding_0: u32,
         padding_1: u32,

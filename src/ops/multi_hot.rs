@@ -1,9 +1,9 @@
-//! Multi-hot and count encoding of ids: Keras CategoryEncoding.
+//! Multi-hot encoding of the ids of a row: Keras CategoryEncoding.
 //!
-//! `output[n, v]` is 1 if any of `ids[n, :]` is `v`, else 0 (`multi_hot`, and `one_hot` for a single id), or how many of
-//! them are (`count`); `ids: [N, T]` int32, output `[N, tokens]` float32. Ids outside `0..tokens` have no place; Keras
-//! refuses them, and so can the session. TF.js takes an input of `tokens` columns only, because it mistakes the output
-//! shape for the input's.
+//! `output[n, v]` is 1 if any of `ids[n, :]` is `v`, else 0 (`multi_hot`, and `one_hot` for a single id), or the number
+//! of them (`count`); `ids: [N, T]` int32, output `[N, tokens]` float32. Ids outside `0..tokens` are ignored; Keras
+//! refuses them, and so can the session. TF.js infers the output shape as the input's, so it takes only inputs of
+//! `tokens` columns.
 
 use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
@@ -13,9 +13,9 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Marks or counts ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MultiHot {
-    /// How many ids there are.
+    /// The number of ids.
     pub tokens: usize,
-    /// Whether repeated ids count.
+    /// Whether to count repeated ids.
     pub count: bool,
 }
 

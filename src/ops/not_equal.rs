@@ -1,10 +1,8 @@
-//! Whether each element differs from a number: where masks begin.
+//! Comparison with a scalar: the masks of Keras Embedding (`mask_zero`, value 0) and Masking (`mask_value`).
 //!
-//! `output = (input ≠ value)`, as booleans. Keras: Embedding with `mask_zero` (value 0, on ids), Masking (its
-//! `mask_value`, on features). NaN differs from everything.
+//! `output = (x ≠ value)`; `x` float32 or int32 of any shape, output bool. NaN is unequal to everything.
 
-use super::key::equal_by_key;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, word};
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -16,7 +14,7 @@ pub struct NotEqual {
     pub value: f32,
 }
 
-equal_by_key!(NotEqual, op => op.value.to_bits());
+equal_by_bits!(NotEqual { value });
 
 params! {
     /// `Params` of `shaders/not_equal.wgsl`.

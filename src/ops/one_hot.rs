@@ -1,12 +1,11 @@
-//! One-hot encoding along a new axis: ONNX OneHot, `one_hot`.
+//! One-hot encoding along a new axis: `tf.one_hot`, ONNX OneHot.
 //!
-//! `output[…, v, …] = on` where `v` is the id at `[…, …]`, else `off`; `ids` int32 of any shape, output float32 with the
-//! axis of `depth` regions inserted. An id outside `0..depth` gives `off` everywhere, as in TensorFlow, Keras and TF.js; a
-//! negative one does not count from the end as in ONNX. Where several ids share one vector, see
-//! [`MultiHot`](super::MultiHot).
+//! `output[…, v, …] = on` where `v` is the id at `[…, …]`, else `off`; `ids` int32 of any shape, output float32 with a
+//! new axis of size `depth`. An id outside `0..depth` gives `off` everywhere, as in TensorFlow, Keras and TF.js.
+//! Negative ids do not count from the end, unlike ONNX. [`MultiHot`](super::MultiHot) encodes several ids in one
+//! vector.
 
-use super::key::equal_by_key;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -14,17 +13,17 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 /// Marks the place of each id.
 #[derive(Debug, Clone, Copy)]
 pub struct OneHot {
-    /// Where the new axis stands in the output, N counted as 0.
+    /// The position of the new axis in the output (0 is the batch).
     pub axis: usize,
-    /// How many regions there are.
+    /// The size of the new axis.
     pub depth: usize,
-    /// What stands in the place of the id.
+    /// The value at the id.
     pub on: f32,
-    /// What stands elsewhere.
+    /// The value elsewhere.
     pub off: f32,
 }
 
-equal_by_key!(OneHot, op => (op.axis, op.depth, op.on.to_bits(), op.off.to_bits()));
+equal_by_bits!(OneHot { axis, depth, on, off });
 
 params! {
     /// `Params` of `shaders/one_hot.wgsl`.
@@ -97,5 +96,4 @@ impl Operator for OneHot {
     fn flops(&self, _: &[ConcreteType], _: &[ConcreteType]) -> u64 {
         0
     }
-
 }

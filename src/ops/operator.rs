@@ -1,4 +1,8 @@
-//! The questions every operator answers.
+//! The trait of all operators, and the checks that their pages share.
+
+mod bits;
+
+pub(in crate::ops) use bits::{Bits, equal_by_bits};
 
 use crate::error::{Error, Result};
 use crate::kernel::{DeviceFacts, Kernel, Region};
@@ -31,57 +35,57 @@ impl ConcreteType {
     }
 }
 
-/// What an operator needs to know to choose its kernels.
+/// The facts from which an operator chooses its kernels.
 #[derive(Debug, Clone, Copy)]
 pub struct KernelRequest<'a> {
     /// The types of the inputs.
     pub inputs: &'a [ConcreteType],
     /// The types of the outputs.
     pub outputs: &'a [ConcreteType],
-    /// Where each output begins behind the first, in 32-bit words: a kernel has all of them in one binding.
+    /// The offset of each output from the first, in 32-bit words. A kernel has all outputs in one binding.
     pub output_words: &'a [usize],
-    /// Where each input stands, for kernels that bind all of a buffer.
+    /// The place of each input in its buffer, for kernels that bind the whole buffer.
     pub regions: &'a [Region],
     /// The device.
     pub device: &'a DeviceFacts,
 }
 
 impl KernelRequest<'_> {
-    /// The type of the first output, which most operators have alone.
+    /// The type of the first output; most operators have no other.
     pub fn output(&self) -> &ConcreteType {
         &self.outputs[0]
     }
 }
 
-/// The least work an operator can do at one batch size.
+/// A lower bound of the work of an operator at one batch size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Cost {
     /// Floating-point operations.
     pub flops: u64,
-    /// Bytes read and written, each once.
+    /// Bytes read and written, each value once.
     pub bytes: u64,
 }
 
-/// What is looked up by an input of an operator.
+/// An input of ids or indices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ids {
     /// The position of the input.
     pub input: usize,
-    /// How many there are: ids are from 0 up to it.
+    /// The number of rows or positions; valid ids are `0..count`.
     pub count: usize,
     /// Whether ids below 0 count from the end.
     pub from_end: bool,
-    /// Whether they are row numbers of a lookup table. Otherwise they are positions in a computed value.
+    /// Whether the ids name rows of a table; else they are positions along an axis.
     pub of_table: bool,
 }
 
 impl Ids {
-    /// Rows of a table, named by the first input.
+    /// Ids of rows of a table, in the first input.
     pub(super) fn of_table(count: usize) -> Self {
         Ids { input: 0, count, from_end: false, of_table: true }
     }
 
-    /// Positions along an axis of the first input, named by the second.
+    /// Positions along an axis of the first input, in the second input.
     pub(super) fn of_axis(data: &TensorType, axis: usize, from_end: bool) -> Option<Self> {
         match data.shape.dims().get(axis) {
             Some(&Dim::Fixed(count)) => Some(Ids { input: 1, count, from_end, of_table: false }),
@@ -90,43 +94,44 @@ impl Ids {
     }
 }
 
-/// Keeps [`Operator`] to the operators of the catalogue.
+/// Implemented by the operators of the catalogue alone.
 pub trait Sealed {}
 
-/// One operator: its meaning and everything that follows from it. It cannot be implemented outside this crate.
+/// One operator: its definition, its kernels, its cost and its tolerance. Only the operators of the catalogue implement it.
 pub trait Operator: fmt::Debug + Sealed {
-    /// The stem of the page, of its shader and of its test, and the label in profiles.
+    /// The file stem of the page, its shader and its test, and the label in profiles.
     fn name(&self) -> &'static str;
 
-    /// All attributes as text, empty if there are none; equal only for equal operators.
+    /// All attributes as text; empty if there are none.
     fn attributes(&self) -> String {
         format!("{self:?}").split_once(' ').map_or_else(String::new, |(_, attributes)| attributes.into())
     }
 
-    /// The types of the outputs, at least one, or why the inputs do not fit.
+    /// The types of the outputs (at least one), or an error if the inputs do not fit.
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>>;
 
-    /// The plain answer, a tensor for each output: obvious loops, accumulating in f64, never optimised. `inputs` fit
-    /// [`Operator::infer`].
+    /// The plain definition: simple loops that accumulate in f64, not optimised. It returns one tensor per output. `inputs`
+    /// must have passed [`Operator::infer`].
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>>;
 
-    /// The plain answer of an operator with one output.
+    /// The plain definition of an operator with one output.
     fn answer(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         let mut answers = self.eval(inputs)?;
         Ok(answers.swap_remove(0))
     }
 
-    /// Whether the output, its only one, is the first input's words as they are, so that nothing needs to run.
+    /// Whether the only output shares the memory of the first input, so that no kernel runs.
     fn is_view(&self, _inputs: &[&TensorType]) -> bool {
         false
     }
 
-    /// The dispatches that compute the outputs on a GPU; not asked of a view.
+    /// The dispatches that compute the outputs on a GPU. Not called for a view.
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>>;
 
-    /// Floats of memory before each row of the first output that the kernels work in
-    /// ([`crate::kernel::Operand::ScratchAndOutput`]): where they hand on what is no output, because no dispatch reads one
-    /// buffer and writes it through another binding. As many as begin the output where the device lets bindings begin.
+    /// Floats of scratch space before each row of the first output ([`crate::kernel::Operand::ScratchAndOutput`]).
+    ///
+    /// Kernels pass intermediate results through it. It is in the binding of the output, because a dispatch cannot read
+    /// a buffer and write it through another binding. Its size is a multiple of the device's binding alignment.
     fn scratch(&self, _inputs: &[&TensorType], _device: &DeviceFacts) -> usize {
         0
     }
@@ -134,51 +139,50 @@ pub trait Operator: fmt::Debug + Sealed {
     /// The tolerance class for inputs of these types.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance;
 
-    /// The operations on floats; zero for operators that move data.
+    /// Floating-point operations; 0 for operators that only move data.
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64;
 
-    /// The sums of the magnitudes of the terms, for operators of the class [`Tolerance::Sum`]. By default the answer
-    /// for the inputs' absolute values.
+    /// The sums of the absolute values of the terms, for the class [`Tolerance::Sum`]. The default evaluates the operator
+    /// on the absolute values of the inputs.
     fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
         self.eval(&absolute.iter().collect::<Vec<_>>())
     }
 
-    /// For an operator of which an input is ids: which, and how many there are, so that ids outside can be found.
+    /// The input of ids and its valid range, if the operator has one. Sessions use it to find ids outside of the range.
     fn ids(&self, _inputs: &[&TensorType]) -> Option<Ids> {
         None
     }
 
-    /// Whether the kernels read the input with this position as one of many tables ([`crate::kernel::Operand::Tables`]).
+    /// Whether the kernels read the input at `position` from the buffer of tables ([`crate::kernel::Operand::Tables`]).
     fn is_table(&self, _position: usize) -> bool {
         false
     }
 
-    /// Whether the kernels decode the input with this position where it stands packed ([`KernelRequest::regions`] says
-    /// how). A constant stays packed only if every operator that reads it can decode it.
+    /// Whether the kernels can decode the input at `position` if it is packed; [`KernelRequest::regions`] has the encoding.
+    /// A constant stays packed only if every operator that reads it can decode it.
     fn takes_packed(&self, _position: usize) -> bool {
         false
     }
 
-    /// Whether every output holds values of the inputs and no others, moved or cast: so that ids are known to be a
-    /// model input's on their way to a table.
+    /// Whether the outputs only contain moved or cast elements of the inputs. Ids of a table are traced back to a model
+    /// input through such operators.
     fn passes_values(&self) -> bool {
         false
     }
 
-    /// Whether a row of an output depends on other rows of its inputs, so that the answer for a batch is not those for its
-    /// parts.
+    /// Whether a row of an output depends on other rows of the inputs. Such an operator must see the whole batch.
     fn mixes_rows(&self) -> bool {
         false
     }
 
-    /// Work and traffic at one batch size.
+    /// The work and the memory traffic at one batch size.
     fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> Cost {
         let words: usize = inputs.iter().chain(outputs).map(ConcreteType::len).sum();
         Cost { flops: self.flops(inputs, outputs), bytes: 4 * words as u64 }
     }
 
-    /// How far each element of each computed output may be from `expected`, the plain answer for `inputs`.
+    /// The allowed difference of each element of each output from `expected`, the plain result for `inputs`.
     fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let class = self.tolerance(inputs);
         let magnitudes = match class {
@@ -190,15 +194,16 @@ pub trait Operator: fmt::Debug + Sealed {
     }
 }
 
-/// A sum with the range of float32: infinite where float32 overflows, though f64 holds it. Keras and every kernel have their
-/// sums in float32, and what is computed from an infinite one is far from what a wider sum gives: a mean, a variance, a
-/// length. Plain answers pass every sum through this that they compute with further.
+/// A sum with the range of float32: infinite where float32 overflows, although f64 does not.
+///
+/// Keras and all kernels sum in float32. A mean, a variance or a length of an infinite sum differs from that of a wider sum, so
+/// plain definitions apply this to every sum before they use it.
 pub(crate) fn overflowing(sum: f64) -> f64 {
     let rounded = sum as f32;
     if rounded.is_infinite() { f64::from(rounded) } else { sum }
 }
 
-/// The same tensor without signs.
+/// The absolute values of a tensor.
 pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
     match tensor.data() {
         Data::F32(values) => Tensor::f32(tensor.shape(), values.iter().map(|value| value.abs()).collect()),
@@ -209,22 +214,22 @@ pub(super) fn absolute(tensor: &Tensor) -> Result<Tensor> {
 /// A count as a 32-bit word of a parameter struct.
 pub(super) fn word(count: usize) -> Result<u32> {
     u32::try_from(count).map_err(|_| {
-        Error::device_limit(format!("{count} elements are more than a GPU kernel can index"))
+        Error::device_limit(format!("{count} elements exceed the range of a 32-bit index in a GPU kernel"))
             .hint("run on the CPU (Device::Cpu)")
     })
 }
 
-/// An error if a kernel with loops of `steps` steps in an invocation is more than the device runs to its end.
+/// An error if the loops of an invocation, `steps` in all, exceed what the device completes.
 pub(super) fn expect_loops(request: &KernelRequest<'_>, steps: usize) -> Result<()> {
     let most = request.device.max_loop_steps;
     if steps <= most {
         return Ok(());
     }
-    Err(Error::device_limit(format!("loops of {steps} steps are too long for the device, which stops after {most}"))
+    Err(Error::device_limit(format!("loops of {steps} steps exceed the device's limit of {most}"))
         .hint("run on the CPU (Device::Cpu)"))
 }
 
-/// The inputs as an array, or how many were expected.
+/// The inputs as an array, or an error with the expected number.
 pub(super) fn expect_inputs<'t, const COUNT: usize>(inputs: &[&'t TensorType]) -> Result<[&'t TensorType; COUNT]> {
     inputs.try_into().map_err(|_| Error::shape(format!("takes {COUNT} inputs, not {}", inputs.len())))
 }

@@ -1,6 +1,7 @@
-//! Zeros around the positions of a sample: Keras ZeroPadding1D to 3D, also with channels in front.
+//! Zero padding of the dimensions of a sample: Keras ZeroPadding1D to 3D, ONNX Pad; also channels-first.
 //!
-//! `output[n, …, i, …] = x[n, …, i − before, …]`, and 0 (or false) where that lies outside, along up to eight dimensions.
+//! `output[n, …, i, …] = x[n, …, i − before, …]`, and 0 (or false) outside of x, along up to eight dimensions; any
+//! dtype.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, word};
 use super::strided_copy::{MAX_RANK, aligned};
@@ -11,7 +12,7 @@ use crate::tensor::{Tensor, TensorType, Tolerance};
 /// Adds positions that hold 0.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pad {
-    /// For each dimension of a sample how many come before and behind.
+    /// The positions before and after each dimension of a sample.
     pub around: Vec<[usize; 2]>,
 }
 
@@ -31,7 +32,7 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("pad", PadParams, fragments: [GRID])];
 
 impl Pad {
-    /// The word of the input that word `index` of the output holds.
+    /// The input word of output word `index`, if it is not padding.
     fn source(&self, index: usize, input: &[usize], output: &[usize]) -> Option<usize> {
         let (mut rest, mut from, mut size) = (index, 0, 1);
         for (dim, &count) in output.iter().enumerate().rev() {

@@ -1,6 +1,7 @@
-//! Reorders the dimensions of a sample: Keras Permute (whose `dims` count from 1).
+//! Transposition of the dimensions of a sample: Keras Permute (whose `dims` are 1-based), ONNX Transpose.
 //!
-//! `output[n, i₁, …] = input[n, …]` with output dimension `d` taken from input dimension `order[d]`; N stays in front.
+//! `output[n, i₁, …] = input[n, …]`, where output dimension `d` is input dimension `order[d]`; any dtype. N stays in
+//! front.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};
@@ -11,14 +12,14 @@ use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance, row_major_strides
 /// Reorders dimensions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Permute {
-    /// For each dimension of the output (N included, as 0) the dimension of the input it comes from.
+    /// The input dimension of each output dimension (0 is the batch).
     pub order: Vec<usize>,
 }
 
 pub(super) const SHADERS: &[Shader] = &[];
 
 impl Permute {
-    /// Brings the dimensions back to where they were.
+    /// The inverse permutation.
     pub(crate) fn inverse(&self) -> Permute {
         let mut order = vec![0; self.order.len()];
         for (position, &axis) in self.order.iter().enumerate() {

@@ -1,9 +1,12 @@
-//! Means and maxima of windows over one to three dimensions: Keras MaxPooling1D to 3D and AveragePooling1D to 3D.
+//! Average and max pooling over one to three spatial dimensions: Keras MaxPooling1D to 3D and AveragePooling1D to 3D.
 //!
-//! `output[n, o, c]` is the mean or the largest of `x[n, p(o, k), c]` over those taps `k` that read a position of the
-//! input (see [`Window`]): padding counts for nothing. NaN wins a maximum.
+//! `output[n, o, c]` is the mean or the maximum of `x[n, p(o, k), c]` over the taps `k` that lie in the input (see
+//! [`Window`]); `x: [N, positions…, C]` float32. Padding is excluded, also from the divisor of the mean. The maximum
+//! propagates NaN.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+};
 use super::reduce::Reduction;
 use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
@@ -13,9 +16,9 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Reduces windows of positions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pool {
-    /// What is computed.
+    /// Mean or maximum.
     pub reduction: Reduction,
-    /// For each dimension of positions.
+    /// The window of each spatial dimension.
     pub windows: Vec<Window>,
 }
 
@@ -26,7 +29,7 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("pool", PoolParams, fragments: [GRID, SPECIAL, WINDOW])];
 
-/// Positions of a pool, padding too: as many as an image of 4096 by 4096 has. A file may name any number in a few bytes.
+/// The most positions of a pool, with padding: those of an image of 4096 by 4096. A small file may ask for any number.
 const MOST_TAPS: usize = 1 << 24;
 
 impl Pool {

@@ -1,9 +1,14 @@
-//! The recurrence of Keras' SimpleRNN, GRU and LSTM over the steps of a sequence, in one dispatch where states fit.
+//! Recurrent layers over the steps of a sequence: Keras SimpleRNN, GRU and LSTM, in one dispatch if the states fit.
 //!
-//! The inputs are `x: [N, T, G · U]`, what a Dense of all gates makes of the steps, its bias included; the recurrent
-//! weights as [`Recurrent::pack`] lays them out; and, if any is asked for, `[N, W]` floats: the mask of the steps
-//! (T, 1 where a step counts), then the initial states (each U). Without, all steps count and states begin as zeros.
-//! At each step, with `s_g = h · R_g + b_g` the recurrent sums of gate g, f the activation and σ the recurrent one:
+//! The inputs are float32:
+//!
+//! - `x: [N, T, G · U]`, the projection of all gates by a Dense, with its bias;
+//! - the recurrent weights in the layout of [`Recurrent::pack`];
+//! - optionally `[N, W]`: the mask of the steps (T floats, 1 for a step that is not masked), then the initial states (U
+//!   floats each). Without it no step is masked and the states start as zeros.
+//!
+//! At each step, with `s_g = h · R_g + b_g` the recurrent sums of gate g, f the activation and σ the recurrent
+//! activation:
 //!
 //! | cell | gates | next state |
 //! |---|---|---|
@@ -13,22 +18,22 @@
 //! | | | `z = σ(x_z + s_z)`, `r = σ(x_r + s_r)` in both |
 //! | `Lstm` | i, f, c, o | `c′ = σ(x_f + s_f)·c + σ(x_i + s_i)·f(x_c + s_c)`, `h′ = σ(x_o + s_o) · f(c′)` |
 //!
-//! A step that does not count leaves the states as they are; what it puts out is [`MaskedOutput`]. The first output is
-//! `[N, U]` or `[N, T, U]`; with [`Recurrent::states`], the states behind the last step follow: h, and c of an LSTM, each
+//! A masked step leaves the states unchanged; [`MaskedOutput`] gives its output. The first output is `[N, U]` or `[N,
+//! T, U]`. With [`Recurrent::states`], the states after the last step are further outputs: h, and c of an LSTM, each
 //! `[N, U]`.
 //!
-//! On the GPU the states of a row stay in workgroup memory. A workgroup takes a row through the steps, or a few rows of few
-//! units, an invocation a unit, with a barrier for each step ([`RecurrentKernel::Together`]); or, where a CPU plays the GPU
-//! and there are rows enough to keep a vector busy, an invocation takes a row alone ([`RecurrentKernel::Alone`]). The
-//! weights of a unit stand by quads of the states they are multiplied with, padded by zeros, so that one load has four.
+//! On the GPU the states of a row stay in workgroup memory. In [`RecurrentKernel::Together`] a workgroup computes one
+//! row, or a few rows of few units, with an invocation per unit and a barrier per step. In [`RecurrentKernel::Alone`],
+//! for software GPUs and enough rows to fill a vector, an invocation computes a row. The weights of a unit are grouped
+//! by four states and padded with zeros, so that one load has four.
 //!
-//! Where the states of a row are more than workgroup memory holds, or the loops over all steps more than the device runs
-//! to their end, the states stand in memory before the output, and each step is a dispatch, or two if a GRU resets before
-//! ([`RecurrentKernel::StepByStep`]): an invocation a unit of a row, by the same functions.
+//! If the states of a row exceed workgroup memory, or the loops over all steps exceed what the device completes, the
+//! states are in scratch memory before the output, and each step is a dispatch, or two if a GRU resets before the
+//! product ([`RecurrentKernel::StepByStep`]). An invocation then computes a unit of a row.
 //!
-//! Milliseconds of a prediction of an LSTM of 64 units over 50 steps, least of 8, llvmpipe (Mesa 22.3.6) on two shared
-//! cores of an x86-64 server: together 1.1, 8.3 and 67 for 1, 8 and 64 rows, alone 1.7, 4.3 and 30. Not measured on
-//! hardware.
+//! Milliseconds of a prediction of an LSTM of 64 units over 50 steps, minimum of 8, llvmpipe (Mesa 22.3.6) on two
+//! shared cores of an x86-64 server: together 1.1, 8.3 and 67 for 1, 8 and 64 rows, alone 1.7, 4.3 and 30. Not measured
+//! on hardware.
 
 mod kernels;
 mod plain;
@@ -42,72 +47,72 @@ use crate::error::{Error, Result};
 use crate::kernel::{DeviceFacts, Kernel};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
-/// A recurrent layer behind the projection of its inputs.
+/// A recurrent layer, after the projection of its inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Recurrent {
-    /// What happens at a step.
+    /// The cell.
     pub cell: Cell,
-    /// Of the candidate, and of the carried state of an LSTM; `None` for linear.
+    /// The activation of the candidate, and of the cell state of an LSTM; `None` for linear.
     pub activation: Option<Function>,
-    /// Of the gates.
+    /// The activation of the gates.
     pub recurrent_activation: Option<Function>,
-    /// In which order the steps are taken.
+    /// The order of the steps.
     pub order: Order,
-    /// What the first output is.
+    /// The first output.
     pub output: RecurrentOutput,
-    /// Whether the states behind the last step are outputs too.
+    /// Whether the states after the last step are outputs too.
     pub states: bool,
-    /// Whether there is a mask, and what a step puts out that it hides.
+    /// The output of masked steps; `None` without a mask.
     pub masked: Option<MaskedOutput>,
-    /// Whether initial states are given.
+    /// Whether the initial states are an input.
     pub initial: bool,
-    /// The kernel to use whatever the device is, for studies and tests; `None` to choose by the device.
+    /// The kernel, for benchmarks and tests; `None` chooses by the device.
     pub kernel: Option<RecurrentKernel>,
 }
 
-/// What happens at a step of [`Recurrent`].
+/// The cell of a [`Recurrent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cell {
-    /// One layer of the input and the state.
+    /// SimpleRNN.
     Simple,
     /// Gated recurrent unit.
     Gru {
-        /// Whether the reset gate is applied behind the recurrent product, as Keras 2 has it by default.
+        /// Whether the reset gate is applied after the recurrent product, the default of Keras 2.
         reset_after: bool,
     },
-    /// Long short-term memory, with a second state that is carried on.
+    /// Long short-term memory, with a cell state.
     Lstm,
 }
 
-/// In which order steps are taken.
+/// The order of the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     /// From the first to the last.
     Forwards,
-    /// From the last to the first; outputs stand in the order in which they were computed.
+    /// From the last to the first; outputs are in the order of computation.
     Backwards,
-    /// From the last to the first; outputs stand where their inputs do.
+    /// From the last to the first; outputs are in the order of the inputs.
     BackwardsInPlace,
 }
 
-/// What of the steps is the first output.
+/// The first output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecurrentOutput {
-    /// What the last step put out: `[N, U]`.
+    /// The output of the last step: `[N, U]`.
     Last,
-    /// What all steps put out: `[N, T, U]`.
+    /// The outputs of all steps: `[N, T, U]`.
     Sequence,
 }
 
-/// What a step puts out that the mask hides.
+/// The output of a masked step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MaskedOutput {
     /// The state, as in TF.js.
     State,
-    /// What the step before put out, zeros before all, as in Keras; another than the state only where initial states
-    /// are not zeros.
+    /// The output of the step before, zeros before the first one, as in Keras. It differs from the state only if the
+    /// initial states are not zeros.
     Previous,
-    /// Zeros, as Keras has it under Bidirectional.
+    /// Zeros, as in Keras under Bidirectional.
     Zero,
 }
 
@@ -128,12 +133,12 @@ impl Cell {
 }
 
 impl Order {
-    /// The step of the input that is taken as the step with this position.
+    /// The input step at this position of the order.
     pub(crate) fn source(self, step: usize, steps: usize) -> usize {
         if self == Order::Forwards { step } else { steps - 1 - step }
     }
 
-    /// Where the output of that step stands.
+    /// The position of the output of that step.
     pub(crate) fn target(self, step: usize, steps: usize) -> usize {
         if self == Order::BackwardsInPlace { steps - 1 - step } else { step }
     }
@@ -158,7 +163,7 @@ impl Sizes {
         self.units.div_ceil(4)
     }
 
-    /// Where the weights and the bias of a gate's unit stand: of `k`, the state they are multiplied with.
+    /// The offset of the weight of state `k` for a gate's unit, and of the bias.
     pub(crate) fn weight(&self, k: usize, gate: usize, unit: usize) -> usize {
         ((k / 4 * self.gates + gate) * self.units + unit) * 4 + k % 4
     }
@@ -169,7 +174,7 @@ impl Sizes {
 }
 
 impl Recurrent {
-    /// A layer of this cell that takes all steps forwards and puts the last out, by the kernel for the device.
+    /// A layer of this cell: forward, with the output of the last step, and the kernel for the device.
     pub fn new(cell: Cell, activation: Option<Function>, recurrent_activation: Option<Function>) -> Self {
         Recurrent {
             cell,
@@ -184,9 +189,9 @@ impl Recurrent {
         }
     }
 
-    /// Lays out recurrent weights `[U, G · U]` and their bias `[G · U]`, if there is one, as the operator reads them:
-    /// `[U / 4 + 1, G, U, 4]`, element `[q, g, u, i]` being what state `4q + i` adds to gate `g` of unit `u`, zeros behind
-    /// the last state, and in the last quads the bias as element 0.
+    /// Packs recurrent weights `[U, G · U]` and the optional bias `[G · U]` into the layout of the operator:
+    /// `[U / 4 + 1, G, U, 4]`. Element `[q, g, u, i]` is the weight of state `4q + i` for gate `g` of unit `u`. It is 0
+    /// after the last state. The last vectors have the bias as element 0.
     pub fn pack(gates: usize, weights: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let &[units, columns] = weights.shape() else {
             return Err(Error::shape(format!("recurrent weights of rank {} are not a matrix", weights.shape().len())));
@@ -209,13 +214,13 @@ impl Recurrent {
         Tensor::f32(&shape, packed)
     }
 
-    /// Numbers beside each sample of x: of its mask, and of its initial states.
+    /// Floats per sample of the third input: the mask and the initial states.
     pub(crate) fn beside(&self, steps: usize, units: usize) -> [usize; 2] {
         let mask = if self.masked.is_some() { steps } else { 0 };
         [mask, if self.initial { self.cell.states() * units } else { 0 }]
     }
 
-    /// What a step puts out whose state is `state`, or would be if it counted; `seen` if any step has counted yet.
+    /// The output of a step with the state `state`. `seen` says whether a step before it was not masked.
     pub(crate) fn shows_state(&self, counts: bool, seen: bool) -> bool {
         match self.masked {
             None | Some(MaskedOutput::State) => true,
@@ -295,7 +300,7 @@ impl Operator for Recurrent {
         kernels::scratch(self, &Sizes::of(&inputs[0].shape.resolve(1), &inputs[1].shape.resolve(1)), device)
     }
 
-    /// Of the sums of one step; [`Recurrent::allowance`] carries them through all.
+    /// The tolerance of the sums of one step. [`Recurrent::allowance`] carries them through all steps.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[1].shape()[2] }
     }

@@ -1,27 +1,29 @@
-//! Sum, mean, extremes, product and norms along one axis, which disappears: Keras GlobalAveragePooling1D and
-//! GlobalMaxPooling1D, and what reductions of arrays are made of.
+//! Reductions along one axis: Keras GlobalAveragePooling1D and GlobalMaxPooling1D, ONNX ReduceSum and the like.
 //!
-//! `[N, …, K, …] → [N, …, …]`:
+//! `[N, …, K, …] → [N, …, …]`, the dtype unchanged:
 //!
-//! | reduction | of float32 | of int32 | of booleans | of nothing |
+//! | reduction | of float32 | of int32 | of booleans | of K = 0 |
 //! |---|---|---|---|---|
 //! | `Sum` | `Σ x` | wraps | | 0 |
 //! | `Mean` | `Σ x / K` | | | NaN |
-//! | `Maximum`, `Minimum` | NaN wins | yes | any, all | refused |
+//! | `Maximum`, `Minimum` | propagates NaN | yes | any, all | refused |
 //! | `Product` | `Π x` | wraps | | 1 |
 //! | `L1` | `Σ abs(x)` | | | 0 |
 //! | `L2` | `√Σ x²` | | | 0 |
-//! | `LogSumExp` | `m + log Σ e^(x − m)`, m the largest | | | −∞ |
+//! | `LogSumExp` | `m + log Σ e^(x − m)`, m the maximum | | | −∞ |
 //!
-//! The squares of `L2` are summed as float32: a sum beyond it is infinite, and squares below it may be zeros. `LogSumExp`
-//! is m where that is infinite or NaN. Elements may be taken together in any order, so partial sums and products beyond
-//! float32 are infinite (or zero) in some orders and not in others. TF.js averages over padding too; where Keras honours a
-//! mask, see [`MaskedMean`](super::MaskedMean).
+//! The squares of `L2` are summed as float32: the sum may overflow to infinity, and small squares may be zeros.
+//! `LogSumExp` is m where m is infinite or NaN. The order of summation is unspecified, so partial sums and products
+//! beyond float32 may be infinite (or zero) in some orders. TF.js averages over padding;
+//! [`MaskedMean`](super::MaskedMean) is the mean with a mask, as in Keras.
 //!
-//! On the GPU an invocation takes a line, or a workgroup does where lines are long and few.
+//! On the GPU an invocation reduces a line. Long lines take a workgroup each if there are few of them.
 
 use super::cumulative::product_of;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing,
+    word,
+};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
@@ -30,26 +32,26 @@ use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
 /// Reduces along an axis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reduce {
-    /// What is computed.
+    /// The reduction.
     pub reduction: Reduction,
-    /// The axis, N counted as 0.
+    /// The axis (0 is the batch).
     pub axis: usize,
 }
 
-/// What a [`Reduce`] computes.
+/// The function of a [`Reduce`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reduction {
     /// The sum.
     Sum,
     /// The sum divided by the length.
     Mean,
-    /// The largest.
+    /// The maximum.
     Maximum,
-    /// The smallest.
+    /// The minimum.
     Minimum,
     /// The product.
     Product,
-    /// The sum of magnitudes.
+    /// The sum of absolute values.
     L1,
     /// The root of the sum of squares.
     L2,
@@ -58,7 +60,7 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// All of them.
+    /// All reductions.
     pub const ALL: [Reduction; 8] = [
         Reduction::Sum,
         Reduction::Mean,
@@ -70,7 +72,7 @@ impl Reduction {
         Reduction::LogSumExp,
     ];
 
-    /// The element types it takes.
+    /// The supported dtypes.
     fn dtypes(self) -> &'static [DType] {
         match self {
             Reduction::Sum | Reduction::Product => &[DType::F32, DType::I32],
@@ -79,17 +81,17 @@ impl Reduction {
         }
     }
 
-    /// Whether it is one of the elements.
+    /// Whether the result is one of the elements.
     fn is_extreme(self) -> bool {
         matches!(self, Reduction::Maximum | Reduction::Minimum)
     }
 
-    /// Whether that of one element is the element.
+    /// Whether the result for one element is that element.
     pub(crate) fn keeps_one(self) -> bool {
         !matches!(self, Reduction::L1 | Reduction::L2)
     }
 
-    /// The number of `shaders/reduce.wgsl`.
+    /// The number in `shaders/reduce.wgsl`.
     fn code(self) -> u32 {
         match self {
             Reduction::Sum | Reduction::Mean => 0,
@@ -102,7 +104,7 @@ impl Reduction {
         }
     }
 
-    /// Of float32 or booleans.
+    /// The result for float32 or booleans.
     fn of_floats(self, values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
         let extreme = |choose: fn(f64, f64) -> f64| {
             move |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { choose(a, b) }
@@ -125,7 +127,7 @@ impl Reduction {
         }
     }
 
-    /// Of int32. What is not taken of int32 is not asked for.
+    /// The result for int32. Only called for the reductions that support it.
     fn of_integers(self, values: impl Iterator<Item = i32>) -> i32 {
         match self {
             Reduction::Product => values.fold(1, i32::wrapping_mul),

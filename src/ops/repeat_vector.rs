@@ -1,6 +1,6 @@
-//! Repeats each sample along a new dimension behind the batch: Keras RepeatVector.
+//! Repetition of each sample along a new dimension after N: Keras RepeatVector.
 //!
-//! `output[n, r, …] = input[n, …]` for `r < count`; `[N, D] → [N, count, D]`.
+//! `output[n, r, …] = input[n, …]` for `r < count`; `[N, D] → [N, count, D]`, any dtype.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};
@@ -11,7 +11,7 @@ use crate::tensor::{Tensor, TensorType, Tolerance, row_major_strides};
 /// Repeats each sample.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepeatVector {
-    /// How often.
+    /// The number of repetitions.
     pub count: usize,
 }
 

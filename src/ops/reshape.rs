@@ -1,7 +1,7 @@
-//! The same elements in the same order under another shape: Keras Flatten, Reshape and every expanded dimension.
+//! Reshape: Keras Flatten and Reshape, `expand_dims`, ONNX Reshape.
 //!
-//! `output = input`, `[N, a…] → [N, b…]` with equal products. No kernel runs: the output is the
-//! input's memory.
+//! `output = input`, `[N, a…] → [N, b…]` with equal products, any dtype. No kernel runs: the output shares the memory
+//! of the input.
 
 use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_inputs};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::tensor::{Tensor, TensorType, Tolerance, element_count};
 /// Gives each sample another shape.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reshape {
-    /// The dimensions of a sample afterwards.
+    /// The dimensions of a sample of the output.
     pub sample: Vec<usize>,
 }
 

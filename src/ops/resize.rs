@@ -1,9 +1,10 @@
-//! Another number of positions along one dimension, by the nearest or by a line through two: Keras UpSampling1D to 3D and
-//! Resizing, one dimension after the other.
+//! Resampling along one dimension, nearest or linear: Keras UpSampling1D to 3D and Resizing, one dimension after the
+//! other.
 //!
-//! Position `i` of the output stands at `(slope · i + offset) / divisor` of the input, exactly: the fraction is computed in
-//! whole numbers, so that no device rounds it to another neighbour. The nearest is the one before it; between two, the
-//! line is taken. What lies outside is the first or the last position. [`Sampling`] has the conventions.
+//! Output position `i` is at `(slope · i + offset) / divisor` in the input; float32. The fraction is computed in
+//! integers, so no device rounds it to another neighbour. Nearest takes the position before it. Linear interpolates
+//! between its two neighbours. Positions outside are clamped to the first or the last. [`Sampling`] has the coordinate
+//! conventions.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
 use super::view::AxisView;
@@ -14,24 +15,24 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 /// Resamples a dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resize {
-    /// The dimension, N counted as 0.
+    /// The dimension (0 is the batch).
     pub axis: usize,
-    /// The number of positions then.
+    /// The number of output positions.
     pub count: usize,
-    /// Where they stand.
+    /// Their positions in the input.
     pub sampling: Sampling,
-    /// Whether values are interpolated.
+    /// Whether to interpolate linearly; else nearest.
     pub linear: bool,
 }
 
 /// Positions in the input: `(slope · i + offset) / divisor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sampling {
-    /// How far the next one is, in parts.
+    /// The numerator of the step between positions.
     pub slope: usize,
-    /// Where the first one is, in parts.
+    /// The numerator of the first position.
     pub offset: isize,
-    /// The number of parts.
+    /// The denominator.
     pub divisor: usize,
 }
 
@@ -52,31 +53,30 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("resize", ResizeParams, fragments: [GRID])];
 
 impl Sampling {
-    /// Positions as those of pixels that are as wide as they are apart: TensorFlow's half-pixel centres. None if there
-    /// are too many.
+    /// Half-pixel centres, as in TensorFlow. `None` if the numbers overflow.
     pub fn centred(input: usize, output: usize, linear: bool) -> Option<Sampling> {
         let (slope, divisor) = (input.checked_mul(2)?, output.checked_mul(2)?);
         let first = if linear { isize::try_from(input).ok()?.checked_sub_unsigned(output)? } else { input as isize };
         Some(Sampling { slope, offset: first, divisor })
     }
 
-    /// Positions that start with the first: those of TF.js's UpSampling2D.
+    /// Positions that start at 0, as in TF.js' UpSampling2D.
     pub fn leading(input: usize, output: usize) -> Sampling {
         Sampling { slope: input, offset: 0, divisor: output }
     }
 
-    /// Whether every position stands on the one with its number.
+    /// Whether every output position equals the input position with its index.
     pub(crate) fn is_identity(&self) -> bool {
         self.slope == self.divisor && (0..self.divisor as isize).contains(&self.offset)
     }
 
-    /// The position on or before which position `index` stands.
+    /// The input position at or before output position `index`.
     pub(crate) fn nearest(&self, index: usize) -> usize {
         let at = self.slope as i128 * index as i128 + self.offset as i128;
         usize::try_from(at.div_euclid((self.divisor as i128).max(1))).unwrap_or(0)
     }
 
-    /// The two positions between which position `index` stands, and how far it is from the first to the second, in parts.
+    /// The two input positions around output position `index`, and the numerator of the distance from the first.
     fn at(&self, index: usize, input: usize) -> (usize, usize, i64) {
         let (at, divisor) = (self.slope as i64 * index as i64 + self.offset as i64, self.divisor as i64);
         let low = at.div_euclid(divisor);
@@ -97,10 +97,14 @@ impl Operator for Resize {
         let mut dims = x.shape.dims().to_vec();
         let input = if let Dim::Fixed(size) = dims[self.axis] { size } else { 0 };
         let Sampling { slope, offset, divisor } = self.sampling;
-        let last = slope.checked_mul(self.count.saturating_sub(1)).and_then(|last| last.checked_add_signed(offset.abs()));
+        let last =
+            slope.checked_mul(self.count.saturating_sub(1)).and_then(|last| last.checked_add_signed(offset.abs()));
         let countable = last.is_some_and(|last| last.max(slope).max(divisor).max(input) < i32::MAX as usize / 2);
         if input == 0 || divisor == 0 || !countable {
-            return Err(Error::shape(format!("axis {} of {x} cannot be resized to {} positions", self.axis, self.count)));
+            return Err(Error::shape(format!(
+                "axis {} of {x} cannot be resized to {} positions",
+                self.axis, self.count
+            )));
         }
         dims[self.axis] = Dim::Fixed(self.count);
         Ok(vec![TensorType::f32(Shape::new(dims)?)])

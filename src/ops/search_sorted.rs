@@ -1,25 +1,25 @@
-//! Binary search in sorted keys, for the position or the value of a key: NumPy `searchsorted`, Keras Discretization and
-//! IntegerLookup.
+//! Search in sorted keys: Keras Discretization (`Bucketize`, `searchsorted`) and IntegerLookup.
 //!
-//! Of `x` and keys in ascending order, both float32, `output` is how many keys are at most x (all of them for NaN), as
-//! `Bucketize` of TensorFlow counts. Of `x`, keys and values, all int32, it is the value of the key that equals x, and
-//! where there is none `absent + (x mod spread)`, with the remainder from 0 on. Neither layer is one of TF.js.
+//! With `x` and ascending keys, both float32, the output is the number of keys that are at most x, as in TensorFlow's
+//! `Bucketize`; for NaN it is the number of all keys. With `x`, keys and values, all int32, the output is the value of
+//! the key that equals x; without such a key it is `absent + (x mod spread)`, with a non-negative remainder. TF.js has
+//! neither layer.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_loops, word};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
-/// Looks numbers up among sorted keys.
+/// Searches sorted keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SearchSorted {
-    /// How many keys are at most the number.
+    /// The number of keys that are at most x.
     Rank,
-    /// The value of the key that is the number.
+    /// The value of the key that equals x.
     Value {
-        /// What a number without a key gives, at least.
+        /// The least result of an x without a key.
         absent: i32,
-        /// Over how many ids from there numbers without a key are spread.
+        /// The number of results for an x without a key.
         spread: u32,
     },
 }

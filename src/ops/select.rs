@@ -1,7 +1,7 @@
-//! Selects between two tensors element by element, with broadcasting: `keras.ops.where`, ONNX Where.
+//! Elementwise selection with broadcasting: `keras.ops.where`, ONNX Where.
 //!
-//! `output[i] = condition[i] ? left[i] : right[i]`; all three stretch as NumPy does, and what is not chosen does not matter,
-//! NaN and infinity included.
+//! `output[i] = condition[i] ? left[i] : right[i]`; `condition` bool, `left` and `right` of one dtype. All three
+//! broadcast as in NumPy. The element that is not selected has no effect, also if it is NaN or infinite.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use super::strided_copy::{MAX_RANK, aligned};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
 
-/// Chooses between elements of two tensors: inputs are the condition, what is taken where it is true, and the rest.
+/// Selects between the elements of two tensors. The inputs are the condition, the tensor for true and the tensor for false.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Select;
 

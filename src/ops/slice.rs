@@ -1,7 +1,7 @@
-//! Some of the positions along one dimension of a sample: cropping, one step of a sequence, every other one, all in reverse.
+//! Strided slice along one dimension of a sample: Keras Cropping, ONNX Slice, reversal.
 //!
-//! `output[…, i, …] = input[…, start + i · step, …]` for `count` positions; `step` may be negative, so that a sequence runs
-//! backwards.
+//! `output[…, i, …] = input[…, start + i · step, …]` for `count` positions, any dtype. `step` may be negative, to
+//! reverse a sequence.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis};
 use super::strided_copy::{self, Block};
@@ -13,25 +13,25 @@ use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
 /// Takes positions of one dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slice {
-    /// The dimension, N counted as 0.
+    /// The dimension (0 is the batch).
     pub axis: usize,
     /// The first position.
     pub start: usize,
-    /// The distance of positions, backwards if negative.
+    /// The distance of consecutive positions; negative for the reverse order.
     pub step: isize,
-    /// How many.
+    /// The number of positions.
     pub count: usize,
 }
 
 pub(super) const SHADERS: &[Shader] = &[];
 
 impl Slice {
-    /// All positions of a dimension of this size, last first.
+    /// All positions of a dimension of this size, in reverse.
     pub fn reverse(axis: usize, size: usize) -> Self {
         Slice { axis, start: size.saturating_sub(1), step: -1, count: size }
     }
 
-    /// The position that `index` comes from, which lies within the input.
+    /// The input position of output position `index`.
     pub(crate) fn position(&self, index: usize) -> usize {
         self.start.wrapping_add_signed(self.step.wrapping_mul(index as isize))
     }

@@ -1,10 +1,13 @@
-//! Exponentials normalised along one axis: Keras softmax and log_softmax, as activation or layer.
+//! Softmax and log-softmax along one axis: Keras `softmax` and `log_softmax`, as activation or layer.
 //!
-//! `softmax = e^(x − m) / Σ e^(x − m)` and `log_softmax = x − m − log Σ e^(x − m)` with `m` the largest x of the
-//! line. The Softmax layer's axis defaults to −1 in Keras and to 1 in TF.js. A line of equal values gives 1/K; NaN
-//! spreads over its line; a line of −∞ gives NaN, as in both.
+//! `softmax = e^(x − m) / Σ e^(x − m)` and `log_softmax = x − m − log Σ e^(x − m)` with `m` the maximum of the line;
+//! input and output have the same shape, float32. The axis of the Softmax layer defaults to −1 in Keras and to 1 in
+//! TF.js. A line of equal values gives 1/K. A NaN makes its whole line NaN, and so does a line of −∞, as in Keras and
+//! TF.js.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
+};
 use super::view::AxisView;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
@@ -13,9 +16,9 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Normalises exponentials along an axis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Softmax {
-    /// The axis, N counted as 0.
+    /// The axis (0 is the batch).
     pub axis: usize,
-    /// Whether the logarithm is wanted.
+    /// Whether to compute the log-softmax.
     pub log: bool,
 }
 

@@ -1,8 +1,8 @@
-//! A dimension of a sample taken apart into neighbouring ranges, each an output: ONNX Split, `tf.split`.
+//! Split of a dimension into consecutive parts, each an output: ONNX Split, `tf.split`.
 //!
-//! Output `p` is `input[…, start_p .. start_p + sizes[p], …]` with `start_p` the sum of the sizes before it; the sizes sum up to
-//! the dimension. A range may be empty. Each output takes a dispatch that copies it. A pass turns a split with outputs that
-//! nothing reads into a [`Slice`](super::Slice) for each of the others.
+//! Output `p` is `input[…, start_p .. start_p + sizes[p], …]`, where `start_p` is the sum of the sizes before it; any
+//! dtype. The sizes add up to the dimension and may be 0. Each output has a copying dispatch. A pass replaces a split
+//! with unused outputs by a [`Slice`](super::Slice) for each used one.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis};
 use super::strided_copy::{self, Block};
@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
 
-/// Takes a dimension apart.
+/// Splits a dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Split {
-    /// The dimension, N counted as 0.
+    /// The dimension (0 is the batch).
     pub axis: usize,
     /// The sizes of the parts in order, at least one.
     pub sizes: Vec<usize>,
@@ -23,7 +23,7 @@ pub struct Split {
 pub(super) const SHADERS: &[Shader] = &[];
 
 impl Split {
-    /// Where each part begins.
+    /// The start of each part.
     pub(crate) fn starts(&self) -> impl Iterator<Item = usize> + '_ {
         self.sizes.iter().scan(0, |end, size| {
             let start = *end;

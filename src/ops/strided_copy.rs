@@ -1,14 +1,14 @@
-//! The kernel under every operator that only moves elements; not an operator itself.
+//! The kernel of every operator that only moves elements; not an operator itself.
 //!
-//! Copies an N-d block whose input and output are addressed by strides: permuted dimensions, repeated ones (stride
-//! 0), reversed ones (a negative stride), or a block of columns inside a wider row.
+//! It copies an N-d block. Strides address the input and the output: permuted dimensions, repetition (stride 0),
+//! reversal (a negative stride), or a block of columns in a wider row.
 
 use super::operator::word;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::format_dims;
 
-/// Most dimensions a strided kernel takes.
+/// The most dimensions of a strided kernel.
 pub(super) const MAX_RANK: usize = 8;
 
 params! {
@@ -50,7 +50,7 @@ pub(super) fn kernel(block: &Block<'_>) -> Result<Kernel> {
     Ok(Kernel::new("strided_copy", &params, 1, invocations(count)))
 }
 
-/// Strides that may be negative, whose words wrap.
+/// Signed strides as wrapping words.
 fn aligned_signed(strides: &[isize]) -> Result<[u32; MAX_RANK]> {
     let sizes: Vec<usize> = strides.iter().map(|stride| stride.unsigned_abs()).collect();
     let mut words = aligned(&sizes, 0)?;
@@ -60,7 +60,7 @@ fn aligned_signed(strides: &[isize]) -> Result<[u32; MAX_RANK]> {
     Ok(words)
 }
 
-/// Strides forwards, in the form of [`Block`].
+/// Unsigned strides as the signed ones of [`Block`].
 pub(super) fn forwards(strides: &[usize]) -> Vec<isize> {
     strides.iter().map(|&stride| stride as isize).collect()
 }

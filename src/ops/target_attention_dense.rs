@@ -1,29 +1,32 @@
-//! The first Dense of target attention (DIN), over the pairs of a query with each of its keys,
-//! without the pairs.
+//! Fused Dense over the pairs of a query with each of its keys: the first layer of target attention (DIN), without the
+//! pairs in memory.
 //!
-//! Keras models join `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That is
+//! Keras models concatenate `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That
+//! equals
 //!
 //! `output[n, t, u] = f(b[u] + Σ_d k·Wk + q·Wq + k·q·Wp + (k − q)·Wd)` with `k = k[n, t, d]`, `q = q[n, d]`
 //!
-//! and the rows of the kernel summed by what they multiply: keys, the query, their product, their difference. The
-//! difference has rows of its own because it is exact where key and query are large and close, and the difference of
-//! their products is not. `k: [N, T, D]`, `q: [N, D]`, either of which may be one shared row; `weights: [4 · D + 1, U]`
-//! holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because a phone binds four storage buffers.
+//! where the rows of the kernel are summed by their factor: key, query, product or difference. The difference has its
+//! own rows for accuracy: it is exact if key and query are large and close, and the difference of their products is
+//! not. `k: [N, T, D]`, `q: [N, D]`, each of which may be one shared row; output `[N, T, U]`; all float32. `weights: [4
+//! · D + 1, U]` holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because a phone binds four storage buffers.
 
 use super::activation::Function;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word};
+use super::operator::{
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
-/// Multiplies pairs by a kernel.
+/// Multiplies the pairs of a query and its keys by a kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TargetAttentionDense {
     /// Applied to the sum; `None` for linear.
     pub activation: Option<Function>,
 }
 
-/// Steps that one invocation computes, so that it reads each weight once for all of them.
+/// Steps per invocation, which share each loaded weight.
 const BLOCK_STEPS: usize = 4;
 
 params! {
@@ -70,7 +73,7 @@ impl<'t> Operands<'t> {
         })
     }
 
-    /// Each sum, of the terms as `see` sees them.
+    /// Each sum, over its terms mapped by `see`.
     fn sums(&self, see: impl Fn(f64) -> f64) -> Vec<f64> {
         let (dim, units) = (self.dim, self.units);
         let weight = |row: usize, unit: usize| f64::from(self.weights[row * units + unit]);
@@ -158,7 +161,7 @@ impl Operator for TargetAttentionDense {
         Ok(vec![Kernel::new("target_attention_dense", &params, 3, invocations(count))])
     }
 
-    /// Of the sum; the activation's comes on top ([`Operator::allowance`]).
+    /// The tolerance of the sum. [`Operator::allowance`] adds that of the activation.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[2].shape()[0] }
     }
@@ -178,7 +181,7 @@ impl Operator for TargetAttentionDense {
     }
 
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64 {
-        // The key's weights are made once for a query, and multiply every step; so do those of the difference.
+        // The weights of the key and of the difference are combined once per query.
         let dim = inputs[0].shape[2];
         let of_steps = (5 * outputs[0].len()).saturating_mul(dim);
         of_steps.saturating_add((4 * outputs[0].shape[0] * outputs[0].shape[2]).saturating_mul(dim)) as u64

@@ -1,26 +1,27 @@
-//! The largest or smallest elements along one axis in order, and their indices: `tf.math.top_k`; with `count` as large as the
-//! axis, `sort` and `argsort`.
+//! Top-k along one axis, sorted, with indices: `tf.math.top_k`, ONNX TopK; `sort` and `argsort` if `count` is the whole
+//! axis.
 //!
-//! `[N, …, K, …] → [N, …, count, …]` twice: the elements, of the input's dtype (float32 or int32), and their positions,
-//! int32. The order is stable: of equal elements the first comes first, −0 being equal to 0. NaN comes last whichever way
-//! is sorted, as in `numpy.sort`, so that it is among the best only where there are no numbers left, and so that the best
-//! one is what [`ArgReduce`](super::ArgReduce) finds. (TensorFlow's `top_k` leaves the order of a line with a NaN to
-//! chance, numbers included; `tf.argsort` goes by it. Elements stay as they are, −0 and NaN too.)
+//! `[N, …, K, …] → [N, …, count, …]` twice: the elements, of the input's dtype (float32 or int32), and their indices,
+//! int32. The order is stable: equal elements keep their order; −0 equals 0. NaN is last in both directions, as in
+//! `numpy.sort`, so it is among the top elements only if there are too few numbers, and the first index equals that of
+//! [`ArgReduce`](super::ArgReduce). (TensorFlow's `top_k` leaves the order of a line with a NaN undefined, and
+//! `tf.argsort` uses it.) Elements keep their bits, also of −0 and NaN.
 //!
-//! On the GPU a word is compared by its lateness, an integer that is smaller the earlier the word comes, and then by
-//! position, so that no two are equal and every kernel finds the same order:
+//! On the GPU a word is compared by its lateness, an integer that is smaller for earlier words, and then by index. So
+//! no two elements are equal, and every kernel finds the same order:
 //!
-//! * short lines: an invocation an element counts those before it, and writes it there;
-//! * else a workgroup a block of a line: it collects elements in its memory, sorts them when there are many, and from then
-//!   on lets only those in that come before the last of the best;
-//! * lines of several blocks: where few are wanted, the best of all blocks make a shorter list, and so on until it is one
-//!   block; where many are, the blocks are sorted runs, and runs are merged by pairs, each element finding its place by
-//!   binary search. Lists and runs of positions stand in memory before the outputs.
+//! * short lines: an invocation per element counts the elements before it and writes the element at that index;
+//! * longer lines: a workgroup per block of a line. It collects elements in its memory, sorts them when it has many,
+//!   and from then on admits only elements that precede the last of the current top elements;
+//! * lines of several blocks: for a small count, the top elements of all blocks form a shorter list, until the list is
+//!   one block. For a large count, the blocks are sorted runs, which are merged in pairs; each element finds its index
+//!   by binary search. Lists and runs of indices are in scratch memory before the outputs.
 //!
-//! Milliseconds of a prediction, least of 8, llvmpipe (Mesa 22.3.6) on two shared cores of an x86-64 server that others kept
-//! busy: the best 10 of one row of 10 000, 100 000 and 1 000 000 take 0.5, 3.9 and 81, the best 128 of the first and last 1.3
-//! and 164, the best 10 of 1000 rows of 32, 100 and 256 take 0.8, 22 and 130, and a row of 4096 and 10 000 is sorted in 1.2
-//! and 3.4. The CPU engine takes 0.02, 0.15, 0.8; 0.03, 0.9; 0.25, 0.3, 1.2; 0.06 and 0.15. Not measured on hardware.
+//! Milliseconds of a prediction, minimum of 8, llvmpipe (Mesa 22.3.6) on two shared and busy cores of an x86-64 server:
+//! the top 10 of one row of 10 000, 100 000 and 1 000 000 take 0.5, 3.9 and 81, the top 128 of the first and last 1.3
+//! and 164, the top 10 of 1000 rows of 32, 100 and 256 take 0.8, 22 and 130, and a row of 4096 and 10 000 is sorted in
+//! 1.2 and 3.4. The CPU engine takes 0.02, 0.15, 0.8; 0.03, 0.9; 0.25, 0.3, 1.2; 0.06 and 0.15. Not measured on
+//! hardware.
 
 mod kernels;
 
@@ -33,33 +34,33 @@ use crate::kernel::{DeviceFacts, Kernel};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 use std::cmp::Ordering;
 
-/// Finds the best along an axis, in order.
+/// Finds the top elements along an axis, sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TopK {
-    /// The axis, N counted as 0.
+    /// The axis (0 is the batch).
     pub axis: usize,
-    /// How many.
+    /// The number of elements.
     pub count: usize,
-    /// Whether large elements are better, else small ones.
+    /// Whether to take the largest elements; else the smallest.
     pub largest: bool,
 }
 
-/// Positions that an int32 can tell apart.
+/// The most positions that an int32 can index.
 pub(super) const MOST_POSITIONS: usize = i32::MAX as usize;
 
 impl TopK {
-    /// The words of a line in order: which of two comes first.
+    /// The order of two words of a line.
     fn order(&self, left: f64, right: f64) -> Ordering {
         match left.partial_cmp(&right) {
             Some(order) if self.largest => order.reverse(),
             Some(order) => order,
-            // Only a NaN has no order among numbers.
+            // Only NaN is unordered.
             None => left.is_nan().cmp(&right.is_nan()),
         }
     }
 }
 
-/// How late a word comes, as in `shaders/lib/order.wgsl`.
+/// The lateness of a word, as in `shaders/lib/order.wgsl`: smaller for earlier words.
 #[inline(always)]
 pub(crate) fn lateness(word: u32, is_integer: bool, largest: bool) -> u32 {
     const SIGN: u32 = 1 << 31;

@@ -1,8 +1,8 @@
-//! The lower or upper triangle of matrices, zeros elsewhere: ONNX Trilu, NumPy `tril` and `triu`.
+//! Lower or upper triangle of matrices, zeros elsewhere: `tril` and `triu`, ONNX Trilu.
 //!
-//! `output[…, r, c] = input[…, r, c]` where `c − r ≤ diagonal` (lower) or `c − r ≥ diagonal` (upper), else 0. The last two
-//! dimensions are the matrix; diagonal 0 is the main one, and a diagonal outside the matrix keeps all or nothing. What is
-//! kept keeps its bits, and what is not is 0 whatever it was, NaN too.
+//! `output[…, r, c] = input[…, r, c]` where `c − r ≤ diagonal` (lower) or `c − r ≥ diagonal` (upper), else 0; any
+//! dtype. The last two dimensions are the matrix. Diagonal 0 is the main one; a diagonal outside of the matrix selects
+//! all or nothing. Selected elements keep their bits. All others are 0, also NaN.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis, word};
 use crate::error::{Error, Result};
@@ -12,9 +12,9 @@ use crate::tensor::{Tensor, TensorType, Tolerance};
 /// Keeps a triangle of matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Trilu {
-    /// Whether the triangle above the diagonal is kept, else the one below.
+    /// Whether to keep the upper triangle; else the lower.
     pub upper: bool,
-    /// How far right of the main diagonal the last kept one is.
+    /// The offset of the diagonal to the right of the main one.
     pub diagonal: i64,
 }
 
@@ -69,7 +69,7 @@ impl Operator for Trilu {
             rows: word(rows)?,
             columns: word(columns)?,
             upper: u32::from(self.upper),
-            // Farther out there is no element.
+            // Diagonals outside of the matrix are equivalent.
             diagonal: self.diagonal.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32,
             padding0: 0,
             padding1: 0,

@@ -1,11 +1,11 @@
-//! The view `[outer, axis, inner]` of a tensor around one axis, by which most kernels address memory.
+//! A tensor as `[outer, axis, inner]` around one axis: the addressing of most kernels.
 
 use crate::kernel::DeviceFacts;
 
-/// Elements of a line from which a workgroup takes it, if lines are few.
+/// The least length of a line that takes a whole workgroup, if there are few lines.
 const LONG: usize = 256;
 
-/// Lines that are enough for a GPU with an invocation each; a CPU that plays one has few cores, and barriers are dear.
+/// Lines that fill a GPU with an invocation each. A software GPU has few cores and expensive barriers.
 const MANY: usize = 8192;
 const MANY_ON_SOFTWARE: usize = 16;
 
@@ -36,11 +36,11 @@ impl AxisView {
         (line / self.inner) * self.axis * self.inner + line % self.inner
     }
 
-    /// Whether a workgroup is to take a line, and not an invocation: where lines are long, and too few to keep the device
-    /// busy with one each, or longer than its loops may be.
+    /// Whether a line takes a workgroup instead of an invocation: if lines are long and too few to fill the device, or if they
+    /// exceed the device's limit of loop steps.
     pub(super) fn takes_workgroups(&self, device: &DeviceFacts) -> bool {
         let many = if device.software { MANY_ON_SOFTWARE } else { MANY };
-        // Some go through a line twice.
+        // Some kernels read a line twice.
         self.axis >= LONG && (self.lines() < many || self.axis > device.max_loop_steps / 2)
     }
 }

@@ -1,9 +1,9 @@
-//! How a window goes over the positions of a sample, under Convolution and Pool; not an operator itself.
+//! Sliding windows over the positions of a sample, for Convolution and Pool; not an operator itself.
 //!
-//! Samples are `[positions…, channels]` with one to three dimensions of positions. Along each, tap `k` of output position
-//! `o` reads position `(o · stride + k · dilation − before) / stretch` of the input, and nothing where that is not a whole
-//! number or lies outside: padding, or the holes of an input whose positions are moved `stretch` apart. A transposed
-//! convolution is a convolution over such an input.
+//! Samples are `[positions…, channels]` with one to three spatial dimensions. Along each, tap `k` of output position
+//! `o` reads input position `(o · stride + k · dilation − before) / stretch`. A tap reads nothing if that is not an
+//! integer or lies outside of the input. `stretch` is the dilation of the input: a transposed convolution is a
+//! convolution over an input whose positions are `stretch` apart.
 
 use super::operator::word;
 use crate::error::{Error, Result};
@@ -11,10 +11,10 @@ use crate::kernel::{Fragment, Kernel};
 use crate::tensor::{Dim, TensorType};
 use std::fmt;
 
-/// The largest position, so that kernels may count down from it.
+/// The largest position; kernels also count down from it.
 const MOST: usize = i32::MAX as usize;
 
-/// Most dimensions of positions.
+/// The most spatial dimensions.
 pub(super) const MAX_DIMS: usize = 3;
 
 /// `shaders/lib/window.wgsl`.
@@ -23,21 +23,21 @@ pub(super) const WINDOW: Fragment = Fragment { name: "window", source: include_s
 /// A window along one dimension.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// The number of taps.
+    /// The number of taps (kernel size).
     pub size: usize,
-    /// The distance of neighbouring windows.
+    /// The stride: the distance of consecutive windows.
     pub stride: usize,
-    /// The distance of neighbouring taps.
+    /// The dilation: the distance of consecutive taps.
     pub dilation: usize,
-    /// The distance to which the positions of the input are moved apart; 1 leaves them.
+    /// The dilation of the input; 1 for none.
     pub stretch: usize,
-    /// Positions of padding before the first of the input; negative if the first of it are left out.
+    /// Padding before the input; negative for cropping.
     pub before: isize,
     /// The number of windows.
     pub count: usize,
 }
 
-/// Without what is usual, so that graphs can be read.
+/// Omits default values, to keep graphs readable.
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = f.debug_struct("Window");
@@ -54,22 +54,21 @@ impl fmt::Debug for Window {
     }
 }
 
-/// What lies beside the edges of the input.
+/// The padding of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Padding {
-    /// Nothing: every window lies within.
+    /// None: every window lies in the input.
     Valid,
-    /// As much padding as it takes for a window at each stride, half of it before, the odd one behind.
+    /// Padding for one window per stride, half of it before the input, an odd position after it.
     Same,
-    /// As `Same`, but where strides leave positions out, half of them are left out in front too: what TF.js computes in
-    /// three dimensions.
+    /// As `Same`, but half of the positions that strides skip are skipped at the front: TF.js in three dimensions.
     SameCentred,
-    /// Padding before the first position alone, so that no window sees later positions than its own.
+    /// Causal: padding before the input only, so that a window reads no later positions.
     Causal,
 }
 
 impl Window {
-    /// The windows over `input` positions; none if no window fits, or what is asked for is beyond all numbers.
+    /// The windows over `input` positions; `None` if no window fits or a number overflows.
     pub fn over(input: usize, size: usize, stride: usize, dilation: usize, padding: Padding) -> Option<Window> {
         let span = span(size, dilation)?;
         if stride == 0 {
@@ -90,9 +89,8 @@ impl Window {
         Some(Window { size, stride, dilation, stretch: 1, before, count })
     }
 
-    /// The windows of a transposed convolution: those which the windows of a convolution from `output` to `input`
-    /// positions would read from, so that its taps are those of the convolution in reverse. None if there is no such
-    /// convolution.
+    /// The windows of a transposed convolution: the inverse of the windows of a convolution from `output` to `input`
+    /// positions, with reversed taps. `None` if there is no such convolution.
     pub fn transposed(
         input: usize,
         output: usize,
@@ -106,23 +104,23 @@ impl Window {
         (forwards.count == input).then_some(Window { stride: 1, stretch: stride, before, count: output, ..forwards })
     }
 
-    /// The position of an `input` positions long dimension that a tap of a window reads.
+    /// The input position that a tap of a window reads, of a dimension of `input` positions.
     #[inline(always)]
     pub(crate) fn position(&self, window: usize, tap: usize, input: usize) -> Option<usize> {
         let at = (window * self.stride + tap * self.dilation).checked_add_signed(-self.before)?;
-        // Nearly always, and a division is not cheap.
+        // The common case, without a division.
         if self.stretch == 1 {
             return (at < input).then_some(at);
         }
         (at.is_multiple_of(self.stretch) && at / self.stretch < input).then_some(at / self.stretch)
     }
 
-    /// Whether nothing is there but one tap on every position.
+    /// Whether this is one tap on every position.
     fn is_plain(&self, input: usize) -> bool {
         self.size == 1 && self.stride == 1 && self.stretch == 1 && self.before == 0 && self.count == input
     }
 
-    /// Whether all numbers that arise are words.
+    /// Whether all intermediate numbers fit a 32-bit word.
     pub(crate) fn is_countable(&self) -> bool {
         let last = |count: usize, distance: usize| count.saturating_sub(1).checked_mul(distance);
         let farthest = || last(self.count, self.stride)?.checked_add(last(self.size, self.dilation)?);
@@ -136,12 +134,12 @@ fn span(size: usize, dilation: usize) -> Option<usize> {
     size.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)
 }
 
-/// Whether windows pick every position as it is.
+/// Whether all windows are one tap on every position.
 pub fn are_plain(windows: &[Window], positions: &[usize]) -> bool {
     windows.iter().zip(positions).all(|(window, &input)| window.is_plain(input))
 }
 
-/// The numbers behind the batch of `x`, `[N, positions…, channels]`; an error if there are not as many as windows.
+/// The dimensions of `x: [N, positions…, channels]` after the batch; an error if their number does not match the windows.
 pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec<usize>> {
     if !(1..=MAX_DIMS).contains(&windows.len()) || x.shape.rank() != windows.len() + 2 || !x.shape.is_batched() {
         return Err(Error::shape(format!("{} windows do not go over {x}", windows.len())));
@@ -158,7 +156,7 @@ pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec
 /// One tap on one position.
 const PLAIN: Window = Window { size: 1, stride: 1, dilation: 1, stretch: 1, before: 0, count: 1 };
 
-/// Windows on their way over the positions of a sample.
+/// An iteration of windows over the positions of a sample.
 #[derive(Debug, Clone)]
 pub(crate) struct Walk {
     windows: [Window; MAX_DIMS],
@@ -184,8 +182,8 @@ impl Walk {
         self.windows.iter().map(|window| window.size).product()
     }
 
-    /// Calls `visit` with every tap of the window at position `at` of the output that reads something, and the position
-    /// of the input that it reads; both row-major.
+    /// Calls `visit` with every tap of the window at output position `at` that lies in the input, and its input position;
+    /// both row-major.
     #[inline(always)]
     pub(crate) fn for_each_tap(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
         let ([a, b, c], [_, inner, innermost]) = (&self.windows, self.positions);
@@ -203,11 +201,11 @@ impl Walk {
     }
 }
 
-/// `Window` of `shaders/lib/window.wgsl`: seven vectors of four words, with the dimensions of positions at the back of
-/// the first three. The last of `input` and `output` is their channels.
+/// `Window` of `shaders/lib/window.wgsl`: seven vectors of four words. The spatial dimensions are right-aligned in the first
+/// three words. The last word of `input` and `output` is the channels.
 pub(super) type WindowParams = [[u32; 4]; 7];
 
-/// The kernel with the constant by which `shaders/lib/window.wgsl` leaves out a division that is nearly never needed.
+/// The kernel with the constant that removes an unneeded division in `shaders/lib/window.wgsl`.
 pub(super) fn stretched(kernel: Kernel, windows: &[Window]) -> Kernel {
     let stretches = windows.iter().any(|window| window.stretch != 1);
     kernel.constant("stretches", f64::from(u8::from(stretches)))
@@ -223,7 +221,7 @@ pub(super) fn params(windows: &[Window], input: &[usize], output_channels: usize
         for (vector, number) in params.iter_mut().zip([size, count, taps, stride, dilation, stretch]) {
             vector[place] = word(number)?;
         }
-        // Countable windows have it within a signed word.
+        // Fits a signed word, because the windows are countable.
         params[6][place] = before as i32 as u32;
     }
     params[0][3] = word(input[windows.len()])?;

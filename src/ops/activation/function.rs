@@ -1,24 +1,24 @@
-//! The functions of one element, and by which number shaders know them; `activation.rs` has the formulas.
+//! The unary functions and their numbers in shaders. `activation.rs` has the formulas.
 
-use crate::ops::key::equal_by_key;
 use crate::error::{Error, Result};
 use crate::tensor::{Tensor, Tolerance};
+use std::hash::{Hash, Hasher};
 
-/// A function of one float.
+/// A unary function of a float.
 #[derive(Debug, Clone, Copy)]
 pub enum Function {
-    /// The rectifier in Keras' general form.
+    /// ReLU with Keras' options.
     Relu {
-        /// Largest output, if any.
+        /// The maximum of the output, if any.
         max_value: Option<f32>,
         /// Slope below the threshold.
         negative_slope: f32,
-        /// Where the slope changes; belongs to the lower part, as Keras has it (`backend.relu`).
+        /// The point where the slope changes. At this point the lower slope applies, as in Keras (`backend.relu`).
         threshold: f32,
     },
     /// Exponential linear unit.
     Elu {
-        /// Its limit at −∞ is −alpha.
+        /// The limit at −∞ is −alpha.
         alpha: f32,
     },
     /// Scaled exponential linear unit.
@@ -27,7 +27,7 @@ pub enum Function {
     Sigmoid,
     /// Piecewise linear sigmoid.
     HardSigmoid {
-        /// Between its ends.
+        /// The slope of the linear part.
         slope: f32,
     },
     /// Smooth rectifier.
@@ -96,24 +96,38 @@ pub enum Function {
     Expm1,
 }
 
-equal_by_key!(Function, function => (std::mem::discriminant(function), function.attribute_bits()));
+impl Function {
+    /// The number of the function in shaders and the bits of its parameters. Equal keys belong to equal functions.
+    fn key(self) -> (u32, [u32; 3], Option<u32>) {
+        let (number, parameters) = Function::encode(Some(self));
+        let max_value = match self {
+            // `encode` clamps it to at least 0.
+            Function::Relu { max_value, .. } => max_value.map(f32::to_bits),
+            _ => None,
+        };
+        (number, parameters.map(f32::to_bits), max_value)
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Function {}
+
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
 
 /// The constants of SELU as Keras gives them (`keras/activations.py`).
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 impl Function {
-    /// The bits of its attributes.
-    fn attribute_bits(&self) -> [Option<u32>; 3] {
-        let attributes = match *self {
-            Function::Relu { max_value, negative_slope, threshold } => [max_value, Some(negative_slope), Some(threshold)],
-            Function::Elu { alpha } => [Some(alpha), None, None],
-            Function::HardSigmoid { slope } => [Some(slope), None, None],
-            _ => [None; 3],
-        };
-        attributes.map(|attribute| attribute.map(f32::to_bits))
-    }
-
     /// Plain ReLU.
     pub const RELU: Function = Function::relu(None, 0.0, 0.0);
 
@@ -132,7 +146,7 @@ impl Function {
                 } else if x > threshold {
                     max_value.map_or(x, |max| x.clamp(0.0, f64::from(max).max(0.0)))
                 } else if negative_slope == 0.0 {
-                    // Not the product, which is NaN at −∞.
+                    // The product would be NaN at −∞.
                     0.0
                 } else {
                     f64::from(negative_slope) * (x - threshold)
@@ -156,7 +170,7 @@ impl Function {
             Function::Logarithm => x.ln(),
             Function::LogarithmPlusOne => x.ln_1p(),
             Function::SquareRoot => x.sqrt(),
-            // A float first, as devices have it: rounding twice is not rounding once.
+            // Devices round to float32 first, and rounding twice differs from rounding once.
             Function::Half => f64::from(half::f16::from_f32(x as f32)),
             Function::Rsqrt => 1.0 / x.sqrt(),
             Function::Floor => x.floor(),
@@ -182,7 +196,7 @@ impl Function {
         }
     }
 
-    /// The value at an integer, if integers have the function.
+    /// The value at an integer, if the function is defined for int32.
     pub(crate) fn of_integers(self) -> Option<fn(i32) -> i32> {
         match self {
             Function::Sign => Some(i32::signum),
@@ -192,33 +206,33 @@ impl Function {
         }
     }
 
-    /// Whether it is one of `shaders/lib/elementary.wgsl`, which only pipelines hold that need them.
+    /// Whether the function is in `shaders/lib/elementary.wgsl`, which only pipelines that need it include.
     pub(in crate::ops) fn is_rare(self) -> bool {
         Function::encode(Some(self)).0 >= 18
     }
 
-    /// Whether kernels of layers apply it to what they compute.
+    /// Whether the kernels of layers can fuse the function.
     pub(crate) fn is_of_layers(self) -> bool {
         !self.is_rare()
     }
 
-    /// An error if it is none that kernels of layers apply.
+    /// An error if the kernels of layers cannot fuse the function.
     pub(in crate::ops) fn expect_of_layers(function: Option<Function>) -> Result<()> {
         match function {
             Some(function) if function.is_rare() => {
-                Err(Error::shape(format!("{function:?} is an operator of its own and no activation of a layer")))
+                Err(Error::shape(format!("{function:?} cannot be the activation of a layer")))
             }
             _ => Ok(()),
         }
     }
 
-    /// How far the value may be from that at `x` for an argument that is at most `distance` away.
+    /// The maximum change of the value at `x` if the argument changes by at most `distance`.
     ///
-    /// A function that never falls is farthest at the ends. The smooth ones that do are nowhere steeper than 1.2, and
-    /// a rectifier not than its steeper slope, besides the jump at its threshold, which the ends show.
+    /// For a monotonic function this is the change at one of the ends. The slope of the other smooth functions is at most 1.2.
+    /// The slope of a ReLU is at most its steeper slope; the ends include the jump at its threshold.
     pub(in crate::ops) fn change(self, x: f64, distance: f64) -> f64 {
         let ends = [x - distance, x + distance].map(|end| (self.at(end) - self.at(x)).abs());
-        // Not by f64::max, which drops NaN: where the function has no finite value, nothing is known.
+        // f64::max would drop a NaN, which stands for an unbounded change.
         let ends = if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] };
         match self {
             Function::Relu { negative_slope: slope, threshold, .. } if slope < 0.0 || threshold < 0.0 => {
@@ -231,8 +245,8 @@ impl Function {
         }
     }
 
-    /// The allowance of the values `expected` whose arguments are `sums`, each within `allowed`: what the function makes
-    /// of those, and its own.
+    /// The allowed difference of the values `expected`, whose arguments `sums` may differ by `allowed`. It includes the
+    /// tolerance of the function itself.
     pub(in crate::ops) fn carry(self, sums: &[f64], allowed: &[f64], expected: &Tensor) -> Vec<f64> {
         let own = self.tolerance().allowance(&expected.to_f64(), &[]);
         let carried = sums.iter().zip(allowed).map(|(&sum, &distance)| self.change(sum, distance));
@@ -255,7 +269,7 @@ impl Function {
             }
             // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
             Function::Exponential | Function::Expm1 => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
-            // Of halves of e^x, which reach beyond its largest.
+            // The halves of e^x, with a larger range of x.
             Function::Sinh | Function::Cosh => Tolerance::Pointwise { ulps: 215.0, absolute: 0.0 },
             Function::Asinh | Function::Acosh | Function::Atanh => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
             // WGSL gives the logarithm 2^-21 around 1, where it is small; 1 + x rounds besides.
@@ -265,8 +279,8 @@ impl Function {
         }
     }
 
-    /// The number and the three parameters of `shaders/lib/activate.wgsl`, or of `shaders/lib/elementary.wgsl`; without a
-    /// function, of the identity.
+    /// The number and the three parameters in `shaders/lib/activate.wgsl` or `shaders/lib/elementary.wgsl`. `None` is the
+    /// identity.
     pub(in crate::ops) fn encode(function: Option<Function>) -> (u32, [f32; 3]) {
         let Some(function) = function else { return (13, [0.0; 3]) };
         match function {
@@ -286,11 +300,11 @@ impl Function {
             Function::Mish => (10, [0.0; 3]),
             Function::Swish => (11, [0.0; 3]),
             Function::Exponential => (12, [0.0; 3]),
-            // WGSL has no literals for what they are outside their domain and at its end.
+            // WGSL has no literals for NaN and infinity.
             Function::Logarithm => (14, [f32::NAN, f32::NEG_INFINITY, 0.0]),
             Function::LogarithmPlusOne => (15, [f32::NAN, f32::NEG_INFINITY, 0.0]),
             Function::SquareRoot => (16, [f32::NAN, 0.0, 0.0]),
-            // Nor for infinity.
+            // WGSL has no literal for infinity.
             Function::Half => (17, [f32::INFINITY, 0.0, 0.0]),
             Function::Rsqrt => (18, [f32::NAN, f32::INFINITY, 0.0]),
             Function::Floor => (19, [0.0; 3]),

@@ -1,12 +1,12 @@
-//! The functions of two integers: exact, and never an error.
+//! Binary functions of integers. They are exact and have a value for all operands.
 //!
-//! Sums, products and powers wrap, as they do in TensorFlow and NumPy. Where TensorFlow stops with an error, one rule
-//! holds on every device:
+//! Sums, products and powers wrap, as in TensorFlow and NumPy. Where TensorFlow reports an error, one rule holds on
+//! every device:
 //!
-//! * a division by 0 gives 0, and so do both remainders of it, as in NumPy;
-//! * −2³¹ divided by −1 is −2³¹, which is what 2³¹ wraps to, and leaves 0;
-//! * a negative power is that of the base's inverse, cut to an integer: 1 for a base of 1, ±1 for −1, and 0 for all others,
-//!   0 included.
+//! * a division by 0 gives 0, and so do both of its remainders, as in NumPy;
+//! * −2³¹ divided by −1 is −2³¹, which is what 2³¹ wraps to, with remainder 0;
+//! * a negative power is that of the reciprocal of the base, truncated: 1 for a base of 1, ±1 for −1, and 0 for all
+//!   others, 0 included.
 
 use super::BinaryFunction;
 
@@ -57,7 +57,13 @@ pub(crate) fn power(base: i32, exponent: i32) -> i32 {
     match (u32::try_from(exponent), base) {
         (Ok(exponent), base) => base.wrapping_pow(exponent),
         (Err(_), 1) => 1,
-        (Err(_), -1) => if exponent % 2 == 0 { 1 } else { -1 },
+        (Err(_), -1) => {
+            if exponent % 2 == 0 {
+                1
+            } else {
+                -1
+            }
+        }
         (Err(_), _) => 0,
     }
 }

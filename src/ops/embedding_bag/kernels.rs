@@ -1,8 +1,8 @@
-//! The dispatches of [`EmbeddingBag`](super::EmbeddingBag): as few as there are computed sources, and one at least.
+//! The dispatches of [`EmbeddingBag`](super::EmbeddingBag): one per computed source, and at least one.
 
 use super::super::embedding::BadId;
 use super::super::operator::{KernelRequest, expect_loops, word};
-use super::{Block, Combine, Feature, EmbeddingBag, Lookup, Pooling};
+use super::{Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
 use crate::error::{Error, Result};
 use crate::kernel::{
     Binding, BufferId, GRID, HALF, Kernel, Packing, Region, SPECIAL, Shader, invocations, params, shader,
@@ -30,7 +30,8 @@ params! {
     }
 }
 
-pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("embedding_bag", EmbeddingBagParams, fragments: [GRID, SPECIAL, HALF])];
+pub(in crate::ops) const SHADERS: &[Shader] =
+    &[shader!("embedding_bag", EmbeddingBagParams, fragments: [GRID, SPECIAL, HALF])];
 
 /// Blocks that one dispatch writes.
 #[derive(Default)]
@@ -126,7 +127,7 @@ fn kernel(bag: &EmbeddingBag, group: &Group<'_>, request: &KernelRequest<'_>) ->
     Ok(kernel)
 }
 
-/// What the shader must be able to do for a group, by the names of its constants.
+/// The features that a group needs of the shader, by the names of its override constants.
 fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, bool); 8] {
     let features = || group.blocks.iter().flat_map(|block| &block.features);
     let lookup = |is: &dyn Fn(&Feature, &Lookup) -> bool| {
@@ -140,14 +141,14 @@ fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, boo
         ("unpacks", lookup(&|_, lookup| request.regions[lookup.table].packing != Packing::Words)),
         ("pools", lookup(&|_, lookup| lookup.pooling != Pooling::Flatten)),
         ("maximizes", lookup(&|_, lookup| lookup.pooling == Pooling::Maximum)),
-        // Neighbours that take the same columns take the same branches, which is what counts on software; on hardware
-        // it is that they write neighbouring words.
+        // Neighbouring invocations with the same columns take the same branches, which matters on software GPUs. On
+        // hardware they should write neighbouring words.
         ("rows_first", request.device.software),
         ("combines", group.blocks.iter().any(|block| block.features.len() > 1 || block.combine != Combine::Sum)),
     ]
 }
 
-/// Columns of a block that stand side by side in every source and table it reads.
+/// Columns of a block that are contiguous in every source and table.
 fn span(block: &Block, request: &KernelRequest<'_>) -> usize {
     let mut dims = block.features.iter().filter_map(|feature| feature.lookup.as_ref());
     let dim = |lookup: &Lookup| request.inputs[lookup.table].shape[1];

@@ -1,9 +1,9 @@
-//! The plain answer of [`EmbeddingBag`](super::EmbeddingBag), and how far a computed one may be from it.
+//! The plain definition of [`EmbeddingBag`](super::EmbeddingBag), and its tolerance.
 
 use super::super::embedding::BadId;
-use super::{Block, Combine, Feature, EmbeddingBag, Lookup, Pooling};
-use crate::ops::operator::overflowing;
+use super::{Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
 use crate::error::Result;
+use crate::ops::operator::overflowing;
 use crate::tensor::{DType, Tensor, Tolerance};
 
 pub(super) fn eval(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor> {
@@ -21,7 +21,7 @@ pub(super) fn magnitude(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor
     })
 }
 
-/// Zero for what is copied, else as sums err.
+/// Zero for copied columns, else the allowance of a sum.
 pub(super) fn allowance(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Vec<f64>> {
     let magnitude = magnitude(bag, inputs)?.to_f64();
     let mut allowance = vec![0.0; magnitude.len()];
@@ -35,7 +35,7 @@ pub(super) fn allowance(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Vec<f6
     Ok(allowance)
 }
 
-/// The terms whose sum or product is rounded for one element of a block; 0 where nothing is.
+/// The number of terms in the sum or product of one element of a block; 0 if it is copied.
 pub(super) fn rounded_terms(block: &Block) -> usize {
     let pooled = |feature: &Feature| match &feature.lookup {
         Some(Lookup { pooling: Pooling::Sum | Pooling::Mean | Pooling::MaskedMean, .. }) => feature.steps,
@@ -62,7 +62,7 @@ fn combine(block: &Block, values: &[f64]) -> f64 {
     }
 }
 
-/// Reads every feature through `see` and combines each block by `combine`.
+/// Maps every feature by `see` and combines each block by `combine`.
 fn assemble(
     bag: &EmbeddingBag,
     inputs: &[&Tensor],

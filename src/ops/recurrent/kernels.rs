@@ -1,9 +1,10 @@
-//! The kernels of [`Recurrent`] and which to take.
+//! The kernels of [`Recurrent`], and the choice between them.
 
 use super::{Cell, MaskedOutput, Order, Recurrent, RecurrentOutput, Sizes};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    ACTIVATE, Binding, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups,
+    ACTIVATE, Binding, DeviceFacts, GRID, Kernel, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader,
+    workgroups,
 };
 use crate::ops::Function;
 use crate::ops::operator::{KernelRequest, expect_loops, word};
@@ -11,34 +12,34 @@ use crate::ops::operator::{KernelRequest, expect_loops, word};
 /// One of the kernels of [`Recurrent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecurrentKernel {
-    /// A row a workgroup, or a few where units are few, with a barrier for each step.
+    /// A row per workgroup, or a few rows of few units, with a barrier per step.
     Together,
-    /// A row an invocation, without barriers.
+    /// A row per invocation, without barriers.
     Alone,
-    /// A unit of a row an invocation, a dispatch or two for each step, with the states in memory.
+    /// A unit of a row per invocation, one or two dispatches per step, with the states in memory.
     StepByStep,
 }
 
-/// Floats that a workgroup keeps: what fits the 16 352 bytes that every phone has.
+/// Floats in workgroup memory. They fit the 16 352 bytes that every phone has.
 const FLOATS: usize = 4088;
 
-/// Vectors of states that a row needs: before and after the step, and what is carried or reset.
+/// State vectors per row: before the step, after the step, and the cell or reset state.
 const VECTORS: usize = 3;
 
-/// Invocations alone of a workgroup: a whole vector of the widest software GPU.
+/// Invocations of a workgroup of [`RecurrentKernel::Alone`]: the widest SIMD vector of a software GPU.
 const MOST_LANES: usize = 8;
 
-/// Rows of which a workgroup never takes more together.
+/// The most rows of a workgroup of [`RecurrentKernel::Together`].
 const MOST_ROWS: usize = WORKGROUP_SIZE as usize;
 
-/// Steps that are taken a dispatch each: dispatches take memory on the host, and a file may say any number.
+/// The most steps with a dispatch each. Dispatches take host memory, and a file may ask for any number.
 const MOST_STEPS: usize = 1 << 14;
 
-/// Rows, and invocations, from which invocations alone are faster than a workgroup together on software.
+/// The least rows, and invocations, for which [`RecurrentKernel::Alone`] is faster on software GPUs.
 const ALONE_ROWS: usize = 8;
 const ALONE_LANES: usize = 4;
 
-/// What a dispatch does where each does one thing alone.
+/// The phase of a dispatch of [`RecurrentKernel::StepByStep`].
 const BEGIN: u32 = 0;
 const RESET: u32 = 1;
 const ADVANCE: u32 = 2;
@@ -71,7 +72,7 @@ pub(in crate::ops) const SHADERS: &[Shader] =
     &[shader!("recurrent", RecurrentParams, fragments: [GRID, SPECIAL, ACTIVATE])];
 
 impl RecurrentKernel {
-    /// For these sizes on a device.
+    /// The kernel for these sizes on a device.
     fn choose(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> RecurrentKernel {
         if !RecurrentKernel::fits_one_dispatch(cell, sizes, facts) {
             return RecurrentKernel::StepByStep;
@@ -81,15 +82,15 @@ impl RecurrentKernel {
         if facts.software && sizes.rows >= ALONE_ROWS && has_room { alone } else { RecurrentKernel::Together }
     }
 
-    /// Whether a workgroup keeps the states of a row and runs through all steps, however many rows there are: memory is
-    /// planned for all batches.
+    /// Whether a workgroup can keep the states of a row and run all steps. This does not depend on the batch, because memory
+    /// is planned for all batch sizes.
     fn fits_one_dispatch(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> bool {
         let (sizes, together) = (Sizes { rows: MOST_ROWS, ..*sizes }, RecurrentKernel::Together);
         together.group_rows(&sizes) > 0 && together.loop_steps(cell, &sizes) <= facts.max_loop_steps
     }
 
-    /// Rows that a workgroup takes: as many as have an invocation for each unit, or alone as many as fill a vector. None if
-    /// its memory has no room for the states of one.
+    /// Rows per workgroup: together, as many as have an invocation per unit; alone, as many as fill a SIMD vector. `None` if
+    /// workgroup memory cannot hold the states of one row.
     fn group_rows(self, sizes: &Sizes) -> usize {
         let most = match self {
             RecurrentKernel::Together => (WORKGROUP_SIZE as usize / sizes.units.next_power_of_two()).max(1),
@@ -106,12 +107,12 @@ impl RecurrentKernel {
         if self == RecurrentKernel::Together { together } else { 1 }
     }
 
-    /// The loop steps of one invocation, all its loops together.
+    /// The loop steps of one invocation.
     fn loop_steps(self, cell: Cell, sizes: &Sizes) -> usize {
-        // Besides the sums: the unit itself, the gates that are opened, and what goes through the activation.
+        // Besides the sums: the unit, the gates and the activation.
         let of_unit = sizes.quads().saturating_add(if cell == Cell::Lstm { 1 + 3 + 2 } else { 1 + 3 });
         if self == RecurrentKernel::StepByStep {
-            // It looks at the mask of all steps up to its own.
+            // It reads the mask of all steps up to its own.
             return of_unit.saturating_add(sizes.steps);
         }
         let lanes = self.lanes(sizes);
@@ -122,19 +123,19 @@ impl RecurrentKernel {
     }
 }
 
-/// Whether all units must have been through the reset gate before any goes on.
+/// Whether the reset gates of all units are needed before the candidate of any unit.
 fn resets_before(cell: Cell) -> bool {
     cell == Cell::Gru { reset_after: false }
 }
 
-/// Floats of memory before each row of output: the states of a row, if it is taken step by step on this device.
+/// Floats of scratch space before each row of output: the states of a row, if this device runs step by step.
 pub(super) fn scratch(operator: &Recurrent, sizes: &Sizes, facts: &DeviceFacts) -> usize {
     let one_dispatch = RecurrentKernel::fits_one_dispatch(operator.cell, sizes, facts);
     match operator.kernel {
         Some(kernel) if kernel != RecurrentKernel::StepByStep => 0,
         None if one_dispatch => 0,
         _ => {
-            // The output of any number of rows begins where a binding may.
+            // The offset of the output is aligned for any number of rows.
             let aligned = facts.binding_alignment_bytes.div_ceil(4).max(1) as usize;
             (VECTORS * 4).saturating_mul(sizes.quads()).div_ceil(aligned).saturating_mul(aligned)
         }
@@ -147,7 +148,9 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
     let group_rows = kernel.group_rows(&sizes);
     if group_rows == 0 {
         let (units, most) = (sizes.units, FLOATS / VECTORS / 4 * 4);
-        return Err(Error::device_limit(format!("{units} units are more than the {most} whose states a workgroup keeps")));
+        return Err(Error::device_limit(format!(
+            "{units} units are more than the {most} whose states a workgroup keeps"
+        )));
     }
     expect_loops(request, kernel.loop_steps(operator.cell, &sizes))?;
     for operand in request.inputs {
@@ -167,7 +170,7 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
         carried_at: at(2)?,
         ..params(operator, &sizes, group_rows)?
     };
-    // Where nothing stands beside the input, nothing is read there.
+    // Without a third input nothing is read from its binding.
     let beside = if request.inputs.len() > 2 { 2 } else { 1 };
     let output = if before > 0 { Binding::scratch_and_output() } else { Binding::output() };
     let dispatch = |entry_point, params: RecurrentParams, workgroups| {
@@ -183,7 +186,7 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
     Ok(vec![dispatch(entry_point, params, workgroups(sizes.rows.div_ceil(group_rows)))])
 }
 
-/// The first states, then a dispatch for each step, or two.
+/// The initial states, then one or two dispatches per step.
 fn step_by_step(
     cell: Cell,
     sizes: &Sizes,
@@ -192,9 +195,11 @@ fn step_by_step(
 ) -> Result<Vec<Kernel>> {
     let Sizes { rows, steps, units, .. } = *sizes;
     if steps > MOST_STEPS {
-        return Err(Error::device_limit(format!("{steps} steps are more than the {MOST_STEPS} that are taken a dispatch each"))
-            .cause(format!("the states of {units} units, or loops over all steps, are too much for one dispatch"))
-            .hint("run on the CPU (Device::Cpu)"));
+        return Err(Error::device_limit(format!(
+            "{steps} steps are more than the {MOST_STEPS} that are taken a dispatch each"
+        ))
+        .cause(format!("the states of {units} units, or loops over all steps, are too much for one dispatch"))
+        .hint("run on the CPU (Device::Cpu)"));
     }
     let one = |phase, step, count| {
         let params = RecurrentParams { phase, step, ..params };
@@ -246,7 +251,7 @@ fn params(operator: &Recurrent, sizes: &Sizes, group_rows: usize) -> Result<Recu
     })
 }
 
-/// What is the same for all kernels of an operator.
+/// The common parts of all kernels of an operator.
 fn constants(operator: &Recurrent, kernel: Kernel) -> Kernel {
     let cell = match operator.cell {
         Cell::Simple => 0,
@@ -273,9 +278,8 @@ mod tests {
 
     #[test]
     fn a_workgroup_has_rows_as_lanes_and_memory_allow() {
-        let group_rows = |kernel: RecurrentKernel, rows, units| {
-            kernel.group_rows(&Sizes { rows, steps: 1, units, gates: 1 })
-        };
+        let group_rows =
+            |kernel: RecurrentKernel, rows, units| kernel.group_rows(&Sizes { rows, steps: 1, units, gates: 1 });
         let together = |rows, units| group_rows(RecurrentKernel::Together, rows, units);
         assert_eq!([together(99, 64), together(99, 33), together(99, 32), together(99, 5)], [1, 1, 2, 8]);
         assert_eq!([together(1, 5), together(3, 5), together(99, 1), together(9, 1360)], [1, 4, 64, 1]);
@@ -296,7 +300,7 @@ mod tests {
         assert_eq!(choose(32, 64, &DeviceFacts::FLOOR), RecurrentKernel::Together);
         let limited = DeviceFacts { max_loop_steps: 1 << 16, ..software };
         assert_eq!(choose(32, 80, &limited), RecurrentKernel::Together, "96 050 steps");
-        // Whatever the batch, because its memory is planned before.
+        // For any batch, because memory is planned before.
         let limited = DeviceFacts { max_loop_steps: 999, ..software };
         assert_eq!([1, 32].map(|rows| choose(rows, 80, &limited)), [RecurrentKernel::StepByStep; 2]);
         assert_eq!([1, 32].map(|rows| choose(rows, 1361, &software)), [RecurrentKernel::StepByStep; 2]);

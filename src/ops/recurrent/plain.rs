@@ -1,15 +1,15 @@
-//! The plain answer of [`Recurrent`], each number with how far a computed one may be from it.
+//! The plain definition of [`Recurrent`]: each number with the tolerance of a computed one.
 //!
-//! Errors are roundings and independent, so a sum adds those of its terms by their squares. A wrong gate is off by far
-//! more than what they grow to over the steps: gates and activations flatten them as they flatten the states.
+//! Errors are independent roundings, so the error of a sum is the root of the sum of squares. Gates and activations
+//! flatten errors as they flatten the states, so the tolerance stays far below the effect of a wrong gate.
 
 use super::{Cell, Recurrent, RecurrentOutput, Sizes};
-use crate::ops::operator::overflowing;
 use crate::error::Result;
 use crate::ops::Function;
+use crate::ops::operator::overflowing;
 use crate::tensor::{Tensor, Tolerance};
 
-/// A number and how far a computed one may be from it.
+/// A number and the allowed difference of a computed one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Approximate {
     pub(super) value: f64,
@@ -51,11 +51,11 @@ impl Approximate {
 #[derive(Debug, Clone)]
 struct States {
     hidden: Vec<Approximate>,
-    /// Of an LSTM alone.
+    /// The cell state of an LSTM.
     carried: Vec<Approximate>,
 }
 
-/// One row through one step.
+/// One step of one row.
 struct Step<'a> {
     operator: &'a Recurrent,
     sizes: Sizes,
@@ -130,7 +130,7 @@ impl Step<'_> {
     }
 }
 
-/// The outputs, element by element: what is shown, and the states as far as they are kept.
+/// The outputs, element by element: the first output, and the states if they are outputs.
 pub(super) fn answers(operator: &Recurrent, inputs: &[&Tensor]) -> Result<Vec<Vec<Approximate>>> {
     let sizes = Sizes::of(inputs[0].shape(), inputs[1].shape());
     let Sizes { rows, steps, units, gates } = sizes;

@@ -1,4 +1,4 @@
-//! The kernels of [`TopK`] and which to take.
+//! The kernels of [`TopK`], and the choice between them.
 
 use super::TopK;
 use crate::error::Result;
@@ -9,26 +9,26 @@ use crate::ops::operator::{KernelRequest, expect_loops, word};
 use crate::ops::view::AxisView;
 use crate::tensor::DType;
 
-/// Elements that a workgroup keeps with their positions: half of what every phone has.
+/// Elements with indices in workgroup memory: half of the memory that every phone has.
 const CAPACITY: usize = 1024;
 
-/// The most that a workgroup keeps when it goes on to other candidates.
+/// The most elements that a workgroup keeps before the next candidates.
 const MOST_KEPT: usize = CAPACITY / 2;
 
-/// Elements that a workgroup looks at before it counts what it has let in, where few are kept and where many are, which
-/// leave less room.
+/// Candidates of a workgroup between two counts of admitted elements, for a small and for a large count. A large count leaves
+/// less memory for them.
 const ROUND: usize = CAPACITY / 2;
 const SHORT_ROUND: usize = CAPACITY / 4;
 
-/// The longest line whose elements count those before them. A CPU that plays a GPU would rather count than meet barriers.
+/// The longest line that is sorted by counting, on hardware and on software GPUs, where counting is cheaper than barriers.
 const SHORT: usize = 128;
 const SHORT_ON_SOFTWARE: usize = 256;
 
-/// Elements of a line that a workgroup takes where few are wanted: a GPU has room for more workgroups, a CPU has not.
+/// Elements of a line per workgroup for a small count. A hardware GPU runs more workgroups than a software one.
 const BLOCK: usize = 4096;
 const BLOCK_ON_SOFTWARE: usize = 16_384;
 
-/// In parameters: all elements are candidates, and the outputs are written.
+/// Parameter values: all elements are candidates, and the outputs are written.
 const NONE: u32 = u32::MAX;
 
 params! {
@@ -55,14 +55,14 @@ params! {
 
 pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("top_k", TopKParams, fragments: [GRID, ORDER])];
 
-/// How lines are taken on a device, whatever the batch: memory is planned for all batches.
+/// The algorithm on a device. It does not depend on the batch, because memory is planned for all batch sizes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Method {
-    /// Every element counts those before it.
+    /// Every element counts the elements before it.
     Count,
-    /// Blocks of so many candidates give their best, until one is left: of how many candidates there are at each level.
+    /// Blocks of candidates are reduced to their top elements until one block is left. Has the number of candidates per level.
     Select { span: usize, levels: Vec<usize> },
-    /// Blocks are sorted and merged.
+    /// Blocks are sorted, then merged.
     Merge,
 }
 
@@ -86,7 +86,7 @@ impl Method {
         Method::Select { span, levels }
     }
 
-    /// Words of memory that a line needs: for two lists, one of which is read while the other is written.
+    /// Words of scratch space per line: two lists, one for reading and one for writing.
     fn scratch(&self, size: usize) -> usize {
         match self {
             Method::Count => 0,
@@ -96,8 +96,7 @@ impl Method {
     }
 }
 
-/// Words of memory before each row of the outputs: what all lines need, spread over the rows, up to where the outputs of
-/// any number of rows may begin.
+/// Words of scratch space before each row of the outputs: those of all lines, spread over the rows and aligned.
 pub(super) fn scratch_of_row(operator: &TopK, shape: &[usize], device: &DeviceFacts) -> usize {
     let view = AxisView::new(shape, operator.axis);
     let rows = if operator.axis == 0 { operator.count } else { shape[0] };
@@ -198,8 +197,7 @@ pub(super) fn kernels(operator: &TopK, request: &KernelRequest<'_>) -> Result<Ve
     }
 }
 
-/// The loop steps of one invocation that takes so many candidates, all its loops together: if every round ends in sorting
-/// all that a workgroup keeps.
+/// The loop steps of one invocation for this number of candidates, if every round sorts all kept elements.
 fn loop_steps(span: usize) -> usize {
     let lanes = WORKGROUP_SIZE as usize;
     let bits = CAPACITY.trailing_zeros() as usize;
