@@ -1,6 +1,6 @@
 //! The text form of enums that options and reports name: one table gives `ALL`, `name`, `Display` and `FromStr`.
 //!
-//! It is not a general derive: each variant is a unit, and its name is stable.
+//! Each variant is a unit, and its name is stable.
 
 /// Implements the text form of an enum of unit variants. `$what` is the noun of the error for an unknown name.
 macro_rules! names {

@@ -1,4 +1,4 @@
-//! Random numbers that are the same on every machine. It knows nothing of what they are for.
+//! Seeded random numbers that are equal on all platforms.
 
 /// The generator of Steele, Lea and Flood (2014): small, seedable, and good enough for test inputs.
 pub(crate) struct SplitMix64(u64);

@@ -1,4 +1,4 @@
-//! What a session answers to `run`: all outputs, or the best rows of the batch alone.
+//! The result of a session for `run`: all outputs, or only the best rows of the batch.
 
 use crate::warnings;
 use tfjs_wgpu::telemetry::Timeline;

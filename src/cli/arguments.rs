@@ -1,4 +1,4 @@
-//! Options that several verbs share, in the words of the command line.
+//! Options that several verbs share.
 
 use crate::dims::DimArguments;
 use crate::environment;

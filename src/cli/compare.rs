@@ -1,4 +1,4 @@
-//! `compare`: which differences between two reports are real. It measures nothing.
+//! `compare`: shows which differences between two reports are significant. It measures nothing.
 
 use crate::message::{self, Failure};
 use crate::table::{Align, Table};

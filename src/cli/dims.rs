@@ -1,4 +1,4 @@
-//! `--dim`: sizes of dimensions that a model leaves open.
+//! `--dim`: sizes of the open dimensions of a model.
 
 use std::ffi::OsString;
 use tfjs_wgpu::{OpenDimension, Sizes};

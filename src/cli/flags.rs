@@ -1,5 +1,5 @@
-//! What the library's options are called on the command line. Hints of the library name them in brackets, as
-//! `(Device::Cpu)`, and sizes as `INPUT=SIZE` between backticks; the command says its own words beside them.
+//! The flags of the command for options of the library. Hints of the library name options in brackets, as
+//! `(Device::Cpu)`, and sizes as `INPUT=SIZE` between backticks. The command adds its flags to them.
 
 /// An option of the library, as hints name it, and the words of the command line for it.
 const FLAGS: &[(&str, &str)] = &[

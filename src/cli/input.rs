@@ -1,4 +1,4 @@
-//! Where the inputs come from: a file that is named, one that lies beside the model, or a random generator.
+//! The inputs of a command: a named file, a file beside the model, or random numbers.
 
 use crate::message;
 use crate::model_file::{ModelFile, folder};

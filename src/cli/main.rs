@@ -1,7 +1,7 @@
 //! The command `tfjs-wgpu`: runs, checks and describes TF.js layers models from a terminal.
 //!
-//! It is a binary over the library. Results go to stdout, diagnostics to stderr. Exit codes: 0 success, 1 check failed,
-//! 2 error. One file per verb.
+//! It uses only the public interface of the library. Results go to stdout, diagnostics to stderr. Exit codes: 0
+//! success, 1 check failed, 2 error. There is one file per verb.
 
 mod answer;
 mod arguments;

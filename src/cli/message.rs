@@ -1,6 +1,6 @@
-//! What the command says on stderr: errors, warnings and notes.
+//! Messages of the command on stderr: errors, warnings and notes.
 //!
-//! A stderr that takes nothing is no reason to stop, so failures to write to it are ignored.
+//! Failures to write to stderr are ignored.
 
 use crate::environment;
 use crate::flags::with_flags;

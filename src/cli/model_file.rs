@@ -1,4 +1,4 @@
-//! Loading a model, and saying what its owner should know about it.
+//! Loads a model, and prints its warnings.
 
 use crate::message;
 use std::path::{Path, PathBuf};

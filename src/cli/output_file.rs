@@ -1,4 +1,4 @@
-//! Where options must not write: over what the command reads.
+//! Output files: they are written atomically, and must not replace files that the command reads.
 
 use crate::model_file::ModelFile;
 use std::path::{Path, PathBuf};

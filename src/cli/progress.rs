@@ -1,4 +1,4 @@
-//! How far long work has come, in one line of stderr that overwrites itself. Nothing where stderr is no terminal.
+//! The progress of long work, as one line of stderr that is redrawn. Nothing is printed if stderr is not a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! `run`: what the model says, on which device, and how long it took.
+//! `run`: predicts, and prints the outputs, the device and the times.
 
 use crate::answer::Answer;
 use crate::arguments::{

@@ -1,4 +1,4 @@
-//! `study`: the whole protocol in one go, kept on disk from the first step on.
+//! `study`: runs the whole protocol, and writes the report after every step.
 
 use crate::arguments::{AdapterArguments, MeasuredModelArguments};
 use crate::bench::launcher;

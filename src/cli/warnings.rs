@@ -1,4 +1,4 @@
-//! What is odd about the numbers, in words: ids outside their tables, values that are not finite.
+//! Warnings about numbers: ids outside of their tables, and values that are not finite.
 
 use serde_json::{Value, json};
 use tfjs_wgpu::internals::tensor::Data;

@@ -1,11 +1,12 @@
-//! How TF.js would run a model, for studies: the product path has none of these options.
+//! Emulation of TF.js for studies. Normal sessions do not use these options.
 //!
-//! TF.js' WebGL backend runs one program per kernel and shape, keeps values in textures, which are half floats on many phones,
-//! submits each kernel by itself and reads outputs back one by one. An [`Emulation`] applies these techniques to a session, one by
-//! one or all together, to show what each costs. [`webgl`] describes what TF.js 4.22 runs for a model.
+//! TF.js' WebGL backend compiles a program per kernel and shape, keeps values in textures, which are half floats on
+//! many phones, submits each kernel separately, and reads outputs back one by one. An [`Emulation`] applies these
+//! techniques to a session, one by one or all together, to show what each costs. [`webgl`] describes what TF.js 4.22
+//! runs for a model.
 //!
-//! It imitates the work and the answers of TF.js. It does not imitate the times of a browser, nor those of a device with
-//! half-float textures.
+//! The emulation has the work and the results of TF.js. It does not have the times of a browser, nor those of a device
+//! with half-float textures.
 
 pub mod webgl;
 

@@ -1,4 +1,4 @@
-//! Adds nodes one by one, inferring types, and drops what no output needs.
+//! Builds a graph node by node: infers all types, and drops nodes that no output needs.
 
 use super::{Graph, NamedDimension, Node, NodeId, Note, Source, Value, ValueId};
 use crate::error::{Context, Error, Result};

@@ -1,8 +1,8 @@
 //! A model as operators and values.
 //!
-//! A [`Graph`] is a list of nodes in an order in which they can run: inputs, constants and operators. A node makes one or
-//! more values, each of a known type; nodes read values, and never each other. A graph is made by a [`Builder`], which
-//! infers every type as nodes are added, so that a graph that exists is well typed. It knows neither files nor devices.
+//! A [`Graph`] is a list of nodes in execution order: inputs, constants and operators. A node reads values and makes
+//! one or more values, each with a known type. A [`Builder`] infers every type as nodes are added, so every graph is
+//! well typed. A graph does not depend on files or devices.
 
 mod builder;
 mod text;

@@ -1,4 +1,4 @@
-//! The stable text form of a graph: one line a node.
+//! The stable text form of a graph: one line per node.
 
 use super::{Graph, Source};
 use std::fmt;

@@ -1,8 +1,9 @@
-//! Folds BatchNormalization into the Dense next to it, or into the Convolution before it.
+//! Folds a BatchNormalization into an adjacent Dense, or into the Convolution before it.
 //!
-//! At inference the layer is an affine function of each channel, `scale · x + shift`. After a Dense or a Convolution it
-//! scales the columns of the kernel and the bias; before one, also in part of a concatenation, it scales rows of the kernel and
-//! adds `shift · kernel` to the bias. Computed in f64, rounded once.
+//! At inference the layer is an affine function of each channel, `scale · x + shift`. After a Dense or a Convolution,
+//! the columns of the kernel and the bias are scaled. Before a Dense, also if it normalizes a part of a concatenation,
+//! the rows of the kernel are scaled and `shift · kernel` is added to the bias. The weights are computed in f64 and
+//! rounded once.
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::Result;

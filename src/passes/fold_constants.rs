@@ -1,4 +1,4 @@
-//! Constant folding: computes operators whose inputs are all constants.
+//! Constant folding: operators that read only constants are evaluated once.
 
 use super::rewrite::rewrite_all;
 use crate::error::Result;

@@ -1,7 +1,6 @@
-//! Folds a Pad into the Convolution after it.
+//! Folds zero padding into the windows of the following Convolution.
 //!
-//! What a convolution reads outside of its input counts as 0, so zeros around it need not be there: its windows begin as
-//! many positions before.
+//! A convolution reads 0 outside of its input, so the windows start earlier by the padding instead.
 
 use super::rewrite::rewrite;
 use crate::error::Result;

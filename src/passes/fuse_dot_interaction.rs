@@ -1,5 +1,5 @@
-//! Recognises the interaction of DLRM, the first vectors of a stack joined with the products of all its pairs, and
-//! leaves out the half of the products that equals the other.
+//! Recognises the dot interaction of DLRM, a concatenation of the first vectors of a stack and the dot products of all
+//! its pairs. Then it removes the redundant half of the products.
 
 use super::rewrite::{operator, rewrite, uses};
 use crate::error::Result;

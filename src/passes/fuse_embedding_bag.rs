@@ -1,9 +1,9 @@
-//! Fuses all embedding lookups of a model, their pooling and the features beside them into one operator.
+//! Fuses embedding lookups, their pooling, and the numeric columns beside them into one operator.
 //!
 //! A value is *assembled* if each of its elements, in order, is a column of a model input, an element of a looked-up
-//! row, a pooled one, a sum or product of such, or an element of one computed value: concatenations along the first
-//! dimension of a sample, reshapes, embeddings, global pooling over them and merge layers of them all are. Each such
-//! value becomes one [`EmbeddingBag`]; those that only served a larger one are dropped with what nothing needs.
+//! row, a pooled element, a sum or product of such, or an element of one computed value. This covers concatenations
+//! along the first dimension of a sample, reshapes, embeddings, global pooling over them, and merge layers of them.
+//! Each such value becomes one [`EmbeddingBag`]. Those that only a larger one reads are dropped as unused nodes.
 
 mod assembly;
 

@@ -1,8 +1,8 @@
-//! Rewrites of graphs: the same outputs from fewer operators.
+//! Passes: graph rewrites that keep the outputs and reduce the number of operators.
 //!
-//! A pass is a function from graph to graph, one rewrite per file. [`Passes`] is a named list of them. Passes see the graph and
-//! plain facts about the device. They know neither plans nor files, and they keep the outputs of a model within the tolerances
-//! of its operators.
+//! A pass is a function from graph to graph, one rewrite per file. [`Passes`] is a named list of them. Passes see the
+//! graph and plain facts about the device. They do not depend on plans or files, and they keep the outputs of a model
+//! within the tolerances of its operators.
 
 mod cse;
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! How passes edit a graph: it is built anew, node by node, and a pass replaces some of the nodes.
+//! The rewriter of all passes: it builds a new graph node by node, and a pass replaces nodes.
 //!
-//! A pass reads the old graph and adds to the new one. Unused nodes are dropped at the end, so a pass never removes a node.
+//! A pass reads the old graph and adds to the new one. Unused nodes are dropped at the end, so a pass never removes a
+//! node.
 
 use crate::error::Result;
 use crate::graph::{Builder, Graph, Node, Source, ValueId};

@@ -1,11 +1,11 @@
-//! Rounds what stands in memory to half precision, as it would stand in textures of half floats.
+//! Rounds values in memory to half precision, as in half-float textures.
 //!
-//! TF.js keeps every tensor in such textures on phones that cannot render to float32: weights and inputs, whole numbers among
-//! them, pass through one when they are uploaded, and every kernel writes into one. Kernels compute in float32. This pass
-//! imitates what that does to the answers, and not what it saves: values still take four bytes, and rounding is added where
-//! an operator has no room for it, so that times of such a graph are not those of a device with half-float textures.
+//! On phones that cannot render to float32, TF.js keeps every tensor in such textures. Weights and inputs, also
+//! integers, are rounded when they are uploaded, and every kernel writes rounded results. Kernels compute in float32.
+//! This pass imitates the numerical effect and not the savings: values still take four bytes, and rounding is added as
+//! an operator where it cannot be fused. Times of such a graph are not those of a device with half-float textures.
 //!
-//! Whole numbers that the model itself computes or holds stay whole, because no layer of TF.js makes them.
+//! Integers that the model itself computes or holds are not rounded, because no layer of TF.js makes them.
 
 use super::rewrite::{rewrite, rewrite_all};
 use crate::error::Result;

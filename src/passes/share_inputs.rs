@@ -1,7 +1,7 @@
-//! One user, many candidates: values that depend on shared inputs alone are computed for one row.
+//! Computes values that depend on shared inputs alone once per batch: one user, many candidates.
 //!
-//! [`share`] gives some inputs one row (S) for the whole batch. Whatever follows from them alone then has one row too;
-//! where a shared value meets one of N rows, a [`BroadcastBatch`] repeats it.
+//! [`share`] gives the shared inputs one row (S) for the whole batch. Values that depend only on them have one row too.
+//! A [`BroadcastBatch`] repeats the row where a shared value meets a value with N rows.
 
 use super::rewrite::{Rewrite, rewrite_outputs};
 use crate::error::{Error, Result};

@@ -1,4 +1,5 @@
-//! Removes operators without effect or that broadcasting replaces, and turns relabelled dimensions into reshapes, which are free.
+//! Simplification: removes identities and operators that broadcasting replaces, and turns operators that only relabel
+//! dimensions into reshapes, which run no kernel.
 
 use super::rewrite::{Rewrite, operator, rewrite_all};
 use crate::error::Result;

@@ -1,6 +1,8 @@
-//! Splits a Dense over shared and per-sample columns, so that the product of the shared columns is computed once per batch.
+//! Splits a Dense over shared and per-sample columns, so that the product of the shared columns is computed once per
+//! batch.
 //!
-//! `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`: the parenthesis has one row for the batch.
+//! `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`: the parenthesis has one row for the
+//! batch.
 
 use super::rewrite::{Rewrite, operator, rewrite};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
-//! Splits the first Dense of target attention (DIN), so that pairs are never made.
+//! Splits the first Dense of target attention (DIN), so that the pairs of query and key are never in memory.
 //!
-//! `[key, query, key ∘ query, key − query] · W` is `key · Wk + query · Wq + (key ∘ query) · Wp + (key − query) · Wd` with
-//! the rows of `W` summed by what they multiply. Any of the parts may be missing, repeated, or in another order.
+//! `[key, query, key ∘ query, key − query] · W` is `key · Wk + query · Wq + (key ∘ query) · Wp + (key − query) · Wd`,
+//! where the rows of `W` are summed by their factor. Any part may be missing, repeated, or in another order.
 
 use super::rewrite::{Rewrite, operator, rewrite};
 use crate::error::Result;

@@ -1,8 +1,8 @@
-//! Where constants are: tables in one buffer, everything else in another.
+//! The memory of constants: tables in one buffer, all others in a second one.
 //!
-//! Tables and kernels of Dense stay as small as the file stores them; other constants are words. On a software GPU all
-//! are: memory is not what it lacks, and decoding in kernels makes a whole ranking model half as slow again there
-//! (`cargo bench --bench predict -- MODEL --weight-format keep|f32`, SwiftShader).
+//! Tables and kernels of Dense stay packed as in the file; other constants are unpacked to words. On a software GPU all
+//! are unpacked: memory is not scarce there, and decoding makes a whole ranking model 50 % slower (`cargo bench --bench
+//! predict -- MODEL --weight-format keep|f32`, SwiftShader).
 
 use super::too_large_weights;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Where the inputs of a model stand in their buffer, one behind the other.
+//! The offsets of the model's inputs in their common buffer.
 
 use crate::kernel::DeviceFacts;
 use crate::ops::ConcreteType;

@@ -1,8 +1,8 @@
-//! How a graph runs on a device: ordered dispatches, where values live, and what it costs.
+//! The execution plan of a graph on a device: ordered dispatches, memory, and cost.
 //!
-//! A [`Plan`] is made once per graph and device. Its buffers are slots that values share when their lifetimes allow;
-//! a slot grows with the batch. [`Plan::dispatches`] gives the kernels for one batch size: batches differ in
-//! parameters and grids, not in pipelines. A plan is plain data and needs no GPU.
+//! A [`Plan`] is made once per graph and device. Its buffers are slots that values share if their lifetimes do not
+//! overlap; the size of a slot depends on the batch. [`Plan::dispatches`] gives the kernels for one batch size. Batch
+//! sizes differ in parameters and grids, not in compiled pipelines. A plan is plain data and needs no GPU.
 
 mod constants;
 mod inputs;

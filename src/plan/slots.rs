@@ -1,4 +1,4 @@
-//! Memory that values share: which slot the values of a node take, by size and lifetime.
+//! Memory planning: assigns the values of nodes to shared slots by size and lifetime.
 
 use crate::kernel::DeviceFacts;
 use crate::tensor::TensorType;

@@ -1,11 +1,11 @@
-//! Whether a device computes what the reference computes, operator by operator and end to end.
+//! Checks a device against the reference, operator by operator and end to end.
 //!
-//! Each operator's result on the device is compared with the plain answer *for the device's own inputs* to that
-//! operator, within the operator's tolerance class: so an error is blamed on the operator that made it, and on no
-//! other. The outputs are then compared with the reference run from end to end. How far they may be apart is
-//! measured: the reference is run again with every operator's answer moved at random within its tolerance, and the
-//! spread of the outputs is what rounding may do to this model on these inputs. Decisions (masks, ids) stay as they are,
-//! because a decision that rounding could turn would excuse any answer.
+//! Each operator's result on the device is compared with its plain definition *on the device's own inputs* to that
+//! operator, within its tolerance class. So an error is attributed to the operator that made it. The outputs are then
+//! compared with an end-to-end run of the reference. The allowed difference of outputs is measured: the reference runs
+//! again with every operator's result perturbed at random within its tolerance, and the spread of the outputs is the
+//! effect of rounding on this model and these inputs. Decisions (masks, ids) are not perturbed, because a flipped
+//! decision would allow any output.
 
 use crate::deadline::Deadline;
 use crate::engine::Call;

@@ -1,4 +1,4 @@
-//! A report as rows, one for each quantity: what spreadsheets and scripts take.
+//! A report as CSV, one row per quantity, for spreadsheets and scripts.
 
 use super::report::Report;
 use super::statistics::Summary;

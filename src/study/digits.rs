@@ -1,4 +1,4 @@
-//! Numbers as reports print them.
+//! The format of numbers in reports.
 
 /// A number with three significant digits: runs of the same thing differ in the third. A dash for what is no number.
 pub fn digits(value: f64) -> String {

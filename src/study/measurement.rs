@@ -1,7 +1,8 @@
-//! How long opening a model, its first prediction and later ones take, and how much is done for them.
+//! Measures a model: the time of opening, of the first prediction and of later ones, and the work that is done.
 //!
-//! The conventions are those of LiteRT's `benchmark_model`: so many warm-up runs, then at least so many runs and at least so
-//! many seconds. A run is a prediction from host to host: inputs checked and uploaded, outputs read back.
+//! The conventions are those of LiteRT's `benchmark_model`: a number of warm-up runs, then a minimum number of runs and
+//! of seconds. A run is a prediction from host to host: checking and uploading inputs, and reading back outputs, are
+//! included.
 
 use super::machine::peak_resident_bytes;
 use super::statistics::{Summary, median};

@@ -1,9 +1,9 @@
-//! Measuring and explaining a model: whether its answers are right, and where its time goes.
+//! Checking and measuring a model: are its outputs correct, and where does its time go?
 //!
 //! [`check`] compares a device with the reference, operator by operator and end to end. [`measure`] times opening and
-//! predicting. [`study`] runs the whole protocol and fills a [`Report`], which is JSON, rows and a page. [`compare`] says which
-//! differences between two reports are real. [`Breakdown`] says what the steps of a [`Profile`](crate::Profile) cost, and
-//! [`Ceilings`] what the device could reach.
+//! predicting. [`study`] runs the whole protocol and fills a [`Report`], which is available as JSON, CSV and HTML.
+//! [`compare`] says which differences between two reports are significant. [`Breakdown`] gives the cost of each step of
+//! a [`Profile`](crate::Profile), and [`Ceilings`] the limits of the device.
 
 mod check;
 mod compare;

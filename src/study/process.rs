@@ -1,5 +1,5 @@
-//! Measuring in a process of its own, where nothing has been opened, compiled or read before: the command `tfjs-wgpu bench`
-//! is run for one device, plan and batch size, and its report is read.
+//! Measures in a new process, in which nothing has been opened, compiled or read. It runs the command `tfjs-wgpu bench`
+//! for one device, list of passes and batch size, and reads its report.
 
 use super::measurement::{Measurement, Pace, RunOptions, milliseconds, timed};
 use super::report::Report;

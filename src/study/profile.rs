@@ -1,10 +1,11 @@
-//! What a profile means: medians, shares, operators together, and how near each step comes to what the device can do.
+//! Analysis of a profile: medians, shares, totals per operator, and the fraction of the roofline that each step
+//! reaches.
 //!
-//! The roofline of Williams, Waterman and Patterson (2009): a step that does `i` operations for each byte it moves can do no
-//! more than the smaller of the device's operations in a second and `i` times its bytes in a second. Both ceilings are measured
-//! by probes through the same machinery, so that a share says "of what this device reached", and not of a data sheet. Bytes
-//! are the least that the operator must move, each value once at four bytes: caches and packed weights can lift a step above
-//! its roof.
+//! The roofline model of Williams, Waterman and Patterson (2009): a step with `i` operations per byte cannot exceed the
+//! smaller of the device's operations per second and `i` times its bytes per second. Probes measure both ceilings
+//! through the same engine, so a share relates to what this device reached, not to its data sheet. Bytes are the
+//! minimum that an operator moves: each value once, at four bytes. Caches and packed weights can therefore lift a step
+//! above its roofline.
 
 use super::statistics::median;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! How alike two rankings of the same items are. A recommender is judged by its order, not by its scores.
+//! The agreement of two rankings of the same items. The order of a recommender matters, not its scores.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;

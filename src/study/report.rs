@@ -1,6 +1,6 @@
-//! Everything that was measured, as one value: the schema of `--json`, of `report.json` and of what `compare` reads.
+//! All results as one value: the schema of `--json` and `report.json`, and the input of `compare`.
 //!
-//! The schema has a number. A field that is added keeps it; a field that is taken away or changes its meaning does not.
+//! The schema has a version number. A new field keeps it; removing a field or changing its meaning increments it.
 
 use super::machine::Machine;
 use super::measurement::{Measurement, StageTime};

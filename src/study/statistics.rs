@@ -1,7 +1,7 @@
-//! What samples say: order statistics with an interval of confidence, a rank test, a line through points.
+//! Statistics of samples: quantiles with a confidence interval, a rank test, a line through points.
 //!
-//! Times are not normal: they have a floor and a long tail. So the middle is the median, the interval is the bootstrap's,
-//! and two sets are compared by ranks. Nothing here knows what was measured.
+//! Times are not normally distributed: they have a minimum and a long tail. So the median is the location, the interval
+//! is a bootstrap interval, and two sets are compared by ranks.
 
 use crate::random::SplitMix64;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! A profile as Chrome trace events, which Perfetto and `chrome://tracing` open.
+//! A profile as Chrome trace events, for Perfetto and `chrome://tracing`.
 //!
-//! Two processes: the host, with what a session did, and the device, with its kernels. Times are microseconds from the start of
-//! opening. Spans that overlap without one lying inside the other, as those of threads beside each other, take a track each.
+//! Two processes: the host, with the stages of a session, and the device, with its kernels. Times are microseconds from
+//! the start of opening. Spans that overlap without nesting, such as those of parallel threads, get separate tracks.
 
 use crate::session::{Profile, RecordedSpan, StepClock};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
-//! How far two tensors are apart, and how far they may be.
+//! Comparison of tensors: the difference of two tensors, and the allowed difference.
 //!
-//! The allowance for an operator is set by its [`Tolerance`] class and the magnitudes at hand, never by a test.
+//! The allowance of an operator follows from its [`Tolerance`] class and the magnitudes of its values, never from a
+//! test.
 
 use super::{Data, Tensor, format_dims};
 use crate::error::{Error, Result};

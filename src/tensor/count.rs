@@ -1,4 +1,4 @@
-//! How many elements a shape has.
+//! The number of elements of a shape, with overflow checks.
 
 use super::format_dims;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
-//! Values on the host: tensors, shapes, dtypes, and how two tensors are compared.
+//! Values on the host: tensors, shapes, dtypes, and comparison.
 //!
-//! A [`Tensor`] is concrete (every dimension a number) and row-major. A [`Shape`] is symbolic: its leading dimension
+//! A [`Tensor`] is concrete (every dimension is a number) and row-major. A [`Shape`] is symbolic: its leading dimension
 //! may be the batch N. Nothing here computes a layer.
 
 mod broadcast;

@@ -1,4 +1,4 @@
-//! Memory of tensors that are no longer needed, for new ones: allocating and clearing 10 MB takes as long as filling them.
+//! A pool of the memory of unused tensors. Allocating and clearing 10 MB takes as long as filling them.
 
 use super::{DType, Data, NamedTensors};
 

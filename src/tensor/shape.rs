@@ -1,4 +1,4 @@
-//! Symbolic shapes: a dimension is a number, the batch N, or the one row S that all samples of a batch share.
+//! Symbolic shapes: a dimension is a number, the batch N, or S, the single row that all samples of a batch share.
 
 use super::DType;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Elements as files store them, little-endian, to and from the element types of tensors.
+//! Conversion of stored elements, little-endian, from and to the element types of tensors.
 
 use crate::error::{Error, Result};
 use crate::tensor::Data;

@@ -1,4 +1,4 @@
-//! How much memory a file of tensors may need. A small file can claim any size, and compressed data expand.
+//! Limits on the memory that a file of tensors may take. A small file can declare any size, and compressed data expand.
 
 use crate::error::{Error, Result};
 use crate::setters::setters;

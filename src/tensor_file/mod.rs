@@ -1,7 +1,19 @@
-//! Named tensors in files: safetensors, NumPy archives and JSON, told apart by the file's extension.
+//! Named tensors in files: safetensors, NumPy archives and JSON. The file's extension selects the format.
 //!
-//! Files hold more element types than models have: whatever is read becomes float32, int32 or bool, and a value that
-//! does not survive that is an error. Nothing here knows what the tensors are for.
+//! Files have more element types than models. All elements become float32, int32 or bool; a value that does not fit is
+//! an error.
+//!
+//! ```
+//! use tfjs_wgpu::tensor_file;
+//!
+//! let inputs = tensor_file::read("examples/shop_rank/input.safetensors")?;
+//! let folder = std::env::temp_dir();
+//! let path = folder.join(format!("tfjs-wgpu-doc-{}.json", std::process::id()));
+//! tensor_file::write(&path, &inputs)?;
+//! assert_eq!(tensor_file::read(&path)?.len(), inputs.len());
+//! # std::fs::remove_file(path).expect("the file");
+//! # Ok::<(), tfjs_wgpu::Error>(())
+//! ```
 
 mod elements;
 mod json;

@@ -1,4 +1,4 @@
-//! One NumPy array: a header that is a Python dictionary, then the bytes.
+//! The .npy format: a header with a Python dictionary, then the elements of one array.
 
 use super::elements::{Stored, encode, unreadable};
 use super::limits::Budget;

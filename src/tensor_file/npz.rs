@@ -1,4 +1,4 @@
-//! A NumPy archive: a zip file with one array a member, as `numpy.savez` and `savez_compressed` write it.
+//! The .npz format: a zip file with one array per member, as written by `numpy.savez` and `savez_compressed`.
 
 use super::limits::Budget;
 use super::npy;

@@ -1,4 +1,4 @@
-//! Stands for `npz` in a build without that feature: every file is refused with the reason.
+//! Replaces `npz` in builds without that feature: every file is refused.
 
 use super::limits::Budget;
 use crate::error::{Error, Result};

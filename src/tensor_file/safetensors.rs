@@ -1,6 +1,7 @@
-//! The safetensors format: a JSON header of names, types and offsets, then the bytes.
+//! The safetensors format: a JSON header of names, types and offsets, then the elements.
 //!
-//! The header is checked by the `safetensors` crate, its sums against the file here: in a hostile header they overflow.
+//! The `safetensors` crate checks the header. The totals are compared with the file size here, because they overflow in
+//! a hostile header.
 
 use super::elements::{Stored, encode, unreadable};
 use super::limits::Budget;

@@ -1,4 +1,4 @@
-//! One operator with its operands, and the ways its answers are checked.
+//! One operator with its operands, and the checks of its results.
 
 use crate::harness::gpu;
 use std::collections::BTreeMap;

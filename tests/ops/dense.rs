@@ -177,7 +177,7 @@ fn what_does_not_fit_is_refused() {
     refuses(Dense::default(), &["int32[N, 3]", "float32[3, 2]", "float32[2]"], "takes float32 and not int32[N, 3]");
     refuses(Dense::default(), &["float32[N, 3]", "float32[3, 2]"], "takes 3 inputs, not 2");
     let types = ["float32[N, 3]", "float32[3, 2]", "float32[2]"];
-    refuses(Dense::with(Some(Function::Sin)), &types, "Sin is an operator of its own and no activation of a layer");
+    refuses(Dense::with(Some(Function::Sin)), &types, "Sin cannot be the activation of a layer");
 }
 
 /// The rule, without a GPU.

@@ -1,4 +1,4 @@
-//! Activation and Binary with the functions that no layer applies to its sums.
+//! Activation and Binary with the functions that layers do not fuse.
 
 use crate::case::{Case, checks};
 use crate::values::{AWKWARD, floats, floats_by, random};

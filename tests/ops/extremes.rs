@@ -1,7 +1,7 @@
-//! Sums beyond float32. Keras and every kernel have their sums in float32, so that a sum of 4e38 is infinite and so is a square
-//! of 2e19: the plain answers are those of such sums, though they are computed in float64.
+//! Sums that overflow float32. Keras and all kernels sum in float32, so a sum of 4e38 is infinite, and so is the square
+//! of 2e19. The plain definitions give the same results, although they compute in float64.
 //!
-//! The answers are those of Keras 2.17 and 3.15 for the layers of these operators.
+//! The expected values are those of Keras 2.17 and 3.15 for the layers of these operators.
 
 use crate::case::{Case, checks};
 use crate::values::floats;

@@ -1,4 +1,5 @@
-//! Every operator computes what its page says: the plain answer against hand-written ones, CPU and GPU against it.
+//! Tests of every operator: the plain definition against hand-written results, and the CPU and the GPU against the
+//! plain definition.
 
 #[path = "../harness/mod.rs"]
 mod harness;

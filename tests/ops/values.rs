@@ -1,4 +1,4 @@
-//! Tensors to compute with: written out, counted, or spread at random by a seed.
+//! Tensors for tests: literal, counted, or random by a seed.
 
 use tfjs_wgpu::Tensor;
 use tfjs_wgpu::internals::tensor::Encoding;

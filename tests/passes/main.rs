@@ -1,7 +1,8 @@
-//! Random small graphs answer the same plain, fused, and with inputs shared, on the reference, the CPU and the GPU.
+//! Random small graphs have the same outputs without passes, fused, and with shared inputs, on the reference, the CPU
+//! and the GPU.
 //!
-//! A graph is made from a list of numbers: each chooses an operator and its operands among the values there are, and
-//! what does not fit is left out. So every list is a valid graph, and shorter lists are smaller ones.
+//! A graph is made from a list of numbers. Each number chooses an operator and its operands among the existing values;
+//! operators that do not fit are skipped. So every list is a valid graph, and shorter lists are smaller graphs.
 
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -1,4 +1,4 @@
-//! Studies, their reports, and the page that is made of one. By structure, counts and order; times decide nothing.
+//! Tests of studies, their reports and their page, by structure, counts and order. No test depends on times.
 
 #[path = "../harness/mod.rs"]
 mod harness;

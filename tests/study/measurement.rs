@@ -1,4 +1,4 @@
-//! What a measurement counts and when it runs. Times have lower bounds at most.
+//! The counts and the pacing of a measurement. Times have lower bounds at most.
 
 use crate::harness::gpu;
 use crate::model;

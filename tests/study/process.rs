@@ -1,4 +1,4 @@
-//! Processes that measure: how long one may take, and how much it may say. The program is a script.
+//! Processes that measure: limits on their time and their output. The program is a script.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

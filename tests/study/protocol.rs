@@ -1,4 +1,4 @@
-//! What a study does, and what it keeps.
+//! The steps of a study, and the report after an interruption.
 
 use crate::{model, quick};
 use std::ops::ControlFlow;

@@ -1,8 +1,7 @@
-//! `bench`: how long opening, the first prediction and later ones take, by device, passes and batch size.
+//! `bench`: the time of opening, of the first prediction and of later ones, by device, passes and batch size.
 //!
-//! One row of a named device is measured in this process, before anything that only the report needs looks at the driver or at
-//! the weights. Of several each is measured in a process of its own, so that none finds the device open or pipelines compiled
-//! by the one before.
+//! A single row is measured in this process, before anything else opens the driver or reads the weights. Several rows
+//! are measured in a new process each, so that none finds an opened device or compiled pipelines.
 
 mod table;
 

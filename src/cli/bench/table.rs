@@ -1,4 +1,4 @@
-//! Measurements as columns.
+//! Measurements as a table.
 
 use crate::table::{Align, Table};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! `check`: whether a device computes what the reference computes.
+//! `check`: compares a device with the reference.
 
 mod object;
 mod report;

@@ -1,4 +1,4 @@
-//! The report as text: a table of outputs, and where to look if something is wrong.
+//! The report as text: a table of outputs, and the first operator outside its tolerance.
 
 use crate::message;
 use crate::table::{Align, Table};

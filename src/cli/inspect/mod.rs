@@ -1,4 +1,4 @@
-//! `inspect`: what is in a model, and what becomes of it. Needs no GPU.
+//! `inspect`: shows the contents of a model, its graph and its plan. It needs no GPU.
 
 mod object;
 

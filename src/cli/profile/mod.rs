@@ -1,4 +1,4 @@
-//! `profile`: where the time of a prediction goes, step by step.
+//! `profile`: shows where the time of a prediction goes, step by step.
 
 mod object;
 mod report;

@@ -1,7 +1,7 @@
-//! What TF.js' WebGL backend knows of tensors, and what running a program entails: uploads, packing, unpacking.
+//! The state of TF.js' WebGL backend, and the steps around a program: uploads, packing, unpacking.
 //!
-//! Every program that runs leaves a line in the description and a node in the graph that is made of it, so that the two
-//! cannot disagree. Nothing here knows which kernel runs which programs.
+//! Every program that runs adds a line to the description and a node to the graph, so the two always agree. The mapping
+//! of kernels to programs is in `kernels`.
 
 use super::description::{Description, Kernel, Program};
 use super::textures;

@@ -1,4 +1,4 @@
-//! What TF.js' WebGL backend runs for one predict, as a plain value with a text form.
+//! The work of TF.js' WebGL backend for one predict, as a plain value with a text form.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! TF.js' kernels: which programs each of them runs, and what of it becomes of which operator.
+//! The kernels of TF.js: the programs of each, and their operators in the graph.
 //!
-//! Names are TF.js'. Functions that end in `_inside` are what a kernel calls in another one.
+//! Names are those of TF.js. Functions that end in `_inside` are kernels that another kernel calls.
 
 use super::backend::{Backend, Call, Tensor};
 use super::textures;

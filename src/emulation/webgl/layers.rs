@@ -1,7 +1,7 @@
-//! Which kernels the layers of TF.js run for each operator of a plain graph.
+//! The kernels that TF.js' layers run for each operator of a plain graph.
 //!
-//! What a layer does beyond its operators (the masks of an Embedding, the steps of TimeDistributed) is in the notes of
-//! the graph. An operator that is not described here becomes one unpacked program, marked as assumed.
+//! Work of a layer beyond its operators (the masks of an Embedding, the steps of TimeDistributed) is in the notes of
+//! the graph. An operator without a description here becomes one unpacked program, marked as assumed.
 
 use super::backend::{Call, Tensor};
 use super::kernels::{Unary, binary_kernel, reduce_kernel};

@@ -1,14 +1,16 @@
-//! The work of TF.js 4.22's WebGL backend for `predict()`: described, and as a graph that does the same in the same order.
+//! The work of TF.js 4.22's WebGL backend for `predict()`: a description, and a graph with the same operations in the
+//! same order.
 //!
-//! [`describe`] follows what tfjs-layers calls for every operator of a plain graph, and what the backend makes of that:
-//! which kernels run on the CPU, which programs upload, pack, unpack, lay out anew and compute, and which of them share a
-//! key. Recordings in `tests/data/webgl` say whether that is so. [`as_tfjs`] gives the graph of the same walk: an operator
-//! for every program, where data is only moved a copy; results that nothing reads are computed too, as TF.js does.
+//! [`describe`] follows the calls of tfjs-layers for every operator of a plain graph and the work of the backend for
+//! them: the kernels that run on the CPU, the programs that upload, pack, unpack, change the layout and compute, and
+//! the programs that share a key. Tests compare it with the recordings in `tests/data/webgl`. [`as_tfjs`] gives the
+//! graph of the same walk. It has an operator for every program, and a copy where data only moves. Unused results are
+//! computed too, as in TF.js.
 //!
-//! Not there: kernels that only hand on a tensor (`Identity`, of Dropout for example), which leave no trace in a graph;
-//! the slices of 32 rows, which a session makes (`ROWS_OF_A_PREDICT`) and of which TF.js reads only the whole back.
-//! WebGL 1 and 2 run the same programs, so [`WEBGL1`](super::WEBGL1) and [`WEBGL2`](super::WEBGL2) have one graph. A Concat is one program in TF.js, which binds
-//! 16 textures, and a dispatch for each of its inputs here.
+//! Not included: kernels that return their input (`Identity`, for example of Dropout), which leave no trace in a graph;
+//! and the slices of 32 rows, which a session makes (`ROWS_OF_A_PREDICT`) and of which TF.js reads back only the
+//! concatenation. WebGL 1 and 2 run the same programs, so [`WEBGL1`](super::WEBGL1) and [`WEBGL2`](super::WEBGL2) have
+//! one graph. A Concat is one program in TF.js, which binds 16 textures, and a dispatch per input here.
 
 mod backend;
 mod description;

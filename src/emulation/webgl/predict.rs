@@ -1,6 +1,7 @@
-//! One `predict` of TF.js: slices of its inputs, the layers for each, the pieces of the outputs in one, reading them back.
+//! One `predict` of TF.js: slices of its inputs, the layers for each slice, the concatenated outputs, and their
+//! read-back.
 //!
-//! What a layer does is in `layers`; here is what stays from one predict to the next.
+//! The work of a layer is in `layers`. The state that stays from one predict to the next is here.
 
 use super::backend::{Backend, Tensor};
 use crate::error::Result;

@@ -1,7 +1,7 @@
-//! How TF.js lays tensors out in WebGL textures; nothing of ours.
+//! The layout of tensors in TF.js' WebGL textures.
 //!
-//! A packed texture has 2 × 2 neighbouring elements of the last two dimensions in a texel. Which shapes share a texture
-//! without moving anything, and how large it is, decides which programs run and under which key they are kept.
+//! A texel of a packed texture has 2 × 2 neighbouring elements of the last two dimensions. Which shapes share a
+//! texture, and its size, determine the programs that run and their keys.
 
 /// Texels along the longer edge of the largest texture: a number of the device, here that of the recordings. It matters
 /// to tensors with a longer dimension alone.

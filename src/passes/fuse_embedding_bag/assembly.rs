@@ -1,4 +1,4 @@
-//! What values are assembled of: columns of inputs, rows of tables, sums and products of them.
+//! The columns of assembled values: columns of inputs, rows of tables, and their sums and products.
 
 use crate::graph::{Graph, ValueId};
 use crate::ops::{BinaryFunction, Combine, Lookup, Op, Pooling, Reduction};

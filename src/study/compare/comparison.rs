@@ -1,4 +1,4 @@
-//! What a comparison of two reports says, as plain values: the schema of `compare --json`. It decides nothing.
+//! The result of a comparison of two reports, as plain values: the schema of `compare --json`.
 
 use crate::study::measurement::Measurement;
 use serde::{Deserialize, Serialize};

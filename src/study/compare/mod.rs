@@ -1,8 +1,8 @@
-//! Two reports side by side: which differences of time are real, and what else changed. It measures nothing.
+//! Compares two reports: which differences of time are significant, and what else changed. It measures nothing.
 //!
-//! Runs of one process on one machine are compared, by ranks and medians. What differs from process to process, such as
-//! where memory lies or how warm the machine is, is in no report: a difference of a few per cent may be real and yet
-//! gone the next time. The threshold is for that.
+//! The runs of one process on one machine are compared, by ranks and medians. Reports do not cover variation between
+//! processes, such as memory placement or the temperature of the machine. A significant difference of a few per cent
+//! may therefore not reproduce; the threshold is for such differences.
 
 mod comparison;
 

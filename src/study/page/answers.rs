@@ -1,4 +1,4 @@
-//! The four questions a study is asked, answered in sentences from its numbers. A question without numbers has no answer.
+//! The four questions of a study, answered in sentences from its numbers. A question without numbers is left out.
 
 use super::cold::parts_of;
 use super::markup::{counted, time, times};

@@ -1,5 +1,5 @@
-//! Text that is safe in the page, numbers that claim no more than was measured, and tables. The page is well-formed XML, so
-//! that a mistake shows.
+//! HTML of the page: escaped text, numbers with their significant digits, and tables. The page is well-formed XML, so
+//! that tests find errors.
 
 use crate::study::digits;
 use crate::study::report::Report;

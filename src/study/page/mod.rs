@@ -1,5 +1,4 @@
-//! A report as one page of HTML that needs nothing else: plots are drawn in it, and it has light and dark colours of its own.
-//! It says what the numbers are; it measures nothing.
+//! A report as one self-contained HTML page, with plots, and light and dark colours.
 
 mod answers;
 mod cold;

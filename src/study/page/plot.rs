@@ -1,5 +1,5 @@
-//! Lines and bars as SVG, in the colours of the page. A plot is drawn for a phone and grows with the page; legends are text
-//! of the page.
+//! Line and bar plots as SVG, in the colours of the page. A plot is drawn for a phone and scales with the page; legends
+//! are text of the page.
 
 use super::markup::escape;
 use crate::study::digits;

@@ -1,4 +1,4 @@
-//! The sections about warm predictions. Each is left out where it has no numbers.
+//! The sections about warm predictions. A section without numbers is left out.
 
 use super::answers::near_one;
 use super::markup::{bytes, escape, paragraph, section, table, time, times, with_settings};

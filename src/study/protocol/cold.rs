@@ -1,4 +1,4 @@
-//! Cold starts: a process of its own each time, with compiled pipelines of an earlier one on disk or without.
+//! Cold starts: a new process each time, with or without compiled pipelines of an earlier one on disk.
 
 use super::options::StudyOptions;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! What a dispatch costs, whatever it does: chains of operators on four numbers, each a dispatch of its own.
+//! The fixed cost of a dispatch, measured with chains of operators on four numbers, each in its own dispatch.
 
 use super::options::{StudyOptions, session};
 use super::step::Step;

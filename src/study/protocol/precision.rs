@@ -1,4 +1,5 @@
-//! What a way of computing does to the order of candidates: rankings of random inputs against the reference's.
+//! The effect of an execution mode on the order of candidates: rankings of random inputs, compared with the
+//! reference's.
 
 use super::options::{StudyOptions, session};
 use super::step::Step;

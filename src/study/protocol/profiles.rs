@@ -1,4 +1,4 @@
-//! Where the time of a prediction goes, step by step, on each device and in each shape of plan.
+//! Profiles of a prediction, on each device and with each list of passes.
 
 use super::options::{StudyOptions, lists_of_passes, session};
 use super::step::Step;

@@ -1,4 +1,4 @@
-//! The averages that a deployment of a recommender in a mini-program published, and ours in the same stages.
+//! The published averages of a recommender deployed in a mini-program, beside our times in the same stages.
 
 use crate::study::report::{ColdStart, Published, PublishedRow};
 

@@ -1,4 +1,4 @@
-//! The elements of one tensor while its JSON is read.
+//! The elements of one tensor while its JSON is parsed.
 
 use super::super::limits::Budget;
 use super::read::{EMPTY, FORM};

@@ -1,4 +1,4 @@
-//! JSON: `{"name": nested arrays}`, the form to write by hand.
+//! The JSON format: `{"name": nested arrays}`, for files written by hand.
 //!
 //! The nesting must be a dense array of one kind of value.
 

@@ -1,4 +1,4 @@
-//! Reading JSON. Text becomes tensors without a tree between: an error can say at which element it happened.
+//! Reads JSON. Tensors are built while the text is parsed, without a tree, so errors name the element.
 
 use super::super::limits::Budget;
 use super::gathered::Gathered;

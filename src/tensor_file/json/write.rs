@@ -1,4 +1,4 @@
-//! Writing JSON.
+//! Writes JSON.
 
 use crate::error::{Error, Result};
 use crate::tensor::{Data, NamedTensors, Tensor};
