@@ -4,5 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --locked --lib -- -Z unstable-options --output-format json --cap-lints allow
-TFJS_WGPU_RUSTDOC_JSON="$PWD/target/doc/tfjs_wgpu.json" cargo test --quiet --locked --test public_api -- --include-ignored
+# A folder of its own: RUSTC_BOOTSTRAP makes cargo build every dependency again.
+RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --locked --lib --target-dir target/public_api -- \
+    -Z unstable-options --output-format json --cap-lints allow
+TFJS_WGPU_RUSTDOC_JSON="$PWD/target/public_api/doc/tfjs_wgpu.json" \
+    cargo test --quiet --locked --test public_api -- --include-ignored
