@@ -1,7 +1,7 @@
 //! Broadcasts a shared row to the batch: one row becomes one row per sample.
 //!
 //! `output[n, …] = x[0, …]`; `x: [S, …]` of any dtype, output `[N, …]`. The second input gives N; its values are not
-//! read. `x: [1, …]` may also be a weight, and the second input may then be shared. [`share_inputs`](crate::passes)
+//! read. `x: [1, …]` may also be a weight, and the second input may then be shared. The pass `share_inputs`
 //! makes it where one user meets many candidates. PositionEmbedding makes it because its output is the same for every
 //! sample.
 
