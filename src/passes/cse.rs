@@ -1,5 +1,5 @@
-//! Common subexpression elimination: equal operators with equal inputs become one. An example is a layer that is called twice on
-//! one input.
+//! Common subexpression elimination: merges equal operators that have equal inputs, such as a layer that is called
+//! twice on the same input.
 
 use super::rewrite::rewrite_all;
 use crate::error::Result;

@@ -7,7 +7,7 @@ use crate::reference;
 use crate::tensor::{NamedTensors, Shape, Tensor, TensorType};
 use std::sync::Arc;
 
-/// A graph under construction, in which nothing is expected to fail.
+/// A graph under construction. Its methods panic on an error.
 pub(super) struct Example {
     pub(super) builder: Builder,
 }
@@ -26,7 +26,7 @@ impl Example {
         self.builder.input(name, ty).expect("a new name")
     }
 
-    /// A constant of the numbers 1, 2, 3, … over 8.
+    /// A constant with the values 1/8, 2/8, 3/8, ….
     pub(super) fn constant(&mut self, name: &str, shape: &[usize]) -> ValueId {
         let values = (0..shape.iter().product::<usize>()).map(|index| (index + 1) as f32 / 8.0).collect();
         self.builder.constant(name, Arc::new(Tensor::f32(shape, values).expect("as many values"))).expect("a constant")
@@ -41,7 +41,7 @@ impl Example {
     }
 }
 
-/// The names of the operators in running order.
+/// The names of the operators in execution order.
 pub(super) fn operators(graph: &Graph) -> Vec<&'static str> {
     let op = |node: &crate::graph::Node| match &node.source {
         crate::graph::Source::Op(op) => Some(op.operator().name()),
@@ -50,7 +50,8 @@ pub(super) fn operators(graph: &Graph) -> Vec<&'static str> {
     graph.nodes().iter().filter_map(op).collect()
 }
 
-/// Fails unless both graphs answer the same, but for rounding, on a few rows. Inputs that `after` shares have one.
+/// Asserts that both graphs give the same outputs, up to rounding, on a few rows. Inputs that `after` shares are given
+/// one row.
 pub(super) fn assert_same(before: &Graph, after: &Graph) {
     const ROWS: usize = 3;
     let tensor = |ty: &TensorType, rows: usize, same: bool| {
@@ -80,5 +81,5 @@ pub(super) fn assert_same(before: &Graph, after: &Graph) {
     }
 }
 
-/// A device like a phone's.
+/// The limits of a low-end phone.
 pub(super) const PHONE: DeviceFacts = DeviceFacts::FLOOR;

@@ -1,9 +1,9 @@
 //! Folds a BatchNormalization into an adjacent Dense, or into the Convolution before it.
 //!
-//! At inference the layer is an affine function of each channel, `scale · x + shift`. After a Dense or a Convolution,
-//! the columns of the kernel and the bias are scaled. Before a Dense, also if it normalizes a part of a concatenation,
-//! the rows of the kernel are scaled and `shift · kernel` is added to the bias. The weights are computed in f64 and
-//! rounded once.
+//! At inference the layer is an affine function of each channel, `scale · x + shift`. If it follows a Dense or a
+//! Convolution, the columns of the kernel and the bias are scaled. If it precedes a Dense, the rows of the kernel are
+//! scaled and `shift · kernel` is added to the bias; this also works if it normalizes only one part of a concatenation.
+//! The weights are computed in f64 and rounded once.
 
 use super::rewrite::{Rewrite, rewrite};
 use crate::error::Result;
@@ -12,9 +12,9 @@ use crate::ops::{BatchNormalization, Concatenate, Convolution, Dense, Op};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// `graph` with the BatchNormalizations that can be folded in the weights of Dense operators.
+/// Returns `graph` with each BatchNormalization folded into the weights of its Dense or Convolution, where possible.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
-    // One at a time: a Dense between two takes both, in two rounds.
+    // Two rounds, because a Dense between two BatchNormalizations absorbs both.
     let after = rewrite(graph, |rewrite, node| match &node.source {
         Source::Op(Op::BatchNormalization(norm)) => after_dense(rewrite, graph, node, norm),
         _ => Ok(None),
@@ -36,7 +36,8 @@ impl Affine {
         Affine { scale: vec![1.0; channels], shift: vec![0.0; channels] }
     }
 
-    /// The function of a BatchNormalization; `None` if it is not finite, which only the operator itself gets right.
+    /// The affine function of a BatchNormalization. Returns `None` if it is not finite: only the operator itself
+    /// handles that case correctly.
     fn of(norm: &BatchNormalization, statistics: &Tensor) -> Option<Self> {
         let (rows, channels) = (statistics.as_f32().ok()?, statistics.shape()[1]);
         let row = |row: usize, channel: usize| f64::from(rows[row * channels + channel]);
@@ -50,7 +51,8 @@ impl Affine {
     }
 }
 
-/// A Dense or a Convolution followed by a BatchNormalization of its units, the last dimension of its kernel.
+/// Folds a BatchNormalization into the Dense or Convolution before it. It must normalize the last dimension, the units
+/// of the kernel.
 fn after_dense(
     rewrite: &mut Rewrite<'_>,
     graph: &Graph,
@@ -68,7 +70,7 @@ fn after_dense(
     let (Some(kernel), Some(bias)) = (rewrite.value(inputs[1]), rewrite.value(inputs[2])) else { return Ok(None) };
     let last = graph.ty(x).shape.rank() - 1;
     let affine = rewrite.value(node.inputs[1]).and_then(|statistics| Affine::of(norm, statistics));
-    // A layer that is called often would have a kernel of its own for each call.
+    // A layer that is called several times would need a separate kernel for each call.
     let once = rewrite.is_used_once(x) && rewrite.is_used_once(inputs[1]);
     let Some(affine) = affine.filter(|_| norm.axis == last && once) else { return Ok(None) };
     let units = affine.scale.len();
@@ -82,7 +84,7 @@ fn after_dense(
     folded(rewrite, node, after, input, kernel, bias)
 }
 
-/// A Dense whose input is, in whole or in part, a BatchNormalization.
+/// Folds into a Dense the BatchNormalizations that make up its input, in whole or in part.
 fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dense) -> Result<Option<ValueId>> {
     let (x, last) = (node.inputs[0], graph.ty(node.inputs[0]).shape.rank() - 1);
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
@@ -124,7 +126,7 @@ fn before_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, op: &Dens
     folded(rewrite, node, op.clone().into(), input, kernel, bias)
 }
 
-/// What a BatchNormalization of the last dimension reads, and its function.
+/// The input of a BatchNormalization over the last dimension, and its affine function.
 fn normalized(rewrite: &Rewrite<'_>, part: ValueId, last: usize) -> Option<(ValueId, Affine)> {
     let Some((Op::BatchNormalization(norm), inputs)) = rewrite.operator(part) else { return None };
     if norm.axis != last || !rewrite.is_used_once(part) {
@@ -141,7 +143,7 @@ fn folded(
     kernel: Tensor,
     bias: Tensor,
 ) -> Result<Option<ValueId>> {
-    // What overflows when folded may not when computed step by step.
+    // Folded weights may overflow where step-by-step computation does not.
     let infinite = |tensor: &Tensor| tensor.count_floats(|weight| !weight.is_finite());
     if infinite(&kernel) + infinite(&bias) > 0 {
         return Ok(None);

@@ -6,19 +6,20 @@ use crate::graph::{Graph, Node, Source};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// Elements of a folded constant beyond which memory would be lost to save time.
+/// Maximum number of elements in one folded constant. A larger one would cost more memory than the saved time is worth.
 const MOST_ELEMENTS: usize = 1 << 22;
 
-/// Elements of all folded constants, after which operators stay as they are: a small file may repeat one any number of times.
+/// Maximum number of elements in all folded constants together. Without it, a small file could use one constant any
+/// number of times and exhaust memory.
 const MOST_IN_ALL: usize = 1 << 26;
 
-/// `graph` with the plain answers of operators that read only constants.
+/// Replaces operators that read only constants by their results, computed by the reference implementation.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
     fold_up_to(graph, MOST_IN_ALL)
 }
 
 fn fold_up_to(graph: &Graph, mut room: usize) -> Result<Graph> {
-    // By value, the constants there are and those computed on the way.
+    // By value: the tensor of each constant, original or folded.
     let mut values: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
     rewrite_all(graph, |rewrite, node| {
         let known = match &node.source {

@@ -1,6 +1,6 @@
 //! Folds zero padding into the windows of the following Convolution.
 //!
-//! A convolution reads 0 outside of its input, so the windows start earlier by the padding instead.
+//! A convolution reads 0 outside its input, so the padding is replaced by starting the windows earlier.
 
 use super::rewrite::rewrite;
 use crate::error::Result;
@@ -9,14 +9,14 @@ use crate::ops::{Convolution, Op, Window};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// `graph` with convolutions over what they read padded.
+/// Returns `graph` with convolutions that read the unpadded input.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Convolution(convolution)) = &node.source else { return Ok(None) };
         let Some((Op::Pad(pad), inputs)) = rewrite.operator(node.inputs[0]) else { return Ok(None) };
         let Some((&[0, 0], around)) = pad.around.split_last() else { return Ok(None) };
-        // What is read outside is not multiplied, and an infinite weight would make NaN of a zero. Without positions there is
-        // nothing to pad.
+        // A convolution skips positions outside its input, whereas a padded zero times an infinite weight is NaN. So
+        // the weights must be finite. An empty input is left as it is.
         let infinite = |kernel: &Arc<Tensor>| kernel.count_floats(|weight| !weight.is_finite()) > 0;
         let is_empty = graph.ty(inputs[0]).shape.sample_len() == 0;
         if rewrite.value(node.inputs[1]).is_none_or(infinite) || is_empty {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Source};
 use crate::ops::{Convolution, Dense, Op};
 
-/// `graph` with activations in the Dense and Convolution operators whose only reader they are.
+/// Fuses each activation into the Dense or Convolution before it if nothing else reads that operator's output.
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Activation(activation)) = &node.source else { return Ok(None) };

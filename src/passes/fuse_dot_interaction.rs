@@ -1,5 +1,5 @@
-//! Recognises the dot interaction of DLRM, a concatenation of the first vectors of a stack and the dot products of all
-//! its pairs. Then it removes the redundant half of the products.
+//! Recognises the dot interaction of DLRM: the concatenation of the first vectors of a stack with the dot products of
+//! all pairs of its vectors. A second pass removes the redundant half of the products.
 
 use super::rewrite::{operator, rewrite, uses};
 use crate::error::Result;
@@ -9,7 +9,8 @@ use crate::tensor::Tensor;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// `graph` with [`DotInteraction`] for a Concatenate of a stack's first vectors and its flattened Dot with itself.
+/// Replaces the concatenation of a stack's first vectors with the flattened product of the stack and its transpose by a
+/// [`DotInteraction`].
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| {
         let Source::Op(Op::Concatenate(join)) = &node.source else { return Ok(None) };
@@ -28,17 +29,17 @@ pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// `graph` with half of the products of a [`DotInteraction`] whose only reader is a Dense, and the kernel's rows for equal
-/// products summed.
+/// Drops the redundant half of the products of each [`DotInteraction`] whose only reader is a Dense. The kernel's rows
+/// for equal products are summed.
 pub(super) fn fold(graph: &Graph) -> Result<Graph> {
-    // The DotInteraction comes first, so its reader has to be known before.
+    // Nodes are visited in order and the DotInteraction precedes its reader, so the readers are collected first.
     let uses = uses(graph);
     let reads = |node: &Node| match &node.source {
         Source::Op(Op::Dense(_)) => {
             let (Op::DotInteraction(dot), _) = operator(graph, node.inputs[0])? else { return None };
             let Source::Constant(kernel) = &graph.maker(node.inputs[1]).source else { return None };
             let once = uses[node.inputs[0].index()] == 1 && uses[node.inputs[1].index()] == 1;
-            // Two weights of at most half the largest float have a sum.
+            // The sum of two weights cannot overflow if neither exceeds half the largest float.
             let sums = kernel.count_floats(|weight| weight.abs() > f32::MAX / 2.0) == 0;
             (once && sums && !dot.triangle).then(|| Arc::clone(kernel))
         }
@@ -63,7 +64,8 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// The rows of the kept elements, then for each pair `i ≤ j` the sum of those of `(i, j)` and `(j, i)`.
+/// The rows of the kept elements, followed by one row for each pair `i ≤ j`: the sum of the rows of `(i, j)` and `(j,
+/// i)`.
 fn folded_kernel(kernel: &Tensor, kept: usize, vectors: usize) -> Result<Tensor> {
     let (values, units) = (kernel.as_f32()?, kernel.shape()[1]);
     let row = |index: usize| &values[index * units..(index + 1) * units];
@@ -78,7 +80,7 @@ fn folded_kernel(kernel: &Tensor, kept: usize, vectors: usize) -> Result<Tensor>
     Tensor::f32(&[folded.len() / units.max(1), units], folded)
 }
 
-/// The stack `[N, F, D]` of concatenated vectors whose products of all pairs `id` holds.
+/// The stack `[N, F, D]` of concatenated vectors if `id` holds the dot products of all its pairs.
 fn squared_stack(graph: &Graph, id: ValueId) -> Option<ValueId> {
     let (Op::BatchMatmul(dot), inputs) = operator(graph, unshaped(graph, id))? else { return None };
     let is_stack = matches!(operator(graph, inputs[0])?.0, Op::Concatenate(stack) if stack.axis == 1);
@@ -92,7 +94,7 @@ fn squared_stack(graph: &Graph, id: ValueId) -> Option<ValueId> {
     fits.then_some(inputs[0])
 }
 
-/// The value that `id` reshapes, if it does.
+/// The input of the reshape that produces `id`, or `id` itself.
 fn unshaped(graph: &Graph, id: ValueId) -> ValueId {
     match operator(graph, id) {
         Some((Op::Reshape(_), inputs)) => inputs[0],

@@ -6,11 +6,11 @@ use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Elementwise, MOST_INPUTS, MOST_STEPS, Op, Step};
 use crate::tensor::DType;
 
-/// `graph` with an [`Elementwise`] for each chain of two or more activations and merges.
+/// Replaces each chain of two or more unary and binary operators by one [`Elementwise`].
 pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| {
         let Source::Op(_) = &node.source else { return Ok(None) };
-        // Only the end of a chain is replaced; nothing needs the rest then.
+        // Only the last node of a chain is replaced; the others become unused and are dropped.
         let Some(chain) = chain(rewrite, graph, node.output()).filter(|chain| chain.steps.len() > 1) else {
             return Ok(None);
         };
@@ -18,17 +18,17 @@ pub(super) fn fuse(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// A chain that ends in some node, over old nodes.
+/// A chain of operators, as values of the old graph.
 struct Chain {
     start: ValueId,
     steps: Vec<Step>,
-    /// Other operands; a step names them by position, behind the start.
+    /// The other operands. A step refers to them by input position; position 0 is the start.
     others: Vec<ValueId>,
 }
 
-/// The longest chain that ends in `id`, whose inner values nothing else reads.
+/// The longest chain that ends in `id` and whose intermediate values have no other reader.
 fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<Chain> {
-    // From the end to the start: the value a step reads, and its other operand.
+    // Collected from the end to the start: each step and its other operand.
     let mut links: Vec<(Step, Option<ValueId>)> = Vec::new();
     let (mut at, mut operands) = (id, 1);
     while let Some((next, step, other)) = link(rewrite, graph, at).filter(|_| links.len() < MOST_STEPS) {
@@ -38,7 +38,7 @@ fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<Chain> {
         }
         links.push((step, other));
         at = next;
-        // A stretched value has fewer elements, so that the chain before it is better computed on its own.
+        // A value that is broadcast has fewer elements, so the chain before it is cheaper to compute separately.
         if !rewrite.is_used_once(at) || graph.ty(at).shape != graph.ty(id).shape {
             break;
         }
@@ -59,7 +59,7 @@ fn chain(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<Chain> {
     Some(Chain { start: at, steps, others })
 }
 
-/// One step back: the value that `id` is a function of, the step, and the other operand.
+/// One step back: the value to which the step is applied, the step, and its other operand.
 fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<(ValueId, Step, Option<ValueId>)> {
     if graph.ty(id).dtype != DType::F32 {
         return None;
@@ -68,7 +68,7 @@ fn link(rewrite: &Rewrite<'_>, graph: &Graph, id: ValueId) -> Option<(ValueId, S
         (Op::Activation(activation), inputs) => Some((inputs[0], Step::Apply(activation.function), None)),
         (Op::Binary(binary), inputs) => {
             let function = binary.function;
-            // Follow the side that is itself a step, else the left one.
+            // Follow the operand that is itself an elementwise step; the left one if both or neither are.
             let continues = |side: ValueId| {
                 let step = matches!(rewrite.operator(side), Some((Op::Activation(_) | Op::Binary(_), _)));
                 step && rewrite.is_used_once(side) && graph.ty(side).shape == graph.ty(id).shape

@@ -1,9 +1,10 @@
 //! Fuses embedding lookups, their pooling, and the numeric columns beside them into one operator.
 //!
 //! A value is *assembled* if each of its elements, in order, is a column of a model input, an element of a looked-up
-//! row, a pooled element, a sum or product of such, or an element of one computed value. This covers concatenations
-//! along the first dimension of a sample, reshapes, embeddings, global pooling over them, and merge layers of them.
-//! Each such value becomes one [`EmbeddingBag`]. Those that only a larger one reads are dropped as unused nodes.
+//! row, a pooled element, a sum or product of these, or an element of one computed value. This covers embeddings,
+//! global pooling over them, reshapes, concatenations along the first dimension of a sample, and merge layers over all
+//! of these. Each such value becomes one [`EmbeddingBag`]. A bag that is read only by a larger one is dropped as an
+//! unused node.
 
 mod assembly;
 
@@ -16,7 +17,7 @@ use assembly::{Assembly, Columns};
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-/// `graph` with assembled values as [`EmbeddingBag`] operators.
+/// Replaces each assembled value by an [`EmbeddingBag`].
 pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     let assembly = Assembly::new(graph, tables(graph, facts));
     let needed = assembly.needed();
@@ -29,7 +30,7 @@ pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     })
 }
 
-/// The tables to read through one binding: the smallest, as many as fit.
+/// The tables that are read through one binding: the smallest ones, as many as fit.
 fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<ValueId> {
     let mut tables: Vec<(u64, ValueId)> = Vec::new();
     for node in graph.nodes() {
@@ -53,7 +54,7 @@ fn tables(graph: &Graph, facts: &DeviceFacts) -> HashSet<ValueId> {
     fits.map(|(_, id)| id).collect()
 }
 
-/// The operator for `blocks`, and a reshape where `node` has more dimensions.
+/// The operator for `columns`, followed by a reshape if `node` has more dimensions.
 fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Columns]) -> Result<ValueId> {
     let (mut inputs, mut positions) = (Vec::new(), HashMap::new());
     let mut position = |rewrite: &Rewrite<'_>, old: ValueId| {
@@ -79,7 +80,7 @@ fn build(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, columns: &[Colum
         column += block.width;
     }
     let mut rows = rewrite.builder.op(&node.name, EmbeddingBag { width: column, blocks }, &inputs)?;
-    // Looking through an BroadcastBatch may have led to shared sources alone.
+    // Skipping a BroadcastBatch may have left only shared sources.
     if rewrite.builder.ty(rows).shape.is_shared() && !graph.ty(node.output()).shape.is_shared() {
         let batched = graph.inputs().find(|(id, _)| graph.ty(*id).shape.is_per_sample());
         let Some((like, _)) = batched else { return Err(Error::shape("no input has a batch")) };

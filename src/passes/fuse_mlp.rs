@@ -7,18 +7,19 @@ use crate::kernel::DeviceFacts;
 use crate::ops::{Dense, Function, FusedMlp, MAX_LAYERS, Op};
 use std::collections::HashMap;
 
-/// `graph` with a [`FusedMlp`] for each chain of Dense operators that fits one on the device: as many layers as fit,
-/// counted from the last.
+/// Replaces each chain of Dense operators that fits the device by one [`FusedMlp`]. If a chain is too large, its first
+/// layers are left out.
 pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     if weight_bytes(graph, facts) > facts.max_binding_bytes {
         return Ok(graph.clone());
     }
-    // By its last layer. Longer chains are found first, so that a layer of one begins no other.
+    // Keyed by the last layer. Visiting values in reverse finds the longest chains first, so that no layer belongs to
+    // two chains.
     let mut mlps: HashMap<ValueId, Vec<ValueId>> = HashMap::new();
     let mut taken = vec![false; graph.values().len()];
     let uses = uses(graph);
     for last in graph.value_ids().rev() {
-        let found = if taken[last.index()] { None } else { tower(graph, &uses, last, facts) };
+        let found = if taken[last.index()] { None } else { dense_chain(graph, &uses, last, facts) };
         if let Some(layers) = found {
             layers.iter().for_each(|layer| taken[layer.index()] = true);
             mlps.insert(last, layers);
@@ -27,7 +28,7 @@ pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
     rewrite(graph, |rewrite, node| mlps.get(&node.output()).map(|layers| build(rewrite, graph, layers)).transpose())
 }
 
-/// The bytes of the constants that no gather reads as tables: an MLP binds them all at once.
+/// The size in bytes of all constants that are not used as tables: a fused MLP binds them all at once.
 fn weight_bytes(graph: &Graph, facts: &DeviceFacts) -> u64 {
     let mut others: Vec<ValueId> = Vec::new();
     for node in graph.nodes() {
@@ -41,28 +42,28 @@ fn weight_bytes(graph: &Graph, facts: &DeviceFacts) -> u64 {
     others.iter().map(|id| bytes(id).next_multiple_of(facts.binding_alignment_bytes)).sum()
 }
 
-/// The layers of the longest tower that ends in `last`, in running order.
-fn tower(graph: &Graph, uses: &[usize], last: ValueId, facts: &DeviceFacts) -> Option<Vec<ValueId>> {
+/// The layers of the longest chain of Dense layers that ends in `last`, in execution order.
+fn dense_chain(graph: &Graph, uses: &[usize], last: ValueId, facts: &DeviceFacts) -> Option<Vec<ValueId>> {
     let mut layers = Vec::new();
     let mut at = last;
     while let Some((_, inputs)) = dense(graph, at).filter(|_| layers.len() < MAX_LAYERS) {
         layers.push(at);
         let constant_bias = matches!(graph.maker(inputs[2]).source, Source::Constant(_));
         at = inputs[0];
-        // Only the first layer may have a bias that is computed.
+        // Only the first layer may have a computed bias.
         if !constant_bias || uses[at.index()] != 1 {
             break;
         }
     }
     layers.reverse();
-    // The first layers are the large ones: leave them out until the rest fits.
+    // The first layers are usually the largest, so they are left out until the rest fits.
     (0..layers.len().saturating_sub(1))
         .map(|first| &layers[first..])
         .find(|layers| fits(graph, layers, facts))
         .map(<[_]>::to_vec)
 }
 
-/// A Dense whose kernel is a constant and whose own is not chosen by hand, with its inputs.
+/// The Dense operator of `id` and its inputs if its weights are constant and its GPU kernel was not chosen explicitly.
 fn dense(graph: &Graph, id: ValueId) -> Option<(&Dense, &[ValueId])> {
     match operator(graph, id)? {
         (Op::Dense(dense), inputs) if dense.kernel.is_none() => {
@@ -121,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_chain_is_parted_where_an_mlp_cannot_keep_its_values() {
-        // 13 units are not whole quads: they may be what an MLP gives, not what it keeps.
+        // 13 units are not a multiple of 4: a fused MLP may output such a layer but cannot keep it as an intermediate
+        // value.
         let graph = chain(&[12, 13, 8, 1]);
         let fused = fuse(&graph, &PHONE).expect("fused");
         assert_eq!(operators(&fused), ["fused_mlp", "fused_mlp"], "{fused}");

@@ -1,8 +1,8 @@
-//! Passes: graph rewrites that keep the outputs and reduce the number of operators.
+//! Passes: graph rewrites that preserve the outputs and reduce the number of operators.
 //!
-//! A pass is a function from graph to graph, one rewrite per file. [`Passes`] is a named list of them. Passes see the
-//! graph and plain facts about the device. They do not depend on plans or files, and they keep the outputs of a model
-//! within the tolerances of its operators.
+//! A pass is a function from graph to graph, with one rewrite per file. [`Passes`] is a named list of passes. A pass
+//! sees the graph and a description of the device as plain data. It does not depend on plans or files, and it preserves
+//! the outputs of a model within the tolerances of its operators.
 
 mod cse;
 #[cfg(test)]
@@ -56,7 +56,7 @@ pub struct Passes {
 }
 
 impl Passes {
-    /// No passes: each step of a layer stays an operator of its own.
+    /// No passes: each step of a layer remains a separate operator.
     pub const PLAIN: Passes = Passes {
         name: "plain",
         description: "One operator for each step of a layer, as the model was read",
@@ -65,7 +65,7 @@ impl Passes {
         max_rows: None,
     };
 
-    /// All passes that save dispatches and memory traffic.
+    /// All passes that save dispatches or memory traffic.
     pub const FUSED: Passes = Passes {
         name: "fused",
         description: "The same answers in as few dispatches as possible",
@@ -74,7 +74,7 @@ impl Passes {
         max_rows: None,
     };
 
-    /// A list that rewrites a graph as another framework would run it, at most `max_rows` rows at a time.
+    /// A list that rewrites a graph as another framework would run it, with at most `max_rows` rows at a time.
     pub(crate) const fn emulating(
         name: &'static str,
         description: &'static str,
@@ -84,7 +84,7 @@ impl Passes {
         Passes { name, description, run, shares: false, max_rows: Some(max_rows) }
     }
 
-    /// The name in options and reports.
+    /// The name used in options and reports.
     pub const fn name(self) -> &'static str {
         self.name
     }
@@ -94,13 +94,13 @@ impl Passes {
         self.description
     }
 
-    /// Whether what all rows of a batch share is computed once.
+    /// Whether values that all rows of a batch share are computed once.
     #[doc(hidden)]
     pub fn shares(self) -> bool {
         self.shares
     }
 
-    /// The most rows that a session computes at a time on a GPU; `None` for as many as the device takes.
+    /// Maximum number of rows that a session computes at a time on a GPU; `None` for as many as the device supports.
     #[doc(hidden)]
     pub fn max_rows(self) -> Option<usize> {
         self.max_rows

@@ -1,7 +1,7 @@
-//! The rewriter of all passes: it builds a new graph node by node, and a pass replaces nodes.
+//! The rewriter used by all passes: it builds a new graph node by node, and the pass replaces nodes.
 //!
-//! A pass reads the old graph and adds to the new one. Unused nodes are dropped at the end, so a pass never removes a
-//! node.
+//! A pass reads the old graph and adds to the new one. Unused nodes are dropped at the end, so a pass never has to
+//! remove a node.
 
 use crate::error::Result;
 use crate::graph::{Builder, Graph, Node, Source, ValueId};
@@ -9,18 +9,18 @@ use crate::ops::Op;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// An old graph and the new one made of it so far.
+/// An old graph and the new graph built from it so far.
 pub(super) struct Rewrite<'g> {
     graph: &'g Graph,
     pub(super) builder: Builder,
     /// By old value: the new value that replaces it.
     new: Vec<ValueId>,
-    /// By old value: how often operators and outputs name it.
+    /// By old value: the number of times operators and outputs read it.
     uses: Vec<usize>,
 }
 
-/// Builds `graph` anew. `replace` sees every old node with one output in running order and gives the new value that stands
-/// for that output, or `None` to keep the node as it is.
+/// Rebuilds `graph`. `replace` is called for every old node with one output, in execution order. It returns the new
+/// value that replaces that output, or `None` to keep the node.
 pub(super) fn rewrite(
     graph: &Graph,
     mut replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<ValueId>>,
@@ -31,7 +31,7 @@ pub(super) fn rewrite(
     })
 }
 
-/// The same where `replace` sees every node, and gives a new value for each of its outputs.
+/// Like [`rewrite`], but `replace` is called for every node and returns a new value for each of its outputs.
 pub(super) fn rewrite_all(
     graph: &Graph,
     replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<Vec<ValueId>>>,
@@ -39,7 +39,7 @@ pub(super) fn rewrite_all(
     rewrite_outputs(graph, replace, |_, output| Ok(output))
 }
 
-/// The same where `finish` sees the new value of each output of the graph, and may give another.
+/// Like [`rewrite_all`], but `finish` is called with the new value of each graph output and may replace it.
 pub(super) fn rewrite_outputs(
     graph: &Graph,
     mut replace: impl FnMut(&mut Rewrite<'_>, &Node) -> Result<Option<Vec<ValueId>>>,
@@ -62,7 +62,7 @@ pub(super) fn rewrite_outputs(
     rewrite.builder.finish(outputs)
 }
 
-/// By value: how often operators and outputs name it.
+/// By value: the number of times operators and outputs read it.
 pub(crate) fn uses(graph: &Graph) -> Vec<usize> {
     let mut uses = vec![0; graph.values().len()];
     for id in graph.nodes().iter().flat_map(|node| &node.inputs).chain(graph.outputs().iter().map(|(_, id)| id)) {
@@ -91,7 +91,7 @@ impl Rewrite<'_> {
         self.builder.op(&node.name, op, &inputs)
     }
 
-    /// The same for an operator with any number of outputs.
+    /// Like [`Rewrite::op`], for an operator with any number of outputs.
     pub(super) fn outputs_of(&mut self, node: &Node, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let inputs: Vec<ValueId> = inputs.iter().map(|id| self.renewed(*id)).collect();
         self.builder.outputs_of(&node.name, op, &inputs)
@@ -102,17 +102,17 @@ impl Rewrite<'_> {
         self.uses[old.index()] > 0
     }
 
-    /// Whether nothing but one operator reads an old value.
+    /// Whether an old value is read exactly once, by an operator or as an output.
     pub(super) fn is_used_once(&self, old: ValueId) -> bool {
         self.uses[old.index()] == 1
     }
 
-    /// The operator that makes an old value, and the old values it reads.
+    /// The operator that produces an old value, and the old values it reads.
     pub(super) fn operator(&self, old: ValueId) -> Option<(&Op, &[ValueId])> {
         operator(self.graph, old)
     }
 
-    /// The tensor of an old value that is a constant.
+    /// The tensor of an old value, if it is a constant.
     pub(super) fn value(&self, old: ValueId) -> Option<&Arc<Tensor>> {
         match &self.graph.maker(old).source {
             Source::Constant(value) => Some(value),
@@ -121,7 +121,7 @@ impl Rewrite<'_> {
     }
 }
 
-/// The operator that makes a value, and the values it reads.
+/// The operator that produces a value, and the values it reads.
 pub(super) fn operator(graph: &Graph, id: ValueId) -> Option<(&Op, &[ValueId])> {
     let node = graph.maker(id);
     match &node.source {

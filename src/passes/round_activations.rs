@@ -1,11 +1,12 @@
 //! Rounds values in memory to half precision, as in half-float textures.
 //!
-//! On phones that cannot render to float32, TF.js keeps every tensor in such textures. Weights and inputs, also
+//! On phones that cannot render to float32, TF.js keeps every tensor in such textures. Weights and inputs, including
 //! integers, are rounded when they are uploaded, and every kernel writes rounded results. Kernels compute in float32.
-//! This pass imitates the numerical effect and not the savings: values still take four bytes, and rounding is added as
-//! an operator where it cannot be fused. Times of such a graph are not those of a device with half-float textures.
+//! This pass reproduces the numerical effect but not the savings: values still take four bytes, and rounding is a
+//! separate operator where it cannot be fused. Timings of such a graph do not represent a device with half-float
+//! textures.
 //!
-//! Integers that the model itself computes or holds are not rounded, because no layer of TF.js makes them.
+//! Integers that the model itself computes or contains are not rounded, because no layer of TF.js produces them.
 
 use super::rewrite::{rewrite, rewrite_all};
 use crate::error::Result;
@@ -17,25 +18,25 @@ use half::f16;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How values stand in memory between operators.
+/// The precision of values in memory between operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum ActivationPrecision {
-    /// float32, as the operators compute.
+    /// float32, the precision in which operators compute.
     #[default]
     F32,
     /// Rounded to float16, as TF.js does on phones without float32 textures.
     ///
-    /// Weights and inputs are rounded too. Ids beyond 2048 become even, beyond 4096 multiples of 4, and so on; numbers from
-    /// 65 520 on become infinite. Where TF.js adds its epsilon it adds 1e-4.
+    /// Weights and inputs are rounded too. Ids above 2048 are rounded to even numbers, ids above 4096 to multiples of
+    /// 4, and so on. Numbers of 65 520 or more become infinite. TF.js uses an epsilon of 1e-4 at this precision.
     F16,
 }
 
 names!(ActivationPrecision, "precision of activations", { F32 = "f32", F16 = "f16" });
 
 impl ActivationPrecision {
-    /// `graph` with its constants as they would stand in memory.
+    /// Returns `graph` with its constants rounded to this precision.
     #[doc(hidden)]
     pub fn constants(self, graph: &Arc<Graph>) -> Result<Arc<Graph>> {
         match self {
@@ -44,7 +45,8 @@ impl ActivationPrecision {
         }
     }
 
-    /// `graph`, as a pipeline left it, with everything that operators write as it would stand in memory.
+    /// Returns `graph`, to which all passes have been applied, with everything that operators write rounded to this
+    /// precision.
     #[doc(hidden)]
     pub fn run(self, graph: &Arc<Graph>) -> Result<Arc<Graph>> {
         match self {
@@ -53,7 +55,7 @@ impl ActivationPrecision {
         }
     }
 
-    /// An input as it would stand in memory; `None` if that is as it is.
+    /// An input rounded to this precision; `None` if rounding does not change it.
     #[doc(hidden)]
     pub fn input(self, input: &Tensor) -> Result<Option<Tensor>> {
         match self {
@@ -63,21 +65,21 @@ impl ActivationPrecision {
     }
 }
 
-/// A tensor of half-precision floats; `None` if it is one.
+/// A tensor rounded to half precision; `None` if rounding does not change it.
 fn rounded(tensor: &Tensor) -> Result<Option<Tensor>> {
     if tensor.as_packed().is_some_and(|packed| *packed.encoding() == Encoding::F16) {
         return Ok(None);
     }
     let round = |value: f32| f16::from_f32(value).to_f32();
     if tensor.dtype() == DType::F32 {
-        // Where they lie, so that a table in a mapped file is not decoded for good besides.
+        // Read in place, so that a table in a mapped file is not also decoded into memory.
         let values = tensor.as_f32()?;
         let is_half = values.iter().all(|value| round(*value).to_bits() == value.to_bits());
         let rounded = || Tensor::f32(tensor.shape(), values.iter().map(|value| round(*value)).collect());
         return if is_half { Ok(None) } else { rounded().map(Some) };
     }
     match tensor.data() {
-        // Infinite ones saturate, and are in no table.
+        // An id that rounds to infinity saturates to the limits of i32, which are valid in no table.
         Data::I32(values) if values.iter().any(|value| round(*value as f32) as i32 != *value) => {
             Tensor::i32(tensor.shape(), values.iter().map(|value| round(*value as f32) as i32).collect()).map(Some)
         }
@@ -86,7 +88,7 @@ fn rounded(tensor: &Tensor) -> Result<Option<Tensor>> {
 }
 
 fn round_constants(graph: &Graph) -> Result<Graph> {
-    // Several nodes may hold one tensor, and go on doing so.
+    // Several nodes may share one tensor, and must still share it afterwards.
     let mut known: HashMap<*const Tensor, Arc<Tensor>> = HashMap::new();
     rewrite(graph, |rewrite, node| {
         let Source::Constant(value) = &node.source else { return Ok(None) };
@@ -105,7 +107,7 @@ fn round_constants(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// Rounds what operators write, by their own activation where they have one to spare.
+/// Rounds what operators write: by their own activation if they have none yet, else by an operator of its own.
 fn round_values(graph: &Graph) -> Result<Graph> {
     let half = Function::Half;
     rewrite_all(graph, |rewrite, node| {
@@ -136,7 +138,7 @@ fn round_values(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// Whether an operator's floats are halves because those that it reads are.
+/// Whether an operator's float outputs are half precision because its inputs are.
 fn is_half(graph: &Graph, node: &Node, op: &Op) -> bool {
     match op {
         Op::Embedding(_) => true,

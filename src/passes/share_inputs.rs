@@ -1,7 +1,7 @@
-//! Computes values that depend on shared inputs alone once per batch: one user, many candidates.
+//! Computes values that depend only on shared inputs once per batch, as for one user and many candidates.
 //!
-//! [`share`] gives the shared inputs one row (S) for the whole batch. Values that depend only on them have one row too.
-//! A [`BroadcastBatch`] repeats the row where a shared value meets a value with N rows.
+//! [`share`] gives each shared input one row (S) for the whole batch. Values that depend only on shared inputs have one
+//! row too. A [`BroadcastBatch`] repeats the row where a shared value meets a value with N rows.
 
 use super::rewrite::{Rewrite, rewrite_outputs};
 use crate::error::{Error, Result};
@@ -10,12 +10,13 @@ use crate::ops::{BroadcastBatch, Op};
 use crate::tensor::{Shape, TensorType};
 use std::collections::HashSet;
 
-/// `graph` for predictions in which the inputs called `shared` have one row, and at least one other has N.
+/// Rewrites `graph` for predictions in which the inputs named in `shared` have one row. At least one other input must
+/// have N rows.
 pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
     let like = expect_shareable(graph, shared)?;
     let shared: HashSet<&str> = shared.iter().copied().collect();
     let outputs: HashSet<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
-    // What is read back has a row for each sample.
+    // Outputs have a row for each sample.
     let expanded =
         |rewrite: &mut Rewrite<'_>, name: &str, value: ValueId| match rewrite.builder.ty(value).shape.is_shared() {
             true => rewrite.builder.op(name, BroadcastBatch, &[value, rewrite.renewed(like)]),
@@ -29,7 +30,7 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
         }
         Source::Op(op) => {
             let mut new = shared_op(rewrite, node, op, like)?;
-            // Other operators look through it.
+            // A shared value that is an output is broadcast at once. Other operators see through the broadcast.
             for (_, new) in node.outputs.iter().zip(&mut new).filter(|(old, _)| outputs.contains(old)) {
                 *new = expanded(rewrite, &node.name, *new)?;
             }
@@ -37,15 +38,16 @@ pub fn share(graph: &Graph, shared: &[&str]) -> Result<Graph> {
         }
         _ => Ok(None),
     };
-    // Inputs are expanded behind all others: the first of them may stand before the one with a batch.
+    // Shared inputs that are outputs are broadcast after all nodes, because they may precede the input that has the
+    // batch.
     rewrite_outputs(graph, replace, |rewrite, output| expanded(rewrite, "shared", output))
 }
 
-/// The operator of a node over inputs of which some have one row for all samples.
+/// Adds the operator of a node, some of whose inputs may have one row for all samples.
 fn shared_op(rewrite: &mut Rewrite<'_>, node: &Node, op: &Op, like: ValueId) -> Result<Vec<ValueId>> {
     let mut inputs: Vec<ValueId> = node.inputs.iter().map(|id| rewrite.renewed(*id)).collect();
     let meets = inputs.iter().any(|id| rewrite.builder.ty(*id).shape.is_per_sample());
-    // Broadcasting stretches one row by itself.
+    // A binary operator broadcasts a single row itself.
     if meets && !matches!(op, Op::Binary(_)) {
         for input in &mut inputs {
             if rewrite.builder.ty(*input).shape.is_shared() {
@@ -56,8 +58,8 @@ fn shared_op(rewrite: &mut Rewrite<'_>, node: &Node, op: &Op, like: ValueId) -> 
     rewrite.builder.outputs_of(&node.name, op.clone(), &inputs)
 }
 
-/// An input that keeps its batch while those called `shared` lose theirs; an error if there is none, or if one of the
-/// names is unknown.
+/// An input that keeps its batch dimension when the inputs named in `shared` lose theirs. Returns an error if there is
+/// none, or if a name is unknown.
 pub fn expect_shareable(graph: &Graph, shared: &[&str]) -> Result<ValueId> {
     let names: Vec<&str> = graph.inputs().map(|(_, node)| node.name.as_str()).collect();
     let known: HashSet<&str> = names.iter().copied().collect();
@@ -80,7 +82,7 @@ mod tests {
     use crate::ops::{Activation, Concatenate, Dense, Function};
     use crate::passes::split_shared_dense;
 
-    /// A Dense over the user's part, the candidate's, and the user's again.
+    /// A Dense over features of the user, of the candidate, and again of the user.
     fn ranking() -> Graph {
         let mut example = Example::new();
         let (user, candidate) = (example.floats("user", &[2]), example.floats("candidate", &[3]));
@@ -108,7 +110,7 @@ mod tests {
         assert_same(&graph, &split);
     }
 
-    /// It stands before the input that has the batch.
+    /// The shared input precedes the input that has the batch.
     #[test]
     fn a_shared_input_that_is_an_output_has_a_row_for_each_sample() {
         let mut example = Example::new();

@@ -1,13 +1,12 @@
-//! Simplification: removes identities and operators that broadcasting replaces, and turns operators that only relabel
-//! dimensions into reshapes, which run no kernel.
+//! Simplification: removes identities and operators made redundant by broadcasting, and turns operators that only
+//! relabel dimensions into reshapes, which run no kernel.
 
 use super::rewrite::{Rewrite, operator, rewrite_all};
 use crate::error::Result;
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::{Op, Reshape, Slice, Split};
 
-/// `graph` without identities, with one reshape where several follow each other, and without parts of a split that nothing
-/// reads.
+/// Removes identities, merges consecutive reshapes, and removes the outputs of a split that nothing reads.
 pub(super) fn simplify(graph: &Graph) -> Result<Graph> {
     rewrite_all(graph, |rewrite, node| {
         if let (Source::Op(Op::Split(split)), true) = (&node.source, node.outputs.len() > 1) {
@@ -17,7 +16,7 @@ pub(super) fn simplify(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// The parts of a split that something reads as slices, where there are others.
+/// Replaces a split by one slice per output if some outputs are unused; the unused slices are dropped.
 fn slices(rewrite: &mut Rewrite<'_>, node: &Node, split: &Split) -> Result<Option<Vec<ValueId>>> {
     if node.outputs.iter().all(|id| rewrite.is_used(*id)) {
         return Ok(None);
@@ -28,7 +27,7 @@ fn slices(rewrite: &mut Rewrite<'_>, node: &Node, split: &Split) -> Result<Optio
     split.starts().zip(&split.sizes).map(slice).collect::<Result<_>>().map(Some)
 }
 
-/// The input that replaces the output of a node without effect.
+/// The value that replaces the output of a node that computes nothing.
 fn replaced(graph: &Graph, rewrite: &mut Rewrite<'_>, node: &Node) -> Result<Option<ValueId>> {
     let Source::Op(op) = &node.source else { return Ok(None) };
     let Some(&x) = node.inputs.first() else { return Ok(None) };
@@ -50,7 +49,7 @@ fn replaced(graph: &Graph, rewrite: &mut Rewrite<'_>, node: &Node) -> Result<Opt
     rewrite.op(node, Reshape { sample: ty.shape.sample() }, &[root]).map(Some)
 }
 
-/// The value whose elements, in the same order, `id` holds.
+/// The earliest value that holds the same elements as `id` in the same order.
 fn root(graph: &Graph, mut id: ValueId) -> ValueId {
     while let Source::Op(op) = &graph.maker(id).source {
         let node = graph.maker(id);
@@ -62,8 +61,8 @@ fn root(graph: &Graph, mut id: ValueId) -> ValueId {
     id
 }
 
-/// The operands of a node that broadcasts, without the BroadcastBatch of a weight where the other operand has the shape of the
-/// answer.
+/// The operands of a broadcasting node without the BroadcastBatch of a weight, if the other operand already has the
+/// shape of the result.
 fn unexpanded(graph: &Graph, node: &Node) -> Option<[ValueId; 2]> {
     let &[left, right] = node.inputs.as_slice() else { return None };
     let weight = |id: ValueId, other: ValueId| match operator(graph, id) {
@@ -80,7 +79,7 @@ fn is_weight(graph: &Graph, id: ValueId) -> bool {
     matches!(graph.maker(id).source, Source::Constant(_))
 }
 
-/// Whether the output has the elements of the first input in the same order.
+/// Whether the output has the same elements as the first input, in the same order.
 fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
     let Some(x) = node.inputs.first().map(|id| graph.ty(*id)) else { return false };
     match op {
@@ -91,7 +90,7 @@ fn relabels(op: &Op, node: &Node, graph: &Graph) -> bool {
         Op::Split(split) => split.sizes.len() == 1,
         Op::Reduce(reduce) => reduce.reduction.keeps_one() && x.shape.resolve(2)[reduce.axis] == 1,
         Op::Permute(permute) => {
-            // Dimensions of 1 may go anywhere.
+            // Moving a dimension of size 1 does not reorder elements.
             let dims = x.shape.resolve(2);
             let moved: Vec<usize> = permute.order.iter().copied().filter(|&dim| dim == 0 || dims[dim] != 1).collect();
             x.shape.is_batched() && moved.is_sorted()

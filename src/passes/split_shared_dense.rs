@@ -1,8 +1,8 @@
 //! Splits a Dense over shared and per-sample columns, so that the product of the shared columns is computed once per
 //! batch.
 //!
-//! `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`: the parenthesis has one row for the
-//! batch.
+//! `[user, candidate] · W + b = candidate · W_candidate + (user · W_user + b)`: the term in parentheses has one row for
+//! the whole batch.
 
 use super::rewrite::{Rewrite, operator, rewrite};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::ops::{Concatenate, Dense, Op};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// `graph` with each Dense over a shared and a batched part of a concatenation split in two.
+/// Splits in two each Dense over a concatenation of shared and per-sample parts.
 pub(super) fn split(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| match &node.source {
         Source::Op(Op::Dense(dense)) => split_one(rewrite, graph, node, dense),
@@ -26,13 +26,13 @@ fn split_one(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dens
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
-    // A bias of a shared row has rank 2, so only matrices are split; and only layers that are called once, because each
-    // call would have a kernel of its own.
+    // A bias with a shared row has rank 2, so only matrix inputs are split. The layer must be called only once, because
+    // each call would need a separate kernel.
     if concatenate.axis != last || last != 1 || !rewrite.is_used_once(node.inputs[1]) {
         return Ok(None);
     }
     let (kernel, bias) = (Arc::clone(kernel), Arc::clone(bias));
-    // The parts of either side with their first row in the kernel.
+    // The parts of each side, with their first row in the kernel and their number of rows.
     let (mut shared, mut batched, mut row) = (Vec::new(), Vec::new(), 0);
     for &part in parts {
         let width = graph.ty(part).shape.sample_len();
@@ -62,7 +62,7 @@ fn split_one(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Dens
     rewrite.builder.op(&node.name, dense.clone(), &[input, weights, once]).map(Some)
 }
 
-/// Some rows of a kernel, given as (first, count), one after the other.
+/// The given rows of a kernel, as (first, count) ranges, concatenated.
 fn kernel_rows(kernel: &Tensor, rows: &[(usize, usize)]) -> Result<Tensor> {
     let units = kernel.shape()[1];
     let values = kernel.as_f32()?;

@@ -1,7 +1,8 @@
-//! Splits the first Dense of target attention (DIN), so that the pairs of query and key are never in memory.
+//! Splits the first Dense of target attention (DIN), so that the pairs of query and key are never stored in memory.
 //!
 //! `[key, query, key ∘ query, key − query] · W` is `key · Wk + query · Wq + (key ∘ query) · Wp + (key − query) · Wd`,
-//! where the rows of `W` are summed by their factor. Any part may be missing, repeated, or in another order.
+//! where each factor's weights are the sum of the rows of `W` that multiply it. Any part may be missing, repeated, or
+//! in another order.
 
 use super::rewrite::{Rewrite, operator, rewrite};
 use crate::error::Result;
@@ -10,7 +11,7 @@ use crate::ops::{BinaryFunction, Dense, Op, TargetAttentionDense};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// `graph` with a [`TargetAttentionDense`] for each Dense over joined pairs.
+/// Replaces each Dense over a concatenation of pairs by a [`TargetAttentionDense`].
 pub(super) fn split(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| match &node.source {
         Source::Op(Op::Dense(dense)) => pair_dense(rewrite, graph, node, dense),
@@ -18,7 +19,7 @@ pub(super) fn split(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// How often a part of the pair holds the key, the query, their product and their difference.
+/// The coefficients of the key, the query, their product and their difference in one part of the pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Part([f64; 4]);
 
@@ -27,7 +28,7 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
     let (Some(kernel), Some(bias)) = (rewrite.value(node.inputs[1]), rewrite.value(node.inputs[2])) else {
         return Ok(None);
     };
-    // A layer that is called often would have weights of its own for each call.
+    // A layer that is called several times would need separate weights for each call.
     let once = rewrite.is_used_once(node.inputs[1]) && dense.kernel.is_none();
     if join.axis != 2 || graph.ty(node.output()).shape.rank() != 3 || parts.len() < 2 || !once {
         return Ok(None);
@@ -51,7 +52,7 @@ fn pair_dense(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, dense: &Den
     rewrite.builder.op(&node.name, TargetAttentionDense { activation: dense.activation }, &inputs).map(Some)
 }
 
-/// The keys and the repeated query, both `[N, T, D]`, of which all parts seem to be made.
+/// The candidates for the keys and the repeated query, both `[N, T, D]`, from which the parts are built.
 fn pair(graph: &Graph, parts: &[ValueId]) -> Option<(ValueId, ValueId)> {
     let mut leaves: Vec<ValueId> = Vec::new();
     for &part in parts {
@@ -67,7 +68,7 @@ fn pair(graph: &Graph, parts: &[ValueId]) -> Option<(ValueId, ValueId)> {
     (sample(keys).len() == 2 && sample(keys) == sample(repeated)).then_some((keys, repeated))
 }
 
-/// What a part holds; `None` for anything but the key, the query, a difference or the product.
+/// The coefficients of a part; `None` if it is not the key, the query, their sum, their difference or their product.
 fn role(graph: &Graph, part: ValueId, keys: ValueId, repeated: ValueId) -> Option<Part> {
     let part = unexpanded(graph, part);
     if part == keys || part == repeated {
@@ -88,7 +89,7 @@ fn role(graph: &Graph, part: ValueId, keys: ValueId, repeated: ValueId) -> Optio
     }
 }
 
-/// The value that an BroadcastBatch repeats for every sample, if `id` is one.
+/// The value that a BroadcastBatch repeats for every sample, or `id` itself.
 fn unexpanded(graph: &Graph, id: ValueId) -> ValueId {
     match operator(graph, id) {
         Some((Op::BroadcastBatch(_), inputs)) => inputs[0],
@@ -96,14 +97,15 @@ fn unexpanded(graph: &Graph, id: ValueId) -> ValueId {
     }
 }
 
-/// The rows for keys, query, product and difference, each summed over the parts that hold it, and the bias.
+/// The weights of the key, the query, their product and their difference, each summed over the parts that contain it,
+/// followed by the bias.
 fn weights(kernel: &Tensor, bias: &Tensor, roles: &[Part]) -> Result<Tensor> {
     let (units, dim) = (kernel.shape()[1], kernel.shape()[0] / roles.len());
     let rows = kernel.as_f32()?;
     let mut weights = Vec::with_capacity((4 * dim + 1) * units);
     for kind in 0..4 {
         for element in 0..dim * units {
-            // Not by a factor of zero: a weight may be infinite.
+            // Terms with coefficient 0 are skipped, because zero times an infinite weight is NaN.
             let terms = roles.iter().enumerate().filter(|(_, role)| role.0[kind] != 0.0);
             let terms = terms.map(|(part, role)| role.0[kind] * f64::from(rows[part * dim * units + element]));
             weights.push(terms.sum::<f64>() as f32);

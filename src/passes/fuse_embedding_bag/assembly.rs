@@ -1,4 +1,4 @@
-//! The columns of assembled values: columns of inputs, rows of tables, and their sums and products.
+//! The columns of assembled values: columns of inputs, rows of tables, and sums and products of these.
 
 use crate::graph::{Graph, ValueId};
 use crate::ops::{BinaryFunction, Combine, Lookup, Op, Pooling, Reduction};
@@ -6,16 +6,16 @@ use crate::passes::rewrite::operator;
 use crate::tensor::DType;
 use std::collections::HashSet;
 
-/// Features combined in one block that one kernel takes.
+/// Maximum number of features that one block may combine.
 const MOST_FEATURES: usize = 64;
 
-/// Blocks of one value. A small file can ask for any number by joining what is joined already.
+/// Maximum number of blocks in one value. Without it, a small file could build any number by nesting concatenations.
 const MOST_BLOCKS: usize = 1024;
 
-/// Blocks of all values of a graph together.
+/// Maximum number of blocks in all values of a graph together.
 const MOST_KEPT: usize = 1 << 18;
 
-/// A [`Feature`](crate::ops::Feature) that names old nodes.
+/// A [`Feature`](crate::ops::Feature) that refers to values of the old graph.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
     pub(super) source: ValueId,
@@ -24,7 +24,7 @@ pub(super) struct Part {
     pub(super) lookup: Option<(ValueId, Lookup)>,
 }
 
-/// A [`Block`](crate::ops::Block) of parts.
+/// A [`Block`](crate::ops::Block) that refers to values of the old graph.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Columns {
     pub(super) width: usize,
@@ -42,13 +42,13 @@ impl Columns {
     }
 }
 
-/// The columns of all values of a graph.
+/// The assembled values of a graph.
 pub(super) struct Assembly<'g> {
     graph: &'g Graph,
     tables: HashSet<ValueId>,
-    /// By value: the columns of those that nothing but an embedding bag needs to compute, in running order.
+    /// By value, in execution order: its columns, if an embedding bag alone can compute it.
     pub(super) known: Vec<Option<Vec<Columns>>>,
-    /// The columns of all of them.
+    /// The total number of blocks so far.
     kept: usize,
 }
 
@@ -58,13 +58,13 @@ impl<'g> Assembly<'g> {
         for id in graph.value_ids() {
             let known = assembly.assemble(id);
             assembly.kept += known.as_ref().map_or(0, Vec::len);
-            // What would hold too much in all is computed by itself.
+            // Beyond the limit, a value is computed by its own operator.
             assembly.known.push(known.filter(|_| assembly.kept <= MOST_KEPT));
         }
         assembly
     }
 
-    /// Whether a node becomes a [`EmbeddingBag`](crate::ops::EmbeddingBag) if it is needed.
+    /// Whether a value becomes an [`EmbeddingBag`](crate::ops::EmbeddingBag) if it is needed.
     pub(super) fn is_bag(&self, id: ValueId) -> bool {
         let Some((op, _)) = operator(self.graph, id) else { return false };
         let Some(blocks) = &self.known[id.index()] else { return false };
@@ -72,7 +72,7 @@ impl<'g> Assembly<'g> {
         !relabels && (matches!(op, Op::Concatenate(_)) || blocks.iter().any(Columns::has_lookup))
     }
 
-    /// By value: whether anything reads it once embedding bags read past what they assemble.
+    /// By value: whether it is still read once embedding bags read their sources directly.
     pub(super) fn needed(&self) -> Vec<bool> {
         let mut needed = vec![false; self.graph.values().len()];
         for (_, id) in self.graph.outputs() {
@@ -94,7 +94,7 @@ impl<'g> Assembly<'g> {
         needed
     }
 
-    /// The columns of a float value; `None` if its elements are not float32.
+    /// The columns of a float32 value. A value that is not assembled is a single block. `None` for other dtypes.
     fn blocks(&self, id: ValueId) -> Option<Vec<Columns>> {
         let ty = self.graph.ty(id);
         if ty.dtype != DType::F32 || !ty.shape.is_batched() {
@@ -106,7 +106,7 @@ impl<'g> Assembly<'g> {
         })
     }
 
-    /// The columns of a float value that nothing but an embedding bag needs to compute.
+    /// The columns of a float32 value that an embedding bag alone can compute.
     fn assemble(&self, id: ValueId) -> Option<Vec<Columns>> {
         let ty = self.graph.ty(id);
         if ty.dtype != DType::F32 || !ty.shape.is_batched() {
@@ -150,12 +150,12 @@ impl<'g> Assembly<'g> {
         }
     }
 
-    /// Whether `axis` is the first dimension of a sample that is not 1, so that parts along it stand one after another.
+    /// Whether all dimensions of a sample before `axis` are 1, so that parts concatenated along it are contiguous.
     fn is_outermost(&self, part: ValueId, axis: usize) -> bool {
         self.graph.ty(part).shape.sample()[..axis - 1].iter().all(|&dim| dim == 1)
     }
 
-    /// The input of the model whose elements `id` holds in order, perhaps one row of it for all.
+    /// The model input whose elements `id` holds in order, possibly broadcast from one row.
     fn input(&self, mut id: ValueId) -> Option<ValueId> {
         loop {
             match operator(self.graph, id) {
@@ -166,7 +166,8 @@ impl<'g> Assembly<'g> {
         }
     }
 
-    /// The ids of a lookup as sources: model inputs, floats that are truncated, and several of them joined once.
+    /// The sources of a lookup's ids: model inputs, truncated if they are floats; computed values; or the parts of one
+    /// concatenation of these.
     fn ids(&self, id: ValueId) -> Vec<Part> {
         let part = |source: ValueId| {
             let steps = self.graph.ty(source).shape.sample_len();
@@ -216,7 +217,7 @@ impl<'g> Assembly<'g> {
         }
     }
 
-    /// Sums, products and factorisation machines of assembled values of one shape.
+    /// The columns of a sum, product or factorisation machine of assembled values of the same shape.
     fn combined(&self, id: ValueId, function: BinaryFunction, inputs: &[ValueId]) -> Option<Vec<Columns>> {
         let shape = |id: ValueId| &self.graph.ty(id).shape;
         let (combine, values) = match function {
@@ -243,7 +244,7 @@ impl<'g> Assembly<'g> {
         fits.then(|| vec![columns])
     }
 
-    /// The values `e` of `(Σ e)² − Σ e²`, given as the two sides of the difference.
+    /// The values `e` of `(Σ e)² − Σ e²`, given the two operands of the subtraction.
     fn machine(&self, inputs: &[ValueId]) -> Option<Vec<ValueId>> {
         let sum = self.squared(inputs[0])?;
         let mut values = self.terms(sum);
@@ -254,7 +255,7 @@ impl<'g> Assembly<'g> {
         (values == squared && values.len() > 1).then_some(values)
     }
 
-    /// `x`, for `x · x`.
+    /// `x`, if the value is `x · x`.
     fn squared(&self, id: ValueId) -> Option<ValueId> {
         match operator(self.graph, id)? {
             (Op::Binary(binary), inputs) if binary.function == BinaryFunction::Multiply && inputs[0] == inputs[1] => {
@@ -264,7 +265,7 @@ impl<'g> Assembly<'g> {
         }
     }
 
-    /// The terms of a sum; some of them sums themselves if there are too many.
+    /// The terms of a sum. Nested sums stop being expanded once there are more than `MOST_FEATURES` terms.
     fn terms(&self, id: ValueId) -> Vec<ValueId> {
         let mut terms = vec![id];
         while let Some((at, inputs)) =
