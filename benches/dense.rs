@@ -40,7 +40,7 @@ const WAYS: [Way; 5] = [
     Way::Cpu,
 ];
 
-const TOWERS: [Way; 2] = [Way::FusedMlp(FusedMlpKernel::Together), Way::FusedMlp(FusedMlpKernel::Alone)];
+const FUSED: [Way; 2] = [Way::FusedMlp(FusedMlpKernel::Together), Way::FusedMlp(FusedMlpKernel::Alone)];
 
 fn layers(criterion: &mut Criterion) {
     for [depth, units] in LAYERS {
@@ -49,7 +49,7 @@ fn layers(criterion: &mut Criterion) {
 }
 
 fn ranker(criterion: &mut Criterion) {
-    measure(criterion, "ranker", RANKER, &[&WAYS[..], &TOWERS].concat());
+    measure(criterion, "ranker", RANKER, &[&WAYS[..], &FUSED].concat());
 }
 
 /// Warm predictions of the layers of these `widths`, each batch size by all ways.
@@ -97,7 +97,7 @@ fn open(widths: &[usize], way: Way) -> Result<Session> {
     let activation = |layer: usize| (layer + 1 < count).then_some(Function::RELU);
     let y = if let Way::FusedMlp(kernel) = way {
         let activations = (0..count).map(activation).collect();
-        builder.op("tower", FusedMlp { activations, kernel: Some(kernel) }, &operands)?
+        builder.op("mlp", FusedMlp { activations, kernel: Some(kernel) }, &operands)?
     } else {
         let kernel = if let Way::Layers(kernel) = way { Some(kernel) } else { None };
         let mut x = x;

@@ -1,14 +1,15 @@
 //! One GPU dispatch as plain data: shader, entry point, constants, parameters, bindings and grid.
 //!
-//! Operators create kernels, plans assign memory to them, and `gpu` records them. No GPU API is named here. A kernel is for one batch
-//! size. Batches differ in parameters and grid; the pipeline is the same unless the operator chooses another kernel.
+//! Operators create kernels, plans assign memory to them, and `gpu` records them. No GPU API is named here. A kernel is
+//! for one batch size. Other batch sizes differ in parameters and grid; the pipeline is the same unless the operator
+//! chooses another kernel.
 
 use std::fmt;
 
-/// Invocations in a workgroup. Vulkan guarantees at least 128.
+/// Invocations per workgroup. Vulkan guarantees at least 128.
 pub const WORKGROUP_SIZE: u32 = 64;
 
-/// The most workgroups in one dimension of a grid. Vulkan guarantees as many.
+/// Maximum number of workgroups in one dimension of a grid. Vulkan guarantees this many.
 pub const MAX_WORKGROUPS_PER_DIMENSION: u32 = 65_535;
 
 /// A WGSL file and the layout of the parameter struct it declares at binding 0.
@@ -18,13 +19,13 @@ pub struct Shader {
     pub name: &'static str,
     /// The WGSL text of the file.
     pub source: &'static str,
-    /// The fragments of `shaders/lib/` that it uses.
+    /// The fragments of `shaders/lib/` that it includes.
     pub fragments: &'static [Fragment],
     /// The fields of its `Params` struct on the host side.
     pub params: ParamsLayout,
 }
 
-/// A file of `shaders/lib/`: declarations that several shaders share.
+/// A file in `shaders/lib/`: declarations that several shaders share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fragment {
     /// The file's stem in `shaders/lib/`.
@@ -43,13 +44,13 @@ pub struct ParamsLayout {
 }
 
 impl Shader {
-    /// The text that a device compiles: the fragments, then the file.
+    /// The source that a device compiles: the fragments, followed by the file.
     pub fn text(&self) -> String {
         self.fragments.iter().map(|fragment| fragment.source).chain([self.source]).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// Declares the host twin of a shader's `Params` struct, whose fields are 32-bit words or arrays of them.
+/// Declares the host-side equivalent of a shader's `Params` struct, whose fields are 32-bit words or arrays of them.
 macro_rules! params {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }) => {
         $(#[$doc])*
@@ -58,7 +59,7 @@ macro_rules! params {
         pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type),+ }
 
         impl $name {
-            /// The layout that the shader must have too.
+            /// The layout; the shader's struct must match it.
             pub(crate) const LAYOUT: $crate::kernel::ParamsLayout = $crate::kernel::ParamsLayout {
                 fields: &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$type>())),+],
                 size: size_of::<$name>(),
@@ -68,7 +69,7 @@ macro_rules! params {
 }
 pub(crate) use params;
 
-/// Names a WGSL file for an operator page.
+/// Refers to the WGSL file of an operator.
 macro_rules! shader {
     ($name:literal, $params:ty, fragments: [$($fragment:expr),*]) => {
         $crate::kernel::Shader {
@@ -106,10 +107,10 @@ pub(crate) const TRIGONOMETRY: Fragment =
 /// `shaders/lib/half.wgsl`: half-precision floats from their bits.
 pub(crate) const HALF: Fragment = Fragment { name: "half", source: include_str!("../shaders/lib/half.wgsl") };
 
-/// `shaders/lib/order.wgsl`: words as numbers that are smaller the earlier they come.
+/// `shaders/lib/order.wgsl`: maps words to sort keys, smaller keys first.
 pub(crate) const ORDER: Fragment = Fragment { name: "order", source: include_str!("../shaders/lib/order.wgsl") };
 
-/// `shaders/lib/position.wgsl`: where along a dimension an index points.
+/// `shaders/lib/position.wgsl`: resolves an index to a position along a dimension.
 pub(crate) const POSITION: Fragment =
     Fragment { name: "position", source: include_str!("../shaders/lib/position.wgsl") };
 
@@ -122,13 +123,13 @@ pub(crate) const SPECIAL: Fragment = Fragment { name: "special", source: include
 /// A buffer of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BufferId {
-    /// All inputs of the model, one after the other.
+    /// All inputs of the model, one after another.
     ModelInputs,
-    /// Lookup tables. They are apart from other constants because they are large, and plans of one model share them.
+    /// Lookup tables. They are separate from other constants because they are large and shared by all plans of a model.
     Tables,
     /// All other constants.
     Weights,
-    /// A slot of activations.
+    /// A slot for activations.
     Slot(usize),
 }
 
@@ -140,12 +141,12 @@ pub enum Packing {
     Words,
     /// Half-precision floats, two per word.
     Halves,
-    /// Codes of one byte, four per word, after a list of the 256 floats that they encode.
+    /// One-byte codes, four per word, after a list of the 256 floats that they encode.
     Codes,
 }
 
 impl Packing {
-    /// Its number in shaders.
+    /// The number that identifies it in shaders.
     pub(crate) fn number(self) -> u32 {
         match self {
             Packing::Words => 0,
@@ -168,18 +169,18 @@ pub struct Region {
     pub packing: Packing,
 }
 
-/// The value of an operator that is bound.
+/// The value that a binding refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
     /// The input at this position.
     Input(usize),
-    /// All outputs, one after the other. They have one binding because phones bind few buffers.
+    /// All outputs, one after another. They share one binding because phones support few buffers.
     Output,
     /// The scratch space, followed by the outputs.
     ScratchAndOutput,
-    /// All of [`BufferId::ModelInputs`], for a kernel that reads several inputs. Their offsets are parameters.
+    /// All of [`BufferId::ModelInputs`], for a kernel that reads several inputs. Offsets are parameters.
     ModelInputs,
-    /// As much of [`BufferId::Tables`] as one binding takes. Offsets are parameters.
+    /// As much of [`BufferId::Tables`] as fits one binding. Offsets are parameters.
     Tables,
     /// All of [`BufferId::Weights`]. Offsets are parameters.
     Weights,
@@ -190,7 +191,7 @@ pub enum Operand {
 pub struct Binding {
     /// The value.
     pub operand: Operand,
-    /// The window of the value in bytes; `None` for all of it.
+    /// The byte range within the value; `None` for all of it.
     pub window_bytes: Option<std::ops::Range<u64>>,
 }
 
@@ -220,29 +221,29 @@ impl Binding {
         Binding { operand: Operand::Tables, window_bytes: None }
     }
 
-    /// All constants that are not tables.
+    /// All constants other than tables.
     pub fn weights() -> Self {
         Binding { operand: Operand::Weights, window_bytes: None }
     }
 }
 
-/// Limits of an opened device, from which operators choose kernels.
+/// Limits of a device, from which operators choose kernels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceFacts {
-    /// Largest storage binding in bytes.
+    /// Maximum size of a storage binding in bytes.
     pub max_binding_bytes: u64,
-    /// Largest buffer in bytes.
+    /// Maximum size of a buffer in bytes.
     pub max_buffer_bytes: u64,
-    /// The most loop steps in one invocation, all loops together. Beyond this the driver silently ends loops.
+    /// Maximum number of loop steps in one invocation, over all loops. Beyond it the driver silently terminates loops.
     pub max_loop_steps: usize,
-    /// Offsets of storage bindings are multiples of this many bytes.
+    /// Alignment in bytes of the offsets of storage bindings.
     pub binding_alignment_bytes: u64,
-    /// Whether the GPU is software. There, barriers and workgroup memory cost more than they save.
+    /// Whether the GPU is emulated in software. Barriers and workgroup memory then cost more than they save.
     pub software: bool,
 }
 
 impl DeviceFacts {
-    /// The facts of the host: no limits.
+    /// The host: no limits.
     pub const HOST: DeviceFacts = DeviceFacts {
         max_binding_bytes: u64::MAX,
         max_buffer_bytes: u64::MAX,
@@ -251,7 +252,7 @@ impl DeviceFacts {
         software: false,
     };
 
-    /// The least that a Vulkan phone has.
+    /// The minimum that every Vulkan phone supports.
     pub const FLOOR: DeviceFacts = DeviceFacts {
         max_binding_bytes: 128 << 20,
         max_buffer_bytes: 256 << 20,
@@ -266,20 +267,20 @@ impl DeviceFacts {
 pub struct Kernel {
     /// The shader's name.
     pub shader: &'static str,
-    /// The entry point in it.
+    /// The entry point in the shader.
     pub entry_point: &'static str,
     /// Pipeline-overridable constants.
     pub constants: Vec<(&'static str, f64)>,
-    /// The bytes of the parameter struct.
+    /// The contents of the parameter struct.
     pub params: Vec<u8>,
-    /// Storage bindings from binding 1 on: inputs in operator order, outputs last.
+    /// Storage bindings from binding 1 on: inputs in the operator's order, then outputs.
     pub bindings: Vec<Binding>,
-    /// Workgroups in x, y, z.
+    /// The number of workgroups in x, y and z.
     pub workgroups: [u32; 3],
 }
 
 impl Kernel {
-    /// A kernel of `shader` with its `main` entry point that reads all of `inputs` inputs and writes the output.
+    /// A kernel that runs the `main` entry point of `shader`, reads all of `inputs` inputs and writes the output.
     pub fn new<P: bytemuck::Pod>(shader: &'static str, params: &P, inputs: usize, workgroups: [u32; 3]) -> Self {
         let bindings = (0..inputs).map(Binding::input).chain([Binding::output()]).collect();
         Kernel {
@@ -292,14 +293,14 @@ impl Kernel {
         }
     }
 
-    /// The same kernel through another entry point.
+    /// The same kernel with another entry point.
     #[must_use]
     pub fn entry_point(mut self, entry_point: &'static str) -> Self {
         self.entry_point = entry_point;
         self
     }
 
-    /// The same kernel with an overridden constant.
+    /// The same kernel with another override constant.
     #[must_use]
     pub fn constant(mut self, name: &'static str, value: f64) -> Self {
         self.constants.push((name, value));
@@ -307,8 +308,8 @@ impl Kernel {
     }
 }
 
-/// The grid for `count` workgroups, in two dimensions if they exceed the limit of one. `shaders/lib/grid.wgsl` computes the linear
-/// index. Surplus workgroups of the last row have an index out of range.
+/// The grid for `count` workgroups, in two dimensions if they exceed the limit of one. `shaders/lib/grid.wgsl` computes
+/// the linear index. Surplus workgroups in the last row have an index that is out of range.
 pub(crate) fn workgroups(count: usize) -> [u32; 3] {
     let max = MAX_WORKGROUPS_PER_DIMENSION as usize;
     let rows = count.div_ceil(max).max(1);

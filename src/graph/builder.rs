@@ -7,7 +7,8 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Values in one graph: far more than any model has, and few enough to hold. A small file can ask for any number.
+/// Maximum number of values in one graph: far more than any real model has, but few enough for memory. Without it, a
+/// small file could demand any number.
 const MAX_VALUES: usize = 1 << 18;
 
 /// Builds a [`Graph`].
@@ -33,22 +34,22 @@ pub struct Builder {
     input_names: HashSet<String>,
     /// The first input.
     first_input: Option<ValueId>,
-    /// The sizes of named dimensions that are known before any input is added.
+    /// The sizes of named dimensions that are fixed before any input is added.
     sizes: HashMap<String, usize>,
 }
 
 /// One dimension of an input ([`Builder::input_of`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputDim<'n> {
-    /// The batch size N; only in front.
+    /// The batch size N; only allowed as the first dimension.
     Batch,
     /// A number.
     Fixed(usize),
-    /// A size that the inputs of a prediction decide, such as the length of a history.
+    /// A named size that the inputs of a prediction determine, such as the length of a history.
     Named {
-        /// Its name; dimensions of one name have one size.
+        /// Its name; all dimensions with the same name have the same size.
         name: &'n str,
-        /// The size in a graph that is built without another.
+        /// The size in a graph that is built without an explicit one.
         example: usize,
     },
 }
@@ -59,9 +60,9 @@ impl Builder {
         Self::default()
     }
 
-    /// An empty graph in which the dimensions of these names have these sizes, whatever their examples.
+    /// An empty graph in which named dimensions have these sizes instead of their examples.
     pub fn with_sizes(sizes: Vec<(String, usize)>) -> Self {
-        // Of two sizes of one name the first counts.
+        // If a name is given twice, its first size counts.
         Builder { sizes: sizes.into_iter().rev().collect(), ..Self::default() }
     }
 
@@ -75,8 +76,9 @@ impl Builder {
         Ok(id)
     }
 
-    /// Adds an input with dimensions whose sizes have names. Its type ([`Builder::ty`]) has their sizes in this graph; operators
-    /// that depend on one read it there, so that they can be built for another ([`Model::build`](crate::Model::build)).
+    /// Adds an input some of whose dimensions have named sizes. The type of the input ([`Builder::ty`]) contains their
+    /// sizes in this graph. An operator that depends on such a size must read it there, so that the graph can be
+    /// rebuilt for other sizes ([`Model::build`](crate::Model::build)).
     pub fn input_of(&mut self, name: &str, dtype: DType, dims: &[InputDim<'_>]) -> Result<ValueId> {
         let mut shape = Vec::with_capacity(dims.len());
         for (axis, dim) in dims.iter().enumerate() {
@@ -109,7 +111,7 @@ impl Builder {
         }
     }
 
-    /// Adds an operator over values that are already there, and gives all of its outputs.
+    /// Adds an operator over values that are already there, and returns all of its outputs.
     pub fn outputs_of(&mut self, name: &str, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let op = op.into();
         let types: Vec<&TensorType> = inputs.iter().map(|id| self.ty(*id)).collect();
@@ -117,7 +119,7 @@ impl Builder {
         self.push(name, Source::Op(op), inputs, types)
     }
 
-    /// Notes about a layer what its operators do not show.
+    /// Records a property of a layer that its operators do not express.
     pub fn note(&mut self, layer: &str, note: Note) {
         let notes = self.notes.entry(layer.into()).or_default();
         if !notes.contains(&note) {
@@ -130,7 +132,7 @@ impl Builder {
         &self.values[id.index()].ty
     }
 
-    /// The constant that a value is, if it is one.
+    /// The tensor of a value, if it is a constant.
     pub fn constant_at(&self, id: ValueId) -> Option<&Arc<Tensor>> {
         match &self.nodes[self.values[id.index()].node.index()].source {
             Source::Constant(value) => Some(value),
@@ -138,7 +140,7 @@ impl Builder {
         }
     }
 
-    /// The first input, if there is any.
+    /// The first input, if there is one.
     pub fn first_input(&self) -> Option<ValueId> {
         self.first_input
     }
@@ -162,20 +164,21 @@ impl Builder {
         Ok(outputs)
     }
 
-    /// The graph of what `outputs` need, inputs first. Inputs stay even where nothing needs them: the caller still names
-    /// them. An error if two outputs have the same name, because a lookup by name would be ambiguous.
+    /// The graph of everything that `outputs` need, inputs first. Inputs are kept even if nothing needs them, because
+    /// the caller still passes them. Returns an error if two outputs have the same name, because a lookup by name would
+    /// be ambiguous.
     pub fn finish(self, outputs: Vec<(String, ValueId)>) -> Result<Graph> {
         self.finish_with(outputs, &[])
     }
 
-    /// The same where the values of `kept` are computed too, though no output needs them.
+    /// Like [`Builder::finish`], but also keeps the values in `kept`, even if no output needs them.
     pub fn finish_with(self, outputs: Vec<(String, ValueId)>, kept: &[ValueId]) -> Result<Graph> {
         let mut names = HashSet::new();
         if let Some((twice, _)) = outputs.iter().find(|(name, _)| !names.insert(name)) {
             return Err(Error::format(format!("two outputs are called `{twice}`")).hint("give each a name of its own"));
         }
         let needed = self.needed(outputs.iter().map(|(_, id)| id).chain(kept));
-        // The new position of every value that stays: those of inputs first, the others in order.
+        // The new position of every value that is kept: inputs first, then the others in order.
         let mut renumbered = vec![ValueId(0); self.values.len()];
         let (mut nodes, mut values) = (Vec::new(), Vec::new());
         for inputs in [true, false] {
@@ -198,7 +201,7 @@ impl Builder {
         Ok(Graph { nodes, values, outputs, notes: self.notes, named: self.named })
     }
 
-    /// By node: whether any of `wanted` needs it, or it is an input.
+    /// By node: whether it is an input, or one of `wanted` needs it.
     fn needed<'v>(&self, wanted: impl Iterator<Item = &'v ValueId>) -> Vec<bool> {
         let mut needed: Vec<bool> = self.nodes.iter().map(|node| node.source == Source::Input).collect();
         for id in wanted {

@@ -1,6 +1,6 @@
 //! A model as operators and values.
 //!
-//! A [`Graph`] is a list of nodes in execution order: inputs, constants and operators. A node reads values and makes
+//! A [`Graph`] is a list of nodes in execution order: inputs, constants and operators. A node reads values and produces
 //! one or more values, each with a known type. A [`Builder`] infers every type as nodes are added, so every graph is
 //! well typed. A graph does not depend on files or devices.
 
@@ -53,21 +53,21 @@ pub enum Source {
     Op(Op),
 }
 
-/// An input, a constant or an operator, with the values it makes.
+/// An input, a constant or an operator, with the values it produces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// The layer or weight that it comes from; unique for inputs.
+    /// The layer or weight it comes from; unique among inputs.
     pub name: String,
     /// Where its values come from.
     pub source: Source,
     /// The values that the operator reads; empty for inputs and constants.
     pub inputs: Vec<ValueId>,
-    /// The values that it makes, at least one; exactly one for inputs and constants.
+    /// The values it produces: at least one, and exactly one for inputs and constants.
     pub outputs: Vec<ValueId>,
 }
 
 impl Node {
-    /// The first of its values, which most nodes have alone.
+    /// The first value it produces; most nodes have no other.
     pub fn output(&self) -> ValueId {
         self.outputs[0]
     }
@@ -78,13 +78,13 @@ impl Node {
 pub struct Value {
     /// Its type.
     pub ty: TensorType,
-    /// The node that makes it.
+    /// The node that produces it.
     pub node: NodeId,
     /// Its position among the outputs of that node.
     pub position: usize,
 }
 
-/// Operators and values in running order.
+/// Operators and values in execution order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     nodes: Vec<Node>,
@@ -94,40 +94,41 @@ pub struct Graph {
     named: Vec<NamedDimension>,
 }
 
-/// A dimension of an input whose size has a name: it may be another one in a graph built anew. Graphs made of others have
-/// none.
+/// A dimension of an input whose size has a name, so that it may differ when the graph is rebuilt. Graphs rewritten by
+/// passes have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedDimension {
     /// The input.
     pub input: String,
-    /// Which dimension, N counted as 0.
+    /// The index of the dimension; N is 0.
     pub axis: usize,
-    /// The name; dimensions of one name have one size.
+    /// The name; all dimensions with the same name have the same size.
     pub name: String,
     /// The size in this graph.
     pub size: usize,
 }
 
-/// What the operators of a layer do not show and TF.js goes by. Graphs made of others have no notes.
+/// A property of a layer that TF.js acts on but the layer's operators do not express. Graphs rewritten by passes have
+/// no notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Note {
     /// An Embedding that masks id 0.
     MaskZero,
-    /// A BatchNormalization without gamma, for which ones stand.
+    /// A BatchNormalization without gamma; the graph uses ones.
     NoGamma,
-    /// A BatchNormalization without beta, for which zeros stand.
+    /// A BatchNormalization without beta; the graph uses zeros.
     NoBeta,
     /// A layer that is applied to every step of a sequence.
     TimeDistributed,
 }
 
 impl Graph {
-    /// All nodes: the model's inputs, then the others, each after what it reads.
+    /// All nodes: the model's inputs first, then the others, each after the nodes whose values it reads.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// All values, in the order of the nodes that make them.
+    /// All values, in the order of the nodes that produce them.
     pub fn values(&self) -> &[Value] {
         &self.values
     }
@@ -157,12 +158,12 @@ impl Graph {
         ids.iter().map(|id| ConcreteType::of(self.ty(*id), batch)).collect()
     }
 
-    /// The node that makes a value.
+    /// The node that produces a value.
     pub fn maker(&self, id: ValueId) -> &Node {
         self.node(self.value(id).node)
     }
 
-    /// What the operator of a node costs at one batch size; nothing for other nodes.
+    /// The cost of a node's operator at one batch size; zero for other nodes.
     pub fn cost(&self, id: NodeId, batch: usize) -> Cost {
         let Node { source: Source::Op(op), inputs, outputs, .. } = self.node(id) else { return Cost::default() };
         op.operator().cost(&self.concrete_types(inputs, batch), &self.concrete_types(outputs, batch))
@@ -184,22 +185,22 @@ impl Graph {
         inputs.map(|node| (node.output(), node))
     }
 
-    /// The dimensions of inputs whose sizes have names, in the order of inputs and axes.
+    /// The dimensions of inputs whose sizes have names, ordered by input and axis.
     pub fn named_dimensions(&self) -> &[NamedDimension] {
         &self.named
     }
 
-    /// Whether this was noted about a layer.
+    /// Whether this note was recorded for a layer.
     pub fn has_note(&self, layer: &str, note: Note) -> bool {
         self.notes.get(layer).is_some_and(|notes| notes.contains(&note))
     }
 
-    /// Whether a node makes a value with a row for each sample of the batch.
+    /// Whether a node produces a value with a row for each sample of the batch.
     pub fn is_per_sample(&self, node: &Node) -> bool {
         node.outputs.iter().any(|id| self.ty(*id).shape.is_per_sample())
     }
 
-    /// Whether an operator takes all rows of a batch together, so that a batch cannot be computed in parts.
+    /// Whether an operator computes across the rows of a batch, so that the batch cannot be split.
     pub fn mixes_rows(&self) -> bool {
         let mixes = |node: &Node| match &node.source {
             Source::Op(op) => op.operator().mixes_rows() && self.is_per_sample(node),

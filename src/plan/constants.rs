@@ -1,8 +1,8 @@
-//! The memory of constants: tables in one buffer, all others in a second one.
+//! The memory of constants: lookup tables in one buffer, all others in a second one.
 //!
 //! Tables and kernels of Dense stay packed as in the file; other constants are unpacked to words. On a software GPU all
-//! are unpacked: memory is not scarce there, and decoding makes a whole ranking model 50 % slower (`cargo bench --bench
-//! predict -- MODEL --weight-format keep|f32`, SwiftShader).
+//! constants are unpacked: memory is not scarce there, and decoding makes a whole ranking model 50 % slower (`cargo
+//! bench --bench predict -- MODEL --weight-format keep|f32`, SwiftShader).
 
 use super::too_large_weights;
 use crate::error::Result;
@@ -25,8 +25,8 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Places the constants of `graph`. Equal tables have equal regions in all plans of one model that read them alike:
-    /// they stand in the order of their names.
+    /// Places the constants of `graph`. Tables are placed in the order of their names, so that all plans of a model
+    /// that read the same tables in the same way give them the same regions.
     pub(super) fn place(graph: &Graph, facts: &DeviceFacts) -> Result<Constants> {
         let mut constants = Constants::default();
         let words = read_as_words(graph);
@@ -57,13 +57,13 @@ impl Constants {
         Ok(constants)
     }
 
-    /// Where a constant is; `None` for other values.
+    /// The region of a constant; `None` for other values.
     pub(super) fn region_of(&self, id: ValueId) -> Option<Region> {
         self.regions.get(&id).copied()
     }
 }
 
-/// What tells one tensor from another: several nodes may hold the same.
+/// The identity of a tensor: several nodes may hold the same one.
 fn address(value: &Arc<Tensor>) -> *const Tensor {
     Arc::as_ptr(value)
 }
@@ -83,7 +83,7 @@ fn read_as_words(graph: &Graph) -> HashSet<*const Tensor> {
     values.collect()
 }
 
-/// The constants that some operator reads as tables, by name.
+/// The constants that some operator reads as tables, ordered by name.
 fn tables(graph: &Graph) -> Vec<ValueId> {
     let mut tables: Vec<ValueId> = Vec::new();
     for node in graph.nodes() {
@@ -96,7 +96,7 @@ fn tables(graph: &Graph) -> Vec<ValueId> {
     tables
 }
 
-/// The bytes of a constant, and how its elements stand in them: packed where that is allowed and smaller.
+/// The size of a constant in bytes, and the encoding of its elements: packed if that is allowed and smaller.
 fn shape(value: &Tensor, may_be_packed: bool) -> (u64, Packing) {
     match value.as_packed().filter(|packed| may_be_packed && packed.word_count() < value.len()) {
         Some(packed) => {
@@ -114,7 +114,7 @@ fn shape(value: &Tensor, may_be_packed: bool) -> (u64, Packing) {
 fn append(buffer: BufferId, size: &mut u64, shape: (u64, Packing), facts: &DeviceFacts) -> Region {
     let (length_bytes, packing) = shape;
     let offset_bytes = size.next_multiple_of(facts.binding_alignment_bytes);
-    // Kernels that bind all constants read them by quads, so the last quad of the buffer must be a whole one.
+    // Kernels that bind all constants read them in groups of four words, so the buffer must end with a whole group.
     *size = offset_bytes + length_bytes.max(4).next_multiple_of(16);
     Region { buffer, offset_bytes, length_bytes, packing }
 }
@@ -126,7 +126,7 @@ mod tests {
     use crate::ops::{Dense, FusedMlp};
     use crate::tensor::{Shape, TensorType};
 
-    /// The packing of a kernel of bytes that is read once by a Dense, and once more as `also` says.
+    /// The packing of a kernel with one-byte codes that is read by one Dense, and by whatever `also` adds.
     fn packing(elements: usize, also: impl Fn(&mut Builder, [ValueId; 3], ValueId) -> Option<ValueId>) -> Packing {
         let codes = Encoding::Codes(Box::new([0.0; 256]));
         let kernel = Arc::new(Tensor::packed(&[elements / 20, 20], codes, vec![0; elements]).expect("a kernel"));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_is_packed_where_all_who_read_it_decode_it_and_it_is_smaller() {
+    fn a_constant_stays_packed_if_all_readers_can_decode_it_and_it_is_smaller() {
         let nobody = |_: &mut Builder, _: [ValueId; 3], _: ValueId| None;
         assert_eq!(packing(400, nobody), Packing::Codes);
         assert_eq!(packing(340, nobody), Packing::Words, "256 words of list and 85 of codes are not smaller");
@@ -156,10 +156,10 @@ mod tests {
         assert_eq!(packing(400, dense), Packing::Codes, "both decode it");
         let output = |_: &mut Builder, operands: [ValueId; 3], _: ValueId| Some(operands[1]);
         assert_eq!(packing(400, output), Packing::Words, "the host reads words");
-        let tower = |builder: &mut Builder, operands: [ValueId; 3], y: ValueId| {
+        let mlp = |builder: &mut Builder, operands: [ValueId; 3], y: ValueId| {
             let [_, kernel, bias] = operands;
-            builder.op("tower", FusedMlp::new(vec![None, None]), &[y, kernel, bias, kernel, bias]).ok()
+            builder.op("mlp", FusedMlp::new(vec![None, None]), &[y, kernel, bias, kernel, bias]).ok()
         };
-        assert_eq!(packing(400, tower), Packing::Words, "an MLP reads words");
+        assert_eq!(packing(400, mlp), Packing::Words, "an MLP reads words");
     }
 }

@@ -5,8 +5,8 @@ use crate::ops::ConcreteType;
 use crate::tensor::TensorType;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The types of the inputs, and their regions at the batch size that was asked for last: summed for each input anew, they would
-/// take the square of the number of inputs.
+/// The types of the inputs, and the ends of their regions at the most recent batch size. They are cached because
+/// summing them again for every input would take quadratic time.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
     pub(super) types: Vec<TensorType>,
@@ -24,7 +24,7 @@ impl Inputs {
         Inputs { types, last: Mutex::default() }
     }
 
-    /// The bytes of the first `count` inputs, each at an offset that can be bound.
+    /// The size in bytes of the first `count` inputs, each aligned so that it can be bound.
     pub(super) fn bytes(&self, count: usize, batch: usize, facts: &DeviceFacts) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, ends)) = last.as_ref().filter(|(known, _)| *known == batch) {
@@ -36,7 +36,7 @@ impl Inputs {
         bytes
     }
 
-    /// Where each input begins, and where the last ends.
+    /// The offset of each input, followed by the end of the last one.
     fn ends(&self, batch: usize, facts: &DeviceFacts) -> Arc<[u64]> {
         let mut end = 0u64;
         let behind = self.types.iter().map(|ty| {
@@ -47,8 +47,8 @@ impl Inputs {
     }
 }
 
-/// The bytes of a value up to where the next may begin. Nothing cannot be bound, so a value without elements has room for
-/// one.
+/// The size of a value in bytes, padded to the binding alignment. A binding must not be empty, so an empty value takes
+/// the space of one element.
 pub(super) fn aligned_bytes(ty: &TensorType, batch: usize, facts: &DeviceFacts) -> u64 {
     let bytes = 4 * ConcreteType::of(ty, batch).len().max(1) as u64;
     bytes.next_multiple_of(facts.binding_alignment_bytes)
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(ends(1), [0, 256, 512, 768]);
     }
 
-    /// Found anew for each input, the regions of so many would take the square of their number.
+    /// Without the cache, computing the regions of so many inputs would take quadratic time.
     #[test]
     fn the_sizes_of_many_large_inputs_do_not_wrap() {
         let count = 1 << 18;

@@ -22,20 +22,20 @@ use inputs::{Inputs, aligned_bytes};
 use slots::{Assignment, Tenant};
 use std::sync::Arc;
 
-/// Which values a plan keeps until the end.
+/// Which values a plan keeps until the end of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Retain {
     /// The outputs; other values share memory.
     #[default]
     Outputs,
-    /// Every value, each in its own memory, to be looked at.
+    /// Every value, each in its own memory, for inspection.
     All,
 }
 
-/// One kernel with its memory.
+/// One kernel and its memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatch {
-    /// The node it computes, or a part of it.
+    /// The node that the kernel computes, in whole or in part.
     pub node: NodeId,
     /// The kernel.
     pub kernel: Kernel,
@@ -43,7 +43,7 @@ pub struct Dispatch {
     pub regions: Vec<Region>,
 }
 
-/// What one prediction costs.
+/// The cost of one prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
@@ -57,18 +57,18 @@ pub struct Counts {
     pub slot_bytes: u64,
     /// Bytes of all constants.
     pub weight_bytes: u64,
-    /// Floating-point operations and least memory traffic.
+    /// Floating-point operations and minimum memory traffic.
     pub work: Cost,
 }
 
-/// Where the values of a node are, for any batch.
+/// Where the values of a node are stored, at any batch size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allocation {
-    /// The model's input with this position.
+    /// The model input at this position.
     Input(usize),
     /// In the tables or the weights.
     Constant,
-    /// In a slot, one after the other, after `scratch_bytes` of per-row scratch space.
+    /// In a slot, one after another, after `scratch_bytes` of scratch space for each row.
     Slot { slot: usize, scratch_bytes: u64 },
 }
 
@@ -77,9 +77,9 @@ enum Allocation {
 pub struct Plan {
     graph: Arc<Graph>,
     facts: DeviceFacts,
-    /// Per node: where its values are.
+    /// By node: where its values are stored.
     allocations: Vec<Allocation>,
-    /// Per value: the value whose memory it is, which is another one's where no kernel runs.
+    /// By value: the value whose memory it uses. This is another value if the node is a view that runs no kernel.
     owners: Vec<ValueId>,
     /// The model's inputs in order.
     inputs: Inputs,
@@ -88,7 +88,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans `graph` for a device: one kernel group per operator, values in slots by lifetime.
+    /// Plans `graph` for a device: one group of kernels per operator, and values in slots by lifetime.
     pub fn new(graph: Arc<Graph>, facts: &DeviceFacts, retain: Retain) -> Result<Plan> {
         let inputs = Inputs::new(graph.inputs().map(|(id, _)| graph.ty(id).clone()).collect());
         let constants = Constants::place(&graph, facts)?;
@@ -96,12 +96,12 @@ impl Plan {
         let facts = facts.clone();
         let mut plan = Plan { graph, facts, allocations: Vec::new(), owners, inputs, slots: Vec::new(), constants };
         plan.slots = plan.take_slots(retain);
-        // What the device cannot run is refused here, not at the first prediction.
+        // Graphs that the device cannot run are rejected here rather than at the first prediction.
         plan.dispatches(1)?;
         Ok(plan)
     }
 
-    /// Gives every node its allocation, and slots to those that compute something.
+    /// Gives every node its allocation, and a slot to each node that computes something.
     fn take_slots(&mut self, retain: Retain) -> Vec<Slot> {
         let graph = Arc::clone(&self.graph);
         let last_use = self.last_use(retain);
@@ -117,7 +117,7 @@ impl Plan {
                     let scratch_bytes = scratch_words.saturating_mul(4);
                     let slot = Slot::for_types(&graph.types(&node.outputs), scratch_bytes, &self.facts);
                     tenants.push(Tenant { slot, first: index, last: last_use[index] });
-                    // Numbered by tenant until all are known.
+                    // Initially the tenant's index; replaced by its slot once all tenants are known.
                     Allocation::Slot { slot: tenants.len() - 1, scratch_bytes }
                 }
             };
@@ -132,12 +132,12 @@ impl Plan {
         assignment.slots
     }
 
-    /// The node in whose memory a value is.
+    /// The node whose memory holds a value.
     fn holder(&self, id: ValueId) -> usize {
         self.graph.value(self.owners[id.index()]).node.index()
     }
 
-    /// For each node the last one that needs its memory; `usize::MAX` for what is kept.
+    /// By node: the last node that needs its memory; `usize::MAX` if it is kept until the end.
     fn last_use(&self, retain: Retain) -> Vec<usize> {
         let nodes = self.graph.nodes();
         if retain == Retain::All {
@@ -157,7 +157,7 @@ impl Plan {
 
     fn kernels(&self, node: &Node, op: &Op, batch: usize) -> Result<Vec<Kernel>> {
         let outputs = self.graph.concrete_types(&node.outputs, batch);
-        // Nothing computes no elements.
+        // Outputs without elements need no kernel.
         if is_view(&self.graph, node) || outputs.iter().all(ConcreteType::is_empty) {
             return Ok(Vec::new());
         }
@@ -176,12 +176,12 @@ impl Plan {
         op.operator().kernels(&request).at(|| format!("`{}`", node.name))
     }
 
-    /// The graph that is planned.
+    /// The planned graph.
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
     }
 
-    /// The device that is planned for.
+    /// The device that the plan is for.
     pub fn facts(&self) -> &DeviceFacts {
         &self.facts
     }
@@ -191,22 +191,22 @@ impl Plan {
         &self.slots
     }
 
-    /// The size of the buffer of the constants that are not tables.
+    /// The size in bytes of the buffer of constants other than tables.
     pub fn weight_bytes(&self) -> u64 {
         self.constants.weight_bytes
     }
 
-    /// The size of the buffer of all tables.
+    /// The size in bytes of the buffer of tables.
     pub fn table_bytes(&self) -> u64 {
         self.constants.table_bytes
     }
 
-    /// The tables in memory order, each with its place.
+    /// The tables in memory order, each with its region.
     pub fn tables(&self) -> &[(Region, Arc<Tensor>)] {
         &self.constants.tables
     }
 
-    /// Where a value is at one batch size.
+    /// The region of a value at one batch size.
     pub fn region(&self, id: ValueId, batch: usize) -> Region {
         if let Some(place) = self.constants.region_of(id) {
             return place;
@@ -227,13 +227,13 @@ impl Plan {
         Region { buffer, offset_bytes, length_bytes, packing: Packing::Words }
     }
 
-    /// Whether a value stands in the memory of a node's last output, which nothing stands behind.
+    /// Whether a value is stored in the memory of its node's last output, so that nothing follows it.
     pub fn is_last_output(&self, id: ValueId) -> bool {
         let owner = self.graph.value(self.owners[id.index()]);
         owner.position + 1 == self.graph.node(owner.node).outputs.len()
     }
 
-    /// All outputs of a node in one piece.
+    /// One region that spans all outputs of a node.
     fn output_region(&self, node: &Node, batch: usize) -> Region {
         let first = self.region(node.output(), batch);
         let last = node.outputs.last().map_or(first, |id| self.region(*id, batch));
@@ -241,17 +241,17 @@ impl Plan {
         Region { length_bytes: end - first.offset_bytes, ..first }
     }
 
-    /// The bytes of the first `count` inputs of the model, each at an offset that can be bound.
+    /// The size in bytes of the model's first `count` inputs, each aligned so that it can be bound.
     fn input_bytes(&self, count: usize, batch: usize) -> u64 {
         self.inputs.bytes(count, batch, &self.facts)
     }
 
-    /// The size of the buffer of all inputs at one batch size.
+    /// The size in bytes of the buffer of all inputs at one batch size.
     pub fn model_input_bytes(&self, batch: usize) -> u64 {
         self.input_bytes(self.inputs.types.len(), batch)
     }
 
-    /// The kernels in running order for one batch size.
+    /// The kernels in execution order for one batch size.
     pub fn dispatches(&self, batch: usize) -> Result<Vec<Dispatch>> {
         for value in self.graph.values() {
             let name = || format!("`{}`", self.graph.node(value.node).name);
@@ -272,7 +272,7 @@ impl Plan {
         Ok(dispatches)
     }
 
-    /// The memory that a kernel of a node has in one binding.
+    /// The region that a node's kernel uses for one binding.
     fn bound(&self, binding: &Binding, node: &Node, batch: usize) -> Region {
         let mut region = match binding.operand {
             Operand::Input(index) => self.region(node.inputs[index], batch),
@@ -286,17 +286,17 @@ impl Plan {
             region.offset_bytes = region.offset_bytes.saturating_add(window.start);
             region.length_bytes = window.end - window.start;
         }
-        // No device binds nothing; every value has room for an element.
+        // A binding must not be empty; every value has room for at least one element.
         region.length_bytes = region.length_bytes.max(4);
         region
     }
 
-    /// The largest batch whose every slot fits one binding of the device.
+    /// The largest batch for which every slot fits one binding of the device.
     pub fn max_batch(&self) -> usize {
         let limit = self.facts.max_binding_bytes.min(self.facts.max_buffer_bytes);
         let slot = |slot: &Slot| most(limit.saturating_sub(slot.extra_bytes), slot.bytes_per_sample);
         let slots = self.slots.iter().map(slot).min().unwrap_or(u64::MAX);
-        // An input takes up to an alignment more than its elements.
+        // An input may need up to one alignment more than its elements.
         let paddings = self.facts.binding_alignment_bytes * self.inputs.types.len() as u64;
         let inputs = max_rows(self.inputs.types.iter(), limit.saturating_sub(paddings));
         // All outputs are read back through one buffer.
@@ -305,7 +305,7 @@ impl Plan {
         usize::try_from(batch).unwrap_or(usize::MAX)
     }
 
-    /// What one prediction costs.
+    /// The cost of one prediction.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
         let mut counts = Counts { dispatches: self.dispatches(batch)?.len(), ..Counts::default() };
         let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.fold(0, u64::saturating_add);
@@ -323,12 +323,12 @@ impl Plan {
     }
 }
 
-/// The number of rows of this size that fit.
+/// The number of rows of this size that fit within `limit`.
 fn most(limit: u64, bytes_per_row: u64) -> u64 {
     limit.checked_div(bytes_per_row).unwrap_or(u64::MAX)
 }
 
-/// How many rows of values of these types fit together.
+/// The number of rows for which values of these types fit together.
 fn max_rows<'t>(types: impl Iterator<Item = &'t TensorType>, limit: u64) -> u64 {
     let (mut per_row, mut fixed) = (0u64, 0u64);
     for ty in types {
@@ -339,7 +339,7 @@ fn max_rows<'t>(types: impl Iterator<Item = &'t TensorType>, limit: u64) -> u64 
     most(limit.saturating_sub(fixed), per_row)
 }
 
-/// For each value the one in whose memory it is: itself, or what its node is a view of.
+/// By value: the value whose memory it uses, which is itself or the value that its node is a view of.
 fn owners(graph: &Graph) -> Vec<ValueId> {
     let mut owners: Vec<ValueId> = Vec::with_capacity(graph.values().len());
     for node in graph.nodes() {
@@ -352,7 +352,7 @@ fn owners(graph: &Graph) -> Vec<ValueId> {
     owners
 }
 
-/// Whether a node's value is that of its first input as it stands.
+/// Whether a node's value is its first input, unchanged in memory.
 fn is_view(graph: &Graph, node: &Node) -> bool {
     match &node.source {
         Source::Op(op) => op.operator().is_view(&graph.types(&node.inputs)),
@@ -371,7 +371,7 @@ fn whole(buffer: BufferId, length_bytes: u64) -> Region {
     Region { buffer, offset_bytes: 0, length_bytes, packing: Packing::Words }
 }
 
-/// All of its buffer up to the end of the region.
+/// The part of the region's buffer up to the end of the region.
 fn from_its_start(region: Region) -> Region {
     Region { offset_bytes: 0, length_bytes: region.offset_bytes.saturating_add(region.length_bytes), ..region }
 }

@@ -10,15 +10,16 @@ use std::collections::{BTreeMap, BinaryHeap};
 pub struct Slot {
     /// Bytes for each sample of the batch.
     pub bytes_per_sample: u64,
-    /// Bytes that do not depend on the batch, where no value that does is larger.
+    /// Minimum size in bytes, required by values that do not depend on the batch.
     pub fixed_bytes: u64,
-    /// Bytes beside either: gaps between the outputs of one node, and those of its outputs that do not depend on the batch
-    /// where the first does.
+    /// Bytes in addition to either: gaps between the outputs of one node, and those of its outputs that do not depend
+    /// on the batch if the first one does.
     pub extra_bytes: u64,
 }
 
 impl Slot {
-    /// The slot for adjacent outputs of these types, with `scratch_bytes` before each row of the first.
+    /// The slot for consecutive outputs of these types, with `scratch_bytes` of scratch space for each row of the
+    /// first.
     pub(super) fn for_types(types: &[&TensorType], scratch_bytes: u64, facts: &DeviceFacts) -> Self {
         let bytes = |ty: &&TensorType| 4 * ty.shape.sample_len() as u64;
         let (per_sample, others): (Vec<_>, Vec<_>) = types.iter().partition(|ty| ty.shape.is_per_sample());
@@ -26,7 +27,7 @@ impl Slot {
         let gaps = (types.len() as u64 - 1).saturating_mul(facts.binding_alignment_bytes);
         let fixed = sum(&others);
         if per_sample.is_empty() {
-            // Rows that do not depend on the batch are as many as there are.
+            // The number of rows is fixed, so the scratch space is too.
             let rows = types[0].shape.resolve(1).first().map_or(1, |rows| *rows as u64);
             let fixed_bytes = fixed.saturating_add(scratch_bytes.saturating_mul(rows));
             return Slot { bytes_per_sample: 0, fixed_bytes, extra_bytes: gaps };
@@ -35,38 +36,39 @@ impl Slot {
         Slot { bytes_per_sample, fixed_bytes: 0, extra_bytes: gaps.saturating_add(fixed) }
     }
 
-    /// Makes room for another of this size.
+    /// Grows this slot to hold another of the given size.
     fn grow(&mut self, other: &Slot) {
         self.bytes_per_sample = self.bytes_per_sample.max(other.bytes_per_sample);
         self.fixed_bytes = self.fixed_bytes.max(other.fixed_bytes);
         self.extra_bytes = self.extra_bytes.max(other.extra_bytes);
     }
 
-    /// The size at one batch size; never 0, because a buffer cannot be.
+    /// The size in bytes at one batch size. It is never 0, because a buffer must not be empty.
     pub fn bytes(&self, batch: usize) -> u64 {
         let rows = self.bytes_per_sample.saturating_mul(batch as u64);
         rows.max(self.fixed_bytes).max(4).saturating_add(self.extra_bytes)
     }
 }
 
-/// The memory of one node: how much it needs, from the node that writes it to the last that needs it. Two that are needed at one
-/// node never share a slot: no kernel may read the buffer that it writes.
+/// The memory of one node: its size, and its lifetime from the node that writes it to the last node that needs it. Two
+/// tenants that are needed at the same node never share a slot, because a kernel must not read the buffer that it
+/// writes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tenant {
     pub(super) slot: Slot,
     /// The node that writes it.
     pub(super) first: usize,
-    /// The last node that needs it; `usize::MAX` for what is kept.
+    /// The last node that needs it; `usize::MAX` if it is kept.
     pub(super) last: usize,
 }
 
-/// The batch at which slots are compared: large enough that values count more than the gaps between them.
+/// The batch size at which slots are compared: large enough for values to count more than the gaps between them.
 const USUAL_BATCH: usize = 32;
 
-/// Tenants beyond which the large ones are not tried first, which takes the square of their number.
+/// Maximum number of tenants for which assignment by size is tried, because it takes quadratic time.
 const MOST_BY_SIZE: usize = 1 << 12;
 
-/// Which slot each tenant has, and the slots.
+/// The slot of each tenant, and the slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) of: Vec<usize>,
@@ -74,8 +76,8 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    /// Slots for `tenants`, which come in the order in which they are written. No fast way to the least memory is known, so two
-    /// are tried: each tenant in its turn, and the large ones first.
+    /// Assigns slots to `tenants`, which are given in the order in which they are written. No fast algorithm is known
+    /// for the minimum, so two heuristics are tried: in order of writing, and largest first.
     pub(super) fn new(tenants: &[Tenant]) -> Assignment {
         let in_turn = Assignment::in_turn(tenants);
         if tenants.len() > MOST_BY_SIZE {
@@ -92,7 +94,7 @@ impl Assignment {
     fn in_turn(tenants: &[Tenant]) -> Assignment {
         let mut assignment = Assignment::default();
         let mut free: Vec<usize> = Vec::new();
-        // By the last node that needs a slot, the nearest on top.
+        // Slots in use by the last node that needs them; the earliest is on top.
         let mut taken = BinaryHeap::new();
         for tenant in tenants {
             while let Some(&Reverse((last, slot))) = taken.peek()
@@ -113,7 +115,7 @@ impl Assignment {
         let mut assignment = Assignment { of: vec![0; tenants.len()], slots: Vec::new() };
         let mut order: Vec<usize> = (0..tenants.len()).collect();
         order.sort_by_key(|&tenant| Reverse(tenants[tenant].slot.bytes(USUAL_BATCH)));
-        // By slot the times at which it is taken, which never meet: from the first node to the last.
+        // By slot: the intervals during which it is in use, from first to last node. They never overlap.
         let mut taken: Vec<BTreeMap<usize, usize>> = Vec::new();
         for index in order {
             let tenant = &tenants[index];
@@ -130,7 +132,8 @@ impl Assignment {
         assignment
     }
 
-    /// The smallest free slot that is large enough, else the largest free one, grown, else a new one.
+    /// Chooses the smallest free slot that is large enough. Otherwise the largest free slot is grown, or a new one is
+    /// added.
     fn choose(&mut self, free: &[usize], tenant: &Tenant) -> usize {
         let size = |slot: usize| self.slots[slot].bytes(USUAL_BATCH);
         let fits = |slot: &usize| size(*slot) >= tenant.slot.bytes(USUAL_BATCH);
@@ -178,7 +181,7 @@ mod tests {
         assert_eq!(assignment.of, [0, 1, 0]);
     }
 
-    /// A small value that lives on keeps a large slot, if it is the first to ask.
+    /// A small, long-lived value would occupy a large slot if it were placed first.
     #[test]
     fn large_values_have_their_slots_first_where_that_is_less() {
         let tenants = [tenant(64, 0, 1), tenant(8, 2, 9), tenant(64, 3, 4)];

@@ -6,7 +6,7 @@ use crate::kernel::{BufferId, Region};
 use std::fmt::Write;
 
 impl Plan {
-    /// One line a dispatch, then the totals.
+    /// One line for each dispatch, then the totals.
     pub fn text(&self, batch: usize) -> Result<String> {
         let mut text = String::new();
         for (index, dispatch) in self.dispatches(batch)?.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::{Dim, Shape};
 use crate::error::{Error, Result};
 
-/// The shape both shapes broadcast to. N goes with N, S or 1, S with 1.
+/// The shape to which both shapes broadcast. N broadcasts with N, S and 1; S with S and 1.
 pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
     let rank = left.rank().max(right.rank());
     let aligned = |shape: &Shape, index: usize| match (index + shape.rank()).checked_sub(rank) {
@@ -26,13 +26,13 @@ pub fn broadcast(left: &Shape, right: &Shape) -> Result<Shape> {
 pub(crate) fn row_major_strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1usize; shape.len()];
     for index in (1..shape.len()).rev() {
-        // Saturates only in an array without elements, which has no use for strides.
+        // Saturates only if the array has no elements; its strides are then never used.
         strides[index - 1] = strides[index].saturating_mul(shape[index]);
     }
     strides
 }
 
-/// The strides with which an array of shape `from` is read as if it had shape `to`: 0 where it stretches.
+/// The strides for reading an array of shape `from` as if it had shape `to`: 0 in broadcast dimensions.
 pub(crate) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
     let strides = row_major_strides(from);
     let missing = to.len() - from.len();
@@ -44,8 +44,8 @@ pub(crate) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
         .collect()
 }
 
-/// The shape that arrays of these shapes, which fit, stretch to, and for each of them the element that stands at each
-/// position of it.
+/// The shape to which arrays of these compatible shapes broadcast. For each array, also the index of the element at
+/// each position of that shape.
 pub(crate) fn broadcast_positions<const COUNT: usize>(shapes: [&[usize]; COUNT]) -> (Vec<usize>, [Vec<usize>; COUNT]) {
     let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
     let at = |shape: &[usize], dim: usize| (dim + shape.len()).checked_sub(rank).map_or(1, |own| shape[own]);

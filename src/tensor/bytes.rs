@@ -1,4 +1,4 @@
-//! Bytes that may belong to somebody else: a file mapped into memory, for example.
+//! Bytes with any owner, such as a file mapped into memory.
 
 use std::fmt;
 use std::ops::Range;
@@ -20,14 +20,14 @@ pub struct SharedBytes {
 }
 
 impl SharedBytes {
-    /// All bytes of `owner`. What it gives must stay the same as long as it lives, or a model that was loaded from it answers
-    /// something else.
+    /// All bytes of `owner`. They must not change while it lives: the outputs of a model that was loaded from them
+    /// would change too.
     pub fn from_owner(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> SharedBytes {
         let range = 0..owner.as_ref().len();
         SharedBytes { owner: Arc::new(owner), range }
     }
 
-    /// Some of these bytes; `None` if there are fewer.
+    /// A range of these bytes; `None` if it is out of bounds.
     pub fn range(&self, range: Range<usize>) -> Option<SharedBytes> {
         self.get(range.clone())?;
         let start = self.range.start;

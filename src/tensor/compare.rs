@@ -1,26 +1,27 @@
-//! Comparison of tensors: the difference of two tensors, and the allowed difference.
+//! Comparison of tensors: the difference between two tensors, and the allowed difference.
 //!
-//! The allowance of an operator follows from its [`Tolerance`] class and the magnitudes of its values, never from a
-//! test.
+//! The allowance of an operator depends on its [`Tolerance`] class and the magnitudes of its values, never on a test.
 
 use super::{Data, Tensor, format_dims};
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// The rounding that an operator may show against its plain answer.
+/// The rounding error that an operator may show relative to its reference result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tolerance {
-    /// Moves data or decides: every value equal (any NaN equals any NaN, −0 equals 0).
+    /// For operators that move data or make decisions: every value must be equal. Any NaN equals any NaN, and −0 equals
+    /// 0.
     Exact,
-    /// A function of one element at a time: so many units in the last place, and an absolute floor for results that
-    /// are small because terms cancel.
+    /// For functions of one element at a time: a number of units in the last place, plus an absolute allowance for
+    /// results that are small because terms cancel.
     Pointwise {
         /// Units in the last place of the expected value.
         ulps: f32,
-        /// Absolute floor.
+        /// The absolute allowance.
         absolute: f32,
     },
-    /// A sum of `terms` terms, in any order: grows with the root of the count and with the sum of the magnitudes.
+    /// For sums of `terms` terms in any order. The allowance grows with the square root of their number and with the
+    /// sum of their magnitudes.
     Sum {
         /// The number of terms in one sum.
         terms: usize,
@@ -28,8 +29,8 @@ pub enum Tolerance {
 }
 
 impl Tolerance {
-    /// The allowed absolute difference at each element. `magnitude` holds the sums of the magnitudes of the terms and
-    /// is read for [`Tolerance::Sum`] alone.
+    /// The allowed absolute difference for each element. `magnitude` holds the sum of the magnitudes of the terms, and
+    /// is only read for [`Tolerance::Sum`].
     pub fn allowance(&self, expected: &[f64], magnitude: &[f64]) -> Vec<f64> {
         let unit = f64::from(f32::EPSILON) / 2.0;
         match *self {
@@ -38,8 +39,8 @@ impl Tolerance {
                 let absolute = f64::from(absolute);
                 expected.iter().map(|value| absolute + 2.0 * f64::from(ulps) * unit * value.abs()).collect()
             }
-            // The error of a sum in f32 behaves like a random walk of the terms' roundings: unit × √K × Σ|term|.
-            // The factor 4 covers unlucky walks, the added 4 the products, bias and final rounding.
+            // The error of an f32 sum behaves like a random walk of the rounding errors of its terms: unit × √K ×
+            // Σ|term|. The factor 4 covers unlikely walks. The added 4 covers products, bias and final rounding.
             Tolerance::Sum { terms } => {
                 let factor = (4.0 + 4.0 * (terms as f64).sqrt()) * unit;
                 magnitude.iter().map(|value| factor * value.abs() + f64::from(f32::MIN_POSITIVE)).collect()
@@ -58,24 +59,25 @@ impl fmt::Display for Tolerance {
     }
 }
 
-/// The distance between two tensors of one shape, and the verdict.
+/// The difference between two tensors of the same shape, and whether it is allowed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The largest absolute difference.
     pub max_absolute: f64,
-    /// The largest difference relative to the expected value's magnitude, over elements whose expected value is not 0.
+    /// The largest difference relative to the magnitude of the expected value, over elements whose expected value is
+    /// not 0.
     pub max_relative: f64,
     /// The largest distance in units in the last place of float32.
     pub max_ulps: u64,
-    /// The largest difference as a share of what is allowed there; more than 1 is wrong.
+    /// The largest difference as a fraction of the allowed difference; above 1 it is wrong.
     pub worst_share: f64,
-    /// The element with the largest share.
+    /// The index of the element with the largest fraction.
     pub worst_index: Vec<usize>,
-    /// Expected and actual value there.
+    /// The expected and the actual value of that element.
     pub worst_values: (f64, f64),
-    /// The allowed absolute difference there.
+    /// The allowed absolute difference for that element.
     pub allowed: f64,
-    /// How many elements are outside their allowance.
+    /// The number of elements whose difference is not allowed.
     pub wrong_elements: usize,
 }
 
@@ -88,8 +90,9 @@ impl Difference {
 
 /// Compares `actual` with `expected`, element by element, against the absolute `allowance`.
 ///
-/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same. An infinite allowance says that
-/// terms of a sum overflow float32 in some orders and not in others: where the sum itself is finite, any answer is right then.
+/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same. An infinite allowance
+/// means that the terms of a sum overflow float32 in some orders but not in others. Any value is then accepted if the
+/// expected sum itself is finite.
 pub fn compare(expected: &Tensor, actual: &Tensor, allowance: &[f64]) -> Result<Difference> {
     if expected.shape() != actual.shape() {
         let (expected, actual) = (format_dims(expected.shape()), format_dims(actual.shape()));
@@ -119,7 +122,8 @@ pub fn compare(expected: &Tensor, actual: &Tensor, allowance: &[f64]) -> Result<
         if expected_value != 0.0 && absolute > 0.0 {
             difference.max_relative = difference.max_relative.max(absolute / expected_value.abs());
         }
-        // What is infinite or NaN whatever the order is so everywhere, and NaN allows nothing.
+        // An expected infinity or NaN does not depend on the order of the terms and must match exactly. A NaN allowance
+        // allows no difference.
         let allowed = match allowed {
             f64::INFINITY if expected_value.is_finite() => f64::INFINITY,
             allowed if allowed.is_finite() => allowed,
@@ -148,12 +152,12 @@ fn distance(expected: f64, actual: f64) -> f64 {
     }
 }
 
-/// The number of float32 values between the two; 0 for two NaN, `u64::MAX` for one NaN.
+/// The number of float32 steps between two values; 0 for two NaN, `u64::MAX` for one NaN.
 pub fn ulp_distance(left: f32, right: f32) -> u64 {
     if left.is_nan() || right.is_nan() {
         return if left.is_nan() && right.is_nan() { 0 } else { u64::MAX };
     }
-    // Maps the bit patterns to a line on which neighbours differ by one and both zeros are 0.
+    // Maps the bit patterns to a number line on which neighbours differ by one and both zeros are 0.
     let line = |value: f32| {
         let bits = i64::from(value.to_bits() & 0x7fff_ffff);
         if value.is_sign_negative() { -bits } else { bits }

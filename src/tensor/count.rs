@@ -3,12 +3,12 @@
 use super::format_dims;
 use crate::error::{Error, Result};
 
-/// Elements of one tensor, at most: 16 TiB of float32. The bytes of as many values as a graph may have
-/// ([`Builder`](crate::graph::Builder)) can be summed in 64 bits then.
+/// Maximum number of elements of one tensor: 16 TiB of float32. With this limit, the bytes of all values of the largest
+/// possible graph ([`Builder`](crate::graph::Builder)) can be summed in 64 bits.
 const MOST_ELEMENTS: usize = 1 << 42;
 
-/// The product of `shape`; an error if there are more than memory holds, or would be with 1 in place of each size of 0: parts of
-/// a shape are multiplied too.
+/// The product of `shape`. Returns an error if it exceeds the limit, also when each size of 0 is replaced by 1, because
+/// parts of a shape are multiplied too.
 pub(crate) fn element_count(shape: &[usize]) -> Result<usize> {
     let most = shape.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim.max(1)));
     if most.is_none_or(|most| most > MOST_ELEMENTS) {

@@ -26,16 +26,16 @@ pub use shape::{Dim, Shape, TensorType};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 
-/// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean
-/// is the float 0 or 1, so that a mask multiplies.
+/// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean is the float 0 or 1,
+/// so that a mask can be used as a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
     /// 32-bit IEEE float.
     F32,
-    /// 32-bit signed integer: ids.
+    /// 32-bit signed integer, used for ids.
     I32,
-    /// Boolean: masks.
+    /// Boolean, used for masks.
     Bool,
 }
 
@@ -79,7 +79,7 @@ impl Data {
         }
     }
 
-    /// The size of the elements.
+    /// The size of the elements in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         let bytes = match self {
             Data::F32(values) => size_of_val(&values[..]),
@@ -104,7 +104,7 @@ pub struct Tensor {
     elements: Elements,
 }
 
-/// Elements as they are, or float32 elements as a file stores them.
+/// Decoded elements, or float32 elements as a file stores them.
 #[derive(Debug, Clone)]
 enum Elements {
     Plain(Data),
@@ -118,7 +118,7 @@ impl PartialEq for Tensor {
 }
 
 impl Tensor {
-    /// A tensor of `shape` over `data`; an error if the product of the shape is not the number of elements.
+    /// A tensor of `shape` over `data`. Returns an error if the product of the shape is not the number of elements.
     #[doc(hidden)]
     pub fn new(shape: &[usize], data: Data) -> Result<Self> {
         let expected = element_count(shape)?;
@@ -134,13 +134,13 @@ impl Tensor {
         Ok(Tensor { shape: shape.to_vec(), elements: Elements::Plain(data) })
     }
 
-    /// A float tensor that stays as it is stored; an error if the bytes are not those of as many floats.
+    /// A float tensor that keeps its stored encoding. Returns an error if the number of bytes does not match the shape.
     #[doc(hidden)]
     pub fn packed(shape: &[usize], encoding: Encoding, bytes: Vec<u8>) -> Result<Self> {
         Self::packed_in(shape, encoding, bytes.into())
     }
 
-    /// Like [`Tensor::packed`], over bytes that stay where they are.
+    /// Like [`Tensor::packed`], over shared bytes that are not copied.
     pub(crate) fn packed_in(shape: &[usize], encoding: Encoding, bytes: SharedBytes) -> Result<Self> {
         let length = bytes.len();
         let packed = Packed::new(encoding, bytes);
@@ -179,7 +179,7 @@ impl Tensor {
         }
     }
 
-    /// The elements. Packed ones are decoded at the first call, and kept.
+    /// The elements. Packed elements are decoded on the first call, and the decoded copy is kept.
     #[doc(hidden)]
     pub fn data(&self) -> &Data {
         match &self.elements {
@@ -205,7 +205,7 @@ impl Tensor {
         }
     }
 
-    /// How many floats `wanted` is true of, without decoding packed ones for good; 0 for other dtypes.
+    /// The number of floats for which `wanted` is true; 0 for other dtypes. Keeps no decoded copy of packed floats.
     pub(crate) fn count_floats(&self, wanted: impl Fn(f32) -> bool) -> usize {
         match &self.elements {
             Elements::Plain(Data::F32(values)) => values.iter().filter(|value| wanted(**value)).count(),
@@ -251,7 +251,7 @@ impl Tensor {
         }
     }
 
-    /// The same elements under another shape of the same size.
+    /// The same elements with another shape of the same size.
     pub fn reshaped(mut self, shape: &[usize]) -> Result<Self> {
         if element_count(shape)? != self.len() {
             let (from, to) = (format_dims(&self.shape), format_dims(shape));
@@ -270,8 +270,8 @@ impl Tensor {
         }
     }
 
-    /// Converts to another dtype as TF.js casts: floats truncate toward zero to integers (saturating, NaN to 0),
-    /// anything but zero is true.
+    /// Converts to another dtype as TF.js does: floats are truncated toward zero to integers (saturating, NaN to 0),
+    /// and any value other than zero is true.
     pub fn cast(&self, dtype: DType) -> Tensor {
         let data = match (self.data(), dtype) {
             (Data::F32(values), DType::I32) => Data::I32(values.iter().map(|&value| value as i32).collect()),
@@ -291,7 +291,7 @@ impl Tensor {
         self.words().into_owned()
     }
 
-    /// Like [`Tensor::to_words`]; copied only where the words are not there already.
+    /// Like [`Tensor::to_words`], but without a copy if the elements are already 32-bit words.
     pub(crate) fn words(&self) -> Cow<'_, [u32]> {
         match self.data() {
             Data::F32(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
@@ -325,7 +325,7 @@ impl Tensor {
         Tensor::new(&shape, data)
     }
 
-    /// A tensor of batch 1 repeated to batch `rows`.
+    /// A tensor with batch 1, repeated to a batch of `rows`.
     pub(crate) fn repeat_rows(&self, rows: usize) -> Result<Tensor> {
         if self.shape.first() != Some(&1) {
             return Err(Error::shape(format!("only a batch of 1 can be repeated, not {}", format_dims(&self.shape))));
@@ -340,7 +340,7 @@ impl Tensor {
         Tensor::new(&shape, data)
     }
 
-    /// Tensors that differ only in their number of rows, one after the other.
+    /// Concatenates tensors that differ only in their number of rows.
     pub(crate) fn join_rows(parts: &[&Tensor]) -> Result<Tensor> {
         let Some(first) = parts.first() else {
             return Err(Error::shape("there is nothing to join"));

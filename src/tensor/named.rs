@@ -3,14 +3,14 @@
 use super::Tensor;
 use std::collections::HashMap;
 
-/// Names up to this many are compared one by one, which takes less time than hashing; and predictions have few.
+/// Up to this many names are compared one by one, which is faster than hashing. Most predictions have few.
 const FEW: usize = 16;
 
 /// Tensors by name, in the order they were inserted.
 #[derive(Debug, Clone, Default)]
 pub struct NamedTensors {
     tensors: Vec<(String, Tensor)>,
-    /// The positions by name, where there are more than a few.
+    /// The position of each name, if there are more than a few.
     positions: HashMap<String, usize>,
 }
 
@@ -20,7 +20,7 @@ impl NamedTensors {
         Self::default()
     }
 
-    /// Adds `tensor` under `name`, replacing one that is there.
+    /// Adds `tensor` under `name`, replacing any tensor of that name.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         let name = name.into();
         match self.position(&name) {
@@ -66,7 +66,7 @@ impl NamedTensors {
         self.tensors.iter().position(|(known, _)| known == name)
     }
 
-    /// Adds what has a new name.
+    /// Adds a tensor whose name is new.
     fn push(&mut self, name: String, tensor: Tensor) {
         self.tensors.push((name, tensor));
         if self.tensors.len() > FEW {
@@ -109,7 +109,7 @@ mod tests {
         Tensor::i32(&[], vec![value as i32]).expect("a tensor")
     }
 
-    /// Names that are compared and names that are hashed; 200 000 would take minutes if each were compared with all.
+    /// Few names are compared and many are hashed. Comparing each of 200 000 names with all others would take minutes.
     #[test]
     fn few_and_many_names_are_found_and_keep_their_order() {
         for count in [FEW, FEW + 1, 200_000] {

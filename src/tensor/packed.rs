@@ -1,4 +1,4 @@
-//! Floats that stay as a file stores them, where it stores them, and are decoded where they are needed.
+//! Floats that stay in memory as a file stores them, and are decoded only where needed.
 
 use super::Data;
 use super::bytes::SharedBytes;
@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 /// How a packed tensor stores one float.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Encoding {
-    /// IEEE single precision, four bytes each: no smaller than decoded, but it can stay in a mapped file.
+    /// IEEE single precision, four bytes each: no smaller than decoded floats, but it can stay in a mapped file.
     F32,
-    /// IEEE half precision, two bytes each; exact.
+    /// IEEE half precision, two bytes each; decoding is exact.
     F16,
-    /// One byte each, a position in this list of 256 floats.
+    /// One byte each: an index into this list of 256 floats.
     Codes(Box<[f32; 256]>),
 }
 
@@ -35,7 +35,7 @@ impl Packed {
         &self.encoding
     }
 
-    /// The number of floats; `None` if the last one is not whole.
+    /// The number of floats; `None` if the last one is incomplete.
     pub(super) fn len(&self) -> Option<usize> {
         let width = self.float_bytes();
         self.bytes.len().is_multiple_of(width).then_some(self.bytes.len() / width)
@@ -49,7 +49,7 @@ impl Packed {
         }
     }
 
-    /// The floats, decoded at the first call.
+    /// The floats, decoded on the first call.
     pub(super) fn data(&self) -> &Data {
         self.decoded.get_or_init(|| {
             let mut values = vec![0.0; self.bytes.len() / self.float_bytes()];
@@ -58,13 +58,13 @@ impl Packed {
         })
     }
 
-    /// The floats where they lie, if they lie there as the host reads them.
+    /// The floats in place, if the host can read the stored bytes directly.
     pub(super) fn in_place(&self) -> Option<&[f32]> {
         let readable = self.encoding == Encoding::F32 && cfg!(target_endian = "little");
         bytemuck::try_cast_slice(&self.bytes).ok().filter(|_| readable)
     }
 
-    /// How many floats `wanted` is true of, decoding none for good.
+    /// The number of floats for which `wanted` is true; keeps no decoded copy.
     pub(super) fn count(&self, wanted: impl Fn(f32) -> bool) -> usize {
         let mut block = [0.0; 1024];
         let mut count = 0;
@@ -76,7 +76,7 @@ impl Packed {
         count
     }
 
-    /// Decodes some of the stored bytes, as many as `values` has room for.
+    /// Decodes stored bytes, as many as `values` has room for.
     fn decode(&self, bytes: &[u8], values: &mut [f32]) {
         match &self.encoding {
             Encoding::F32 => {
@@ -93,15 +93,15 @@ impl Packed {
         }
     }
 
-    /// The 32-bit words of [`Packed::pieces`].
+    /// The number of 32-bit words in [`Packed::pieces`].
     pub fn word_count(&self) -> usize {
         let list = if let Encoding::Codes(_) = self.encoding { 256 } else { 0 };
         list + self.bytes.len().div_ceil(4)
     }
 
-    /// The tensor as kernels read it, little-endian, in pieces of whole 32-bit words that follow each other: the list
-    /// of floats if there is one, the stored bytes, and those of the last word filled up with zeros. What may be large
-    /// is not copied.
+    /// The tensor as kernels read it, little-endian, in consecutive pieces of whole 32-bit words: the list of floats if
+    /// there is one, the stored bytes, and the last word padded with zeros. The stored bytes, which may be large, are
+    /// not copied.
     pub fn pieces(&self) -> [Cow<'_, [u8]>; 3] {
         let list = match &self.encoding {
             Encoding::Codes(list) => list.iter().flat_map(|value| value.to_le_bytes()).collect(),
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::tensor::Tensor;
 
-    /// The pieces as words, once their number was found to be what it is said to be.
+    /// The pieces as words; checks that their number is as stated.
     fn words(packed: &Packed) -> Vec<u32> {
         let bytes = packed.pieces().concat();
         assert_eq!(bytes.len(), 4 * packed.word_count());

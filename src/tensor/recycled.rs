@@ -1,18 +1,18 @@
-//! A pool of the memory of unused tensors. Allocating and clearing 10 MB takes as long as filling them.
+//! A pool of buffers recycled from unused tensors. Allocating and clearing 10 MB takes as long as filling it.
 
 use super::{DType, Data, NamedTensors};
 
-/// Elements of no meaning.
+/// Buffers whose contents may be overwritten.
 #[derive(Debug, Default)]
 pub(crate) struct RecycledOutputs(Vec<Data>);
 
 impl RecycledOutputs {
-    /// The memory of these tensors. Packed ones have none.
+    /// Recycles the buffers of these tensors. Packed tensors have none.
     pub(crate) fn of(tensors: NamedTensors) -> Self {
         RecycledOutputs(tensors.into_iter().filter_map(|(_, tensor)| tensor.into_data()).collect())
     }
 
-    /// `count` elements of any value.
+    /// A buffer of `count` elements with arbitrary contents.
     pub(crate) fn take(&mut self, dtype: DType, count: usize) -> Data {
         match self.first(dtype) {
             Some(Data::F32(mut values)) => {
@@ -27,7 +27,7 @@ impl RecycledOutputs {
                 values.resize(count, false);
                 Data::Bool(values)
             }
-            // Not by resizing: the system has large pieces that are zero already.
+            // A new vector rather than a resized one: the system provides large allocations already zeroed.
             None => match dtype {
                 DType::F32 => Data::F32(vec![0.0; count]),
                 DType::I32 => Data::I32(vec![0; count]),
@@ -36,7 +36,7 @@ impl RecycledOutputs {
         }
     }
 
-    /// Elements from their words on a device.
+    /// Decodes elements from their words on a device.
     pub(crate) fn decode(&mut self, dtype: DType, words: &[u32]) -> Data {
         let mut data = self.first(dtype).unwrap_or_else(|| Data::empty(dtype));
         match &mut data {
@@ -47,7 +47,7 @@ impl RecycledOutputs {
         data
     }
 
-    /// The first memory of this dtype.
+    /// Takes the first buffer of this dtype.
     fn first(&mut self, dtype: DType) -> Option<Data> {
         let position = self.0.iter().position(|data| data.dtype() == dtype)?;
         Some(self.0.remove(position))

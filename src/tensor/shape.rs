@@ -10,11 +10,11 @@ use std::fmt;
 pub enum Dim {
     /// The batch size, known only when a prediction is made.
     Batch,
-    /// One row that all samples of the batch share: what depends on nothing but the one user of many candidates.
+    /// One row that all samples of the batch share, such as values that depend only on the one user of many candidates.
     Shared,
     /// A number known when the model is loaded.
     Fixed(usize),
-    /// A size that a model leaves open. It stands in descriptions of models; values have none.
+    /// A size that a model leaves open. It appears only in descriptions of models, never in values.
     Open,
 }
 
@@ -29,14 +29,14 @@ impl fmt::Display for Dim {
     }
 }
 
-/// The dimensions of a value inside a model. Values that depend on an input have N as their first dimension, or S if
-/// they depend on shared inputs alone; weights have neither.
+/// The dimensions of a value inside a model. A value that depends on an input has N as its first dimension, or S if it
+/// depends only on shared inputs. Weights have neither.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Shape(Vec<Dim>);
 
 impl Shape {
-    /// A shape of the given dimensions; an error if N or S stands anywhere but in front: operators never touch the batch
-    /// dimension.
+    /// A shape with the given dimensions. Returns an error if N or S is not the first dimension, because operators
+    /// never touch the batch dimension.
     pub fn new(dims: Vec<Dim>) -> Result<Self> {
         let shape = Shape(dims);
         match shape.0.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)) {
@@ -55,13 +55,13 @@ impl Shape {
         Shape(std::iter::once(Dim::Shared).chain(sample.iter().map(|&size| Dim::Fixed(size))).collect())
     }
 
-    /// The shape with the batch dimension of this one, if it has any, and another sample.
+    /// A shape with the batch dimension of this one, if it has one, and another sample.
     pub fn with_sample(&self, sample: &[usize]) -> Self {
         let batch = self.0.first().filter(|dim| matches!(dim, Dim::Batch | Dim::Shared)).copied();
         Shape(batch.into_iter().chain(sample.iter().map(|&size| Dim::Fixed(size))).collect())
     }
 
-    /// A shape without N.
+    /// A shape without N or S.
     pub fn fixed(dims: &[usize]) -> Self {
         Shape(dims.iter().map(|&size| Dim::Fixed(size)).collect())
     }
@@ -71,7 +71,7 @@ impl Shape {
         &self.0
     }
 
-    /// The number of dimensions, N included.
+    /// The number of dimensions, including N or S.
     pub fn rank(&self) -> usize {
         self.0.len()
     }
@@ -86,12 +86,12 @@ impl Shape {
         self.0.first() == Some(&Dim::Shared)
     }
 
-    /// Whether the first dimension is N: there is a row for each sample of the batch.
+    /// Whether the first dimension is N, so that there is a row for each sample of the batch.
     pub fn is_per_sample(&self) -> bool {
         self.0.first() == Some(&Dim::Batch)
     }
 
-    /// The numbers after N or S; all of them for a shape without.
+    /// The sizes after N or S; all sizes of a shape without either.
     pub fn sample(&self) -> Vec<usize> {
         self.0.iter().filter_map(|dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None }).collect()
     }
@@ -101,7 +101,7 @@ impl Shape {
         self.sample().iter().product()
     }
 
-    /// The same with dimension `axis` open.
+    /// The same shape with dimension `axis` open.
     pub(crate) fn open_at(mut self, axis: usize) -> Self {
         if let Some(dim) = self.0.get_mut(axis) {
             *dim = Dim::Open;
@@ -109,7 +109,7 @@ impl Shape {
         self
     }
 
-    /// The same with [`Dim::Open`] wherever `other` is of another size; itself if that has another rank.
+    /// The same shape with [`Dim::Open`] wherever the size differs from `other`; unchanged if the ranks differ.
     pub(crate) fn open_where_not(&self, other: &Shape) -> Self {
         if self.rank() != other.rank() {
             return self.clone();
@@ -118,7 +118,7 @@ impl Shape {
         Shape(dims.map(|(dim, other)| if dim == other { *dim } else { Dim::Open }).collect())
     }
 
-    /// The concrete dimensions at a batch of `batch`; 0 for what is open.
+    /// The concrete dimensions at a batch size of `batch`; 0 for open dimensions.
     pub fn resolve(&self, batch: usize) -> Vec<usize> {
         let resolve = |dim: &Dim| match dim {
             Dim::Batch => batch,
@@ -129,7 +129,7 @@ impl Shape {
         self.0.iter().map(resolve).collect()
     }
 
-    /// A negative `axis` counted from the end; `None` when it is outside the rank.
+    /// Resolves an `axis` that may be negative, counted from the end; `None` if it is out of range.
     pub fn axis(&self, axis: i64) -> Option<usize> {
         let rank = i64::try_from(self.rank()).ok()?;
         let axis = if axis < 0 { axis + rank } else { axis };
@@ -160,7 +160,7 @@ pub struct TensorType {
 }
 
 impl TensorType {
-    /// A type from its two parts.
+    /// A type with this shape and dtype.
     pub fn new(shape: Shape, dtype: DType) -> Self {
         TensorType { shape, dtype }
     }
@@ -177,7 +177,7 @@ impl fmt::Display for TensorType {
     }
 }
 
-/// Concrete dimensions as `[2, 3]`.
+/// Formats concrete dimensions as `[2, 3]`.
 pub(crate) fn format_dims(dims: &[usize]) -> String {
     format!("{dims:?}")
 }

@@ -6,8 +6,8 @@ use tfjs_wgpu::{DType, Tensor};
 
 const RELU: Option<Function> = Some(Function::RELU);
 
-/// A tower of random weights on a random input, by the kernel for the device and by each.
-fn tower(batch: usize, depth: usize, units: &[usize], activations: &[Option<Function>]) -> Vec<Case> {
+/// A chain of Dense layers with random weights and a random input, by the default kernel and by each of the others.
+fn dense_chain(batch: usize, depth: usize, units: &[usize], activations: &[Option<Function>]) -> Vec<Case> {
     let case = |kernel| {
         let name = format!("{batch} rows of {depth} -> {units:?}, {activations:?}, {kernel:?}");
         let operator = FusedMlp { activations: activations.to_vec(), kernel };
@@ -34,13 +34,13 @@ fn cases() -> Vec<Case> {
     ];
     // Around 4 rows, 8 invocations alone, quads of values and rounds of 64 pieces.
     for batch in [1, 2, 3, 4, 5, 31, 33, 67] {
-        cases.extend(tower(batch, 1, &[1], &[None]));
-        cases.extend(tower(batch, 7, &[4, 1], &[RELU, None]));
-        cases.extend(tower(batch, 63, &[256, 5], &[RELU, RELU]));
-        cases.extend(tower(batch, 65, &[260, 64], &[RELU, None]));
-        cases.extend(tower(batch, 240, &[256, 128, 64, 1], &[RELU, RELU, RELU, sigmoid]));
+        cases.extend(dense_chain(batch, 1, &[1], &[None]));
+        cases.extend(dense_chain(batch, 7, &[4, 1], &[RELU, None]));
+        cases.extend(dense_chain(batch, 63, &[256, 5], &[RELU, RELU]));
+        cases.extend(dense_chain(batch, 65, &[260, 64], &[RELU, None]));
+        cases.extend(dense_chain(batch, 240, &[256, 128, 64, 1], &[RELU, RELU, RELU, sigmoid]));
         let activations = [RELU, None, RELU, None, RELU, None, None, RELU];
-        cases.extend(tower(batch, 2, &[4, 8, 4, 8, 4, 8, 12, 3], &activations));
+        cases.extend(dense_chain(batch, 2, &[4, 8, 4, 8, 4, 8, 12, 3], &activations));
     }
     for (first, second) in [
         (Some(Function::Tanh), sigmoid),
@@ -50,8 +50,8 @@ fn cases() -> Vec<Case> {
         (Some(Function::Mish), Some(Function::Softplus)),
         (Some(Function::HardSigmoid { slope: 0.2 }), Some(Function::Exponential)),
     ] {
-        cases.extend(tower(3, 33, &[64, 32, 7], &[first, second, first]));
-        cases.extend(tower(67, 33, &[64, 32, 8], &[first, first, second]));
+        cases.extend(dense_chain(3, 33, &[64, 32, 7], &[first, second, first]));
+        cases.extend(dense_chain(67, 33, &[64, 32, 8], &[first, first, second]));
     }
     let x = random(&[3, 5, 2, 6], 4);
     let case = Case::new("rank 4, a bias that the batch shares", FusedMlp::new(vec![RELU, None])).input(x);
@@ -65,28 +65,28 @@ fn cases() -> Vec<Case> {
 
 checks!(cases);
 
-/// The answers are those of the layers one by one, to the last bit.
+/// The results are bit-identical to those of the separate layers.
 #[test]
-fn a_tower_is_its_layers() {
+fn a_fused_mlp_equals_its_layers() {
     let operands = [(vec![5, 6], 1), (vec![6, 8], 2), (vec![8], 3), (vec![8, 3], 4), (vec![3], 5)];
     let operands = operands.map(|(shape, seed)| random(&shape, seed));
     let [x, kernel0, bias0, kernel1, bias1] = operands.each_ref();
     let eval = |op: Op, inputs: &[&Tensor]| op.operator().answer(inputs).expect("an answer");
-    let tower = FusedMlp::new(vec![Some(Function::Tanh), None]);
+    let mlp = FusedMlp::new(vec![Some(Function::Tanh), None]);
     let hidden = eval(Dense::with(Some(Function::Tanh)).into(), &[x, kernel0, bias0]);
     let expected = eval(Dense::default().into(), &[&hidden, kernel1, bias1]);
-    assert_eq!(eval(tower.into(), &[x, kernel0, bias0, kernel1, bias1]), expected);
+    assert_eq!(eval(mlp.into(), &[x, kernel0, bias0, kernel1, bias1]), expected);
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let tower = || FusedMlp::new(vec![RELU, None]);
-    refuses(tower(), &["float32[N, 3]"], "takes 5 inputs, not 1");
+    let mlp = || FusedMlp::new(vec![RELU, None]);
+    refuses(mlp(), &["float32[N, 3]"], "takes 5 inputs, not 1");
     refuses(FusedMlp::new(vec![]), &["float32[N, 3]"], "at least 1 layer");
     let types = ["float32[N, 3]", "float32[3, 4]", "float32[4]", "float32[5, 1]", "float32[1]"];
-    refuses(tower(), &types, "input float32[N, 4], kernel float32[5, 1] and bias float32[1] do not fit");
+    refuses(mlp(), &types, "input float32[N, 4], kernel float32[5, 1] and bias float32[1] do not fit");
     let types = ["float32[N, 3]", "float32[3, 4]", "float32[4]", "float32[4, 1]", "float32[S, 1]"];
-    refuses(tower(), &types, "bias float32[S, 1] of layer 1 is not constant");
+    refuses(mlp(), &types, "bias float32[S, 1] of layer 1 is not constant");
 }
 
 /// The rule, without a GPU.
