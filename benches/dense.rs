@@ -1,5 +1,5 @@
-//! How long dense layers take by each of their kernels, on the CPU, and as one tower, end to end through the public
-//! interface: what the rules that choose a kernel are made by.
+//! Measures dense layers with each of their kernels, on the CPU, and as one fused MLP, end to end through the public
+//! interface. The rules that choose a kernel are based on these times.
 //!
 //! ```sh
 //! cargo bench --bench dense -- ['240x256/batch 32'] [--quick] [--save-baseline NAME] [--baseline NAME]

@@ -1,9 +1,9 @@
-//! The number of rows of a block: the rows that go through all steps together.
+//! Chooses the number of rows in a block: the rows that go through all steps together.
 //!
-//! The values of a block should stay in the second-level cache from step to step, and a block should have so many rows that reading
-//! the weights is cheap by comparison. For wide rows, above all images, both are not possible. A block then has as many bytes of
-//! values as there are weights, so that both are read about equally often: two megabytes of weights go with two megabytes of
-//! values, and a small network with one image.
+//! The values of a block should stay in the second-level cache from step to step. A block should also have enough rows
+//! to amortise reading the weights. For wide rows, such as images, both are not possible. A block then has as many
+//! bytes of values as there are bytes of weights, so that both are read about equally often: two megabytes of weights
+//! with two megabytes of values, and a small network with one image.
 
 use super::layout::Layout;
 use super::tile::TILE_ROWS;
@@ -12,22 +12,24 @@ use crate::ops::Op;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The most rows of a block. Beyond it, reading the weights costs little. A multiple of the height of a tile.
+/// Maximum number of rows in a block: with more, the cost of reading the weights is already negligible. A multiple of
+/// the height of a tile.
 const MOST_ROWS: usize = 96;
 
-/// The bytes that a block may always hold. Cores have half a megabyte to two of second-level cache, and a step uses a part of the
-/// values of a block.
+/// The size in bytes that a block may always have. Cores have half a megabyte to two megabytes of second-level cache,
+/// and a step uses only part of the values of a block.
 const CACHE_BYTES: u64 = 1 << 20;
 
-/// The minimum of floating-point operations per worker thread. Waking a thread takes about 10 µs; this takes several times as long.
+/// Minimum number of floating-point operations per worker thread. Waking a thread takes about 10 µs; this much work
+/// takes several times as long.
 const OPERATIONS_PER_THREAD: u64 = 8_000_000;
 
 /// Divides the batches of a graph into blocks.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    /// The most rows of a block; `None` if a step needs all rows together.
+    /// Maximum number of rows in a block; `None` if a step needs all rows together.
     most: Option<usize>,
-    /// The work for one row, without values that are computed once.
+    /// The floating-point operations for one row, without values that are computed once.
     operations: u64,
 }
 
@@ -38,7 +40,8 @@ impl Blocks {
         Blocks { most, operations: ids.map(|id| graph.cost(id, 1).flops).sum() }
     }
 
-    /// The rows of a block for this batch: as many as fit the caches, or fewer, so that all worthwhile threads have work.
+    /// The number of rows in a block for this batch: as many as fit the caches, or fewer, so that every thread worth
+    /// waking has work.
     pub(super) fn rows(&self, batch: usize, threads: usize) -> usize {
         let Some(most) = self.most else { return batch };
         let work = self.operations.saturating_mul(batch as u64) / OPERATIONS_PER_THREAD;
@@ -47,14 +50,15 @@ impl Blocks {
     }
 }
 
-/// The rows for which values and weights are read equally often; whole tiles if there is room.
+/// The number of rows for which values and weights are read equally often, rounded to whole tiles if there is room.
 fn max_rows(row_bytes: u64, weight_bytes: u64) -> usize {
     let fitting = CACHE_BYTES.max(weight_bytes) / row_bytes.max(1);
     let rows = usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, MOST_ROWS);
     if rows < TILE_ROWS { rows } else { rows - rows % TILE_ROWS }
 }
 
-/// The bytes of weights that every block reads entirely. Lookup tables are excluded: only some of their rows are read.
+/// The size in bytes of the weights that every block reads entirely. Lookup tables are excluded, because only some of
+/// their rows are read.
 fn weight_bytes(graph: &Graph) -> u64 {
     let reads_all = |op: &Op| {
         matches!(

@@ -4,17 +4,17 @@ use crate::error::{Error, Result};
 use crate::tensor::{DType, Data, Tensor};
 use std::sync::Arc;
 
-/// A type of elements that buffers hold.
+/// An element type of buffers.
 pub(super) trait Element: Copy + Default + Send + Sync + 'static {
-    /// The elements, if they are of this type.
+    /// The elements, if they have this type.
     fn of(data: &Data) -> Option<&[Self]>;
-    /// The elements of a tensor without a copy, if they are of this type.
+    /// The elements of a tensor without a copy, if they have this type.
     fn of_tensor(tensor: &Tensor) -> Option<&[Self]>;
-    /// The vector that holds them.
+    /// The vector that holds the elements, if they have this type.
     fn vec(data: &mut Data) -> Option<&mut Vec<Self>>;
-    /// The elements of a part, read-only.
+    /// The elements of a part, read-only, if they have this type.
     fn of_part<'p>(part: &'p Part<'_>) -> Option<&'p [Self]>;
-    /// The elements of a part, mutable.
+    /// The elements of a part, mutable, if they have this type.
     fn slice<'p, 'r>(part: &'p mut Part<'r>) -> Option<&'p mut &'r mut [Self]>;
 }
 
@@ -46,13 +46,13 @@ macro_rules! element {
 
 element!(f32 => F32, as_f32; i32 => I32, as_i32; bool => Bool, as_bool);
 
-/// The buffers of one block, or of shared values. They grow, and are kept for later predictions.
+/// The buffers of one block, or of shared values. They grow as needed and are kept for later predictions.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     pub(super) buffers: Vec<Data>,
 }
 
-/// A block's rows of a result, in the memory of the caller.
+/// A block's rows of a result, in the caller's memory.
 #[derive(Debug)]
 pub(super) enum Part<'r> {
     F32(&'r mut [f32]),
@@ -61,7 +61,7 @@ pub(super) enum Part<'r> {
 }
 
 impl<'r> Part<'r> {
-    /// All of a result.
+    /// An entire result.
     pub(super) fn whole(data: &'r mut Data) -> Self {
         match data {
             Data::F32(values) => Part::F32(values),
@@ -89,39 +89,39 @@ impl<'r> Part<'r> {
 /// Where an operand is read from.
 #[derive(Debug, Clone)]
 pub(super) enum Region {
-    /// The model's input with this position and name.
+    /// The model input at this position.
     Input(usize),
-    /// A weight, or a value that is computed from weights only.
+    /// A weight, or a value that is computed only from weights.
     Constant(Arc<Tensor>),
-    /// A buffer of the block.
+    /// A buffer for a block.
     Slot(usize),
-    /// A buffer of shared values.
+    /// A buffer for shared values.
     Once(usize),
     /// The result at this position, which a step has written.
     Result(usize),
 }
 
-/// A value as steps read it: rows follow each other.
+/// A value as steps read it: its rows are contiguous.
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
     pub(super) region: Region,
     pub(super) dtype: DType,
-    /// Elements in a row; all of them for a constant.
+    /// The number of elements in a row; the number of all elements for a constant.
     pub(super) width: usize,
     /// Whether there is one row for the whole batch.
     pub(super) once: bool,
 }
 
-/// What a step writes into.
+/// Where a step writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// A buffer of the block, or of shared values.
+    /// A buffer for a block, or for shared values.
     Slot(usize),
-    /// The result with this position.
+    /// The result at this position.
     Result(usize),
 }
 
-/// Where a step writes: a column block of a buffer whose rows are `stride` elements apart.
+/// The place where a step writes: some columns of a buffer whose rows are `stride` elements apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Output {
     pub(super) target: Target,
@@ -134,7 +134,7 @@ pub(super) struct Output {
 
 /// The rows that a step writes.
 pub(super) struct Rows<'v, T> {
-    /// Starts with the first element of the first row.
+    /// Starts at the first element of the first row.
     data: &'v mut [T],
     stride: usize,
     width: usize,
@@ -142,22 +142,22 @@ pub(super) struct Rows<'v, T> {
 }
 
 impl<T> Rows<'_, T> {
-    /// Row after row.
+    /// The rows in order.
     pub(super) fn iter(&mut self) -> impl Iterator<Item = &mut [T]> {
         let width = self.width;
-        // A row of no elements is still a row.
+        // A row without elements is still a row.
         let stride = self.stride.max(1);
         let missing = if self.width == 0 { self.count } else { 0 };
         let rows = self.data.chunks_mut(stride).take(self.count - missing).map(move |row| &mut row[..width]);
         rows.chain((0..missing).map(|_| Default::default()))
     }
 
-    /// All elements, where rows follow each other without gaps.
+    /// All elements, if the rows are contiguous.
     pub(super) fn flat(&mut self) -> Option<&mut [T]> {
         (self.stride == self.width).then(|| &mut self.data[..self.count * self.width])
     }
 
-    /// The elements from the first row's first on, and the distance of rows.
+    /// The elements from the start of the first row on, and the distance between rows.
     pub(super) fn strided(&mut self) -> (&mut [T], usize) {
         (self.data, self.stride)
     }
@@ -166,7 +166,7 @@ impl<T> Rows<'_, T> {
         self.count
     }
 
-    /// The row with this position.
+    /// The row at this position.
     #[inline(always)]
     pub(super) fn row(&mut self, index: usize) -> &mut [T] {
         &mut self.data[index * self.stride..][..self.width]
@@ -174,7 +174,7 @@ impl<T> Rows<'_, T> {
 }
 
 impl Output {
-    /// Where the next step reads the output.
+    /// The region from which later steps read the output.
     pub(super) fn region(&self) -> Region {
         match self.target {
             Target::Slot(slot) if self.once => Region::Once(slot),
@@ -183,7 +183,7 @@ impl Output {
         }
     }
 
-    /// The part of a taken buffer that belongs to this output.
+    /// The rows of this output within a buffer.
     fn rows<'v, T>(&self, buffer: &'v mut [T], count: usize) -> Rows<'v, T> {
         let end = if count == 0 { 0 } else { (count - 1) * self.stride + self.offset + self.width };
         let start = self.offset.min(end);
@@ -191,18 +191,18 @@ impl Output {
     }
 }
 
-/// One run over one block of rows.
+/// One run over a block of rows.
 pub(super) struct Frame<'f, 'r> {
-    /// In the order of the graph.
+    /// The inputs in the order of the graph.
     pub(super) inputs: &'f [&'f Tensor],
     /// The first row of the block in the batch.
     pub(super) first: usize,
-    /// Rows in the block.
+    /// The number of rows in the block.
     pub(super) rows: usize,
-    /// Whether the block is the whole batch.
+    /// Whether only one row is computed in all, so that no batch could be divided into other blocks.
     pub(super) is_alone: bool,
     pub(super) arena: &'f mut Arena,
-    /// Shared values; `None` while they are computed.
+    /// The shared values; `None` while they are being computed.
     pub(super) once: Option<&'f Arena>,
     /// The block's rows of the results.
     pub(super) results: Vec<Part<'r>>,
@@ -229,7 +229,7 @@ impl Frame<'_, '_> {
         T::of(data).and_then(|values| values.get(start..end)).ok_or_else(misfit)
     }
 
-    /// Lets `compute` write the block's rows of `output`. Meanwhile it may use other buffers, but not this one.
+    /// Lets `compute` write the block's rows of `output`. Meanwhile it may use all buffers except this one.
     pub(super) fn write<T: Element>(
         &mut self,
         output: &Output,

@@ -1,7 +1,8 @@
-//! Activations over vectors of floats, within the tolerance of their operator. Rare ones use the plain formula.
+//! Activations over vectors of floats, within the tolerance of their operators. Rare ones use the scalar reference
+//! formula.
 //!
-//! Exponentials are `2ⁿ · eʳ` with `|r| ≤ ln 2 / 2`: n by rounding, eʳ by its series to the sixth power, whose first
-//! missing term is 1.2e-7 at most. NaN goes through all of them.
+//! An exponential is `2ⁿ · eʳ` with `|r| ≤ ln 2 / 2`, where n is found by rounding. eʳ is its series up to the sixth
+//! power, whose first omitted term is at most 1.2e-7. NaN propagates.
 
 use super::vector::map;
 use crate::ops::Function;
@@ -28,7 +29,8 @@ impl WithSimd for Apply<'_> {
                 map!(simd, values, |x| {
                     let mut upper = x;
                     if max_value.is_some() {
-                        // Comparisons, because minima and maxima with NaN differ between machines.
+                        // Comparisons rather than minimum and maximum instructions, whose results for NaN differ
+                        // between machines.
                         upper = simd.select_f32s(simd.less_than_f32s(max, upper), max, upper);
                         upper = simd.select_f32s(simd.less_than_f32s(upper, zero), zero, upper);
                     }
@@ -114,15 +116,15 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-/// The least and the largest argument of an exponential. Below the least, the result is 0.
+/// The smallest and the largest argument of an exponential. Below the smallest, the result is 0.
 const EXP_RANGE: (f32, f32) = (-87.0, 88.0);
 
-/// `n` and `r` with `x = n · ln 2 + r`; `n` as the power `2ⁿ`.
+/// `n` and `r` such that `x = n · ln 2 + r`; `n` is returned as the power `2ⁿ`.
 #[inline(always)]
 fn split<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
-    // Adding and subtracting it rounds to the nearest integer, which is in the lowest bits of the sum.
+    // Adding this rounds to the nearest integer, which is then in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts, of which the first has few bits, so that n times it is exact.
+    // ln 2 in two parts. The first has few bits, so that its product with n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     let round = simd.splat_f32s(ROUND);
     let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), round);
@@ -151,16 +153,16 @@ fn clamp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.select_f32s(simd.less_than_f32s(most, x), most, x)
 }
 
-/// `eˣ` for x up to 0; 0 below −87.
+/// `eˣ` for x ≤ 0; the result is 0 below −87.
 #[inline(always)]
 pub(super) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // Results below the range are 0, and NaN stays NaN.
+    // Results below the range are 0, and NaN propagates.
     let (power, r) = split(simd, x);
     let y = simd.mul_add_e_f32s(power, series(simd, r), power);
     simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(EXP_RANGE.0)), simd.splat_f32s(0.0), y)
 }
 
-/// `eˣ − 1` for x up to 88, without cancellation.
+/// `eˣ − 1` for x ≤ 88, without cancellation.
 #[inline(always)]
 fn exp_minus_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let (power, r) = split(simd, clamp(simd, x));
@@ -170,7 +172,7 @@ fn exp_minus_one<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 #[inline(always)]
 fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // By the exponential of a negative number, which cannot overflow. It is 0 at −∞, so that swish is NaN there.
+    // Uses the exponential of a negative number, which cannot overflow. It is 0 at −∞, so that swish is NaN there.
     let one = simd.splat_f32s(1.0);
     let small = exp_of_negative(simd, simd.neg_f32s(simd.abs_f32s(x)));
     let upper = simd.less_than_f32s(simd.splat_f32s(0.0), x);
@@ -238,7 +240,7 @@ mod tests {
         Function::Expm1,
     ];
 
-    /// Floats of all exponents and both signs, a finer grid where functions bend, and what is not finite.
+    /// Floats of all exponents and both signs, a finer grid where functions bend, and non-finite values.
     #[test]
     fn functions_are_within_their_tolerance_on_every_machine() {
         let x: Vec<f32> = (0..=u32::MAX).step_by(1009 * 101).map(f32::from_bits).collect();

@@ -1,9 +1,9 @@
-//! Turns a graph into a list of steps with the buffers that they read and write.
+//! Turns a graph into a list of steps, with the buffers that they read and write.
 //!
-//! Values that depend on weights only are computed here. Values that depend on shared inputs only are computed once per prediction
-//! (`once`), all others for each block of rows. A reshape shares the buffer of its operand. An operand that only a concatenation
-//! reads is written into the columns of the latter. A softmax overwrites an operand that it alone reads. Results are computed in the
-//! memory of the caller, or copied there by a last step.
+//! Values that depend only on weights are computed here. Values that depend only on shared inputs are computed once per
+//! prediction (`once`), all others for each block of rows. A reshape shares the buffer of its operand. An operand that
+//! is read only by a concatenation is written directly into the concatenation's columns. A softmax overwrites its
+//! operand if nothing else reads it. Results are computed in the caller's memory, or copied there by a final step.
 
 use super::frame::{Operand, Output, Region, Target};
 use super::phase::{Phase, Slot};
@@ -24,39 +24,40 @@ pub(super) struct Layout {
     pub(super) once: Phase,
     /// The steps that run for each block of rows.
     pub(super) block: Phase,
-    /// The values that are the results.
+    /// The values that are returned as results.
     pub(super) results: Vec<usize>,
-    /// Per value: where it is.
+    /// By value: its location.
     values: Vec<Value>,
 }
 
-/// Where a value is.
+/// The location of a value.
 #[derive(Debug, Clone)]
 pub(super) struct Value {
     pub(super) operand: Operand,
-    /// Its columns in a wider row.
+    /// Its first column in a wider row.
     pub(super) offset: usize,
     pub(super) stride: usize,
 }
 
-/// The buffer that holds a value: the value that owns it, and the first column.
+/// The buffer that holds a value, given by the value that owns it, and the first column in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Allocation {
     owner: usize,
     column: usize,
 }
 
-/// Facts about all values, before buffers are assigned; by value.
+/// Facts about all values that are determined before buffers are assigned; indexed by value.
 struct Known {
-    /// The tensor, if the value depends on weights only.
+    /// The tensor, if the value depends only on weights.
     constants: Vec<Option<Arc<Tensor>>>,
     allocations: Vec<Allocation>,
-    /// The result in which it is computed.
+    /// The result in whose memory the value is computed.
     in_result: Vec<Option<usize>>,
 }
 
 impl Layout {
-    /// Lays out `graph`. The results are its outputs. With [`Retain::All`] they are the values of all nodes, and no buffer is reused.
+    /// Lays out `graph`. The results are its outputs. With [`Retain::All`] they are the values of all nodes, and no
+    /// buffer is reused.
     pub(super) fn new(graph: &Graph, retain: Retain, arch: Arch) -> Result<Layout> {
         let constants = constants(graph)?;
         let allocations = allocations(graph, &constants, retain);
@@ -114,7 +115,7 @@ impl Layout {
         Value { operand: Operand { region, dtype, width, once }, offset: column, stride }
     }
 
-    /// Adds steps that copy values to results, if they are not computed there.
+    /// Adds steps that copy values to results, unless they are computed there.
     fn deliver(&mut self, graph: &Graph) {
         for (position, &result) in self.results.iter().enumerate() {
             let Value { operand, offset, stride, .. } = &self.values[result];
@@ -141,11 +142,11 @@ impl Layout {
         let Some(outputs) = outputs else { return Ok(()) };
         let operands = node.inputs.iter().map(|id| self.values[id.index()].operand.clone()).collect();
         let types = graph.types(&node.inputs);
-        // An operand that is already in its columns is not copied.
+        // An operand that is already in its columns need not be copied.
         let allocation = allocations[node.output().index()].owner;
         let placed = node.inputs.iter().map(|id| allocations[id.index()].owner == allocation).collect();
         let phase = if outputs[0].once { &mut self.once } else { &mut self.block };
-        // Scratch buffers of a step are free after it.
+        // Scratch buffers are freed after the step.
         let mut taken = Vec::new();
         let scratch = &mut |width: usize, once: bool| {
             let row_width = if once { 0 } else { width };
@@ -178,7 +179,7 @@ impl Layout {
         owners.sort_unstable();
         owners.dedup();
         for owner in owners {
-            // Every block reads shared values.
+            // Shared values are read by every block, so their buffers are not reused.
             let reusable = last_use[owner] == index && !is_once(&graph.values()[owner].ty);
             if let (Some(slot), true) = (slots[owner], reusable) {
                 self.block.free.push(slot);
@@ -188,7 +189,7 @@ impl Layout {
 }
 
 impl Value {
-    /// The output of a step that writes it; `None` if no step does.
+    /// The output of the step that writes the value; `None` if no step does.
     fn output(&self) -> Option<Output> {
         let target = match self.operand.region {
             Region::Slot(slot) | Region::Once(slot) => Target::Slot(slot),
@@ -200,17 +201,17 @@ impl Value {
     }
 }
 
-/// The node that makes the value with this position.
+/// The node that produces the value at this position.
 fn maker(graph: &Graph, value: usize) -> &Node {
     graph.node(graph.values()[value].node)
 }
 
-/// Whether a value has one row for the whole batch.
+/// Whether a value has at most one row for the whole batch.
 pub(super) fn is_once(ty: &TensorType) -> bool {
     !ty.shape.is_batched() || ty.shape.is_shared()
 }
 
-/// By value: the tensor, if it depends on weights only.
+/// By value: the tensor, if it depends only on weights.
 fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
     let mut constants: Vec<Option<Arc<Tensor>>> = Vec::with_capacity(graph.values().len());
     let mut computed = 0;
@@ -231,8 +232,8 @@ fn constants(graph: &Graph) -> Result<Vec<Option<Arc<Tensor>>>> {
     Ok(constants)
 }
 
-/// An error if values that depend on weights only exceed the limit of memory, together with those `computed` before, which are
-/// kept. A small file may declare such values of any size.
+/// Returns an error if values that depend only on weights exceed the memory limit, counting those `computed` before,
+/// which are kept. Without it, a small file could declare such values of any size.
 fn expect_computable(name: &str, ty: &TensorType, computed: &mut usize) -> Result<()> {
     const MOST_ELEMENTS: usize = 1 << 28;
     let elements = ty.shape.resolve(1).iter().try_fold(1usize, |elements, &dim| elements.checked_mul(dim));
@@ -246,7 +247,7 @@ fn expect_computable(name: &str, ty: &TensorType, computed: &mut usize) -> Resul
     Ok(())
 }
 
-/// The value that this one is another shape of.
+/// The value of which this one is a view.
 fn view_of(graph: &Graph, index: usize) -> Option<usize> {
     let node = maker(graph, index);
     let Source::Op(op) = &node.source else { return None };
@@ -255,10 +256,10 @@ fn view_of(graph: &Graph, index: usize) -> Option<usize> {
     (same && matches!(op, Op::Reshape(_) | Op::Cast(_))).then(|| input.index())
 }
 
-/// Per value the buffer that holds it.
+/// By value: the buffer that holds it.
 fn allocations(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Allocation> {
     let columns = columns(graph, constants, retain);
-    // Follows views to their operands, and parts to the concatenation that they are written into.
+    // Follows views to their operands, and parts to the concatenation into which they are written.
     let allocation = |index: usize| {
         let mut allocation = Allocation { owner: index, column: 0 };
         loop {
@@ -274,7 +275,7 @@ fn allocations(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain)
     (0..graph.values().len()).map(allocation).collect()
 }
 
-/// Per value that owns a buffer: the result that is this buffer, where one is.
+/// By value that owns a buffer: the result in whose memory the buffer is, if any.
 fn in_results(
     graph: &Graph,
     results: &[usize],
@@ -286,7 +287,7 @@ fn in_results(
     for (position, &result) in results.iter().enumerate() {
         let owner = allocations[result].owner;
         let computed = matches!(maker(graph, owner).source, Source::Op(_)) && constants[owner].is_none();
-        // Neither shared values nor parts of a row.
+        // Excludes shared values and parts of a row.
         let whole = !is_once(ty(owner)) && ty(owner).shape.sample_len() == ty(result).shape.sample_len();
         if computed && whole && in_results[owner].is_none() {
             in_results[owner] = Some(position);
@@ -295,8 +296,8 @@ fn in_results(
     in_results
 }
 
-/// For each value in the buffer of another value: that value, and the first column. Parts are written into a concatenation. A
-/// softmax overwrites its operand.
+/// By value that is stored in the buffer of another value: that other value, and the first column. Parts are written
+/// into a concatenation, and a softmax overwrites its operand.
 fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> Vec<Option<(usize, usize)>> {
     let count = graph.values().len();
     let mut readers = vec![0usize; count];
@@ -333,7 +334,7 @@ fn columns(graph: &Graph, constants: &[Option<Arc<Tensor>>], retain: Retain) -> 
     columns
 }
 
-/// The operator that computes a value which, under any shape, has one reader.
+/// The node whose operator computes the value, if the value and every view of it have exactly one reader.
 fn only_writer(graph: &Graph, id: ValueId, readers: &[usize]) -> Option<usize> {
     let mut index = id.index();
     while readers[index] == 1 {

@@ -1,18 +1,20 @@
 //! The matrix product of Dense: rows of floats times a weight matrix, which is packed when a model is opened.
 //!
-//! The weights are packed in panels of as many columns as a tile of outputs has in registers, so that a panel is read sequentially. A
-//! tile has [`TILE_ROWS`](super::tile::TILE_ROWS) rows. A single row is bound by reading the weights; it is summed in several
-//! independent parts. All other rows are summed in one order, so that results do not depend on the blocks of a batch.
+//! The weights are packed in panels. A panel has as many columns as a tile of outputs has in registers, so that it is
+//! read sequentially. A tile has [`TILE_ROWS`](super::tile::TILE_ROWS) rows. The speed of a single row is limited by
+//! reading the weights; it is summed in several independent parts. All other rows are summed in one order, so that
+//! results do not depend on how a batch is divided into blocks.
 //!
-//! The crates `gemm` and `matrixmultiply` pack the weights in every call. For one row that costs more than the product. For many rows
-//! they are not faster than this, and bias and activation would need another pass.
+//! The crates `gemm` and `matrixmultiply` pack the weights in every call. For one row that costs more than the product
+//! itself. For many rows they are no faster than this, and bias and activation would need another pass.
 
 use super::functions::Apply;
 use super::tile::{Order, Tile, height};
 use crate::ops::Function;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Weights that are multiplied with all rows before the next ones, so that they stay in the second-level cache.
+/// Size in bytes of a group of weights that is multiplied with all rows before the next group, so that it stays in the
+/// second-level cache.
 const GROUP_BYTES: usize = 192 << 10;
 
 /// The layout of the packed weights `[depth, units]` of a matrix.
@@ -22,35 +24,35 @@ pub(super) struct Panels {
     depth: usize,
     units: usize,
     panels: Vec<Panel>,
-    /// Panels that are multiplied with all rows at a time.
+    /// The number of panels in a group that is multiplied with all rows at a time.
     group: usize,
     lanes: usize,
 }
 
-/// Neighbouring columns of a matrix.
+/// Adjacent columns of a matrix.
 #[derive(Debug, Clone, Copy)]
 struct Panel {
-    /// Where its weights start.
+    /// The index of its first weight.
     start: usize,
     column: usize,
     columns: usize,
-    /// Vectors that hold the columns. Surplus lanes are 0.
+    /// The number of vectors that hold the columns. Surplus lanes are 0.
     vectors: usize,
 }
 
-/// A weight matrix, packed.
+/// A packed weight matrix.
 #[derive(Debug)]
 pub(super) struct Matrix {
     pub(super) panels: Panels,
     weights: Vec<f32>,
-    /// The first weight at an address that is a multiple of the cache line.
+    /// The index of the first weight, at an address that is a multiple of the cache line size.
     aligned: usize,
 }
 
 /// How the sums of a product are completed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Finish<'a> {
-    /// Added to every row; nothing if empty.
+    /// Added to every row, unless it is empty.
     pub(super) bias: &'a [f32],
     /// Applied after the bias, while the values are in the first-level cache.
     pub(super) function: Option<Function>,
@@ -58,7 +60,7 @@ pub(super) struct Finish<'a> {
     pub(super) order: Order,
 }
 
-/// Lanes and vectors of a panel for a machine.
+/// Determines the number of lanes and of vectors per panel on a machine.
 struct Measures;
 
 impl WithSimd for Measures {
@@ -154,7 +156,7 @@ impl Matrix {
         const LINE: usize = 64;
         let panels = Panels::new(arch, depth, units);
         let mut weights = vec![0.0; panels.len() + LINE / 4];
-        // Affects speed only: without alignment, reads may cross cache lines.
+        // Alignment affects only speed: without it, reads may cross cache lines.
         let aligned = weights.as_ptr().align_offset(LINE).min(LINE / 4);
         panels.pack(kernel, [units, 1], &mut weights[aligned..]);
         Matrix { panels, weights, aligned }
@@ -165,7 +167,7 @@ impl Matrix {
         &self.weights[self.aligned..]
     }
 
-    /// As [`Panels::multiply`].
+    /// See [`Panels::multiply`].
     pub(super) fn multiply(&self, x: &[f32], rows: usize, finish: Finish<'_>, out: &mut [f32], stride: usize) {
         self.panels.multiply(self.weights(), x, rows, finish, out, stride);
     }
@@ -221,7 +223,8 @@ mod tests {
         (0..count).map(|index| ((index * 7919 + 13) % 101) as f32 / 50.0 - 1.0).collect()
     }
 
-    /// Depths and units around the lanes, panels and phases of every machine, and rows around a tile.
+    /// Depths and units close to multiples of the lanes, panels and phases of every machine, and numbers of rows close
+    /// to the height of a tile.
     #[test]
     fn products_are_sums_of_products_on_every_machine() {
         for arch in machines() {
@@ -251,7 +254,7 @@ mod tests {
         }
     }
 
-    /// What a row is multiplied to depends neither on the rows beside it nor on how many there are.
+    /// The result of a row depends neither on the other rows nor on their number.
     #[test]
     fn rows_of_a_batch_are_summed_in_one_order() {
         for arch in machines() {

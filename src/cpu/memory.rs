@@ -1,7 +1,7 @@
-//! The memory of predictions. It is kept for later ones, and freed if recent ones needed much less.
+//! The memory of predictions. It is kept for later predictions, and freed if recent ones needed much less.
 //!
-//! The rule is that of predictions in flight on a GPU: after a fixed number of predictions memory is freed if it is several times
-//! what the largest of them needed.
+//! The rule is the same as for in-flight predictions on a GPU: after a fixed number of predictions, memory is freed if
+//! it is several times as large as the largest of them needed.
 
 use super::frame::Arena;
 use super::layout::Layout;
@@ -10,11 +10,11 @@ use crate::tensor::Data;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// After this many predictions memory is freed if their largest blocks need at most a quarter of it, or if some of it was never in
-/// use at the same time as the rest.
+/// The number of predictions after which memory may be freed. It is freed if their largest blocks needed at most a
+/// quarter of it, or if it was never in use at the same time as the rest.
 const PREDICTIONS_BEFORE_SHRINKING: u32 = 64;
 
-/// Less memory than this is not freed.
+/// Memory smaller than this is not freed.
 const LEAST_BYTES_TO_GIVE_BACK: u64 = 1 << 20;
 
 /// The memory of one thread.
@@ -43,17 +43,17 @@ pub(super) struct Memories(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Most recently used last.
+    /// The most recently used memory is last.
     idle: Vec<Memory>,
     in_use: usize,
-    /// Since memory was last checked, as the fields below.
+    /// Counted since memory was last checked, like the fields below.
     predictions: u32,
     most_in_use: usize,
     max_rows: usize,
 }
 
 impl Memories {
-    /// The idle memory used last, or new memory. It becomes idle again when it is dropped.
+    /// Takes the most recently used idle memory, or new memory. It becomes idle again when it is dropped.
     pub(super) fn take(&self, layout: &Layout) -> Taken<'_> {
         let mut kept = self.kept();
         kept.in_use += 1;
@@ -63,7 +63,7 @@ impl Memories {
         Taken { memories: self, memory: known.unwrap_or_else(|| Memory::new(layout)) }
     }
 
-    /// Counts a prediction in blocks of `rows` rows, and frees memory that recent ones did not need.
+    /// Records a prediction in blocks of `rows` rows, and frees memory that recent predictions did not need.
     pub(super) fn predicted(&self, rows: usize, layout: &Layout) {
         let mut kept = self.kept();
         kept.predictions += 1;
@@ -77,12 +77,12 @@ impl Memories {
         let mut given_back: Vec<Memory> = kept.idle.drain(..surplus).collect();
         given_back.extend(kept.idle.extract_if(.., |memory| memory.bytes() >= limit));
         (kept.predictions, kept.most_in_use, kept.max_rows) = (0, kept.in_use, 0);
-        // Other threads need not wait for the allocator.
+        // Unlocked first, so that other threads do not wait for the allocator.
         drop(kept);
         drop(given_back);
     }
 
-    /// The bytes of idle memory.
+    /// The size in bytes of idle memory.
     pub(super) fn idle_bytes(&self) -> u64 {
         self.kept().idle.iter().map(Memory::bytes).sum()
     }
@@ -116,7 +116,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let mut kept = self.memories.kept();
         kept.in_use -= 1;
-        // After a panic a buffer may be missing: a step had taken it out.
+        // After a panic a buffer may be missing, because a step had taken it out.
         if !std::thread::panicking() {
             kept.idle.push(std::mem::take(&mut self.memory));
         }

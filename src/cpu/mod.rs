@@ -1,8 +1,9 @@
-//! Runs a graph on the CPU: the fallback without a GPU, and the baseline for one.
+//! Runs a graph on the CPU: the fallback if there is no GPU, and the baseline for measuring one.
 //!
-//! A graph is prepared when a model is opened: weights are packed, operands resolved, and buffers shared by lifetime. A prediction
-//! runs all steps for one block of rows after another; a block fits the second-level cache. Threads claim blocks. The number of
-//! threads does not change a bit of the results. Operators without a fast step run by their definition, so every graph runs.
+//! A graph is prepared when a model is opened: weights are packed, operands resolved, and buffers shared by lifetime. A
+//! prediction runs all steps for one block of rows after another; the size of a block is chosen for the second-level
+//! cache. Each thread claims the next block. Results are bit-identical for any number of threads. An operator without a
+//! fast step runs its reference implementation, so that every graph runs.
 
 mod blocks;
 mod engine;

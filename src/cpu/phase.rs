@@ -1,14 +1,14 @@
-//! Steps that run one after the other, and the buffers that they share by lifetime.
+//! Steps that run one after another, and the buffers that they share by lifetime.
 
 use super::steps::Step;
 use crate::tensor::DType;
 
-/// The element type of a buffer, and its least length.
+/// The element type of a buffer, and its minimum length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) dtype: DType,
     pub(super) width: usize,
-    /// Elements per row; 0 for a buffer whose length does not depend on the rows.
+    /// The number of elements per row; 0 for a buffer whose length does not depend on the number of rows.
     pub(super) row_width: usize,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Phase {
 }
 
 impl Slot {
-    /// For a value of each row.
+    /// A buffer for a value with one row per sample.
     pub(super) fn per_row(dtype: DType, width: usize) -> Slot {
         Slot { dtype, width, row_width: width }
     }
@@ -35,7 +35,8 @@ impl Slot {
 }
 
 impl Phase {
-    /// A buffer for `wanted`: the smallest free one that is large enough; else the largest free one, grown; else a new one.
+    /// Takes a buffer for `wanted`: the smallest free one that is large enough; otherwise the largest free one, grown,
+    /// or a new one.
     pub(super) fn take(&mut self, wanted: Slot) -> usize {
         let free = self.free.iter().copied().filter(|&slot| self.slots[slot].dtype == wanted.dtype);
         let fitting = free.clone().filter(|&slot| self.slots[slot].width >= wanted.width);
@@ -50,13 +51,13 @@ impl Phase {
         slot
     }
 
-    /// The bytes of all buffers for this many rows.
+    /// The size in bytes of all buffers for this many rows.
     pub(super) fn bytes(&self, rows: usize) -> u64 {
         let elements = |slot: &Slot| slot.width.max(slot.row_width.saturating_mul(rows));
         self.sum(elements)
     }
 
-    /// The bytes that each further row needs.
+    /// The size in bytes that each additional row needs.
     pub(super) fn row_bytes(&self) -> u64 {
         self.sum(|slot| slot.row_width)
     }

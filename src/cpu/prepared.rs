@@ -1,4 +1,4 @@
-//! The CPU as an [`Engine`]: its threads, and its prepared graphs.
+//! The CPU as an [`Engine`]: its threads and its prepared graphs.
 
 use super::engine::Engine as Runner;
 use super::threads::Threads;
@@ -13,14 +13,14 @@ use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// The CPU with a number of threads.
+/// The CPU with a fixed number of threads.
 #[derive(Debug)]
 pub(crate) struct Cpu {
     threads: Arc<Threads>,
 }
 
 impl Cpu {
-    /// An engine with this number of threads; `None` for one per core.
+    /// An engine with this number of threads; `None` means one per core.
     pub(crate) fn new(threads: Option<usize>) -> Self {
         Cpu { threads: Arc::new(Threads::new(threads)) }
     }
@@ -47,7 +47,7 @@ impl Engine for Cpu {
     }
 }
 
-/// A graph on the CPU.
+/// A graph prepared for the CPU.
 #[derive(Debug)]
 struct CpuGraph(Runner);
 
@@ -69,7 +69,7 @@ impl PreparedGraph for CpuGraph {
         Plan::new(Arc::clone(self.0.graph()), &DeviceFacts::HOST, Retain::Outputs)?.counts(batch)
     }
 
-    /// A step that only copies a value costs the bytes that it reads and writes.
+    /// The cost of a step that only copies a value is the bytes that it reads and writes.
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
         let mut computed = HashSet::new();
         let steps = self.0.steps().into_iter().map(|(id, once)| {

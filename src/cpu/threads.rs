@@ -1,24 +1,24 @@
-//! The threads that claim blocks of rows. Engines with the same number of threads share them.
+//! The threads that compute blocks of rows. Engines with the same number of threads share them.
 //!
-//! They start when a prediction first has work for them, and end with the last engine that uses them. If the system gives no
-//! threads, predictions run on the calling threads.
+//! They start when a prediction first has work for them, and stop with the last engine that uses them. If the system
+//! refuses to start threads, predictions run on the calling threads.
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-/// The pools in use, by their number of threads.
+/// The pools in use, keyed by their number of threads.
 static POOLS: Mutex<Vec<(usize, Weak<ThreadPool>)>> = Mutex::new(Vec::new());
 
-/// A number of threads, and the pool once it is needed.
+/// A number of threads, and their pool once it is needed.
 #[derive(Debug)]
 pub(super) struct Threads {
     count: usize,
-    /// `None` inside if the system gave no threads. It is not asked again.
+    /// Contains `None` if the system refused to start threads. Starting them is not attempted again.
     pool: OnceLock<Option<Arc<ThreadPool>>>,
 }
 
 impl Threads {
-    /// `wanted` threads; `None` for one per core.
+    /// `wanted` threads; `None` means one per core.
     pub(super) fn new(wanted: Option<usize>) -> Threads {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Threads { count: wanted.unwrap_or_else(cores).max(1), pool: OnceLock::new() }
@@ -29,7 +29,7 @@ impl Threads {
         self.count
     }
 
-    /// The pool; `None` if the calling thread does all work.
+    /// The pool; `None` if the calling thread does all the work.
     pub(super) fn pool(&self) -> Option<&ThreadPool> {
         self.pool_by(started)
     }
@@ -42,12 +42,12 @@ impl Threads {
     }
 }
 
-/// The pool of `count` threads of other engines, or a new one.
+/// The pool of `count` threads that other engines use, or a new one.
 fn shared(
     count: usize,
     start: impl FnOnce(usize) -> Result<ThreadPool, ThreadPoolBuildError>,
 ) -> Option<Arc<ThreadPool>> {
-    // Held while threads start, so that two engines do not start a pool each.
+    // Locked while threads start, so that two engines cannot start a pool each.
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let known = pools.iter().filter(|(threads, _)| *threads == count).find_map(|(_, pool)| pool.upgrade());
     if known.is_some() {

@@ -1,26 +1,26 @@
-//! A tile of a matrix product: the outputs of a few rows and a panel of columns, summed in registers.
+//! A tile of a matrix product: the outputs of a few rows in the columns of one panel, summed in registers.
 
 use pulp::Simd;
 
-/// Rows of a tile. With 4 vectors of columns it has 24 sums, 4 weights and a factor in 32 registers; with 2 vectors, 12, 2
-/// and 1 in 16 registers.
+/// The number of rows in a tile. With 4 vectors of columns, it needs 24 sums, 4 weights and a factor: 29 of 32
+/// registers. With 2 vectors, it needs 12, 2 and 1: 15 of 16 registers.
 pub(super) const TILE_ROWS: usize = 6;
 
-/// Independent sums per output of a single row.
+/// The number of independent sums per output of a single row.
 const PHASES: usize = 4;
 
 /// The order in which the products of a single row are summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Order {
-    /// In parts: the fastest.
+    /// In several independent sums, which is fastest.
     #[default]
     Phases,
-    /// In one sum, as for several rows.
+    /// In one sum, as when there are several rows.
     InTurn,
 }
 
 impl Order {
-    /// The order for a row of a batch: its result does not depend on the block.
+    /// Rows of a larger batch are summed in one order, so that their results do not depend on the block they are in.
     pub(super) fn of(is_alone: bool) -> Order {
         if is_alone { Order::Phases } else { Order::InTurn }
     }
@@ -37,7 +37,8 @@ pub(super) struct Tile<'a> {
     pub(super) order: Order,
 }
 
-/// The height of the next tile of this many rows. A single row is never left over, because it would be summed in another order.
+/// The height of the next tile if this many rows are left. Never leaves a single row for the end, because it would be
+/// summed in another order.
 pub(super) fn height(rows: usize) -> usize {
     if rows == TILE_ROWS + 1 { rows / 2 } else { rows.min(TILE_ROWS) }
 }
@@ -91,7 +92,7 @@ impl Tile<'_> {
         }
     }
 
-    /// Several rows: every weight that is loaded is used for all of them.
+    /// Several rows: every loaded weight is used for all of them.
     #[inline(always)]
     fn rows<S: Simd, const VECTORS: usize, const HEIGHT: usize>(mut self, simd: S, weights: &[[S::f32s; VECTORS]]) {
         let x: [&[f32]; HEIGHT] = std::array::from_fn(|row| &self.x[row * self.depth..][..weights.len()]);
@@ -109,7 +110,8 @@ impl Tile<'_> {
         }
     }
 
-    /// One row: bound by the reading of the weights, and by the latency of additions unless there are enough sums.
+    /// One row: its speed is limited by reading the weights, and by the latency of additions unless there are enough
+    /// independent sums.
     #[inline(always)]
     fn row<S: Simd, const VECTORS: usize>(mut self, simd: S, weights: &[[S::f32s; VECTORS]]) {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; PHASES];

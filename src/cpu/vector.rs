@@ -1,32 +1,32 @@
-//! Loops over floats in the widest registers of the machine, which are detected at run time.
+//! Loops over floats in the widest registers of the machine, detected at run time.
 //!
-//! Only code that is inlined into a function for a kind of machine is compiled for that machine. The macros here mark closures as
-//! inline. Otherwise each vector instruction could become a call.
+//! Code is compiled for a kind of machine only if it is inlined into a function for that kind. The macros here
+//! therefore mark closures as inline; otherwise each vector instruction could become a call.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// [`map_by`] a closure.
+/// [`map_by`] with a closure.
 macro_rules! map {
     ($simd:expr, $values:expr, $($function:tt)+) => {
         $crate::cpu::vector::map_by($simd, $values, #[inline(always)] $($function)+)
     };
 }
 
-/// [`add_up_by`] a closure.
+/// [`add_up_by`] with a closure.
 macro_rules! add_up {
     ($simd:expr, $values:expr, $($function:tt)+) => {
         $crate::cpu::vector::add_up_by($simd, $values, #[inline(always)] $($function)+)
     };
 }
 
-/// [`map_and_add_up_by`] a closure.
+/// [`map_and_add_up_by`] with a closure.
 macro_rules! map_and_add_up {
     ($simd:expr, $values:expr, $($function:tt)+) => {
         $crate::cpu::vector::map_and_add_up_by($simd, $values, #[inline(always)] $($function)+)
     };
 }
 
-/// Compiles an expression for each kind of machine. The compiler vectorises its loops over floats.
+/// Compiles an expression for each kind of machine, so that the compiler can vectorise its loops over floats.
 macro_rules! vectorised {
     ($arch:expr, $work:expr) => {
         $crate::cpu::vector::run_vectorised(
@@ -74,7 +74,7 @@ pub(super) fn map_and_add_up_by<S: Simd>(simd: S, values: &mut [f32], function: 
     rest.iter().fold(sum, |sum, &value| sum + value)
 }
 
-/// The largest value. NaN may or may not be ignored.
+/// The largest value. A NaN may or may not be ignored.
 #[inline(always)]
 pub(super) fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
     let (vectors, rest) = S::as_simd_f32s(values);
@@ -93,13 +93,13 @@ pub(super) fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
     rest.iter().fold(most, |most, &x| most.max(x))
 }
 
-/// The sum of products.
+/// The dot product.
 #[inline(always)]
 pub(super) fn dot<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
     let right = &right[..left.len()];
     let (left, left_rest) = S::as_simd_f32s(left);
     let (right, right_rest) = S::as_simd_f32s(right);
-    // Four independent sums, which hide the latency of additions.
+    // Four independent sums hide the latency of additions.
     let mut sums = [simd.splat_f32s(0.0); 4];
     let (left_four, left_one) = left.as_chunks::<4>();
     let (right_four, right_one) = right.as_chunks::<4>();
@@ -119,7 +119,7 @@ pub(super) fn dot<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
     simd.reduce_sum_f32s(simd.add_f32s(low, simd.add_f32s(sums[2], sums[3])))
 }
 
-/// The sum of `function` of every value.
+/// The sum of `function` over all values.
 #[inline(always)]
 pub(super) fn add_up_by<S: Simd>(simd: S, values: &[f32], function: impl Fn(S::f32s) -> S::f32s) -> f32 {
     let (vectors, rest) = S::as_simd_f32s(values);
@@ -135,7 +135,7 @@ pub(super) fn add_up_by<S: Simd>(simd: S, values: &[f32], function: impl Fn(S::f
     }
     let low = simd.add_f32s(sums[0], sums[1]);
     let sum = simd.reduce_sum_f32s(simd.add_f32s(low, simd.add_f32s(sums[2], sums[3])));
-    // One by one: `function` of the padding would not be 0.
+    // One by one, because `function` of the padding would not be 0.
     rest.iter().fold(sum, |sum, &value| sum + first(function(simd.splat_f32s(value))))
 }
 
@@ -172,7 +172,7 @@ impl WithSimd for Sum<'_> {
     }
 }
 
-/// Loops that are written over plain floats and left to the compiler to vectorise.
+/// Work written as loops over plain floats, which the compiler vectorises.
 struct Plain<F>(F);
 
 impl<R, F: FnOnce() -> R> WithSimd for Plain<F> {
@@ -184,13 +184,13 @@ impl<R, F: FnOnce() -> R> WithSimd for Plain<F> {
     }
 }
 
-/// As [`vectorised`] has it.
+/// Implements [`vectorised`].
 #[inline(always)]
 pub(super) fn run_vectorised<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
     arch.dispatch(Plain(work))
 }
 
-/// Every kind of machine that this one can be.
+/// Every kind of machine that this one supports.
 #[cfg(test)]
 pub(super) fn machines() -> Vec<Arch> {
     let mut machines = vec![Arch::Scalar, Arch::new()];

@@ -1,4 +1,4 @@
-//! BatchMatmul: products of the lines of two samples.
+//! BatchMatmul: dot products of the lines of two samples.
 
 use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
@@ -13,27 +13,27 @@ struct BatchMatmul {
     left: Operand,
     right: Operand,
     products: Products,
-    /// Where the elements of a line of the right side follow each other; else those of the output's last dimension do.
+    /// Whether the elements of a right-hand line are contiguous; if not, those along the output's last dimension are.
     in_lines: bool,
     output: Output,
     arch: Arch,
 }
 
-/// Which lines of the two sides make which elements of a sample.
+/// The lines of both sides that make up the elements of a sample.
 #[derive(Debug)]
 struct Products {
     depth: usize,
-    /// For each run of elements along the output's last dimension, where its first lines start.
+    /// By run of elements along the output's last dimension: where its first lines start.
     starts: Vec<[usize; 2]>,
-    /// How long a run is, and how far apart the lines of its elements start.
+    /// The length of a run, and the distances between the lines of its elements.
     run: usize,
     steps: [usize; 2],
-    /// How far apart the summed elements of the right side stand.
+    /// The distance between the summed elements of the right side.
     right_step: usize,
     scale: f32,
 }
 
-/// For lines of the left side, and lines or columns of the right side.
+/// Supports contiguous lines on the left side, and contiguous lines or columns on the right side.
 pub(super) fn build(operator: &ops::BatchMatmul, request: &Request<'_>) -> Fast {
     let shapes = [0, 1].map(|side| request.types[side].shape.resolve(1));
     let [left_step, right_step] = [0, 1].map(|side| row_major_strides(&shapes[side])[operator.axes[side]]);
@@ -93,7 +93,7 @@ impl Products {
     }
 }
 
-/// Lines of the left side times lines of the right side.
+/// Products of lines of the left side with lines of the right side.
 struct Lines<'a> {
     products: &'a Products,
     left: &'a [f32],

@@ -1,4 +1,4 @@
-//! Concatenate, BroadcastBatch, Permute, RepeatVector, Slice and Split: elements in other places.
+//! Concatenate, BroadcastBatch, Permute, RepeatVector, Slice and Split: copies of elements to other positions.
 
 use super::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -9,13 +9,13 @@ use crate::tensor::{DType, row_major_strides};
 /// Which elements of an operand's row go where in a row of the output.
 #[derive(Debug)]
 enum Pattern {
-    /// Pieces of `from` elements to every `to`th element from `first` on.
+    /// Pieces of `from` elements, placed every `to` elements from `first` on.
     Pieces { from: usize, first: usize, to: usize },
-    /// Neighbouring elements from this one on.
+    /// Consecutive elements from this one on.
     Columns(usize),
-    /// The whole row, again and again.
+    /// The whole row, repeated.
     RepeatVector,
-    /// For each element of the output the element it comes from.
+    /// By element of the output: the index of the element that it is copied from.
     Map(Vec<usize>),
 }
 
@@ -40,7 +40,7 @@ pub(super) fn concatenate(operator: &ops::Concatenate, request: &Request<'_>) ->
     if parts.is_empty() { None } else { Some(Box::new(Copy { parts, output: request.output() })) }
 }
 
-/// Copies the columns of `rows` from `first` on.
+/// Copies columns of `rows` from `first` on.
 pub(in crate::cpu) fn columns(rows: Operand, first: usize, output: Output) -> Box<dyn Step> {
     Box::new(Copy { parts: vec![(rows, Pattern::Columns(first))], output })
 }
@@ -79,7 +79,7 @@ pub(super) fn slice(operator: &ops::Slice, request: &Request<'_>) -> Fast {
     mapped(request, from)
 }
 
-/// A copy for each part; by their plain answers where a part is too long for a list.
+/// One copy per part. A part that is too long for a list of positions is left to the reference implementation.
 pub(super) fn split(operator: &ops::Split, request: &Request<'_>) -> Fast {
     let [_, size, after] = request.around(0, operator.axis);
     let mut copies = Vec::with_capacity(request.outputs.len());
@@ -109,7 +109,7 @@ impl Copy {
         frame.write::<T>(&self.output, |frame, mut rows| {
             for (operand, pattern) in &self.parts {
                 let x = frame.read::<T>(operand)?;
-                // A row that all share is read again for each.
+                // A row that is shared by all is read again for each output row.
                 let step = if operand.once { 0 } else { operand.width };
                 for (index, row) in rows.iter().enumerate() {
                     pattern.copy(&x[index * step..index * step + operand.width], row);
@@ -120,7 +120,7 @@ impl Copy {
     }
 }
 
-/// Several outputs.
+/// One copy for each of several outputs.
 #[derive(Debug)]
 struct Copies(Vec<Copy>);
 

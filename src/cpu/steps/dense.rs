@@ -28,7 +28,7 @@ pub(super) fn build(operator: &ops::Dense, request: &Request<'_>) -> Result<Fast
     })))
 }
 
-/// Layers one after the other.
+/// Consecutive layers.
 #[derive(Debug)]
 struct FusedMlp(Vec<Dense>);
 
@@ -64,7 +64,7 @@ impl Step for Dense {
             let order = Order::of(frame.is_alone);
             let (matrix, finish) = (&self.matrix, Finish { bias, function: self.function, order });
             let (depth, units) = (matrix.panels.depth(), matrix.panels.units());
-            // Under TimeDistributed a sample has several rows, which follow each other.
+            // Under TimeDistributed a sample has several consecutive rows.
             if self.output.width == units {
                 let count = rows.count();
                 let (out, stride) = rows.strided();

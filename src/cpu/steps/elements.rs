@@ -1,4 +1,4 @@
-//! Cast, FloatClass, NotEqual and Activation of integers: every element by itself, also from one type to another.
+//! Cast, FloatClass, NotEqual and Activation of integers: functions of one element, possibly to another type.
 
 use super::{Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::ops;
 use crate::tensor::DType;
 
-/// `function` of every element.
+/// Applies `function` to every element.
 struct Elements<From, To, F> {
     x: Operand,
     output: Output,
@@ -40,7 +40,7 @@ impl<From: Element, To: Element, F: Fn(From) -> To + Send + Sync> Step for Eleme
     }
 }
 
-/// As [`crate::tensor::Tensor::cast`] has it.
+/// Casts like [`crate::tensor::Tensor::cast`].
 pub(super) fn cast(request: &Request<'_>) -> Box<dyn Step> {
     match (request.operands[0].dtype, request.output().dtype) {
         (DType::F32, DType::I32) => elements(request, |x: f32| x as i32),

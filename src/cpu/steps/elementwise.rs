@@ -9,18 +9,18 @@ use crate::ops::{self, BinaryFunction};
 use crate::tensor::{DType, broadcast_strides};
 use pulp::Arch;
 
-/// How an operand's row is read as a row of the output.
+/// How an operand's row is broadcast to a row of the output.
 #[derive(Debug)]
 enum Stretch {
-    /// Again and again; once where they are equally wide.
+    /// Repeated; read once if both are equally wide.
     Cycle,
-    /// By the position of each element.
+    /// By element of the output: the index of the operand's element.
     Map(Vec<usize>),
 }
 
 #[derive(Debug)]
 struct Chain {
-    /// The value to start with, and what is combined with it.
+    /// The value that the chain starts with, followed by the other operands.
     operands: Vec<(Operand, Stretch)>,
     steps: Vec<ops::Step>,
     output: Output,
@@ -31,7 +31,7 @@ pub(super) fn activation(operator: &ops::Activation, request: &Request<'_>) -> F
     build(vec![ops::Step::Apply(operator.function)], request)
 }
 
-/// For floats; booleans are seldom enough for their plain answer.
+/// For floats only. Booleans are rare enough for the reference implementation.
 pub(super) fn binary(operator: &ops::Binary, request: &Request<'_>) -> Fast {
     let step = ops::Step::Combine { function: operator.function, input: 1, is_right: false };
     if request.output().dtype == DType::F32 { build(vec![step], request) } else { None }
@@ -56,14 +56,14 @@ fn build(steps: Vec<ops::Step>, request: &Request<'_>) -> Fast {
     Some(Box::new(Chain { operands, steps, output: request.output(), arch: request.arch }))
 }
 
-/// The dimensions of an operand in a sample.
+/// The dimensions of an operand within a sample.
 pub(super) fn own_dims(request: &Request<'_>, position: usize) -> Vec<usize> {
     let own = request.types[position].shape.sample();
-    // A weight of higher rank than a sample has ones in front.
+    // A weight of higher rank than a sample has leading dimensions of 1.
     own[own.len().saturating_sub(request.ty.shape.sample().len())..].to_vec()
 }
 
-/// For each element of a sample the element that is read for it from an operand with the dimensions `own`.
+/// By element of a sample: the index of the element that is read from an operand with the dimensions `own`.
 pub(super) fn positions(own: &[usize], sample: &[usize]) -> Vec<usize> {
     let strides = broadcast_strides(own, sample);
     let position = |index: usize| {
@@ -91,7 +91,7 @@ impl Step for Chain {
 }
 
 impl Chain {
-    /// One row, or all of them where no operand is stretched.
+    /// Computes one row, or all of them if no operand is broadcast.
     fn compute(&self, frame: &Frame<'_, '_>, row: usize, all: bool, out: &mut [f32]) -> Result<()> {
         let operand = |position: usize| -> Result<(&[f32], &Stretch)> {
             let (operand, stretch) = &self.operands[position];
@@ -124,7 +124,7 @@ fn combine(function: BinaryFunction, is_right: bool, out: &mut [f32], other: &[f
         BinaryFunction::Subtract => apply(out, other, stretch, is_right, |l, r| l - r),
         BinaryFunction::Multiply => apply(out, other, stretch, is_right, |l, r| l * r),
         BinaryFunction::Divide => apply(out, other, stretch, is_right, |l, r| l / r),
-        // NaN on either side is kept.
+        // NaN on either side propagates.
         BinaryFunction::Maximum => {
             apply(out, other, stretch, is_right, |l, r| if l > r || l.is_nan() { l } else { r });
         }

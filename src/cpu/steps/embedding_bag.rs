@@ -1,4 +1,4 @@
-//! EmbeddingBag and Embedding: rows of tables, as they are, pooled or combined, in the columns where they belong.
+//! EmbeddingBag and Embedding: rows of tables, unchanged, pooled or combined, written to their columns.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output, Rows};
@@ -10,17 +10,17 @@ use crate::tensor::{DType, Tensor};
 use pulp::Arch;
 use std::sync::Arc;
 
-/// Columns that are combined at a time.
+/// The number of columns that are combined at a time.
 const CHUNK: usize = 32;
 
-/// Columns whose sums stand in a register, on machines with the widest.
+/// The number of columns whose sums fit one register on the machines with the widest.
 const PIECE: usize = 16;
 
 #[derive(Debug)]
 struct EmbeddingBag {
     blocks: Vec<Block>,
     operands: Vec<Operand>,
-    /// Per operand: its rows, if it is a table.
+    /// By operand: its tensor, if it is a table.
     tables: Vec<Option<Arc<Tensor>>>,
     output: Output,
     arch: Arch,
@@ -30,7 +30,7 @@ pub(super) fn bag(operator: &ops::EmbeddingBag, request: &Request<'_>) -> Fast {
     lookups(operator.blocks.clone(), request)
 }
 
-/// An embedding is a bag of one feature.
+/// An embedding is a bag with one feature.
 pub(super) fn embedding(operator: &ops::Embedding, request: &Request<'_>) -> Fast {
     let lookup = Lookup { table: 1, pooling: Pooling::Flatten, bad_id: operator.bad_id };
     let feature = Feature { source: 0, first: 0, steps: request.operands[0].width, lookup: Some(lookup) };
@@ -53,7 +53,7 @@ impl Step for EmbeddingBag {
 }
 
 impl EmbeddingBag {
-    /// In a loop that is compiled for the machine, unlike what iterators call.
+    /// In one function, so that the whole loop is compiled for the machine; closures called by iterators would not be.
     #[inline(always)]
     fn all(&self, frame: &Frame<'_, '_>, rows: &mut Rows<'_, f32>) -> Result<()> {
         for block in &self.blocks {
@@ -82,7 +82,7 @@ impl EmbeddingBag {
         Ok(())
     }
 
-    /// A chunk of a block of several features.
+    /// A chunk of columns of a block with several features.
     #[inline(always)]
     fn combined(
         &self,
@@ -135,7 +135,7 @@ impl EmbeddingBag {
     }
 }
 
-/// The elements of a source.
+/// The elements of a feature's source.
 #[derive(Clone, Copy)]
 enum Source<'a> {
     F32(&'a [f32]),
@@ -143,11 +143,11 @@ enum Source<'a> {
     Bool(&'a [bool]),
 }
 
-/// A feature with its source and table.
+/// A feature with its source and its table.
 struct Reader<'a> {
     feature: &'a Feature,
     source: Source<'a>,
-    /// The distance of the source's rows; 0 if all share one.
+    /// The distance between the source's rows; 0 if all samples share one row.
     step: usize,
     table: &'a [f32],
     table_rows: usize,
@@ -155,7 +155,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Columns of the feature from `start` on, for one row.
+    /// Reads columns of the feature from `start` on, for one row.
     #[inline(always)]
     fn read(&self, row: usize, start: usize, out: &mut [f32]) {
         let first = row * self.step + self.feature.first;
@@ -174,7 +174,7 @@ impl Reader<'_> {
         match self.source {
             Source::F32(values) => self.look_up(lookup, &values[steps], |id| id as i32, |id| id != 0.0, start, out),
             Source::I32(values) => self.look_up(lookup, &values[steps], |id| id, |id| id != 0, start, out),
-            // No operator takes booleans for ids.
+            // No operator accepts booleans as ids.
             Source::Bool(_) => {}
         }
     }
@@ -221,7 +221,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The sum of rows of the table.
+    /// Sums rows of the table.
     #[inline(always)]
     fn add_up(&self, rows: impl Iterator<Item = usize> + Clone, start: usize, out: &mut [f32]) {
         let width = out.len();
@@ -233,7 +233,7 @@ impl Reader<'_> {
             }
             return;
         }
-        // The last piece may have columns of the one before once more.
+        // The last piece may overlap the one before it.
         let last = width - PIECE;
         for column in (0..width).step_by(2 * PIECE) {
             let columns = [column.min(last), (column + PIECE).min(last)];
@@ -250,7 +250,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The rows of all steps side by side.
+    /// The rows of all steps, concatenated.
     #[inline(always)]
     fn flatten<T: Copy>(&self, ids: &[T], found: impl Fn(T) -> Option<usize>, start: usize, out: &mut [f32]) {
         let mut done = 0;
@@ -267,7 +267,7 @@ impl Reader<'_> {
     }
 }
 
-/// The larger; NaN if either is.
+/// The larger value; NaN if either is NaN.
 #[inline(always)]
 fn larger(left: f32, right: f32) -> f32 {
     if left > right || left.is_nan() { left } else { right }

@@ -1,4 +1,4 @@
-//! Gather: copies what stands at each index.
+//! Gather: copies the elements at given indices.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output, Region};
@@ -12,7 +12,7 @@ struct Gather<T> {
     operator: ops::Gather,
     data: Operand,
     indices: Operand,
-    /// Of one row.
+    /// The extents within one row.
     extents: Extents,
     output: Output,
     elements: PhantomData<fn() -> T>,
@@ -37,7 +37,7 @@ pub(super) fn build(operator: &ops::Gather, request: &Request<'_>) -> Fast {
     })
 }
 
-/// How far apart the rows of an operand are: not at all, where all rows share one.
+/// The distance between the rows of an operand; 0 if all samples share one row.
 fn distance(operand: &Operand) -> usize {
     if operand.once || matches!(operand.region, Region::Constant(_)) { 0 } else { operand.width }
 }

@@ -1,4 +1,4 @@
-//! TargetAttentionDense and DotInteraction: matrix products whose weights are made for each sample.
+//! TargetAttentionDense and DotInteraction: matrix products whose weights are computed for each sample.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
@@ -8,19 +8,20 @@ use crate::error::Result;
 use crate::ops::{self, Function};
 use pulp::Arch;
 
-/// Keys and their differences from the query times `[Wk + q ∘ Wp, Wd]`, and a bias that the query gives.
+/// Keys, joined with their differences from the query, times `[Wk + q ∘ Wp, Wd]`, plus a bias that depends on the
+/// query.
 #[derive(Debug)]
 struct TargetAttentionDense {
     keys: Operand,
     query: Operand,
-    /// Of keys, then of differences.
+    /// The weights of the keys, then of the differences.
     of_keys: Matrix,
     of_query: Matrix,
-    /// Of products, then zeros for the differences.
+    /// The weights of the products, then zeros for the differences.
     of_products: Matrix,
     bias: Vec<f32>,
     function: Option<Function>,
-    /// The weights of a sample, its bias, its query and zeros, its keys and their differences.
+    /// For each sample: its weights, its bias, its query followed by zeros, and its keys with their differences.
     scratch: Output,
     output: Output,
     arch: Arch,
@@ -91,7 +92,7 @@ impl Step for TargetAttentionDense {
 }
 
 impl TargetAttentionDense {
-    /// `Wk + q ∘ Wp`, and `Wd` as it is: the query is zeros there.
+    /// `Wk + q ∘ Wp`, followed by `Wd` unchanged, because the query is padded with zeros there.
     #[inline(always)]
     fn combine(&self, query: &[f32], weights: &mut [f32]) {
         let (of_keys, of_products) = (self.of_keys.weights(), self.of_products.weights());
@@ -102,16 +103,16 @@ impl TargetAttentionDense {
     }
 }
 
-/// Some vectors, and the products of all.
+/// The first vectors, and the dot products of all pairs.
 #[derive(Debug)]
 struct DotInteraction {
     x: Operand,
-    /// Elements that are copied.
+    /// The number of elements that are copied.
     kept: usize,
     /// Whether only products with `i ≤ j` are wanted.
     triangle: bool,
     panels: Panels,
-    /// The weights of a sample; then all of its products, if not all are wanted.
+    /// The weights of a sample; then all of its products, if only some of them are wanted.
     scratch: Output,
     output: Output,
 }

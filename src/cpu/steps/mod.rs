@@ -1,7 +1,7 @@
 //! The steps of predictions: one file per kind of operator.
 //!
-//! A step has resolved operands and prepared weights. It reads rows that follow each other. The rows that it writes may be columns of
-//! wider rows.
+//! A step has resolved operands and prepared weights. The rows that it reads are contiguous. The rows that it writes
+//! may be columns of wider rows.
 
 mod batch_matmul;
 mod copy;
@@ -35,7 +35,7 @@ pub(super) trait Step: fmt::Debug + Send + Sync {
     fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()>;
 }
 
-/// An operator in its graph.
+/// An operator and its context in the graph.
 pub(super) struct Request<'a> {
     pub(super) op: &'a Op,
     pub(super) name: &'a str,
@@ -43,21 +43,22 @@ pub(super) struct Request<'a> {
     pub(super) types: Vec<&'a TensorType>,
     /// By operand: whether it is already in the buffer of the output.
     pub(super) placed: Vec<bool>,
-    /// One for each output of the operator, in buffers of their own.
+    /// One for each output of the operator, each in a separate buffer.
     pub(super) outputs: Vec<Output>,
     pub(super) ty: &'a TensorType,
     pub(super) arch: Arch,
-    /// Gives a buffer beside the output for the time of the step: of so many floats for each row, or once.
+    /// Provides a scratch buffer, separate from the output, for the duration of the step. Takes the number of floats,
+    /// and whether that is the total (`true`) or the number per row.
     pub(super) scratch: &'a mut dyn FnMut(usize, bool) -> Output,
 }
 
 impl Request<'_> {
-    /// The first output. Most operators have no other.
+    /// The first output; most operators have no other.
     fn output(&self) -> Output {
         self.outputs[0]
     }
 
-    /// The operand's value, if it is known when the model is opened.
+    /// The value of an operand, if it is known when the model is opened.
     fn constant(&self, position: usize) -> Option<&Arc<Tensor>> {
         match &self.operands.get(position)?.region {
             Region::Constant(tensor) => Some(tensor),
@@ -65,7 +66,8 @@ impl Request<'_> {
         }
     }
 
-    /// The operand's dimensions around `axis` of its type: before it in a sample, the axis, after it.
+    /// Sizes of the operand around `axis` of its type: the product of the sample's dimensions before it, its own size,
+    /// and the product of those after it.
     fn around(&self, position: usize, axis: usize) -> [usize; 3] {
         let sample = self.types[position].shape.sample();
         let axis = axis - usize::from(self.types[position].shape.is_batched());
@@ -73,10 +75,11 @@ impl Request<'_> {
     }
 }
 
-/// The most elements of a row for which a list of source positions is made. A small file may declare any size.
+/// Maximum number of elements in a row for which a list of source positions is made. Without it, a small file could
+/// declare any size.
 const MOST_MAPPED: usize = 1 << 24;
 
-/// A step, or the reason why there is no fast one.
+/// A fast step; `None` if there is none for this operator and its operands.
 type Fast = Option<Box<dyn Step>>;
 
 /// The step that computes an operator; `None` if its operands are already in the output.
@@ -119,7 +122,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::TopK(operator) => order::top_k(operator, &request),
         Op::FusedMlp(operator) => dense::fused_mlp(operator, &mut request)?,
-        // Operators without a fast step run by their definition.
+        // Operators without a fast step run their reference implementation.
         _ => None,
     };
     Ok(Some(fast.unwrap_or_else(|| plain::build(request))))

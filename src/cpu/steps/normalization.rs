@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::ops::{self, overflowing};
 use pulp::Arch;
 
-/// `(x − mean) · scale + beta`, each for every element of a sample.
+/// `(x − mean) · scale + beta`, with one value of each for every element of a sample.
 #[derive(Debug)]
 struct Batch {
     x: Operand,
@@ -72,7 +72,7 @@ struct Layer {
 
 pub(super) fn layer(operator: &ops::LayerNormalization, request: &Request<'_>) -> Fast {
     let [x, gamma, beta] = &request.operands[..] else { return None };
-    // Scales that differ between samples are nobody's layer.
+    // Scales that differ between samples do not occur in layers and are left to the reference implementation.
     let shared = gamma.once && beta.once;
     let operands = [x.clone(), gamma.clone(), beta.clone()];
     let ops::LayerNormalization { epsilon, mean, .. } = *operator;
@@ -99,7 +99,7 @@ impl Step for Layer {
 }
 
 impl Layer {
-    /// In two passes, because E(x²) − E(x)² cancels.
+    /// In two passes, because E(x²) − E(x)² suffers from cancellation.
     #[inline(always)]
     fn line(&self, out: &mut [f32], x: &[f32], gamma: &[f32], beta: &[f32]) {
         let count = x.len() as f64;
@@ -126,7 +126,7 @@ struct Length {
     output: Output,
 }
 
-/// For lines whose elements follow each other.
+/// For lines whose elements are contiguous.
 pub(super) fn length(operator: &ops::L2Normalize, request: &Request<'_>) -> Fast {
     let [_, length, after] = request.around(0, operator.axis);
     let (x, output) = (request.operands[0].clone(), request.output());
@@ -140,7 +140,7 @@ impl Step for Length {
             let length = self.length.max(1);
             for (out, x) in rows.iter().zip(x.chunks(self.x.width.max(1))) {
                 for (out, x) in out.chunks_mut(length).zip(x.chunks(length)) {
-                    // In f64, where the square of no float is too small; too large as in float32.
+                    // In f64 the square of a float cannot underflow. It overflows as it would in float32.
                     let squared = overflowing(x.iter().map(|&x| f64::from(x) * f64::from(x)).sum());
                     let floor = f64::from(self.floor);
                     let length = if squared < floor { floor.sqrt() } else { squared.sqrt() };

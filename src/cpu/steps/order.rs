@@ -1,4 +1,4 @@
-//! TopK and ArgReduce: elements of a line by how late they come, as on the GPU.
+//! TopK and ArgReduce: elements of a line by sort key, in the same order as on the GPU.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
@@ -9,13 +9,13 @@ use crate::tensor::DType;
 use pulp::Arch;
 use std::marker::PhantomData;
 
-/// Elements that are looked at together: most of a long line come behind the best so far.
+/// The number of elements that are compared at once: most chunks of a long line contain none of the best.
 const CHUNK: usize = 64;
 
-/// Elements that are kept, at least, before the best are chosen from them.
+/// Minimum number of candidates to collect before the best are selected from them.
 const ROOM: usize = 1024;
 
-/// A type of elements that have an order.
+/// An element type with a total order.
 trait Ordered: Element + std::fmt::Debug {
     const IS_INTEGER: bool;
 
@@ -40,13 +40,13 @@ impl Ordered for i32 {
     }
 }
 
-/// How late an element comes.
+/// The sort key of an element; the best element has the smallest.
 #[inline(always)]
 fn late<T: Ordered>(value: T, largest: bool) -> u32 {
     lateness(value.word(), T::IS_INTEGER, largest)
 }
 
-/// How late an element comes, and behind which that come as late: no two of a line are equal.
+/// The sort key of an element, made unique within a line by its position: earlier elements win ties.
 #[inline(always)]
 fn key<T: Ordered>(value: T, position: usize, largest: bool) -> u64 {
     (u64::from(late(value, largest)) << 32) | position as u64
@@ -57,7 +57,7 @@ struct TopK<T> {
     largest: bool,
     count: usize,
     x: Operand,
-    /// Elements along the axis and after it.
+    /// The number of elements along the axis, and after it.
     along: usize,
     after: usize,
     outputs: Vec<Output>,
@@ -118,11 +118,11 @@ impl<T: Ordered> Step for TopK<T> {
 }
 
 impl<T: Ordered> TopK<T> {
-    /// The keys of the best of a line, in order.
+    /// The keys of the best elements of a line, in order.
     fn choose(&self, line: &[T], keys: &mut Vec<u64>) {
         keys.clear();
         let room = ROOM.max(2 * self.count);
-        // What is no better than the last of the best so far is not let in.
+        // Elements that are no better than the worst candidate so far are skipped.
         let mut last = u64::MAX;
         vectorised!(self.arch, {
             for (chunk, values) in line.chunks(CHUNK).enumerate() {
@@ -155,7 +155,7 @@ impl<T: Ordered> TopK<T> {
 struct ArgReduce<T> {
     largest: bool,
     x: Operand,
-    /// Elements along the axis and after it.
+    /// The number of elements along the axis, and after it.
     along: usize,
     after: usize,
     output: Output,
@@ -209,7 +209,7 @@ impl<T: Ordered> Step for ArgReduce<T> {
 }
 
 impl<T: Ordered> ArgReduce<T> {
-    /// The first of the best of a line whose elements follow each other.
+    /// The position of the best element of a contiguous line; the first one if there are several.
     #[inline(always)]
     fn first_of(&self, line: &[T]) -> i32 {
         let best = line.iter().fold(u32::MAX, |best, &value| best.min(late(value, self.largest)));

@@ -1,4 +1,4 @@
-//! An operator without a fast step: it runs by its definition for the rows of the block.
+//! An operator without a fast step: runs its reference implementation on the rows of the block.
 
 use super::{Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output, Region, Rows};

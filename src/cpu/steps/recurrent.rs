@@ -1,4 +1,4 @@
-//! Recurrent: for each step a packed matrix product over the rows of the block, then the cell row by row.
+//! Recurrent: for each time step, a packed matrix product over the rows of the block, then the cell, row by row.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
@@ -17,13 +17,14 @@ struct Recurrent {
     sizes: Sizes,
     x: Operand,
     beside: Option<Operand>,
-    /// Of the gates that are sums over the states: all, but for the candidate of a GRU that is one over the reset states.
+    /// The weights of the gates that are sums over the states: all of them, except the candidate of a GRU that is a sum
+    /// over the reset states.
     gates: Matrix,
     candidate: Option<Matrix>,
     bias: Vec<f32>,
-    /// Of each row: its states, what it carries or the reset states, its sums, and 1 once a step has counted.
+    /// For each row: its states; its carried or reset states; its sums; and 1 once a time step has counted.
     scratch: Output,
-    /// What is shown, then the states that are kept.
+    /// The visible states, then the states that are carried over.
     outputs: Vec<Output>,
     arch: Arch,
 }
@@ -97,7 +98,7 @@ impl Step for Recurrent {
     }
 }
 
-/// What stands beside the rows of a block.
+/// The mask and the initial states of the rows in a block.
 struct Beside<'f> {
     values: &'f [f32],
     of_mask: usize,
@@ -114,7 +115,7 @@ impl<'f> Beside<'f> {
         self.of_mask == 0 || self.values[row * (self.of_mask + self.of_states) + step] != 0.0
     }
 
-    /// The states before the first step.
+    /// Sets the states before the first time step.
     fn begin(&self, rows: usize, units: usize, states: &mut [f32], seconds: &mut [f32]) {
         states.fill(0.0);
         seconds.fill(0.0);
@@ -128,7 +129,7 @@ impl<'f> Beside<'f> {
 }
 
 impl Recurrent {
-    /// Takes all rows through one step.
+    /// Takes all rows through one time step.
     #[expect(clippy::too_many_arguments, reason = "the parts of one scratch buffer")]
     fn step(
         &self,
@@ -163,7 +164,7 @@ impl Recurrent {
         }
     }
 
-    /// Gates from their sums and inputs.
+    /// Computes gates from their sums and inputs.
     fn open(&self, sums: &mut [f32], x: &[f32]) {
         vectorised!(self.arch, add(sums, x));
         self.apply(self.operator.recurrent_activation, sums);
@@ -210,7 +211,7 @@ impl Recurrent {
         }
     }
 
-    /// Stores what is kept of a step in the row of the output.
+    /// Stores the visible state of a time step in the row of the output.
     fn put_out(&self, step: usize, shows: bool, state: &[f32], output: &mut [f32]) {
         let Sizes { steps, units, .. } = self.sizes;
         let place = match self.operator.output {

@@ -12,7 +12,7 @@ use pulp::Arch;
 struct Reduce {
     reduction: Reduction,
     x: Operand,
-    /// Elements along the axis and after it.
+    /// The number of elements along the axis, and after it.
     along: usize,
     after: usize,
     output: Output,
@@ -46,14 +46,14 @@ impl Step for Reduce {
     }
 }
 
-/// Partial results that are kept side by side, so that none waits for another.
+/// The number of independent partial results, which hide the latency of each operation.
 const LANES: usize = 16;
 
 impl Reduce {
-    /// Lines of `after` elements to one.
+    /// Reduces lines of `after` elements to one line.
     #[inline(always)]
     fn reduce(&self, x: &[f32], out: &mut [f32]) {
-        // NaN on either side is kept.
+        // NaN on either side propagates.
         let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
         let smaller = |out: f32, x: f32| if out < x || out.is_nan() { out } else { x };
         match (self.reduction, &mut *out) {
@@ -80,8 +80,8 @@ impl Reduce {
         }
     }
 
-    /// What `add` makes of each element and what there is so far. Of a line whose elements follow each other, there are
-    /// several such results, which `join` joins.
+    /// Folds each line with `add`. A line whose elements are contiguous is folded into several partial results, which
+    /// `join` combines.
     #[inline(always)]
     fn fold(
         &self,

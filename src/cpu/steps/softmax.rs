@@ -13,7 +13,7 @@ struct Softmax {
     x: Operand,
     length: usize,
     log: bool,
-    /// Whether the operand stands where the output goes.
+    /// Whether the operand is already in the output's memory.
     in_place: bool,
     output: Output,
     arch: Arch,
@@ -52,7 +52,7 @@ impl WithSimd for Line<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Line { values, log } = self;
-        // Whether NaN is seen here or not, it makes the sum NaN.
+        // NaN makes the sum NaN, whether or not the maximum ignores it.
         let shift = simd.splat_f32s(largest(simd, values));
         if log {
             map!(simd, values, |x| simd.sub_f32s(x, shift));

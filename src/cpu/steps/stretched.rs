@@ -1,4 +1,4 @@
-//! Binary of integers, Compare and Select: functions of elements of any type, whose operands stretch.
+//! Binary of integers, Compare and Select: functions of elements of any type, with broadcasting.
 
 use super::elementwise::{own_dims, positions};
 use super::{Fast, MOST_MAPPED, Request, Step};
@@ -7,14 +7,14 @@ use crate::error::Result;
 use crate::ops::{self, BinaryFunction, integers};
 use crate::tensor::DType;
 
-/// How an operand's row is read as a row of the output.
+/// How an operand's row is broadcast to a row of the output.
 #[derive(Debug)]
 enum Stretch {
     /// Element by element.
     Whole,
-    /// Its only element each time.
+    /// The same single element each time.
     One,
-    /// By the position of each element.
+    /// By element of the output: the index of the operand's element.
     Map(Vec<usize>),
 }
 
@@ -38,7 +38,7 @@ struct Source {
 impl Source {
     fn new(request: &Request<'_>, position: usize) -> Source {
         let operand = request.operands[position].clone();
-        // Stretching only adds elements.
+        // Broadcasting can only add elements, so an operand of the same width is not broadcast within a row.
         let stretch = if operand.width == request.output().width && (operand.width != 1 || !operand.once) {
             Stretch::Whole
         } else if operand.width == 1 {
@@ -49,7 +49,8 @@ impl Source {
         Source { operand, stretch }
     }
 
-    /// Whether all rows of a block can be read as one: each has its own elements, or all have the same one.
+    /// Whether all rows of a block can be processed as one: each row has its own elements, or all share a single
+    /// element.
     fn is_flat(&self) -> bool {
         match self.stretch {
             Stretch::Whole => !self.operand.once,
@@ -58,13 +59,13 @@ impl Source {
         }
     }
 
-    /// The elements for one row.
+    /// The elements of one row.
     fn row<'v, T>(&self, values: &'v [T], row: usize) -> &'v [T] {
         if self.operand.once { values } else { &values[row * self.operand.width..][..self.operand.width] }
     }
 }
 
-/// `function` of pairs of elements.
+/// Applies `function` to pairs of elements.
 struct Pairs<From, To, F> {
     left: Source,
     right: Source,
@@ -137,7 +138,7 @@ impl<From: Element, To: Element, F: Fn(From, From) -> To> Pairs<From, To, F> {
 }
 
 pub(super) fn integers(operator: &ops::Binary, request: &Request<'_>) -> Fast {
-    // The common ones by themselves, which the compiler makes vectors of.
+    // The common functions are separate, so that the compiler can vectorise them.
     match operator.function {
         BinaryFunction::Add => pairs(request, i32::wrapping_add),
         BinaryFunction::Subtract => pairs(request, i32::wrapping_sub),
@@ -157,7 +158,7 @@ pub(super) fn compare(operator: &ops::Compare, request: &Request<'_>) -> Fast {
     }
 }
 
-/// A choice between elements of one type.
+/// Selects between elements of one type.
 #[derive(Debug)]
 struct Choice<T> {
     condition: Source,

@@ -1,7 +1,8 @@
 //! Convolution and Pool: windows over positions.
 //!
-//! What the windows of some positions read is laid out in rows, which a packed matrix product takes. Convolutions in
-//! groups, depthwise ones above all, have too few channels for that: there each tap is added to all units at once.
+//! The elements that the windows of some positions read are gathered into rows (im2col), which a packed matrix product
+//! multiplies. Grouped convolutions, such as depthwise ones, have too few channels for that: there each tap is added to
+//! all units at once.
 
 use super::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
@@ -14,7 +15,7 @@ use crate::tensor::Tensor;
 use pulp::Arch;
 use std::sync::Arc;
 
-/// Floats of the rows that are multiplied at a time: they stay in the first level cache, or nearly.
+/// The number of floats in the rows that are multiplied at a time, chosen to roughly fit the first-level cache.
 const ROWS: usize = 8 << 10;
 
 /// Windows over the positions of a sample.
@@ -31,7 +32,7 @@ impl Windows {
         Some(Windows { walk: Walk::new(windows, &positions), channels })
     }
 
-    /// Calls `visit` with every tap that reads something, and the channels that it reads.
+    /// Calls `visit` with every tap that lies inside the input, and the channels that it reads.
     #[inline(always)]
     fn visit<'x>(&self, x: &'x [f32], at: usize, mut visit: impl FnMut(usize, &'x [f32])) {
         self.walk.for_each_tap(
@@ -42,7 +43,7 @@ impl Windows {
     }
 }
 
-/// One group: rows of what windows read, times a matrix.
+/// A convolution with one group: gathered rows times a matrix.
 #[derive(Debug)]
 struct Product {
     x: Operand,
@@ -50,19 +51,19 @@ struct Product {
     matrix: Matrix,
     bias: Operand,
     function: Option<Function>,
-    /// What as many windows read.
+    /// The number of windows that are gathered at a time.
     rows: usize,
     scratch: Output,
     output: Output,
 }
 
-/// Several groups.
+/// A convolution with several groups.
 #[derive(Debug)]
 struct Groups {
     x: Operand,
     windows: Windows,
     kernel: Arc<Tensor>,
-    /// Channels and units of a group.
+    /// The number of channels and of units in a group.
     depth: usize,
     units: usize,
     bias: Operand,
@@ -73,7 +74,8 @@ struct Groups {
 
 pub(super) fn convolution(operator: &ops::Convolution, request: &mut Request<'_>) -> Result<Fast> {
     let (Some(kernel), true) = (request.constant(1).cloned(), request.operands[2].once) else { return Ok(None) };
-    // Laid out, positions outside are zeros, which would make NaN of an infinite weight that nothing is multiplied with.
+    // Gathered rows contain zeros for positions outside the input. Their product with an infinite weight would be NaN,
+    // whereas the operator skips these positions.
     if kernel.count_floats(|weight| !weight.is_finite()) > 0 {
         return Ok(None);
     }
@@ -116,7 +118,7 @@ impl Step for Product {
 }
 
 impl Product {
-    /// All that one window reads, and zeros for what it does not.
+    /// Gathers everything that one window reads, with zeros outside the input.
     fn lay_out(&self, x: &[f32], at: usize, read: &mut [f32]) {
         let (channels, mut next) = (self.windows.channels, 0);
         self.windows.visit(
@@ -178,7 +180,7 @@ impl Groups {
     }
 }
 
-/// Means or maxima.
+/// Means or maxima over windows.
 #[derive(Debug)]
 struct Pool {
     x: Operand,
@@ -220,7 +222,7 @@ impl Pool {
                 |_, x| {
                     read += 1.0;
                     if largest {
-                        // NaN on either side is kept.
+                        // NaN on either side propagates.
                         let larger = |out: f32, x: f32| if out > x || out.is_nan() { out } else { x };
                         out.iter_mut().zip(x).for_each(|(out, &x)| *out = larger(*out, x));
                     } else {
