@@ -1,6 +1,6 @@
 //! The deadline of a call: an instant on the monotonic clock, or never.
 //!
-//! All code that waits takes a deadline. A deadline is not a timer: it interrupts nothing.
+//! All code that waits takes a deadline. A deadline is not a timer: it does not interrupt anything.
 
 use crate::error::{DeviceError, Error, Result};
 use std::sync::{Condvar, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ impl Deadline {
     /// No deadline.
     pub(crate) const NEVER: Deadline = Deadline(None);
 
-    /// The end of `timeout` from now; never if it is `None` or beyond the range of the clock.
+    /// The instant `timeout` from now. There is no deadline if `timeout` is `None` or beyond the range of the clock.
     pub(crate) fn after(timeout: Option<Duration>) -> Deadline {
         Deadline(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
@@ -24,17 +24,17 @@ impl Deadline {
         self.0.is_none()
     }
 
-    /// The time left; `None` without a deadline.
+    /// The time left; `None` if there is no deadline.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// A deadline after half of the time left.
+    /// A deadline after half of the remaining time.
     pub(crate) fn halfway(self) -> Deadline {
         Deadline(self.remaining().map(|left| Instant::now() + left / 2))
     }
 
-    /// An error if the deadline has passed. `what` describes the work as a clause in the past.
+    /// Returns an error if the deadline has passed. `what` describes the work as a clause in the past tense.
     pub(crate) fn expect_ahead(self, what: &str) -> Result<()> {
         match self.remaining() {
             Some(Duration::ZERO) => Err(self.passed(what)),
@@ -48,7 +48,8 @@ impl Deadline {
             .hint("give it more time (SessionOptions::timeout)")
     }
 
-    /// Waits on `changed` while `is_waiting` is true of the value of `guard`. An error if the deadline passes before.
+    /// Waits on `changed` while `is_waiting` returns true for the value of `guard`. Returns an error if the deadline
+    /// passes first.
     pub(crate) fn wait_while<'m, T>(
         self,
         changed: &Condvar,

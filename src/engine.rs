@@ -1,7 +1,8 @@
 //! The traits of the engines: an [`Engine`] prepares graphs, and a [`PreparedGraph`] predicts.
 //!
-//! An engine is a GPU, or threads of the CPU. A prepared graph predicts batches of any size, for several threads at once. Sessions use
-//! engines through these traits only. Engines know neither models nor input names: they are given tensors that fit the graph.
+//! An engine is a GPU, the threads of the CPU, or the reference implementation. A prepared graph predicts batches of
+//! any size, and several threads may use it at once. Sessions use engines only through these traits. Engines know
+//! neither models nor input names: they receive tensors that match the graph.
 
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -25,18 +26,18 @@ pub enum EngineKind {
     Gpu,
     /// Threads of the CPU.
     Cpu,
-    /// The plain definitions of the operators.
+    /// The reference implementations of the operators.
     Reference,
 }
 
 names!(EngineKind, "engine", { Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
 
-/// A GPU, or threads of the CPU.
+/// A GPU, the threads of the CPU, or the reference implementation.
 pub(crate) trait Engine: fmt::Debug + Send + Sync {
     /// The kind of engine.
     fn kind(&self) -> EngineKind;
 
-    /// The name, kind and driver of its GPU; `None` if it has none.
+    /// The name, kind and driver of its GPU; `None` for engines without a GPU.
     fn adapter(&self) -> Option<String> {
         None
     }
@@ -44,12 +45,12 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
     /// The limits that passes and plans respect.
     fn facts(&self) -> &DeviceFacts;
 
-    /// Whether graphs are rewritten for it. A graph that is not takes one row per sample for every input.
+    /// Whether it accepts rewritten graphs. In a graph that is not rewritten, every input has one row per sample.
     fn takes_rewritten(&self) -> bool {
         true
     }
 
-    /// Prepares `graph`. Constants that other prepared graphs have too are shared if the engine can.
+    /// Prepares `graph`. If possible, constants are shared with other prepared graphs that contain them too.
     fn prepare(
         &self,
         graph: &Arc<Graph>,
@@ -58,10 +59,10 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
         timeline: &mut Timeline,
     ) -> Result<Arc<dyn PreparedGraph>>;
 
-    /// Adds the memory that the engine holds besides prepared graphs.
+    /// Adds the memory that the engine holds in addition to prepared graphs.
     fn add_memory(&self, _holdings: &mut Holdings) {}
 
-    /// Frees the memory that the engine holds besides prepared graphs and the device.
+    /// Frees the memory that the engine holds in addition to prepared graphs and the device.
     fn trim(&self) {}
 }
 
@@ -70,11 +71,11 @@ pub(crate) trait PreparedGraph: fmt::Debug + Send + Sync {
     /// The graph that runs.
     fn graph(&self) -> &Arc<Graph>;
 
-    /// Computes the outputs, in the memory of `spare` if there is any.
+    /// Computes the outputs, reusing buffers from `spare` if there are any.
     fn predict(&self, call: &Call<'_>, spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<NamedTensors>;
 
-    /// Computes the outputs of a second graph, whose only input is the first output of this graph. `None` if the engine cannot do so
-    /// without reading the first output back. `key` identifies the second graph.
+    /// Computes the outputs of a second graph, whose only input is the first output of this graph. Returns `None` if
+    /// the engine cannot do so without reading back the first output. `key` identifies the second graph.
     fn predict_chained(
         &self,
         _call: &Call<'_>,
@@ -88,10 +89,10 @@ pub(crate) trait PreparedGraph: fmt::Debug + Send + Sync {
     /// Computes the values of all operators. The graph must be prepared with [`Retain::All`].
     fn inspect(&self, call: &Call<'_>, timeline: &mut Timeline) -> Result<Vec<(ValueId, Tensor)>>;
 
-    /// The cost of a prediction of `batch` rows. An engine without a GPU counts the dispatches of one.
+    /// The cost of a prediction of `batch` rows. An engine without a GPU reports the dispatches that a GPU would run.
     fn counts(&self, batch: usize) -> Result<Counts>;
 
-    /// The steps of a prediction of `batch` rows in running order, without times.
+    /// The steps of a prediction of `batch` rows in execution order, without times.
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>>;
 
     /// Predicts and times each step.
@@ -120,35 +121,37 @@ impl Call<'_> {
         self.inputs.iter().map(AsRef::as_ref).collect()
     }
 
-    /// The inputs by the names that `graph` gives them.
+    /// The inputs by their names in `graph`.
     pub(crate) fn named(&self, graph: &Graph) -> NamedTensors {
         let names = graph.inputs().map(|(_, node)| node.name.clone());
         names.zip(self.inputs.iter().map(|input| (**input).clone())).collect()
     }
 }
 
-/// The memory that a session holds on its device between predictions, in bytes. It is the sum over all sets of shared inputs and of
-/// sizes. Predictions in flight are not counted.
+/// The memory that a session holds on its device between predictions, in bytes. It is the total over all sets of shared
+/// inputs and of sizes. In-flight predictions are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct MemoryUsage {
-    /// Weights and lookup tables. On a GPU the size of the buffers. On the CPU four bytes per element of the graph's constants, which
-    /// is an estimate: some are mapped files, and some are also held in another order.
+    /// Weights and lookup tables. On a GPU this is the size of the buffers. On the CPU it is an estimate of four bytes
+    /// per element of the graph's constants: some of them are in mapped files, and some are also held in another
+    /// layout.
     pub weight_bytes: u64,
-    /// Inputs, values between operators, and read-back buffers. Grows with the largest recent batch. The reference holds none.
+    /// Inputs, values between operators, and read-back buffers. It grows with the largest recent batch. The reference
+    /// engine holds none.
     pub activation_bytes: u64,
-    /// Parameters of kernels. On a GPU only.
+    /// Parameters of kernels; 0 without a GPU.
     pub parameter_bytes: u64,
 }
 
 impl MemoryUsage {
-    /// The sum.
+    /// The total.
     pub fn total_bytes(&self) -> u64 {
         self.weight_bytes + self.activation_bytes + self.parameter_bytes
     }
 }
 
-/// A sum of memory in which shared memory counts once.
+/// Sums up memory and counts shared memory only once.
 #[derive(Debug, Default)]
 pub(crate) struct Holdings {
     shared: HashSet<u64>,
@@ -163,7 +166,7 @@ impl Holdings {
         }
     }
 
-    /// Adds the constants of `graph` as the host holds them: four bytes an element.
+    /// Adds the constants of `graph` as held on the host, at four bytes per element.
     pub(crate) fn add_constants(&mut self, graph: &Graph) {
         for node in graph.nodes() {
             if let Source::Constant(value) = &node.source {
@@ -182,7 +185,7 @@ impl Holdings {
         self.usage.parameter_bytes += bytes;
     }
 
-    /// The sum.
+    /// The total.
     pub(crate) fn usage(&self) -> MemoryUsage {
         self.usage
     }
@@ -195,14 +198,15 @@ impl Holdings {
 pub enum StepClock {
     /// Timestamps of the GPU before and after each kernel.
     Device,
-    /// The host, from the submit of a single kernel to the end of the wait. This is much longer than the kernel runs.
+    /// The host, from the submit of a single kernel until the wait for it returns. This is much longer than the kernel
+    /// takes.
     HostPerSubmit,
     /// The host, around each step on the CPU. Times are sums over blocks of rows and threads.
     Host,
 }
 
 impl StepClock {
-    /// The name in reports.
+    /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {
             StepClock::Device => "device",
@@ -215,7 +219,7 @@ impl StepClock {
 /// One kernel on a GPU, or one step of another engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileStep {
-    /// The name of the node that it computes, entirely or in part.
+    /// The name of the node that it computes, in whole or in part.
     pub name: String,
     /// The name of the operator.
     pub operator: String,
@@ -223,11 +227,12 @@ pub struct ProfileStep {
     pub kernel: String,
     /// The shape of the node's value.
     pub shape: Vec<usize>,
-    /// Floating-point operations. Those of an operator with several kernels are divided by the size of the grids.
+    /// Floating-point operations. If an operator has several kernels, they are divided in proportion to the sizes of
+    /// the grids.
     pub flops: u64,
-    /// Bytes read and written, each once; divided in the same way.
+    /// Bytes read and written, counting each value once; divided in the same way.
     pub bytes: u64,
-    /// Nanoseconds in each run.
+    /// Nanoseconds of each run.
     pub times_ns: Vec<u64>,
 }
 
@@ -265,7 +270,7 @@ pub(crate) struct TimedSteps {
 }
 
 impl TimedSteps {
-    /// Steps that the host timed. Their spans follow each other from `start_ns` on.
+    /// Steps that the host timed. Their spans are consecutive, starting at `start_ns`.
     pub(crate) fn end_to_end(outputs: NamedTensors, mut start_ns: u64, times_ns: &[u64]) -> TimedSteps {
         let span = |&duration_ns: &u64| {
             let span = Span { stage: Stage::Step, start_ns, duration_ns };

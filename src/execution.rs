@@ -1,11 +1,11 @@
-//! How a prediction is handed to a GPU. Non-default settings are slower; they exist for benchmarking.
+//! How a prediction is submitted to a GPU. Non-default settings are slower; they exist for benchmarking.
 //!
-//! All combinations run the same kernels with the same results. They differ in how often kernels are compiled, submitted and waited
-//! for. These are plain values; `gpu` implements them.
+//! All combinations run the same kernels with the same results. They differ in how often kernels are compiled,
+//! submitted and waited for. These are plain values; `gpu` implements them.
 
 use crate::names::names;
 
-/// How predictions are handed to a GPU.
+/// How predictions are submitted to a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Execution {
     /// Which kernels share a compiled program.
@@ -20,16 +20,16 @@ pub struct Execution {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Programs {
-    /// Kernels that differ only in shapes share one.
+    /// Kernels that differ only in shapes share a program.
     ///
-    /// They differ in parameters and grid, and share it across all sessions on the device.
+    /// Such kernels differ in parameters and grid. All sessions on the device share the programs.
     #[default]
     Shared,
-    /// One for each shape, as in TF.js: another batch size compiles anew.
+    /// One program for each shape, as in TF.js: another batch size is compiled anew.
     ///
-    /// Only kernels of one session that are equal in every parameter share one, as TF.js keys its programs by shape. They are
-    /// compiled on several threads by the first prediction that needs them. Nothing is read from or written to the pipeline
-    /// cache; a cache of the driver itself stays in effect.
+    /// Programs are shared only within a session, by kernels with equal parameters, because TF.js keys its programs by
+    /// shape. They are compiled on several threads by the first prediction that needs them. The pipeline cache is
+    /// neither read nor written; a cache of the driver itself remains in effect.
     PerShape,
 }
 
@@ -37,10 +37,10 @@ pub enum Programs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Submits {
-    /// All in one submit.
+    /// All kernels in one submit.
     #[default]
     One,
-    /// Each kernel in a submit of its own.
+    /// Each kernel in a separate submit.
     PerKernel,
 }
 
@@ -48,10 +48,10 @@ pub enum Submits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum ReadBacks {
-    /// All at once, in the submit of the kernels.
+    /// All outputs at once, in the submit of the kernels.
     #[default]
     Together,
-    /// Each copied, mapped and waited for by itself.
+    /// Each output is copied, mapped and waited for separately.
     PerOutput,
 }
 

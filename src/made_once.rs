@@ -1,7 +1,8 @@
-//! Values that are built on first use, once per key, without a lock held meanwhile.
+//! Values that are built once per key, on first use.
 //!
-//! A caller that needs a value under construction waits for it until its own deadline. No lock is held during construction, so a
-//! construction that hangs does not block other keys. The values used last are kept, up to a fixed number.
+//! A caller that needs a value under construction waits for it until its own deadline. No lock is held during
+//! construction, so that a construction that hangs does not block other keys. The most recently used values are kept,
+//! up to a fixed number.
 
 use crate::deadline::Deadline;
 use crate::error::{DeviceError, Error, Result};
@@ -14,17 +15,17 @@ use std::time::{Duration, Instant};
 pub(crate) struct MadeOnce<K, V> {
     entries: Mutex<Entries<K, V>>,
     changed: Condvar,
-    /// The most values that are kept.
+    /// Maximum number of values that are kept.
     most: usize,
-    /// The time for which a failure is returned again without another attempt.
+    /// How long a failure is returned again without another attempt.
     remember_failures: Duration,
 }
 
 #[derive(Debug)]
 struct Entries<K, V> {
-    /// A tree, because there are few keys: comparing them is faster than hashing.
+    /// A tree: with few keys, comparing them is faster than hashing.
     by_key: BTreeMap<K, Entry<V>>,
-    /// Counts uses.
+    /// The number of uses so far.
     uses: u64,
 }
 
@@ -59,13 +60,13 @@ impl<K, V> Default for MadeOnce<K, V> {
 }
 
 impl<K, V> MadeOnce<K, V> {
-    /// Keeps the `most` values used last.
+    /// Keeps the `most` most recently used values.
     pub(crate) fn at_most(most: usize) -> Self {
         let entries = Mutex::new(Entries { by_key: BTreeMap::new(), uses: 0 });
         MadeOnce { entries, changed: Condvar::new(), most, remember_failures: Duration::ZERO }
     }
 
-    /// Returns the error of a failure again for `time`, without another attempt.
+    /// After a failure, returns the same error for `time`, without another attempt.
     pub(crate) fn remembering_failures(mut self, time: Duration) -> Self {
         self.remember_failures = time;
         self
@@ -106,8 +107,8 @@ impl<K: Ord + Clone, V: Clone> MadeOnce<K, V> {
 }
 
 impl<K: Ord + Clone, V> MadeOnce<K, V> {
-    /// Maps the value of `key` by `reuse`, and returns also whether this call built it. If `reuse` returns `None`, the value is built
-    /// again. `make` returns the value and its mapping.
+    /// Maps the value of `key` with `reuse`, and also returns whether this call built the value. If `reuse` returns
+    /// `None`, the value is built again. `make` returns the value and its mapping.
     pub(crate) fn get_by<R>(
         &self,
         key: &K,
@@ -132,9 +133,9 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         }
         let replaced = entries.by_key.insert(key.clone(), Entry::BeingMade);
         drop(entries);
-        // After the lock: dropping a value may take long.
+        // After releasing the lock, because dropping a value may take long.
         drop(replaced);
-        // Wakes waiting callers when this ends, also by a panic.
+        // Wakes waiting callers when dropped, even after a panic.
         let _making = Making { all: self, key: key.clone() };
         match make() {
             Ok((value, made)) => {
@@ -180,7 +181,7 @@ impl<K: Ord + Clone, V> MadeOnce<K, V> {
         matches!(self.lock().by_key.get(key), Some(Entry::Made { .. }))
     }
 
-    /// Removes the value of `key` if `is_it` is true of it. Returns whether it was removed.
+    /// Removes the value of `key` if `is_it` returns true for it. Returns whether it was removed.
     pub(crate) fn remove_if(&self, key: &K, is_it: impl Fn(&V) -> bool) -> bool {
         let mut entries = self.lock();
         let found = matches!(entries.by_key.get(key), Some(Entry::Made { value, .. }) if is_it(value));

@@ -1,6 +1,6 @@
-//! A loaded model: its graph, and what the file said that the graph no longer shows.
+//! A loaded model: its graph, and facts from the file that the graph does not express.
 //!
-//! Front ends make a [`Model`]; sessions run it. It is a plain value.
+//! Front ends produce a [`Model`], and sessions run it. It is plain data.
 
 mod built;
 mod identity;
@@ -21,7 +21,7 @@ use crate::graph::Graph;
 use crate::tensor::{Shape, TensorType};
 use std::sync::Arc;
 
-/// One layer as a model summary shows it.
+/// One layer, as a model summary shows it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LayerSummary {
@@ -29,17 +29,17 @@ pub struct LayerSummary {
     pub name: String,
     /// The layer's class.
     pub class: String,
-    /// How many models it is nested in.
+    /// The number of models in which it is nested.
     pub depth: usize,
     /// The shape of its last output, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that the model leaves open.
     pub output_shape: Shape,
-    /// Numbers in its weights, those of layers inside it included.
+    /// The number of elements in its weights, including those of layers inside it.
     pub parameters: u64,
-    /// The layers its calls take their inputs from.
+    /// The layers from which its calls take their inputs.
     pub connected_to: Vec<String>,
 }
 
-/// One weight as the file holds it.
+/// One weight, as the file stores it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct WeightSummary {
@@ -47,19 +47,20 @@ pub struct WeightSummary {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// How it is stored: `float32`, `float16`, `uint8 (scale 0.02, min -1.3)`, …; `float32 (random)` where none is.
+    /// How it is stored: `float32`, `float16`, `uint8 (scale 0.02, min -1.3)`, …; `float32 (random)` for a random
+    /// weight.
     pub stored: String,
-    /// Bytes in the file; of a random weight, those that its float32 take.
+    /// Its size in the file in bytes; for a random weight, its size as float32.
     pub stored_bytes: u64,
 }
 
-/// A place where TF.js and Keras give this model different answers.
+/// A difference between the results of TF.js and Keras for this model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Skew {
     /// The layer.
     pub layer: String,
-    /// What each of them does, as `averages over padding in TF.js, not in Keras`.
+    /// What each of them does, such as `averages over padding in TF.js, not in Keras`.
     pub difference: &'static str,
 }
 
@@ -85,16 +86,16 @@ pub struct Model {
     pub(crate) skews: Vec<Skew>,
     pub(crate) warnings: Vec<String>,
     pub(crate) notes: Vec<String>,
-    /// Other names under which each input is taken, by its position; what has no place here has none.
+    /// Alternative names of each input, by its position. May be shorter than the list of inputs.
     pub(crate) aliases: Vec<Vec<String>>,
-    /// What there is besides of a model with open dimensions.
+    /// Additional data of a model with open dimensions.
     pub(crate) open: Option<Open>,
-    /// Which model it is, unless it was made by hand or has random weights.
+    /// The data that identifies the model; `None` if it was built from a graph or has random weights.
     pub(crate) identified: Option<Arc<Identified>>,
 }
 
 impl Model {
-    /// A model that is only a graph, made by hand.
+    /// A model that consists only of a graph.
     #[doc(hidden)]
     pub fn from_graph(name: &str, graph: Graph) -> Model {
         Model {
@@ -113,8 +114,7 @@ impl Model {
         }
     }
 
-    /// The operators and values. A dimension that is open stands at the size of an example there
-    /// ([`OpenDimension::graph_size`]).
+    /// The operators and values. An open dimension has an example size there ([`OpenDimension::graph_size`]).
     #[doc(hidden)]
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
@@ -129,7 +129,7 @@ impl Model {
         })
     }
 
-    /// The outputs by name in the model's order, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that follow from
+    /// The outputs by name in the model's order, with [`Dim::Open`](crate::tensor::Dim::Open) for sizes that depend on
     /// open ones.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
         let outputs = self.graph.outputs().iter().enumerate();
@@ -144,17 +144,17 @@ impl Model {
         &self.name
     }
 
-    /// Format and origin, as `layers-model, keras v2.17.0`.
+    /// Format and origin, such as `layers-model, keras v2.17.0`.
     pub fn format(&self) -> &str {
         &self.format
     }
 
-    /// How it was read.
+    /// The options with which it was loaded.
     pub fn options(&self) -> &LoadOptions {
         &self.options
     }
 
-    /// Its layers, nested ones after the model they are nested in.
+    /// Its layers. Nested layers follow the model in which they are nested.
     pub fn layers(&self) -> &[LayerSummary] {
         &self.layers
     }
@@ -164,17 +164,17 @@ impl Model {
         &self.weights
     }
 
-    /// Where TF.js and Keras differ for this model.
+    /// The differences between TF.js and Keras for this model.
     pub fn skews(&self) -> &[Skew] {
         &self.skews
     }
 
-    /// What the reader should know about the file: weights that are not finite, for example.
+    /// Problems with the file that the user should know about, such as weights that are not finite.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// How the file was read where it can be read in several ways: weights that were bound by their shapes, for example.
+    /// Choices made where the file can be read in several ways, such as weights that were bound by their shapes.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -1,4 +1,4 @@
-//! Runs a graph by the plain definitions of its operators. Its results define what is correct.
+//! Runs a graph with the reference implementations of its operators. Their results define what is correct.
 //!
 //! Every operator accumulates in f64 and rounds once to f32. Speed is not a goal.
 
@@ -12,15 +12,16 @@ use crate::ops::Op;
 use crate::tensor::{NamedTensors, Tensor, element_count};
 use std::sync::Arc;
 
-/// The most elements of computed values that are held at once: 4 GiB. A small file may declare values of any size.
+/// Maximum number of elements of computed values that are held at once: 4 GiB. Without it, a small file could declare
+/// values of any size.
 const MOST_ELEMENTS: usize = 1 << 30;
 
-/// Computes the outputs of `graph` for `inputs`, which fit it and have one batch size. Other values are dropped after their last
-/// use.
+/// Computes the outputs of `graph` for `inputs`, which must match its types and share one batch size. Other values are
+/// dropped after their last use.
 ///
 /// # Errors
 ///
-/// If an operator fails, or if the values exceed the limit of memory.
+/// If an operator fails, or if the values exceed the memory limit.
 pub fn run(graph: &Graph, inputs: &NamedTensors) -> Result<NamedTensors> {
     let mut uses = vec![0usize; graph.values().len()];
     let read = graph.nodes().iter().flat_map(|node| &node.inputs);
@@ -35,8 +36,8 @@ pub fn run(graph: &Graph, inputs: &NamedTensors) -> Result<NamedTensors> {
     graph.outputs().iter().map(|(name, id)| Ok((name.as_str(), Tensor::clone(held.tensor(*id)?)))).collect()
 }
 
-/// Computes all values. `adjust` receives the results of each operator, and returns those that later operators use. All values are
-/// held until the end.
+/// Computes all values. `adjust` receives the results of each operator, and returns the values that later operators
+/// read. All values are held until the end.
 ///
 /// # Errors
 ///
@@ -95,7 +96,7 @@ impl<'g> Held<'g> {
         Ok(())
     }
 
-    /// Counts the elements that an operator will compute. An error if the total exceeds the limit.
+    /// Counts the elements that an operator will compute. Returns an error if the total exceeds the limit.
     fn make_room(&mut self, node: &Node) -> Result<()> {
         for id in &node.outputs {
             self.elements = self.elements.saturating_add(self.elements_of(*id).at(|| format!("`{}`", node.name))?);
@@ -126,7 +127,7 @@ impl<'g> Held<'g> {
     }
 }
 
-/// Evaluates an operator by its definition. Returns one tensor per output.
+/// Evaluates an operator with its reference implementation. Returns one tensor per output.
 ///
 /// # Errors
 ///
@@ -135,7 +136,7 @@ pub fn evaluate(op: &Op, name: &str, operands: &[&Tensor]) -> Result<Vec<Tensor>
     op.operator().eval(operands).at(|| format!("`{name}`: {}", op.operator().name()))
 }
 
-/// The tensor that is given for input `name`.
+/// The tensor given for the input called `name`.
 pub(crate) fn input<'t>(inputs: &'t NamedTensors, name: &str) -> Result<&'t Tensor> {
     inputs.get(name).ok_or_else(|| Error::input(format!("no tensor was given for input `{name}`")))
 }
@@ -147,7 +148,7 @@ mod tests {
     use crate::ops::{Binary, BinaryFunction, RepeatVector};
     use crate::tensor::{Shape, TensorType};
 
-    /// `count` numbers and `length` sums of these, each with the one before.
+    /// A graph of `length` consecutive sums over `count` elements, each adding the one before.
     fn sums(count: usize, length: usize) -> Graph {
         let mut builder = Builder::new();
         let x = builder.input("x", TensorType::f32(Shape::batched(&[1]))).expect("an input");

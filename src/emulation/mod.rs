@@ -1,12 +1,12 @@
 //! Emulation of TF.js for studies. Normal sessions do not use these options.
 //!
-//! TF.js' WebGL backend compiles a program per kernel and shape, keeps values in textures, which are half floats on
-//! many phones, submits each kernel separately, and reads outputs back one by one. An [`Emulation`] applies these
-//! techniques to a session, one by one or all together, to show what each costs. [`webgl`] describes what TF.js 4.22
-//! runs for a model.
+//! TF.js' WebGL backend compiles a program for each kernel and shape. It keeps values in textures, which are half
+//! floats on many phones. It submits each kernel separately, and reads outputs back one by one. An [`Emulation`]
+//! applies these techniques to a session, individually or together, to show the cost of each. [`webgl`] describes what
+//! TF.js 4.22 runs for a model.
 //!
-//! The emulation has the work and the results of TF.js. It does not have the times of a browser, nor those of a device
-//! with half-float textures.
+//! The emulation does the same work and gives the same results as TF.js. Its timings are neither those of a browser nor
+//! those of a device with half-float textures.
 
 pub mod webgl;
 
@@ -27,7 +27,7 @@ pub const WEBGL2: Passes = Passes::emulating(
     ROWS_OF_A_PREDICT,
 );
 
-/// The same on WebGL 1, which the plugin for mini-programs forces.
+/// The same on WebGL 1, which the plugin for mini-programs enforces.
 pub const WEBGL1: Passes = Passes::emulating(
     "tfjs-webgl1",
     "The same on WebGL 1, as in mini-programs",
@@ -35,14 +35,14 @@ pub const WEBGL1: Passes = Passes::emulating(
     ROWS_OF_A_PREDICT,
 );
 
-/// All lists of passes: those of the product, and those that emulate TF.js.
+/// All lists of passes: the regular ones, and those that emulate TF.js.
 pub const PASSES: [Passes; 4] = [Passes::PLAIN, Passes::FUSED, WEBGL2, WEBGL1];
 
 /// The list of passes with this name.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Input`](crate::ErrorKind::Input) if no list has it; the hint names all.
+/// [`ErrorKind::Input`](crate::ErrorKind::Input) if there is none; the hint lists the names.
 pub fn passes(name: &str) -> Result<Passes> {
     PASSES.into_iter().find(|passes| passes.name() == name).ok_or_else(|| {
         Error::input(format!("no list of passes is called `{name}`"))
@@ -80,7 +80,8 @@ impl clap::ValueEnum for Passes {
 pub struct Emulation {
     /// The precision of values in memory between operators.
     pub activation_precision: ActivationPrecision,
-    /// How kernels are compiled, submitted and read back. Any but the default needs [`Device::Gpu`](crate::Device::Gpu).
+    /// How kernels are compiled, submitted and read back. Non-default settings require
+    /// [`Device::Gpu`](crate::Device::Gpu).
     pub execution: Execution,
 }
 
@@ -97,7 +98,8 @@ impl Emulation {
 }
 
 impl SessionOptions {
-    /// Lets the session use techniques of TF.js. Its programs are a list of passes ([`WEBGL2`], [`SessionOptions::passes`]).
+    /// Makes the session use techniques of TF.js. The programs of TF.js are a list of passes, which is set separately
+    /// ([`WEBGL2`], [`SessionOptions::passes`]).
     pub fn emulate(mut self, emulation: Emulation) -> Self {
         self.activation_precision = emulation.activation_precision;
         self.execution = emulation.execution;

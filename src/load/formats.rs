@@ -1,10 +1,10 @@
-//! Formats of models by their first bytes, to say what a file is that is not loaded. Nothing is parsed.
+//! Recognises unsupported model formats by their first bytes, so that the error can name them. Nothing is parsed.
 
 use crate::error::{Context, Error, Result};
 use crate::tfjs::model_file::FORMAT_HINT;
 use std::path::Path;
 
-/// A format that is not loaded.
+/// A format that cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Foreign {
     Onnx,
@@ -19,7 +19,7 @@ enum Foreign {
 }
 
 impl Foreign {
-    /// The format of a file that begins so. `None` for text and for unknown formats.
+    /// The format of a file that begins with these bytes. `None` for text and for unknown formats.
     fn of(head: &[u8]) -> Option<Foreign> {
         let json_length = head.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));
         match head {
@@ -27,13 +27,13 @@ impl Foreign {
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Foreign::Npy),
             [b'P', b'K', 3, 4, ..] => Some(if is_keras_entry(head) { Foreign::KerasArchive } else { Foreign::Zip }),
             [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Some(Foreign::TfLite),
-            // The length of the JSON that follows; what begins with a text is none of a sane length.
+            // The length of the JSON that follows. In a text file, these bytes would be an implausibly large length.
             [_, _, _, _, _, _, _, _, b'{', ..] if json_length.is_some_and(|length| length < 1 << 32) => {
                 Some(Foreign::Safetensors)
             }
-            // Messages of protocol buffers. A SavedModel has the version of its schema, always 1, and then graphs; an ONNX model
-            // its version, at least 3, and then its producer, its graph or another of the fields 2 to 14; a GraphDef nodes, which
-            // begin with a name.
+            // Protocol buffer messages. A SavedModel begins with its schema version, which is always 1, followed by
+            // graphs. An ONNX model begins with its version, which is at least 3, followed by its producer, its graph
+            // or another of the fields 2 to 14. A GraphDef begins with nodes, which begin with a name.
             [0x08, 1, 0x12, ..] => Some(Foreign::SavedModel),
             [0x08, 1..=127, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72, ..] => Some(Foreign::Onnx),
             [0x0a, first, rest @ ..] if is_node(*first, rest) => Some(Foreign::GraphDef),
@@ -55,7 +55,7 @@ impl Foreign {
         }
     }
 
-    /// Why it is not loaded, and what to do.
+    /// Why it cannot be loaded, and what to do.
     fn advice(self) -> [&'static str; 2] {
         match self {
             Foreign::KerasArchive | Foreign::Hdf5 => [
@@ -78,26 +78,26 @@ impl Foreign {
     }
 }
 
-/// Whether the first file of a zip is one of those that Keras puts into its archives.
+/// Whether the first file in a zip is one that Keras puts into its archives.
 fn is_keras_entry(head: &[u8]) -> bool {
     let length = head.get(26..28).and_then(|bytes| bytes.first_chunk::<2>()).map(|length| u16::from_le_bytes(*length));
     let name = length.and_then(|length| head.get(30..30 + usize::from(length)));
     name.is_some_and(|name| matches!(name, b"metadata.json" | b"config.json" | b"model.weights.h5"))
 }
 
-/// Whether a field of the first length begins like a node of a GraphDef: with its name.
+/// Whether a field whose first length byte is `first` begins like a node of a GraphDef: with its name.
 fn is_node(first: u8, rest: &[u8]) -> bool {
-    // A length of 128 or more takes another byte.
+    // A length of 128 or more takes a second byte.
     let node = if first < 128 { rest } else { rest.get(1..).unwrap_or_default() };
     matches!(node, [0x0a, 1..=127, name, ..] if name.is_ascii_alphanumeric())
 }
 
-/// An error that says what the file is that begins so, if it is known not to be the JSON of a model.
+/// Returns an error that names the format if the file begins like a known format other than the JSON of a model.
 pub(super) fn expect_layers_model(head: &[u8]) -> Result<()> {
     Foreign::of(head).map_or(Ok(()), |foreign| Err(foreign.error()))
 }
 
-/// Names that say what a folder without a model.json holds.
+/// File names that reveal the format of a folder without a model.json.
 const OTHERS: [(&str, Foreign); 6] = [
     ("saved_model.pb", Foreign::SavedModel),
     ("model.onnx", Foreign::Onnx),
@@ -107,7 +107,7 @@ const OTHERS: [(&str, Foreign); 6] = [
     ("model.safetensors", Foreign::Safetensors),
 ];
 
-/// An error if a folder holds a model of another format.
+/// Returns an error if a folder contains a model of another format.
 pub(super) fn expect_no_other(folder: &Path) -> Result<()> {
     let other = OTHERS.iter().find(|(name, _)| folder.join(name).is_file());
     other.map_or(Ok(()), |(name, foreign)| Err(foreign.error()).at(|| folder.join(name).display().to_string()))

@@ -1,4 +1,4 @@
-//! Models made by hand whose inputs have named sizes: built anew for each set of them.
+//! Models built by a function whose inputs have named sizes: they are rebuilt for each set of sizes.
 
 use super::{Model, OpenDimension, Resize};
 use crate::error::Result;
@@ -22,10 +22,10 @@ impl fmt::Debug for Built {
 }
 
 impl Model {
-    /// A model that `build` makes: it adds inputs and operators, and gives the outputs by name. Inputs may have dimensions with
-    /// named sizes besides the batch ([`Builder::input_of`]); then `build` is called again for each set of sizes, and what it
-    /// adds must be the same but for them. An error of `build` is one of this function, or of the prediction whose inputs have
-    /// sizes that do not work.
+    /// A model built by the function `build`, which adds inputs and operators, and returns the outputs by name. Inputs
+    /// may have dimensions with named sizes besides the batch ([`Builder::input_of`]). `build` is then called again for
+    /// each set of sizes, and must add the same operators each time except for their sizes. If `build` returns an
+    /// error, this function returns it, or the prediction whose inputs have the unsupported sizes.
     ///
     /// ```
     /// use tfjs_wgpu::internals::graph::InputDim;
@@ -75,7 +75,7 @@ impl Built {
         builder.finish(outputs)
     }
 
-    /// The model whose sizes are those of `dimensions`, the ones without a size larger by `more` than their examples.
+    /// The model with the sizes in `dimensions`. A dimension without a size gets its example plus `more`.
     fn model(&self, dimensions: &[OpenDimension], more: usize) -> Result<Model> {
         let size = |open: &OpenDimension| open.size.unwrap_or(open.graph_size + more);
         let sizes = dimensions.iter().filter_map(|open| Some((open.name.clone()?, size(open)))).collect();
@@ -89,7 +89,7 @@ impl Resize for Built {
             dimension.graph_size = dimension.size.unwrap_or(dimension.graph_size);
         }
         let model = self.model(&dimensions, 0)?;
-        // What a larger size changes follows from it. Some models work at no size but their example's.
+        // Sizes that differ in the larger model depend on open ones. Some models work only at their example sizes.
         let larger = self.model(&dimensions, 1).ok();
         let mut model = model.opened(self, dimensions);
         if let Some(larger) = larger {

@@ -1,4 +1,5 @@
-//! Which model it is: a SHA-256 of its topology and of its weights as they are stored. It says nothing of how a model was read.
+//! The identity of a model: a SHA-256 of its topology and of its stored weights. It does not depend on how the model
+//! was loaded.
 
 use super::Model;
 use crate::digest::{Digest, Hasher};
@@ -7,11 +8,11 @@ use rayon::prelude::*;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// Tells a model from all others: the SHA-256 of its topology and its stored weights.
+/// Identifies a model: the SHA-256 of its topology and its stored weights.
 ///
-/// It is the same for the same model, whichever [source](crate::weights::Source) it was loaded from, by whichever
-/// [options](crate::LoadOptions), and however its weights are cut into files. It is shown as 64 hexadecimal digits, and is the
-/// SHA-256 of a text in UTF-8. Each line of this text ends with a line feed:
+/// The identity of a model does not depend on the [source](crate::weights::Source) from which it was loaded, on the
+/// [options](crate::LoadOptions), or on how its weights are divided into files. It is displayed as 64 hexadecimal
+/// digits, and is the SHA-256 of a UTF-8 text. Each line of this text ends with a line feed:
 ///
 /// ```text
 /// tfjs-wgpu model 1
@@ -19,10 +20,11 @@ use std::sync::OnceLock;
 /// weight DIGEST ENTRY
 /// ```
 ///
-/// `topology` has the SHA-256 of the `modelTopology` of the file in the canonical form of RFC 8785: without spaces, names sorted,
-/// numbers as JavaScript writes them. A `weight` line follows for each weight of the manifest in its order, those of the optimizer
-/// left out. It has the SHA-256 of the bytes that the files hold of the weight, and the `name`, `shape`, `dtype` and `quantization`
-/// of its entry, where they are there, as an object in the same form.
+/// The `topology` line contains the SHA-256 of the file's `modelTopology` in the canonical form of RFC 8785: without
+/// spaces, names sorted, numbers as JavaScript writes them. It is followed by a `weight` line for each weight of the
+/// manifest in its order, except those of the optimizer. A `weight` line contains the SHA-256 of the weight's bytes in
+/// the files. Then follow the `name`, `shape`, `dtype` and `quantization` of its entry, as far as they are present, as
+/// an object in the same form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ModelIdentity(Digest);
 
@@ -39,7 +41,7 @@ impl fmt::Display for ModelIdentity {
     }
 }
 
-/// What the identity of a model is computed from, and the identity once somebody has asked for it.
+/// The data from which the identity of a model is computed, and the identity once it has been requested.
 #[derive(Debug)]
 pub(crate) struct Identified {
     topology: Digest,
@@ -47,7 +49,7 @@ pub(crate) struct Identified {
     identity: OnceLock<ModelIdentity>,
 }
 
-/// One weight as the files hold it.
+/// One weight, as the files store it.
 #[derive(Debug)]
 pub(crate) struct StoredWeight {
     /// Its entry in the manifest, in canonical form.
@@ -55,12 +57,12 @@ pub(crate) struct StoredWeight {
     pub(crate) content: StoredBytes,
 }
 
-/// The bytes of a weight, or what is left of them.
+/// The bytes of a weight, or their digest.
 #[derive(Debug)]
 pub(crate) enum StoredBytes {
-    /// They were hashed while they were read.
+    /// Hashed while they were read.
     Hashed(Digest),
-    /// They stay where they lie, and are hashed at first need.
+    /// Not copied; hashed when the identity is first requested.
     InPlace(SharedBytes),
 }
 
@@ -92,10 +94,10 @@ impl Identified {
 }
 
 impl Model {
-    /// Which model it is. `None` of a model that was made by hand, or whose weights were drawn at random.
+    /// The identity of the model. `None` for a model that was built from a graph, or whose weights are random.
     ///
-    /// Weights are hashed while they are read. Those that stay where they lie, in mapped files and in shared memory, are hashed at
-    /// the first call, which reads them all.
+    /// Weights are hashed while they are read. Weights that stay in mapped files or shared memory are hashed on the
+    /// first call, which reads all of them.
     pub fn identity(&self) -> Option<&ModelIdentity> {
         self.identified.as_deref().map(Identified::identity)
     }

@@ -1,21 +1,21 @@
-//! The names under which the inputs of a model are given.
+//! The names by which the inputs of a model are given.
 
 use super::Model;
 use crate::error::{Error, Result};
 use crate::tensor::{NamedTensors, Tensor};
 use std::collections::HashMap;
 
-/// The names of a model's inputs, and others by which they are known too.
+/// The names of a model's inputs, and their alternative names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputNames {
     /// In the model's order.
     names: Vec<String>,
-    /// The positions of the inputs by their names, and by their other names where no input has these.
+    /// The positions of the inputs by name, and by those alternative names that no input has as its own.
     positions: HashMap<String, usize>,
 }
 
 impl InputNames {
-    /// `aliases` are other names of each input by its position; what has no place there has none.
+    /// `aliases` holds the alternative names of each input by its position. It may be shorter than `names`.
     pub(crate) fn new(names: Vec<String>, aliases: &[Vec<String>]) -> InputNames {
         let own = names.iter().enumerate();
         let others =
@@ -32,18 +32,19 @@ impl InputNames {
         InputNames::new(names, &model.aliases)
     }
 
-    /// The position of the input that is called `name`, else of the one that is known by it.
+    /// The position of the input called `name`, or else of the input that has it as an alternative name.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.positions.get(name).copied()
     }
 
-    /// The same where `count` tensors are given: a single one is that of the only input, whatever it is called.
+    /// Like [`InputNames::position`], given the number of tensors: a single tensor is for the only input, whatever its
+    /// name.
     pub(crate) fn position_among(&self, name: &str, count: usize) -> Option<usize> {
         self.position(name).or_else(|| (self.names.len() == 1 && count == 1).then_some(0))
     }
 
-    /// The tensor for the input at `position`, which most callers give at that position and under its name; and the name it
-    /// has, if that says nothing.
+    /// The tensor for the input at `position`, which most callers give at that position and under its name. Also
+    /// returns the name of the tensor if it is not a name of the input.
     pub(crate) fn find<'t>(&self, given: &'t NamedTensors, position: usize) -> Option<(&'t Tensor, Option<&'t str>)> {
         let name = &self.names[position];
         if let Some((_, tensor)) = given.at(position).filter(|(known, _)| known == name) {
@@ -57,7 +58,7 @@ impl InputNames {
         Some((tensor, self.position(known).is_none().then_some(known)))
     }
 
-    /// An error if a tensor matches no input.
+    /// Returns an error if a tensor matches no input.
     pub(crate) fn expect_known(&self, given: &NamedTensors, model: &Model) -> Result<()> {
         match given.names().find(|name| self.position_among(name, given.len()).is_none()) {
             None => Ok(()),
@@ -67,7 +68,7 @@ impl InputNames {
         }
     }
 
-    /// An error if two tensors match one input.
+    /// Returns an error if two tensors match the same input.
     pub(crate) fn expect_once(&self, given: &NamedTensors) -> Result<()> {
         let mut seen: Vec<Option<&str>> = vec![None; self.names.len()];
         for name in given.names() {
@@ -81,7 +82,7 @@ impl InputNames {
         Ok(())
     }
 
-    /// What to say of a tensor whose name says nothing.
+    /// A note about a tensor whose name was ignored.
     pub(crate) fn note(&self, position: usize, name: &str) -> String {
         format!("the tensor `{name}` is taken for input `{}`, the only one", self.names[position])
     }
@@ -98,10 +99,10 @@ pub(crate) fn expected_inputs(model: &Model) -> String {
 }
 
 impl Model {
-    /// `inputs` under the model's own names, and what to say of those whose names said nothing. A prediction takes an input
-    /// under another name that it is known by (as that of the input of a model inside), and a single tensor for a model with
-    /// one input under any name; this is for who looks inputs up. Tensors for no input keep their names. An error if one
-    /// input is given twice.
+    /// Renames `inputs` to the model's own names, and returns notes about tensors whose names were ignored. A
+    /// prediction accepts an input under an alternative name (such as that of the input of a nested model). It also
+    /// accepts a single tensor of any name for a model with one input. This function is for callers that look up inputs
+    /// by name. Tensors that match no input keep their names. Returns an error if an input is given twice.
     #[doc(hidden)]
     pub fn own_names(&self, inputs: NamedTensors) -> Result<(NamedTensors, Vec<String>)> {
         let names = InputNames::of(self);

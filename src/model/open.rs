@@ -1,4 +1,4 @@
-//! What a model with open dimensions is lowered again from, and which of its sizes follow from them.
+//! What is needed to lower a model with open dimensions again, and which of its sizes depend on them.
 
 use super::{Model, OpenDimension};
 use crate::error::Result;
@@ -7,26 +7,26 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Where models of other sizes come from: a file that was read, or a function that builds a graph.
+/// Provides a model at other sizes: a file that was read, or a function that builds a graph.
 pub(crate) trait Resize: fmt::Debug + Send + Sync {
-    /// The model with these open dimensions. Those without a size are given an example.
+    /// The model with these open dimensions. A dimension without a size gets an example.
     fn resized(self: Arc<Self>, dimensions: Vec<OpenDimension>) -> Result<Model>;
 }
 
-/// What a model with open dimensions has besides its graph.
+/// The data of a model with open dimensions besides its graph.
 #[derive(Debug, Clone)]
 pub(crate) struct Open {
-    /// In the order of inputs and axes.
+    /// Ordered by input and axis.
     pub(crate) dimensions: Vec<OpenDimension>,
-    /// The types of the inputs, with `?` for what has no size.
+    /// The types of the inputs, with `?` for open sizes.
     pub(crate) inputs: Vec<TensorType>,
-    /// The types of the outputs, with `?` for what follows from it.
+    /// The types of the outputs, with `?` for sizes that depend on open ones.
     pub(crate) outputs: Vec<TensorType>,
     pub(crate) source: Arc<dyn Resize>,
 }
 
 impl Model {
-    /// This model with what it needs to be lowered again.
+    /// This model with the data for lowering it again.
     pub(crate) fn opened(mut self, source: Arc<dyn Resize>, dimensions: Vec<OpenDimension>) -> Model {
         let (mut inputs, outputs) = (self.input_types(), self.output_types());
         let mut unsized_axes: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -41,7 +41,7 @@ impl Model {
         self
     }
 
-    /// Opens what follows from open sizes: whatever is of another size in `other`.
+    /// Marks the sizes that depend on open ones: those that differ in `other`.
     pub(crate) fn open_where_not(&mut self, other: &Model) {
         for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
             layer.output_shape = layer.output_shape.open_where_not(&other.output_shape);

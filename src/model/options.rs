@@ -1,24 +1,24 @@
-//! How a model is read: what its reader may choose. What the file says is not here.
+//! The options for loading a model: choices of the caller, as opposed to facts from the file.
 
 use super::Sizes;
 use crate::names::names;
 use crate::ops::BadId;
 
-/// Whose behaviour is reproduced where TF.js and Keras differ.
+/// Whose behaviour to reproduce where TF.js and Keras differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
-    /// What TensorFlow.js computes; what it refuses follows Keras.
+    /// The results of TensorFlow.js. Where it rejects a model, the results of Keras.
     #[default]
     #[cfg_attr(feature = "cli", value(name = "tfjs"))]
     TfJs,
-    /// What Keras computes.
+    /// The results of Keras.
     Keras,
 }
 
 names!(Semantics, "semantics", { TfJs = "tfjs", Keras = "keras" });
 
-/// What happens when an id is outside its table.
+/// What happens if an id is out of range for its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
@@ -26,7 +26,7 @@ pub enum OnBadId {
     /// Look up a row of zeros, as TF.js does on the GPU.
     #[default]
     Zero,
-    /// Refuse the prediction.
+    /// Reject the prediction.
     Error,
     /// Look up the nearest row.
     Clamp,
@@ -35,7 +35,7 @@ pub enum OnBadId {
 names!(OnBadId, "way to treat bad ids", { Zero = "zero", Error = "error", Clamp = "clamp" });
 
 impl OnBadId {
-    /// What the lookup itself does.
+    /// How the lookup itself treats bad ids.
     pub(crate) fn bad_id(self) -> BadId {
         match self {
             OnBadId::Clamp => BadId::Clamp,
@@ -44,22 +44,23 @@ impl OnBadId {
     }
 }
 
-/// In what form weights stay in memory, on the host and on the device.
+/// The format of weights in memory, on the host and on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WeightFormat {
-    /// float16 and uint8 as the file stores them, decoded in the kernel.
+    /// float16 and uint8 weights as the file stores them, decoded by the kernels.
     ///
-    /// Where no kernel decodes them they become float32, and on a software GPU, where float32 is faster.
+    /// They are converted to float32 if a kernel that reads them cannot decode them, and on a software GPU, where
+    /// float32 is faster.
     #[default]
     Keep,
-    /// As float32.
+    /// float32.
     F32,
 }
 
 names!(WeightFormat, "format of weights", { Keep = "keep", F32 = "f32" });
 
-/// How a model is read. Each field has a method of its name that sets it:
+/// How a model is loaded. Each field has a setter method of the same name:
 ///
 /// ```
 /// use tfjs_wgpu::{LoadOptions, OnBadId, WeightFormat};
@@ -69,19 +70,20 @@ names!(WeightFormat, "format of weights", { Keep = "keep", F32 = "f32" });
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// What happens when an id is outside its table; by default it looks up zeros.
+    /// What happens if an id is out of range for its table; by default the lookup returns zeros.
     pub on_bad_id: OnBadId,
-    /// In what form weights stay in memory; by default as they are stored.
+    /// The format of weights in memory; by default as they are stored.
     pub weight_format: WeightFormat,
-    /// Draws every weight at random by this seed, the same on every machine, all as float32. No weight file is read, and
-    /// the file need have no weights manifest: it may be a bare topology, as `model.to_json()` of Keras or
-    /// `model.toJSON()` of TF.js makes it. Such a model takes as long as one with weights, and its answers mean nothing.
+    /// Draws all weights at random, as float32, from this seed; they are the same on every machine. No weight file is
+    /// read. The file may be a bare topology without a weights manifest, as written by `model.to_json()` in Keras or
+    /// `model.toJSON()` in TF.js. Such a model takes as much time as one with weights, but its results are meaningless.
     pub random_weights: Option<u64>,
-    /// Sizes for the dimensions that the model leaves open besides the batch. None are needed: a session takes them from the
-    /// inputs ([`Model::open_dimensions`](super::Model::open_dimensions)). Giving them saves the work of finding examples, and is
-    /// the way to load a model that works at none of these. A size that names no such dimension is an error.
+    /// Sizes for dimensions, other than the batch, that the model leaves open. They are optional: a session takes them
+    /// from the inputs ([`Model::open_dimensions`](super::Model::open_dimensions)). Giving them avoids the search for
+    /// example sizes, and allows loading a model that works at none of these. A size that names no such dimension is an
+    /// error.
     pub sizes: Sizes,
-    /// What only TF.js layers models have.
+    /// Options that apply only to TF.js layers models.
     pub tfjs: TfjsOptions,
 }
 
@@ -100,7 +102,7 @@ impl LoadOptions {
         self
     }
 
-    /// Sets [`LoadOptions::random_weights`]: to a seed, or to `None`.
+    /// Sets [`LoadOptions::random_weights`] to a seed, or to `None`.
     #[must_use]
     pub fn random_weights(mut self, seed: impl Into<Option<u64>>) -> LoadOptions {
         self.random_weights = seed.into();
@@ -129,14 +131,15 @@ impl LoadOptions {
     }
 }
 
-/// How a TF.js layers model is read.
+/// How a TF.js layers model is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TfjsOptions {
-    /// Whose behaviour is reproduced where TF.js and Keras differ; by default that of TF.js.
+    /// Whose behaviour to reproduce where TF.js and Keras differ; TF.js by default.
     pub semantics: Semantics,
-    /// Bytes of the `model.json`, at most; by default 256 MiB. Its values may be one for each 32 of these bytes at most: each takes
-    /// up to 250 bytes in memory, so that by default all take 2 GiB at most.
+    /// Maximum size of the `model.json` in bytes; 256 MiB by default. The file may contain at most one JSON value for
+    /// every 32 bytes of this limit. Each value takes up to 250 bytes in memory, so by default all of them take at most
+    /// 2 GiB.
     pub json_bytes: u64,
 }
 

@@ -19,7 +19,7 @@ pub struct ConcreteType {
 }
 
 impl ConcreteType {
-    /// A type at one batch size.
+    /// The type of `ty` at one batch size.
     pub fn of(ty: &TensorType, batch: usize) -> Self {
         ConcreteType { shape: ty.shape.resolve(batch), dtype: ty.dtype }
     }
@@ -35,16 +35,16 @@ impl ConcreteType {
     }
 }
 
-/// The facts from which an operator chooses its kernels.
+/// The information from which an operator chooses its kernels.
 #[derive(Debug, Clone, Copy)]
 pub struct KernelRequest<'a> {
     /// The types of the inputs.
     pub inputs: &'a [ConcreteType],
     /// The types of the outputs.
     pub outputs: &'a [ConcreteType],
-    /// The offset of each output from the first, in 32-bit words. A kernel has all outputs in one binding.
+    /// The offset of each output from the first, in 32-bit words. All outputs of a kernel are in one binding.
     pub output_words: &'a [usize],
-    /// The place of each input in its buffer, for kernels that bind the whole buffer.
+    /// The region of each input in its buffer, for kernels that bind the whole buffer.
     pub regions: &'a [Region],
     /// The device.
     pub device: &'a DeviceFacts,
@@ -57,12 +57,12 @@ impl KernelRequest<'_> {
     }
 }
 
-/// A lower bound of the work of an operator at one batch size.
+/// A lower bound on the work of an operator at one batch size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Cost {
     /// Floating-point operations.
     pub flops: u64,
-    /// Bytes read and written, each value once.
+    /// Bytes read and written, counting each value once.
     pub bytes: u64,
 }
 
@@ -73,19 +73,19 @@ pub struct Ids {
     pub input: usize,
     /// The number of rows or positions; valid ids are `0..count`.
     pub count: usize,
-    /// Whether ids below 0 count from the end.
+    /// Whether negative ids count from the end.
     pub from_end: bool,
-    /// Whether the ids name rows of a table; else they are positions along an axis.
+    /// Whether the ids select rows of a table; otherwise they are positions along an axis.
     pub of_table: bool,
 }
 
 impl Ids {
-    /// Ids of rows of a table, in the first input.
+    /// Ids of rows of a table. The ids are the first input.
     pub(super) fn of_table(count: usize) -> Self {
         Ids { input: 0, count, from_end: false, of_table: true }
     }
 
-    /// Positions along an axis of the first input, in the second input.
+    /// Positions along an axis of the first input. The positions are the second input.
     pub(super) fn of_axis(data: &TensorType, axis: usize, from_end: bool) -> Option<Self> {
         match data.shape.dims().get(axis) {
             Some(&Dim::Fixed(count)) => Some(Ids { input: 1, count, from_end, of_table: false }),
@@ -94,10 +94,11 @@ impl Ids {
     }
 }
 
-/// Implemented by the operators of the catalogue alone.
+/// Implemented only by the operators of the catalogue.
 pub trait Sealed {}
 
-/// One operator: its definition, its kernels, its cost and its tolerance. Only the operators of the catalogue implement it.
+/// One operator: its reference implementation, its kernels, its cost and its tolerance. Only the operators of the
+/// catalogue implement it.
 pub trait Operator: fmt::Debug + Sealed {
     /// The file stem of the page, its shader and its test, and the label in profiles.
     fn name(&self) -> &'static str;
@@ -107,14 +108,14 @@ pub trait Operator: fmt::Debug + Sealed {
         format!("{self:?}").split_once(' ').map_or_else(String::new, |(_, attributes)| attributes.into())
     }
 
-    /// The types of the outputs (at least one), or an error if the inputs do not fit.
+    /// The types of the outputs (at least one). Returns an error if the inputs do not fit.
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>>;
 
-    /// The plain definition: simple loops that accumulate in f64, not optimised. It returns one tensor per output. `inputs`
-    /// must have passed [`Operator::infer`].
+    /// The reference implementation: simple loops that accumulate in f64, without optimisation. It returns one tensor
+    /// per output. `inputs` must have passed [`Operator::infer`].
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>>;
 
-    /// The plain definition of an operator with one output.
+    /// The reference implementation of an operator with one output.
     fn answer(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         let mut answers = self.eval(inputs)?;
         Ok(answers.swap_remove(0))
@@ -131,7 +132,7 @@ pub trait Operator: fmt::Debug + Sealed {
     /// Floats of scratch space before each row of the first output ([`crate::kernel::Operand::ScratchAndOutput`]).
     ///
     /// Kernels pass intermediate results through it. It is in the binding of the output, because a dispatch cannot read
-    /// a buffer and write it through another binding. Its size is a multiple of the device's binding alignment.
+    /// a buffer and write it through another binding. Its size must be a multiple of the device's binding alignment.
     fn scratch(&self, _inputs: &[&TensorType], _device: &DeviceFacts) -> usize {
         0
     }
@@ -142,14 +143,15 @@ pub trait Operator: fmt::Debug + Sealed {
     /// Floating-point operations; 0 for operators that only move data.
     fn flops(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> u64;
 
-    /// The sums of the absolute values of the terms, for the class [`Tolerance::Sum`]. The default evaluates the operator
-    /// on the absolute values of the inputs.
+    /// The sums of the absolute values of the terms, for the class [`Tolerance::Sum`]. The default evaluates the
+    /// operator on the absolute values of the inputs.
     fn magnitude(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let absolute: Vec<Tensor> = inputs.iter().map(|tensor| absolute(tensor)).collect::<Result<_>>()?;
         self.eval(&absolute.iter().collect::<Vec<_>>())
     }
 
-    /// The input of ids and its valid range, if the operator has one. Sessions use it to find ids outside of the range.
+    /// The input that holds ids and their valid range, if the operator has one. Sessions use it to find ids that are
+    /// out of range.
     fn ids(&self, _inputs: &[&TensorType]) -> Option<Ids> {
         None
     }
@@ -159,8 +161,8 @@ pub trait Operator: fmt::Debug + Sealed {
         false
     }
 
-    /// Whether the kernels can decode the input at `position` if it is packed; [`KernelRequest::regions`] has the encoding.
-    /// A constant stays packed only if every operator that reads it can decode it.
+    /// Whether the kernels can decode the input at `position` if it is packed; [`KernelRequest::regions`] has the
+    /// encoding. A constant stays packed only if every operator that reads it can decode it.
     fn takes_packed(&self, _position: usize) -> bool {
         false
     }
@@ -176,13 +178,13 @@ pub trait Operator: fmt::Debug + Sealed {
         false
     }
 
-    /// The work and the memory traffic at one batch size.
+    /// The computation and the memory traffic at one batch size.
     fn cost(&self, inputs: &[ConcreteType], outputs: &[ConcreteType]) -> Cost {
         let words: usize = inputs.iter().chain(outputs).map(ConcreteType::len).sum();
         Cost { flops: self.flops(inputs, outputs), bytes: 4 * words as u64 }
     }
 
-    /// The allowed difference of each element of each output from `expected`, the plain result for `inputs`.
+    /// The allowed difference of each element of each output from `expected`, the reference results for `inputs`.
     fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let class = self.tolerance(inputs);
         let magnitudes = match class {
@@ -194,10 +196,10 @@ pub trait Operator: fmt::Debug + Sealed {
     }
 }
 
-/// A sum with the range of float32: infinite where float32 overflows, although f64 does not.
+/// A sum with the range of float32: infinite if it overflows float32, even where f64 does not.
 ///
-/// Keras and all kernels sum in float32. A mean, a variance or a length of an infinite sum differs from that of a wider sum, so
-/// plain definitions apply this to every sum before they use it.
+/// Keras and all kernels sum in float32. A mean, variance or norm computed from an infinite sum differs from one
+/// computed from a wider sum. Reference implementations therefore apply this to every sum before they use it.
 pub(crate) fn overflowing(sum: f64) -> f64 {
     let rounded = sum as f32;
     if rounded.is_infinite() { f64::from(rounded) } else { sum }
@@ -219,7 +221,7 @@ pub(super) fn word(count: usize) -> Result<u32> {
     })
 }
 
-/// An error if the loops of an invocation, `steps` in all, exceed what the device completes.
+/// Returns an error if the loops of an invocation, `steps` in total, exceed what the device completes.
 pub(super) fn expect_loops(request: &KernelRequest<'_>, steps: usize) -> Result<()> {
     let most = request.device.max_loop_steps;
     if steps <= most {
@@ -229,12 +231,12 @@ pub(super) fn expect_loops(request: &KernelRequest<'_>, steps: usize) -> Result<
         .hint("run on the CPU (Device::Cpu)"))
 }
 
-/// The inputs as an array, or an error with the expected number.
+/// The inputs as an array. Returns an error with the expected number if there are more or fewer.
 pub(super) fn expect_inputs<'t, const COUNT: usize>(inputs: &[&'t TensorType]) -> Result<[&'t TensorType; COUNT]> {
     inputs.try_into().map_err(|_| Error::shape(format!("takes {COUNT} inputs, not {}", inputs.len())))
 }
 
-/// An error unless `ty` has one of the `allowed` dtypes.
+/// Returns an error unless `ty` has one of the `allowed` dtypes.
 pub(super) fn expect_dtype(ty: &TensorType, allowed: &[DType]) -> Result<()> {
     if allowed.contains(&ty.dtype) {
         return Ok(());
@@ -243,7 +245,7 @@ pub(super) fn expect_dtype(ty: &TensorType, allowed: &[DType]) -> Result<()> {
     Err(Error::shape(format!("takes {} and not {ty}", names.join(" or "))))
 }
 
-/// An error unless `axis` is a dimension of `shape` other than N.
+/// Returns an error unless `axis` is a dimension of `shape` other than N.
 pub(super) fn expect_sample_axis(shape: &Shape, axis: usize) -> Result<()> {
     if axis < shape.rank() && !(axis == 0 && shape.is_batched()) {
         return Ok(());

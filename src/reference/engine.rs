@@ -1,4 +1,4 @@
-//! The reference as an [`Engine`].
+//! The reference implementation as an [`Engine`].
 
 use super::{run, run_all};
 use crate::deadline::Deadline;
@@ -12,7 +12,7 @@ use crate::tensor::{NamedTensors, RecycledOutputs, Tensor};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The reference as an engine.
+/// The reference implementation as an engine.
 #[derive(Debug)]
 pub(crate) struct Reference;
 
@@ -40,7 +40,7 @@ impl Engine for Reference {
     }
 }
 
-/// A graph that runs by the definitions of its operators.
+/// A graph that runs with the reference implementations of its operators.
 #[derive(Debug)]
 struct ReferenceGraph(Arc<Graph>);
 

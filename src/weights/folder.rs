@@ -1,16 +1,16 @@
-//! Files below a folder, read and not mapped.
+//! Files in a folder, read into memory rather than mapped.
 
 use super::{Source, SourceBytes};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::path::PathBuf;
 
-/// The files below a folder. Each is read once; what happens to it afterwards does not matter to the model.
+/// The files in a folder. Each is read once; later changes to it do not affect the model.
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// The files below `folder`.
+    /// The files in `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Folder {
         Folder(folder.into())
     }

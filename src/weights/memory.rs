@@ -1,4 +1,4 @@
-//! Files that are in memory already.
+//! Files that are already in memory.
 
 use super::{SharedBytes, Source, SourceBytes};
 use crate::error::{Error, Result};
@@ -24,19 +24,20 @@ enum Held<'b> {
 }
 
 impl<'b> Memory<'b> {
-    /// No files.
+    /// An empty set of files.
     pub fn new() -> Memory<'b> {
         Memory::default()
     }
 
-    /// Adds a file whose memory the model shares. Large weights that can be used as they are stored stay there and are not copied.
+    /// Adds a file whose memory is shared with the model. Large weights that can be used in their stored form are not
+    /// copied.
     #[must_use]
     pub fn shared(mut self, path: impl AsRef<str>, bytes: impl Into<SharedBytes>) -> Memory<'b> {
         self.0.insert(without_dot(path.as_ref()).into(), Held::Shared(bytes.into()));
         self
     }
 
-    /// Adds a file whose memory is the caller's. Its weights are copied once.
+    /// Adds a file whose memory belongs to the caller. Its weights are copied once.
     #[must_use]
     pub fn borrowed(mut self, path: impl AsRef<str>, bytes: &'b [u8]) -> Memory<'b> {
         self.0.insert(without_dot(path.as_ref()).into(), Held::Borrowed(bytes));
@@ -67,7 +68,7 @@ impl Source for Memory<'_> {
     }
 }
 
-/// A path without the `./` that TF.js begins it with.
+/// A path without the leading `./` that TF.js writes.
 fn without_dot(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
 }

@@ -1,7 +1,7 @@
-//! Where the bytes of weight files come from: a [`Source`] has files by the paths that a weights manifest gives them.
+//! Where the bytes of weight files come from: a [`Source`] provides files by their paths in a weights manifest.
 //!
-//! A source says how large a file is before anything is allocated for it, and then gives its bytes, as memory or as a reader.
-//! What the bytes mean, it does not know.
+//! A source reports the size of a file before anything is allocated for it, and then provides its bytes, as memory or
+//! as a reader. It does not know what the bytes mean.
 
 mod folder;
 #[cfg(feature = "mmap")]
@@ -20,9 +20,9 @@ use crate::error::Result;
 
 /// Weight files by the paths that the manifest gives them: relative, with `/` between their parts.
 ///
-/// Loading asks for the sizes of all files first, and compares them with what the manifest describes. Only then it opens files,
-/// each once, in the order of the manifest. A source need not be trusted: a file that turns out to be shorter or longer than its
-/// source said is an error.
+/// Loading asks for the sizes of all files first, and compares them with what the manifest describes. Only then it
+/// opens files, each once, in the order of the manifest. A source need not be trusted: a file that turns out to be
+/// shorter or longer than its source said is an error.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -53,10 +53,11 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Of any kind, usually [`ErrorKind::Weights`](crate::ErrorKind::Weights) if there is no such file. Loading adds the path.
+    /// Of any kind, usually [`ErrorKind::Weights`](crate::ErrorKind::Weights) if there is no such file. Loading adds
+    /// the path.
     fn size(&self, path: &str) -> Result<u64>;
 
-    /// The bytes of the file, from its first on.
+    /// The bytes of the file, from the beginning.
     ///
     /// # Errors
     ///

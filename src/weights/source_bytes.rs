@@ -1,4 +1,4 @@
-//! The bytes of one file, in the form in which a source has them.
+//! The bytes of one file, in the form in which a source provides them.
 
 use super::SharedBytes;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::io::Read;
 /// The bytes of one file.
 #[non_exhaustive]
 pub enum SourceBytes<'s> {
-    /// Memory that lives as long as anyone needs it. Large weights that can be used as they are stored are left there.
+    /// Memory that lives as long as it is needed. Large weights that can be used in their stored form stay there.
     Shared(SharedBytes),
-    /// Memory that is there while the model is loaded. Each weight is copied once, to where it stays.
+    /// Memory that is available while the model is loaded. Each weight is copied once, to its final place.
     Borrowed(&'s [u8]),
-    /// A reader. It is read once, from the first byte on, and each weight straight into the memory where it stays.
+    /// A reader. It is read once, from the first byte on, and each weight directly into its final place.
     Reader(Box<dyn Read + 's>),
 }
 
 impl<'s> SourceBytes<'s> {
-    /// Bytes that come from `reader`.
+    /// Bytes read from `reader`.
     pub fn reader(reader: impl Read + 's) -> SourceBytes<'s> {
         SourceBytes::Reader(Box::new(reader))
     }

@@ -1,7 +1,7 @@
-//! The state of TF.js' WebGL backend, and the steps around a program: uploads, packing, unpacking.
+//! The state of TF.js' WebGL backend, and the steps around a program: uploads, packing and unpacking.
 //!
 //! Every program that runs adds a line to the description and a node to the graph, so the two always agree. The mapping
-//! of kernels to programs is in `kernels`.
+//! from kernels to programs is in `kernels`.
 
 use super::description::{Description, Kernel, Program};
 use super::textures;
@@ -11,22 +11,22 @@ use crate::ops::{Copy, Reshape};
 use crate::tensor::Shape;
 use std::collections::HashMap;
 
-/// Elements below which a kernel runs on the CPU if all it takes is still there.
+/// Number of elements below which a kernel runs on the CPU if all of its inputs are still there.
 const CPU_FORWARD_BELOW: usize = 128;
 
-/// Elements up to which an unpacked program takes a tensor that is on the CPU as a uniform.
+/// Maximum number of elements that an unpacked program takes as a uniform from a tensor on the CPU.
 const MOST_UNIFORM: usize = 4;
 
-/// Data on the CPU or in a texture; tensors of other shapes may share it.
+/// Data on the CPU or in a texture. Several tensors of different shapes may share it.
 #[derive(Debug, Clone)]
 struct Stored {
     on_gpu: bool,
     is_packed: bool,
-    /// The shape that it was made with.
+    /// The shape with which it was created.
     shape: Vec<usize>,
     texture: Option<[usize; 2]>,
     has_offset: bool,
-    /// What holds the values in the graph.
+    /// The value in the graph.
     node: ValueId,
 }
 
@@ -35,7 +35,7 @@ struct Stored {
 pub(super) struct Tensor {
     data: usize,
     pub(super) shape: Vec<usize>,
-    /// Its shape in the graph, where the batch is a symbol and TF.js' dimensions of 1 are not.
+    /// Its shape in the graph, where the batch is symbolic and dimensions of 1 may differ from TF.js.
     like: Shape,
 }
 
@@ -44,7 +44,7 @@ impl Tensor {
         self.shape.iter().product()
     }
 
-    /// The same tensor as one of another shape in TF.js, and of that of another in the graph.
+    /// The same data with another shape in TF.js, and another shape in the graph.
     pub(super) fn seen_as(&self, shape: &[usize], like: &Shape) -> Tensor {
         Tensor { data: self.data, shape: shape.to_vec(), like: like.clone() }
     }
@@ -54,12 +54,12 @@ impl Tensor {
     }
 }
 
-/// A program before it runs.
+/// A program that is about to run.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    /// The class in TF.js without `Program`.
+    /// Its class in TF.js, without the suffix `Program`.
     pub(super) class: &'static str,
-    /// What of its source depends on more than shapes.
+    /// The parts of its source that depend on more than shapes.
     pub(super) code: String,
     pub(super) packed_inputs: bool,
     pub(super) packed_output: bool,
@@ -76,22 +76,22 @@ impl Call {
     }
 }
 
-/// The state of the backend, and what was seen so far.
+/// The state of the backend, and what has been recorded so far.
 #[derive(Debug, Default)]
 pub(super) struct Backend {
     stored: Vec<Stored>,
-    /// Numbers of program keys in order of first use.
+    /// The numbers of program keys, in order of first use.
     keys: HashMap<String, usize>,
     pub(super) description: Description,
     pub(super) builder: Builder,
-    /// Nodes of programs whose results nothing reads.
+    /// The nodes of programs whose results nothing reads.
     pub(super) ran: Vec<ValueId>,
-    /// What the programs run for: a layer, an input or an output.
+    /// The layer, input or output that the programs run for.
     pub(super) layer: String,
 }
 
 impl Backend {
-    /// Begins another predict: what is stored stays, and a new graph is made.
+    /// Begins another predict: stored data is kept, and a new graph is built.
     pub(super) fn begin(&mut self) {
         (self.description, self.builder, self.ran) = Default::default();
     }
@@ -101,7 +101,7 @@ impl Backend {
         self.store(node, shape, false)
     }
 
-    /// The tensor of a weight that was stored in an earlier predict, under its node in this graph.
+    /// Assigns its node in this graph to a weight that was stored by an earlier predict.
     pub(super) fn renew(&mut self, tensor: &Tensor, node: ValueId) {
         self.stored[tensor.data].node = node;
     }
@@ -114,12 +114,12 @@ impl Backend {
         Tensor { data, shape, like }
     }
 
-    /// Whether a kernel that takes these runs on the CPU, where it can.
+    /// Whether a kernel with these inputs runs on the CPU, if it has a CPU implementation.
     pub(super) fn forwards(&self, inputs: &[&Tensor]) -> bool {
         inputs.iter().all(|input| !self.stored[input.data].on_gpu && input.len() < CPU_FORWARD_BELOW)
     }
 
-    /// What holds the values of `tensor` in the graph, under its shape.
+    /// The value of `tensor` in the graph, with its shape there.
     pub(super) fn node(&mut self, tensor: &Tensor) -> Result<ValueId> {
         let node = self.stored[tensor.data].node;
         self.seen(node, &tensor.like)
@@ -132,12 +132,12 @@ impl Backend {
         self.builder.op(&self.name("Reshape"), Reshape { sample: like.sample() }, &[node])
     }
 
-    /// The name of a node: what it is for, and what it is there.
+    /// The name of a node: what it is for, followed by what it does.
     pub(super) fn name(&self, what: &str) -> String {
         format!("{}/{what}", self.layer)
     }
 
-    /// Begins a kernel; the programs that run until the next one begins are its own.
+    /// Begins a kernel. The programs that run until the next kernel begins belong to it.
     pub(super) fn kernel(&mut self, name: &'static str, inputs: &[&Tensor], outputs: &[Vec<usize>]) {
         let inputs = inputs.iter().map(|input| input.shape.clone()).collect();
         let kernel =
@@ -149,7 +149,7 @@ impl Backend {
         self.description.kernels.last_mut()
     }
 
-    /// The kernel that began last runs on the CPU and gives a value of its own.
+    /// Marks the current kernel as running on the CPU, and returns the new tensor that it produces.
     pub(super) fn computed_on_cpu(&mut self, node: ValueId, shape: &[usize]) -> Tensor {
         self.mark_cpu();
         self.ran.push(node);
@@ -157,21 +157,21 @@ impl Backend {
         self.store(node, shape, false)
     }
 
-    /// The kernel that began last runs on the CPU.
+    /// Marks the current kernel as running on the CPU.
     pub(super) fn mark_cpu(&mut self) {
         if let Some(kernel) = self.current() {
             kernel.on_cpu = true;
         }
     }
 
-    /// The kernel that began last is not known from TF.js' source.
+    /// Marks the current kernel as not derived from the source of TF.js.
     pub(super) fn mark_assumed(&mut self) {
         if let Some(kernel) = self.current() {
             kernel.assumed = true;
         }
     }
 
-    /// Runs a program. `compute` adds what it computes to the graph, over the nodes of its inputs and under a name.
+    /// Runs a program. `compute` adds its computation to the graph, given the nodes of its inputs and a name.
     pub(super) fn run(
         &mut self,
         call: &Call,
@@ -211,7 +211,7 @@ impl Backend {
         }
     }
 
-    /// Brings an input into the layout that a program takes: its node, and its part of the program's key.
+    /// Converts an input to the layout that a program requires. Returns its node, and its part of the program's key.
     fn prepared(&mut self, call: &Call, input: &Tensor) -> Result<(ValueId, String)> {
         let stored = &mut self.stored[input.data];
         if !stored.on_gpu {
@@ -248,14 +248,14 @@ impl Backend {
         Ok(Tensor { like: input.like.clone(), ..output })
     }
 
-    /// A packed tensor under another shape for which its texture is not laid out.
+    /// Changes the shape of a packed tensor whose texture has to be rearranged for the new shape.
     pub(super) fn reshaped_packed(&mut self, input: &Tensor, shape: &[usize], like: &Shape) -> Result<Tensor> {
         let from = input.seen_as(&textures::as_3d(&input.shape), &input.like);
         let output = self.moved(&Call::packed("ReshapePacked", "", &textures::as_3d(shape)), &from)?;
         Ok(output.seen_as(shape, like))
     }
 
-    /// Uploads what is on the CPU into a texture and lays it out there.
+    /// Uploads a tensor that is on the CPU into a texture, and converts it to its layout there.
     pub(super) fn upload(&mut self, tensor: &Tensor) -> Result<()> {
         let Stored { on_gpu, is_packed, ref shape, node, .. } = self.stored[tensor.data];
         if on_gpu {
@@ -273,7 +273,7 @@ impl Backend {
         Ok(())
     }
 
-    /// Whether the values of `tensor` are in a packed texture that another shape cannot share.
+    /// Whether the values of `tensor` are in a packed texture that cannot be reinterpreted with `shape`.
     pub(super) fn needs_reshape_program(&self, tensor: &Tensor, shape: &[usize]) -> bool {
         let stored = &self.stored[tensor.data];
         stored.is_packed
@@ -285,7 +285,7 @@ impl Backend {
         self.stored[tensor.data].is_packed
     }
 
-    /// Rows of an unpacked texture, which stay where they are: a tensor of its own that begins at an offset.
+    /// Rows of an unpacked texture without a copy: a new tensor that begins at an offset.
     pub(super) fn shallow_slice(&mut self, tensor: &Tensor, shape: &[usize], has_offset: bool) -> Tensor {
         let mut stored = self.stored[tensor.data].clone();
         (stored.shape, stored.has_offset) = (shape.to_vec(), stored.has_offset || has_offset);
@@ -293,7 +293,7 @@ impl Backend {
         Tensor { data: self.stored.len() - 1, shape: shape.to_vec(), like: tensor.like.clone() }
     }
 
-    /// Reads a tensor back: the node of what the caller is given.
+    /// Reads a tensor back. Returns the node of the value that the caller receives.
     pub(super) fn read(&mut self, tensor: &Tensor) -> Result<ValueId> {
         self.kernel("read", &[tensor], &[]);
         if !self.stored[tensor.data].on_gpu {

@@ -1,60 +1,60 @@
-//! The work of TF.js' WebGL backend for one predict, as a plain value with a text form.
+//! The work of TF.js' WebGL backend for one predict, as plain data with a text form.
 
 use std::fmt;
 
-/// The kernels that TF.js runs for one predict, in order, and what they run.
+/// The kernels that TF.js runs for one predict, in order, with their programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
-    /// The kernels, and each read-back as one called `read`.
+    /// The kernels. Each read-back is listed as a kernel called `read`.
     pub kernels: Vec<Kernel>,
-    /// Programs with keys of their own since the model was loaded: each was compiled once.
+    /// Number of programs with distinct keys since the model was loaded. Each was compiled once.
     pub distinct_programs: usize,
-    /// Tensors that were uploaded.
+    /// Number of tensors that were uploaded.
     pub uploads: usize,
-    /// Tensors that were read back.
+    /// Number of tensors that were read back.
     pub downloads: usize,
-    /// Kernels on the CPU that compute something. On our devices they are dispatches like any other.
+    /// Number of kernels that compute something on the CPU. In this crate they are dispatches like any other.
     pub host_steps: usize,
 }
 
-/// One kernel as `tf.profile` lists it.
+/// One kernel, as `tf.profile` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernel {
-    /// TF.js' name, as `_FusedMatMul`; ours if `assumed`.
+    /// Its name in TF.js, such as `_FusedMatMul`; if `assumed`, the operator's name in this crate.
     pub name: &'static str,
-    /// The shapes of the tensors that it takes.
+    /// The shapes of its inputs.
     pub inputs: Vec<Vec<usize>>,
-    /// The shapes of the tensors that it gives.
+    /// The shapes of its outputs.
     pub outputs: Vec<Vec<usize>>,
-    /// Whether it runs on the CPU, because all that it takes is small and still there.
+    /// Whether it runs on the CPU because all of its inputs are small and still there.
     pub on_cpu: bool,
-    /// Whether what it runs is only assumed: one unpacked program, because TF.js' way of it is not described here.
+    /// Whether its single unpacked program is an assumption, because the implementation in TF.js is not described here.
     pub assumed: bool,
-    /// The programs that it runs on the GPU; none if it only gives a tensor another shape.
+    /// The programs that it runs on the GPU; empty if it only changes the shape of a tensor.
     pub programs: Vec<Program>,
 }
 
 /// One run of a WebGL program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// Its class in TF.js without `Program`, as `MatMulPacked`.
+    /// Its class in TF.js without the suffix `Program`, such as `MatMulPacked`.
     pub class: &'static str,
-    /// The shapes of the tensors that it reads.
+    /// The shapes of its inputs.
     pub inputs: Vec<Vec<usize>>,
-    /// The shape of what it writes.
+    /// The shape of its output.
     pub output: Vec<usize>,
-    /// The number of its key in order of first use. Programs of equal keys are compiled once.
+    /// The number of its key, in order of first use. Programs with equal keys are compiled once.
     pub key: usize,
 }
 
 impl Description {
-    /// All programs in the order in which they run.
+    /// All programs in execution order.
     pub fn programs(&self) -> impl Iterator<Item = &Program> {
         self.kernels.iter().flat_map(|kernel| &kernel.programs)
     }
 }
 
-/// A line for each kernel, and one below it for each program it runs.
+/// One line for each kernel, followed by one for each of its programs.
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kernels.iter().try_for_each(|kernel| kernel.fmt(f))

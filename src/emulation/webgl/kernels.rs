@@ -1,6 +1,6 @@
-//! The kernels of TF.js: the programs of each, and their operators in the graph.
+//! The kernels of TF.js: their programs, and their operators in the graph.
 //!
-//! Names are those of TF.js. Functions that end in `_inside` are kernels that another kernel calls.
+//! Names are those of TF.js. A function whose name ends in `_inside` is a kernel that another kernel calls.
 
 use super::backend::{Backend, Call, Tensor};
 use super::textures;
@@ -13,10 +13,11 @@ use crate::ops::{
 use crate::tensor::{self, Shape};
 use std::sync::Arc;
 
-/// Textures that one program reads at most: a number of the device, that of the recordings and of most phones.
+/// Maximum number of textures that one program reads. It depends on the device; this is the limit of the recordings and
+/// of most phones.
 const MOST_TEXTURES: usize = 16;
 
-/// A kernel of one element, as TF.js has it.
+/// A kernel of one element, as implemented in TF.js.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unary {
     pub(super) name: &'static str,
@@ -39,7 +40,8 @@ impl Unary {
     }
 }
 
-/// A kernel of pairs of elements: its name, and whether it has a twin on the CPU. All are packed.
+/// The kernel for a function of two elements: its name, and whether it also has a CPU implementation. All of them are
+/// packed.
 pub(super) fn binary_kernel(function: BinaryFunction) -> Option<(&'static str, bool)> {
     Some(match function {
         BinaryFunction::Add => ("Add", true),
@@ -53,7 +55,7 @@ pub(super) fn binary_kernel(function: BinaryFunction) -> Option<(&'static str, b
     })
 }
 
-/// The kernel that reduces along an axis, if there is one.
+/// The kernel that reduces along an axis, if TF.js has one.
 pub(super) fn reduce_kernel(reduction: Reduction) -> Option<&'static str> {
     Some(match reduction {
         Reduction::Sum => "Sum",
@@ -65,7 +67,7 @@ pub(super) fn reduce_kernel(reduction: Reduction) -> Option<&'static str> {
     })
 }
 
-/// The shape that both stretch to, aligned at the back.
+/// The shape to which both shapes broadcast, aligned at their last dimensions.
 fn stretched(left: &[usize], right: &[usize]) -> Vec<usize> {
     let rank = left.len().max(right.len());
     let dim = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
@@ -73,13 +75,13 @@ fn stretched(left: &[usize], right: &[usize]) -> Vec<usize> {
 }
 
 impl Backend {
-    /// Reshape: free unless a packed texture would have to be laid out anew.
+    /// Reshape: free unless a packed texture would have to be rearranged.
     pub(super) fn reshape(&mut self, x: &Tensor, shape: &[usize], like: &Shape) -> Result<Tensor> {
         self.kernel("Reshape", &[x], &[shape.to_vec()]);
         self.reshape_inside(x, shape, like)
     }
 
-    /// Reshape to what is the same shape in the graph.
+    /// Reshape to a shape that is the same in the graph.
     pub(super) fn regroup(&mut self, x: &Tensor, shape: &[usize]) -> Result<Tensor> {
         self.reshape(x, shape, &x.like().clone())
     }
@@ -124,7 +126,7 @@ impl Backend {
         self.run_op(&Call::packed("BinaryOpPacked", name, &shape), &[left, right], op)
     }
 
-    /// Square, which is not packed.
+    /// Square, which has no packed program.
     pub(super) fn square(&mut self, x: &Tensor) -> Result<Tensor> {
         self.kernel("Square", &[x], std::slice::from_ref(&x.shape));
         let function = BinaryFunction::Multiply;
@@ -133,7 +135,7 @@ impl Backend {
         })
     }
 
-    /// Sum, Mean or Max along `axis`, which stays as 1 if `keep`.
+    /// Sum, Mean or Max along `axis`, which is kept with size 1 if `keep`.
     pub(super) fn reduce(
         &mut self,
         name: &'static str,
@@ -158,7 +160,7 @@ impl Backend {
         self.reshape_inside(&reduced, &shape, &like)
     }
 
-    /// The values along `axis` to one in as many programs as their number takes.
+    /// Reduces the values along `axis` to one, in as many programs as their number requires.
     fn reduce_inside(&mut self, reduction: Reduction, x: &Tensor, axis: usize) -> Result<Tensor> {
         let rank = x.shape.len();
         let mut x = x.clone();
@@ -223,7 +225,7 @@ impl Backend {
         self.reshape_inside(&rows, &[count, width], &rows.like().clone())
     }
 
-    /// Concat of samples.
+    /// Concat within samples.
     pub(super) fn concat(&mut self, name: &'static str, inputs: &[Tensor], axis: usize) -> Result<Tensor> {
         let borrowed: Vec<&Tensor> = inputs.iter().collect();
         let shape = joined(inputs, axis);
@@ -234,7 +236,7 @@ impl Backend {
         self.concat_inside(inputs, axis, &Concatenate { axis }.into())
     }
 
-    /// Concat of the outputs of the pieces of a batch.
+    /// Concat of the outputs of the slices of a batch.
     pub(super) fn concat_pieces(&mut self, inputs: &[Tensor]) -> Result<Tensor> {
         let borrowed: Vec<&Tensor> = inputs.iter().collect();
         let shape = joined(inputs, 0);
@@ -254,12 +256,12 @@ impl Backend {
         }
         let borrowed: Vec<&Tensor> = inputs.iter().collect();
         self.run(&Call::packed("ConcatPacked", axis, &joined(inputs, axis)), &borrowed, |builder, nodes, name| {
-            // Only a piece of a batch is copied; the graph has one.
+            // Copies only one slice of a batch, because the graph has only one.
             builder.op(name, op.clone(), if *op == Op::Copy(Copy) { &nodes[..1] } else { nodes })
         })
     }
 
-    /// A number, which TF.js makes a tensor of in every call.
+    /// A number, for which TF.js creates a new tensor in every call.
     pub(super) fn scalar(&mut self, value: f32) -> Result<Tensor> {
         let constant = tensor::Tensor::f32(&[1], vec![value])?;
         let node = self.builder.constant(&format!("number_{value}"), Arc::new(constant))?;
@@ -273,13 +275,13 @@ impl Backend {
         self.run(&Call::unpacked("Fill", "", shape), &[], |builder, _, name| builder.op(name, Copy, &[constant]))
     }
 
-    /// Tile, where the graph stretches without being told.
+    /// Tile; the graph broadcasts implicitly.
     pub(super) fn tile(&mut self, x: &Tensor, shape: &[usize], op: Op) -> Result<Tensor> {
         self.kernel("Tile", &[x], &[shape.to_vec()]);
         self.run_op(&Call::unpacked("Tile", "", shape), &[x], op)
     }
 
-    /// Unpack along dimension 0 into what are the positions of dimension 1 in the graph.
+    /// Unpack along dimension 0, which is dimension 1 in the graph.
     pub(super) fn unpack_steps(&mut self, x: &Tensor) -> Result<Vec<Tensor>> {
         let (steps, step) = (x.shape[0], x.shape[1..].to_vec());
         self.kernel("Unpack", &[x], &vec![step.clone(); steps]);
@@ -316,7 +318,7 @@ impl Backend {
         self.concat_inside(&steps, 1, &Concatenate { axis: 1 }.into())
     }
 
-    /// Softmax along the last dimension: one kernel, and five of others inside.
+    /// Softmax along the last dimension: one kernel that calls five others.
     pub(super) fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
         self.kernel("Softmax", &[x], std::slice::from_ref(&x.shape));
         let axis = x.shape.len() - 1;
@@ -338,7 +340,7 @@ impl Backend {
         self.run(call, inputs, |builder, nodes, name| builder.op(name, op, nodes))
     }
 
-    /// What a kernel on the CPU computes.
+    /// Adds the computation of a kernel on the CPU.
     pub(super) fn op_on_cpu(&mut self, kernel: &str, op: Op, inputs: &[&Tensor], shape: &[usize]) -> Result<Tensor> {
         let nodes: Vec<ValueId> = inputs.iter().map(|input| self.node(input)).collect::<Result<_>>()?;
         let name = self.name(&format!("{kernel} on the CPU"));
@@ -347,9 +349,10 @@ impl Backend {
     }
 }
 
-/// What a transposition is in the graph.
+/// The operator in the graph for a transposition.
 fn transposition(x: &Tensor, order: &[usize]) -> Op {
-    // A weight, or steps of a sequence before its samples: the graph has no such order, and only the work is meant.
+    // A weight, or a sequence whose steps precede its samples. The graph has no such order, so only the work is
+    // emulated.
     if !x.like().is_batched() || order[0] != 0 {
         return Copy.into();
     }

@@ -1,7 +1,8 @@
-//! The kernels that TF.js' layers run for each operator of a plain graph.
+//! The kernels that TF.js' layers run for each operator of an unoptimised graph.
 //!
-//! Work of a layer beyond its operators (the masks of an Embedding, the steps of TimeDistributed) is in the notes of
-//! the graph. An operator without a description here becomes one unpacked program, marked as assumed.
+//! The work of a layer beyond its operators, such as the masks of an Embedding and the steps of TimeDistributed,
+//! follows from the notes of the graph. An operator that is not described here becomes one unpacked program, marked as
+//! assumed.
 
 use super::backend::{Call, Tensor};
 use super::kernels::{Unary, binary_kernel, reduce_kernel};
@@ -16,7 +17,8 @@ use crate::tensor;
 use std::sync::Arc;
 
 impl Predict<'_> {
-    /// The kernels for one operator; `own_activations` are computed with what they belong to.
+    /// Runs the kernels of one operator. Activations in `own_activations` are computed with the operator they belong
+    /// to.
     pub(super) fn layer(
         &mut self,
         id: ValueId,
@@ -28,7 +30,8 @@ impl Predict<'_> {
         let like = &self.graph.ty(id).shape;
         let shape = like.resolve(rows);
         let axis_is_last = |axis: usize| axis + 1 == shape.len();
-        // What follows from weights alone or has no elements is no model's; nothing below is written for it.
+        // Values that depend only on weights or have no elements do not occur in real models, and the code below does
+        // not support them.
         if !like.is_batched() || shape.contains(&0) || inputs.iter().any(|input| input.shape.contains(&0)) {
             return self.assumed(op, 0, inputs, &shape);
         }
@@ -74,7 +77,7 @@ impl Predict<'_> {
             (Op::BatchNormalization(op), [x, _]) if axis_is_last(op.axis) && x.shape.len() <= 4 => {
                 let has_weight = |note: Note| !self.graph.has_note(&node.name, note);
                 let [gamma, beta] = [Note::NoGamma, Note::NoBeta].map(has_weight);
-                // Rows of the statistics from 1 on, in TF.js' order: mean, variance, beta, gamma.
+                // The rows of the statistics from 1 on, in the order of TF.js: mean, variance, beta, gamma.
                 let rows = [3, 4].into_iter().chain(beta.then_some(2)).chain(gamma.then_some(1));
                 let parts: Vec<Tensor> = rows.map(|row| self.weight(node.inputs[1], row)).collect();
                 self.batch_normalization(op, x, &parts)
@@ -93,7 +96,7 @@ impl Predict<'_> {
         }
     }
 
-    /// One output of an operator: a program has one.
+    /// One output of an operator; each output is a separate program.
     pub(super) fn assumed(&mut self, op: &Op, position: usize, inputs: &[Tensor], shape: &[usize]) -> Result<Tensor> {
         let borrowed: Vec<&Tensor> = inputs.iter().collect();
         self.backend.kernel(op.operator().name(), &borrowed, &[shape.to_vec()]);
@@ -104,7 +107,7 @@ impl Predict<'_> {
         self.backend.run(&Call::unpacked("assumed", op, shape), &borrowed, compute)
     }
 
-    /// A kernel that hands on what it is given.
+    /// A kernel that returns its input.
     fn free(&mut self, name: &'static str, x: &Tensor) {
         self.backend.kernel(name, &[x], std::slice::from_ref(&x.shape));
     }
@@ -137,7 +140,7 @@ impl Predict<'_> {
         }
     }
 
-    /// The mask of an Embedding, which TF.js computes twice whether anything needs it or not.
+    /// The mask of an Embedding. TF.js computes it twice, whether or not anything needs it.
     fn masks(&mut self, ids: &Tensor) -> Result<()> {
         for _ in 0..2 {
             self.free("ZerosLike", ids);
@@ -151,7 +154,7 @@ impl Predict<'_> {
         Ok(())
     }
 
-    /// Bias and activation go into the product for the activations that TF.js fuses; otherwise each is a kernel.
+    /// Bias and activation are part of the product if TF.js fuses the activation; otherwise each is a separate kernel.
     fn dense(&mut self, x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, own: Option<&Op>) -> Result<Tensor> {
         let fused = match own {
             None => Some(None),
@@ -216,7 +219,7 @@ impl Predict<'_> {
         Ok(product)
     }
 
-    /// The layer for each step of `[N, T, K]`, one after the other.
+    /// Runs the layer for each step of `[N, T, K]` in turn.
     fn time_distributed(
         &mut self,
         x: &Tensor,
@@ -244,9 +247,9 @@ impl Predict<'_> {
         self.backend.regroup(&output, &x.shape)
     }
 
-    /// TF.js stretches mean, variance, gamma and beta to the whole batch and normalises by them as BatchNormalization
-    /// does. That last program reads five tensors; here LayerNormalization stands for it, which computes mean and variance
-    /// a second time.
+    /// TF.js broadcasts mean, variance, gamma and beta to the whole batch, and normalises with the program of
+    /// BatchNormalization, which reads five tensors. Here LayerNormalization represents that program; it computes mean
+    /// and variance a second time.
     fn layer_normalization(
         &mut self,
         op: &LayerNormalization,
@@ -268,7 +271,7 @@ impl Predict<'_> {
         for part in &mut stretched {
             *part = self.backend.tile(part, &x.shape, Copy.into())?;
         }
-        // Beta stands before gamma.
+        // Beta precedes gamma.
         stretched[2..].reverse();
         let shape = [1, 1, rows, width];
         let whole = self.backend.regroup(x, &shape)?;

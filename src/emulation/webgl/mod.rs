@@ -1,16 +1,17 @@
 //! The work of TF.js 4.22's WebGL backend for `predict()`: a description, and a graph with the same operations in the
 //! same order.
 //!
-//! [`describe`] follows the calls of tfjs-layers for every operator of a plain graph and the work of the backend for
-//! them: the kernels that run on the CPU, the programs that upload, pack, unpack, change the layout and compute, and
-//! the programs that share a key. Tests compare it with the recordings in `tests/data/webgl`. [`as_tfjs`] gives the
-//! graph of the same walk. It has an operator for every program, and a copy where data only moves. Unused results are
+//! [`describe`] follows the calls of tfjs-layers for every operator of an unoptimised graph, and the work of the
+//! backend for them: the kernels that run on the CPU; the programs that upload, pack, unpack, rearrange and compute;
+//! and the programs that share a key. Tests compare it with the recordings in `tests/data/webgl`. [`as_tfjs`] returns a
+//! graph of the same work. It has an operator for every program, and a copy where data only moves. Unused results are
 //! computed too, as in TF.js.
 //!
-//! Not included: kernels that return their input (`Identity`, for example of Dropout), which leave no trace in a graph;
-//! and the slices of 32 rows, which a session makes (`ROWS_OF_A_PREDICT`) and of which TF.js reads back only the
-//! concatenation. WebGL 1 and 2 run the same programs, so [`WEBGL1`](super::WEBGL1) and [`WEBGL2`](super::WEBGL2) have
-//! one graph. A Concat is one program in TF.js, which binds 16 textures, and a dispatch per input here.
+//! Not included are kernels that return their input, such as `Identity` of Dropout, which leave no trace in a graph.
+//! Also not included are the slices of 32 rows (`ROWS_OF_A_PREDICT`): a session makes them, and TF.js reads back only
+//! the concatenation of their outputs. WebGL 1 and 2 run the same programs, so [`WEBGL1`](super::WEBGL1) and
+//! [`WEBGL2`](super::WEBGL2) have the same graph. In TF.js a Concat is one program that binds up to 16 textures; here
+//! it is one dispatch per input.
 
 mod backend;
 mod description;
@@ -27,7 +28,7 @@ use crate::graph::Graph;
 use crate::model::Model;
 use predict::Predict;
 
-/// What TF.js runs for a warm predict of `batch` samples.
+/// Describes what TF.js runs for a warm predict of `batch` samples.
 ///
 /// # Errors
 ///
@@ -39,7 +40,7 @@ pub fn describe(model: &Model, batch: usize) -> Result<Description> {
     Ok(std::mem::take(&mut predict.backend.description))
 }
 
-/// The same for the first predict after the model was loaded, which also uploads weights.
+/// Describes the first predict after the model was loaded, which also uploads weights.
 ///
 /// # Errors
 ///
@@ -50,8 +51,8 @@ pub fn describe_first(model: &Model, batch: usize) -> Result<Description> {
     Ok(std::mem::take(&mut predict.backend.description))
 }
 
-/// A graph with an operator for every program that TF.js runs for a warm predict of up to 32 samples: of `rows`, which
-/// decides what runs on the CPU and which layouts differ. It answers batches of any size.
+/// A graph with an operator for every program that TF.js runs for a warm predict of `rows` samples, at most 32. `rows`
+/// determines what runs on the CPU and which layouts differ. The graph supports batches of any size.
 #[doc(hidden)]
 pub fn as_tfjs(graph: &Graph, rows: usize) -> Result<Graph> {
     let mut predict = Predict::new(graph);

@@ -1,7 +1,7 @@
-//! One `predict` of TF.js: slices of its inputs, the layers for each slice, the concatenated outputs, and their
+//! One `predict` of TF.js: slices of its inputs, the layers for each slice, the concatenation of the outputs, and their
 //! read-back.
 //!
-//! The work of a layer is in `layers`. The state that stays from one predict to the next is here.
+//! The work of a layer is in `layers`. The state that is kept from one predict to the next is here.
 
 use super::backend::{Backend, Tensor};
 use crate::error::Result;
@@ -11,18 +11,18 @@ use crate::passes::uses;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Rows that `predict` computes at a time (`predictLoop`, `batchSize`).
+/// The number of rows that `predict` computes at a time (`predictLoop`, `batchSize`).
 pub(crate) const ROWS_OF_A_PREDICT: usize = 32;
 
-/// One predict of `graph`: its weights stay from one to the next.
+/// A predict of `graph`. Weights are kept from one to the next.
 pub(super) struct Predict<'g> {
     pub(super) graph: &'g Graph,
     pub(super) backend: Backend,
-    /// By constant and, of the statistics of a normalization, row.
+    /// By constant and by row, for the statistics of a normalization.
     weights: HashMap<(ValueId, usize), Tensor>,
     /// The new value of each constant.
     constants: HashMap<ValueId, ValueId>,
-    /// The activation that belongs to a Dense, by Dense.
+    /// By Dense: the activation that belongs to it.
     pub(super) own_activations: HashMap<ValueId, ValueId>,
 }
 
@@ -43,7 +43,7 @@ impl<'g> Predict<'g> {
         Predict { graph, backend: Backend::default(), weights, constants, own_activations }
     }
 
-    /// Runs it for `batch` samples; gives the outputs' values by name.
+    /// Runs a predict of `batch` samples. Returns the outputs by name.
     pub(super) fn run(&mut self, batch: usize) -> Result<Vec<(String, ValueId)>> {
         self.backend.begin();
         let mut given = Vec::new();
@@ -129,7 +129,7 @@ impl<'g> Predict<'g> {
         Ok(values)
     }
 
-    /// The tensor of a weight; of a number that a layer makes in every call a new one.
+    /// The tensor of a weight. A number that a layer creates in every call gets a new tensor.
     pub(super) fn weight(&mut self, id: ValueId, row: usize) -> Tensor {
         let (node, new) = (self.graph.maker(id), self.constants[&id]);
         let part = node.name.rsplit('/').next().and_then(|part| part.strip_prefix("number_"));

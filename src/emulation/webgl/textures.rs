@@ -1,13 +1,13 @@
 //! The layout of tensors in TF.js' WebGL textures.
 //!
-//! A texel of a packed texture has 2 × 2 neighbouring elements of the last two dimensions. Which shapes share a
-//! texture, and its size, determine the programs that run and their keys.
+//! A texel of a packed texture holds 2 × 2 adjacent elements of the last two dimensions. The programs that run and
+//! their keys depend on the size of a texture, and on which shapes can share it.
 
-/// Texels along the longer edge of the largest texture: a number of the device, here that of the recordings. It matters
-/// to tensors with a longer dimension alone.
+/// Maximum number of texels along the longer edge of a texture. It depends on the device; this is the limit of the
+/// recordings. It only affects tensors with a longer dimension.
 const MAX_TEXTURE_SIZE: usize = 8192;
 
-/// Dimensions before the last two in one, and the last two.
+/// Merges all dimensions before the last two into one.
 pub(super) fn as_3d(shape: &[usize]) -> Vec<usize> {
     match shape {
         [] | [1] => vec![1, 1, 1],
@@ -16,7 +16,7 @@ pub(super) fn as_3d(shape: &[usize]) -> Vec<usize> {
     }
 }
 
-/// Whether a packed texture of the one shape is one of the other as it stands.
+/// Whether a packed texture can be reinterpreted from one shape to the other without rearranging it.
 pub(super) fn is_reshape_free(one: &[usize], other: &[usize]) -> bool {
     let last_two = |shape: &[usize]| shape[shape.len().saturating_sub(2)..].to_vec();
     let (one, other) = (last_two(one), last_two(other));
@@ -29,7 +29,7 @@ pub(super) fn is_reshape_free(one: &[usize], other: &[usize]) -> bool {
     }
 }
 
-/// The height and width of the texture of a tensor, in elements.
+/// The height and width of a tensor's texture, in elements.
 pub(super) fn size(shape: &[usize], is_packed: bool) -> [usize; 2] {
     let mut shape = shape.to_vec();
     let mut most = MAX_TEXTURE_SIZE;
@@ -58,7 +58,7 @@ pub(super) fn size(shape: &[usize], is_packed: bool) -> [usize; 2] {
     straight.unwrap_or_else(|| if is_packed { squarish(count / 4).map(|edge| 2 * edge) } else { squarish(count) })
 }
 
-/// The size of a texture of four elements a texel in one row after the other, for transfers.
+/// The size of a texture with four consecutive elements per texel, used for transfers.
 pub(super) fn dense_size(shape: &[usize]) -> [usize; 2] {
     squarish(shape.iter().product::<usize>().div_ceil(4)).map(|edge| 2 * edge)
 }
@@ -70,7 +70,7 @@ fn squarish(count: usize) -> [usize; 2] {
     [edge, count.div_ceil(edge)]
 }
 
-/// The elements that one invocation of a reduction program sums up, of `length` that there are.
+/// The number of elements that one invocation of a reduction program sums, given `length` elements in all.
 pub(super) fn window(length: usize) -> usize {
     if length <= 30 {
         return length;

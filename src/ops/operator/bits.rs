@@ -1,7 +1,7 @@
-//! Equality and hashes of operators with float attributes: floats are compared by their bits.
+//! Equality and hashes of operators with float attributes: floats are compared bitwise.
 //!
-//! A NaN is thus equal to itself, and 0.0 differs from −0.0. Operators that are equal have equal outputs, and operators can be
-//! the keys of a map.
+//! A NaN is thus equal to itself, and 0.0 differs from −0.0. Equal operators have equal outputs, and operators can be
+//! used as keys of a map.
 
 use crate::ops::{Heads, Mean};
 use std::hash::Hash;
