@@ -1,4 +1,4 @@
-//! Dimensions that a model leaves open besides the batch, and the sizes that they are given.
+//! Dimensions that a model leaves open besides the batch, and their sizes.
 
 use super::Model;
 use super::names::{InputNames, expected_inputs};
@@ -8,20 +8,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// A dimension of an input, besides the batch, that the model leaves open: the length of a history, the height of an
-/// image.
+/// A dimension of an input, other than the batch, whose size the model leaves open, such as the length of a history or
+/// the height of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenDimension {
     /// The input.
     pub input: String,
-    /// Which dimension of the input, counted as in its shape: the batch is 0.
+    /// The index of the dimension in the input's shape; the batch is 0.
     pub axis: usize,
-    /// What its size is called, where it has a name: dimensions of one name have one size.
+    /// The name of its size, if it has one. All dimensions with the same name have the same size.
     pub name: Option<String>,
-    /// The size that was chosen for it. A dimension without one takes whatever size a prediction's inputs have.
+    /// The chosen size. If there is none, the dimension takes its size from the inputs of each prediction.
     pub size: Option<usize>,
-    /// The size that it has in [`Model::graph`]: the one that was chosen, or an example.
+    /// The size in [`Model::graph`]: the chosen size, or an example.
     pub graph_size: usize,
     /// The rank of the input.
     pub(crate) rank: usize,
@@ -34,10 +34,10 @@ impl fmt::Display for OpenDimension {
     }
 }
 
-/// Sizes for the open dimensions of a model, as the caller names them.
+/// Sizes for the open dimensions of a model.
 ///
-/// Each open dimension has the size that the given inputs have there, else the one given for it by name, else the one
-/// given for all others. Every size is at least 1.
+/// Each open dimension gets the size that the given inputs have there, or else the one given for it by name, or else
+/// the one given for all others. Every size must be at least 1.
 ///
 /// ```
 /// use tfjs_wgpu::Sizes;
@@ -60,35 +60,36 @@ struct NamedSize {
 }
 
 impl Sizes {
-    /// The sizes that these tensors have, by input name.
+    /// The sizes of these tensors, by input name.
     pub fn of(inputs: &NamedTensors) -> Sizes {
         Sizes::default().or_of(inputs)
     }
 
-    /// Adds the size of a dimension of `input`. `axis` is counted as in the shape, the batch being 0; it may be left
-    /// out for an input with one open dimension. In place of an input stands the name of a size, where it has one
-    /// ([`OpenDimension::name`]).
+    /// Adds the size of a dimension of `input`. `axis` is its index in the shape, where the batch is 0; it may be
+    /// omitted for an input with a single open dimension. The name of a size may be given instead of an input, if it
+    /// has one ([`OpenDimension::name`]).
     #[must_use]
     pub fn with(mut self, input: impl Into<String>, axis: Option<usize>, size: usize) -> Sizes {
         self.named.push(NamedSize { input: input.into(), axis, size });
         self
     }
 
-    /// Sets the size of all dimensions that have no other.
+    /// Sets the size of all dimensions that get no other size.
     #[must_use]
     pub fn others(mut self, size: usize) -> Sizes {
         self.others = Some(size);
         self
     }
 
-    /// Adds the sizes of these tensors, which go before all others; one given by name must be the same.
+    /// Adds the sizes of these tensors, which take precedence over all others. A size that is also given by name must
+    /// be the same.
     #[must_use]
     pub fn or_of(mut self, inputs: &NamedTensors) -> Sizes {
         self.shapes.extend(inputs.iter().map(|(name, tensor)| (name.to_string(), tensor.shape().to_vec())));
         self
     }
 
-    /// Gives the open dimensions of a model their sizes; those for which there is none stay as they are.
+    /// Assigns sizes to the open dimensions of a model. Dimensions for which there is no size are unchanged.
     pub(crate) fn resolve(&self, names: &InputNames, dimensions: &mut [OpenDimension]) -> Result<()> {
         if dimensions.is_empty() && (self.others.is_some() || !self.named.is_empty()) {
             return Err(Error::input("a size was given, but the model leaves no dimension open besides the batch")
@@ -121,7 +122,7 @@ impl Sizes {
         give_one_size(dimensions)
     }
 
-    /// The shapes of the given inputs by the position of the input; those for no input stand at none.
+    /// The shapes of the given inputs by input position; `None` for names that match no input.
     fn shapes_by_input(&self, names: &InputNames) -> HashMap<Option<usize>, Vec<&[usize]>> {
         let mut shapes: HashMap<Option<usize>, Vec<&[usize]>> = HashMap::new();
         for (name, shape) in &self.shapes {
@@ -131,7 +132,7 @@ impl Sizes {
     }
 }
 
-/// The size that the given inputs have there.
+/// The size of the dimension in the given inputs.
 fn given(
     shapes: &HashMap<Option<usize>, Vec<&[usize]>>,
     names: &InputNames,
@@ -143,7 +144,7 @@ fn given(
 }
 
 impl NamedSize {
-    /// The position of the dimension that is meant.
+    /// The index in `dimensions` of the dimension that is meant.
     fn position(&self, names: &InputNames, dimensions: &[OpenDimension]) -> Result<usize> {
         let input = names.position(&self.input);
         let of_input = dimensions.iter().enumerate();
@@ -187,7 +188,7 @@ impl NamedSize {
     }
 }
 
-/// Gives all dimensions of one name the size that one of them has; an error if two have another.
+/// Gives all dimensions with the same name the same size. Returns an error if two of them have different sizes.
 fn give_one_size(dimensions: &mut [OpenDimension]) -> Result<()> {
     let mut first: HashMap<String, OpenDimension> = HashMap::new();
     for dimension in dimensions.iter().filter(|dimension| dimension.size.is_some()) {
@@ -216,12 +217,12 @@ fn no_size(dimension: &OpenDimension) -> Error {
 }
 
 impl Model {
-    /// The dimensions besides the batch that the file leaves open, in the order of inputs and axes.
+    /// The dimensions besides the batch that the model leaves open, ordered by input and axis.
     pub fn open_dimensions(&self) -> &[OpenDimension] {
         self.open.as_ref().map_or(&[], |open| &open.dimensions)
     }
 
-    /// Whether a dimension has no size yet: then graph, plans and counts are those of an example.
+    /// Whether a dimension has no chosen size. The graph, plans and counts are then those of an example.
     pub fn is_open(&self) -> bool {
         self.unsized_dimensions().next().is_some()
     }
@@ -230,15 +231,15 @@ impl Model {
         self.open_dimensions().iter().filter(|dimension| dimension.size.is_none())
     }
 
-    /// The same model with the sizes that are given; dimensions for which there is none stay as they are. Weights are
-    /// shared. An error if sizes name no open dimension, or do not fit each other or the model's weights.
+    /// The same model with the given sizes; dimensions for which there is none are unchanged. Weights are shared.
+    /// Returns an error if sizes name no open dimension, or contradict each other or the model's weights.
     pub fn with_sizes(&self, sizes: &Sizes) -> Result<Model> {
         let mut dimensions = self.open_dimensions().to_vec();
         sizes.resolve(&InputNames::of(self), &mut dimensions)?;
         self.with_dimensions(dimensions)
     }
 
-    /// The same model with the sizes of `inputs` for all dimensions that have none; itself if there are none.
+    /// The same model, taking the sizes of all dimensions without one from `inputs`.
     pub fn with_sizes_of(&self, inputs: &NamedTensors) -> Result<Model> {
         if !self.is_open() {
             return Ok(self.clone());
@@ -246,8 +247,8 @@ impl Model {
         self.with_open_sizes(&self.open_sizes(&InputNames::of(self), inputs)?)
     }
 
-    /// The sizes that `inputs` have in the dimensions without one, in their order. An error if an input with such a
-    /// dimension does not fit for another reason.
+    /// The sizes that `inputs` have in the dimensions without one, in their order. Returns an error if an input with
+    /// such a dimension does not fit for another reason.
     pub(crate) fn open_sizes(&self, names: &InputNames, inputs: &NamedTensors) -> Result<Vec<usize>> {
         let (mut sizes, mut by_input) = (Vec::new(), HashMap::<&str, Vec<&OpenDimension>>::new());
         self.unsized_dimensions().for_each(|open| by_input.entry(&open.input).or_default().push(open));
@@ -275,7 +276,7 @@ impl Model {
         Ok(sizes)
     }
 
-    /// The same model with these sizes for the dimensions that have none.
+    /// The same model with these sizes for the dimensions without one.
     pub(crate) fn with_open_sizes(&self, sizes: &[usize]) -> Result<Model> {
         let mut dimensions = self.open_dimensions().to_vec();
         let open = dimensions.iter_mut().filter(|dimension| dimension.size.is_none());
@@ -290,7 +291,8 @@ impl Model {
         }
     }
 
-    /// An error that names the dimensions without a size, if there are any: inputs cannot be made up then.
+    /// Returns an error that names the dimensions without a size, if there are any, because example inputs cannot be
+    /// generated for them.
     #[doc(hidden)]
     pub fn expect_sized(&self) -> Result<()> {
         let open: Vec<String> = self.unsized_dimensions().map(ToString::to_string).collect();
@@ -303,8 +305,8 @@ impl Model {
     }
 }
 
-/// How the sizes of these dimensions are given: each is written as `INPUT=SIZE` or `INPUT:AXIS=SIZE` between backticks,
-/// which the command makes options of.
+/// How to give the sizes of these dimensions. Each is written as `INPUT=SIZE` or `INPUT:AXIS=SIZE` between backticks,
+/// which the command replaces by its options.
 pub(crate) fn sizes_hint<'d>(dimensions: impl Iterator<Item = &'d OpenDimension>) -> String {
     let dimensions: Vec<&OpenDimension> = dimensions.collect();
     let is_alone =
@@ -319,18 +321,18 @@ pub(crate) fn sizes_hint<'d>(dimensions: impl Iterator<Item = &'d OpenDimension>
     format!("give {} (Sizes), or inputs that have the size (Sizes::of)", options.join(" "))
 }
 
-/// The error for an input that was not given.
+/// The error for a missing input.
 pub(crate) fn no_tensor(model: &Model, input: &str) -> Error {
     Error::input(format!("no tensor was given for input `{input}`")).hint(expected_inputs(model))
 }
 
-/// Whether a tensor of this shape is one of the type, whatever its size where that is open.
+/// Whether a tensor of this shape fits the type; open dimensions accept any size.
 fn fits(wanted: &[Dim], given: &[usize]) -> bool {
     let fits = |(dim, size): (&Dim, &usize)| !matches!(dim, Dim::Fixed(wanted) if wanted != size);
     wanted.len() == given.len() && wanted.iter().zip(given).all(fits)
 }
 
-/// The error for a tensor of another shape than its input has.
+/// The error for a tensor whose shape does not match its input.
 pub(crate) fn other_shape(input: &str, wanted: &TensorType, given: &[usize]) -> Error {
     let dims = wanted.shape.dims();
     let hint = if !wanted.shape.is_batched() {

@@ -18,7 +18,7 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 pub struct ArgReduce {
     /// The axis (0 is the batch).
     pub axis: usize,
-    /// Whether to find the maximum; else the minimum.
+    /// Whether to find the maximum; otherwise the minimum.
     pub largest: bool,
 }
 

@@ -23,13 +23,13 @@ pub struct BatchMatmul {
     pub axes: [usize; 2],
     /// The second batch dimension of both inputs, if there is one.
     pub heads: Option<Heads>,
-    /// The factor of every sum.
+    /// The factor by which every sum is multiplied.
     pub scale: f32,
 }
 
 equal_by_bits!(BatchMatmul { axes, heads, scale });
 
-/// The position of a second batch dimension (0 is the first).
+/// The position of a second batch dimension; the first batch dimension is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Heads {
     /// In the left and in the right input.
@@ -39,13 +39,13 @@ pub struct Heads {
 }
 
 params! {
-    /// `Params` of `shaders/batch_matmul.wgsl`. Dimensions of the output are aligned to the back.
+    /// `Params` of `shaders/batch_matmul.wgsl`. Dimensions of the output are right-aligned.
     BatchMatmulParams {
         size: [u32; MAX_RANK],
         left_strides: [u32; MAX_RANK],
         right_strides: [u32; MAX_RANK],
         count: u32,
-        /// How many of the dimensions are used.
+        /// The number of dimensions in use.
         rank: u32,
         depth: u32,
         left_step: u32,
@@ -58,7 +58,7 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("batch_matmul", BatchMatmulParams, fragments: [GRID])];
 
-/// A dimension of the output, also N: its size, and its stride in both inputs.
+/// A dimension of the output, including N: its size, and its stride in both inputs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutputDim {
     pub(crate) size: usize,
@@ -76,7 +76,7 @@ impl BatchMatmul {
         self.heads.is_none() && self.scale == 1.0
     }
 
-    /// The dimensions of the output, N first, for inputs of these dimensions. Two vectors have none besides N.
+    /// The dimensions of the output, N first, for inputs of these dimensions. For two vectors there is only N.
     pub(crate) fn output_dims(&self, inputs: [&[usize]; 2]) -> Vec<OutputDim> {
         let mut dims = Vec::new();
         let strides = inputs.map(row_major_strides);
@@ -184,7 +184,7 @@ impl Operator for BatchMatmul {
         let count = request.output().len();
         word(request.inputs[0].len().max(request.inputs[1].len()))?;
         let mut dims = self.output_dims(shapes);
-        // A dimension of 1 has one position; without it there are fewer to divide by.
+        // A dimension of 1 has only one position. Removing it saves divisions in the kernel.
         dims.retain(|dim| dim.size != 1);
         let of = |value: fn(&OutputDim) -> usize| dims.iter().map(value).collect::<Vec<_>>();
         let params = BatchMatmulParams {

@@ -1,9 +1,9 @@
 //! Batch normalization with moving statistics: Keras BatchNormalization at inference, ONNX BatchNormalization.
 //!
 //! `output = gamma · (x − mean) / √(variance + epsilon) + beta`, per channel; `x` and output have the same shape,
-//! float32. The four vectors are one tensor `statistics: [4, C]`, because phones bind four storage buffers. Its rows
-//! are gamma (ones if the layer has none), beta (zeros), moving mean and moving variance. TF.js takes ranks 2 to 4;
-//! this operator takes any rank.
+//! float32. The four vectors are one tensor `statistics: [4, C]`, because phones support only four storage buffers per
+//! shader. Its rows are gamma (ones if the layer has none), beta (zeros if it has none), moving mean and moving
+//! variance. TF.js takes ranks 2 to 4; this operator takes any rank.
 
 use super::operator::{
     ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_sample_axis, word,

@@ -144,7 +144,7 @@ impl BinaryFunction {
         let ends = [at(-distance), at(distance)].map(|end| (end - answer).abs());
         let ends = if ends[0] > ends[1] || ends[0].is_nan() { ends[0] } else { ends[1] };
         match self {
-            // Sawtooth functions: they fall by the divisor where the quotient passes an integer.
+            // Sawtooth functions: they drop by the divisor where the quotient passes an integer.
             BinaryFunction::FloorMod | BinaryFunction::Remainder if ends > 0.0 => ends + right.abs() + distance,
             // Monotonic in each operand, except for a divisor whose range contains zero.
             _ => ends,
@@ -156,15 +156,15 @@ impl BinaryFunction {
         match self {
             BinaryFunction::Keep | BinaryFunction::Greater | BinaryFunction::AtLeast => Tolerance::Exact,
             function if function.decides() => Tolerance::Exact,
-            // WGSL gives division 2.5 units, the others are rounded correctly.
+            // WGSL allows 2.5 units for division; the others are correctly rounded.
             BinaryFunction::Divide => Tolerance::Pointwise { ulps: 3.0, absolute: 0.0 },
             BinaryFunction::FloorDivide => Tolerance::Exact,
-            // A device may flush what is subnormal.
+            // A device may flush subnormal numbers to zero.
             BinaryFunction::Remainder => Tolerance::Pointwise { ulps: 0.0, absolute: f32::MIN_POSITIVE },
-            // The logarithm is right to a few units, and the exponent multiplies it, up to 128.
+            // The error of the logarithm is a few units, and the exponent multiplies it by up to 128.
             BinaryFunction::Power => Tolerance::Pointwise { ulps: 128.0, absolute: f32::MIN_POSITIVE },
             BinaryFunction::Atan2 => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
-            // As the logarithm of one more.
+            // As for the logarithm of 1 + x.
             BinaryFunction::LogAddExp => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
             _ => Tolerance::Pointwise { ulps: 1.0, absolute: f32::MIN_POSITIVE },
         }
@@ -188,7 +188,7 @@ impl BinaryFunction {
         self.code() >= 10
     }
 
-    /// The number in `shaders/lib/combine.wgsl` or `shaders/lib/arithmetic.wgsl`.
+    /// The function's number in `shaders/lib/combine.wgsl` or `shaders/lib/arithmetic.wgsl`.
     pub(super) fn code(self) -> u32 {
         match self {
             BinaryFunction::Add => 0,
@@ -216,7 +216,7 @@ impl BinaryFunction {
 
 fn log_add_exp(left: f64, right: f64) -> f64 {
     let distance = (left - right).abs();
-    // Two infinities of one sign have no distance.
+    // The difference of two equal infinities would be NaN.
     if left == right {
         left + std::f64::consts::LN_2
     } else {

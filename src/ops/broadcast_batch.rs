@@ -1,9 +1,9 @@
 //! Broadcasts a shared row to the batch: one row becomes one row per sample.
 //!
-//! `output[n, …] = x[0, …]`; `x: [S, …]` of any dtype, output `[N, …]`. The second input gives N; its values are not
-//! read. `x: [1, …]` may also be a weight, and the second input may then be shared. The pass `share_inputs`
-//! makes it where one user meets many candidates. PositionEmbedding makes it because its output is the same for every
-//! sample.
+//! `output[n, …] = x[0, …]`; `x: [S, …]` of any dtype, output `[N, …]`. The second input determines N; its values are
+//! not read. `x: [1, …]` may also be a weight, and the second input may then be shared. The pass `share_inputs` inserts
+//! this operator where one user meets many candidates. PositionEmbedding uses it because its output is the same for
+//! every sample.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};

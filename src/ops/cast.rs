@@ -2,8 +2,8 @@
 //! arithmetic (to float32) and before conditions (to bool).
 //!
 //! `output = x` in another dtype, the shape unchanged. Floats truncate toward zero and saturate at the ends of int32;
-//! NaN becomes 0. An integer becomes the nearest float, ties to even. Every value except 0 is true, also NaN. A boolean
-//! becomes 0 or 1. The GPU stores booleans as the floats 0 and 1, so bool to float32 runs no kernel.
+//! NaN becomes 0. An integer becomes the nearest float, ties to even. Every value except 0 is true, including NaN. A
+//! boolean becomes 0 or 1. The GPU stores booleans as the floats 0 and 1, so bool to float32 runs no kernel.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::Result;
@@ -39,14 +39,14 @@ impl Operator for Cast {
         Ok(vec![inputs[0].cast(self.to)])
     }
 
-    /// A boolean is a float on the GPU.
+    /// A boolean is stored as a float on the GPU.
     fn is_view(&self, inputs: &[&TensorType]) -> bool {
         inputs[0].dtype == self.to || (inputs[0].dtype == DType::Bool && self.to == DType::F32)
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output().len();
-        // Without its sign, −0 is 0.
+        // Ignoring the sign bit makes −0 equal to 0.
         let value_bits = if request.inputs[0].dtype == DType::I32 { u32::MAX } else { i32::MAX as u32 };
         let params = CastParams { count: word(count)?, value_bits, padding0: 0, padding1: 0 };
         let entry_point = match self.to {

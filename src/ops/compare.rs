@@ -50,7 +50,7 @@ impl Comparison {
         }
     }
 
-    /// Its results as bits: for less, equal, greater and unordered.
+    /// The comparison as bits: its results for less, equal, greater and unordered operands.
     fn code(self) -> u32 {
         match self {
             Comparison::Equal => 0b0010,
@@ -79,7 +79,7 @@ impl Operator for Compare {
 
     fn eval(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
         let (shape, [left, right]) = broadcast_positions([inputs[0].shape(), inputs[1].shape()]);
-        // Every value of every dtype is a float64.
+        // float64 represents every value of every dtype exactly.
         let (x, y) = (inputs[0].to_f64(), inputs[1].to_f64());
         let answers = left.into_iter().zip(right).map(|(l, r)| self.comparison.holds(x[l], y[r])).collect();
         Ok(vec![Tensor::bool(&shape, answers)?])

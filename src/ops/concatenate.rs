@@ -1,7 +1,7 @@
 //! Concatenation along one dimension of the sample: Keras Concatenate, ONNX Concat.
 //!
-//! `[N, …, aᵢ, …] → [N, …, Σaᵢ, …]`, all inputs of one dtype. On the GPU each input has its own dispatch, because a
-//! phone binds at most four storage buffers. Each copies a block of columns into the wider row.
+//! `[N, …, aᵢ, …] → [N, …, Σaᵢ, …]`, all inputs of one dtype. On the GPU each input has its own dispatch, because
+//! phones support only four storage buffers per shader. Each dispatch copies a block of columns into the wider row.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_sample_axis};
 use super::strided_copy::{self, Block};

@@ -59,7 +59,7 @@ pub(super) const SHADERS: &[Shader] =
 /// Units per invocation, if there are enough.
 const QUAD: usize = 4;
 
-/// The extents of a kernel `[taps…, depth, units]` over some channels.
+/// The extents of a kernel `[taps…, depth, units]`.
 #[derive(Debug, Clone, Copy)]
 struct Extents {
     taps: usize,
@@ -158,7 +158,7 @@ impl Operator for Convolution {
             word(count)?;
         }
         let positions = request.output().shape[..=self.windows.len()].iter().product::<usize>();
-        // The positions and the units that an invocation computes.
+        // The numbers of positions and of units that an invocation computes.
         let (entry_point, rows, each) = if group_units.is_multiple_of(QUAD) {
             match (positions < QUAD, depth.is_multiple_of(QUAD)) {
                 (true, _) => ("quads", 1, QUAD),
@@ -189,7 +189,7 @@ impl Operator for Convolution {
         Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(function))])
     }
 
-    /// The tolerance of the sum. [`Operator::allowance`] adds that of the activation.
+    /// The tolerance of the sum. [`Operator::allowance`] includes that of the activation.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let Extents { taps, depth, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
         Tolerance::Sum { terms: taps * depth }

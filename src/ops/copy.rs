@@ -1,6 +1,6 @@
-//! Copy: ONNX Identity with its own memory.
+//! Copy: ONNX Identity, with a separate output buffer.
 //!
-//! `output = input`, any shape and dtype. No model needs it. Emulations use it for programs of TF.js that only move
+//! `output = input`, any shape and dtype. Models do not need it. Emulations use it for programs of TF.js that only move
 //! data.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};

@@ -54,7 +54,7 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("cumulative", CumulativeParams, fragments: [GRID])];
 
 impl Cumulative {
-    /// Puts what `combine` makes of the elements up to each in their regions.
+    /// Replaces each element by the result of `combine` over its predecessors, and itself unless `exclusive`.
     fn accumulate<T: Copy>(&self, shape: &[usize], neutral: T, combine: impl Fn(T, T) -> T, values: &mut [T]) {
         let view = AxisView::new(shape, self.axis);
         for line in 0..view.lines() {
@@ -69,7 +69,7 @@ impl Cumulative {
         }
     }
 
-    /// How many elements count for the one at `index`.
+    /// The number of elements that contribute to the result at `index`.
     fn terms(&self, view: AxisView, index: usize) -> usize {
         let k = index / view.inner % view.axis;
         let before = if self.reverse { view.axis - 1 - k } else { k };
@@ -128,7 +128,7 @@ impl Operator for Cumulative {
         Ok(vec![kernel.constant("is_product", f64::from(u8::from(self.function == Accumulation::Product)))])
     }
 
-    /// The tolerance of the last element; [`Cumulative::allowance`] has those of all.
+    /// The tolerance of the result with the most terms; [`Cumulative::allowance`] has those of all results.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let terms = inputs[0].shape()[self.axis];
         match (inputs[0].dtype(), self.function) {
@@ -138,7 +138,7 @@ impl Operator for Cumulative {
         }
     }
 
-    /// Each element's is that of as many terms as count for it.
+    /// The allowance of each element corresponds to the number of its terms.
     fn allowance(&self, inputs: &[&Tensor], expected: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let (class, expected) = (self.tolerance(inputs), expected[0].to_f64());
         let magnitudes = match class {

@@ -62,28 +62,29 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("dense", DenseParams, fragments: [GRID, HALF, SPECIAL, ACTIVATE])];
 
-/// The least rows and units for which a block is faster than elements: a block reads every weight once for 4 rows.
+/// Minimum number of rows and of units for which a block is faster than elements: a block reads every weight once for 4
+/// rows.
 const BLOCK: usize = 4;
 
-/// Loop steps that store a block: over its rows, and over the units of each.
+/// The loop steps that store a block: over its rows, and over the units of each row.
 const STORE_STEPS: usize = BLOCK + BLOCK * BLOCK;
 
-/// Rows and units of a tile.
+/// The number of rows and of units in a tile.
 const TILE: usize = 64;
 
-/// Steps of k that a tile takes between barriers.
+/// The number of steps of k that a tile takes between barriers.
 const TILE_DEPTH: usize = 16;
 
-/// Tiles from which a GPU has enough workgroups to hide its latency.
+/// Minimum number of tiles for which a GPU has enough workgroups to hide its latency.
 const MIN_TILES: usize = 64;
 
 impl DenseKernel {
     /// All kernels.
     pub const ALL: [DenseKernel; 3] = [DenseKernel::Elements, DenseKernel::Blocks, DenseKernel::Tiles];
 
-    /// The kernel for `[rows, depth] × [depth, units]` on a device.
+    /// Chooses the kernel for `[rows, depth] × [depth, units]` on a device.
     ///
-    /// Software GPUs never take tiles: their barriers cost more than the loads they save.
+    /// Tiles are never used on software GPUs: their barriers cost more than the loads they save.
     pub fn choose(rows: usize, depth: usize, units: usize, facts: &DeviceFacts) -> DenseKernel {
         let fills_tiles = rows.div_ceil(TILE) * units.div_ceil(TILE) >= MIN_TILES && depth >= TILE_DEPTH;
         if rows < BLOCK || units < BLOCK {
@@ -95,14 +96,14 @@ impl DenseKernel {
         }
     }
 
-    /// The form for a kernel of this shape.
+    /// The form of this kernel for a given shape and packing.
     fn form(self, depth: usize, units: usize, packing: Packing) -> Form {
         let packed = packing != Packing::Words;
         let quads = units.is_multiple_of(BLOCK);
         // With a depth of 0 the bindings may be shorter than four words.
         let whole = depth > 0 && depth.is_multiple_of(BLOCK) && quads;
         let (entry_point, rows, units) = match self {
-            // With unpacked weights, 4 units per invocation save less in loads than they cost in parallelism.
+            // With unpacked weights, computing 4 units per invocation saves less in loads than it costs in parallelism.
             DenseKernel::Elements if packed && quads => ("quads", 1, BLOCK),
             DenseKernel::Elements => ("elements", 1, 1),
             DenseKernel::Blocks if packed && whole => ("packed_blocks", 2 * BLOCK, BLOCK),
@@ -119,20 +120,20 @@ impl DenseKernel {
 struct Form {
     kernel: DenseKernel,
     entry_point: &'static str,
-    /// Rows and units of the output per invocation, or per workgroup for tiles.
+    /// The number of rows and units of the output per invocation, or per workgroup for tiles.
     rows: usize,
     units: usize,
 }
 
 impl Form {
-    /// The loop steps of one invocation, all its loops together.
+    /// The number of loop steps in one invocation, over all its loops.
     fn loop_steps(&self, depth: usize) -> usize {
         let steps = depth / BLOCK + depth % BLOCK;
         match self.kernel {
             DenseKernel::Elements if self.units == 1 => steps,
             DenseKernel::Elements => steps + self.units,
             DenseKernel::Blocks => steps + self.rows / BLOCK * STORE_STEPS,
-            // Each of the steps over k has 4 steps of loading and 16 of summing inside.
+            // Each step over k contains 4 steps of loading and 16 of summing.
             DenseKernel::Tiles => depth.div_ceil(TILE_DEPTH) * (1 + 4 + TILE_DEPTH) + 4 * STORE_STEPS,
         }
     }
@@ -143,7 +144,7 @@ impl Form {
     }
 }
 
-/// The name in tests and benchmarks.
+/// The name used in tests and benchmarks.
 impl fmt::Display for DenseKernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -155,7 +156,7 @@ impl fmt::Display for DenseKernel {
 }
 
 impl Dense {
-    /// The layer with an activation and the kernel that [`DenseKernel::choose`] gives.
+    /// The layer with an activation, and the kernel chosen by [`DenseKernel::choose`].
     pub fn with(activation: Option<Function>) -> Self {
         Dense { activation, kernel: None }
     }
@@ -241,7 +242,7 @@ impl Operator for Dense {
         position == 1
     }
 
-    /// The tolerance of the sum. [`Operator::allowance`] adds that of the activation.
+    /// The tolerance of the sum. [`Operator::allowance`] includes that of the activation.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[1].shape()[0] }
     }

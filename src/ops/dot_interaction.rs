@@ -38,7 +38,7 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("dot_interaction", DotInteractionParams, fragments: [GRID])];
 
 impl DotInteraction {
-    /// The elements of one row that are copied, and those of the whole row.
+    /// The number of copied elements in a row, and the number of all elements in it.
     fn widths(&self, vectors: usize, dim: usize) -> Result<(usize, usize)> {
         let products = match self.triangle {
             true => vectors.checked_mul(vectors + 1).map(|products| products / 2),
@@ -49,7 +49,7 @@ impl DotInteraction {
             .ok_or_else(|| Error::limit(format!("{vectors} vectors have too many pairs")))
     }
 
-    /// Each element of the output, from whether it is copied, and the terms of its sum.
+    /// Computes each element of the output. Every copied element and every term of a sum is mapped by `term`.
     fn rows(&self, x: &Tensor, term: impl Fn(f64) -> f64) -> Result<Tensor> {
         let &[rows, vectors, dim] = x.shape() else { return Err(Error::shape("takes vectors of a batch")) };
         let (kept, width) = self.widths(vectors, dim)?;
@@ -92,7 +92,7 @@ impl Operator for DotInteraction {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let (vectors, dim) = (request.inputs[0].shape[1], request.inputs[0].shape[2]);
-        // Summing, storing four rows of four, and copying.
+        // The loops for summing, for storing four rows of four, and for copying.
         let tiles = vectors.div_ceil(8) * 2;
         let items = tiles / 2 * (tiles + 1);
         expect_loops(request, dim + 4 * 4 + (self.keep * dim).div_ceil(items))?;

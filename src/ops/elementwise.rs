@@ -37,10 +37,11 @@ pub enum Step {
     },
 }
 
-/// The most inputs of a chain. With the output they are the four storage buffers that every phone binds.
+/// Maximum number of inputs of a chain. Together with the output they use the four storage buffers that every phone
+/// supports.
 pub const MOST_INPUTS: usize = 3;
 
-/// The most steps of a chain.
+/// Maximum number of steps in a chain.
 pub const MOST_STEPS: usize = 16;
 
 const MAX_RANK: usize = super::strided_copy::MAX_RANK;
@@ -50,7 +51,7 @@ params! {
     ElementwiseParams {
         size: [u32; MAX_RANK],
         strides: [[u32; MAX_RANK]; MOST_INPUTS],
-/// Function, input (or `APPLY`), whether the value is the right operand, padding.
+/// Function, input (or `APPLY`), whether the value is the right operand, and padding.
         steps: [[u32; 4]; MOST_STEPS],
 /// Parameters of unary functions.
         parameters: [[f32; 4]; MOST_STEPS],
@@ -190,7 +191,7 @@ impl Operator for Elementwise {
         let entry_point = if self.steps.iter().any(is_rare) { "all_functions" } else { "main" };
         let mut kernel = kernel.entry_point(entry_point);
         for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
-            // Unused bindings are not read, but must be bound.
+            // Unused bindings are not read, but they must be bound.
             if position >= request.inputs.len() {
                 *binding = crate::kernel::Binding::input(0);
             }
@@ -198,7 +199,7 @@ impl Operator for Elementwise {
         Ok(vec![kernel])
     }
 
-    /// The tolerance of the last step. [`Operator::allowance`] adds those of the others.
+    /// The tolerance of the last step. [`Operator::allowance`] includes those of the others.
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {
         match self.steps.last() {
             None => Tolerance::Exact,

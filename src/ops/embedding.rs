@@ -1,9 +1,9 @@
 //! Embedding lookup: Keras Embedding, `tf.nn.embedding_lookup`.
 //!
 //! `output[…, :] = table[ids[…], :]`; `ids: [N, …]` int32, `table: [V, D]` float32, output `[N, …, D]`. An id outside
-//! `0..V` gives a row of zeros (TF.js, and Keras on the GPU) or the nearest row ([`BadId::Clamp`]). The session can
-//! refuse such ids before it runs the graph. A table that exceeds the largest binding of the device is read through
-//! several windows. Each window has a dispatch, which writes the rows whose ids lie in it.
+//! `0..V` gives a row of zeros (as in TF.js, and in Keras on the GPU) or the nearest row ([`BadId::Clamp`]). The
+//! session can reject such ids before it runs the graph. A table that exceeds the largest binding of the device is read
+//! through several windows. Each window has a dispatch, which writes the rows whose ids lie in it.
 
 use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use crate::error::{DeviceError, Error, Result};

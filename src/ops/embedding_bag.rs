@@ -36,7 +36,7 @@ pub struct EmbeddingBag {
     pub blocks: Vec<Block>,
 }
 
-/// Neighbouring columns of the output.
+/// Consecutive columns of the output.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Block {
     /// The first column.
@@ -65,11 +65,11 @@ pub enum Combine {
 pub struct Feature {
     /// The source, as a position among the operator's inputs.
     pub source: usize,
-    /// The first element of the source's sample.
+    /// The index of the first element in the source's sample.
     pub first: usize,
-    /// The number of elements of the source's sample.
+    /// The number of elements read from the source's sample.
     pub steps: usize,
-    /// The table the elements are looked up in.
+    /// The table in which the elements are looked up.
     pub lookup: Option<Lookup>,
 }
 
@@ -145,7 +145,8 @@ impl EmbeddingBag {
     }
 }
 
-/// `0..16: $0[0..1] in $1, 16..40: mean $2[0..20] in $3, …`: columns, and the inputs they are read from by position.
+/// `0..16: $0[0..1] in $1, 16..40: mean $2[0..20] in $3, …`: columns, and the inputs from which they are read, by
+/// position.
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}: ", self.column, self.column + self.width)?;

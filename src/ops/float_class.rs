@@ -34,7 +34,7 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("float_class", FloatClassParams, fragments: [GRID])];
 
 impl Class {
-    /// Whether `x` is one.
+    /// Whether `x` belongs to the class.
     #[inline(always)]
     pub(crate) fn holds(self, x: f32) -> bool {
         match self {
@@ -64,7 +64,7 @@ impl Operator for FloatClass {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output().len();
         let params = FloatClassParams { count: word(count)?, padding0: 0, padding1: 0, padding2: 0 };
-        // In the order of their bits.
+        // The number of the class in the shader; classes are in the order of their bits.
         let class = match self.class {
             Class::Finite => 0,
             Class::Infinite => 1,

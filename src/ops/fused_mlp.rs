@@ -1,21 +1,21 @@
 //! Fused MLP: a chain of Dense layers in one dispatch.
 //!
 //! `x₀ = x`, `xₗ₊₁ = fₗ(biasₗ + xₗ · kernelₗ)`, each rounded to float32; the last is the output. `x: [N, …, K]`,
-//! `kernelₗ: [Kₗ, Uₗ]` with `Kₗ₊₁ = Uₗ`, `biasₗ: [Uₗ]`, the first also `[S, U₀]`. The inputs are x, then kernel and
-//! bias of each layer. All but x and the first bias are constants. Keras and TF.js have no such layer: a pass makes it
-//! of a chain of [`Dense`](super::dense) where [`FusedMlp::fits`].
+//! `kernelₗ: [Kₗ, Uₗ]` with `Kₗ₊₁ = Uₗ`, `biasₗ: [Uₗ]`; the first bias may also be `[S, U₀]`. The inputs are x,
+//! followed by the kernel and the bias of each layer. All inputs except x and the first bias are constants. Keras and
+//! TF.js have no such layer: a pass creates it from a chain of [`Dense`](super::dense) layers if [`FusedMlp::fits`].
 //!
-//! The kernels of an MLP are unpacked, although Dense could decode them. Only layers of less than a megabyte in all are
-//! fused, and every group of rows would decode them again.
+//! The weights of a fused MLP are unpacked, although Dense could decode them. Only layers of less than a megabyte in
+//! total are fused, and every group of rows would decode them again.
 //!
 //! Activations stay in workgroup memory between the layers. Within a layer an invocation computes blocks of 4 × 4 as in
 //! Dense, or of 1 × 4 if there are fewer than 4 rows. On hardware the invocations of a workgroup share its rows and
 //! synchronise after each layer ([`FusedMlpKernel::Together`]). On software GPUs each invocation has its own rows
-//! ([`FusedMlpKernel::Alone`]), if memory has room for several: a barrier there costs more than a small layer, and
-//! values that live across a barrier, also sums, are spilled to memory.
+//! ([`FusedMlpKernel::Alone`]), if there is enough memory for several invocations: a barrier there costs more than a
+//! small layer, and values that live across a barrier, including sums, are spilled to memory.
 //!
-//! An MLP saves all dispatches but one. On software GPUs it costs idle lanes or barriers, so only small MLPs are fused
-//! there. Time of a prediction, fused ÷ layer by layer, minimum of 40 interleaved rounds, two cores of an x86-64
+//! A fused MLP saves all dispatches but one. On software GPUs it costs idle lanes or barriers, so only small MLPs are
+//! fused there. Time of a prediction, fused ÷ layer by layer, minimum of 40 interleaved rounds, two cores of an x86-64
 //! server, llvmpipe (Mesa 22.3.6) / SwiftShader (Chromium 156); the spread of the minimum is about 10 % (`cargo bench
 //! --bench dense`, `--units` and `--depth` set the layers):
 //!
@@ -26,8 +26,8 @@
 //! | 128 → 64 → 1, together | 1.1 / 1.5 | 1.4 / 2.3 | 2.0 / 2.7 |
 //! | 240 → 256 → 128 → 64 → 1, together | 0.8 / 1.1 | 1.3 / 1.1 | 1.6 / 1.2 |
 //!
-//! On software GPUs fusing is thus faster for very small layers at most. What [`FusedMlp::fits`] allows there loses
-//! less than 0.3 ms at 256 rows and less than 0.06 ms at 1. Not measured on hardware.
+//! On software GPUs, fusing is therefore faster only for very small layers, if at all. The MLPs that [`FusedMlp::fits`]
+//! allows there lose less than 0.3 ms at 256 rows and less than 0.06 ms at 1 row. Not measured on hardware.
 
 use super::activation::Function;
 use super::dense::Dense;
@@ -43,7 +43,7 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 pub struct FusedMlp {
     /// The activation of each layer, in order; `None` for linear.
     pub activations: Vec<Option<Function>>,
-    /// The kernel, for benchmarks and tests; `None` chooses by the device.
+    /// The kernel, for benchmarks and tests; `None` chooses it for the device.
     pub kernel: Option<FusedMlpKernel>,
 }
 
@@ -56,17 +56,17 @@ pub enum FusedMlpKernel {
     Alone,
 }
 
-/// The most layers that the parameters hold.
+/// Maximum number of layers, for which the parameters have room.
 pub const MAX_LAYERS: usize = 8;
 
-/// Vectors of four values in workgroup memory. They fit the 16 352 bytes that every phone has.
+/// The number of four-element vectors in workgroup memory. They fit the 16 352 bytes that every phone has.
 const QUADS: usize = 1022;
 
-/// The most multiplications per row and saved dispatch for which an MLP loses little on a software GPU.
+/// Maximum number of multiplications per row and saved dispatch for which a fused MLP loses little on a software GPU.
 const SOFTWARE_PRODUCTS: usize = 4_500;
 
-/// The most multiplications per row for which the weights, which every group of rows reads again, stay in a phone's
-/// cache. Not measured.
+/// Maximum number of multiplications per row for which the weights, which every group of rows reads again, stay in a
+/// phone's cache. Not measured.
 const HARDWARE_PRODUCTS: usize = 1 << 18;
 
 params! {
@@ -88,16 +88,17 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("fused_mlp", FusedMlpParams, fragments: [GRID, SPECIAL, ACTIVATE])];
 
 impl FusedMlp {
-    /// Layers with these activations, with the kernel for the device.
+    /// Layers with these activations, with the kernel chosen for the device.
     pub fn new(activations: Vec<Option<Function>>) -> Self {
         FusedMlp { activations, kernel: None }
     }
 
     /// Whether an MLP of this depth and these units should run in one dispatch on a device.
     ///
-    /// It must have 2 to 8 layers, units in multiples of 4 in all layers but the last, and at most two different functions
-    /// (ReLUs count as one function, clipped ReLUs as another). 4 rows of the activations of two consecutive layers must fit
-    /// workgroup memory. It must also lose little or nothing against separate layers.
+    /// It must have 2 to 8 layers. The units of all layers except the last must be multiples of 4. There must be at
+    /// most two different functions (ReLUs count as one function, clipped ReLUs as another). Workgroup memory must hold
+    /// 4 rows of the activations of two consecutive layers. Fusing must also be faster than separate layers, or only
+    /// slightly slower.
     pub fn fits(&self, depth: usize, units: &[usize], facts: &DeviceFacts) -> bool {
         let products: usize = depths(depth, units).zip(units).map(|(depth, units)| depth * units).sum();
         let most = match facts.software {
@@ -128,13 +129,13 @@ impl FusedMlp {
         functions
     }
 
-    /// Each layer with its kernel and bias.
+    /// The activation, kernel and bias of each layer.
     fn layers<'t>(&self, inputs: &[&'t Tensor]) -> impl Iterator<Item = (Option<Function>, &'t Tensor, &'t Tensor)> {
         let operands = inputs[1..].chunks_exact(2).map(|operands| (operands[0], operands[1]));
         self.activations.iter().zip(operands).map(|(activation, (kernel, bias))| (*activation, kernel, bias))
     }
 
-    /// The loop steps of the busiest invocation.
+    /// The number of loop steps of the busiest invocation.
     fn loop_steps(depth: usize, units: &[usize], share: &Share) -> usize {
         let step = if share.lanes == 0 { WORKGROUP_SIZE as usize } else { 1 };
         let steps = depths(depth, units).zip(units).map(|(depth, &units)| {
@@ -158,15 +159,15 @@ impl FusedMlpKernel {
 /// The division of rows among the invocations of a workgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Share {
-    /// Rows of the workgroup, or of each invocation that works alone.
+    /// The number of rows of the workgroup, or of each invocation that works alone.
     rows: usize,
-    /// Invocations that work alone; 0 if all work together.
+    /// The number of invocations that work alone; 0 if all work together.
     lanes: usize,
 }
 
 impl Share {
-    /// The division of `rows` rows. Alone, as many invocations as memory holds, up to the widest SIMD vector of a software
-    /// GPU. Together, four rows per workgroup, because hardware needs many workgroups.
+    /// Divides `rows` rows. Alone: as many invocations as memory has room for, up to the widest SIMD vector of a
+    /// software GPU. Together: four rows per workgroup, because hardware needs many workgroups.
     fn choose(kernel: FusedMlpKernel, rows: usize, row_quads: usize) -> Option<Share> {
         let own = if rows < 4 { 1 } else { 4 };
         let lanes = match kernel {
@@ -177,7 +178,7 @@ impl Share {
         lanes.iter().copied().find(fits).map(|lanes| Share { rows: own, lanes })
     }
 
-    /// The rows of a block.
+    /// The number of rows in a block.
     fn height(&self) -> usize {
         if self.rows.is_multiple_of(4) { 4 } else { 1 }
     }
@@ -283,13 +284,13 @@ impl Operator for FusedMlp {
         Ok(vec![kernel])
     }
 
-    /// The tolerance of the sums of the deepest layer. [`FusedMlp::allowance`] carries those of all layers.
+    /// The tolerance of the sums of the deepest layer. [`FusedMlp::allowance`] propagates the tolerances of all layers.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: self.layers(inputs).map(|(_, kernel, _)| kernel.shape()[0]).max().unwrap_or(0) }
     }
 
-    /// The allowance carried through the layers. Errors of sums are independent roundings, so a layer adds their squares.
-    /// Errors of functions may be systematic, so a layer adds their absolute values.
+    /// The allowance, propagated through the layers. Errors of sums are independent roundings, so a layer adds their
+    /// squares. Errors of functions may be systematic, so a layer adds their absolute values.
     fn allowance(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Vec<Vec<f64>>> {
         let mut x = inputs[0].clone();
         let (mut rounded, mut biased) = (vec![0.0; x.len()], vec![0.0; x.len()]);

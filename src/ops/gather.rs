@@ -24,7 +24,7 @@ use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 pub struct Gather {
     /// The dimension of the data (0 is the batch).
     pub axis: usize,
-    /// The number of leading dimensions that data and indices have in common, N included.
+    /// The number of leading dimensions that data and indices have in common, including N.
     pub batch_dims: usize,
     /// Whether negative indices count from the end.
     pub from_end: bool,
@@ -37,11 +37,11 @@ pub struct Gather {
 pub(crate) struct Extents {
     /// The common batch dimensions.
     pub(crate) batch: usize,
-    /// The dimensions of the data between those and the axis.
+    /// The dimensions of the data between the batch dimensions and the axis.
     pub(crate) outer: usize,
     /// The axis.
     pub(crate) axis: usize,
-    /// The indices per element of the batch.
+    /// The number of indices per element of the batch.
     pub(crate) indices: usize,
     /// The dimensions after the axis.
     pub(crate) inner: usize,

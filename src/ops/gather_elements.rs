@@ -26,7 +26,7 @@ pub struct GatherElements {
 }
 
 params! {
-    /// `Params` of `shaders/gather_elements.wgsl`. Dimensions are aligned to the back; unused ones have size 1.
+    /// `Params` of `shaders/gather_elements.wgsl`. Dimensions are right-aligned; unused ones have size 1.
     GatherElementsParams {
         size: [u32; MAX_RANK],
         data_strides: [u32; MAX_RANK],
@@ -40,8 +40,8 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("gather_elements", GatherElementsParams, fragments: [GRID, POSITION])];
 
-/// The addressing of one call: the strides of data and indices per output dimension, and the stride of the data along the
-/// axis.
+/// The addressing of one call: the strides of data and indices per output dimension, and the stride of the data along
+/// the axis.
 struct Strides {
     data: Vec<usize>,
     indices: Vec<usize>,

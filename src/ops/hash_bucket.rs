@@ -14,9 +14,9 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Hashes ids into `0..bins`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HashBucket {
-    /// The number of buckets, that of the masked id included.
+    /// The number of buckets, including that of the masked id.
     pub bins: u32,
-    /// The masked id. It alone gives 0.
+    /// The masked id, the only one that gives 0.
     pub masked: Option<i32>,
     /// The key of SipHash; `None` for FarmHash.
     pub salt: Option<[u64; 2]>,
@@ -36,7 +36,7 @@ const K2: u64 = 0x9ae1_6a3b_2f90_404f;
 /// SipHash's constants.
 const SIPHASH: [u64; 4] = [0x736f_6d65_7073_6575, 0x646f_7261_6e64_6f6d, 0x6c79_6765_6e65_7261, 0x7465_6462_7974_6573];
 
-/// At most 8 characters as a little-endian number.
+/// Up to 8 characters as a little-endian number.
 fn little_endian(text: &[u8]) -> u64 {
     text.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
@@ -103,7 +103,7 @@ impl HashBucket {
             None => fingerprint(text.as_bytes()),
             Some(key) => siphash(text.as_bytes(), key),
         };
-        // At most `bins` - 1, which is an int32.
+        // At most `bins` - 1, which fits an int32.
         (u64::from(self.first()) + hash % buckets) as i32
     }
 }
@@ -128,7 +128,7 @@ impl Operator for HashBucket {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        // The remainder takes a step for each lower binary digit.
+        // The remainder takes one step per binary digit.
         expect_loops(request, 32)?;
         let [low, high] = self.salt.unwrap_or_default();
         let params = HashBucketParams {

@@ -57,7 +57,7 @@ impl Operator for L2Normalize {
         for line in 0..view.lines() {
             let at = |k: usize| view.start(line) + k * view.inner;
             let squared = overflowing((0..view.axis).map(|k| f64::from(x[at(k)]).powi(2)).sum());
-            // max() would drop a NaN.
+            // f64::max would drop a NaN.
             let floor = f64::from(self.floor);
             let length = if squared < floor { floor.sqrt() } else { squared.sqrt() };
             for k in 0..view.axis {
@@ -80,7 +80,7 @@ impl Operator for L2Normalize {
         Ok(vec![Kernel::new("l2_normalize", &params, 1, workgroups(view.lines()))])
     }
 
-    /// All terms of the sum are positive, so its relative error is small.
+    /// All terms of the sum are non-negative, so its relative error is small.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let terms = inputs[0].shape()[self.axis] as f32;
         Tolerance::Pointwise { ulps: 6.0 + terms.sqrt(), absolute: f32::MIN_POSITIVE }

@@ -55,7 +55,7 @@ impl LayerNormalization {
         LayerNormalization { axes, epsilon, mean: Mean::Everywhere }
     }
 
-    /// The subtracted mean of a row, and the root of variance + epsilon.
+    /// The mean of a row that is subtracted, and the square root of variance + epsilon.
     fn statistics(&self, row: &[f32]) -> (f64, f64) {
         let count = row.len() as f64;
         let mean = overflowing(row.iter().map(|&x| f64::from(x)).sum()) / count;

@@ -1,8 +1,8 @@
 //! The operators: one page each, and the catalogue that lists them.
 //!
-//! A page has the formula, the type inference, the plain definition, the kernels, the cost and the tolerance of one
-//! operator. Everything that covers all operators (the enum, the conversions, the list of shaders) is generated from
-//! the catalogue below. Operators do not use graphs, files or devices.
+//! A page contains the formula, the type inference, the reference implementation, the kernels, the cost and the
+//! tolerance of one operator. Everything that covers all operators (the enum, the conversions, the list of shaders) is
+//! generated from the catalogue below. Operators do not use graphs, files or devices.
 
 mod operator;
 mod strided_copy;
@@ -32,18 +32,18 @@ macro_rules! catalogue {
         $(impl operator::Sealed for $name {})+
 
         impl Op {
-/// The operator as its trait.
+/// The operator as a trait object.
             pub fn operator(&self) -> &dyn Operator {
                 match self { $(Op::$name(operator) => operator),+ }
             }
         }
 
-        /// Every shader of every operator, page by page in catalogue order.
+        /// All shaders of all operators, page by page in catalogue order.
         const PAGES: &[&[Shader]] = &[strided_copy::SHADERS, $($module::SHADERS),+];
     };
 }
 
-// A new operator needs a line here, its page, its shader, a front end and a case table.
+// A new operator needs a line here, a page, a shader, a front end that produces it, and a table of test cases.
 catalogue! {
     activation::Activation,
     arg_reduce::ArgReduce,

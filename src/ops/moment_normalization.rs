@@ -36,7 +36,7 @@ params! {
         lines: u32,
         inner: u32,
         epsilon: f32,
-/// The stride of the weights: 1, or 0 for one weight for all.
+/// The stride of the weights: 1, or 0 for a single weight.
         weight_step: u32,
         padding_0: u32,
         padding_1: u32,

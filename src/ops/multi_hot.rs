@@ -1,9 +1,9 @@
 //! Multi-hot encoding of the ids of a row: Keras CategoryEncoding.
 //!
 //! `output[n, v]` is 1 if any of `ids[n, :]` is `v`, else 0 (`multi_hot`, and `one_hot` for a single id), or the number
-//! of them (`count`); `ids: [N, T]` int32, output `[N, tokens]` float32. Ids outside `0..tokens` are ignored; Keras
-//! refuses them, and so can the session. TF.js infers the output shape as the input's, so it takes only inputs of
-//! `tokens` columns.
+//! of them (`count`); `ids: [N, T]` int32, output `[N, tokens]` float32. Ids outside `0..tokens` are ignored. Keras
+//! rejects them, and a session can do so too. TF.js infers the shape of the output as that of the input, so it only
+//! accepts inputs of `tokens` columns.
 
 use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 /// Marks or counts ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MultiHot {
-    /// The number of ids.
+    /// The number of distinct ids.
     pub tokens: usize,
     /// Whether to count repeated ids.
     pub count: bool,

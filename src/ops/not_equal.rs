@@ -41,7 +41,7 @@ impl Operator for NotEqual {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output().len();
-        // An id can only equal a number that is an int32.
+        // An id can equal the number only if the number is an int32.
         let integer = self.value as i32;
         let whole = u32::from(f64::from(integer) == f64::from(self.value));
         let params = NotEqualParams { count: word(count)?, value: self.value, integer, whole };

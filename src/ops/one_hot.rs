@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
-/// Marks the place of each id.
+/// Marks the position of each id.
 #[derive(Debug, Clone, Copy)]
 pub struct OneHot {
     /// The position of the new axis in the output (0 is the batch).

@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{Tensor, TensorType, Tolerance};
 
-/// Adds positions that hold 0.
+/// Adds positions that contain 0.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pad {
-    /// The positions before and after each dimension of a sample.
+    /// The number of positions before and after each dimension of a sample.
     pub around: Vec<[usize; 2]>,
 }
 
 params! {
-    /// `Params` of `shaders/pad.wgsl`. Dimensions are aligned to the back; unused ones have size 1.
+    /// `Params` of `shaders/pad.wgsl`. Dimensions are right-aligned; unused ones have size 1.
     PadParams {
         input: [u32; MAX_RANK],
         output: [u32; MAX_RANK],
@@ -32,7 +32,7 @@ params! {
 pub(super) const SHADERS: &[Shader] = &[shader!("pad", PadParams, fragments: [GRID])];
 
 impl Pad {
-    /// The input word of output word `index`, if it is not padding.
+    /// The index of the input word for output word `index`; `None` if it is padding.
     fn source(&self, index: usize, input: &[usize], output: &[usize]) -> Option<usize> {
         let (mut rest, mut from, mut size) = (index, 0, 1);
         for (dim, &count) in output.iter().enumerate().rev() {

@@ -1,7 +1,7 @@
 //! Transposition of the dimensions of a sample: Keras Permute (whose `dims` are 1-based), ONNX Transpose.
 //!
-//! `output[n, i₁, …] = input[n, …]`, where output dimension `d` is input dimension `order[d]`; any dtype. N stays in
-//! front.
+//! `output[n, i₁, …] = input[n, …]`, where output dimension `d` is input dimension `order[d]`; any dtype. N remains the
+//! first dimension.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
 use super::strided_copy::{self, Block};

@@ -29,7 +29,8 @@ params! {
 
 pub(super) const SHADERS: &[Shader] = &[shader!("pool", PoolParams, fragments: [GRID, SPECIAL, WINDOW])];
 
-/// The most positions of a pool, with padding: those of an image of 4096 by 4096. A small file may ask for any number.
+/// Maximum number of positions in a pool, including padding: those of an image of 4096 by 4096. Without it, a small
+/// file could demand any number.
 const MOST_TAPS: usize = 1 << 24;
 
 impl Pool {

@@ -62,11 +62,11 @@ pub struct Recurrent {
     pub output: RecurrentOutput,
     /// Whether the states after the last step are outputs too.
     pub states: bool,
-    /// The output of masked steps; `None` without a mask.
+    /// The output of masked steps; `None` if there is no mask.
     pub masked: Option<MaskedOutput>,
     /// Whether the initial states are an input.
     pub initial: bool,
-    /// The kernel, for benchmarks and tests; `None` chooses by the device.
+    /// The kernel, for benchmarks and tests; `None` chooses it for the device.
     pub kernel: Option<RecurrentKernel>,
 }
 
@@ -109,15 +109,15 @@ pub enum RecurrentOutput {
 pub enum MaskedOutput {
     /// The state, as in TF.js.
     State,
-    /// The output of the step before, zeros before the first one, as in Keras. It differs from the state only if the
-    /// initial states are not zeros.
+    /// The output of the previous step, or zeros before the first step, as in Keras. It differs from the state only if
+    /// the initial states are not zeros.
     Previous,
     /// Zeros, as in Keras under Bidirectional.
     Zero,
 }
 
 impl Cell {
-    /// The gates of a unit.
+    /// The number of gates of a unit.
     pub fn gates(self) -> usize {
         match self {
             Cell::Simple => 1,
@@ -126,19 +126,19 @@ impl Cell {
         }
     }
 
-    /// The states of a unit.
+    /// The number of states of a unit.
     pub fn states(self) -> usize {
         if self == Cell::Lstm { 2 } else { 1 }
     }
 }
 
 impl Order {
-    /// The input step at this position of the order.
+    /// The input step that is processed at this position of the order.
     pub(crate) fn source(self, step: usize, steps: usize) -> usize {
         if self == Order::Forwards { step } else { steps - 1 - step }
     }
 
-    /// The position of the output of that step.
+    /// The position of that step's output.
     pub(crate) fn target(self, step: usize, steps: usize) -> usize {
         if self == Order::BackwardsInPlace { steps - 1 - step } else { step }
     }
@@ -158,12 +158,12 @@ impl Sizes {
         Sizes { rows: x[0], steps: x[1], units: weights[2], gates: weights[1] }
     }
 
-    /// Quads of a state.
+    /// The number of four-element vectors in a state.
     pub(crate) fn quads(&self) -> usize {
         self.units.div_ceil(4)
     }
 
-    /// The offset of the weight of state `k` for a gate's unit, and of the bias.
+    /// The offset of the weight of state `k` for a gate of a unit, and of the bias.
     pub(crate) fn weight(&self, k: usize, gate: usize, unit: usize) -> usize {
         ((k / 4 * self.gates + gate) * self.units + unit) * 4 + k % 4
     }
@@ -174,7 +174,7 @@ impl Sizes {
 }
 
 impl Recurrent {
-    /// A layer of this cell: forward, with the output of the last step, and the kernel for the device.
+    /// A layer with this cell that runs forwards and outputs its last step, with the kernel chosen for the device.
     pub fn new(cell: Cell, activation: Option<Function>, recurrent_activation: Option<Function>) -> Self {
         Recurrent {
             cell,
@@ -189,9 +189,9 @@ impl Recurrent {
         }
     }
 
-    /// Packs recurrent weights `[U, G · U]` and the optional bias `[G · U]` into the layout of the operator:
-    /// `[U / 4 + 1, G, U, 4]`. Element `[q, g, u, i]` is the weight of state `4q + i` for gate `g` of unit `u`. It is 0
-    /// after the last state. The last vectors have the bias as element 0.
+    /// Packs recurrent weights `[U, G · U]` and the optional bias `[G · U]` into the layout of the operator: `[U / 4 +
+    /// 1, G, U, 4]`. Element `[q, g, u, i]` is the weight of state `4q + i` for gate `g` of unit `u`. It is 0 beyond
+    /// the last state. Element 0 of the last vectors is the bias.
     pub fn pack(gates: usize, weights: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let &[units, columns] = weights.shape() else {
             return Err(Error::shape(format!("recurrent weights of rank {} are not a matrix", weights.shape().len())));
@@ -214,13 +214,14 @@ impl Recurrent {
         Tensor::f32(&shape, packed)
     }
 
-    /// Floats per sample of the third input: the mask and the initial states.
+    /// The number of floats per sample in the third input: for the mask, and for the initial states.
     pub(crate) fn beside(&self, steps: usize, units: usize) -> [usize; 2] {
         let mask = if self.masked.is_some() { steps } else { 0 };
         [mask, if self.initial { self.cell.states() * units } else { 0 }]
     }
 
-    /// The output of a step with the state `state`. `seen` says whether a step before it was not masked.
+    /// Whether the output of a step is its state. `counts` says whether the step is unmasked, `seen` whether any step
+    /// so far was.
     pub(crate) fn shows_state(&self, counts: bool, seen: bool) -> bool {
         match self.masked {
             None | Some(MaskedOutput::State) => true,
@@ -229,7 +230,7 @@ impl Recurrent {
         }
     }
 
-    /// The samples of the outputs.
+    /// The sample dimensions of the outputs.
     fn samples(&self, steps: usize, units: usize) -> Vec<Vec<usize>> {
         let shown = match self.output {
             RecurrentOutput::Last => vec![units],
@@ -296,11 +297,11 @@ impl Operator for Recurrent {
     }
 
     fn scratch(&self, inputs: &[&TensorType], device: &DeviceFacts) -> usize {
-        // Of one row; infer has seen that steps and units are numbers.
+        // For a batch of one row; `infer` has checked that the numbers of steps and units are fixed.
         kernels::scratch(self, &Sizes::of(&inputs[0].shape.resolve(1), &inputs[1].shape.resolve(1)), device)
     }
 
-    /// The tolerance of the sums of one step. [`Recurrent::allowance`] carries them through all steps.
+    /// The tolerance of the sums of one step. [`Recurrent::allowance`] propagates it through all steps.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[1].shape()[2] }
     }

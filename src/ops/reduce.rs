@@ -86,7 +86,7 @@ impl Reduction {
         matches!(self, Reduction::Maximum | Reduction::Minimum)
     }
 
-    /// Whether the result for one element is that element.
+    /// Whether the result for a single element is that element.
     pub(crate) fn keeps_one(self) -> bool {
         !matches!(self, Reduction::L1 | Reduction::L2)
     }
@@ -211,19 +211,19 @@ impl Operator for Reduce {
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let terms = inputs[0].shape()[self.axis];
-        // Of a sum whose terms are all positive, and which so keeps its relative precision.
+        // A sum whose terms are all non-negative keeps its relative precision.
         let relative = 6.0 + (terms as f32).sqrt();
         match self.reduction {
             _ if inputs[0].dtype() != DType::F32 => Tolerance::Exact,
             Reduction::Maximum | Reduction::Minimum => Tolerance::Exact,
             Reduction::Sum | Reduction::Mean | Reduction::L1 => Tolerance::Sum { terms },
             Reduction::Product => product_of(terms),
-            // Squares below the smallest normal number may be lost.
+            // Squares below the smallest normal number may be flushed to zero.
             Reduction::L2 => {
                 let absolute = (terms.max(1) as f32 * f32::MIN_POSITIVE).sqrt();
                 Tolerance::Pointwise { ulps: relative, absolute }
             }
-            // The largest and the logarithm may cancel, and each is rounded for itself.
+            // The maximum and the logarithm may cancel, and each is rounded separately.
             Reduction::LogSumExp => {
                 let finite = inputs[0].as_f32().unwrap_or_default().iter().filter(|value| value.is_finite());
                 let most = finite.fold(0.0f32, |most, value| most.max(value.abs()));

@@ -1,10 +1,9 @@
-//! Resampling along one dimension, nearest or linear: Keras UpSampling1D to 3D and Resizing, one dimension after the
-//! other.
+//! Resampling along one dimension, nearest or linear: Keras UpSampling1D to 3D and Resizing, one dimension at a time.
 //!
 //! Output position `i` is at `(slope · i + offset) / divisor` in the input; float32. The fraction is computed in
-//! integers, so no device rounds it to another neighbour. Nearest takes the position before it. Linear interpolates
-//! between its two neighbours. Positions outside are clamped to the first or the last. [`Sampling`] has the coordinate
-//! conventions.
+//! integers, so that no device rounds it to a different neighbour. Nearest takes the position at or before it. Linear
+//! interpolates between its two neighbours. Positions outside the input are clamped to the first or the last.
+//! [`Sampling`] describes the coordinate conventions.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
 use super::view::AxisView;
@@ -19,9 +18,9 @@ pub struct Resize {
     pub axis: usize,
     /// The number of output positions.
     pub count: usize,
-    /// Their positions in the input.
+    /// The positions of the output in the input.
     pub sampling: Sampling,
-    /// Whether to interpolate linearly; else nearest.
+    /// Whether to interpolate linearly; otherwise the nearest position is taken.
     pub linear: bool,
 }
 
@@ -65,7 +64,7 @@ impl Sampling {
         Sampling { slope: input, offset: 0, divisor: output }
     }
 
-    /// Whether every output position equals the input position with its index.
+    /// Whether every output position equals the input position with the same index.
     pub(crate) fn is_identity(&self) -> bool {
         self.slope == self.divisor && (0..self.divisor as isize).contains(&self.offset)
     }

@@ -2,8 +2,8 @@
 //!
 //! With `x` and ascending keys, both float32, the output is the number of keys that are at most x, as in TensorFlow's
 //! `Bucketize`; for NaN it is the number of all keys. With `x`, keys and values, all int32, the output is the value of
-//! the key that equals x; without such a key it is `absent + (x mod spread)`, with a non-negative remainder. TF.js has
-//! neither layer.
+//! the key that equals x. If there is no such key it is `absent + (x mod spread)`, with a non-negative remainder. TF.js
+//! has neither layer.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_loops, word};
 use crate::error::{Error, Result};
@@ -17,9 +17,9 @@ pub enum SearchSorted {
     Rank,
     /// The value of the key that equals x.
     Value {
-        /// The least result of an x without a key.
+        /// The smallest result for an x without a key.
         absent: i32,
-        /// The number of results for an x without a key.
+        /// The number of different results for an x without a key.
         spread: u32,
     },
 }
@@ -88,7 +88,7 @@ impl Operator for SearchSorted {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        // Halving takes a step for each binary digit.
+        // Binary search takes one step per binary digit.
         expect_loops(request, 32)?;
         let (count, keys) = (word(request.output().len())?, word(request.inputs[1].len())?);
         let invocations = invocations(request.output().len());

@@ -1,7 +1,7 @@
 //! Elementwise selection with broadcasting: `keras.ops.where`, ONNX Where.
 //!
 //! `output[i] = condition[i] ? left[i] : right[i]`; `condition` bool, `left` and `right` of one dtype. All three
-//! broadcast as in NumPy. The element that is not selected has no effect, also if it is NaN or infinite.
+//! broadcast as in NumPy. The element that is not selected has no effect, even if it is NaN or infinite.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
 use super::strided_copy::{MAX_RANK, aligned};
@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
 
-/// Selects between the elements of two tensors. The inputs are the condition, the tensor for true and the tensor for false.
+/// Selects between the elements of two tensors. The inputs are the condition, the tensor for true and the tensor for
+/// false.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Select;
 

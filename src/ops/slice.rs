@@ -83,7 +83,7 @@ impl Operator for Slice {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let view = AxisView::new(&request.inputs[0].shape, self.axis);
         let inner = view.inner as isize;
-        // A step that is never taken may have any size.
+        // A step that is never taken may be arbitrarily large.
         let step = if self.count > 1 { self.step } else { 1 };
         let block = Block {
             size: &[view.outer, self.count, view.inner],

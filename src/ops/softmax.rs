@@ -74,7 +74,8 @@ impl Operator for Softmax {
         Ok(vec![Kernel::new("softmax", &params, 1, workgroups(view.lines())).entry_point(entry_point)])
     }
 
-    /// The exponent's rounding grows with its size, but then the result is small: the absolute floor covers it.
+    /// The rounding error of the exponent grows with its magnitude, but the result is then small: the absolute floor
+    /// covers it.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let terms = inputs[0].shape()[self.axis] as f32;
         Tolerance::Pointwise { ulps: 8.0 + terms.sqrt(), absolute: if self.log { 2e-6 } else { 2e-7 } }

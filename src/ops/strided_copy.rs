@@ -1,18 +1,18 @@
 //! The kernel of every operator that only moves elements; not an operator itself.
 //!
-//! It copies an N-d block. Strides address the input and the output: permuted dimensions, repetition (stride 0),
-//! reversal (a negative stride), or a block of columns in a wider row.
+//! It copies an N-dimensional block. The strides of the input and of the output express permuted dimensions, repetition
+//! (stride 0), reversal (a negative stride), or a block of columns in a wider row.
 
 use super::operator::word;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::format_dims;
 
-/// The most dimensions of a strided kernel.
+/// Maximum number of dimensions of a strided kernel.
 pub(super) const MAX_RANK: usize = 8;
 
 params! {
-    /// `Params` of `shaders/strided_copy.wgsl`. Dimensions are aligned to the back; unused ones have size 1.
+    /// `Params` of `shaders/strided_copy.wgsl`. Dimensions are right-aligned; unused ones have size 1.
     StridedCopyParams {
         size: [u32; MAX_RANK],
         input_strides: [u32; MAX_RANK],
@@ -65,7 +65,7 @@ pub(super) fn forwards(strides: &[usize]) -> Vec<isize> {
     strides.iter().map(|&stride| stride as isize).collect()
 }
 
-/// Dimensions as parameter words, aligned to the back and filled with `fill`.
+/// Dimensions as parameter words, right-aligned and filled with `fill`.
 pub(super) fn aligned(dims: &[usize], fill: u32) -> Result<[u32; MAX_RANK]> {
     let Some(missing) = MAX_RANK.checked_sub(dims.len()) else {
         let dims = format_dims(dims);

@@ -1,15 +1,16 @@
-//! Fused Dense over the pairs of a query with each of its keys: the first layer of target attention (DIN), without the
-//! pairs in memory.
+//! Fused Dense over the pairs of a query with each of its keys: the first layer of target attention (DIN), without
+//! storing the pairs in memory.
 //!
 //! Keras models concatenate `[key, query, key − query, key ∘ query, …]` for every step and multiply by a kernel. That
 //! equals
 //!
 //! `output[n, t, u] = f(b[u] + Σ_d k·Wk + q·Wq + k·q·Wp + (k − q)·Wd)` with `k = k[n, t, d]`, `q = q[n, d]`
 //!
-//! where the rows of the kernel are summed by their factor: key, query, product or difference. The difference has its
-//! own rows for accuracy: it is exact if key and query are large and close, and the difference of their products is
-//! not. `k: [N, T, D]`, `q: [N, D]`, each of which may be one shared row; output `[N, T, U]`; all float32. `weights: [4
-//! · D + 1, U]` holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because a phone binds four storage buffers.
+//! where the weights of each factor (key, query, product or difference) are the sum of its rows in the kernel. The
+//! difference has separate rows for accuracy: if key and query are large and close, their difference is exact, but the
+//! difference of their products is not. `k: [N, T, D]`, `q: [N, D]`, each of which may be one shared row; output `[N,
+//! T, U]`; all float32. `weights: [4 · D + 1, U]` holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because phones
+//! support only four storage buffers per shader.
 
 use super::activation::Function;
 use super::operator::{
@@ -26,7 +27,7 @@ pub struct TargetAttentionDense {
     pub activation: Option<Function>,
 }
 
-/// Steps per invocation, which share each loaded weight.
+/// The number of steps per invocation; they share each loaded weight.
 const BLOCK_STEPS: usize = 4;
 
 params! {
@@ -73,7 +74,7 @@ impl<'t> Operands<'t> {
         })
     }
 
-    /// Each sum, over its terms mapped by `see`.
+    /// Each sum, with its terms mapped by `see`.
     fn sums(&self, see: impl Fn(f64) -> f64) -> Vec<f64> {
         let (dim, units) = (self.dim, self.units);
         let weight = |row: usize, unit: usize| f64::from(self.weights[row * units + unit]);
@@ -161,7 +162,7 @@ impl Operator for TargetAttentionDense {
         Ok(vec![Kernel::new("target_attention_dense", &params, 3, invocations(count))])
     }
 
-    /// The tolerance of the sum. [`Operator::allowance`] adds that of the activation.
+    /// The tolerance of the sum. [`Operator::allowance`] includes that of the activation.
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         Tolerance::Sum { terms: inputs[2].shape()[0] }
     }

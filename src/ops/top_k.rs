@@ -45,22 +45,22 @@ pub struct TopK {
     pub largest: bool,
 }
 
-/// The most positions that an int32 can index.
+/// Maximum number of positions that an int32 can index.
 pub(super) const MOST_POSITIONS: usize = i32::MAX as usize;
 
 impl TopK {
-    /// The order of two words of a line.
+    /// The order of two elements of a line.
     fn order(&self, left: f64, right: f64) -> Ordering {
         match left.partial_cmp(&right) {
             Some(order) if self.largest => order.reverse(),
             Some(order) => order,
-            // Only NaN is unordered.
+            // Only NaN is unordered; it comes last.
             None => left.is_nan().cmp(&right.is_nan()),
         }
     }
 }
 
-/// The lateness of a word, as in `shaders/lib/order.wgsl`: smaller for earlier words.
+/// The lateness of a word, as in `shaders/lib/order.wgsl`: a sort key that is smaller for earlier words.
 #[inline(always)]
 pub(crate) fn lateness(word: u32, is_integer: bool, largest: bool) -> u32 {
     const SIGN: u32 = 1 << 31;

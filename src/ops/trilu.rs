@@ -1,8 +1,8 @@
 //! Lower or upper triangle of matrices, zeros elsewhere: `tril` and `triu`, ONNX Trilu.
 //!
 //! `output[…, r, c] = input[…, r, c]` where `c − r ≤ diagonal` (lower) or `c − r ≥ diagonal` (upper), else 0; any
-//! dtype. The last two dimensions are the matrix. Diagonal 0 is the main one; a diagonal outside of the matrix selects
-//! all or nothing. Selected elements keep their bits. All others are 0, also NaN.
+//! dtype. The last two dimensions are the matrix. Diagonal 0 is the main one; a diagonal outside the matrix selects all
+//! or nothing. Selected elements keep their bits. All others become 0, even NaN.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis, word};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::tensor::{Tensor, TensorType, Tolerance};
 /// Keeps a triangle of matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Trilu {
-    /// Whether to keep the upper triangle; else the lower.
+    /// Whether to keep the upper triangle; otherwise the lower.
     pub upper: bool,
     /// The offset of the diagonal to the right of the main one.
     pub diagonal: i64,
@@ -69,7 +69,7 @@ impl Operator for Trilu {
             rows: word(rows)?,
             columns: word(columns)?,
             upper: u32::from(self.upper),
-            // Diagonals outside of the matrix are equivalent.
+            // All diagonals outside the matrix on one side are equivalent.
             diagonal: self.diagonal.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32,
             padding0: 0,
             padding1: 0,

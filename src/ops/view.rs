@@ -2,10 +2,10 @@
 
 use crate::kernel::DeviceFacts;
 
-/// The least length of a line that takes a whole workgroup, if there are few lines.
+/// Minimum length of a line that is processed by a whole workgroup, if there are few lines.
 const LONG: usize = 256;
 
-/// Lines that fill a GPU with an invocation each. A software GPU has few cores and expensive barriers.
+/// The number of lines that fill a GPU with one invocation each. A software GPU has few cores and expensive barriers.
 const MANY: usize = 8192;
 const MANY_ON_SOFTWARE: usize = 16;
 
@@ -31,13 +31,13 @@ impl AxisView {
         self.outer * self.inner
     }
 
-    /// The offset of element 0 of line `line`; the next element is `inner` further.
+    /// The offset of the first element of line `line`; consecutive elements are `inner` apart.
     pub(super) fn start(&self, line: usize) -> usize {
         (line / self.inner) * self.axis * self.inner + line % self.inner
     }
 
-    /// Whether a line takes a workgroup instead of an invocation: if lines are long and too few to fill the device, or if they
-    /// exceed the device's limit of loop steps.
+    /// Whether a line is processed by a workgroup instead of an invocation: if lines are long and too few to fill the
+    /// device, or if they exceed the device's limit of loop steps.
     pub(super) fn takes_workgroups(&self, device: &DeviceFacts) -> bool {
         let many = if device.software { MANY_ON_SOFTWARE } else { MANY };
         // Some kernels read a line twice.

@@ -14,7 +14,7 @@ use std::fmt;
 /// The largest position; kernels also count down from it.
 const MOST: usize = i32::MAX as usize;
 
-/// The most spatial dimensions.
+/// Maximum number of spatial dimensions.
 pub(super) const MAX_DIMS: usize = 3;
 
 /// `shaders/lib/window.wgsl`.
@@ -59,9 +59,10 @@ impl fmt::Debug for Window {
 pub enum Padding {
     /// None: every window lies in the input.
     Valid,
-    /// Padding for one window per stride, half of it before the input, an odd position after it.
+    /// Padding such that there is one window per stride: half of it before the input, an odd position after it.
     Same,
-    /// As `Same`, but half of the positions that strides skip are skipped at the front: TF.js in three dimensions.
+    /// Like `Same`, but half of the positions that strides skip are skipped at the front, as in TF.js in three
+    /// dimensions.
     SameCentred,
     /// Causal: padding before the input only, so that a window reads no later positions.
     Causal,
@@ -104,7 +105,7 @@ impl Window {
         (forwards.count == input).then_some(Window { stride: 1, stretch: stride, before, count: output, ..forwards })
     }
 
-    /// The input position that a tap of a window reads, of a dimension of `input` positions.
+    /// The position that a tap of a window reads in a dimension with `input` positions; `None` if it reads nothing.
     #[inline(always)]
     pub(crate) fn position(&self, window: usize, tap: usize, input: usize) -> Option<usize> {
         let at = (window * self.stride + tap * self.dilation).checked_add_signed(-self.before)?;
@@ -115,7 +116,7 @@ impl Window {
         (at.is_multiple_of(self.stretch) && at / self.stretch < input).then_some(at / self.stretch)
     }
 
-    /// Whether this is one tap on every position.
+    /// Whether the window is a single tap at every position.
     fn is_plain(&self, input: usize) -> bool {
         self.size == 1 && self.stride == 1 && self.stretch == 1 && self.before == 0 && self.count == input
     }
@@ -129,17 +130,18 @@ impl Window {
     }
 }
 
-/// The positions from the first tap to the last.
+/// The number of positions from the first tap to the last.
 fn span(size: usize, dilation: usize) -> Option<usize> {
     size.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)
 }
 
-/// Whether all windows are one tap on every position.
+/// Whether all windows are a single tap at every position.
 pub fn are_plain(windows: &[Window], positions: &[usize]) -> bool {
     windows.iter().zip(positions).all(|(window, &input)| window.is_plain(input))
 }
 
-/// The dimensions of `x: [N, positions…, channels]` after the batch; an error if their number does not match the windows.
+/// The dimensions of `x: [N, positions…, channels]` after the batch. Returns an error if their number does not match
+/// the windows.
 pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec<usize>> {
     if !(1..=MAX_DIMS).contains(&windows.len()) || x.shape.rank() != windows.len() + 2 || !x.shape.is_batched() {
         return Err(Error::shape(format!("{} windows do not go over {x}", windows.len())));
@@ -153,10 +155,10 @@ pub(super) fn expect_positions(windows: &[Window], x: &TensorType) -> Result<Vec
     Ok(x.shape.sample())
 }
 
-/// One tap on one position.
+/// A single tap at every position.
 const PLAIN: Window = Window { size: 1, stride: 1, dilation: 1, stretch: 1, before: 0, count: 1 };
 
-/// An iteration of windows over the positions of a sample.
+/// Iterates over the windows of a sample.
 #[derive(Debug, Clone)]
 pub(crate) struct Walk {
     windows: [Window; MAX_DIMS],
@@ -182,8 +184,8 @@ impl Walk {
         self.windows.iter().map(|window| window.size).product()
     }
 
-    /// Calls `visit` with every tap of the window at output position `at` that lies in the input, and its input position;
-    /// both row-major.
+    /// Calls `visit` with every tap of the window at output position `at` that lies in the input, and its input
+    /// position; both are row-major indices.
     #[inline(always)]
     pub(crate) fn for_each_tap(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
         let ([a, b, c], [_, inner, innermost]) = (&self.windows, self.positions);
@@ -201,11 +203,11 @@ impl Walk {
     }
 }
 
-/// `Window` of `shaders/lib/window.wgsl`: seven vectors of four words. The spatial dimensions are right-aligned in the first
-/// three words. The last word of `input` and `output` is the channels.
+/// `Window` of `shaders/lib/window.wgsl`: seven vectors of four words. The spatial dimensions are right-aligned in the
+/// first three words. The last word of `input` and `output` is the number of channels.
 pub(super) type WindowParams = [[u32; 4]; 7];
 
-/// The kernel with the constant that removes an unneeded division in `shaders/lib/window.wgsl`.
+/// Sets the constant that removes an unneeded division in `shaders/lib/window.wgsl`.
 pub(super) fn stretched(kernel: Kernel, windows: &[Window]) -> Kernel {
     let stretches = windows.iter().any(|window| window.stretch != 1);
     kernel.constant("stretches", f64::from(u8::from(stretches)))

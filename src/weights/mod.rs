@@ -18,11 +18,11 @@ pub use source_bytes::SourceBytes;
 
 use crate::error::Result;
 
-/// Weight files by the paths that the manifest gives them: relative, with `/` between their parts.
+/// Weight files by their paths in the manifest, which are relative and use `/` as the separator.
 ///
-/// Loading asks for the sizes of all files first, and compares them with what the manifest describes. Only then it
-/// opens files, each once, in the order of the manifest. A source need not be trusted: a file that turns out to be
-/// shorter or longer than its source said is an error.
+/// Loading first asks for the sizes of all files, and compares them with the manifest. Only then does it open files,
+/// each once, in the order of the manifest. A source need not be trusted: it is an error if a file turns out to be
+/// shorter or longer than reported.
 ///
 /// ```
 /// use std::collections::HashMap;

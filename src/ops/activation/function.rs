@@ -97,7 +97,8 @@ pub enum Function {
 }
 
 impl Function {
-    /// The number of the function in shaders and the bits of its parameters. Equal keys belong to equal functions.
+    /// The number of the function in shaders and the bits of its parameters. Functions are equal if and only if their
+    /// keys are.
     fn key(self) -> (u32, [u32; 3], Option<u32>) {
         let (number, parameters) = Function::encode(Some(self));
         let max_value = match self {
@@ -211,12 +212,12 @@ impl Function {
         Function::encode(Some(self)).0 >= 18
     }
 
-    /// Whether the kernels of layers can fuse the function.
+    /// Whether kernels of layers, such as Dense, can fuse the function.
     pub(crate) fn is_of_layers(self) -> bool {
         !self.is_rare()
     }
 
-    /// An error if the kernels of layers cannot fuse the function.
+    /// Returns an error if kernels of layers cannot fuse the function.
     pub(in crate::ops) fn expect_of_layers(function: Option<Function>) -> Result<()> {
         match function {
             Some(function) if function.is_rare() => {
@@ -228,8 +229,8 @@ impl Function {
 
     /// The maximum change of the value at `x` if the argument changes by at most `distance`.
     ///
-    /// For a monotonic function this is the change at one of the ends. The slope of the other smooth functions is at most 1.2.
-    /// The slope of a ReLU is at most its steeper slope; the ends include the jump at its threshold.
+    /// For a monotonic function this is the change at one of the ends. The slope of the other smooth functions is at
+    /// most 1.2. The slope of a ReLU is at most its steeper slope; the ends include the jump at its threshold.
     pub(in crate::ops) fn change(self, x: f64, distance: f64) -> f64 {
         let ends = [x - distance, x + distance].map(|end| (self.at(end) - self.at(x)).abs());
         // f64::max would drop a NaN, which stands for an unbounded change.
@@ -267,20 +268,20 @@ impl Function {
             Function::Relu { .. } | Function::HardSigmoid { .. } | Function::Softsign => {
                 Tolerance::Pointwise { ulps: 4.0, absolute: 1e-7 }
             }
-            // exp may err by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
+            // exp may be off by 3 + 2|x| units (WGSL), and |x| < 104 wherever e^x is a finite float.
             Function::Exponential | Function::Expm1 => Tolerance::Pointwise { ulps: 211.0, absolute: 0.0 },
-            // The halves of e^x, with a larger range of x.
+            // Half of e^x, with a larger range of x.
             Function::Sinh | Function::Cosh => Tolerance::Pointwise { ulps: 215.0, absolute: 0.0 },
             Function::Asinh | Function::Acosh | Function::Atanh => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
-            // WGSL gives the logarithm 2^-21 around 1, where it is small; 1 + x rounds besides.
+            // WGSL allows the logarithm an error of 2^-21 around 1, where it is small; 1 + x is also rounded.
             Function::Logarithm | Function::LogarithmPlusOne => Tolerance::Pointwise { ulps: 6.0, absolute: 6e-7 },
             Function::SquareRoot | Function::Rsqrt => Tolerance::Pointwise { ulps: 6.0, absolute: 0.0 },
             _ => Tolerance::Pointwise { ulps: 8.0, absolute: 3e-7 },
         }
     }
 
-    /// The number and the three parameters in `shaders/lib/activate.wgsl` or `shaders/lib/elementary.wgsl`. `None` is the
-    /// identity.
+    /// The number and the three parameters in `shaders/lib/activate.wgsl` or `shaders/lib/elementary.wgsl`. `None` is
+    /// the identity.
     pub(in crate::ops) fn encode(function: Option<Function>) -> (u32, [f32; 3]) {
         let Some(function) = function else { return (13, [0.0; 3]) };
         match function {

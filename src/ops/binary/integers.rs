@@ -1,16 +1,16 @@
-//! Binary functions of integers. They are exact and have a value for all operands.
+//! Binary functions of integers. They are exact and defined for all operands.
 //!
-//! Sums, products and powers wrap, as in TensorFlow and NumPy. Where TensorFlow reports an error, one rule holds on
-//! every device:
+//! Sums, products and powers wrap, as in TensorFlow and NumPy. Where TensorFlow reports an error, the result is the
+//! same on every device:
 //!
 //! * a division by 0 gives 0, and so do both of its remainders, as in NumPy;
 //! * −2³¹ divided by −1 is −2³¹, which is what 2³¹ wraps to, with remainder 0;
-//! * a negative power is that of the reciprocal of the base, truncated: 1 for a base of 1, ±1 for −1, and 0 for all
-//!   others, 0 included.
+//! * a negative power is the truncated power of the reciprocal of the base: 1 for a base of 1, ±1 for −1, and 0 for all
+//!   others, including 0.
 
 use super::BinaryFunction;
 
-/// The function of two integers, if it has one.
+/// The function of two integers; `None` if it is not defined for them.
 pub(crate) fn function(function: BinaryFunction) -> Option<fn(i32, i32) -> i32> {
     Some(match function {
         BinaryFunction::Add => i32::wrapping_add,

@@ -9,13 +9,13 @@ use crate::kernel::{
 };
 use crate::tensor::DType;
 
-/// Blocks, and records of all blocks together, in one dispatch.
+/// Maximum number of blocks, and of records of all blocks together, in one dispatch.
 const MAX_BLOCKS: usize = 64;
 
-/// Words of a `Block` in `shaders/embedding_bag.wgsl`.
+/// The size of a `Block` in `shaders/embedding_bag.wgsl`, in words.
 const BLOCK_WORDS: usize = 8;
 
-/// Words of a `Record` in `shaders/embedding_bag.wgsl`.
+/// The size of a `Record` in `shaders/embedding_bag.wgsl`, in words.
 const RECORD_WORDS: usize = 8;
 
 params! {
@@ -33,7 +33,7 @@ params! {
 pub(in crate::ops) const SHADERS: &[Shader] =
     &[shader!("embedding_bag", EmbeddingBagParams, fragments: [GRID, SPECIAL, HALF])];
 
-/// Blocks that one dispatch writes.
+/// The blocks that one dispatch writes.
 #[derive(Default)]
 struct Group<'g> {
     /// The computed source, as a position among the inputs.
@@ -94,7 +94,7 @@ fn kernel(bag: &EmbeddingBag, group: &Group<'_>, request: &KernelRequest<'_>) ->
     let mut params = EmbeddingBagParams { rows: word(rows)?, width: word(bag.width)?, ..bytemuck::Zeroable::zeroed() };
     let (mut next, mut quads) = (0, 0);
     for (index, block) in group.blocks.iter().enumerate() {
-        // Over the features, over the steps of those that are pooled, and for finding the block.
+        // The loops over the features, over the steps of pooled features, and for finding the block.
         let pooled = |feature: &Feature| match &feature.lookup {
             Some(lookup) if lookup.pooling != Pooling::Flatten => 1 + feature.steps,
             _ => 2,
@@ -127,7 +127,7 @@ fn kernel(bag: &EmbeddingBag, group: &Group<'_>, request: &KernelRequest<'_>) ->
     Ok(kernel)
 }
 
-/// The features that a group needs of the shader, by the names of its override constants.
+/// The features of the shader that a group requires, by the names of its override constants.
 fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, bool); 8] {
     let features = || group.blocks.iter().flat_map(|block| &block.features);
     let lookup = |is: &dyn Fn(&Feature, &Lookup) -> bool| {
@@ -141,14 +141,14 @@ fn traits(group: &Group<'_>, request: &KernelRequest<'_>) -> [(&'static str, boo
         ("unpacks", lookup(&|_, lookup| request.regions[lookup.table].packing != Packing::Words)),
         ("pools", lookup(&|_, lookup| lookup.pooling != Pooling::Flatten)),
         ("maximizes", lookup(&|_, lookup| lookup.pooling == Pooling::Maximum)),
-        // Neighbouring invocations with the same columns take the same branches, which matters on software GPUs. On
-        // hardware they should write neighbouring words.
+        // On software GPUs, adjacent invocations should take the same branches, so they compute the same columns. On
+        // hardware they should write adjacent words.
         ("rows_first", request.device.software),
         ("combines", group.blocks.iter().any(|block| block.features.len() > 1 || block.combine != Combine::Sum)),
     ]
 }
 
-/// Columns of a block that are contiguous in every source and table.
+/// The number of columns of a block that are contiguous in every source and table.
 fn span(block: &Block, request: &KernelRequest<'_>) -> usize {
     let mut dims = block.features.iter().filter_map(|feature| feature.lookup.as_ref());
     let dim = |lookup: &Lookup| request.inputs[lookup.table].shape[1];
@@ -159,12 +159,12 @@ fn span(block: &Block, request: &KernelRequest<'_>) -> usize {
 fn record(feature: &Feature, request: &KernelRequest<'_>) -> Result<[u32; RECORD_WORDS]> {
     let (source, place) = (&request.inputs[feature.source], &request.regions[feature.source]);
     let computed = is_computed(place);
-    // A computed source is bound by itself, from its start.
+    // A computed source has its own binding, which starts at the source.
     let start = if computed { 0 } else { (place.offset_bytes / 4) as usize };
     let shared = source.shape[0] == 1;
     let stride = if shared { 0 } else { source.shape[1..].iter().product() };
     let mut flags = u32::from(computed);
-    // A boolean is a float on the GPU.
+    // A boolean is stored as a float on the GPU.
     flags |= 2 * u32::from(source.dtype != DType::I32);
     let mut record = [word(start + feature.first)?, word(stride)?, word(feature.steps)?, flags, 0, 0, 0, 0];
     if let Some(lookup) = &feature.lookup {

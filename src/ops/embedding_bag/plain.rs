@@ -1,4 +1,4 @@
-//! The plain definition of [`EmbeddingBag`](super::EmbeddingBag), and its tolerance.
+//! The reference implementation of [`EmbeddingBag`](super::EmbeddingBag), and its tolerance.
 
 use super::super::embedding::BadId;
 use super::{Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
@@ -10,7 +10,7 @@ pub(super) fn eval(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor> {
     assemble(bag, inputs, |value| value, combine)
 }
 
-/// The sums of the magnitudes of the terms of every element.
+/// The sum of the magnitudes of the terms of every element.
 pub(super) fn magnitude(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor> {
     assemble(bag, inputs, f64::abs, |block, values| {
         let sum: f64 = values.iter().sum();
@@ -21,7 +21,7 @@ pub(super) fn magnitude(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Tensor
     })
 }
 
-/// Zero for copied columns, else the allowance of a sum.
+/// Zero for copied columns, otherwise the allowance of a sum.
 pub(super) fn allowance(bag: &EmbeddingBag, inputs: &[&Tensor]) -> Result<Vec<f64>> {
     let magnitude = magnitude(bag, inputs)?.to_f64();
     let mut allowance = vec![0.0; magnitude.len()];
@@ -62,7 +62,7 @@ fn combine(block: &Block, values: &[f64]) -> f64 {
     }
 }
 
-/// Maps every feature by `see` and combines each block by `combine`.
+/// Maps every element by `see` and combines the features of each block by `combine`.
 fn assemble(
     bag: &EmbeddingBag,
     inputs: &[&Tensor],
@@ -70,7 +70,7 @@ fn assemble(
     combine: impl Fn(&Block, &[f64]) -> f64,
 ) -> Result<Tensor> {
     let rows_of = |feature: &Feature| inputs[feature.source].shape()[0];
-    // A source of one row is shared, unless all are.
+    // A source with one row is shared, unless all sources have one row.
     let rows = bag.features().map(rows_of).find(|&rows| rows != 1).unwrap_or(1);
     let sources: Vec<Source> = inputs.iter().map(|tensor| Source::of(tensor)).collect();
     let mut output = vec![0.0; rows * bag.width];
@@ -89,10 +89,10 @@ fn assemble(
 /// An input of the operator as numbers, whatever its dtype.
 struct Source {
     values: Vec<f64>,
-    /// The ids that its elements name.
+    /// The elements as ids.
     ids: Vec<i32>,
     rows: usize,
-    /// Elements of a row.
+    /// The number of elements in a row.
     length: usize,
 }
 

@@ -20,22 +20,23 @@ pub enum RecurrentKernel {
     StepByStep,
 }
 
-/// Floats in workgroup memory. They fit the 16 352 bytes that every phone has.
+/// The number of floats in workgroup memory. They fit the 16 352 bytes that every phone has.
 const FLOATS: usize = 4088;
 
-/// State vectors per row: before the step, after the step, and the cell or reset state.
+/// The number of state vectors per row: before the step, after the step, and the cell or reset state.
 const VECTORS: usize = 3;
 
-/// Invocations of a workgroup of [`RecurrentKernel::Alone`]: the widest SIMD vector of a software GPU.
+/// The number of invocations in a workgroup of [`RecurrentKernel::Alone`]: the widest SIMD vector of a software GPU.
 const MOST_LANES: usize = 8;
 
-/// The most rows of a workgroup of [`RecurrentKernel::Together`].
+/// Maximum number of rows in a workgroup of [`RecurrentKernel::Together`].
 const MOST_ROWS: usize = WORKGROUP_SIZE as usize;
 
-/// The most steps with a dispatch each. Dispatches take host memory, and a file may ask for any number.
+/// Maximum number of steps that have a dispatch each. Dispatches take host memory, and without the limit a file could
+/// demand any number.
 const MOST_STEPS: usize = 1 << 14;
 
-/// The least rows, and invocations, for which [`RecurrentKernel::Alone`] is faster on software GPUs.
+/// Minimum number of rows, and of invocations, for which [`RecurrentKernel::Alone`] is faster on software GPUs.
 const ALONE_ROWS: usize = 8;
 const ALONE_LANES: usize = 4;
 
@@ -82,15 +83,15 @@ impl RecurrentKernel {
         if facts.software && sizes.rows >= ALONE_ROWS && has_room { alone } else { RecurrentKernel::Together }
     }
 
-    /// Whether a workgroup can keep the states of a row and run all steps. This does not depend on the batch, because memory
-    /// is planned for all batch sizes.
+    /// Whether a workgroup can keep the states of a row and run all steps. This does not depend on the batch, because
+    /// memory is planned for all batch sizes.
     fn fits_one_dispatch(cell: Cell, sizes: &Sizes, facts: &DeviceFacts) -> bool {
         let (sizes, together) = (Sizes { rows: MOST_ROWS, ..*sizes }, RecurrentKernel::Together);
         together.group_rows(&sizes) > 0 && together.loop_steps(cell, &sizes) <= facts.max_loop_steps
     }
 
-    /// Rows per workgroup: together, as many as have an invocation per unit; alone, as many as fill a SIMD vector. `None` if
-    /// workgroup memory cannot hold the states of one row.
+    /// The number of rows per workgroup. Together, as many as have an invocation per unit; alone, as many as fill a
+    /// SIMD vector. 0 if workgroup memory cannot hold the states of one row.
     fn group_rows(self, sizes: &Sizes) -> usize {
         let most = match self {
             RecurrentKernel::Together => (WORKGROUP_SIZE as usize / sizes.units.next_power_of_two()).max(1),
@@ -101,15 +102,15 @@ impl RecurrentKernel {
         (FLOATS / (VECTORS * 4 * sizes.quads())).min(most).min(needed)
     }
 
-    /// Invocations that share the units of a row.
+    /// The number of invocations that share the units of a row.
     fn lanes(self, sizes: &Sizes) -> usize {
         let together = WORKGROUP_SIZE as usize / self.group_rows(sizes).max(1);
         if self == RecurrentKernel::Together { together } else { 1 }
     }
 
-    /// The loop steps of one invocation.
+    /// The number of loop steps in one invocation.
     fn loop_steps(self, cell: Cell, sizes: &Sizes) -> usize {
-        // Besides the sums: the unit, the gates and the activation.
+        // In addition to the sums: the loops over units, gates and the activation.
         let of_unit = sizes.quads().saturating_add(if cell == Cell::Lstm { 1 + 3 + 2 } else { 1 + 3 });
         if self == RecurrentKernel::StepByStep {
             // It reads the mask of all steps up to its own.
@@ -128,14 +129,15 @@ fn resets_before(cell: Cell) -> bool {
     cell == Cell::Gru { reset_after: false }
 }
 
-/// Floats of scratch space before each row of output: the states of a row, if this device runs step by step.
+/// The number of floats of scratch space before each row of output: the states of a row, if this device runs step by
+/// step.
 pub(super) fn scratch(operator: &Recurrent, sizes: &Sizes, facts: &DeviceFacts) -> usize {
     let one_dispatch = RecurrentKernel::fits_one_dispatch(operator.cell, sizes, facts);
     match operator.kernel {
         Some(kernel) if kernel != RecurrentKernel::StepByStep => 0,
         None if one_dispatch => 0,
         _ => {
-            // The offset of the output is aligned for any number of rows.
+            // Padded, so that the offset of the output is aligned for any number of rows.
             let aligned = facts.binding_alignment_bytes.div_ceil(4).max(1) as usize;
             (VECTORS * 4).saturating_mul(sizes.quads()).div_ceil(aligned).saturating_mul(aligned)
         }
@@ -170,7 +172,7 @@ pub(super) fn kernels(operator: &Recurrent, request: &KernelRequest<'_>) -> Resu
         carried_at: at(2)?,
         ..params(operator, &sizes, group_rows)?
     };
-    // Without a third input nothing is read from its binding.
+    // If there is no third input, its binding is not read.
     let beside = if request.inputs.len() > 2 { 2 } else { 1 };
     let output = if before > 0 { Binding::scratch_and_output() } else { Binding::output() };
     let dispatch = |entry_point, params: RecurrentParams, workgroups| {
@@ -300,7 +302,7 @@ mod tests {
         assert_eq!(choose(32, 64, &DeviceFacts::FLOOR), RecurrentKernel::Together);
         let limited = DeviceFacts { max_loop_steps: 1 << 16, ..software };
         assert_eq!(choose(32, 80, &limited), RecurrentKernel::Together, "96 050 steps");
-        // For any batch, because memory is planned before.
+        // The choice is the same for any batch, because memory is planned before the batch size is known.
         let limited = DeviceFacts { max_loop_steps: 999, ..software };
         assert_eq!([1, 32].map(|rows| choose(rows, 80, &limited)), [RecurrentKernel::StepByStep; 2]);
         assert_eq!([1, 32].map(|rows| choose(rows, 1361, &software)), [RecurrentKernel::StepByStep; 2]);

@@ -1,7 +1,8 @@
-//! The plain definition of [`Recurrent`]: each number with the tolerance of a computed one.
+//! The reference implementation of [`Recurrent`]: each number carries the allowed difference of a computed one.
 //!
-//! Errors are independent roundings, so the error of a sum is the root of the sum of squares. Gates and activations
-//! flatten errors as they flatten the states, so the tolerance stays far below the effect of a wrong gate.
+//! Errors are independent roundings, so the error of a sum is the root of the sum of their squares. Gates and
+//! activations attenuate errors as they attenuate the states, so the tolerance stays far below the effect of a wrong
+//! gate.
 
 use super::{Cell, Recurrent, RecurrentOutput, Sizes};
 use crate::error::Result;
@@ -9,14 +10,14 @@ use crate::ops::Function;
 use crate::ops::operator::overflowing;
 use crate::tensor::{Tensor, Tolerance};
 
-/// A number and the allowed difference of a computed one.
+/// A number, and the allowed difference of a computed one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Approximate {
     pub(super) value: f64,
     pub(super) error: f64,
 }
 
-/// Rounding to float32.
+/// The relative error of rounding to float32.
 const UNIT: f64 = f32::EPSILON as f64 / 2.0;
 
 impl Approximate {

@@ -9,26 +9,28 @@ use crate::ops::operator::{KernelRequest, expect_loops, word};
 use crate::ops::view::AxisView;
 use crate::tensor::DType;
 
-/// Elements with indices in workgroup memory: half of the memory that every phone has.
+/// The number of elements with indices in workgroup memory: half of the memory that every phone has.
 const CAPACITY: usize = 1024;
 
-/// The most elements that a workgroup keeps before the next candidates.
+/// Maximum number of elements that a workgroup keeps before it reads the next candidates.
 const MOST_KEPT: usize = CAPACITY / 2;
 
-/// Candidates of a workgroup between two counts of admitted elements, for a small and for a large count. A large count leaves
-/// less memory for them.
+/// The number of candidates that a workgroup reads between two counts of admitted elements, for a small and for a large
+/// count. A large count leaves less memory for them.
 const ROUND: usize = CAPACITY / 2;
 const SHORT_ROUND: usize = CAPACITY / 4;
 
-/// The longest line that is sorted by counting, on hardware and on software GPUs, where counting is cheaper than barriers.
+/// Maximum length of a line that is sorted by counting, on hardware and on software GPUs, where counting is cheaper
+/// than barriers.
 const SHORT: usize = 128;
 const SHORT_ON_SOFTWARE: usize = 256;
 
-/// Elements of a line per workgroup for a small count. A hardware GPU runs more workgroups than a software one.
+/// The number of elements of a line per workgroup for a small count. A hardware GPU runs more workgroups than a
+/// software one.
 const BLOCK: usize = 4096;
 const BLOCK_ON_SOFTWARE: usize = 16_384;
 
-/// Parameter values: all elements are candidates, and the outputs are written.
+/// Parameter value that means that all elements are candidates, or that the outputs are written.
 const NONE: u32 = u32::MAX;
 
 params! {
@@ -58,9 +60,10 @@ pub(in crate::ops) const SHADERS: &[Shader] = &[shader!("top_k", TopKParams, fra
 /// The algorithm on a device. It does not depend on the batch, because memory is planned for all batch sizes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Method {
-    /// Every element counts the elements before it.
+    /// Every element counts the elements that precede it.
     Count,
-    /// Blocks of candidates are reduced to their top elements until one block is left. Has the number of candidates per level.
+    /// Blocks of candidates are reduced to their top elements until one block is left. `levels` has the number of
+    /// candidates per level.
     Select { span: usize, levels: Vec<usize> },
     /// Blocks are sorted, then merged.
     Merge,
@@ -96,7 +99,8 @@ impl Method {
     }
 }
 
-/// Words of scratch space before each row of the outputs: those of all lines, spread over the rows and aligned.
+/// The words of scratch space before each row of the outputs: the scratch space of all lines, divided among the rows
+/// and aligned.
 pub(super) fn scratch_of_row(operator: &TopK, shape: &[usize], device: &DeviceFacts) -> usize {
     let view = AxisView::new(shape, operator.axis);
     let rows = if operator.axis == 0 { operator.count } else { shape[0] };
@@ -197,7 +201,7 @@ pub(super) fn kernels(operator: &TopK, request: &KernelRequest<'_>) -> Result<Ve
     }
 }
 
-/// The loop steps of one invocation for this number of candidates, if every round sorts all kept elements.
+/// The number of loop steps of one invocation for this number of candidates, if every round sorts all kept elements.
 fn loop_steps(span: usize) -> usize {
     let lanes = WORKGROUP_SIZE as usize;
     let bits = CAPACITY.trailing_zeros() as usize;
@@ -222,7 +226,7 @@ mod tests {
         assert_eq!(choose(1024, 1024), Method::Select { span: 1024, levels: vec![1024] });
         assert_eq!(choose(1025, 512), Method::Select { span: 4096, levels: vec![1025] });
         assert_eq!(choose(1025, 513), Method::Merge);
-        // 244 whole blocks and one of 576, all of which have ten.
+        // 244 whole blocks and one of 576, each with its top ten.
         let levels = vec![1_000_000, 245 * 10];
         assert_eq!(choose(1_000_000, 10), Method::Select { span: 4096, levels });
         let levels = vec![1_000_000, 244 * 512 + 512, 30 * 512 + 512, 3 * 512 + 512];
