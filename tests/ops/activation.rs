@@ -4,7 +4,7 @@ use std::f32::consts::LN_2;
 use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::internals::ops::{Activation, Function};
 
-/// Where the table below is taken.
+/// The arguments of the table below.
 const POINTS: [f32; 7] = [-5.0, -1.0, -0.25, 0.0, 0.25, 1.0, 5.0];
 
 /// Values computed with mpmath at 30 digits.
@@ -38,7 +38,7 @@ const TABLE: [(&str, Function, [f32; 7]); 25] = [
     ("square root", Function::SquareRoot, [f32::NAN, f32::NAN, f32::NAN, 0.0, 0.5, 1.0, 2.236_068]),
 ];
 
-/// Where the limits below are taken.
+/// The arguments of the limits below.
 const INFINITE: [f32; 3] = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 
 fn cases() -> Vec<Case> {
@@ -47,8 +47,8 @@ fn cases() -> Vec<Case> {
         let case = |kind: &str| Case::new(format!("{name}, {kind}"), Activation { function });
         cases.push(case("by hand").input(floats(&[1, 7], &POINTS)).gives(floats(&[1, 7], &expected)));
         cases.push(case("awkward").input(floats(&[1, 10], &AWKWARD)));
-        // −20 to 20 in steps of 1/64: where the functions bend, saturate and change their formula. e^x of less than
-        // −87 is subnormal, which a device may flush to zero, so that is left out.
+        // −20 to 20 in steps of 1/64: where the functions bend, saturate and change their formula. e^x of less than −87
+        // is subnormal, which a device may flush to zero, so those arguments are excluded.
         cases.push(case("dense").input(floats_by(&[1, 2561], |index| index as f32 / 64.0 - 20.0)));
         cases.push(case("near zero").input(floats_by(&[1, 60], |index| {
             (if index % 2 == 0 { 1.0 } else { -1.0 }) * 0.5f32.powi(index as i32 / 2)
@@ -92,7 +92,7 @@ fn at_infinity() -> Vec<Case> {
     table.into_iter().map(case).collect()
 }
 
-/// Numbers between two halves, at the ends of what a half can be, and every exponent.
+/// Numbers between two half-precision floats, at the ends of their range, and with every exponent.
 fn halves() -> Vec<Case> {
     let unit = 0.5f32.powi(24);
     let inf = f32::INFINITY;
@@ -106,7 +106,7 @@ fn halves() -> Vec<Case> {
         (65_520.0, inf),
         (-65_520.0, -inf),
         (1e30, inf),
-        // Below 2^-14 halves are counts of 2^-24; a tie goes to the even one.
+        // Below 2^-14, half-precision floats are multiples of 2^-24; a tie goes to the even one.
         (0.5 * unit, 0.0),
         (0.500_001 * unit, unit),
         (1.5 * unit, 2.0 * unit),
@@ -139,7 +139,7 @@ fn a_grid_of_more_than_65535_workgroups_covers_every_element() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let relu = || Activation { function: Function::RELU };
     refuses(relu(), &["int32[N, 3]"], "takes float32 and not int32[N, 3]");
     refuses(relu(), &["bool[N, 3]"], "takes float32 and not bool[N, 3]");

@@ -42,7 +42,7 @@ fn by_hand() -> Vec<Case> {
         case(SMALLEST, &[2.0, 1.0, 3.0, 1.0], 1),
         case(LARGEST, &[-0.0, 0.0], 0),
         case(SMALLEST, &[0.0, -0.0], 0),
-        // As TensorFlow has it.
+        // As in TensorFlow.
         case(LARGEST, &[nan, 1.0, 2.0], 2),
         case(SMALLEST, &[nan, 1.0, 2.0], 1),
         case(LARGEST, &[nan, nan], 0),
@@ -55,7 +55,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(ArgReduce { axis: 0, ..LARGEST }, &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
     refuses(LARGEST, &["float32[N, 0]"], "float32[N, 0] has no element, or too many, along axis 1");
     refuses(LARGEST, &[], "takes 1 inputs, not 0");

@@ -30,7 +30,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// The products of attention of 3 queries to 5 keys by 2 heads, and the same dimensions in other regions.
+/// The products of attention of 3 queries and 5 keys by 2 heads, and the same dimensions in other positions.
 fn of_attention() -> Vec<Case> {
     let (queries, keys) = (random(&[3, 3, 2, 7], 7), random(&[3, 5, 2, 7], 8));
     let (weights, values) = (random(&[3, 2, 3, 5], 9), random(&[3, 5, 2, 7], 10));
@@ -98,7 +98,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(
         dot(1, 1),
         &["float32[N, 3]", "float32[N, 4]"],

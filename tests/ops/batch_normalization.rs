@@ -7,7 +7,7 @@ fn normalization(axis: usize, epsilon: f32) -> BatchNormalization {
     BatchNormalization { axis, epsilon }
 }
 
-/// Gammas and betas of either sign, means around 0, variances from 0.25 on.
+/// Gammas and betas of either sign, means around 0, and variances of at least 0.25.
 fn statistics(channels: usize) -> Tensor {
     let rest = random(&[4, channels], 9);
     let rest = rest.as_f32().expect("floats").to_vec();
@@ -64,7 +64,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let refused = |inputs: &[&str], fragment| refuses(normalization(1, 1e-3), inputs, fragment);
     refused(&["float32[N, 3]", "float32[4, 2]"], "statistics float32[4, 2] do not fit axis 1 of float32[N, 3]");
     refused(&["float32[N, 3]", "float32[3, 3]"], "statistics float32[3, 3] do not fit axis 1 of float32[N, 3]");

@@ -17,7 +17,7 @@ const FUNCTIONS: [BinaryFunction; 10] = [
 ];
 
 /// Numbers whose sums, products and quotients are normal floats: a device may flush subnormals to zero, and WGSL
-/// promises nothing for a quotient by less than 2^-126 or more than 2^126.
+/// guarantees nothing for a quotient by less than 2^-126 or more than 2^126.
 const PAIRED: [f32; 9] = [0.0, -0.0, 1.0, -1.5, 3e18, -7e-19, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 
 fn binary(function: BinaryFunction) -> Binary {
@@ -94,7 +94,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let add = || binary(BinaryFunction::Add);
     refuses(add(), &["float32[N, 3]", "float32[N, 4]"], "[N, 3] and [N, 4] do not broadcast");
     refuses(add(), &["float32[N, 3]", "float32[4]"], "[N, 3] and [4] do not broadcast");
@@ -109,7 +109,7 @@ fn what_does_not_fit_is_refused() {
     refuses(add(), &["float32[N, 3]"], "takes 2 inputs, not 1");
 }
 
-/// Up to four dimensions of which either side may have 1, and either may lack the leading ones.
+/// Up to four dimensions, in which either side may have size 1, and either side may lack leading dimensions.
 fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     let dim = (1usize..4, 0..3);
     (proptest::collection::vec(dim, 1..5), 0usize..4, any::<bool>()).prop_map(|(dims, lacking, swap)| {
@@ -120,7 +120,8 @@ fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     })
 }
 
-/// The element at `position`, by NumPy's rule: trailing dimensions aligned, those of size 1 stay at 0.
+/// The element at `position` by the rule of NumPy: trailing dimensions are aligned, and dimensions of size 1 are read
+/// at 0.
 fn element(values: &[f32], shape: &[usize], position: &[usize]) -> f32 {
     let own = &position[position.len() - shape.len()..];
     let index = shape.iter().zip(own).fold(0, |index, (&size, &at)| index * size + if size == 1 { 0 } else { at });

@@ -30,7 +30,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(BroadcastBatch, &["float32[S, 2]", "float32[S, 1]"], "which takes a shared and a batched value");
     refuses(BroadcastBatch, &["float32[N, 2]", "float32[N, 1]"], "which takes a shared and a batched value");
     refuses(BroadcastBatch, &["float32[2, 2]", "float32[N, 1]"], "which takes a shared and a batched value");

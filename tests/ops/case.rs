@@ -13,19 +13,19 @@ use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
 use tfjs_wgpu::{Shape, TensorType};
 
-/// One operator over concrete operands, and its answers where they are known.
+/// One operator with concrete operands, and its expected outputs if they are known.
 pub(crate) struct Case {
     name: String,
     op: Op,
     operands: Vec<Operand>,
-    /// For each output, or empty.
+    /// One tensor for each output, or empty.
     expected: Vec<Tensor>,
 }
 
 enum Operand {
-    /// A value with a batch in front.
+    /// A value whose first dimension is the batch.
     Input(Tensor),
-    /// A value of one row that the batch shares.
+    /// A value with one row that the batch shares.
     Shared(Tensor),
     /// A weight.
     Constant(Arc<Tensor>),
@@ -59,7 +59,7 @@ impl Case {
         self
     }
 
-    /// A value of one row that the batch shares.
+    /// Adds a value with one row that the batch shares.
     pub(crate) fn shared(mut self, tensor: Tensor) -> Self {
         self.operands.push(Operand::Shared(tensor));
         self
@@ -70,7 +70,7 @@ impl Case {
         self
     }
 
-    /// The answer of the next output, found without the operator.
+    /// Adds the expected value of the next output, computed without the operator.
     pub(crate) fn gives(mut self, expected: Tensor) -> Self {
         self.expected.push(expected);
         self
@@ -96,7 +96,7 @@ impl Case {
         answers.unwrap_or_else(|error| panic!("{}: {}: {error}", self.op, self.name))
     }
 
-    /// The plain answers have the inferred types, and the expected values where they are known.
+    /// The reference results have the inferred types, and the expected values if they are known.
     fn check_plain(&self) {
         let (types, answers) = (self.output_types(), self.eval());
         let place = format!("{}: {}", self.op, self.name);
@@ -117,7 +117,7 @@ impl Case {
         }
     }
 
-    /// A batch of no rows gives no rows, and kernels that do nothing.
+    /// A batch without rows gives no rows, and kernels that do nothing.
     fn check_empty_batch(&self) {
         let empty = |operand: &Operand| match operand {
             Operand::Input(tensor) => Operand::Input(tensor.rows(0, 0).expect("no rows")),
@@ -155,7 +155,7 @@ impl Case {
     }
 }
 
-/// Every plain answer has the inferred type and, where known, the expected values.
+/// Every reference result has the inferred type and, if known, the expected values.
 pub(crate) fn check_plain(cases: &[Case]) {
     for case in cases {
         case.check_plain();
@@ -163,19 +163,19 @@ pub(crate) fn check_plain(cases: &[Case]) {
     }
 }
 
-/// The CPU engine gives the plain answers.
+/// The CPU engine matches the reference.
 pub(crate) fn check_cpu(cases: &[Case]) {
     check_on(cases, CheckDevice::Cpu);
 }
 
-/// The GPU gives the plain answers under the limits of every preset, and writes nothing past its outputs.
+/// The GPU matches the reference under the limits of every preset, and writes nothing past its outputs.
 pub(crate) fn check_gpu(cases: &[Case]) {
     for preset in LimitsPreset::ALL {
         check_gpu_with(cases, preset);
     }
 }
 
-/// The same under the limits of one preset; where there is no GPU the test is ignored.
+/// Like [`check_gpu`], under the limits of one preset. The test is ignored if there is no GPU.
 pub(crate) fn check_gpu_with(cases: &[Case], preset: LimitsPreset) {
     gpu::require(preset);
     check_on(cases, CheckDevice::Gpu(preset));
@@ -220,7 +220,7 @@ fn model(cases: &[&Case]) -> (Model, NamedTensors) {
     (Model::from_graph("cases", builder.finish(outputs).expect("a graph")), inputs)
 }
 
-/// What the first wrong node or output is, and by how much.
+/// The first wrong node or output, and its error.
 fn complaint(report: &CheckReport) -> String {
     if let Some(node) = report.first_wrong_node() {
         let wrong = report.nodes.iter().filter(|node| !node.difference.is_within()).count();
@@ -234,7 +234,7 @@ fn complaint(report: &CheckReport) -> String {
     format!("{}: {wrong:?}", report.device)
 }
 
-/// The operator refuses inputs of these types with a message that holds `fragment`.
+/// The operator rejects inputs of these types with a message that contains `fragment`.
 pub(crate) fn refuses(op: impl Into<Op>, inputs: &[&str], fragment: &str) {
     let op = op.into();
     let types: Vec<TensorType> = inputs.iter().map(|text| ty(text)).collect();
@@ -244,7 +244,7 @@ pub(crate) fn refuses(op: impl Into<Op>, inputs: &[&str], fragment: &str) {
     }
 }
 
-/// The type written as `float32[N, 3]`.
+/// Parses a type such as `float32[N, 3]`.
 fn ty(text: &str) -> TensorType {
     let (dtype, dims) = text.trim_end_matches(']').split_once('[').expect("a type has a bracket");
     let dtype = match dtype {
@@ -262,21 +262,21 @@ fn ty(text: &str) -> TensorType {
     TensorType::new(shape, dtype)
 }
 
-/// The three tests that every table of cases goes through.
+/// The three tests that every table of cases has.
 macro_rules! checks {
     ($cases:ident) => {
         #[test]
-        fn plain_answers_are_right() {
+        fn reference_is_correct() {
             crate::case::check_plain(&$cases());
         }
 
         #[test]
-        fn cpu_gives_the_plain_answers() {
+        fn cpu_matches_the_reference() {
             crate::case::check_cpu(&$cases());
         }
 
         #[test]
-        fn gpu_gives_the_plain_answers() {
+        fn gpu_matches_the_reference() {
             crate::case::check_gpu(&$cases());
         }
     };

@@ -7,8 +7,8 @@ const TO_I32: Cast = Cast { to: DType::I32 };
 const TO_F32: Cast = Cast { to: DType::F32 };
 const TO_BOOL: Cast = Cast { to: DType::Bool };
 
-/// Floats and what they truncate to: saturating, NaN to 0. 2^24 + 1 is no float32; 2 147 483 520 is the largest
-/// float32 below 2^31.
+/// Floats and the integers to which they are truncated: saturating, NaN to 0. 2^24 + 1 is not a float32; 2 147 483 520
+/// is the largest float32 below 2^31.
 const TRUNCATED: [(f32, i32); 19] = [
     (0.0, 0),
     (-0.0, 0),
@@ -64,7 +64,7 @@ fn cases() -> Vec<Case> {
         Case::new("float to bool", TO_BOOL)
             .input(floats(&[1, 7], &[0.0, -0.0, 0.3, -1.0, f32::NAN, f32::NEG_INFINITY, f32::MIN_POSITIVE]))
             .gives(bools(&[1, 7], &[false, false, true, true, true, true, true])),
-        // Without the sign, the smallest integer would be 0.
+        // Ignoring the sign bit would turn the smallest integer into 0.
         Case::new("int to bool", TO_BOOL)
             .input(ints(&[1, 5], &[0, 1, -1, i32::MIN, i32::MAX]))
             .gives(bools(&[1, 5], &[false, true, true, true, true])),
@@ -90,6 +90,6 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(TO_F32, &[], "takes 1 inputs, not 0");
 }

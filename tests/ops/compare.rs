@@ -11,7 +11,7 @@ const ALL: [Comparison; 6] = [
     Comparison::LessEqual,
 ];
 
-/// What each comparison says of a smaller, an equal and a larger left side.
+/// The result of each comparison for a smaller, an equal and a larger left side.
 const ANSWERS: [[bool; 3]; 6] = [
     [false, true, false],
     [true, false, true],
@@ -60,7 +60,7 @@ fn by_hand(comparison: Comparison, answers: [bool; 3]) -> Vec<Case> {
             .input(floats(&[1, 6], &[2.0, 0.0, -3.0, f32::MIN, f32::INFINITY, -1.0]))
             .gives(gives(&[0, 1, 2, 0, 1, 0])),
         case("NaN").input(floats(&[1, 3], &[nan, nan, 1.0])).input(floats(&[1, 3], &[nan, 1.0, nan])).gives(unordered),
-        // As float32, 2^24 + 1 would be 2^24; the difference of the last two is beyond int32.
+        // As float32, 2^24 + 1 would be 2^24; the difference of the last two exceeds int32.
         case("integers beyond float32")
             .input(ints(&[1, 5], &[16_777_217, 16_777_216, i32::MAX, i32::MAX - 1, i32::MIN]))
             .input(ints(&[1, 5], &[16_777_216, 16_777_217, i32::MAX, i32::MAX, i32::MAX]))
@@ -75,7 +75,7 @@ fn by_hand(comparison: Comparison, answers: [bool; 3]) -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let equal = || Compare { comparison: Comparison::Equal };
     refuses(equal(), &["float32[N, 3]", "int32[N, 3]"], "have different dtypes");
     refuses(equal(), &["int32[N, 3]", "int32[N, 4]"], "do not broadcast");

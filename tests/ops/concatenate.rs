@@ -60,7 +60,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(join(1), &[], "takes at least one input");
     refuses(join(0), &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
     refuses(join(2), &["float32[N, 3]"], "axis 2 is not a dimension of a sample in [N, 3]");
@@ -77,9 +77,9 @@ fn what_does_not_fit_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Element [o, a, i] of the answer is that of the part which holds column a.
+    /// Element [o, a, i] of the result comes from the part that contains column a.
     #[test]
-    fn every_part_stands_where_it_belongs(
+    fn every_part_is_at_its_position(
         outer in 1usize..4,
         inner in 1usize..4,
         widths in proptest::collection::vec(0usize..5, 1..5),

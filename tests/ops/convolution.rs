@@ -50,7 +50,7 @@ fn cases() -> Vec<Case> {
             random_cases(&mut cases, &name, &[window, window], &[4, 4], [2, 2], 4);
         }
     }
-    // More products than an invocation of a workgroup has, and more rows than the CPU lays out at a time.
+    // More products than a workgroup has invocations, and more rows than the CPU gathers at a time.
     random_cases(&mut cases, "wide", &over(&[70], &[65], 1, 1, Padding::Same), &[70], [9, 9], 12);
     let windows = over(&[5, 5], &[9, 9], 1, 1, Padding::Same);
     random_cases(&mut cases, "windows larger than the input", &windows, &[5, 5], [2, 2], 3);
@@ -119,7 +119,7 @@ fn windows_are_those_of_tensorflow() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let op = || linear(over(&[4], &[2], 1, 1, Padding::Valid));
     let x = "float32[N, 4, 6]";
     for (kernel, bias) in [

@@ -20,6 +20,6 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(Copy, &["float32[N, 2]", "float32[N, 2]"], "takes 1 inputs, not 2");
 }

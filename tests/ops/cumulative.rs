@@ -11,7 +11,7 @@ fn cases() -> Vec<Case> {
     for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)] {
         for function in [Accumulation::Sum, Accumulation::Product] {
             let operator = Cumulative { function, exclusive, reverse, ..SUM };
-            // Around lines that a workgroup takes, and its pieces.
+            // Lengths around those that a workgroup processes, and around its chunks.
             for size in SIZES.into_iter().chain([255, 256, 257, 1000, 4097]) {
                 let batch = if size > 129 { 3 } else { 67 };
                 let name = format!("{function:?} of {size}");
@@ -33,7 +33,7 @@ fn cases() -> Vec<Case> {
             }
         }
     }
-    // More lines than workgroups are for.
+    // More lines than are processed by workgroups.
     cases.push(Case::new("many long lines", SUM).input(random(&[1, 257, 8200], 4)));
     cases
 }
@@ -59,7 +59,7 @@ fn by_hand() -> Vec<Case> {
         Case::new("infinities", SUM)
             .input(floats(&[1, 4], &[1.0, inf, -inf, 1.0]))
             .gives(floats(&[1, 4], &[1.0, inf, nan, nan])),
-        // As in TensorFlow: what is left out does not count.
+        // As in TensorFlow: an excluded element does not count.
         Case::new("NaN", Cumulative { exclusive, reverse, ..SUM })
             .input(floats(&[1, 3], &[1.0, nan, 2.0]))
             .gives(floats(&[1, 3], &[nan, 2.0, 0.0])),
@@ -70,15 +70,15 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(Cumulative { axis: 0, ..SUM }, &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
     refuses(SUM, &["bool[N, 3]"], "takes float32 or int32 and not bool[N, 3]");
     refuses(SUM, &[], "takes 1 inputs, not 0");
 }
 
-/// The first element may not be as wrong as the last.
+/// The first element is allowed a smaller error than the last.
 #[test]
-fn what_is_allowed_grows_with_the_terms() {
+fn the_allowance_grows_with_the_number_of_terms() {
     let x = floats(&[1, 3], &[1.0, -1.0, 1.0]);
     for (reverse, order) in [(false, [0, 1, 2]), (true, [2, 1, 0])] {
         let op: Op = Cumulative { reverse, ..SUM }.into();

@@ -9,7 +9,7 @@ fn case(name: impl Into<String>) -> Case {
     Case::new(name, Dense::default())
 }
 
-/// The same case by the kernel of the rule and by each of the others.
+/// The same case with the default kernel and with each of the others.
 fn by_every_kernel(name: &str, activation: Option<Function>, operands: impl Fn(Case) -> Case) -> Vec<Case> {
     let kernels = [None].into_iter().chain(DenseKernel::ALL.map(Some));
     let case = |kernel: Option<DenseKernel>| {
@@ -59,7 +59,7 @@ fn cases() -> Vec<Case> {
     cases.extend(by_every_kernel("a bias that the batch shares", Some(Function::Tanh), |case| {
         case.input(random(&[67, 12], 4)).constant(random(&[12, 8], 5)).shared(random(&[1, 8], 6))
     }));
-    // Terms of 1e6 that cancel: the error may be large against the sum, but not against the terms.
+    // Terms of 1e6 that cancel: the error may be large relative to the sum, but not relative to the terms.
     let large = floats_by(&[3, 64], |index| if index % 2 == 0 { 1e6 } else { -1e6 } + index as f32);
     for activation in [None, Some(Function::RELU), Some(Function::Sigmoid)] {
         cases.extend(by_every_kernel(&format!("cancelling, {activation:?}"), activation, |case| {
@@ -69,7 +69,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Kernels that stay packed on a device: enough elements that the list of codes pays.
+/// Kernels that stay packed on a device: they have enough elements for the list of codes to pay off.
 fn packed() -> Vec<Case> {
     let mut cases = Vec::new();
     for (depth, units) in [(1, 401), (401, 1), (33, 31), (17, 68), (20, 128), (63, 64), (130, 3)] {
@@ -90,7 +90,7 @@ fn packed() -> Vec<Case> {
     cases
 }
 
-/// Every number of the shader's switch.
+/// Every function number of the shader's switch.
 const FUNCTIONS: [Function; 16] = [
     Function::RELU,
     Function::relu(Some(1.0), 0.25, 0.5),
@@ -112,7 +112,7 @@ const FUNCTIONS: [Function; 16] = [
 
 fn by_hand() -> Vec<Case> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
-    // Σ (k + 1) · (u + 1) = (u + 1) · K · (K + 1) / 2, and the unit's bias.
+    // Σ (k + 1) · (u + 1) = (u + 1) · K · (K + 1) / 2, plus the unit's bias.
     let closed = |depth: usize, units: usize| {
         let total = (depth * (depth + 1) / 2) as f32;
         case(format!("counted, [{depth}, {units}]"))
@@ -156,7 +156,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let fit = |x: &str, kernel: &str, bias: &str| {
         refuses(
             Dense::default(),
@@ -180,9 +180,9 @@ fn what_does_not_fit_is_refused() {
     refuses(Dense::with(Some(Function::Sin)), &types, "Sin cannot be the activation of a layer");
 }
 
-/// The rule, without a GPU.
+/// The choice of the kernel, without a GPU.
 #[test]
-fn the_kernel_follows_from_shapes_and_device() {
+fn the_kernel_depends_on_shapes_and_device() {
     let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
     let table = [
         // rows, depth, units, on hardware, on software
@@ -206,7 +206,7 @@ fn the_kernel_follows_from_shapes_and_device() {
 
 /// The form of a kernel, without a GPU.
 #[test]
-fn packed_kernels_are_read_by_whole_words_where_they_can_be() {
+fn packed_kernels_are_read_as_whole_words_where_possible() {
     let entry_point = |rows: usize, depth: usize, units: usize, packing: Packing| {
         let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
         let inputs = [concrete(&[rows, depth]), concrete(&[depth, units]), concrete(&[units])];
@@ -231,9 +231,9 @@ fn packed_kernels_are_read_by_whole_words_where_they_can_be() {
     }
 }
 
-/// A fused activation may err by what it makes of the error of the sum, and no more.
+/// The allowance of a fused activation is the propagated error of the sum, and no more.
 #[test]
-fn a_steep_activation_passes_more_of_the_error_on_than_a_flat_one() {
+fn the_allowance_grows_with_the_slope_of_the_activation() {
     let operands = [floats(&[1, 1], &[5.0]), floats(&[1, 1], &[1.0]), floats(&[1], &[0.0])];
     let operands: Vec<&Tensor> = operands.iter().collect();
     let allowed = |activation| {
@@ -244,7 +244,7 @@ fn a_steep_activation_passes_more_of_the_error_on_than_a_flat_one() {
     let linear = allowed(None);
     assert_eq!(allowed(Some(Function::RELU)), linear);
     assert_eq!(allowed(Some(Function::relu(Some(1.0), 0.0, 0.0))), 0.0);
-    // At 5 the slope of the sigmoid is 0.0066, and its own tolerance is 8 units of a number below 1 and 3e-7.
+    // At 5 the slope of the sigmoid is 0.0066. Its own tolerance is 8 units of a number below 1, plus 3e-7.
     assert!(allowed(Some(Function::Sigmoid)) < 0.007 * linear + 1.3e-6);
     // And e^5 is 148, with a tolerance of 211 units.
     let exponential = allowed(Some(Function::Exponential));

@@ -36,7 +36,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(square(1), &["float32[N, 3]"], "takes vectors [N, F, D]");
     refuses(square(3), &["float32[N, 2, 4]"], "has not 3 vectors");
     refuses(square(0), &["float32[N, 2, 0]"], "has not 1 vectors of a dimension");

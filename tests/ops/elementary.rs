@@ -9,7 +9,7 @@ use tfjs_wgpu::internals::ops::{Activation, Binary, BinaryFunction, Elementwise,
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
 
-/// Where the table below is taken.
+/// The arguments of the table below.
 const POINTS: [f32; 7] = [-5.0, -1.0, -0.25, 0.0, 0.25, 1.0, 5.0];
 
 /// Values computed with mpmath at 40 digits.
@@ -87,7 +87,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Numbers halfway between integers, and where all floats are integers.
+/// Numbers halfway between integers, and numbers so large that all floats are integers.
 fn rounded() -> Vec<Case> {
     let x = [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.499_999_97, 8_388_607.5, 8_388_609.0, -1e30];
     let table = [
@@ -102,7 +102,8 @@ fn rounded() -> Vec<Case> {
     table.into_iter().map(case).collect()
 }
 
-/// Sides of all kinds. A power is a normal float or far from one, because a device may flush subnormals to zero.
+/// Operands of all kinds. A power is either a normal float or far from one, because a device may flush subnormals to
+/// zero.
 fn pairs(function: BinaryFunction) -> Vec<Case> {
     const SIDES: [f32; 21] = [
         0.0,
@@ -138,11 +139,11 @@ fn pairs(function: BinaryFunction) -> Vec<Case> {
         case("a weight on the left").constant(random(&[2, 1], 7)).input(random(&[3, 2, 63], 8)),
         case("a number").input(random(&[3, 64], 9)).constant(floats(&[], &[0.5])),
     ];
-    // Quotients that are integers, or nearly.
+    // Quotients that are integers, or nearly so.
     let divisors = |index: usize| (index % 61) as f32 * 0.1 - 3.0;
     let multiples = |index: usize| (index / 61) as f32 * 7.0 * divisors(index);
     cases.push(case("multiples").input(floats_by(&[1, 6100], multiples)).input(floats_by(&[1, 6100], divisors)));
-    // From 2^-12 to 2^12, to powers from −10 to 10.
+    // Bases from 2^-12 to 2^12, with exponents from −10 to 10.
     let bases = |index: usize| 2f32.powf((index / 41) as f32 * 0.237 - 12.0);
     let exponents = |index: usize| (index % 41) as f32 * 0.5 - 10.0;
     cases.push(case("bases").input(floats_by(&[1, 4141], bases)).input(floats_by(&[1, 4141], exponents)));
@@ -154,7 +155,7 @@ fn pairs(function: BinaryFunction) -> Vec<Case> {
 
 fn pairs_by_hand() -> Vec<Case> {
     let third = 1.0 / 3.0;
-    // As TensorFlow answers, but for the angles and the last, which are NumPy's.
+    // The results of TensorFlow, except for the angles and the last function, which are those of NumPy.
     let table: [(BinaryFunction, &[[f32; 3]]); 6] = [
         (
             FloorDivide,
@@ -255,7 +256,7 @@ fn pairs_by_hand() -> Vec<Case> {
     table.into_iter().map(by_function).collect()
 }
 
-/// In one kernel with functions of layers.
+/// Chains in one kernel with functions that layers can fuse.
 fn chains() -> Vec<Case> {
     let mut cases = Vec::new();
     for (function, _) in TABLE {

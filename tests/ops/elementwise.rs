@@ -74,7 +74,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(chain(&[]), &[], "takes at least one input");
     refuses(chain(&[with(BinaryFunction::Add, 1)]), &["float32[N, 2]"], "an input that there is not");
     refuses(chain(&[with(BinaryFunction::Add, 1)]), &["float32[N, 2]", "float32[N, 3]"], "do not broadcast");

@@ -28,7 +28,7 @@ fn cases() -> Vec<Case> {
             .input(ints(&[1, 6], &wild))
             .constant(table(3, 1))
             .gives(floats(&[1, 6, 1], &[1.0, 3.0, 1.0, 3.0, 1.0, 3.0])),
-        // The infinite row must not leak into the zeros of a bad id.
+        // The infinite row must not affect the zeros of a bad id.
         Case::new("awkward rows", ZERO)
             .input(ints(&[1, 4], &[0, 1, 2, -1]))
             .constant(floats(&[3, 1], &[f32::INFINITY, f32::NAN, -0.0]))
@@ -39,7 +39,7 @@ fn cases() -> Vec<Case> {
     ];
     for (rows, dim) in [(1, 1), (63, 64), (64, 63), (65, 65), (1009, 8), (129, 129)] {
         for (policy, op) in [("zero", ZERO), ("clamp", CLAMP)] {
-            // From just below the table to just above it.
+            // Ids from just below to just above the valid range.
             let ids = ints_by(&[67, 5], |index| (index * 31 % (rows + 4)) as i32 - 2);
             cases
                 .push(Case::new(format!("[{rows}, {dim}], {policy}"), op).input(ids).constant(random(&[rows, dim], 1)));
@@ -50,7 +50,7 @@ fn cases() -> Vec<Case> {
 
 checks!(cases);
 
-/// The kernels for one table on a device of small bindings.
+/// The kernels for one table on a device with small bindings.
 fn kernels(rows: usize, dim: usize, max_binding_bytes: u64) -> Result<Vec<Kernel>> {
     let inputs = [
         ConcreteType { shape: vec![3, 5], dtype: DType::I32 },
@@ -69,8 +69,8 @@ fn kernels(rows: usize, dim: usize, max_binding_bytes: u64) -> Result<Vec<Kernel
 
 #[test]
 fn windows_tile_a_table_larger_than_a_binding() {
-    // One window exactly full, one row more, rows whose width does not divide the alignment, and few rows that are so
-    // wide that an aligned window of them would not fit a binding, though all of them do.
+    // One window that is exactly full, one row more, rows whose width does not divide the alignment, and a few rows
+    // that are so wide that an aligned window of them would not fit a binding, although all of them together do.
     for (rows, dim, windows) in
         [(10, 100, 1), (128, 8, 1), (129, 8, 2), (1009, 8, 8), (1000, 3, 4), (1000, 1, 1), (65, 16, 2)]
     {
@@ -103,7 +103,7 @@ fn a_row_wider_than_a_binding_is_refused() {
     assert!(error.to_string().contains("a row of 8000 bytes is too wide"), "{error}");
 }
 
-/// A table of 128 MiB and one row: two windows on a phone, with ids in both, at their ends, and in none.
+/// A table of 128 MiB plus one row: two windows on a phone, with ids in both, at their ends, and in neither.
 #[test]
 fn gpu_looks_up_a_table_larger_than_a_binding() {
     let rows = (1 << 20) + 1;
@@ -115,7 +115,7 @@ fn gpu_looks_up_a_table_larger_than_a_binding() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(ZERO, &["float32[N, 1]", "float32[3, 2]"], "takes int32 and not float32[N, 1]");
     refuses(ZERO, &["int32[N, 1]", "int32[3, 2]"], "takes float32 and not int32[3, 2]");
     refuses(ZERO, &["int32[N, 1]", "float32[3]"], "table float32[3] is not a matrix");

@@ -12,7 +12,7 @@ fn lookup(source: usize, steps: usize, table: usize, pooling: Pooling) -> Featur
     Feature { source, first: 0, steps, lookup: Some(Lookup { table, pooling, bad_id: BadId::Zero }) }
 }
 
-/// A row of blocks, one after the other, given as (width, combine, features).
+/// Consecutive blocks of a row, given as (width, combine, features).
 fn bag(blocks: &[(usize, Combine, Vec<Feature>)]) -> EmbeddingBag {
     let mut width = 0;
     let mut block = |(columns, combine, features): &(usize, Combine, Vec<Feature>)| {
@@ -31,7 +31,7 @@ fn pooled(width: usize, steps: usize, pooling: Pooling) -> EmbeddingBag {
     bag(&[one(width, lookup(0, steps, 1, pooling))])
 }
 
-/// Ids of a table of `rows` rows, some of them outside.
+/// Ids of a table of `rows` rows, some of them out of range.
 fn ids(shape: &[usize], rows: usize) -> Tensor {
     let count: usize = shape.iter().product();
     ints(shape, &(0..count).map(|index| (index * 7 % (rows + 2)) as i32 - 1).collect::<Vec<_>>())
@@ -53,7 +53,7 @@ fn cases() -> Vec<Case> {
             for pooling in [Pooling::Sum, Pooling::Mean, Pooling::Maximum, Pooling::MaskedMean] {
                 cases.push(case("pooled", pooled(dim, steps, pooling)));
             }
-            // A whole row: columns, lookups, pooled ones, and three ways to combine two tables.
+            // A whole row: columns, lookups, pooled lookups, and three ways to combine two tables.
             let pair = vec![lookup(0, steps, 1, Pooling::Sum), lookup(0, steps, 4, Pooling::Mean)];
             let op = bag(&[
                 one(2, copy(2, 1, 2)),
@@ -156,7 +156,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(bag(&[one(2, copy(0, 2, 2))]), &["float32[N, 3]"], "has no 2 elements from 2");
     refuses(bag(&[one(3, copy(0, 0, 2))]), &["float32[N, 3]"], "a feature of 2 columns in a block of 3");
     refuses(bag(&[one(2, copy(1, 0, 2))]), &["float32[N, 3]"], "there is no source 1");

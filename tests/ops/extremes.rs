@@ -1,5 +1,5 @@
 //! Sums that overflow float32. Keras and all kernels sum in float32, so a sum of 4e38 is infinite, and so is the square
-//! of 2e19. The plain definitions give the same results, although they compute in float64.
+//! of 2e19. The reference implementations give the same results, although they compute in float64.
 //!
 //! The expected values are those of Keras 2.17 and 3.15 for the layers of these operators.
 
@@ -14,7 +14,7 @@ use tfjs_wgpu::internals::ops::{
 const NAN: f32 = f32::NAN;
 const INFINITY: f32 = f32::INFINITY;
 
-/// Squares are infinite, the sum is not.
+/// The squares are infinite, but the sum is not.
 const LARGE: [f32; 4] = [1e19, 2e19, -1e19, 3e19];
 /// The sum is infinite too.
 const LARGEST: [f32; 4] = [3e38, 3e38, 1e38, -3e38];
@@ -43,7 +43,7 @@ fn cases() -> Vec<Case> {
         let case = Case::new("softsign of a sum", Dense::with(Some(Function::Softsign))).input(row(&x));
         cases.push(case.constant(floats(&[4, 1], &[1.0; 4])).constant(zeros(1)).gives(row(&[softsign])));
     }
-    // The mean of the first column is infinite, the squares of the second are.
+    // The mean of the first column is infinite, and so are the squares of the second.
     let batch = floats(&[2, 2], &[3e38, 1e38, 1.5e38, 0.5e38]);
     let scale = floats(&[2, 2], &[1.0, 1.0, 0.0, 0.0]);
     let moments = Case::new("moments of a batch", MomentNormalization { axis: 1, epsilon: 1e-3 }).input(batch);
@@ -53,9 +53,9 @@ fn cases() -> Vec<Case> {
 
 checks!(cases);
 
-/// Where the terms overflow in one order and not in another, the sum is what it is in none of them for sure.
+/// If the terms overflow in some orders and not in others, any result is accepted.
 #[test]
-fn a_sum_that_overflows_in_some_orders_has_any_answer() {
+fn any_result_is_accepted_if_a_sum_overflows_in_some_orders() {
     let x = floats(&[1, 4], &[3e38, 3e38, -3e38, -3e38]);
     let op: tfjs_wgpu::internals::ops::Op = Reduce { reduction: Reduction::Sum, axis: 1 }.into();
     let expected = op.operator().eval(&[&x]).expect("an answer");
@@ -66,7 +66,7 @@ fn a_sum_that_overflows_in_some_orders_has_any_answer() {
         tfjs_wgpu::internals::tensor::compare(expected, &actual, &allowance[0]).expect("comparable").is_within()
     };
     assert!([0.0, INFINITY, NAN].iter().all(|actual| within(&expected[0], *actual)));
-    // An infinite sum of finite terms is one in every order that sums them without a detour.
+    // An infinite sum of finite terms is infinite in every order that sums them directly.
     let infinite = Tensor::f32(&[1], vec![INFINITY]).expect("a tensor");
     assert!(within(&infinite, INFINITY) && !within(&infinite, 3e38));
 }

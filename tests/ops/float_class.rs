@@ -4,7 +4,7 @@ use tfjs_wgpu::internals::ops::{Class, FloatClass};
 
 fn cases() -> Vec<Case> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
-    // Two more NaN: a signaling one with the sign, and the one next to infinity.
+    // Two more NaN: a signaling one with a sign bit, and the one next to infinity.
     let x = [0.0, -1.5, f32::MAX, inf, -inf, nan, f32::from_bits(0xffa0_0000), f32::from_bits(0x7f80_0001)];
     let mut cases = Vec::new();
     for (class, range) in [(Class::Finite, 0..3), (Class::Infinite, 3..5), (Class::Nan, 5..8)] {
@@ -23,7 +23,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let nan = || FloatClass { class: Class::Nan };
     refuses(nan(), &["int32[N, 3]"], "takes float32 and not int32[N, 3]");
     refuses(nan(), &[], "takes 1 inputs, not 0");

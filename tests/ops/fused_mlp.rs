@@ -32,7 +32,7 @@ fn cases() -> Vec<Case> {
             .constant(floats(&[1], &[-0.5]))
             .gives(floats(&[1, 1], &[64.5])),
     ];
-    // Around 4 rows, 8 invocations alone, quads of values and rounds of 64 pieces.
+    // Sizes around 4 rows, 8 independent invocations, vectors of four values, and rounds of 64 pieces.
     for batch in [1, 2, 3, 4, 5, 31, 33, 67] {
         cases.extend(dense_chain(batch, 1, &[1], &[None]));
         cases.extend(dense_chain(batch, 7, &[4, 1], &[RELU, None]));
@@ -79,7 +79,7 @@ fn a_fused_mlp_equals_its_layers() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let mlp = || FusedMlp::new(vec![RELU, None]);
     refuses(mlp(), &["float32[N, 3]"], "takes 5 inputs, not 1");
     refuses(FusedMlp::new(vec![]), &["float32[N, 3]"], "at least 1 layer");
@@ -89,9 +89,9 @@ fn what_does_not_fit_is_refused() {
     refuses(mlp(), &types, "bias float32[S, 1] of layer 1 is not constant");
 }
 
-/// The rule, without a GPU.
+/// The rule for fusing, without a GPU.
 #[test]
-fn what_fits_follows_from_widths_functions_and_device() {
+fn fusing_depends_on_widths_functions_and_device() {
     let software = DeviceFacts { software: true, ..DeviceFacts::FLOOR };
     let fits = |depth, units: &[usize], activations: &[Option<Function>], facts| {
         FusedMlp::new(activations.to_vec()).fits(depth, units, facts)
@@ -99,21 +99,21 @@ fn what_fits_follows_from_widths_functions_and_device() {
     let on_both = |depth, units: &[usize], activations: &[Option<Function>]| {
         (fits(depth, units, activations, &DeviceFacts::FLOOR), fits(depth, units, activations, &software))
     };
-    assert_eq!(on_both(240, &[256, 128, 64, 1], &[RELU, RELU, RELU, None]), (true, false), "dear on software");
+    assert_eq!(on_both(240, &[256, 128, 64, 1], &[RELU, RELU, RELU, None]), (true, false), "too slow on software");
     assert_eq!(on_both(128, &[64, 1], &[RELU, None]), (true, false), "8256 products for one dispatch");
     assert_eq!(on_both(64, &[32, 1], &[RELU, None]), (true, true));
-    assert_eq!(on_both(128, &[63, 1], &[RELU, None]), (false, false), "units between are quads");
+    assert_eq!(on_both(128, &[63, 1], &[RELU, None]), (false, false), "hidden units must be multiples of 4");
     assert_eq!(on_both(128, &[64, 1], &[RELU]), (false, false), "an activation is missing");
     assert_eq!(on_both(4, &[4; 9], &[None; 9]), (false, false), "nine layers");
     assert_eq!(on_both(4, &[4; 3], &[RELU, None, Some(Function::Tanh)]), (false, false), "three functions");
     assert_eq!(on_both(4, &[4; 3], &[RELU, Some(Function::relu(None, 0.2, 0.0)), None]), (true, true));
     assert_eq!(on_both(1016, &[4, 1], &[RELU, None]), (true, true), "254 quads and 1, of 4 rows");
     assert_eq!(on_both(1020, &[4, 1], &[RELU, None]), (false, false), "255 quads and 1 are more than 1022 / 4");
-    assert_eq!(on_both(4, &[4], &[RELU]), (false, false), "one layer saves nothing");
-    assert_eq!(on_both(1000, &[400, 1], &[RELU, None]), (false, false), "kernels beyond the cache");
+    assert_eq!(on_both(4, &[4], &[RELU]), (false, false), "one layer saves no dispatch");
+    assert_eq!(on_both(1000, &[400, 1], &[RELU, None]), (false, false), "the weights exceed the cache");
 }
 
-/// Loops of 65 535 steps are the end on llvmpipe.
+/// Loops end after 65 535 steps on llvmpipe.
 #[test]
 fn loops_are_counted_over_all_layers() {
     let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
@@ -131,7 +131,7 @@ fn loops_are_counted_over_all_layers() {
         let op: Op = FusedMlp::new(vec![RELU, None]).into();
         op.operator().kernels(&request)
     };
-    // 4 rows of 60 quads to load, a block of 60 steps that stores 4 rows of 4, and an element of 16 steps.
+    // 4 rows of 60 vectors to load, a block of 60 steps that stores 4 rows of 4, and an element of 16 steps.
     let steps = 4 + (1 + 1 + 60 + 4 * 5) + (1 + 1 + 16 + 2);
     assert_eq!(kernels(steps).expect("kernels").len(), 1);
     assert!(kernels(steps - 1).expect_err("a step is missing").to_string().contains("106 steps"));

@@ -10,7 +10,7 @@ fn gather(axis: usize, batch_dims: usize) -> Gather {
     Gather { axis, batch_dims, from_end: false, bad_id: BadId::Zero }
 }
 
-/// Indices of which some point outside on either side.
+/// Indices, some of which are out of range on either side.
 fn wild(shape: &[usize], size: i32) -> Tensor {
     ints_by(shape, |at| match at % 11 {
         3 => i32::MIN + at as i32,
@@ -23,7 +23,7 @@ fn cases() -> Vec<Case> {
     let mut cases = by_hand();
     for (from_end, bad_id) in RULES {
         let gather = |axis, batch_dims| Gather { axis, batch_dims, from_end, bad_id };
-        // Indices with a batch into data without.
+        // Indices with a batch, data without.
         for (axis, data) in [(0, [129, 1, 1]), (0, [5, 2, 3]), (0, [1, 64, 3])] {
             let indices = wild(&[67, 3], data[0] as i32);
             cases.push(Case::new("constant data", gather(axis, 0)).constant(random(&data, 1)).input(indices));
@@ -31,7 +31,7 @@ fn cases() -> Vec<Case> {
         cases.push(
             Case::new("booleans", gather(0, 0)).constant(bools_by(&[7, 2], |at| at % 3 == 0)).input(wild(&[67], 7)),
         );
-        // Data with a batch at indices without, of any rank.
+        // Data with a batch, indices of any rank without.
         for axis in 1..4 {
             for indices in [&[][..], &[1], &[65], &[2, 3]] {
                 let size = [2, 5, 7][axis - 1];
@@ -98,7 +98,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(gather(1, 0), &["float32[N, 3]"], "takes 2 inputs, not 1");
     refuses(gather(1, 0), &["float32[N, 3]", "float32[2]"], "takes int32 and not float32[2]");
     refuses(gather(0, 0), &["float32[N, 3]", "int32[2]"], "axis 0 is not a dimension of a sample in [N, 3]");

@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(gather(1), &["float32[N, 3]"], "takes 2 inputs, not 1");
     refuses(gather(1), &["float32[N, 3]", "float32[N, 3]"], "takes int32 and not float32[N, 3]");
     refuses(gather(1), &["float32[N, 3]", "int32[3]"], "do not have as many dimensions");

@@ -114,7 +114,7 @@ fn by_tensorflow() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(hash(7, None), &["int32[N, 2]", "int32[N, 2]"], "takes 1 inputs, not 2");
     refuses(hash(7, None), &["float32[N, 2]"], "takes int32 and not float32[N, 2]");
     refuses(hash(0, None), &["int32[N, 2]"], "cannot hash into 0 bins");

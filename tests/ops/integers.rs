@@ -132,7 +132,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_integers_lack_is_refused() {
+fn functions_that_integers_lack_are_rejected() {
     let both = ["int32[N, 3]", "int32[N, 3]"];
     for function in [BinaryFunction::Divide, BinaryFunction::PRelu, BinaryFunction::Keep, BinaryFunction::Atan2] {
         refuses(Binary { function }, &both, "takes float32 and not int32[N, 3]");

@@ -49,7 +49,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(normalize(0), &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
     refuses(normalize(2), &["float32[N, 3]"], "axis 2 is not a dimension of a sample in [N, 3]");
     refuses(normalize(1), &["int32[N, 3]"], "takes float32 and not int32[N, 3]");

@@ -27,7 +27,7 @@ fn cases() -> Vec<Case> {
     for axes in 1..=4 {
         cases.push(case(format!("rank 5, {axes} axes"), normalization(axes, 1e-3), &[3, 2, 5, 7, 3]));
     }
-    // A variance that is small against the mean: E(x²) − E(x)² would cancel.
+    // The variance is small relative to the mean: E(x²) − E(x)² would suffer from cancellation.
     let far = floats_by(&[3, 65], |index| 1000.0 + (index % 5) as f32);
     let (ones, zeros) = (floats(&[65], &[1.0; 65]), floats(&[65], &[0.0; 65]));
     cases.push(Case::new("far from zero", normalization(1, 1e-3)).input(far).constant(ones).constant(zeros));
@@ -77,7 +77,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let fit = |axes, x: &str, gamma: &str, beta: &str| {
         let fragment = format!("input {x}, gamma {gamma} and beta {beta} do not fit");
         refuses(normalization(axes, 1e-3), &[x, gamma, beta], &fragment);

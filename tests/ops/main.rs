@@ -1,5 +1,5 @@
-//! Tests of every operator: the plain definition against hand-written results, and the CPU and the GPU against the
-//! plain definition.
+//! Tests of every operator: the reference implementation against hand-written results, and the CPU and the GPU against
+//! the reference implementation.
 
 #[path = "../harness/mod.rs"]
 mod harness;

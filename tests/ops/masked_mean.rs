@@ -6,7 +6,7 @@ fn cases() -> Vec<Case> {
     let mut cases = by_hand();
     for (steps, width) in [(1, 1), (63, 1), (64, 65), (65, 64), (7, 129)] {
         for batch in [1, 3, 67] {
-            // Every fifth row keeps nothing.
+            // Every fifth row is masked entirely.
             let mask = bools_by(&[batch, steps], |index| index / steps % 5 != 4 && index % 3 != 1);
             let case = Case::new(format!("[{batch}, {steps}, {width}]"), MaskedMean);
             cases.push(case.input(random(&[batch, steps, width], 1)).input(mask));
@@ -28,7 +28,7 @@ fn by_hand() -> Vec<Case> {
             .input(floats(&[3, 2, 1], &[1.0, 3.0, 1.0, 3.0, 1.0, 3.0]))
             .input(bools(&[3, 2], &[true, true, false, true, false, false]))
             .gives(floats(&[3, 1], &[2.0, 3.0, nan])),
-        // What the mask hides does not count, not even as NaN times zero.
+        // Masked values do not count, not even as NaN times zero.
         Case::new("hidden infinities", MaskedMean)
             .input(floats(&[3, 2, 1], &[1.0, nan, inf, 3.0, 1.0, inf]))
             .input(bools(&[3, 2], &[true, false, false, true, true, true]))
@@ -39,7 +39,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let cover =
         |x: &str, mask: &str| refuses(MaskedMean, &[x, mask], &format!("mask {mask} does not cover the steps of {x}"));
     cover("float32[N, 3, 2]", "bool[N, 2]");

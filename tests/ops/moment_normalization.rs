@@ -6,13 +6,13 @@ fn normalization(axis: usize, epsilon: f32) -> MomentNormalization {
     MomentNormalization { axis, epsilon }
 }
 
-/// All elements count alike.
+/// All elements have equal weight.
 fn case(name: impl Into<String>, op: MomentNormalization, shape: &[usize]) -> Case {
     let scale = random(&[2, shape[op.axis]], 2);
     Case::new(name, op).input(random(shape, 1)).constant(scale).constant(floats(&[1], &[1.0]))
 }
 
-/// Some elements do not count.
+/// Some elements have no weight.
 fn masked(name: impl Into<String>, op: MomentNormalization, shape: &[usize]) -> Case {
     let scale = random(&[2, shape[op.axis]], 2);
     let weights = floats_by(shape, |index| if index % 3 == 1 { 0.0 } else { 1.0 });
@@ -31,7 +31,7 @@ fn cases() -> Vec<Case> {
         cases.push(case(format!("axis {axis}"), normalization(axis, 1e-3), &shape));
         cases.push(masked(format!("axis {axis}, masked"), normalization(axis, 1e-6), &shape));
     }
-    // A variance that is small against the mean: E(x²) − E(x)² would cancel.
+    // The variance is small relative to the mean: E(x²) − E(x)² would suffer from cancellation.
     let far = floats_by(&[65, 2], |index| 1000.0 + (index / 2 % 5) as f32);
     let scale = floats(&[2, 2], &[1.0, 1.0, 0.0, 0.0]);
     let one = floats(&[1], &[1.0]);
@@ -62,8 +62,8 @@ fn by_hand() -> Vec<Case> {
             .constant(scale())
             .constant(one())
             .gives(floats(&[2, 2, 2], &[8.0, 12.0, 24.0, 24.0, 12.0, 8.0, 16.0, 16.0])),
-        // The third row is normalised, and does not count.
-        weighted("a row that does not count", &[1.0, 1.0, 1.0, 1.0, 0.0, 0.0])
+        // The third row is normalised, but has no weight.
+        weighted("a row without weight", &[1.0, 1.0, 1.0, 1.0, 0.0, 0.0])
             .gives(floats(&[3, 2], &[8.0, 24.0, 12.0, 16.0, 15.0, 100.0])),
         weighted("nothing counts", &[1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
             .gives(floats(&[3, 2], &[8.0, nan, 12.0, nan, 15.0, nan])),
@@ -88,7 +88,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let refused = |axis, inputs: &[&str], fragment| refuses(normalization(axis, 1e-3), inputs, fragment);
     let (x, scale, one) = ("float32[N, 3]", "float32[2, 3]", "float32[1]");
     refused(1, &[x, "float32[4, 3]", one], "scale float32[4, 3] does not fit axis 1 of float32[N, 3]");

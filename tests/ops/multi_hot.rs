@@ -37,7 +37,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(MARK, &["float32[N, 3]"], "takes int32");
     refuses(MARK, &["int32[N, 3, 1]"], "[N, T]");
     refuses(MultiHot { tokens: 0, count: false }, &["int32[N, 3]"], "0 tokens");

@@ -32,7 +32,7 @@ fn by_hand() -> Vec<Case> {
         ids("ids against a fraction", 0.5, &[0, 1, -1, 2], [true; 4]),
         // As float32, 2^24 + 1 would be 2^24.
         ids("ids beyond float32", 16_777_216.0, &[16_777_216, 16_777_217, 16_777_215, 0], [false, true, true, true]),
-        // 2^31 is no int32, and saturates to one if it is cast.
+        // 2^31 is not an int32, and saturates to one if it is cast.
         ids("ids against 2^31", 2_147_483_648.0, &[i32::MAX, i32::MIN, 0, -1], [true; 4]),
         ids("ids against -2^31", -2_147_483_648.0, &[i32::MAX, i32::MIN, 0, -1], [true, false, true, true]),
         ids("ids against NaN", nan, &[0, 1, -1, i32::MAX], [true; 4]),
@@ -46,7 +46,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(NotEqual { value: 0.0 }, &["bool[N, 3]"], "takes float32 or int32 and not bool[N, 3]");
     refuses(NotEqual { value: 0.0 }, &[], "takes 1 inputs, not 0");
 }

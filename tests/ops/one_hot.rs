@@ -36,7 +36,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(one_hot(1, 3), &["float32[N, 2]"], "takes int32 and not float32[N, 2]");
     refuses(one_hot(0, 3), &["int32[N, 2]"], "a new axis 0 does not fit into a sample of int32[N, 2]");
     refuses(one_hot(3, 3), &["int32[N, 2]"], "a new axis 3 does not fit");

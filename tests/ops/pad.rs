@@ -32,7 +32,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(pad(&[[1, 1]]), &["float32[N, 2, 3]"], "float32[N, 2, 3] does not take padding of [[1, 1]]");
     refuses(pad(&[[1, 1]]), &["float32[2]"], "float32[2] does not take padding");
     refuses(pad(&[[usize::MAX, 1]]), &["float32[N, 2]"], "does not take padding");

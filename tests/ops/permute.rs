@@ -43,7 +43,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     for order in [&[1, 0, 2][..], &[0, 1], &[0, 1, 1], &[0, 1, 3], &[]] {
         let fragment = format!("{order:?} does not reorder the dimensions of a sample in [N, 2, 3]");
         refuses(permute(order), &["float32[N, 2, 3]"], &fragment);
@@ -51,7 +51,7 @@ fn what_does_not_fit_is_refused() {
     refuses(permute(&[0]), &[], "takes 1 inputs, not 0");
 }
 
-/// A shape and an order of its dimensions with N in front.
+/// A shape and an order of its dimensions that keeps N first.
 fn orders() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     proptest::collection::vec(1usize..5, 1..6).prop_flat_map(|shape| {
         let rest: Vec<usize> = (1..shape.len()).collect();

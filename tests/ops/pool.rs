@@ -34,7 +34,7 @@ fn by_hand() -> Vec<Case> {
     vec![
         case(Reduction::Mean, Padding::Valid).gives(floats(&[1, 2, 1], &[2.5, -3.5])),
         case(Reduction::Maximum, Padding::Valid).gives(floats(&[1, 2, 1], &[4.0, -2.0])),
-        // Padding counts for nothing, neither as a number nor in their count.
+        // Padding does not contribute to the sum or to the number of elements.
         case(Reduction::Mean, Padding::Same).gives(floats(&[1, 3, 1], &[2.5, -3.5, -7.0])),
         case(Reduction::Maximum, Padding::Same).gives(floats(&[1, 3, 1], &[4.0, -2.0, -7.0])),
         Case::new("NaN and infinities", pool(Reduction::Maximum, &[10], 2, 1, Padding::Valid))
@@ -45,7 +45,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let op = || pool(Reduction::Mean, &[4], 2, 2, Padding::Valid);
     refuses(op(), &["float32[N, 4]"], "1 windows do not go over float32[N, 4]");
     refuses(op(), &["int32[N, 4, 2]"], "takes float32 and not int32[N, 4, 2]");
@@ -53,9 +53,9 @@ fn what_does_not_fit_is_refused() {
     refuses(Pool { reduction: Reduction::Sum, ..op() }, &["float32[N, 4, 2]"], "takes the mean or the maximum");
 }
 
-/// Each size may be counted, but not all positions together.
+/// Each size is within the limits, but the total number of positions is not.
 #[test]
-fn pools_out_of_all_proportion_are_refused() {
+fn pools_over_too_many_positions_are_rejected() {
     let window = |size: usize| Window::over(4, size, size, 1, Padding::Same).expect("a window");
     let pool = Pool { reduction: Reduction::Maximum, windows: vec![window(1 << 30), window(1 << 30), window(16)] };
     refuses(pool, &["float32[N, 4, 4, 4, 2]"], "positions are beyond reason");

@@ -12,7 +12,7 @@ const CELLS: [Cell; 4] = [Cell::Simple, Cell::Gru { reset_after: false }, Cell::
 const TANH: Option<Function> = Some(Function::Tanh);
 const SIGMOID: Option<Function> = Some(Function::Sigmoid);
 
-/// Recurrent weights as the operator takes them, of a scale that trained ones have.
+/// Recurrent weights in the layout of the operator, at the scale of trained ones.
 fn weights(gates: usize, units: usize) -> Tensor {
     let scale = 0.8 / (units as f32).sqrt();
     let drawn = random(&[units, gates * units], 2);
@@ -20,7 +20,7 @@ fn weights(gates: usize, units: usize) -> Tensor {
     Recurrent::pack(gates, &drawn, Some(&random(&[gates * units], 3))).expect("they fit")
 }
 
-/// A mask with holes, and every fourth row without any step that counts; then initial states.
+/// A mask with holes, in which every fourth row is masked entirely, followed by initial states.
 fn beside(operator: &Recurrent, [batch, steps, units]: [usize; 3]) -> Option<Tensor> {
     let mask = if operator.masked.is_some() { steps } else { 0 };
     let states = if operator.initial { operator.cell.states() * units } else { 0 };
@@ -36,7 +36,7 @@ fn beside(operator: &Recurrent, [batch, steps, units]: [usize; 3]) -> Option<Ten
     (mask + states > 0).then(|| floats_by(&[batch, mask + states], number))
 }
 
-/// The operator on random numbers, by the kernel for the device and by each.
+/// The operator on random numbers, with the default kernel and with each of the others.
 fn case(operator: &Recurrent, sizes: [usize; 3]) -> Vec<Case> {
     let all = [RecurrentKernel::Together, RecurrentKernel::Alone, RecurrentKernel::StepByStep];
     let kernels = std::iter::once(None).chain(all.map(Some));
@@ -55,7 +55,7 @@ fn case_by(operator: Recurrent, sizes: [usize; 3]) -> Case {
 
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
-    // More units than a workgroup keeps states of.
+    // More units than a workgroup has room for.
     for cell in [Cell::Simple, Cell::Gru { reset_after: false }] {
         let output = RecurrentOutput::Sequence;
         cases.push(case_by(Recurrent { output, states: true, ..Recurrent::new(cell, TANH, SIGMOID) }, [2, 2, 1361]));
@@ -65,7 +65,7 @@ fn cases() -> Vec<Case> {
     let outputs = [outputs, outputs.map(|(output, _)| (output, true))].concat();
     let masks = [None, Some(MaskedOutput::State), Some(MaskedOutput::Previous), Some(MaskedOutput::Zero)];
     for cell in CELLS {
-        // Around quads, lanes of a workgroup and rows of one alone.
+        // Sizes around vectors of four, lanes of a workgroup, and rows of an independent invocation.
         for (batch, steps, units) in [(1, 1, 1), (3, 5, 3), (9, 2, 4), (3, 5, 65), (1, 7, 128), (17, 3, 6), (35, 2, 2)]
         {
             cases.extend(case(&Recurrent::new(cell, TANH, SIGMOID), [batch, steps, units]));
@@ -92,7 +92,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Two steps of one unit, the gates' recurrent weights and biases written out, without functions.
+/// Two steps of one unit, with the recurrent weights and biases of the gates written out, and no activations.
 fn by_hand() -> Vec<Case> {
     let case = |cell, x: &[f32], weights: &[f32], bias: &[f32]| {
         let gates = x.len() / 2;
@@ -125,7 +125,7 @@ fn by_hand() -> Vec<Case> {
     ]
 }
 
-/// From state 10, three steps of which the middle one counts.
+/// From state 10, three steps of which only the middle one is unmasked.
 fn masked(masked: MaskedOutput, expected: &[f32]) -> Case {
     let operator = Recurrent { masked: Some(masked), initial: true, ..Recurrent::new(Cell::Simple, None, None) };
     let operator = Recurrent { output: RecurrentOutput::Sequence, states: true, ..operator };
@@ -138,7 +138,7 @@ fn masked(masked: MaskedOutput, expected: &[f32]) -> Case {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let lstm = || Recurrent::new(Cell::Lstm, TANH, SIGMOID);
     refuses(lstm(), &["float32[N, 5, 8]"], "takes 2 inputs, not 1");
     let initial = || Recurrent { initial: true, ..lstm() };
@@ -162,7 +162,7 @@ fn what_does_not_fit_is_refused() {
     assert!(Recurrent::pack(4, &random(&[2, 8], 1), Some(&random(&[7], 1))).is_err());
 }
 
-/// What roundings grow to over the steps stays far from what a wrong gate makes.
+/// The accumulated rounding allowance stays far below the effect of a wrong gate.
 #[test]
 fn the_allowance_stays_small_over_many_steps() {
     for cell in CELLS {
@@ -175,7 +175,7 @@ fn the_allowance_stays_small_over_many_steps() {
     }
 }
 
-/// The kernels of one row of 100 steps, and its scratch memory.
+/// The kernels of one row of 100 steps, and the size of its scratch memory.
 fn kernels(operator: Recurrent, units: usize, max_loop_steps: usize) -> tfjs_wgpu::Result<(Vec<Kernel>, usize)> {
     let concrete = |shape: &[usize]| ConcreteType { shape: shape.to_vec(), dtype: DType::F32 };
     let gates = operator.cell.gates();
@@ -196,28 +196,28 @@ fn kernels(operator: Recurrent, units: usize, max_loop_steps: usize) -> tfjs_wgp
     Ok((op.operator().kernels(&request)?, scratch))
 }
 
-/// Loops of 65 535 steps are the end on llvmpipe, and 16 KiB of states on a phone.
+/// Loops end after 65 535 steps on llvmpipe, and a phone has 16 KiB for states.
 #[test]
-fn what_one_dispatch_cannot_do_is_done_by_one_for_each_step() {
+fn layers_too_large_for_one_dispatch_run_step_by_step() {
     let count = |cell, units, max_loop_steps| {
         let (kernels, scratch) = kernels(Recurrent::new(cell, TANH, None), units, max_loop_steps).expect("kernels");
         (kernels.len(), scratch)
     };
-    // 100 times a step and 2 units of 32 quads, and 2 states to begin with.
+    // 100 times one step and 2 units of 32 vectors, and 2 initial states.
     let steps = 100 * (1 + 2 * (32 + 4)) + 2;
     assert_eq!(count(Cell::Simple, 128, steps), (1, 0));
-    // The first states, then a step each.
+    // The initial states, followed by one dispatch per step.
     assert_eq!(count(Cell::Simple, 128, steps - 1), (1 + 100, 3 * 128));
     for cell in CELLS {
         assert_eq!(count(cell, 1360, usize::MAX), (1, 0));
         let dispatches = if cell == (Cell::Gru { reset_after: false }) { 2 } else { 1 };
-        // Three times 1364 states, up to where the output may begin.
+        // Three times 1364 states, padded to where the output may begin.
         assert_eq!(count(cell, 1361, usize::MAX), (1 + 100 * dispatches, 4096));
     }
 }
 
 #[test]
-fn what_a_device_cannot_do_is_refused() {
+fn layers_beyond_the_limits_of_the_device_are_rejected() {
     let refused = |kernel, units, max_loop_steps| {
         let operator = Recurrent { kernel, ..Recurrent::new(Cell::Simple, TANH, None) };
         kernels(operator, units, max_loop_steps).expect_err("too much").to_string()
@@ -227,7 +227,7 @@ fn what_a_device_cannot_do_is_refused() {
     assert!(error.contains("7302 steps"), "{error}");
     let error = refused(together, 1361, usize::MAX);
     assert!(error.contains("1361 units are more than the 1360"), "{error}");
-    // 32 quads, a unit, what is opened, and the mask of all steps.
+    // 32 vectors, one unit, the gates, and the mask of all steps.
     let error = refused(None, 128, 32 + 4 + 100 - 1);
     assert!(error.contains("136 steps"), "{error}");
 }

@@ -47,7 +47,7 @@ fn cases() -> Vec<Case> {
     }
     for reduction in REDUCTIONS {
         let x = random(&[1, 257, 8200], 3);
-        // Products of that many would leave float32.
+        // The product of so many other numbers would leave the range of float32.
         let x = if reduction == Reduction::Product { floats_by(&[1, 257, 8200], |_| -1.0) } else { x };
         cases.push(Case::new(format!("{reduction:?} of many long lines"), reduce(reduction, 1)).input(x));
     }
@@ -93,7 +93,7 @@ fn by_hand() -> Vec<Case> {
         let case = Case::new(format!("{reduction:?} at infinity"), reduce(reduction, 1));
         cases.push(case.input(mixed()).gives(floats(&[3], &expected)));
     }
-    // Around what a workgroup takes.
+    // Lengths around those that a workgroup processes.
     for length in [4, 256] {
         let line = |values: [f32; 4]| floats_by(&[1, length], |at| if at < 4 { values[at] } else { 0.0 });
         let case = |reduction, values| Case::new(format!("of {length}"), reduce(reduction, 1)).input(line(values));
@@ -128,7 +128,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     for reduction in REDUCTIONS {
         refuses(reduce(reduction, 0), &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
         refuses(reduce(reduction, 2), &["float32[N, 3]"], "axis 2 is not a dimension of a sample in [N, 3]");

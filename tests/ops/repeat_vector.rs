@@ -31,7 +31,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(RepeatVector { count: 2 }, &["float32[3]"], "repeats samples of a batch, not float32[3]");
     refuses(RepeatVector { count: 2 }, &[], "takes 1 inputs, not 0");
 }

@@ -30,11 +30,11 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(reshape(&[5]), &["float32[N, 2, 3]"], "[N, 2, 3] has 6 elements a sample, [N, 5] has 5");
     refuses(reshape(&[6]), &["float32[2, 3]"], "reshapes samples of a batch, not float32[2, 3]");
     refuses(reshape(&[6]), &[], "takes 1 inputs, not 0");
-    // A product that overflows comes from a hostile file.
+    // A product that overflows, as in a hostile file.
     refuses(reshape(&[usize::MAX, 3]), &["float32[N, 3]"], "more elements than memory can hold");
     refuses(reshape(&[1 << 63, 2]), &["float32[N, 0]"], "more elements than memory can hold");
 }

@@ -44,7 +44,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let fragment = "cannot be resized to";
     refuses(leading(1, 3, 1 << 40, false), &["float32[N, 3]"], fragment);
     refuses(leading(1, 1 << 40, 3, false), &["float32[N, 1099511627776]"], fragment);

@@ -41,7 +41,7 @@ fn by_hand() -> Vec<Case> {
             .input(floats(&[1, 10], &AWKWARD))
             .constant(floats(&[4], &[-inf, 0.0, 1e-30, inf])),
         tokens("tokens", value(-1, 1)).gives(ints(&[2, 5], &[7, 5, -1, 6, -1, -1, -1, -1, -1, -1])),
-        // What has no key goes to 1 + x mod 3: 2³¹ − 1 is 1, −2³¹ is 1, −8 is 1, 11 is 2.
+        // An x without a key gives 1 + x mod 3: 2³¹ − 1 gives 2, −2³¹ gives 2, −8 gives 2, 11 gives 3.
         tokens("spread", value(1, 3)).gives(ints(&[2, 5], &[7, 5, 1, 6, 3, 2, 2, 2, 3, 2])),
         Case::new("the ends of int32", value(0, 1))
             .input(ints(&[1, 3], &[i32::MIN, i32::MAX, 0]))
@@ -54,7 +54,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(SearchSorted::Rank, &["float32[N, 2]"], "takes 2 inputs, not 1");
     refuses(SearchSorted::Rank, &["int32[N, 2]", "float32[3]"], "takes float32 and not int32[N, 2]");
     refuses(SearchSorted::Rank, &["float32[N, 2]", "float32[0]"], "takes keys of shape [K], not float32[0]");

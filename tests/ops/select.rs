@@ -66,7 +66,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(Select, &["float32[N, 3]", "float32[N, 3]", "float32[N, 3]"], "takes bool and not float32[N, 3]");
     refuses(Select, &["bool[N, 3]", "float32[N, 3]", "int32[N, 3]"], "have different dtypes");
     refuses(Select, &["bool[N, 3]", "float32[N, 2]", "float32[N, 1]"], "do not broadcast");

@@ -45,7 +45,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let outside = |op: Slice| {
         let Slice { axis, start, step, count } = op;
         let fragment = format!("{count} positions from {start} by {step} do not lie in axis {axis} of [N, 5]");

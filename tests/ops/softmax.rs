@@ -34,7 +34,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Three rows of small numbers, the middle one with `value` in its last element.
+/// Three rows of small numbers; the middle one has `value` as its last element.
 fn one_among(size: usize, value: f32) -> tfjs_wgpu::Tensor {
     floats_by(&[3, size], |index| if index == 2 * size - 1 { value } else { (index % 7) as f32 })
 }
@@ -77,7 +77,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(softmax(0), &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
     refuses(softmax(2), &["float32[N, 3]"], "axis 2 is not a dimension of a sample in [N, 3]");
     refuses(softmax(1), &["int32[N, 3]"], "takes float32 and not int32[N, 3]");

@@ -13,7 +13,7 @@ fn cases() -> Vec<Case> {
             Case::new(format!("{name}, batch {batch}"), op).input(random(&[batch, 65, 7, 5], 1))
         };
         cases.push(case("one part", split(1, &[65])));
-        // Parts whose ends lie on boundaries of bindings and between them.
+        // Parts whose ends are at binding boundaries and between them.
         cases.push(case("uneven parts", split(1, &[1, 63, 0, 1])));
         cases.push(case("the middle axis", split(2, &[3, 4])));
         cases.push(case("columns", split(3, &[1; 5])));
@@ -43,7 +43,7 @@ fn by_hand() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(split(1, &[2, 2]), &["float32[N, 3]"], "parts of [2, 2] are not axis 1 of [N, 3]");
     refuses(split(1, &[]), &["float32[N, 0]"], "parts of [] are not axis 1");
     refuses(split(1, &[usize::MAX, 4]), &["float32[N, 3]"], "are not axis 1");

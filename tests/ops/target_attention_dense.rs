@@ -48,7 +48,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     let fit = |keys: &str, query: &str, weights: &str| {
         refuses(
             LINEAR,

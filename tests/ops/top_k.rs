@@ -60,12 +60,12 @@ fn by_hand() -> Vec<Case> {
 
 checks!(cases);
 
-/// A number for each position in an order that says much about none: all different, or many equal.
+/// A number for each position in an unpredictable order: all different, or with many equal ones.
 fn scattered(shape: &[usize], different: usize) -> tfjs_wgpu::Tensor {
     floats_by(shape, |at| (at as u64 * 2_654_435_761 % 1_000_003) as f32 % different as f32)
 }
 
-/// Lines of one block and of several, of which few are wanted and many, the best first, last and anywhere.
+/// Lines of one block and of several, with small and large counts, and with the best elements first, last and anywhere.
 fn long_cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for size in [1023, 1024, 1025, 4096, 4097, 16_384, 16_385, 20_000] {
@@ -92,13 +92,13 @@ fn long_cases() -> Vec<Case> {
 }
 
 #[test]
-fn long_lines_have_their_plain_answers_on_the_cpu() {
+fn long_lines_match_the_reference_on_the_cpu() {
     crate::case::check_plain(&long_cases());
     crate::case::check_cpu(&long_cases());
 }
 
 #[test]
-fn long_lines_have_their_plain_answers_on_the_gpu() {
+fn long_lines_match_the_reference_on_the_gpu() {
     check_gpu_with(&long_cases(), LimitsPreset::ALL[0]);
 }
 
@@ -107,18 +107,18 @@ fn catalogue() -> [Case; 3] {
 }
 
 #[test]
-fn a_catalogue_has_its_plain_answer_on_the_cpu() {
+fn a_catalogue_matches_the_reference_on_the_cpu() {
     crate::case::check_cpu(&catalogue());
 }
 
 #[test]
-fn a_catalogue_has_its_plain_answer_on_the_gpu() {
+fn a_catalogue_matches_the_reference_on_the_gpu() {
     check_gpu_with(&catalogue(), LimitsPreset::ALL[0]);
 }
 
-/// The best one is what [`ArgReduce`] finds.
+/// The first element is the one that [`ArgReduce`] finds.
 #[test]
-fn the_first_is_the_extreme() {
+fn the_first_element_is_the_extreme() {
     for is_largest in [false, true] {
         for turn in 0..AWKWARD.len() {
             let mut values = AWKWARD;
@@ -134,7 +134,7 @@ fn the_first_is_the_extreme() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(TopK { axis: 0, ..largest(1) }, &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");
     refuses(largest(4), &["float32[N, 3]"], "axis 1 of float32[N, 3] has no best 4");
     refuses(largest(1), &["bool[N, 3]"], "takes float32 or int32 and not bool[N, 3]");

@@ -21,7 +21,7 @@ fn cases() -> Vec<Case> {
         Case::new("above", Trilu { diagonal: 1, ..UPPER })
             .constant(square())
             .gives(ints(&[1, 3, 3], &[0, 2, 3, 0, 0, 6, 0, 0, 0])),
-        // What is left out is zero even where it was no number.
+        // Elements outside the triangle are zero even if they were NaN.
         Case::new("awkward", UPPER)
             .constant(floats(&[5, 2], &AWKWARD))
             .gives(floats(&[5, 2], &[0.0, -0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])),
@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
 checks!(cases);
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_rejected() {
     refuses(LOWER, &[], "takes 1 inputs, not 0");
     refuses(LOWER, &["float32[3]"], "float32[3] is not made of matrices");
     refuses(LOWER, &["float32[N, 3]"], "axis 0 is not a dimension of a sample in [N, 3]");

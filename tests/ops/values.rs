@@ -3,11 +3,11 @@
 use tfjs_wgpu::Tensor;
 use tfjs_wgpu::internals::tensor::Encoding;
 
-/// Floats that are easily mishandled. Subnormals are not among them: Vulkan lets a device flush them to zero.
+/// Floats that are easily mishandled. Subnormals are excluded, because Vulkan lets a device flush them to zero.
 pub(crate) const AWKWARD: [f32; 10] =
     [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN, f32::MIN_POSITIVE];
 
-/// Sizes around those of a workgroup, and primes.
+/// Sizes around that of a workgroup, and primes.
 pub(crate) const SIZES: [usize; 10] = [1, 2, 7, 31, 63, 64, 65, 127, 128, 129];
 
 pub(crate) fn floats(shape: &[usize], values: &[f32]) -> Tensor {
