@@ -18,7 +18,7 @@ pub enum Semantics {
 
 names!(Semantics, "semantics", { TfJs = "tfjs", Keras = "keras" });
 
-/// What happens if an id is out of range for its table.
+/// How to treat an id that is out of range for its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]

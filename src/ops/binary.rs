@@ -46,7 +46,7 @@ pub enum BinaryFunction {
     Minimum,
     /// `left` if it is positive, else `left · right`.
     PRelu,
-    /// `left` if `right` is not 0, else 0, also if `left` is NaN.
+    /// `left` if `right` is not 0, else 0, even if `left` is NaN.
     Keep,
     /// 1 if `left > right`, else 0; 0 if either is NaN.
     Greater,

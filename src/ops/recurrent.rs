@@ -189,9 +189,9 @@ impl Recurrent {
         }
     }
 
-    /// Packs recurrent weights `[U, G · U]` and the optional bias `[G · U]` into the layout of the operator: `[U / 4 +
-    /// 1, G, U, 4]`. Element `[q, g, u, i]` is the weight of state `4q + i` for gate `g` of unit `u`. It is 0 beyond
-    /// the last state. Element 0 of the last vectors is the bias.
+    /// Packs recurrent weights `[U, G · U]` and the optional bias `[G · U]` into the layout of the operator:
+    /// `[U / 4 + 1, G, U, 4]`. Element `[q, g, u, i]` is the weight of state `4q + i` for gate `g` of unit `u`. It is 0
+    /// beyond the last state. Element 0 of the last vectors is the bias.
     pub fn pack(gates: usize, weights: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let &[units, columns] = weights.shape() else {
             return Err(Error::shape(format!("recurrent weights of rank {} are not a matrix", weights.shape().len())));

@@ -8,9 +8,9 @@
 //!
 //! where the weights of each factor (key, query, product or difference) are the sum of its rows in the kernel. The
 //! difference has separate rows for accuracy: if key and query are large and close, their difference is exact, but the
-//! difference of their products is not. `k: [N, T, D]`, `q: [N, D]`, each of which may be one shared row; output `[N,
-//! T, U]`; all float32. `weights: [4 · D + 1, U]` holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because phones
-//! support only four storage buffers per shader.
+//! difference of their products is not. `k: [N, T, D]`, `q: [N, D]`, each of which may be one shared row; output
+//! `[N, T, U]`; all float32. `weights: [4 · D + 1, U]` holds the rows of `Wk`, `Wq`, `Wp`, `Wd` and the bias, because
+//! phones support only four storage buffers per shader.
 
 use super::activation::Function;
 use super::operator::{

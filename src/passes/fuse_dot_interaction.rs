@@ -64,8 +64,8 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
     })
 }
 
-/// The rows of the kept elements, followed by one row for each pair `i ≤ j`: the sum of the rows of `(i, j)` and `(j,
-/// i)`.
+/// The rows of the kept elements, followed by one row for each pair `i ≤ j`: the sum of the rows of `(i, j)` and
+/// `(j, i)`.
 fn folded_kernel(kernel: &Tensor, kept: usize, vectors: usize) -> Result<Tensor> {
     let (values, units) = (kernel.as_f32()?, kernel.shape()[1]);
     let row = |index: usize| &values[index * units..(index + 1) * units];

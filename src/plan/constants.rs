@@ -1,8 +1,8 @@
 //! The memory of constants: lookup tables in one buffer, all others in a second one.
 //!
 //! Tables and kernels of Dense stay packed as in the file; other constants are unpacked to words. On a software GPU all
-//! constants are unpacked: memory is not scarce there, and decoding makes a whole ranking model 50 % slower (`cargo
-//! bench --bench predict -- MODEL --weight-format keep|f32`, SwiftShader).
+//! constants are unpacked: memory is not scarce there, and decoding makes a whole ranking model 50 % slower
+//! (`cargo bench --bench predict -- MODEL --weight-format keep|f32`, SwiftShader).
 
 use super::too_large_weights;
 use crate::error::Result;

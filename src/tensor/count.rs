@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 /// possible graph ([`Builder`](crate::graph::Builder)) can be summed in 64 bits.
 const MOST_ELEMENTS: usize = 1 << 42;
 
-/// The product of `shape`. Returns an error if it exceeds the limit, also when each size of 0 is replaced by 1, because
-/// parts of a shape are multiplied too.
+/// The product of `shape`. Returns an error if it exceeds the limit. Sizes of 0 are counted as 1 for this check,
+/// because parts of a shape are multiplied too.
 pub(crate) fn element_count(shape: &[usize]) -> Result<usize> {
     let most = shape.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim.max(1)));
     if most.is_none_or(|most| most > MOST_ELEMENTS) {

@@ -35,8 +35,8 @@ impl fmt::Display for Dim {
 pub struct Shape(Vec<Dim>);
 
 impl Shape {
-    /// A shape with the given dimensions. Returns an error if N or S is not the first dimension, because operators
-    /// never touch the batch dimension.
+    /// A shape with the given dimensions. Returns an error if N or S appears anywhere but as the first dimension,
+    /// because operators never touch the batch dimension.
     pub fn new(dims: Vec<Dim>) -> Result<Self> {
         let shape = Shape(dims);
         match shape.0.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)) {

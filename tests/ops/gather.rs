@@ -39,7 +39,7 @@ fn cases() -> Vec<Case> {
                 cases.push(case.constant(wild(indices, size)));
             }
         }
-        // Both with a batch.
+        // Data and indices with a batch.
         for (axis, batch_dims, indices) in [
             (1, 1, &[67, 3][..]),
             (2, 1, &[67, 2, 2]),
@@ -67,7 +67,7 @@ fn by_hand() -> Vec<Case> {
             .gives(floats(&[4], expected))
     };
     vec![
-        // Rows of a table; then for each sample its own.
+        // Rows of a table, then rows from each sample's own data.
         Case::new("rows", gather(0, 0))
             .constant(ints(&[3, 2], &[1, 2, 3, 4, 5, 6]))
             .input(ints(&[2, 2], &[2, 0, 1, 1]))

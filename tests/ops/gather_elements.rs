@@ -7,7 +7,7 @@ fn gather(axis: usize) -> GatherElements {
     GatherElements { axis, bad_id: BadId::Zero }
 }
 
-/// Indices of which some point outside on either side.
+/// Indices, some of which are out of range on either side.
 fn wild(shape: &[usize], size: i32) -> Tensor {
     ints_by(shape, |at| match at % 11 {
         3 => i32::MIN + at as i32,
@@ -36,7 +36,7 @@ fn cases() -> Vec<Case> {
             .input(pair())
             .input(outside())
             .gives(floats(&[1, 5], &[6.0, 5.0, 6.0, 5.0, 5.0])),
-        // One line of data for all indices, and one of indices for all data.
+        // One line of data for all indices, and one line of indices for all data.
         Case::new("one line", gather(2))
             .input(floats(&[1, 1, 2], &[1.0, 2.0]))
             .input(ints(&[1, 2, 2], &[1, 0, 0, 0]))

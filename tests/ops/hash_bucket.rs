@@ -10,7 +10,7 @@ fn salted(bins: u32, masked: Option<i32>, salt: [u64; 2]) -> HashBucket {
     HashBucket { bins, masked, salt: Some(salt) }
 }
 
-/// One number of every length of a text, with and without a sign.
+/// One number for every length in decimal digits, with and without a sign.
 const IDS: [i32; 22] = [
     0,
     1,
@@ -36,7 +36,7 @@ const IDS: [i32; 22] = [
     i32::MIN,
 ];
 
-/// What `tf.strings.to_hash_bucket_fast(tf.as_string(IDS), buckets)` answers.
+/// The results of `tf.strings.to_hash_bucket_fast(tf.as_string(IDS), buckets)`.
 const IN_7: [i32; 22] = [2, 5, 4, 2, 3, 2, 2, 0, 1, 6, 6, 5, 4, 2, 1, 3, 3, 1, 2, 5, 5, 1];
 const IN_100003: [i32; 22] = [
     77148, 17457, 10728, 46316, 85694, 46608, 99592, 30868, 11155, 36846, 1964, 30232, 86179, 55580, 507, 78051, 29727,
@@ -52,14 +52,14 @@ const IN_MAX: [i32; 22] = [
     882810075, 1508909984,
 ];
 
-/// What `tf.strings.to_hash_bucket_strong(tf.as_string(IDS), buckets, key)` answers for key 133, 133.
+/// The results of `tf.strings.to_hash_bucket_strong(tf.as_string(IDS), buckets, key)` for the key 133, 133.
 const SALTED_IN_7: [i32; 22] = [1, 5, 4, 5, 3, 0, 4, 3, 0, 5, 4, 6, 2, 2, 4, 5, 1, 2, 5, 3, 6, 6];
-/// For key 2⁵³ − 1, −3.
+/// For the key 2⁵³ − 1, −3.
 const SALTED_IN_100003: [i32; 22] = [
     97806, 29588, 13854, 73944, 34562, 47745, 68692, 56244, 55471, 61562, 17409, 25400, 55872, 12482, 48205, 68834,
     83175, 30777, 32882, 10314, 74497, 91279,
 ];
-/// For key 1, 2⁴⁰ + 5.
+/// For the key 1, 2⁴⁰ + 5.
 const SALTED_IN_MAX: [i32; 22] = [
     1945005827, 299744773, 245600745, 1220606089, 388052558, 1096052799, 725264327, 612636479, 761124306, 642106853,
     1534113642, 253230504, 1906774581, 1769392587, 1015419039, 1683469929, 166208443, 422689336, 920919049, 685806217,
@@ -69,7 +69,7 @@ const SALTED_IN_MAX: [i32; 22] = [
 fn cases() -> Vec<Case> {
     let mut cases = by_tensorflow();
     for (bins, masked) in [(2, None), (65537, None), (i32::MAX as u32, Some(3)), (1000, Some(0)), (2, Some(-1))] {
-        // Steps of every size, so that texts of every length come often.
+        // Ids of every magnitude, so that texts of every length are frequent.
         let ids = ints_by(&[67, 33], |index| {
             let scrambled = (index as u32).wrapping_mul(2_654_435_761);
             scrambled as i32 >> (index % 31)
@@ -88,7 +88,7 @@ fn by_tensorflow() -> Vec<Case> {
             .gives(ints(&[2, 11], &buckets))
     };
     let case = |bins, masked, buckets| answers(hash(bins, masked), buckets);
-    // Of 8 bins, the masked id has one.
+    // The masked id uses one of 8 bins.
     let masked = |masked: i32| {
         let mut buckets = IN_7.map(|bucket| bucket + 1);
         buckets[IDS.iter().position(|&id| id == masked).expect("one of the ids")] = 0;

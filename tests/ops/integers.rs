@@ -10,7 +10,7 @@ use tfjs_wgpu::internals::ops::{Activation, Binary, BinaryFunction, Function};
 const FUNCTIONS: [BinaryFunction; 12] =
     [Add, Subtract, Multiply, Maximum, Minimum, FloorDivide, FloorMod, Remainder, Power, BitAnd, BitOr, BitXor];
 
-/// Integers where signs, wrapping and float32 show.
+/// Integers for which signs, wrapping and the precision of float32 matter.
 const AWKWARD: [i32; 13] = [0, 1, -1, 2, -2, 3, 7, -7, 31, 16_777_217, i32::MAX, i32::MIN, i32::MIN + 1];
 
 fn cases() -> Vec<Case> {
@@ -44,7 +44,7 @@ fn cases() -> Vec<Case> {
 
 fn by_hand() -> Vec<Case> {
     let (most, least) = (i32::MAX, i32::MIN);
-    // The rules for a division by 0, for −2^31 by −1 and for negative powers stand in src/ops/binary/integers.rs.
+    // The rules for a division by 0, for −2^31 by −1 and for negative powers are in src/ops/binary/integers.rs.
     let table: [(BinaryFunction, &[[i32; 3]]); 12] = [
         (BitAnd, &[[12, 10, 8], [-1, 7, 7], [least, -1, least]]),
         (BitOr, &[[12, 10, 14], [-8, 7, -1], [least, most, -1]]),
@@ -97,7 +97,7 @@ fn by_hand() -> Vec<Case> {
                 [7, 0, 1],
                 [2, 31, least],
                 [2, 32, 0],
-                // As TensorFlow answers.
+                // The results of TensorFlow.
                 [3, 40, 689_956_897],
                 [10, 10, 1_410_065_408],
                 [-3, 41, -2_069_870_691],
