@@ -20,12 +20,12 @@ pub struct Execution {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Programs {
-    /// Kernels that differ only in shapes share a program.
+    /// Kernels that differ only in shapes share one.
     ///
     /// Such kernels differ in parameters and grid. All sessions on the device share the programs.
     #[default]
     Shared,
-    /// One program for each shape, as in TF.js: another batch size is compiled anew.
+    /// One for each shape, as in TF.js: another batch size compiles anew.
     ///
     /// Programs are shared only within a session, by kernels with equal parameters, because TF.js keys its programs by
     /// shape. They are compiled on several threads by the first prediction that needs them. The pipeline cache is
@@ -37,10 +37,10 @@ pub enum Programs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Submits {
-    /// All kernels in one submit.
+    /// All in one submit.
     #[default]
     One,
-    /// Each kernel in a separate submit.
+    /// Each kernel in a submit of its own.
     PerKernel,
 }
 
@@ -48,10 +48,10 @@ pub enum Submits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum ReadBacks {
-    /// All outputs at once, in the submit of the kernels.
+    /// All at once, in the submit of the kernels.
     #[default]
     Together,
-    /// Each output is copied, mapped and waited for separately.
+    /// Each copied, mapped and waited for by itself.
     PerOutput,
 }
 

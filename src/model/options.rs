@@ -8,11 +8,11 @@ use crate::ops::BadId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
-    /// The results of TensorFlow.js. Where it rejects a model, the results of Keras.
+    /// What TensorFlow.js computes; what it refuses follows Keras.
     #[default]
     #[cfg_attr(feature = "cli", value(name = "tfjs"))]
     TfJs,
-    /// The results of Keras.
+    /// What Keras computes.
     Keras,
 }
 
@@ -26,7 +26,7 @@ pub enum OnBadId {
     /// Look up a row of zeros, as TF.js does on the GPU.
     #[default]
     Zero,
-    /// Reject the prediction.
+    /// Refuse the prediction.
     Error,
     /// Look up the nearest row.
     Clamp,
@@ -48,13 +48,13 @@ impl OnBadId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WeightFormat {
-    /// float16 and uint8 weights as the file stores them, decoded by the kernels.
+    /// float16 and uint8 as the file stores them, decoded in the kernel.
     ///
     /// They are converted to float32 if a kernel that reads them cannot decode them, and on a software GPU, where
     /// float32 is faster.
     #[default]
     Keep,
-    /// float32.
+    /// As float32.
     F32,
 }
 

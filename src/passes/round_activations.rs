@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum ActivationPrecision {
-    /// float32, the precision in which operators compute.
+    /// float32, as the operators compute.
     #[default]
     F32,
     /// Rounded to float16, as TF.js does on phones without float32 textures.
