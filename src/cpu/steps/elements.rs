@@ -1,6 +1,6 @@
 //! Cast, FloatClass, NotEqual and Activation of integers: every element by itself, also from one type to another.
 
-use super::{Request, Step};
+use super::step::{Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
 use crate::error::Result;
 use crate::ops;

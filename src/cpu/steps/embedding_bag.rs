@@ -1,6 +1,6 @@
 //! EmbeddingBag and Embedding: rows of tables, as they are, pooled or combined, in the columns where they belong.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output, Rows};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;

@@ -3,7 +3,7 @@
 //! What the windows of some positions read is laid out in rows, which a packed matrix product takes. Convolutions in
 //! groups, depthwise ones above all, have too few channels for that: there each tap is added to all units at once.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::Apply;
 use crate::cpu::matrix::{Finish, Matrix};
