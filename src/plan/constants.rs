@@ -4,9 +4,8 @@
 //! constants are unpacked: memory is not scarce there, and decoding makes a whole ranking model 50 % slower
 //! (`cargo bench --bench predict -- MODEL --weight-format keep|f32`, SwiftShader).
 
-use super::too_large_weights;
-use crate::error::Result;
-use crate::graph::{Graph, Source, ValueId};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, Source, ValueId};
 use crate::kernel::{BufferId, DeviceFacts, Packing, Region};
 use crate::tensor::{Encoding, Tensor};
 use std::collections::{HashMap, HashSet};
@@ -117,6 +116,13 @@ fn append(buffer: BufferId, size: &mut u64, shape: (u64, Packing), facts: &Devic
     // Kernels that bind all constants read them in groups of four words, so the buffer must end with a whole group.
     *size = offset_bytes + length_bytes.max(4).next_multiple_of(16);
     Region { buffer, offset_bytes, length_bytes, packing }
+}
+
+fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
+    let limit = facts.max_buffer_bytes;
+    Error::device_limit(format!("the weights do not fit the device's largest buffer of {limit} bytes"))
+        .at(format!("`{}`", node.name))
+        .hint("run on the CPU (Device::Cpu)")
 }
 
 #[cfg(test)]

@@ -360,13 +360,6 @@ fn is_view(graph: &Graph, node: &Node) -> bool {
     }
 }
 
-fn too_large_weights(node: &Node, facts: &DeviceFacts) -> Error {
-    let limit = facts.max_buffer_bytes;
-    Error::device_limit(format!("the weights do not fit the device's largest buffer of {limit} bytes"))
-        .at(format!("`{}`", node.name))
-        .hint("run on the CPU (Device::Cpu)")
-}
-
 fn whole(buffer: BufferId, length_bytes: u64) -> Region {
     Region { buffer, offset_bytes: 0, length_bytes, packing: Packing::Words }
 }

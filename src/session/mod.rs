@@ -3,6 +3,7 @@
 
 mod cache_folder;
 mod checked_inputs;
+mod device;
 mod device_status;
 mod engines;
 mod ids;
@@ -18,6 +19,7 @@ pub use crate::engine::{EngineKind, MemoryUsage, ProfileStep, StepClock};
 pub use cache_folder::user_cache_folder;
 #[cfg(feature = "study")]
 pub(crate) use checked_inputs::{CheckedInputs, checked_inputs};
+pub use device::Device;
 pub use device_status::DeviceStatus;
 pub use ids::BadIdCount;
 pub(crate) use open::expect_effect;
@@ -32,7 +34,6 @@ use crate::deadline::Deadline;
 use crate::engine::{Call, Holdings, PreparedGraph};
 use crate::error::Result;
 use crate::model::{InputNames, Model};
-use crate::names::names;
 use crate::passes::ActivationPrecision;
 use crate::plan::Counts;
 use crate::telemetry::{Stage, Timeline};
@@ -41,26 +42,6 @@ use engines::{Engines, Opened};
 use inputs::BoundInputs;
 use sized::{SizedModel, expect_predictable};
 use std::sync::Arc;
-
-/// Where predictions are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[non_exhaustive]
-pub enum Device {
-    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU.
-    ///
-    /// If the GPU fails, the CPU takes its place.
-    #[default]
-    Auto,
-    /// The GPU.
-    Gpu,
-    /// The CPU engine.
-    Cpu,
-    /// The plain definitions that GPU and CPU are checked against.
-    Reference,
-}
-
-names!(Device, "device", { Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference" });
 
 /// The outputs of a prediction, and what happened while it was computed.
 ///

@@ -44,8 +44,8 @@ pub struct Adapter {
 }
 
 #[cfg(feature = "gpu")]
-impl From<&AdapterSummary> for Adapter {
-    fn from(summary: &AdapterSummary) -> Self {
+impl Adapter {
+    fn of(summary: &AdapterSummary) -> Self {
         Adapter {
             name: summary.name.clone(),
             backend: summary.backend.clone(),
@@ -76,7 +76,7 @@ impl Machine {
 #[cfg(feature = "gpu")]
 fn find_adapter(name: Option<&str>) -> Option<Adapter> {
     let name = name.unwrap_or_default().to_lowercase();
-    adapters().iter().find(|adapter| adapter.name.to_lowercase().contains(&name)).map(Adapter::from)
+    adapters().iter().find(|adapter| adapter.name.to_lowercase().contains(&name)).map(Adapter::of)
 }
 
 #[cfg(not(feature = "gpu"))]

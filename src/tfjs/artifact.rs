@@ -1,7 +1,7 @@
 //! A file that was read: topology and weights, of which models are lowered, for one set of sizes after another where it leaves
 //! dimensions open.
 
-use super::lowering::{Finished, Lowering, Origin};
+use super::lowering::{Finished, Origin};
 use super::network;
 use super::topology::Network;
 use super::weights::{
@@ -21,6 +21,8 @@ const MOST_TRIED: usize = 24;
 #[derive(Debug)]
 pub(super) struct Artifact {
     network: Network,
+    /// Layers in the file.
+    layer_count: usize,
     weights: Arc<WeightTable>,
     shared: Arc<SharedObjects>,
     /// What a summary says of the weights of the file.
@@ -46,6 +48,7 @@ pub(super) struct Header {
 impl Artifact {
     pub(super) fn new(
         mut network: Network,
+        layer_count: usize,
         weights: WeightTable,
         summaries: Vec<WeightSummary>,
         header: Header,
@@ -64,6 +67,7 @@ impl Artifact {
         let shared = Arc::new(SharedObjects::of(&network));
         Artifact {
             network,
+            layer_count,
             weights: Arc::new(weights),
             shared,
             summaries,
@@ -188,7 +192,7 @@ impl Artifact {
         options: &LoadOptions,
         open: &[OpenDimension],
     ) -> Result<(Finished, Vec<LayerSummary>)> {
-        let mut lowering = Lowering::new(store, options.clone(), self.origin);
+        let mut lowering = network::lowering(store, options.clone(), self.origin, self.layer_count);
         lowering.open = open.to_vec();
         let (outputs, layers) = network::lower_model(&self.network, &mut lowering)?;
         Ok((lowering.finish(outputs)?, layers))

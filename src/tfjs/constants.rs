@@ -1,7 +1,8 @@
 //! The weights of a layer, and the constants that it makes, while it is lowered.
 
 use super::lowering::{LayerCall, Lowering};
-use super::weights::{LayerIdentity, Wanted, expect_stand_in};
+use super::topology::LayerIdentity;
+use super::weights::{Wanted, expect_stand_in};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::tensor::Tensor;
@@ -91,7 +92,7 @@ impl LayerCall<'_, '_> {
         shape: &[usize],
         element: impl Fn(usize) -> f32,
     ) -> Result<ValueId> {
-        let key = (LayerIdentity(0), name.to_string());
+        let key = (LayerIdentity::ALL, name.to_string());
         if let Some(&id) = self.lowering.constants.get(&key) {
             return Ok(id);
         }

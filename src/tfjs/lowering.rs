@@ -1,12 +1,11 @@
 //! What all layers share while a topology becomes a graph: the builder, the weights, the notes for the reader.
 
 use super::config::Config;
-use super::json::object;
 use super::keywords::Keywords;
 use super::masks::Value;
 use super::once::Once;
-use super::topology::{Layer, Network};
-use super::weights::{LayerIdentity, Match, WeightStore};
+use super::topology::{LayerIdentity, Network};
+use super::weights::{Match, WeightStore};
 use crate::error::{Error, Result};
 use crate::graph::{Builder, Graph, ValueId};
 use crate::model::{LoadOptions, OpenDimension, Semantics, Skew, WeightSummary};
@@ -42,12 +41,15 @@ pub(super) struct Lowering {
     pub(super) stand_in_elements: usize,
     /// The sizes of dimensions that the file leaves open.
     pub(super) open: Vec<OpenDimension>,
-    /// Constants by layer and name, so that the calls of a shared layer share them. No layer stands at address 0: that of
-    /// constants that all layers share.
+    /// Constants by layer and name, so that the calls of a shared layer share them.
     pub(super) constants: HashMap<(LayerIdentity, String), ValueId>,
     /// Numbers in the weights of each layer.
     pub(super) parameters: HashMap<LayerIdentity, HashMap<String, u64>>,
-    /// The models inside wrappers of layers. They are kept, because what tells their layers apart is where they stand.
+    /// What layers that hold others have done with them.
+    pub(super) inner: Inner,
+    /// Layers of the file that were numbered.
+    numbered: usize,
+    /// The models inside wrappers, which are read at their first call.
     wrapped: HashMap<LayerIdentity, Arc<Network>>,
     /// What TF.js would pass as `kwargs['mask']`: set by any call with a masked input to the mask of its first input,
     /// and never cleared (`executor.ts`). None before the first such call.
@@ -69,6 +71,19 @@ pub(super) struct Lowering {
     /// The constants in which a size is the number of samples; see `folding`.
     pub(super) counts: HashSet<ValueId>,
 }
+
+/// What a layer that holds other layers needs from the files that know all layers and models.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inner {
+    /// Reads a model, numbering its layers on.
+    pub(super) read: fn(&serde_json::Value, &mut usize) -> Result<Network>,
+    /// The outputs of a layer of a class.
+    pub(super) layer: fn(&str, &mut LayerCall<'_, '_>, &[Value]) -> Result<Vec<Value>>,
+    /// The outputs of a model, which stands at this place in an archive.
+    pub(super) network: LowerNetwork,
+}
+
+type LowerNetwork = fn(&Network, &[Value], &str, &mut Lowering) -> Result<Vec<Value>>;
 
 /// Who wrote the topology and who reads it.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +111,14 @@ pub(super) struct Finished {
 }
 
 impl Lowering {
-    pub(super) fn new(weights: WeightStore, options: LoadOptions, origin: Origin) -> Self {
+    /// Lowers a file of which `numbered` layers have numbers.
+    pub(super) fn new(
+        weights: WeightStore,
+        options: LoadOptions,
+        origin: Origin,
+        inner: Inner,
+        numbered: usize,
+    ) -> Self {
         let weights_warnings = weights.warnings();
         Lowering {
             builder: Builder::new(),
@@ -113,6 +135,8 @@ impl Lowering {
             open: Vec::new(),
             constants: HashMap::new(),
             parameters: HashMap::new(),
+            inner,
+            numbered,
             wrapped: HashMap::new(),
             lingering_mask: None,
             lingering_states: false,
@@ -185,7 +209,7 @@ impl Lowering {
         if let Some(network) = self.wrapped.get(&layer) {
             return Ok(Arc::clone(network));
         }
-        let network = Arc::new(Network::parse(object("model", json)?)?);
+        let network = Arc::new((self.inner.read)(json, &mut self.numbered)?);
         self.wrapped.insert(layer, Arc::clone(&network));
         Ok(network)
     }
@@ -210,11 +234,6 @@ pub(super) struct LayerCall<'l, 'm> {
     pub(super) identity: LayerIdentity,
     /// Where the layer stands in a `.keras` archive, as in `layers/dense_1`; see `weights`.
     pub(super) archive: &'m str,
-}
-
-/// Tells `layer` from others by where it stands in memory; topologies do not move while they are lowered.
-pub(super) fn identity(layer: &Layer) -> LayerIdentity {
-    LayerIdentity(std::ptr::from_ref(layer).addr())
 }
 
 impl LayerCall<'_, '_> {

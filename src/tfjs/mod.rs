@@ -4,11 +4,11 @@
 //! rules by which weights find their layers. The entry points are [`Model::load`](crate::Model::load) and its neighbours. It
 //! runs nothing.
 //!
-//! Inside, `json` reads values, `canonical` writes them, `manifest`, `shards` and `decoder` read the weights, `topology` and `calls` the layers as
-//! the file lists them; `network` walks their calls in the order of `order`, `layers` and `operations` turn each into operators
-//! with the help of `lowering`, and `weights` knows which weight belongs to which layer; `open` finds sizes for what a file leaves
-//! open. What Keras 3 writes, and archives, are
-//! read too, though TF.js reads neither; such models answer as Keras does.
+//! Inside, `json` reads values and `canonical` writes them; `manifest`, `shards` and `decoder` read the weights; `topology`
+//! holds the layers as the file lists them, and `kinds` decides which of them are operations and reads their `calls`. `network`
+//! walks the calls in the order of `order`; `layers` and `operations` turn each into operators with the help of `lowering`,
+//! and `weights` knows which weight belongs to which layer. `open` finds sizes for dimensions that a file leaves open. Files
+//! of Keras 3 and archives are read too, though TF.js reads neither; such models answer as Keras does.
 
 mod activations;
 mod artifact;
@@ -20,6 +20,7 @@ mod decoder;
 mod folding;
 mod json;
 mod keywords;
+mod kinds;
 mod lambdas;
 mod layers;
 mod lowering;
@@ -52,7 +53,6 @@ use manifest::Manifest;
 use model_file::FORMAT_HINT;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use topology::Network;
 use weights::WeightTable;
 
 /// The model of this `model.json`, with weight files from `source`.
@@ -81,7 +81,8 @@ fn parse(model_json: &[u8], source: &dyn Source, options: LoadOptions) -> Result
     let topology = json.get("modelTopology").filter(|_| !has_random_weights).map(canonical::digest);
     model_file::spell(&mut json);
     let (root, keras_version) = topology_root(&json)?;
-    let network = Network::parse(root).at(|| "modelTopology".into())?;
+    let mut numbered = 0;
+    let network = kinds::read(root, &mut numbered).at(|| "modelTopology".into())?;
     let (mut manifest, mut read) = (Manifest::default(), shards::Read::default());
     if !has_random_weights {
         manifest = Manifest::parse(json.get("weightsManifest")).at(|| "weightsManifest".into())?;
@@ -95,7 +96,7 @@ fn parse(model_json: &[u8], source: &dyn Source, options: LoadOptions) -> Result
         identified: topology.map(|topology| Arc::new(Identified::new(topology, read.stored))),
     };
     let sizes = options.sizes.clone();
-    open::model(Artifact::new(network, weights, manifest.summaries(), header, options), &sizes)
+    open::model(Artifact::new(network, numbered, weights, manifest.summaries(), header, options), &sizes)
 }
 
 /// An error that says what the file is, if it is something else.

@@ -5,19 +5,28 @@ use super::config::Config;
 use super::folding;
 use super::json;
 use super::keywords::Keywords;
+use super::kinds;
 use super::layers;
-use super::lowering::{LayerCall, Lowering, Outputs, identity};
+use super::lowering::{Inner, LayerCall, Lowering, Origin, Outputs};
 use super::masks::{Masks, Value};
 use super::operations;
 use super::order::{CallId, Directory};
 use super::summary;
 use super::topology::{Layer, Network};
+use super::weights::WeightStore;
 use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
-use crate::model::{LayerSummary, OpenDimension};
+use crate::model::{LayerSummary, LoadOptions, OpenDimension};
 use crate::ops::{Cast, NotEqual};
 use crate::tensor::{DType, Shape, TensorType};
+use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
+
+/// Lowers a file of which `numbered` layers have numbers.
+pub(super) fn lowering(weights: WeightStore, options: LoadOptions, origin: Origin, numbered: usize) -> Lowering {
+    let read = |json: &Json, numbered: &mut usize| kinds::read(json::object("model", json)?, numbered);
+    Lowering::new(weights, options, origin, Inner { read, layer: layers::lower, network: lower_nested }, numbered)
+}
 
 /// The outputs of the model by name, and its layers for a summary.
 pub(super) fn lower_model(network: &Network, lowering: &mut Lowering) -> Result<(Outputs, Vec<LayerSummary>)> {
@@ -144,7 +153,7 @@ fn declared_sample(layer: &Layer) -> Result<Vec<Option<usize>>> {
                 .cause("its first layer has neither `batch_input_shape` nor `batch_shape` nor `input_shape`"));
         }
     };
-    let size = |dim: &serde_json::Value| {
+    let size = |dim: &Json| {
         if dim.is_null() { Ok(None) } else { json::size("batch_input_shape", dim).map(Some) }
     };
     dims.iter().map(size).collect()
@@ -153,7 +162,7 @@ fn declared_sample(layer: &Layer) -> Result<Vec<Option<usize>>> {
 fn declared_dtype(layer: &Layer) -> Result<DType> {
     let config = Config::new(&layer.config);
     // A dtype policy is an object, and always one of floats.
-    if config.get("dtype").is_some_and(serde_json::Value::is_object) {
+    if config.get("dtype").is_some_and(Json::is_object) {
         return Ok(DType::F32);
     }
     match config.string("dtype")? {
@@ -213,7 +222,7 @@ fn forget_masks(call: &Call, directory: &Directory<'_>, values: &mut HashMap<Cal
 
 fn record_shape(layer: &Layer, outputs: &[Value], lowering: &mut Lowering) {
     if let Some(first) = outputs.first() {
-        lowering.shapes.insert(identity(layer), lowering.builder.ty(first.id).shape.clone());
+        lowering.shapes.insert(layer.identity, lowering.builder.ty(first.id).shape.clone());
     }
 }
 
@@ -297,7 +306,7 @@ fn lower_layer(
             if config.is_reduced_precision() {
                 lowering.warn("the model asks for reduced precision; all is computed in float32, as in TF.js".into());
             }
-            let (name, identity) = (&layer.name, identity(layer));
+            let (name, identity) = (&layer.name, layer.identity);
             let mut call = LayerCall { lowering, config: &config, keywords, name, identity, archive };
             let outputs = layers::lower(&layer.class, &mut call, inputs)?;
             config.finish()?;
@@ -371,12 +380,7 @@ fn conform(
 }
 
 /// TF.js runs a model inside a model without incoming masks and drops the masks of its outputs; Keras does neither.
-pub(super) fn lower_nested(
-    network: &Network,
-    inputs: &[Value],
-    archive: &str,
-    lowering: &mut Lowering,
-) -> Result<Vec<Value>> {
+fn lower_nested(network: &Network, inputs: &[Value], archive: &str, lowering: &mut Lowering) -> Result<Vec<Value>> {
     let mut conformed = Vec::with_capacity(inputs.len());
     let layers = network.layers_by_name();
     for (tensor, value) in network.inputs.iter().zip(inputs) {

@@ -2,7 +2,6 @@
 //!
 //! `saving_lib` of Keras 2 and 3 writes the second Dense of a model under `layers/dense_1`, whatever its name.
 
-use super::topology::Layer;
 use std::collections::HashMap;
 
 /// Counts the objects of each class.
@@ -19,14 +18,6 @@ impl Positions {
         let position = if *count == 0 { class } else { format!("{class}_{count}") };
         *count += 1;
         position
-    }
-}
-
-/// Gives every layer of one model its position.
-pub(super) fn assign(layers: &mut [Layer]) {
-    let mut positions = Positions::default();
-    for layer in layers.iter_mut().filter(|layer| layer.operation.is_none()) {
-        layer.position = positions.next(&layer.class);
     }
 }
 

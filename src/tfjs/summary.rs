@@ -1,6 +1,6 @@
 //! The layers of a model as rows of a summary.
 
-use super::lowering::{Lowering, identity};
+use super::lowering::Lowering;
 use super::once::Once;
 use super::topology::{Layer, Network};
 use crate::model::LayerSummary;
@@ -23,7 +23,7 @@ fn push(network: &Network, depth: usize, lowering: &Lowering, rows: &mut Vec<Lay
             class: layer.class.clone(),
             depth,
             // A layer that no output needs is not lowered.
-            output_shape: lowering.shapes.get(&identity(layer)).cloned().unwrap_or_else(|| Shape::fixed(&[])),
+            output_shape: lowering.shapes.get(&layer.identity).cloned().unwrap_or_else(|| Shape::fixed(&[])),
             parameters: parameters(layer, lowering),
             connected_to: connected_to.all,
         });
@@ -35,10 +35,10 @@ fn push(network: &Network, depth: usize, lowering: &Lowering, rows: &mut Vec<Lay
 
 /// The model that the layer is, or that it wraps.
 fn inside<'m>(layer: &'m Layer, lowering: &'m Lowering) -> Option<&'m Network> {
-    layer.network.as_ref().or_else(|| lowering.wrapped_by(identity(layer)).map(Arc::as_ref))
+    layer.network.as_ref().or_else(|| lowering.wrapped_by(layer.identity).map(Arc::as_ref))
 }
 
 fn parameters(layer: &Layer, lowering: &Lowering) -> u64 {
     let inner = inside(layer, lowering).into_iter().flat_map(|network| &network.layers);
-    lowering.parameters_of(identity(layer)) + inner.map(|layer| parameters(layer, lowering)).sum::<u64>()
+    lowering.parameters_of(layer.identity) + inner.map(|layer| parameters(layer, lowering)).sum::<u64>()
 }

@@ -1,11 +1,11 @@
-//! Layers and calls as the file lists them, before anything is known about shapes.
+//! Layers as the file lists them, before anything is known about shapes.
 //!
 //! Sequential models in list and dict form, Functional models (`Model` and `Functional`), and either of them as a
-//! layer of another, as Keras 2, Keras 3 and TF.js write them.
+//! layer of another, as Keras 2, Keras 3 and TF.js write them. The calls of Functional models stay JSON here: how they are
+//! read depends on which layers are operations, which [`kinds`](super::kinds) decides.
 
-use super::calls::{Call, TensorRef, parse_calls, structure};
+use super::calls::{Call, TensorRef, structure};
 use super::json::{array, member, object, string};
-use super::{lambdas, layers, operations, positions, weights};
 use crate::error::{Context, Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -32,16 +32,29 @@ pub(super) struct Layer {
     pub(super) name: String,
     pub(super) class: String,
     pub(super) config: Map<String, Value>,
-    /// What it is called in a `.keras` archive: its class and its number among the layers of that class.
+    /// Its number in the file.
+    pub(super) identity: LayerIdentity,
+    /// Its name in a `.keras` archive: its class and its number among the layers of that class.
     pub(super) position: String,
-    /// What it is if it is a bare operation (`x + y`, `keras.ops.…`) and no layer.
+    /// The operation, if it is a bare operation (`x + y`, `keras.ops.…`) instead of a layer.
     pub(super) operation: Option<String>,
     /// The model this layer is, if it is one.
     pub(super) network: Option<Network>,
+    /// The calls as the file writes them, until they are read into `calls`.
+    pub(super) inbound_nodes: Option<Value>,
     /// Empty for an InputLayer.
     pub(super) calls: Vec<Call>,
     /// What Keras calls the object, if it stands in several places.
     pub(super) shared_object_id: Option<Value>,
+}
+
+/// Tells one layer object from another with the same name: its number among all layers of a file, from 1 on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct LayerIdentity(pub(super) usize);
+
+impl LayerIdentity {
+    /// The owner of constants that all layers share.
+    pub(super) const ALL: LayerIdentity = LayerIdentity(0);
 }
 
 impl Network {
@@ -87,7 +100,6 @@ impl Network {
             }
             layers.insert(0, input);
         }
-        positions::assign(&mut layers);
         // Each layer takes the output of the one before it.
         for index in 1..layers.len() {
             let arguments = vec![TensorRef::first_of(&layers[index - 1])];
@@ -131,8 +143,7 @@ impl Network {
         let name = own_name.or(name).unwrap_or("model").to_string();
         let layers = array("layers", member(config, "layers")?)?.iter().enumerate();
         let layers = layers.map(|(index, layer)| Layer::parse(layer, index));
-        let mut layers: Vec<Layer> = layers.collect::<Result<_>>()?;
-        positions::assign(&mut layers);
+        let layers: Vec<Layer> = layers.collect::<Result<_>>()?;
         let tensors = |key: &str| structure(key, member(config, key)?);
         let (input_names, inputs) = tensors("input_layers")?.into_iter().unzip();
         let (output_names, outputs): (_, Vec<TensorRef>) = tensors("output_layers")?.into_iter().unzip();
@@ -187,28 +198,27 @@ impl Layer {
         let network = Network::parse_config(class, config, name).at(|| format!("layer {index}"))?;
         let name = name.map(str::to_string).or_else(|| network.as_ref().map(|network| network.name.clone()));
         let name = name.ok_or_else(|| Error::format("has no name").at(format!("layer {index} ({class})")))?;
-        let place = || format!("layer `{name}` ({class})");
         // A nested model's config is its layers, which are parsed already.
         let config = if network.is_some() { Map::new() } else { config.as_object().cloned().unwrap_or_default() };
-        let calls = layer.get("inbound_nodes");
-        let mut parsed = Layer {
+        let inbound_nodes = layer.get("inbound_nodes").cloned();
+        let layer = Layer { network, inbound_nodes, shared_object_id: id_of(layer), ..Layer::new(name, class, config) };
+        Ok(layer)
+    }
+
+    /// A layer without calls.
+    fn new(name: String, class: &str, config: Map<String, Value>) -> Layer {
+        Layer {
+            name,
             class: class.into(),
-            operation: (network.is_none() && is_operation(layer, class, &config)).then(|| class.to_string()),
-            name: name.clone(),
             config,
+            identity: LayerIdentity::default(),
             position: String::new(),
-            network,
+            operation: None,
+            network: None,
+            inbound_nodes: None,
             calls: Vec::new(),
-            shared_object_id: weights::id_of(layer),
-        };
-        if let (Some(calls), true) = (calls, lambdas::is_lambda(class)) {
-            let lambda = lambdas::parse(&parsed.config, calls).at(place)?;
-            parsed.operation = Some(lambda.operation.into());
-            (parsed.config, parsed.calls) = (lambda.config, lambda.calls);
-        } else if let Some(calls) = calls {
-            parsed.calls = parse_calls(calls, parsed.operation.is_some()).at(place)?;
+            shared_object_id: None,
         }
-        Ok(parsed)
     }
 
     /// The InputLayer that a Sequential model starting with this layer does without.
@@ -220,27 +230,13 @@ impl Layer {
         let name = format!("{}_input", self.name);
         let mut config = first.config.clone();
         config.insert("name".into(), name.as_str().into());
-        Layer {
-            name,
-            class: "InputLayer".into(),
-            config,
-            position: String::new(),
-            operation: None,
-            network: None,
-            calls: Vec::new(),
-            shared_object_id: None,
-        }
+        Layer::new(name, "InputLayer", config)
     }
 }
 
-/// Keras 3 writes operations among the layers. Some are called like a layer (Add, Softmax); the converter drops the
-/// module that tells them apart, but layers say whether they are trainable, and no operation does. (Of the layers
-/// SpatialDropout does not, but there is no such operation.)
-fn is_operation(layer: &Map<String, Value>, class: &str, config: &Map<String, Value>) -> bool {
-    let calls = layer.get("inbound_nodes").and_then(Value::as_array);
-    let is_keras_3 = calls.is_some_and(|calls| calls.iter().any(Value::is_object));
-    let is_layer_only = layers::is_known(class) && !operations::is_known(class);
-    is_keras_3 && class != "InputLayer" && !config.contains_key("trainable") && !is_layer_only
+/// The id that Keras gives the object in the JSON of a layer.
+pub(super) fn id_of(layer: &Map<String, Value>) -> Option<Value> {
+    layer.get("shared_object_id").filter(|id| !id.is_null()).cloned()
 }
 
 impl TensorRef {

@@ -7,7 +7,17 @@ use crate::sources::{Source, assert_none, ends_in_word, files};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folders that are checked.
-const FOLDERS: [&str; 2] = ["src/gpu", "src/study"];
+const FOLDERS: [&str; 9] = [
+    "src/cpu",
+    "src/gpu",
+    "src/passes",
+    "src/plan",
+    "src/session",
+    "src/study",
+    "src/tensor",
+    "src/tensor_file",
+    "src/tfjs",
+];
 
 /// A module as its names below the folder; the folder itself has none.
 type Module = Vec<String>;

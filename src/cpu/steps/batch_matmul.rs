@@ -1,6 +1,6 @@
 //! BatchMatmul: dot products of the lines of two samples.
 
-use super::{Fast, MOST_MAPPED, Request, Step};
+use super::step::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::vector::{dot, vectorised};
 use crate::error::Result;

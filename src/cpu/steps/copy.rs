@@ -1,6 +1,6 @@
 //! Concatenate, BroadcastBatch, Permute, RepeatVector, Slice and Split: copies of elements to other positions.
 
-use super::{Fast, MOST_MAPPED, Request, Step};
+use super::step::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
 use crate::error::Result;
 use crate::ops;

@@ -1,6 +1,6 @@
 //! Dense and FusedMlp: packed matrix products, each with its bias and its activation.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::matrix::{Finish, Matrix};
 use crate::cpu::tile::Order;

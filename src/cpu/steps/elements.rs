@@ -1,6 +1,6 @@
 //! Cast, FloatClass, NotEqual and Activation of integers: functions of one element, possibly to another type.
 
-use super::{Request, Step};
+use super::step::{Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
 use crate::error::Result;
 use crate::ops;

@@ -1,6 +1,6 @@
 //! Activation, Binary and Elementwise: chains of functions of one and two elements.
 
-use super::{Fast, MOST_MAPPED, Request, Step};
+use super::step::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::Apply;
 use crate::cpu::vector::vectorised;

@@ -1,6 +1,6 @@
 //! EmbeddingBag and Embedding: rows of tables, unchanged, pooled or combined, written to their columns.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output, Rows};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! Gather: copies the elements at given indices.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output, Region};
 use crate::error::Result;
 use crate::ops::{self, gather::Extents};

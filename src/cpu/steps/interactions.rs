@@ -1,6 +1,6 @@
 //! TargetAttentionDense and DotInteraction: matrix products whose weights are computed for each sample.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::matrix::{Finish, Matrix, Panels};
 use crate::cpu::vector::vectorised;

@@ -17,70 +17,17 @@ mod plain;
 mod recurrent;
 mod reduce;
 mod softmax;
+mod step;
 mod stretched;
 mod windows;
 
 pub(super) use copy::columns;
+pub(super) use step::{Request, Step};
 
-use super::frame::{Frame, Operand, Output, Region};
 use crate::error::Result;
 use crate::ops::Op;
-use crate::tensor::{DType, Tensor, TensorType};
-use pulp::Arch;
-use std::fmt;
-use std::sync::Arc;
-
-/// Computes one block of rows.
-pub(super) trait Step: fmt::Debug + Send + Sync {
-    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()>;
-}
-
-/// An operator and its context in the graph.
-pub(super) struct Request<'a> {
-    pub(super) op: &'a Op,
-    pub(super) name: &'a str,
-    pub(super) operands: Vec<Operand>,
-    pub(super) types: Vec<&'a TensorType>,
-    /// By operand: whether it is already in the buffer of the output.
-    pub(super) placed: Vec<bool>,
-    /// One for each output of the operator, each in a separate buffer.
-    pub(super) outputs: Vec<Output>,
-    pub(super) ty: &'a TensorType,
-    pub(super) arch: Arch,
-    /// Provides a scratch buffer, separate from the output, for the duration of the step. Takes the number of floats,
-    /// and whether that is the total (`true`) or the number per row.
-    pub(super) scratch: &'a mut dyn FnMut(usize, bool) -> Output,
-}
-
-impl Request<'_> {
-    /// The first output; most operators have no other.
-    fn output(&self) -> Output {
-        self.outputs[0]
-    }
-
-    /// The value of an operand, if it is known when the model is opened.
-    fn constant(&self, position: usize) -> Option<&Arc<Tensor>> {
-        match &self.operands.get(position)?.region {
-            Region::Constant(tensor) => Some(tensor),
-            _ => None,
-        }
-    }
-
-    /// Sizes of the operand around `axis` of its type: the product of the sample's dimensions before it, its own size,
-    /// and the product of those after it.
-    fn around(&self, position: usize, axis: usize) -> [usize; 3] {
-        let sample = self.types[position].shape.sample();
-        let axis = axis - usize::from(self.types[position].shape.is_batched());
-        [sample[..axis].iter().product(), sample[axis], sample[axis + 1..].iter().product()]
-    }
-}
-
-/// Maximum number of elements in a row for which a list of source positions is made. Without it, a small file could
-/// declare any size.
-const MOST_MAPPED: usize = 1 << 24;
-
-/// A fast step; `None` if there is none for this operator and its operands.
-type Fast = Option<Box<dyn Step>>;
+use crate::tensor::DType;
+use step::Fast;
 
 /// The step that computes an operator; `None` if its operands are already in the output.
 pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {

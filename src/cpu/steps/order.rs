@@ -1,6 +1,6 @@
 //! TopK and ArgReduce: elements of a line by sort key, in the same order as on the GPU.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
 use crate::cpu::vector::vectorised;
 use crate::error::Result;

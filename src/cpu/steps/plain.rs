@@ -1,6 +1,6 @@
 //! An operator without a fast step: runs its reference implementation on the rows of the block.
 
-use super::{Request, Step};
+use super::step::{Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output, Region, Rows};
 use crate::error::Result;
 use crate::ops::Op;

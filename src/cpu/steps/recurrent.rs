@@ -1,6 +1,6 @@
 //! Recurrent: for each time step, a packed matrix product over the rows of the block, then the cell, row by row.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::Apply;
 use crate::cpu::matrix::{Finish, Matrix};

@@ -1,6 +1,6 @@
 //! Reduce and MaskedMean: sums, means, extremes, products and norms along one axis of a sample.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::vector::{sum, sum_of_squares, vectorised};
 use crate::error::Result;

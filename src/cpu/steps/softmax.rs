@@ -1,6 +1,6 @@
 //! Softmax along the last axis of a sample.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::exp_of_negative;
 use crate::cpu::vector::{add_up, largest, map, map_and_add_up};

@@ -1,7 +1,7 @@
 //! Binary of integers, Compare and Select: functions of elements of any type, with broadcasting.
 
 use super::elementwise::{own_dims, positions};
-use super::{Fast, MOST_MAPPED, Request, Step};
+use super::step::{Fast, MOST_MAPPED, Request, Step};
 use crate::cpu::frame::{Element, Frame, Operand, Output};
 use crate::error::Result;
 use crate::ops::{self, BinaryFunction, integers};

@@ -4,7 +4,7 @@
 //! multiplies. Grouped convolutions, such as depthwise ones, have too few channels for that: there each tap is added to
 //! all units at once.
 
-use super::{Fast, Request, Step};
+use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
 use crate::cpu::functions::Apply;
 use crate::cpu::matrix::{Finish, Matrix};

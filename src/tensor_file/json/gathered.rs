@@ -1,10 +1,12 @@
 //! The elements of one tensor while its JSON is parsed.
 
 use super::super::limits::Budget;
-use super::read::{EMPTY, FORM};
 use crate::error::{Error, Result};
 use crate::tensor::{Data, Tensor};
 use std::fmt;
+
+pub(super) const FORM: &str = r#"the form is {"input": [[1, 2], [3, 4]]}"#;
+pub(super) const EMPTY: &str = "JSON cannot say the shape of an empty batch; use .safetensors or .npz";
 
 /// One tensor while it is read.
 pub(super) struct Gathered<'b> {

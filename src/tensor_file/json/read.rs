@@ -1,7 +1,7 @@
 //! Reads JSON. Tensors are built while the text is parsed, without a tree, so errors name the element.
 
 use super::super::limits::Budget;
-use super::gathered::Gathered;
+use super::gathered::{FORM, Gathered};
 use crate::error::{Error, Result};
 use crate::tensor::NamedTensors;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -20,11 +20,9 @@ pub(in crate::tensor_file) fn read(bytes: &[u8], budget: &mut Budget) -> Result<
     tensors.map_err(|error| beyond.take().unwrap_or_else(|| refused(&error, bytes, hint.get())))
 }
 
-pub(super) const FORM: &str = r#"the form is {"input": [[1, 2], [3, 4]]}"#;
 const NAMES_ON_TOP: &str = r#"the input names stand at the top level: {"user_id": [[245]], …}"#;
 const NOT_A_NUMBER: &str = "JSON has no NaN; use .safetensors or .npz";
 const NULL: &str = "JSON has no NaN, and JavaScript writes it as null; use .safetensors or .npz";
-pub(super) const EMPTY: &str = "JSON cannot say the shape of an empty batch; use .safetensors or .npz";
 
 fn refused(error: &serde_json::Error, bytes: &[u8], hint: &str) -> Error {
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -167,6 +165,7 @@ impl<'de> Visitor<'de> for Element<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gathered::EMPTY;
     use super::*;
     use crate::ErrorKind;
     use crate::tensor::Tensor;

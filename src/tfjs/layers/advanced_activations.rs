@@ -1,6 +1,6 @@
 //! Activations that are layers of their own.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::model::Semantics;

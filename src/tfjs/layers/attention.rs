@@ -1,7 +1,7 @@
 //! Attention and AdditiveAttention, and the masks of attention.
 
-use super::Class;
 use super::advanced_activations::mask_out;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{

@@ -1,6 +1,6 @@
 //! Conv1D to Conv3D, their transposed and separable forms, and UpSampling1D to 3D.
 
-use super::Class;
+use super::class::Class;
 use super::spatial::{Positions, convolution_padding, padding};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;

@@ -1,6 +1,6 @@
 //! DepthwiseConv1D and DepthwiseConv2D.
 
-use super::Class;
+use super::class::Class;
 use super::convolutional::depthwise_layer;
 
 /// The classes of this file.

@@ -4,7 +4,7 @@
 //! positions whose kernel is one step deep. The rest is unrolled: a recurrent convolution for each step, or for each after
 //! the first where states begin as zeros, and the gates. A mask is of steps, or of the positions of each.
 
-use super::Class;
+use super::class::Class;
 use super::convolutional::{bias, convolve, required};
 use super::recurrent::{function, initial_states, warn_if_stateful};
 use super::spatial::{Positions, convolution_padding};

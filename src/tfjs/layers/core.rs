@@ -1,6 +1,6 @@
 //! Dense, Activation and the layers that move data.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{Binary, BinaryFunction, Dense, NotEqual, Permute, Reduce, Reduction, RepeatVector};

@@ -3,7 +3,7 @@
 //! It is a Dense over those dimensions seen as one: they are moved to the back if they do not stand there, and the kernel,
 //! which is known when the model is loaded, is brought into the order that saves moving the answer.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{Binary, BinaryFunction, Dense, Operator, Permute};

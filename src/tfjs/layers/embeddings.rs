@@ -1,6 +1,6 @@
 //! Embedding.
 
-use super::Class;
+use super::class::Class;
 use crate::error::Result;
 use crate::graph::Note;
 use crate::ops::{Embedding, NotEqual};

@@ -2,7 +2,7 @@
 //!
 //! Not RandomHeight and RandomWidth, which TF.js lets resize images even then; see `unsupported`.
 
-use super::Class;
+use super::class::Class;
 use super::image_preprocessing::{extent, image, resize_smartly};
 use crate::error::{Error, Result};
 use crate::tfjs::lowering::LayerCall;

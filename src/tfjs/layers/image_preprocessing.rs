@@ -1,6 +1,6 @@
 //! Rescaling, Resizing and CenterCrop.
 
-use super::Class;
+use super::class::Class;
 use super::convolutional::{interpolation, resize};
 use super::padding::crop;
 use super::spatial::Positions;

@@ -1,6 +1,6 @@
 //! Layers that join several tensors.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::model::Semantics;

@@ -5,6 +5,7 @@
 
 mod advanced_activations;
 mod attention;
+mod class;
 mod convolutional;
 mod convolutional_depthwise;
 mod convolutional_recurrent;
@@ -28,31 +29,12 @@ mod step_masks;
 mod unsupported;
 mod wrappers;
 
+pub use class::Class;
 pub(super) use core::resolve_shape;
 
 use super::lowering::LayerCall;
 use super::masks::Value;
 use crate::error::Result;
-
-type Lower = fn(&mut LayerCall<'_, '_>, &[Value]) -> Result<Vec<Value>>;
-
-/// A layer class.
-#[derive(Debug)]
-pub struct Class {
-    /// As `class_name` has it.
-    pub name: &'static str,
-    /// What TF.js makes of it: ✓, – if it has no such layer, or what is wrong.
-    pub tfjs: &'static str,
-    /// What to know of it here.
-    pub note: &'static str,
-    lower: Lower,
-}
-
-impl Class {
-    const fn new(name: &'static str, lower: Lower, tfjs: &'static str, note: &'static str) -> Self {
-        Class { name, tfjs, note, lower }
-    }
-}
 
 /// The classes by the files of tfjs-layers.
 const FAMILIES: &[&[Class]] = &[

@@ -3,8 +3,8 @@
 //! The heads are a dimension of the projections that both products share, so that nothing is transposed: see
 //! [`BatchMatmul`].
 
-use super::Class;
 use super::attention::{given_mask, masked, sequences, steps_of};
+use super::class::Class;
 use super::einsum_dense::dense;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;

@@ -1,6 +1,6 @@
 //! Layers that do nothing at inference, unless they are called as in training.
 
-use super::Class;
+use super::class::Class;
 use crate::error::Result;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::Value;

@@ -1,6 +1,6 @@
 //! BatchNormalization, SyncBatchNormalization, LayerNormalization and RMSNormalization.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::{Note, ValueId};
 use crate::ops::{BatchNormalization, BinaryFunction, LayerNormalization, Mean, MomentNormalization, Permute};

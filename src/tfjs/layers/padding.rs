@@ -1,6 +1,6 @@
 //! ZeroPadding1D to 3D, and Cropping1D to 3D, which take the same options.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{Pad, Slice};

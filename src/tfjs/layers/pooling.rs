@@ -1,6 +1,6 @@
 //! MaxPooling1D to 3D, AveragePooling1D to 3D, GlobalAveragePooling1D to 3D and GlobalMaxPooling1D to 3D.
 
-use super::Class;
+use super::class::Class;
 use super::spatial::{Positions, padding};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;

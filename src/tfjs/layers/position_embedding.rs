@@ -1,6 +1,6 @@
 //! PositionEmbedding: a learned vector for each step.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::ops::{BroadcastBatch, Operator, Slice};
 use crate::tfjs::lowering::LayerCall;

@@ -1,6 +1,6 @@
 //! From raw numbers and ids to ids and vectors: Discretization, Hashing, IntegerLookup and CategoryEncoding.
 
-use super::Class;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{HashBucket, MultiHot, SearchSorted};

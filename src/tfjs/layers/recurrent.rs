@@ -3,7 +3,7 @@
 //! The inputs of all steps are projected by one Dense, and [`Recurrent`] takes the projections through the steps. Stacked
 //! cells are layers one after the other: what a cell makes of a step is all that the next one sees of it.
 
-use super::Class;
+use super::class::Class;
 use super::step_masks::masking;
 use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;

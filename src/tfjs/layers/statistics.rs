@@ -1,6 +1,6 @@
 //! Normalisations that TF.js does not have: GroupNormalization, UnitNormalization and Normalization.
 
-use super::Class;
+use super::class::Class;
 use super::normalization::at_the_back;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;

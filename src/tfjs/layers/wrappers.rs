@@ -1,8 +1,8 @@
 //! TimeDistributed and Bidirectional.
 
+use super::class::Class;
 use super::recurrent::{Layer, Sequence, initial_states, named};
 use super::step_masks::masking;
-use super::{Class, lower};
 use crate::error::{Context, Error, Result};
 use crate::graph::{Note, ValueId};
 use crate::model::Semantics;
@@ -11,7 +11,6 @@ use crate::tfjs::config::Config;
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
 use crate::tfjs::masks::{Masks, Value};
-use crate::tfjs::network::lower_nested;
 use serde_json::{Map, Value as Json};
 
 /// The classes of this file.
@@ -64,7 +63,8 @@ fn time_distributed(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Ve
             let archive = format!("{}/layer", call.archive);
             call.lowering.models.push(call.name.to_string());
             let output = step_by_step(call, input.id, |call, step| {
-                let outputs = lower_nested(&network, &[Value::unmasked(step)], &archive, call.lowering)?;
+                let outputs =
+                    (call.lowering.inner.network)(&network, &[Value::unmasked(step)], &archive, call.lowering)?;
                 only_output(&outputs)
             });
             call.lowering.models.pop();
@@ -141,6 +141,7 @@ fn apply(call: &mut LayerCall<'_, '_>, class: &str, config: &Config<'_>, x: Valu
         _ => call.name.to_string(),
     };
     let archive = format!("{}/layer", call.archive);
+    let lower = call.lowering.inner.layer;
     only_output(&lower(class, &mut inner(call, config, &name, &archive), &[Value::unmasked(x)])?)
 }
 

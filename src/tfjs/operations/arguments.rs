@@ -1,25 +1,14 @@
-//! The arguments of an operation: tensors, numbers, lists, slices.
+//! The arguments of an operation as tensors and sizes.
 
+use super::argument::{Argument, NULL};
 use super::numbers::Numbers;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::tensor::DType;
-use crate::tfjs::calls::{Call, TensorRef, is_keras_tensor};
+use crate::tfjs::calls::{Call, TensorRef};
 use crate::tfjs::folding::BATCH;
 use crate::tfjs::json;
 use crate::tfjs::lowering::LayerCall;
-use serde_json::Value;
-
-/// One argument.
-#[derive(Debug)]
-pub(super) enum Argument<'m> {
-    Tensor(ValueId),
-    List(Vec<Argument<'m>>),
-    /// `start:stop:step`
-    Slice(Box<[Argument<'m>; 3]>),
-    /// A number, an array, null.
-    Plain(&'m Value),
-}
 
 /// All arguments of a call.
 #[derive(Debug, Default)]
@@ -45,42 +34,7 @@ impl std::fmt::Display for Size {
     }
 }
 
-static NULL: Value = Value::Null;
-
-impl<'m> Argument<'m> {
-    fn read(json: &'m Value, find: &impl Fn(&TensorRef) -> Result<ValueId>) -> Result<Self> {
-        Ok(match json {
-            tensor if is_keras_tensor(tensor) => Argument::Tensor(find(&TensorRef::parse("args", tensor)?)?),
-            slice if is_class(slice, "__slice__") => {
-                let part = |key: &str| {
-                    let part = slice.get("config").and_then(|config| config.get(key));
-                    Argument::read(part.unwrap_or(&NULL), find)
-                };
-                Argument::Slice(Box::new([part("start")?, part("stop")?, part("step")?]))
-            }
-            Value::Array(items) => {
-                Argument::List(items.iter().map(|item| Argument::read(item, find)).collect::<Result<_>>()?)
-            }
-            plain => Argument::Plain(plain),
-        })
-    }
-
-    pub(super) fn is_null(&self) -> bool {
-        matches!(self, Argument::Plain(Value::Null))
-    }
-
-    /// Whether it is `...`.
-    pub(super) fn is_ellipsis(&self) -> bool {
-        matches!(self, Argument::Plain(value) if is_class(value, "__ellipsis__"))
-    }
-
-    pub(super) fn as_number(&self) -> Option<f64> {
-        match self {
-            Argument::Plain(value) => value.as_f64(),
-            _ => None,
-        }
-    }
-
+impl Argument<'_> {
     /// The dtype of the tensor, or of the numbers.
     pub(super) fn dtype(&self, call: &LayerCall<'_, '_>) -> Result<DType> {
         match self {
@@ -148,10 +102,6 @@ impl<'m> Argument<'m> {
             _ => Err(unexpected("a number", self)),
         }
     }
-}
-
-pub(super) fn is_class(json: &Value, class: &str) -> bool {
-    json.get("class_name").and_then(Value::as_str) == Some(class)
 }
 
 fn unexpected(wanted: &str, found: &Argument<'_>) -> Error {

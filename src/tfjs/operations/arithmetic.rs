@@ -1,7 +1,8 @@
 //! Functions of two elements.
 
+use super::arguments::Arguments;
 use super::dtypes::{pair, together};
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Function};

@@ -4,8 +4,8 @@
 //! here, and so it comes out in Keras 2, where a number takes the dtype of the tensor beside it and tensors of different dtypes
 //! do not meet.
 
-use super::Arguments;
-use super::arguments::Argument;
+use super::argument::Argument;
+use super::arguments::Arguments;
 use super::numbers::dtype_called;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;

@@ -1,8 +1,9 @@
 //! Shapes as values: what `tf.shape(x)` says, and what is made in such a shape.
 
+use super::arguments::Arguments;
 use super::arguments::Size;
 use super::numbers::dtype_called;
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::Error;
 use crate::tensor::{DType, Dim, Tensor};
 use crate::tfjs::folding::BATCH;

@@ -1,8 +1,9 @@
 //! Functions of one element.
 
+use super::arguments::Arguments;
 use super::dtypes::numeric;
 use super::logic::{compare, select};
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Class, Comparison, FloatClass, Function};

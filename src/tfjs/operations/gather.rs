@@ -1,12 +1,13 @@
 //! Picking by ids, and ids as vectors.
 
-use super::arguments::Argument;
+use super::argument::Argument;
+use super::arguments::Arguments;
 use super::axes::{axis_of, goes_over_all, mixes_samples, one_or, place_of, size, sizes};
 use super::dtypes::{as_option, cast};
 use super::logic::compare;
 use super::moves::{expanded, merged};
+use super::operation::{Call, Operation, Outputs};
 use super::reductions::over;
-use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BadId, BinaryFunction, Comparison, Gather, GatherElements, OneHot, Reduction, Slice};

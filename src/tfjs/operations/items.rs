@@ -1,11 +1,12 @@
 //! `x[key]`: whole numbers, slices, an ellipsis and new dimensions, of which the first leaves the batch as it is.
 
-use super::arguments::Argument;
+use super::argument::Argument;
+use super::arguments::Arguments;
 use super::axes::{mixes_samples, size, sizes};
 use super::dtypes::pair;
 use super::logic::select;
 use super::moves::{batch_dims, expanded, position_of, without};
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{Pad, Slice};

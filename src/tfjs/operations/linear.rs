@@ -1,12 +1,13 @@
 //! Products of matrices and tensors.
 
-use super::arguments::Argument;
+use super::argument::Argument;
+use super::arguments::Arguments;
 use super::axes::{axis_of, mixes_samples, size, sizes};
 use super::dtypes::{pair, together};
 use super::moves::{batch_dims, positions, without};
+use super::operation::{Call, Operation, Outputs};
 use super::pads::diagonal_of;
 use super::product::{Term, product};
-use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::BinaryFunction;

@@ -1,7 +1,8 @@
 //! Comparisons, what is done with their answers, and dtypes.
 
+use super::arguments::Arguments;
 use super::dtypes::{as_option, cast, pair, together};
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Class, Compare, Comparison, FloatClass, Function, NotEqual, Select};

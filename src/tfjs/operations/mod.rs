@@ -6,6 +6,7 @@
 //! compute in and [`axes`] along what; the other files hold one function for each. None makes the answer for a sample depend
 //! on the samples beside it.
 
+mod argument;
 mod arguments;
 mod arithmetic;
 mod axes;
@@ -19,6 +20,7 @@ mod logic;
 mod moves;
 mod norms;
 mod numbers;
+mod operation;
 mod order;
 mod pads;
 mod product;
@@ -28,29 +30,12 @@ mod shapes;
 use super::calls::{self, TensorRef};
 use super::config::Config;
 use super::keywords::Keywords;
-use super::lowering::{LayerCall, Lowering, identity};
+use super::lowering::{LayerCall, Lowering};
 use super::masks::Value;
 use super::topology::Layer;
 use crate::error::{Error, Result};
-use crate::graph::ValueId;
 use arguments::Arguments;
-
-type Call<'c, 'l, 'm> = &'c mut LayerCall<'l, 'm>;
-type Outputs = Result<Vec<ValueId>>;
-type Lower = fn(&mut LayerCall<'_, '_>, &Arguments<'_>) -> Outputs;
-
-/// An operation: its class, what its parameters are called, in order, and what it becomes.
-struct Operation {
-    class: &'static str,
-    parameters: &'static [&'static str],
-    lower: Lower,
-}
-
-impl Operation {
-    const fn new(class: &'static str, parameters: &'static [&'static str], lower: Lower) -> Self {
-        Operation { class, parameters, lower }
-    }
-}
+use operation::Operation;
 
 /// Where somebody finds what there is in place of a function that is not.
 pub(super) const LISTED: &str = "docs/files.md lists the functions between layers that are supported";
@@ -91,7 +76,7 @@ pub(super) fn lower(
     // An operation reads its arguments itself.
     let none = serde_json::Map::new();
     let keywords = Keywords::new(&none, Vec::new());
-    let (name, identity) = (&layer.name, identity(layer));
+    let (name, identity) = (&layer.name, layer.identity);
     let mut call = LayerCall { lowering, config: &config, keywords: &keywords, name, identity, archive };
     // What is computed of constants is computed now.
     call.lowering.folds = true;

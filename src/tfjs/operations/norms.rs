@@ -1,9 +1,10 @@
 //! Norms, and what is divided by them.
 
+use super::arguments::Arguments;
 use super::axes::{axis_of, goes_over_all, one_or, several};
 use super::dtypes::numeric;
+use super::operation::{Call, Operation, Outputs};
 use super::reductions::over;
-use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Function, L2Normalize, Reduction, Softmax};

@@ -1,6 +1,6 @@
 //! The numbers that a file gives among the arguments of a call: one, or nested lists of them, or an array of Keras 3.
 
-use super::arguments::{Argument, is_class};
+use super::argument::{Argument, is_class};
 use crate::error::{Error, Result};
 use crate::tensor::{DType, Data, Tensor};
 use crate::tfjs::json;

@@ -1,11 +1,12 @@
 //! Sorting, the largest and where they stand, running sums, places among others.
 
+use super::arguments::Arguments;
 use super::axes::{axis_of, one_or, several, size};
 use super::dtypes::{as_option, numeric, pair};
 use super::logic::compare;
 use super::moves::{batch_dims, expanded, merged, permuted, positions};
+use super::operation::{Call, Operation, Outputs};
 use super::reductions::over;
-use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{

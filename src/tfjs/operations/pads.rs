@@ -1,11 +1,12 @@
 //! Operations that repeat what is there: around it, behind it, in its place; and diagonals.
 
+use super::arguments::Arguments;
 use super::arguments::Size;
 use super::axes::{axis_of, goes_over_all, mixes_samples, one_or, several, size, sizes};
 use super::items::inside;
 use super::moves::{MAX_PARTS, batch_dims, expanded, merged, permuted, positions};
+use super::operation::{Call, Operation, Outputs};
 use super::reductions::over;
-use super::{Arguments, Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Pad, Reduction, Slice};

@@ -1,10 +1,11 @@
 //! Sums, means, extremes and spreads over dimensions of a sample.
 
+use super::arguments::Arguments;
 use super::axes::{one, several, size};
 use super::dtypes::{as_option, numeric, pair};
 use super::logic::compare;
 use super::moves::{expanded, reshaped};
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Comparison, Function, Reduce, Reduction};

@@ -1,11 +1,13 @@
 //! Operations that turn, split and join. None touches the batch, which is the first dimension.
 
-use super::arguments::{Argument, Size};
+use super::argument::Argument;
+use super::arguments::Arguments;
+use super::arguments::Size;
 use super::axes::{axis_of, goes_over_all, mixes_samples, one, one_or, place_of, several, size, sizes};
 use super::dtypes::together;
 use super::moves::{MAX_PARTS, expanded, joined, merged, permuted, without};
 use super::numbers::Numbers;
-use super::{Arguments, Call, Operation, Outputs};
+use super::operation::{Call, Operation, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{BinaryFunction, Concatenate, Slice, Split};

@@ -10,9 +10,10 @@
 //! which go before. [`super`] has the weights.
 
 use super::misfits::{contradicting_order, expect_fit, missing_weights, unused_weights};
+use super::rules::{Contradiction, NameForm, NameRules, WantKey, is_seed};
 use super::scopes::{BY_SHAPE, Scopes, scope_name};
+use super::table::WeightTable;
 use super::want::Want;
-use super::{Contradiction, NameForm, NameRules, WantKey, WeightTable, is_seed};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashMap, HashSet};
 

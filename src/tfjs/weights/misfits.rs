@@ -1,7 +1,8 @@
 //! The errors for weights and layers that do not find each other.
 
+use super::rules::expect_shape;
+use super::table::WeightTable;
 use super::want::Want;
-use super::{WeightTable, expect_shape};
 use crate::error::{Context, Error, Result};
 use crate::tensor::format_dims;
 use std::collections::HashMap;

@@ -17,6 +17,7 @@
 mod matching;
 mod misfits;
 mod random;
+mod rules;
 mod scopes;
 mod shared_objects;
 mod table;
@@ -24,12 +25,14 @@ mod want;
 
 pub(super) use matching::Match;
 pub(super) use random::{Drawn, RandomWeights};
-pub(super) use shared_objects::{SharedObjects, id_of, leave_out_shared};
+pub(super) use rules::{Contradiction, NameForm, NameRules, Wanted};
+pub(super) use shared_objects::{SharedObjects, leave_out_shared};
 pub(super) use table::WeightTable;
 
 use crate::error::{Error, Result};
 use crate::model::WeightSummary;
 use crate::tensor::{DType, Tensor, format_dims};
+use rules::{WantKey, expect_shape, is_seed};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use table::plain;
@@ -38,36 +41,6 @@ use want::Want;
 /// Elements of all constants that stand in for weights that layers do without, at most. A file may ask for any size in
 /// a few bytes; a weight that it holds is as large as the file at most.
 const MAX_STAND_IN: usize = 1 << 24;
-
-/// Whose rules for the names of weights a file follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NameForm {
-    /// Names are exact: that of the layer, or of the wrapper around it.
-    TfJs,
-    /// Names tell where a layer was built first, which may be in another model; no name is exact by itself.
-    Keras3,
-}
-
-/// What is known of the names of the weights of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NameRules {
-    pub(super) form: NameForm,
-    /// Whether the outermost model is Sequential.
-    pub(super) is_sequential: bool,
-    /// What to do where they stand as Keras saved them, and their order says otherwise than their names. Keras goes by the order.
-    pub(super) contradiction: Contradiction,
-}
-
-/// What to do about names that the order of the file contradicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Contradiction {
-    /// The order says nothing.
-    Ignored,
-    /// Names are what TF.js goes by, and the reader is told.
-    Noted,
-    /// Nothing is guessed.
-    Refused,
-}
 
 /// Hands the weights of a file to the layers of a model while it is lowered.
 #[derive(Debug)]
@@ -90,28 +63,6 @@ pub(super) struct WeightStore {
     /// Draws all weights where the file's are not wanted.
     random: Option<RandomWeights>,
 }
-
-/// Tells a wanted weight from all others of a topology, however often it is lowered: where its layer is in an archive, and
-/// its name.
-pub(super) type WantKey = (String, String);
-
-/// A weight as a layer asks for it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'w> {
-    pub(super) layer: LayerIdentity,
-    /// `layer/weight`
-    pub(super) name: &'w str,
-    /// The names of the models around the layer, outermost first.
-    pub(super) models: &'w [String],
-    /// Whether the file writes them before the names of weights.
-    pub(super) names_models: bool,
-    /// Where the layer is in an archive.
-    pub(super) archive: &'w str,
-}
-
-/// Tells one layer object from another with the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct LayerIdentity(pub(super) usize);
 
 impl WeightStore {
     /// The weights of `table`, or such as are drawn.
@@ -298,17 +249,6 @@ impl WeightStore {
     }
 }
 
-/// An error if the weight `name` has another shape than the layer needs.
-pub(super) fn expect_shape(name: &str, found: &[usize], wanted: &[usize]) -> Result<()> {
-    if found == wanted {
-        return Ok(());
-    }
-    let (wanted, found) = (format_dims(wanted), format_dims(found));
-    Err(Error::weights(format!("weight `{name}` has shape {found}, the layer needs {wanted}"))
-        .cause("TF.js and Keras refuse it too: the topology is not that of these weights")
-        .hint("take topology and weights from one conversion"))
-}
-
 /// The elements of a stand-in of this shape; an error if with those `before` it they are beyond reason.
 pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
     let count = crate::tensor::element_count(shape)?;
@@ -317,9 +257,4 @@ pub(super) fn expect_stand_in(shape: &[usize], before: usize) -> Result<usize> {
         return Err(Error::limit(format!("a layer without a weight of shape {dims} is beyond reason")));
     }
     Ok(count)
-}
-
-/// Whether a weight is the state of random numbers, which files keep and which has no say at inference.
-fn is_seed(name: &str) -> bool {
-    name.contains("seed_generator")
 }

@@ -3,11 +3,12 @@
 //! A weight is told by its name and those of the models around its layer, so that the same topology and seed give the
 //! same weights on every machine. Where archives tell layers of one name apart by position, the later ones are numbered.
 
-use super::{LayerIdentity, Wanted, expect_shape};
+use super::rules::{Wanted, expect_shape};
 use crate::error::{Context, Error, Result};
 use crate::model::WeightSummary;
 use crate::random::SplitMix64;
 use crate::tensor::{Tensor, element_count};
+use crate::tfjs::topology::LayerIdentity;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

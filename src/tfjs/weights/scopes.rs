@@ -1,8 +1,9 @@
 //! Weights by scope: all that the file calls `scope/…` against all that a layer wants under one scope.
 
 use super::misfits::{RENAME, join};
+use super::rules::{expect_shape, is_seed};
+use super::table::WeightTable;
 use super::want::Want;
-use super::{WeightTable, expect_shape, is_seed};
 use crate::error::{Context, Error, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -4,7 +4,7 @@
 //! first place only. Places are those of archives: see [`crate::tfjs::positions`]. What layers compute is not known here.
 
 use crate::tfjs::positions::Positions;
-use crate::tfjs::topology::Network;
+use crate::tfjs::topology::{Network, id_of};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
@@ -156,9 +156,4 @@ fn note_held(config: &Map<String, Value>, seen: &mut Seen) {
         seen.again(&text(inner, "class_name"), &text(config, "name"), inner.get("shared_object_id"));
         note_held(config, seen);
     }
-}
-
-/// The id that Keras gives the object in the JSON of a layer.
-pub(in crate::tfjs) fn id_of(layer: &Map<String, Value>) -> Option<Value> {
-    layer.get("shared_object_id").filter(|id| !id.is_null()).cloned()
 }

@@ -1,7 +1,7 @@
 //! What a layer asks for when it takes a weight: by which names, of which shape.
 
+use super::rules::{NameForm, NameRules, WantKey, Wanted};
 use super::table::shorten;
-use super::{NameForm, NameRules, WantKey, Wanted};
 
 /// A weight that a layer asked for.
 #[derive(Debug, Clone)]
