@@ -39,7 +39,8 @@ pub fn await_abandoned_calls(time: Duration) -> bool {
         .is_ok()
 }
 
-/// Runs `work`, on another thread if there is a deadline. `what` describes the work in a timeout error, as a clause in the past.
+/// Runs `work`, on another thread if there is a deadline. `what` describes the work in a timeout error, as a clause in
+/// the past tense.
 pub(super) fn call<T: Send + 'static>(
     deadline: Deadline,
     what: &str,

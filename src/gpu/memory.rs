@@ -1,4 +1,5 @@
-//! The buffers of a plan: constants, which are uploaded once, and those of a prediction, which grow with the batch.
+//! The buffers of a plan: constants, which are uploaded once, and the buffers of a prediction, which grow with the
+//! batch.
 
 use super::buffers::{WORKING, make_buffer};
 use super::device::OpenedDevice;

@@ -77,7 +77,7 @@ impl DiskCache {
     }
 }
 
-/// Whether `data` has pipelines that `known` lacks: it has grown, or it is of another driver, which did not accept `known`.
+/// Whether `data` has pipelines that `known` lacks: it has grown, or its driver differs and did not accept `known`.
 fn is_worth_writing(known: &[u8], data: &[u8]) -> bool {
     let driver = |data: &[u8]| data.get(WGPU_HEADER_BYTES..WGPU_HEADER_BYTES + DRIVER_HEADER_BYTES).map(<[u8]>::to_vec);
     data.len() >= known.len() + LEAST_GROWTH || driver(known) != driver(data)

@@ -57,7 +57,7 @@ impl Pool {
     }
 }
 
-/// A place among the predictions in flight, with idle memory if there was any. Dropping it lets another prediction start.
+/// A permit for one prediction in flight, with idle memory if there was any. Dropping it lets another prediction start.
 #[derive(Debug)]
 pub(super) struct Turn {
     runner: Arc<Runner>,

@@ -103,8 +103,8 @@ impl Upload {
     }
 }
 
-/// Whether two tensors are the same or equal bit for bit. Packed tensors are compared by identity, without decoding: passes create
-/// none.
+/// Whether two tensors are the same object or equal bit for bit. Packed tensors are compared by identity, without
+/// decoding, because passes do not create any.
 fn is_same_tensor(one: &Arc<Tensor>, other: &Arc<Tensor>) -> bool {
     let is_packed = one.as_packed().is_some() || other.as_packed().is_some();
     let is_alike = || (one.dtype(), one.shape(), one.words()) == (other.dtype(), other.shape(), other.words());

@@ -47,16 +47,16 @@ use std::sync::Arc;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Device {
-    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU.
+    /// A hardware GPU if there is one, or the adapter that the options name; otherwise the CPU.
     ///
-    /// If the GPU fails, the CPU takes its place.
+    /// If the GPU fails, the CPU takes over.
     #[default]
     Auto,
     /// The GPU.
     Gpu,
     /// The CPU engine.
     Cpu,
-    /// The plain definitions that GPU and CPU are checked against.
+    /// The reference implementation: the plain definitions that GPU and CPU are checked against.
     Reference,
 }
 
@@ -81,8 +81,8 @@ pub struct Prediction {
     pub outputs: NamedTensors,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// Notes for a person: a single tensor was taken for the only input although its name is another, or the device failed and
-    /// another one answered.
+    /// Notes for a person to read: a single tensor was bound to the only input although its name differs, or the device
+    /// failed and another one answered.
     pub notes: Vec<String>,
     /// Stages with their times, and counters.
     pub timeline: Timeline,
@@ -312,7 +312,7 @@ impl Session {
             ActivationPrecision::F32 => inputs,
             ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.rounded(precision))?,
         };
-        // Passes that do not compute shared values once take one row per sample.
+        // Passes that do not compute shared values once need one row per sample.
         let once = passes.shares() && opened.engine.takes_rewritten();
         let inputs = if once { inputs } else { inputs.repeated()? };
         let prepared = match inputs.batch {

@@ -12,7 +12,8 @@ use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 ///
 /// # Errors
 ///
-/// If a dimension of the model has no size ([`Model::with_sizes`]), or if a value is too large at this batch.
+/// [`ErrorKind::Input`](crate::ErrorKind::Input) if an open dimension of the model has no size ([`Model::with_sizes`]);
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if a value is too large at this batch.
 pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTensors> {
     model.expect_sized()?;
     let graph = model.graph();

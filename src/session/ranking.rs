@@ -38,7 +38,7 @@ pub struct Ranked {
     pub ranking: Ranking,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// Notes for a person, as [`Prediction::notes`](super::Prediction::notes).
+    /// Notes for a person to read, as in [`Prediction::notes`](super::Prediction::notes).
     pub notes: Vec<String>,
     /// Stages with their times, and counters.
     pub timeline: Timeline,
@@ -83,7 +83,7 @@ impl Ranking {
 }
 
 fn descending(left: f64, right: f64) -> Ordering {
-    // NaN is not ordered.
+    // `partial_cmp` does not order NaN.
     right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
@@ -94,7 +94,7 @@ fn graph(batch: usize, count: usize) -> Result<Graph> {
     let all = builder.input("all scores", TensorType::f32(Shape::fixed(&[batch])))?;
     let best = builder.outputs_of("best", TopK { axis: 0, count, largest: true }, &[all])?;
     let are_finite = builder.op("are finite", FloatClass { class: Class::Finite }, &[all])?;
-    // Integers count beyond 2^24, floats do not.
+    // float32 cannot count beyond 2^24, int32 can.
     let ones = builder.op("ones", Cast { to: DType::I32 }, &[are_finite])?;
     let finite = builder.op("finite", Reduce { reduction: Reduction::Sum, axis: 0 }, &[ones])?;
     let first = builder.op("first not finite", ArgReduce { axis: 0, largest: false }, &[ones])?;
@@ -167,7 +167,7 @@ fn score_output(graph: &Graph) -> Result<&str> {
         .cause(format!("output `{name}` has shape {shape}")))
 }
 
-/// Whether the first output is float32, and has one row per sample in the graph that runs too.
+/// Whether the first output is float32, and has one row per sample also in the rewritten graph.
 fn has_float_scores(graph: &Graph) -> bool {
     graph.outputs().first().is_some_and(|(_, id)| {
         let ty = graph.ty(*id);

@@ -1,8 +1,7 @@
 //! Compares two reports: which differences of time are significant, and which counts changed. It measures nothing.
 //!
-//! Times are compared by ranks and medians over the runs of one process per report. Variation between processes, such
-//! as memory placement, is not covered, so a significant difference of a few per cent may not reproduce. The threshold
-//! is for such differences.
+//! Times are compared by ranks and medians over the runs of one process per report. Variation between processes is not
+//! covered, so a significant difference of a few per cent may not reproduce. The threshold is for such differences.
 
 mod comparison;
 
