@@ -36,21 +36,21 @@ differs from process to process, they do not show. Repeat the measurement where 
 
 ";
 
-/// Compare two reports of `bench --json` or `study`: which differences are real
+/// Test which differences between two reports of `bench` or `study` are significant
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = [HELP, EXIT_CODES].concat())]
 pub(crate) struct CompareArguments {
-    /// The report to compare with
+    /// The baseline report
     before: PathBuf,
-    /// The report that is judged
+    /// The report to compare with the baseline
     after: PathBuf,
-    /// By how many per cent a median may grow
+    /// The growth of a median, in per cent, above which a significant slowdown is a regression
     #[arg(long, value_name = "PERCENT", default_value_t = CompareOptions::default().threshold_percent)]
     threshold: f64,
-    /// How unlikely a difference must be, if there is none, to be called one
+    /// The significance level: the accepted probability of a false positive, between 0 and 1
     #[arg(long, value_name = "P", default_value_t = CompareOptions::default().alpha)]
     alpha: f64,
-    /// Compare reports of different models too
+    /// Allow reports of different models
     #[arg(long)]
     any_model: bool,
     /// Print the comparison as one JSON object instead of tables

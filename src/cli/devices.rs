@@ -11,7 +11,7 @@ use tfjs_wgpu::Result;
 use tfjs_wgpu::internals::gpu;
 use tfjs_wgpu::internals::gpu::{AdapterSummary, Gpu};
 
-/// List the GPU adapters of this machine, the one that would be taken first
+/// List the GPU adapters of this machine, best first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The environment variable TFJS_WGPU_ADAPTER chooses another by part of its name.")]
 pub(crate) struct DevicesArguments {

@@ -6,9 +6,9 @@ use tfjs_wgpu::{OpenDimension, Sizes};
 /// Sizes of what the model leaves open.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DimArguments {
-    /// The size of a dimension that the model leaves open besides the batch, such as the length of a history; without a
-    /// name, of all that have no other. AXIS counts as in the shape, the batch being 0, and is needed where an input leaves
-    /// several open. Inputs that are given or lie beside the model say their sizes themselves
+    /// The size of an open dimension other than the batch, such as the length of a history. Without a name it applies
+    /// to all open dimensions without a size of their own. AXIS counts from the batch, which is 0; it is required if
+    /// the input has several open dimensions. Inputs from a file determine their sizes themselves
     #[arg(long = "dim", alias = "open-size", value_name = "[INPUT[:AXIS]=]SIZE", value_parser = DimArgument::parse)]
     dims: Vec<DimArgument>,
 }

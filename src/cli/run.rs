@@ -27,18 +27,18 @@ const RANDOM_BATCH: (usize, usize) = (1, 16);
 pub(crate) struct RunArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
-    /// the model, else random numbers]
+    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
+    /// otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Write all outputs to a file: .safetensors, .npz or .json
+    /// Write all outputs to a .safetensors, .npz or .json file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the K rows of the batch with the highest first output: rank, label and score. Without labels the row
-    /// number from 0 is the label; NaN rank last
+    /// Print the K rows of the batch with the highest first output: rank, label and score. Without labels the label is
+    /// the row number from 0. NaN ranks last
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// The names of the rows for --top, one a line [default: `labels.txt` beside the model, if the input is from there]
+    /// A file of labels for --top, one per line [default: `labels.txt` beside the model, if the input is from there]
     #[arg(long, value_name = "FILE", requires = "top")]
     labels: Option<PathBuf>,
     #[command(flatten)]

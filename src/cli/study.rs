@@ -17,23 +17,23 @@ use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{StudyOptions, study as run_study};
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, tensor_file};
 
-/// Measure everything there is to know about a model's time, and write a page about it
+/// Run all measurements of a model and write a report
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct StudyArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The folder for report.html, report.json and report.csv; made if it is not there
+    /// The folder for report.html, report.json and report.csv. It is created if it does not exist
     #[arg(long, value_name = "FOLDER")]
     report: PathBuf,
-    /// Inputs that describe the user and have one row for all candidates [default: those with one row in the file
+    /// Inputs that describe the user: they have one row for all candidates [default: those with one row in the file
     /// `input` beside the model]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     shared: Vec<String>,
     /// The seed of the random inputs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// A few runs of everything, to see that it works: its numbers mean little
+    /// Make only a few runs of each step, to test the setup. The numbers are not representative
     #[arg(long)]
     quick: bool,
     #[command(flatten)]

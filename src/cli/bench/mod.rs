@@ -26,22 +26,22 @@ use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions};
 
-/// Time opening, the first prediction and warm ones, by device, passes and batch size
+/// Measure opening, first and warm predictions, by device, passes and batch size
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct BenchArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// Where to compute [default: gpu, if there is one, software too, and cpu]
+    /// The devices to measure [default: the GPU, if there is one, even a software GPU; and the CPU]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "DEVICES")]
     device: Vec<Device>,
-    /// The lists of passes that rewrite the graph; the reference runs it as it is
+    /// The lists of passes that rewrite the graph. The reference ignores them
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LISTS", default_value = "fused")]
     passes: Vec<Passes>,
-    /// Inputs of which to take the sizes that the model leaves open: .safetensors, .npz or .json. The numbers are random
+    /// A file of inputs whose sizes to use for open dimensions: .safetensors, .npz or .json. The values are random
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Rows of a prediction
+    /// The batch sizes
     #[arg(long, value_delimiter = ',', value_name = "SIZES", default_value = "1,32,256")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     batch: Vec<u32>,
@@ -52,7 +52,7 @@ pub(crate) struct BenchArguments {
     gpu: GpuArguments,
     #[command(flatten)]
     runs: RunsArguments,
-    /// Threads of the CPU [default: all cores]
+    /// The number of CPU threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(crate) struct BenchArguments {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// Write the quantities to a file too, one a row
+    /// Also write the quantities to a CSV file, one per row
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -72,22 +72,22 @@ pub(crate) struct BenchArguments {
 /// How often, and how soon after one another.
 #[derive(Debug, clap::Args)]
 struct RunsArguments {
-    /// Predictions before those that count, besides the first of all
+    /// Warm-up predictions before the measured ones, after the first prediction
     #[arg(long, value_name = "N", default_value_t = 3)]
     warmup_runs: u32,
-    /// Predictions that count, at least; 0 for the first one alone
+    /// The minimum number of measured predictions; 0 to measure only the first prediction
     #[arg(long, value_name = "N", default_value_t = 50)]
     runs: u32,
-    /// Seconds that they take together, at least; a million predictions are enough all the same
+    /// The minimum total duration of the measured predictions; ends early at a million predictions
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     min_secs: f64,
-    /// Seconds after which no more are started
+    /// The duration after which no further prediction starts
     #[arg(long, value_name = "SECONDS", default_value_t = 150.0)]
     max_secs: f64,
-    /// Pause after every prediction
+    /// The pause after each prediction
     #[arg(long, value_name = "SECONDS", conflicts_with = "run_frequency")]
     run_delay: Option<f64>,
-    /// Predictions in a second, at most: each starts so long after the start of the one before
+    /// The maximum number of predictions per second. Each starts at least one period after the previous start
     #[arg(long, value_name = "HERTZ")]
     run_frequency: Option<f64>,
     /// The seed of the random inputs

@@ -24,20 +24,20 @@ const RANDOM_BATCH: usize = 3;
 
 const EXIT_CODES: &str = "Exit codes: 0 all within tolerance, 1 not all within tolerance, 2 error.";
 
-/// Compare a device with the plain reference, operator by operator and end to end
+/// Compare a device with the reference, operator by operator and end to end
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = object::help(EXIT_CODES))]
 pub(crate) struct CheckArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
-    /// the model, else random numbers]
+    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
+    /// otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Outputs recorded elsewhere to compare with too, for example by TF.js
+    /// A file of recorded outputs to compare with as well, for example from TF.js
     #[arg(long, value_name = "FILE")]
     expected: Option<PathBuf>,
-    /// What to check
+    /// The device to check
     #[arg(long, value_enum, default_value = "gpu")]
     device: CheckDeviceArgument,
     #[command(flatten)]

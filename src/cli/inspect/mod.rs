@@ -31,7 +31,7 @@ pub(crate) struct InspectArguments {
     /// The batch size, for --plan, --kernels and --json [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// The rewrites that the graph or the plan has gone through [default: plain for --graph, else fused]
+    /// The list of passes that rewrite the graph [default: plain for --graph, otherwise fused]
     #[arg(long, value_enum)]
     passes: Option<Passes>,
     /// Inputs that have one row for the whole batch, for --graph and --plan: one user, many candidates
@@ -46,19 +46,19 @@ pub(crate) struct InspectArguments {
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 struct View {
-    /// The operators, one a line
+    /// Print the operators, one per line
     #[arg(long)]
     graph: bool,
-    /// The dispatches of one prediction on a phone of the lowest class
+    /// Print the dispatches of one prediction on a phone of the lowest class
     #[arg(long)]
     plan: bool,
-    /// The kernels that TF.js' WebGL backend runs for one warm predict, each with its programs
+    /// Print the kernels and programs that TF.js' WebGL backend runs for one warm prediction
     #[arg(long)]
     kernels: bool,
-    /// The weights as they are stored
+    /// Print the weights as they are stored
     #[arg(long)]
     weights: bool,
-    /// The WGSL text of one shader as the GPU gets it
+    /// Print the WGSL source of one shader as the GPU gets it
     #[arg(long, value_name = "NAME")]
     shader: Option<String>,
     /// Print everything as one JSON object
