@@ -10,29 +10,30 @@ use tfjs_wgpu::study;
 use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{CompareOptions, Comparison};
 
-const EXIT_CODES: &str = "Exit codes: 0 nothing is slower by more than the threshold; 1 something is, and not by \
-    accident; 2 they could not be compared.";
+const EXIT_CODES: &str = "Exit codes: 0 no regression; 1 a result is significantly slower, by more than the \
+    threshold; 2 error.";
 
 /// What the fields mean, for `--help`.
 const HELP: &str = "\
-The object that --json prints; of every pair, the value of BEFORE comes first:
-  schema    1; a higher number where the meaning of a field has changed
-  created   when the two reports were made
+The object that --json prints. In every pair, the value of BEFORE comes first:
+  schema    1; incremented when the meaning of a field changes
+  created   the creation times of the two reports
   threshold_percent, alpha
-            as given
-  rows      what both reports have:
+            the values of the options
+  rows      the results that both reports have:
             [{device, passes, settings, batch, shared, warm, open_ms, first_ms, changed}]
-            warm is null where a report has no runs, or {n, p50_ms, ratio, ratio_ci95, p_value, delta,
-            effect, verdict, is_regression}; verdict is \"faster\", \"slower\" or
+            warm is null if a report has no runs, otherwise {n, p50_ms, ratio, ratio_ci95, p_value,
+            delta, effect, verdict, is_regression}; verdict is \"faster\", \"slower\" or
             \"no_difference_shown\"; effect is \"negligible\", \"small\", \"medium\" or \"large\"
-            changed is [{name, before, after}], counts that are others now
+            changed is [{name, before, after}], the counts that differ
   only_before, only_after
-            [{device, passes, settings, batch, shared}], what one report alone has
+            [{device, passes, settings, batch, shared}], the results that only one report has
   warnings  lines of text
 
-ratio is that of the medians, its interval by the bootstrap; p_value is that of Mann and Whitney's rank
-test, corrected for the number of rows (Holm); delta is Cliff's. Runs of one process are compared: what
-differs from process to process, they do not show. Repeat the measurement where a few per cent matter.
+ratio is the ratio of the medians, with a bootstrap interval. p_value is that of the Mann-Whitney
+rank test, corrected for the number of rows (Holm). delta is Cliff's delta. The runs of one process
+per report are compared, so variation between processes is not covered. Repeat the measurement if a
+few per cent matter.
 
 ";
 

@@ -58,10 +58,10 @@ pub(crate) struct RunArguments {
 
 const JSON_HELP: &str = "\
 The object that --json prints:
-  schema    1; a higher number where the meaning of a field has changed
+  schema    1; incremented when the meaning of a field changes
   model, device, input
-            what answered, where, and to what
-  batch     rows
+            the model, the device that answered, and the source of the inputs
+  batch     the batch size
   outputs   by name: {dtype, shape, values as nested arrays}; with --top instead:
   top       [{rank, row, label, score}], best first; label is null without labels
   bad_ids   [{input, layer, table_rows, count, first}]
@@ -70,7 +70,7 @@ The object that --json prints:
   times_ns  {load, open, first_predict, warm_predict}
   dispatches, submits
             of one prediction on the GPU; 0 elsewhere
-Floats that JSON lacks are the strings \"NaN\", \"Infinity\" and \"-Infinity\".";
+NaN and infinities are the strings \"NaN\", \"Infinity\" and \"-Infinity\".";
 
 /// Runs the verb.
 pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {

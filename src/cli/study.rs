@@ -43,12 +43,13 @@ pub(crate) struct StudyArguments {
 }
 
 const HELP: &str = "\
-The files are written after every step, so an interrupted study keeps what it measured. What is measured: cold starts
-in processes of their own, without and with compiled pipelines on disk; warm predictions; the techniques of TF.js on WebGL,
-given up one after the other; what a dispatch costs; the order of candidates under half floats; time against the
-number of candidates; and predictions with pauses. Inputs are random.
+The files are written after every step, so an interrupted study keeps its results so far. It
+measures: cold starts in new processes, without and with compiled pipelines on disk; warm
+predictions; the effect of removing the techniques of TF.js on WebGL one after the other; the cost
+of a dispatch; the order of candidates with half floats; time against the number of candidates; and
+predictions with pauses. Inputs are random.
 
-report.json is what `bench --json` prints, and the object `study` besides. `compare` reads it.";
+report.json has the fields that `bench --json` prints, and the object `study`. `compare` reads it.";
 
 /// Runs the verb.
 pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {

@@ -124,23 +124,23 @@ impl RunsArguments {
 }
 
 const HELP: &str = "\
-Of several rows, and where no device is named, each is measured in a process of its own.
-A prediction is timed from host to host: inputs checked and uploaded, outputs read back.
-Inputs are random.
+Each combination of device, passes and batch size is measured in a new process, except a single one
+on a named device. A prediction is timed from host memory to host memory: it includes checking and
+uploading inputs, and reading back outputs. Inputs are random.
 
 The object that --json prints, which `compare` reads:
-  schema    2; a higher number where the meaning of a field has changed
-  created   in UTC
-  model     {name, format, hash, layers, operators, weight_bytes}
+  schema    2; incremented when the meaning of a field changes
+  created   the time in UTC
+  model     {name, format, identity, layers, operators, weight_bytes}
   machine   {cpu, cores, os, architecture, version, build, adapter: {name, backend, kind, driver,
             driver_version, limits, features}}
-  seed      of the inputs
+  seed      the seed of the random inputs
   results   [{device, engine, passes, settings, batch, shared, load_ms, open_ms, open_stages, first_ms,
             first_stages, warm_ms: {n, min, mean, p50, p90, p95, p99, max, p50_ci95}, warm_stages,
             samples_ms, dispatches, submits, waits, pipelines, allocations, upload_bytes,
             download_bytes, weight_bytes, activation_bytes, peak_resident_bytes, flops,
             traffic_bytes, gflop_per_s, gb_per_s}]
-Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %).";
+Stages are [{name, ms}]. p50_ci95 is the 95 % confidence interval of the median (bootstrap).";
 
 /// Runs the verb.
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
