@@ -1,4 +1,4 @@
-//! Options that several verbs share.
+//! Options shared by several verbs.
 
 use crate::dims::DimArguments;
 use crate::environment;
@@ -34,7 +34,7 @@ impl RandomWeightsArguments {
         self.random_weights
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         self.random_weights.map(|seed| format!("--random-weights={seed}").into()).into_iter().collect()
     }
@@ -53,7 +53,7 @@ impl WeightFormatArguments {
         self.weight_format
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         words("--weight-format", self.weight_format)
     }
@@ -98,13 +98,13 @@ impl ReadArguments {
         LoadOptions::default().semantics(self.semantics).sizes(self.dims.sizes())
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         [words("--semantics", self.semantics), self.dims.words()].concat()
     }
 }
 
-/// The words with which an option is given again.
+/// The command-line arguments that repeat an option.
 fn words(option: &str, value: impl ValueEnum) -> Vec<OsString> {
     let name = value.to_possible_value().map(|value| value.get_name().to_string());
     name.map(|name| vec![option.into(), name.into()]).unwrap_or_default()
@@ -189,7 +189,7 @@ pub(crate) struct SessionArguments {
 }
 
 impl SessionArguments {
-    /// A session that is prepared for these inputs with one row.
+    /// The options of a session that is prepared for these shared inputs.
     pub(crate) fn options(&self, shared: Vec<String>) -> SessionOptions {
         SessionOptions::default()
             .device(self.device)
@@ -219,7 +219,7 @@ impl MeasuredModelArguments {
         self.read.options().weight_format(self.weights.format()).random_weights(self.random_weights.seed())
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         [self.read.words(), self.weights.words(), self.random_weights.words()].concat()
     }

@@ -13,7 +13,7 @@ use tfjs_wgpu::study::{CompareOptions, Comparison};
 const EXIT_CODES: &str = "Exit codes: 0 no regression; 1 a result is significantly slower, by more than the \
     threshold; 2 error.";
 
-/// What the fields mean, for `--help`.
+/// The description of the fields for `--help`.
 const HELP: &str = "\
 The object that --json prints. In every pair, the value of BEFORE comes first:
   schema    1; incremented when the meaning of a field changes

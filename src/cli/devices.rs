@@ -40,7 +40,8 @@ pub(crate) fn devices(arguments: &DevicesArguments, out: &mut impl Write) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// Notes what the list does not show: that no adapter opens, or that the environment chooses another one than the first.
+/// Notes what the list does not show: that no adapter opens, or that the environment selects another adapter than the
+/// first.
 fn say_which(adapters: &[AdapterSummary]) {
     let opened = match environment::adapter() {
         Some(name) => Gpu::open_named(&name, LimitsPreset::Full),

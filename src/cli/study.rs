@@ -95,7 +95,7 @@ pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<
 
 const FILES: [&str; 3] = ["report.html", "report.json", "report.csv"];
 
-/// The inputs that have one row where the file beside the model has several in others.
+/// The inputs that have one row in the file beside the model while others have several.
 fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     if !arguments.shared.is_empty() {
         return Ok(arguments.shared.clone());
@@ -109,7 +109,7 @@ fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     Ok(shared)
 }
 
-/// Replaces the files, each as a whole.
+/// Replaces the files of the report, each atomically.
 fn keep(folder: &Path, report: &Report) -> Result<()> {
     for (name, text) in FILES.iter().zip([report.to_html(), report.to_json()?, report.to_csv()]) {
         let path = folder.join(name);

@@ -1,7 +1,7 @@
-//! `bench`: the time of opening, of the first prediction and of later ones, by device, passes and batch size.
+//! `bench`: the times of opening, of the first prediction and of later ones, by device, passes and batch size.
 //!
 //! A single row is measured in this process, before anything else opens the driver or reads the weights. Several rows
-//! are measured in a new process each, so that none finds an opened device or compiled pipelines.
+//! are measured in a new process each, so that none finds an open device or compiled pipelines.
 
 mod table;
 
@@ -186,7 +186,7 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
 
 type Row = (SessionOptions, RunOptions);
 
-/// What is measured, in the order of devices, lists of passes and batch sizes.
+/// The measurements, in the order of devices, lists of passes and batch sizes.
 fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     let devices = if arguments.device.is_empty() { usual_devices() } else { arguments.device.clone() };
     if arguments.threads.is_some() && !devices.contains(&Device::Cpu) {
@@ -195,7 +195,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     }
     let mut rows = Vec::new();
     for &device in &devices {
-        // The reference knows no passes, so one row of it is all there is.
+        // The reference ignores passes, so one row is enough.
         let lists = if device == Device::Reference { &arguments.passes[..1] } else { &arguments.passes[..] };
         for &passes in lists {
             for &batch in &arguments.batch {
@@ -217,7 +217,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Queries the driver. A process that measures must not do that before.
+/// The default devices. This queries the driver, which a process that measures must not do first.
 fn usual_devices() -> Vec<Device> {
     if !has_gpu() {
         message::note("no GPU adapter was found: measuring the CPU alone");
@@ -239,7 +239,7 @@ fn in_processes(model: &Path, reading: Vec<OsString>, rows: &[Row]) -> Result<Ve
     measured
 }
 
-/// How this very command is started.
+/// How to start this executable in a new process.
 pub(crate) fn launcher(model: &Path, reading: Vec<OsString>) -> Result<Launcher> {
     let program = std::env::current_exe().map_err(|cause| {
         Error::new(ErrorKind::Io, "the command does not find itself to start again")

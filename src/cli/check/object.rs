@@ -9,7 +9,7 @@ use tfjs_wgpu::Model;
 use tfjs_wgpu::internals::tensor::Difference;
 use tfjs_wgpu::study::{CheckReport, NodeCheck, OutputCheck};
 
-/// What the fields mean, for `--help`, and then `more`.
+/// The description of the fields for `--help`, followed by `more`.
 pub(crate) fn help(more: &str) -> String {
     format!(
         "\
@@ -80,7 +80,7 @@ fn operator(node: &NodeCheck) -> Value {
 fn insert_difference(object: &mut Map<String, Value>, difference: &Difference) {
     object.insert("max_absolute".into(), values::double_json(difference.max_absolute));
     object.insert("max_relative".into(), values::double_json(difference.max_relative));
-    // The distance to a NaN.
+    // The distance to a NaN is the largest value.
     let max_ulps = Some(difference.max_ulps).filter(|&ulps| ulps != u64::MAX);
     object.insert("max_ulps".into(), max_ulps.into());
     object.insert("allowed".into(), values::double_json(difference.allowed));

@@ -7,7 +7,7 @@ use tfjs_wgpu::internals::model::{LayerSummary, WeightSummary};
 use tfjs_wgpu::{Dim, Shape, TensorType};
 use tfjs_wgpu::{Model, OpenDimension, Result};
 
-/// What the fields mean, for `--help`.
+/// The description of the fields for `--help`.
 pub(crate) const HELP: &str = "\
 The object that --json prints:
   schema    2; incremented when the meaning of a field changes
@@ -29,7 +29,7 @@ The object that --json prints:
 In shapes the batch is null. Open dimensions that --dim does not give are \"?\"; operators and the
 plan are those for graph_size.";
 
-/// Everything about the model, with its plan for one size of the batch.
+/// Everything about the model, with its plan for one batch size.
 pub(crate) fn object(model: &Model, batch: usize) -> Value {
     let ends = |wanted: &str| -> Value {
         let ends = super::ends(model).into_iter().filter(|(end, ..)| *end == wanted);

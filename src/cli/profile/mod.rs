@@ -70,7 +70,7 @@ enum Sort {
     Time,
 }
 
-/// A profile and what it was made of.
+/// A profile, and the inputs of the measurement.
 struct Profiled<'a> {
     arguments: &'a ProfileArguments,
     file: &'a ModelFile,

@@ -6,7 +6,7 @@ use tfjs_wgpu::ProfileStage;
 use tfjs_wgpu::internals::study::statistics::median;
 use tfjs_wgpu::study::Share;
 
-/// What the fields mean, for `--help`.
+/// The description of the fields for `--help`.
 pub(super) const HELP: &str = "\
 The object that --json prints. Times are in nanoseconds, medians of all runs:
   schema    1; incremented when the meaning of a field changes
@@ -28,7 +28,7 @@ The object that --json prints. Times are in nanoseconds, medians of all runs:
   operators [{operator, steps, median_ns, …}], longest first
   stages    [{name, usual_ns, timed_ns}] on the host";
 
-/// The object.
+/// The profile as JSON.
 pub(super) fn object(profiled: &Profiled<'_>) -> Value {
     let Profiled { arguments, file, origin, profile, breakdown, ceilings } = profiled;
     let session = arguments.session.options(Vec::new());
