@@ -25,7 +25,7 @@ pub enum Programs {
     /// They differ in parameters and grid, and share it across all sessions on the device.
     #[default]
     Shared,
-    /// One for each shape, as in TF.js: another batch size compiles anew.
+    /// One for each shape, as in TF.js: a new batch size compiles again.
     ///
     /// Only kernels of one session that are equal in every parameter share one, as TF.js keys its programs by shape. They are
     /// compiled on several threads by the first prediction that needs them. Nothing is read from or written to the pipeline

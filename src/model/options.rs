@@ -4,21 +4,21 @@ use super::Sizes;
 use crate::names::names;
 use crate::ops::BadId;
 
-/// Whose behaviour is reproduced where TF.js and Keras differ.
+/// The framework that a model follows where TF.js and Keras differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
-    /// What TensorFlow.js computes; what it refuses follows Keras.
+    /// As TensorFlow.js computes; what it refuses follows Keras.
     #[default]
     #[cfg_attr(feature = "cli", value(name = "tfjs"))]
     TfJs,
-    /// What Keras computes.
+    /// As Keras computes.
     Keras,
 }
 
 names!(Semantics, "semantics", { TfJs = "tfjs", Keras = "keras" });
 
-/// What happens when an id is outside its table.
+/// How an id outside its table is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
@@ -26,7 +26,7 @@ pub enum OnBadId {
     /// Look up a row of zeros, as TF.js does on the GPU.
     #[default]
     Zero,
-    /// Refuse the prediction.
+    /// Fail the prediction.
     Error,
     /// Look up the nearest row.
     Clamp,
@@ -35,7 +35,7 @@ pub enum OnBadId {
 names!(OnBadId, "way to treat bad ids", { Zero = "zero", Error = "error", Clamp = "clamp" });
 
 impl OnBadId {
-    /// What the lookup itself does.
+    /// The operation of the lookup itself.
     pub(crate) fn bad_id(self) -> BadId {
         match self {
             OnBadId::Clamp => BadId::Clamp,
@@ -44,22 +44,22 @@ impl OnBadId {
     }
 }
 
-/// In what form weights stay in memory, on the host and on the device.
+/// The format of weights in memory, on the host and on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WeightFormat {
     /// float16 and uint8 as the file stores them, decoded in the kernel.
     ///
-    /// Where no kernel decodes them they become float32, and on a software GPU, where float32 is faster.
+    /// Weights that no kernel can decode become float32. On a software GPU all do, because float32 is faster there.
     #[default]
     Keep,
-    /// As float32.
+    /// Decoded to float32 on loading.
     F32,
 }
 
 names!(WeightFormat, "format of weights", { Keep = "keep", F32 = "f32" });
 
-/// How a model is read. Each field has a method of its name that sets it:
+/// Options for loading a model. Each option has a setter of its name:
 ///
 /// ```
 /// use tfjs_wgpu::{LoadOptions, OnBadId, WeightFormat};
@@ -69,19 +69,20 @@ names!(WeightFormat, "format of weights", { Keep = "keep", F32 = "f32" });
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// What happens when an id is outside its table; by default it looks up zeros.
+    /// How an id outside its table is treated. Default: it looks up zeros.
     pub on_bad_id: OnBadId,
-    /// In what form weights stay in memory; by default as they are stored.
+    /// The format of weights in memory. Default: as they are stored.
     pub weight_format: WeightFormat,
-    /// Draws every weight at random by this seed, the same on every machine, all as float32. No weight file is read, and
-    /// the file need have no weights manifest: it may be a bare topology, as `model.to_json()` of Keras or
-    /// `model.toJSON()` of TF.js makes it. Such a model takes as long as one with weights, and its answers mean nothing.
+    /// The seed for drawing all weights at random, as float32 and the same on every machine; `None` to load them. With
+    /// a seed no weight file is read, and the file needs no weights manifest: it may be a topology without weights, as
+    /// written by `model.to_json()` of Keras or `model.toJSON()` of TF.js. Such a model is as fast as one with weights,
+    /// but its predictions are meaningless.
     pub random_weights: Option<u64>,
-    /// Sizes for the dimensions that the model leaves open besides the batch. None are needed: a session takes them from the
-    /// inputs ([`Model::open_dimensions`](super::Model::open_dimensions)). Giving them saves the work of finding examples, and is
-    /// the way to load a model that works at none of these. A size that names no such dimension is an error.
+    /// Sizes for open dimensions. They are optional: a session takes them from the inputs
+    /// ([`Model::open_dimensions`](super::Model::open_dimensions)). Giving them saves the search for examples, and is
+    /// required for a model that works at none of these. A size that names no open dimension is an error.
     pub sizes: Sizes,
-    /// What only TF.js layers models have.
+    /// Options for TF.js layers models only.
     pub tfjs: TfjsOptions,
 }
 
@@ -129,14 +130,14 @@ impl LoadOptions {
     }
 }
 
-/// How a TF.js layers model is read.
+/// Options for loading a TF.js layers model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TfjsOptions {
-    /// Whose behaviour is reproduced where TF.js and Keras differ; by default that of TF.js.
+    /// The framework that the model follows where TF.js and Keras differ. Default: TF.js.
     pub semantics: Semantics,
-    /// Bytes of the `model.json`, at most; by default 256 MiB. Its values may be one for each 32 of these bytes at most: each takes
-    /// up to 250 bytes in memory, so that by default all take 2 GiB at most.
+    /// The maximum size of `model.json` in bytes. Default: 256 MiB. The number of its values must be at most one per 32
+    /// of these bytes. A value takes up to 250 bytes in memory, so by default all values take at most 2 GiB.
     pub json_bytes: u64,
 }
 
