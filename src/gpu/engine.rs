@@ -198,8 +198,8 @@ impl PreparedGraph for GpuGraph {
         pieces::predict(self.graph(), call, self.max_rows(), predict)
     }
 
-    /// `None` also if the batch is predicted in pieces, if the execution is not the default, and if the second graph exceeds the
-    /// limits of the device.
+    /// `None` also if the batch is predicted in pieces, if the execution is not the default, and if the second graph
+    /// exceeds the limits of the device.
     fn predict_chained(
         &self,
         call: &Call<'_>,

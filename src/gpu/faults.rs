@@ -1,7 +1,7 @@
 //! Fault injection for tests.
 //!
-//! Each call into wgpu that may fail or hang passes a site. A session with a fault has a device of its own, on which the fault
-//! happens at its site. For other sessions a site costs one comparison.
+//! Each call into wgpu that may fail or hang passes a site. A session with a fault has a device of its own, on which
+//! the fault happens at its site. For other sessions a site costs one comparison.
 
 use crate::error::{DeviceError, Error, Result};
 use std::cell::Cell;

@@ -12,8 +12,8 @@ use crate::tensor::{RecycledOutputs, Tensor};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-/// The time to wait for the report of a mapping. A thread that waits for the device makes it, possibly another one than this, and
-/// only needs to be scheduled.
+/// The time to wait for the report of a mapping. A thread that waits for the device makes it, possibly another one than
+/// this, and only needs to be scheduled.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type MapResult = std::result::Result<(), wgpu::BufferAsyncError>;

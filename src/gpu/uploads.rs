@@ -1,7 +1,8 @@
 //! Constants on a device, shared between plans.
 //!
-//! A model has several plans: one per set of shared inputs and per set of sizes. Plans with equal constants in equal regions share a
-//! buffer. For other plans, constants that are already on the device are copied there instead of uploaded.
+//! A model has several plans: one per set of shared inputs and per set of sizes. Plans with equal constants in equal
+//! regions share a buffer. For other plans, constants that are already on the device are copied there instead of
+//! uploaded.
 
 use super::buffers::{WORKING, make_buffer, upload};
 use super::device::OpenedDevice;

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// A dimension of an input, besides the batch, that the model leaves open: the length of a history, the height of an image.
+/// A dimension of an input, besides the batch, that the model leaves open: the length of a history, the height of an
+/// image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenDimension {
@@ -35,8 +36,8 @@ impl fmt::Display for OpenDimension {
 
 /// Sizes for the open dimensions of a model, as the caller names them.
 ///
-/// Each open dimension has the size that the given inputs have there, else the one given for it by name, else the one given
-/// for all others. Every size is at least 1.
+/// Each open dimension has the size that the given inputs have there, else the one given for it by name, else the one
+/// given for all others. Every size is at least 1.
 ///
 /// ```
 /// use tfjs_wgpu::Sizes;
@@ -64,8 +65,8 @@ impl Sizes {
         Sizes::default().or_of(inputs)
     }
 
-    /// Adds the size of a dimension of `input`. `axis` is counted as in the shape, the batch being 0; it may be left out for
-    /// an input with one open dimension. In place of an input stands the name of a size, where it has one
+    /// Adds the size of a dimension of `input`. `axis` is counted as in the shape, the batch being 0; it may be left
+    /// out for an input with one open dimension. In place of an input stands the name of a size, where it has one
     /// ([`OpenDimension::name`]).
     #[must_use]
     pub fn with(mut self, input: impl Into<String>, axis: Option<usize>, size: usize) -> Sizes {
@@ -314,8 +315,8 @@ impl Model {
     }
 }
 
-/// How the sizes of these dimensions are given: each is written as `INPUT=SIZE` or `INPUT:AXIS=SIZE` between backticks, which the
-/// command makes options of.
+/// How the sizes of these dimensions are given: each is written as `INPUT=SIZE` or `INPUT:AXIS=SIZE` between backticks,
+/// which the command makes options of.
 pub(crate) fn sizes_hint<'d>(dimensions: impl Iterator<Item = &'d OpenDimension>) -> String {
     let dimensions: Vec<&OpenDimension> = dimensions.collect();
     let is_alone =

@@ -183,8 +183,8 @@ impl Engines {
         sized.prepared(&*opened.engine, &shared, deadline, timeline)
     }
 
-    /// Runs `work` on the engine in use. If the device fails, `work` runs again on the engine that replaces it, and a note is
-    /// added.
+    /// Runs `work` on the engine in use. If the device fails, `work` runs again on the engine that replaces it, and a
+    /// note is added.
     pub(super) fn with<T>(
         &self,
         deadline: Deadline,

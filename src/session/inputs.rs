@@ -86,7 +86,8 @@ impl InputSignature {
         positions.iter().map(|&position| self.inputs[position].name.as_str()).collect()
     }
 
-    /// Binds the given tensors. `graph` is that of this signature. Errors show the inputs of `model`, which may have open sizes.
+    /// Binds the given tensors. `graph` is that of this signature. Errors show the inputs of `model`, which may have
+    /// open sizes.
     pub(super) fn bind<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
         let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
         for (position, input) in self.inputs.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! Measures the steps of a prediction. It does not interpret the times; `study` does.
 //!
-//! Usual predictions and predictions with timed steps alternate, so that both run under the same conditions, and the cost of timing
-//! is known. On a GPU each kernel runs in a pass of its own between two timestamps, so kernels do not overlap. Without timestamps
-//! each kernel is submitted and waited for alone. The CPU engine reads a clock after every step. Both kinds of predictions reuse
-//! the memory of the one before ([`Session::predict_into`]).
+//! Usual predictions and predictions with timed steps alternate, so that both run under the same conditions, and the
+//! cost of timing is known. On a GPU each kernel runs in a pass of its own between two timestamps, so kernels do not
+//! overlap. Without timestamps each kernel is submitted and waited for alone. The CPU engine reads a clock after every
+//! step. Both kinds of predictions reuse the memory of the one before ([`Session::predict_into`]).
 
 use super::Session;
 use crate::engine::{ProfileStep, StepClock, TimedSteps};
@@ -101,8 +101,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`Session::predict`]; [`ErrorKind::Input`](crate::ErrorKind::Input) also for a batch of 0 and for 0 runs;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a batch that the device predicts in pieces.
+    /// Those of [`Session::predict`]; [`ErrorKind::Input`](crate::ErrorKind::Input) also for a batch of 0 and for 0
+    /// runs; [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a batch that the device predicts in pieces.
     pub fn profile(&self, inputs: &NamedTensors, options: ProfileOptions) -> Result<Profile> {
         if options.runs == 0 {
             return Err(Error::input("the number of runs of a profile must be at least 1"));

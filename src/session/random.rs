@@ -7,8 +7,8 @@ use crate::model::Model;
 use crate::random::SplitMix64;
 use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 
-/// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. A seed gives the same
-/// inputs on every machine.
+/// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. A seed gives
+/// the same inputs on every machine.
 ///
 /// # Errors
 ///

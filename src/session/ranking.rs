@@ -1,8 +1,8 @@
 //! Ranks the rows of a batch by the model's first output, as the candidates of one user.
 //!
-//! On a GPU the ranking is a second plan, of a graph without a batch: the rows of the model's batch are the elements of a list. Both
-//! plans run in one submit, and only the best scores are read back. Other engines compute all scores, and the host ranks them by
-//! the same rule; so does a GPU that predicts the batch in pieces.
+//! On a GPU the ranking is a second plan, of a graph without a batch: the rows of the model's batch are the elements of
+//! a list. Both plans run in one submit, and only the best scores are read back. Other engines compute all scores, and
+//! the host ranks them by the same rule; so does a GPU that predicts the batch in pieces.
 
 use super::ids::BadIdCount;
 use super::{Arranged, Session};
@@ -87,8 +87,8 @@ fn descending(left: f64, right: f64) -> Ordering {
     right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
-/// A graph that ranks `batch` scores. Its outputs are the best `count` scores and their positions, the number of finite scores, and the
-/// first position with a score that is not finite (0 if there is none).
+/// A graph that ranks `batch` scores. Its outputs are the best `count` scores and their positions, the number of finite
+/// scores, and the first position with a score that is not finite (0 if there is none).
 fn graph(batch: usize, count: usize) -> Result<Graph> {
     let mut builder = Builder::new();
     let all = builder.input("all scores", TensorType::f32(Shape::fixed(&[batch])))?;
@@ -103,9 +103,9 @@ fn graph(batch: usize, count: usize) -> Result<Graph> {
 }
 
 impl Session {
-    /// The best `count` rows of the batch by the model's first output, which must have one number per row; all rows if the batch has
-    /// fewer. A GPU ranks in the submit of the prediction, and reads back nothing else. The ranking is prepared at the first call
-    /// for each batch and count. The four used last are kept.
+    /// The best `count` rows of the batch by the model's first output, which must have one number per row; all rows if
+    /// the batch has fewer. A GPU ranks in the submit of the prediction, and reads back nothing else. The ranking is
+    /// prepared at the first call for each batch and count. The four used last are kept.
     ///
     /// ```
     /// use tfjs_wgpu::{Device, LoadOptions, Model, Session, tensor_file};
@@ -119,8 +119,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`Session::predict`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the first output does not have one number
-    /// per row.
+    /// Those of [`Session::predict`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the first output does not
+    /// have one number per row.
     pub fn rank(&self, inputs: &NamedTensors, count: usize) -> Result<Ranked> {
         let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
         let deadline = self.deadline();

@@ -20,8 +20,8 @@ pub struct SharedBytes {
 }
 
 impl SharedBytes {
-    /// All bytes of `owner`. What it gives must stay the same as long as it lives, or a model that was loaded from it answers
-    /// something else.
+    /// All bytes of `owner`. What it gives must stay the same as long as it lives, or a model that was loaded from it
+    /// answers something else.
     pub fn from_owner(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> SharedBytes {
         let range = 0..owner.as_ref().len();
         SharedBytes { owner: Arc::new(owner), range }

@@ -88,8 +88,9 @@ impl Difference {
 
 /// Compares `actual` with `expected`, element by element, against the absolute `allowance`.
 ///
-/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same. An infinite allowance says that
-/// terms of a sum overflow float32 in some orders and not in others: where the sum itself is finite, any answer is right then.
+/// Two NaN are equal, and an infinity equals only itself. Shapes and dtypes must be the same. An infinite allowance
+/// says that terms of a sum overflow float32 in some orders and not in others: where the sum itself is finite, any
+/// answer is right then.
 pub fn compare(expected: &Tensor, actual: &Tensor, allowance: &[f64]) -> Result<Difference> {
     if expected.shape() != actual.shape() {
         let (expected, actual) = (format_dims(expected.shape()), format_dims(actual.shape()));

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 /// ([`Builder`](crate::graph::Builder)) can be summed in 64 bits then.
 const MOST_ELEMENTS: usize = 1 << 42;
 
-/// The product of `shape`; an error if there are more than memory holds, or would be with 1 in place of each size of 0: parts of
-/// a shape are multiplied too.
+/// The product of `shape`; an error if there are more than memory holds, or would be with 1 in place of each size of 0:
+/// parts of a shape are multiplied too.
 pub(crate) fn element_count(shape: &[usize]) -> Result<usize> {
     let most = shape.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim.max(1)));
     if most.is_none_or(|most| most > MOST_ELEMENTS) {
