@@ -19,7 +19,7 @@ pub(crate) struct ReadArguments {
     dims: DimArguments,
 }
 
-/// Whether the weights are those of the file.
+/// Whether weights are loaded or drawn at random.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RandomWeightsArguments {
     /// Draw all weights at random and read no weight file. The model may be a topology without weights [default seed:
@@ -40,7 +40,7 @@ impl RandomWeightsArguments {
     }
 }
 
-/// In what form weights stay in memory.
+/// The format of weights in memory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WeightFormatArguments {
     /// The format of weights in memory
@@ -110,7 +110,7 @@ fn words(option: &str, value: impl ValueEnum) -> Vec<OsString> {
     name.map(|name| vec![option.into(), name.into()]).unwrap_or_default()
 }
 
-/// What becomes of ids outside their tables.
+/// How ids outside their tables are treated.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BadIdArguments {
     /// How to treat an id that is outside its table
@@ -169,7 +169,7 @@ pub(crate) struct GpuArguments {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Where and how one session computes.
+/// The device and the execution of one session.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SessionArguments {
     /// The device that computes
@@ -203,7 +203,7 @@ impl SessionArguments {
     }
 }
 
-/// How a model is read that is to be measured: its weights may be any.
+/// How a model is loaded for measuring, where random weights suffice.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MeasuredModelArguments {
     #[command(flatten)]

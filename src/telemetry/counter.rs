@@ -35,7 +35,8 @@ pub enum Counter {
     PipelineCacheBytesRead,
     /// Bytes of compiled pipelines written to disk.
     PipelineCacheBytesWritten,
-    /// Files of compiled pipelines that were refused because they were damaged, or writable by other users.
+    /// Files or folders of compiled pipelines that were refused: damaged, of another build or device, or writable by
+    /// other users.
     PipelineCacheFilesRefused,
     /// Files of compiled pipelines that could not be written.
     PipelineCacheWritesFailed,
