@@ -1,9 +1,10 @@
-//! SHA-256 of bytes that come in pieces. It says whether two things are the same, and nothing about who made them.
+//! SHA-256 of bytes that arrive in pieces. A digest shows whether two contents are equal; it does not authenticate
+//! them.
 
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// A SHA-256. It is shown as 64 hexadecimal digits in lower case.
+/// A SHA-256 digest, displayed as 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 
@@ -31,7 +32,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What a [`Digest`] is made with.
+/// Computes a [`Digest`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hasher(Sha256);
 

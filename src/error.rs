@@ -1,9 +1,9 @@
 //! The one error type of the library.
 //!
-//! An [`Error`] says what went wrong, where (a trail of places, outermost first), why, and what to do about it.
-//! A person reads its text. A program branches on [`Error::kind`] and, for a device, on [`Error::device_error`];
-//! [`source`](std::error::Error::source) gives the error of another library that it was made of. Hints name options of this
-//! library and no command line.
+//! An [`Error`] says what went wrong, where (a list of places, outermost first), why, and what to do about it. A person
+//! reads its text. A program branches on [`Error::kind`] and, for devices, on [`Error::device_error`].
+//! [`source`](std::error::Error::source) returns the error of another library that caused it. Hints name options of
+//! this library, not flags of the command.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use std::sync::Arc;
 /// Shorthand for results of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What sort of failure an [`Error`] is.
+/// The kind of failure of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A file could not be read or written.
     Io,
-    /// Bytes or JSON do not have the form they should have.
+    /// Bytes or JSON do not have the required form.
     Format,
-    /// The model is well formed but asks for something that is not implemented.
+    /// The model or file is well formed but needs something that is not implemented.
     Unsupported,
     /// Weights are missing, unknown, of the wrong size or of the wrong shape.
     Weights,
-    /// The tensors given to a prediction do not fit the model's inputs.
+    /// The tensors given to a prediction do not fit the model's inputs, or an option is out of its range.
     Input,
-    /// Shapes or dtypes inside the model do not fit each other.
+    /// Shapes or dtypes do not fit each other.
     Shape,
-    /// No usable device, or the device failed.
+    /// No usable device was found, or the device failed.
     Device,
-    /// Something is larger than the device or this library can take.
+    /// Something exceeds a limit of the device or of this library.
     Limit,
 }
 
@@ -37,29 +37,30 @@ pub enum ErrorKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// No adapter was found, or none that was asked for.
+    /// No adapter was found, or none with the requested name.
     #[error("no such adapter")]
     NoAdapter,
-    /// The device is gone for good: it was reset, unplugged, or its driver crashed.
+    /// The device is lost: it was reset or unplugged, or its driver crashed.
     #[error("the device was lost")]
     Lost,
-    /// The device has no memory left for what was asked of it.
+    /// The device has not enough free memory for the request.
     #[error("the device is out of memory")]
     OutOfMemory,
     /// The device did not answer within the timeout.
     #[error("the device did not answer in time")]
     Timeout,
-    /// The device or its driver refuses what was asked of it: it is beyond its limits, or does not compile.
+    /// The device or its driver rejected the request: it exceeds a limit, or a shader does not compile.
     #[error("the device refused")]
     Rejected,
-    /// The driver, wgpu or this library did what it must never do.
+    /// The driver, wgpu or this library violated one of its guarantees.
     #[error("an internal fault")]
     Internal,
 }
 
 /// What went wrong, where, why, and what to do.
 ///
-/// `{}` shows place and what; `{:?}`, which is what `main` and `expect` show, adds cause and hint on lines of their own.
+/// `{}` shows the places and what went wrong. `{:?}`, which `main` and `expect` print, adds cause and hint on lines of
+/// their own.
 ///
 /// ```
 /// use tfjs_wgpu::{ErrorKind, LoadOptions, Model};
@@ -80,7 +81,7 @@ struct Parts {
     places: Vec<String>,
     cause: Option<String>,
     hint: Option<String>,
-    /// Shared, so that an error that is remembered can be given out again.
+    /// Shared, so that a remembered error can be returned again.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     device: Option<DeviceError>,
 }
@@ -120,7 +121,7 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// A new error of `kind` with the sentence that says what went wrong.
+    /// A new error of `kind`. `what` says what went wrong, as a clause that follows the place.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         let what = what.into();
         Error(Box::new(Parts { kind, what, places: Vec::new(), cause: None, hint: None, source: None, device: None }))
@@ -151,7 +152,7 @@ impl Error {
         Self::new(ErrorKind::Device, what).by_device(device)
     }
 
-    /// What this library must never do, about a device.
+    /// An error for a violated guarantee of the driver, wgpu or this library.
     pub(crate) fn internal(what: impl Into<String>) -> Self {
         Self::device(DeviceError::Internal, what)
     }
@@ -165,7 +166,7 @@ impl Error {
         Self::new(ErrorKind::Io, "cannot be read").at(path.display().to_string()).because(cause)
     }
 
-    /// An [`ErrorKind::Limit`] error about what is too large for a device, and would not be for another.
+    /// An [`ErrorKind::Limit`] error about a limit of the device, which another device may not have.
     pub(crate) fn device_limit(what: impl Into<String>) -> Self {
         Self::limit(what).by_device(DeviceError::Rejected)
     }
@@ -177,14 +178,14 @@ impl Error {
         self
     }
 
-    /// Sets why it went wrong.
+    /// Sets the cause.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// Sets the error of another library that caused it: its text is the cause, itself the source.
+    /// Sets the error of another library as source, and its text as cause.
     #[must_use]
     pub(crate) fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.cause = Some(source.to_string());
@@ -192,49 +193,48 @@ impl Error {
         self
     }
 
-    /// Says that a device caused it, and how; whatever its kind.
+    /// Sets the failure of the device that caused it. The kind stays.
     #[must_use]
     pub(crate) fn by_device(mut self, device: DeviceError) -> Self {
         self.0.device = Some(device);
         self
     }
 
-    /// Sets what the reader can do about it.
+    /// Sets the hint: what the reader can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Sets what the reader can do about it, unless something better is known already.
+    /// Sets the hint unless there is one.
     #[must_use]
     pub(crate) fn or_hint(mut self, hint: &str) -> Self {
         self.0.hint.get_or_insert_with(|| hint.into());
         self
     }
 
-    /// The sort of failure.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// How a device failed, if one did.
+    /// The failure of the device, if a device caused the error.
     pub fn device_error(&self) -> Option<DeviceError> {
         self.0.device
     }
 
-    /// Whether another device may well answer where this one did not: the fault is one of the device, not of the model or of
-    /// the inputs.
+    /// Whether another device may succeed: the device failed, not the model or the inputs.
     pub fn suggests_fallback(&self) -> bool {
         self.0.device.is_some()
     }
 
-    /// Why it went wrong, if known.
+    /// The cause, if known.
     pub fn cause_text(&self) -> Option<&str> {
         self.0.cause.as_deref()
     }
 
-    /// What to do about it, if known.
+    /// The hint: what to do about it, if known.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }

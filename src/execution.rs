@@ -25,7 +25,7 @@ pub enum Programs {
     /// Such kernels differ in parameters and grid. All sessions on the device share the programs.
     #[default]
     Shared,
-    /// One for each shape, as in TF.js: another batch size compiles anew.
+    /// One for each shape, as in TF.js: a new batch size compiles again.
     ///
     /// Programs are shared only within a session, by kernels with equal parameters, because TF.js keys its programs by
     /// shape. They are compiled on several threads by the first prediction that needs them. The pipeline cache is

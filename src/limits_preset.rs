@@ -2,9 +2,9 @@
 
 use crate::names::names;
 
-/// The limits and features that a GPU is opened with. All presets but [`LimitsPreset::Full`] have the limits of phones: a desktop
-/// driver then refuses what such a phone refuses, and runs the kernels that are chosen for it. Subgroup sizes, memory and driver
-/// bugs are not emulated.
+/// The limits and features that a GPU is opened with. All presets except [`LimitsPreset::Full`] have the limits of
+/// phones: a desktop driver then rejects what such a phone rejects, and runs the kernels that are chosen for it.
+/// Subgroup sizes, memory sizes and driver bugs are not emulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum LimitsPreset {

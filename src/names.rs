@@ -1,8 +1,8 @@
-//! The text form of enums that options and reports name: one table gives `ALL`, `name`, `Display` and `FromStr`.
+//! The text form of enums in options and reports: one table gives `ALL`, `name`, `Display` and `FromStr`.
 //!
-//! Each variant is a unit, and its name is stable.
+//! All variants are unit variants, and their names are stable.
 
-/// Implements the text form of an enum of unit variants. `$what` is the noun of the error for an unknown name.
+/// Implements the text form of an enum. `$what` is the noun in the error for an unknown name.
 macro_rules! names {
     ($type:ident, $what:literal, { $($variant:ident = $name:literal),+ $(,)? }) => {
         impl $type {
@@ -35,7 +35,7 @@ pub(crate) use names;
 
 use crate::error::{Error, Result};
 
-/// The value with this name; an error that lists all names if there is none.
+/// The value with this name. The error for an unknown name lists all names.
 pub(crate) fn find<T: Copy>(what: &str, name: &str, all: &[T], name_of: fn(T) -> &'static str) -> Result<T> {
     all.iter().copied().find(|value| name_of(*value) == name).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|value| name_of(*value)).collect();

@@ -5,11 +5,11 @@ use tfjs_wgpu::telemetry::Timeline;
 use tfjs_wgpu::{BadIdCount, Ranking};
 use tfjs_wgpu::{Model, NamedTensors, Result, Session};
 
-/// An answer and how it came about.
+/// An answer, with what happened while it was computed.
 pub(crate) struct Answer {
-    /// All, or none where only the best rows were asked for.
+    /// All outputs; empty if only the best rows were requested.
     pub(crate) outputs: NamedTensors,
-    /// The best rows, if they are wanted.
+    /// The best rows, if requested.
     pub(crate) ranking: Option<Ranking>,
     pub(crate) batch: usize,
     pub(crate) bad_ids: Vec<BadIdCount>,
@@ -17,7 +17,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// All outputs, and of them the best `top` rows.
+    /// Returns all outputs, and their best `top` rows.
     pub(crate) fn all(session: &Session, inputs: &NamedTensors, top: Option<usize>) -> Result<Answer> {
         let prediction = session.predict(inputs)?;
         let first = prediction.outputs.iter().next().map(|(_, tensor)| tensor);
@@ -27,14 +27,14 @@ impl Answer {
         Ok(Answer { outputs: prediction.outputs, ranking, batch, bad_ids, timeline })
     }
 
-    /// The best `count` rows.
+    /// Returns the best `count` rows.
     pub(crate) fn best(session: &Session, inputs: &NamedTensors, count: usize) -> Result<Answer> {
         let ranked = session.rank(inputs, count)?;
         let (bad_ids, timeline, batch) = (ranked.bad_ids, ranked.timeline, ranked.ranking.batch);
         Ok(Answer { outputs: NamedTensors::default(), ranking: Some(ranked.ranking), batch, bad_ids, timeline })
     }
 
-    /// A line for each output that is known and holds NaN or infinities.
+    /// A line for each known output that holds NaN or infinities.
     pub(crate) fn not_finite(&self, model: &Model, inputs: &NamedTensors) -> Vec<String> {
         let scores = model.graph().outputs().first().filter(|_| self.outputs.iter().next().is_none());
         match scores.zip(self.ranking.as_ref()) {

@@ -1,4 +1,4 @@
-//! Options that several verbs share.
+//! Options shared by several verbs.
 
 use crate::dims::DimArguments;
 use crate::environment;
@@ -12,17 +12,18 @@ use tfjs_wgpu::{Device, LoadOptions, OnBadId, Semantics, SessionOptions, WeightF
 /// How a model is read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReadArguments {
-    /// Whose behaviour to reproduce where TF.js and Keras differ
+    /// The framework to follow where TF.js and Keras differ
     #[arg(long, value_enum, default_value = "tfjs")]
     semantics: Semantics,
     #[command(flatten)]
     dims: DimArguments,
 }
 
-/// Whether the weights are those of the file.
+/// Whether weights are loaded or drawn at random.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RandomWeightsArguments {
-    /// Draw all weights at random and read no weight file: the model may be a bare topology [default seed: 1]
+    /// Draw all weights at random and read no weight file. The model may be a topology without weights [default seed:
+    /// 1]
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     random_weights: Option<u64>,
 }
@@ -33,16 +34,16 @@ impl RandomWeightsArguments {
         self.random_weights
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         self.random_weights.map(|seed| format!("--random-weights={seed}").into()).into_iter().collect()
     }
 }
 
-/// In what form weights stay in memory.
+/// The format of weights in memory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WeightFormatArguments {
-    /// In what form weights stay in memory
+    /// The format of weights in memory
     #[arg(long, value_enum, default_value = "keep")]
     weight_format: WeightFormat,
 }
@@ -52,7 +53,7 @@ impl WeightFormatArguments {
         self.weight_format
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         words("--weight-format", self.weight_format)
     }
@@ -61,7 +62,7 @@ impl WeightFormatArguments {
 /// The precision of values in memory between operators.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ActivationArguments {
-    /// The precision of values in memory between operators. f16 emulates answers, not times
+    /// The precision of activations in memory. f16 emulates the results of half floats, not their speed
     #[arg(long, value_enum, default_value = "f32")]
     activation_precision: ActivationPrecision,
 }
@@ -75,13 +76,13 @@ impl ActivationArguments {
 /// How predictions are handed to a GPU. Non-default settings are slower; they exist for benchmarking.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExecutionArguments {
-    /// What kernels share a compiled program, with --device gpu
+    /// Which kernels share a compiled program, with --device gpu
     #[arg(long, value_enum, default_value = "shared")]
     programs: Programs,
     /// How kernels are submitted, with --device gpu
     #[arg(long, value_enum, default_value = "one")]
     submits: Submits,
-    /// How outputs come back, with --device gpu
+    /// How outputs are read back, with --device gpu
     #[arg(long, value_enum, default_value = "together")]
     read_back: ReadBacks,
 }
@@ -97,22 +98,22 @@ impl ReadArguments {
         LoadOptions::default().semantics(self.semantics).sizes(self.dims.sizes())
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         [words("--semantics", self.semantics), self.dims.words()].concat()
     }
 }
 
-/// The words with which an option is given again.
+/// The command-line arguments that repeat an option.
 fn words(option: &str, value: impl ValueEnum) -> Vec<OsString> {
     let name = value.to_possible_value().map(|value| value.get_name().to_string());
     name.map(|name| vec![option.into(), name.into()]).unwrap_or_default()
 }
 
-/// What becomes of ids outside their tables.
+/// How ids outside their tables are treated.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BadIdArguments {
-    /// What to do about an id that is outside its table
+    /// How to treat an id that is outside its table
     #[arg(long, value_enum, default_value = "zero")]
     on_bad_id: OnBadId,
 }
@@ -131,7 +132,7 @@ pub(crate) fn emulation(activations: &ActivationArguments, execution: &Execution
 /// Which passes rewrite the graph before it runs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PassesArguments {
-    /// The list of passes that rewrites the graph
+    /// The list of passes that rewrite the graph
     #[arg(long, value_enum, default_value = "fused")]
     passes: Passes,
 }
@@ -145,7 +146,8 @@ impl PassesArguments {
 /// Which GPU.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AdapterArguments {
-    /// The GPU whose name contains this, even if it is software [default: TFJS_WGPU_ADAPTER, else the best]
+    /// The best GPU whose name contains NAME, ignoring case. It may be a software GPU [default: TFJS_WGPU_ADAPTER,
+    /// otherwise the best GPU]
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 }
@@ -162,15 +164,15 @@ impl AdapterArguments {
 pub(crate) struct GpuArguments {
     #[command(flatten)]
     pub(crate) adapter: AdapterArguments,
-    /// The time that opening, and each prediction, may take, as 2s or 500ms [default: as long as it takes]
+    /// The time limit for opening and for each prediction, such as 2s or 500ms [default: none]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Where and how one session computes.
+/// The device and the execution of one session.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SessionArguments {
-    /// Where to compute
+    /// The device that computes
     #[arg(long, value_enum, default_value = "auto")]
     device: Device,
     #[command(flatten)]
@@ -181,13 +183,13 @@ pub(crate) struct SessionArguments {
     activations: ActivationArguments,
     #[command(flatten)]
     execution: ExecutionArguments,
-    /// Threads of the CPU, with --device cpu [default: all cores]
+    /// The number of CPU threads, at least 1, with --device cpu [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }
 
 impl SessionArguments {
-    /// A session that is prepared for these inputs with one row.
+    /// The options of a session that is prepared for these shared inputs.
     pub(crate) fn options(&self, shared: Vec<String>) -> SessionOptions {
         SessionOptions::default()
             .device(self.device)
@@ -201,7 +203,7 @@ impl SessionArguments {
     }
 }
 
-/// How a model is read that is to be measured: its weights may be any.
+/// How a model is loaded for measuring, where random weights suffice.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MeasuredModelArguments {
     #[command(flatten)]
@@ -217,7 +219,7 @@ impl MeasuredModelArguments {
         self.read.options().weight_format(self.weights.format()).random_weights(self.random_weights.seed())
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         [self.read.words(), self.weights.words(), self.random_weights.words()].concat()
     }

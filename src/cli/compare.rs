@@ -10,47 +10,48 @@ use tfjs_wgpu::study;
 use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{CompareOptions, Comparison};
 
-const EXIT_CODES: &str = "Exit codes: 0 nothing is slower by more than the threshold; 1 something is, and not by \
-    accident; 2 they could not be compared.";
+const EXIT_CODES: &str = "Exit codes: 0 no regression; 1 a result is significantly slower, by more than the \
+    threshold; 2 error.";
 
-/// What the fields mean, for `--help`.
+/// The description of the fields for `--help`.
 const HELP: &str = "\
-The object that --json prints; of every pair, the value of BEFORE comes first:
-  schema    1; a higher number where the meaning of a field has changed
-  created   when the two reports were made
+The object that --json prints. In every pair, the value of BEFORE comes first:
+  schema    1; incremented when the meaning of a field changes
+  created   the creation times of the two reports
   threshold_percent, alpha
-            as given
-  rows      what both reports have:
+            the values of the options
+  rows      the results that both reports have:
             [{device, passes, settings, batch, shared, warm, open_ms, first_ms, changed}]
-            warm is null where a report has no runs, or {n, p50_ms, ratio, ratio_ci95, p_value, delta,
-            effect, verdict, is_regression}; verdict is \"faster\", \"slower\" or
+            warm is null if a report has no runs, otherwise {n, p50_ms, ratio, ratio_ci95, p_value,
+            delta, effect, verdict, is_regression}; verdict is \"faster\", \"slower\" or
             \"no_difference_shown\"; effect is \"negligible\", \"small\", \"medium\" or \"large\"
-            changed is [{name, before, after}], counts that are others now
+            changed is [{name, before, after}], the counts that differ
   only_before, only_after
-            [{device, passes, settings, batch, shared}], what one report alone has
+            [{device, passes, settings, batch, shared}], the results that only one report has
   warnings  lines of text
 
-ratio is that of the medians, its interval by the bootstrap; p_value is that of Mann and Whitney's rank
-test, corrected for the number of rows (Holm); delta is Cliff's. Runs of one process are compared: what
-differs from process to process, they do not show. Repeat the measurement where a few per cent matter.
+ratio is the ratio of the medians, with a bootstrap interval. p_value is that of the Mann-Whitney
+rank test, corrected for the number of rows (Holm). delta is Cliff's delta. The runs of one process
+per report are compared, so variation between processes is not covered. Repeat the measurement if a
+few per cent matter.
 
 ";
 
-/// Compare two reports of `bench --json` or `study`: which differences are real
+/// Test which differences between two reports of `bench` or `study` are significant
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = [HELP, EXIT_CODES].concat())]
 pub(crate) struct CompareArguments {
-    /// The report to compare with
+    /// The baseline report
     before: PathBuf,
-    /// The report that is judged
+    /// The report to compare with the baseline
     after: PathBuf,
-    /// By how many per cent a median may grow
+    /// The growth of a median, in per cent, above which a significant slowdown is a regression
     #[arg(long, value_name = "PERCENT", default_value_t = CompareOptions::default().threshold_percent)]
     threshold: f64,
-    /// How unlikely a difference must be, if there is none, to be called one
+    /// The significance level: the accepted probability of a false positive, between 0 and 1
     #[arg(long, value_name = "P", default_value_t = CompareOptions::default().alpha)]
     alpha: f64,
-    /// Compare reports of different models too
+    /// Allow reports of different models
     #[arg(long)]
     any_model: bool,
     /// Print the comparison as one JSON object instead of tables

@@ -11,7 +11,7 @@ use tfjs_wgpu::Result;
 use tfjs_wgpu::internals::gpu;
 use tfjs_wgpu::internals::gpu::{AdapterSummary, Gpu};
 
-/// List the GPU adapters of this machine, the one that would be taken first
+/// List the GPU adapters of this machine, best first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The environment variable TFJS_WGPU_ADAPTER chooses another by part of its name.")]
 pub(crate) struct DevicesArguments {
@@ -40,7 +40,8 @@ pub(crate) fn devices(arguments: &DevicesArguments, out: &mut impl Write) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// Notes what the list does not show: that no adapter opens, or that the environment chooses another one than the first.
+/// Notes what the list does not show: that no adapter opens, or that the environment selects another adapter than the
+/// first.
 fn say_which(adapters: &[AdapterSummary]) {
     let opened = match environment::adapter() {
         Some(name) => Gpu::open_named(&name, LimitsPreset::Full),

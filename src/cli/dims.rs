@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use tfjs_wgpu::{OpenDimension, Sizes};
 
-/// Sizes of what the model leaves open.
+/// Sizes for the open dimensions of a model.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DimArguments {
-    /// The size of a dimension that the model leaves open besides the batch, such as the length of a history; without a
-    /// name, of all that have no other. AXIS counts as in the shape, the batch being 0, and is needed where an input leaves
-    /// several open. Inputs that are given or lie beside the model say their sizes themselves
+    /// The size of an open dimension other than the batch, such as the length of a history. Without a name it applies
+    /// to all open dimensions without a size of their own. AXIS counts from the batch, which is 0; it is required if
+    /// the input has several open dimensions. Inputs from a file determine their sizes themselves
     #[arg(long = "dim", alias = "open-size", value_name = "[INPUT[:AXIS]=]SIZE", value_parser = DimArgument::parse)]
     dims: Vec<DimArgument>,
 }
@@ -16,9 +16,9 @@ pub(crate) struct DimArguments {
 /// One `--dim`.
 #[derive(Debug, Clone)]
 struct DimArgument {
-    /// As it was written.
+    /// The argument as given.
     text: String,
-    /// The input and perhaps the axis; `None` for all that have no other.
+    /// The input and the axis, if given; `None` for all dimensions without a size of their own.
     place: Option<(String, Option<usize>)>,
     size: usize,
 }
@@ -47,13 +47,13 @@ impl DimArguments {
         })
     }
 
-    /// The words of the command line for another call.
+    /// The command-line arguments that repeat these options for another process.
     pub(crate) fn words(&self) -> Vec<OsString> {
         self.dims.iter().flat_map(|dim| ["--dim".into(), dim.text.clone().into()]).collect()
     }
 }
 
-/// The words of the command line that give these dimensions the sizes that they have.
+/// The command-line arguments that give these dimensions their sizes.
 pub(crate) fn words_of(dimensions: &[OpenDimension]) -> Vec<OsString> {
     let words = |open: &OpenDimension| {
         let size = format!("{}:{}={}", open.input, open.axis, open.graph_size);

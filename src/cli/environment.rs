@@ -6,7 +6,7 @@ use tfjs_wgpu::{Device, DeviceError, Error, user_cache_folder};
 /// Part of the name of the GPU adapter to use, if `--adapter` is not given.
 const ADAPTER: &str = "TFJS_WGPU_ADAPTER";
 
-/// The folder for compiled pipelines. If it is empty, none are kept.
+/// The folder for compiled pipelines. If it is empty, nothing is kept.
 const CACHE_FOLDER: &str = "TFJS_WGPU_CACHE_DIR";
 
 /// Part of the name of the adapter, if the variable is set.
@@ -14,13 +14,14 @@ pub(crate) fn adapter() -> Option<String> {
     std::env::var(ADAPTER).ok().filter(|name| !name.is_empty())
 }
 
-/// The adapter for a session on `device`: that of `--adapter`, else that of the variable, which applies to GPUs only.
+/// The adapter for a session on `device`: that of `--adapter`, otherwise that of the variable, which applies to GPUs
+/// only.
 pub(crate) fn adapter_for(device: Device, flag: Option<&str>) -> Option<String> {
     let takes_gpu = matches!(device, Device::Gpu | Device::Auto);
     flag.map(String::from).or_else(|| adapter().filter(|_| takes_gpu))
 }
 
-/// The folder for compiled pipelines: that of the variable, else the user's.
+/// The folder for compiled pipelines: that of the variable, otherwise the user's default.
 pub(crate) fn cache_folder() -> Option<PathBuf> {
     match std::env::var_os(CACHE_FOLDER) {
         Some(folder) => Some(folder.into()).filter(|folder: &PathBuf| !folder.as_os_str().is_empty()),

@@ -1,7 +1,7 @@
-//! The flags of the command for options of the library. Hints of the library name options in brackets, as
-//! `(Device::Cpu)`, and sizes as `INPUT=SIZE` between backticks. The command adds its flags to them.
+//! The flags of the command for options of the library. Hints of the library name options in parentheses, such as
+//! `(Device::Cpu)`, and sizes as `INPUT=SIZE` in backticks. The command appends its flags.
 
-/// An option of the library, as hints name it, and the words of the command line for it.
+/// An option of the library as named in hints, and its flag.
 const FLAGS: &[(&str, &str)] = &[
     ("CompareOptions::alpha", "--alpha"),
     ("CompareOptions::any_model", "--any-model"),
@@ -22,11 +22,11 @@ const FLAGS: &[(&str, &str)] = &[
 const SIZES: &str = "Sizes";
 const SIZE_FLAG: &str = "--dim";
 
-/// A hint of the library with the flags of the command.
+/// A hint of the library, with the flags of the command added.
 pub(crate) fn with_flags(hint: &str) -> String {
     let mut text = with_sizes(hint);
     for (option, flag) in FLAGS {
-        // Sizes that are named have become flags.
+        // Named sizes were already replaced by flags.
         if *option == SIZES && text.contains(SIZE_FLAG) {
             continue;
         }
@@ -35,11 +35,11 @@ pub(crate) fn with_flags(hint: &str) -> String {
     text
 }
 
-/// Makes a flag of each size between backticks.
+/// Replaces each size in backticks by its flag.
 fn with_sizes(hint: &str) -> String {
     let mut parts = hint.split('`');
     let mut text = parts.next().unwrap_or_default().to_string();
-    // What stands between two backticks, and what follows the second.
+    // The text between two backticks, and the text after the second.
     while let Some(quoted) = parts.next() {
         let rest = parts.next();
         match rest {
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    /// Adds the library's source.
+    /// Appends the library's source code.
     fn read(folder: &Path, text: &mut String) {
         for entry in std::fs::read_dir(folder).expect("a folder of the source") {
             let path = entry.expect("an entry").path();

@@ -14,14 +14,14 @@ const SEED: u64 = 1;
 /// Inputs beside a model, in the order of preference.
 pub(crate) const BESIDE_THE_MODEL: [&str; 3] = ["input.safetensors", "input.npz", "input.json"];
 
-/// Where the inputs come from.
+/// The origin of the inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A file the user named.
     Named(PathBuf),
     /// A file beside the model.
     Beside(PathBuf),
-    /// The generator.
+    /// Random numbers.
     Random { batch: usize },
 }
 
@@ -43,7 +43,7 @@ impl Origin {
         }
     }
 
-    /// `error` with the file, if it is the inputs' fault.
+    /// Adds the file to `error` if the inputs caused it.
     pub(crate) fn blame(&self, error: Error) -> Error {
         match self.path() {
             Some(path) if error.kind() == ErrorKind::Input => error.at(path.display().to_string()),
@@ -52,16 +52,16 @@ impl Origin {
     }
 }
 
-/// Inputs and where they come from. They are read before the model, because they say the sizes of what it leaves open.
+/// Inputs and their origin. They are read before the model, because they determine the sizes of its open dimensions.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     origin: Origin,
-    /// `None` for random ones, which the model must be known for.
+    /// `None` for random inputs, which depend on the model.
     read: Option<Result<NamedTensors>>,
 }
 
 impl Inputs {
-    /// The file that the user named, or the one beside the model, or random rows.
+    /// Takes the file that the user named, else the one beside the model, else random rows.
     pub(crate) fn of(named: Option<&Path>, model: &Path, random_batch: usize) -> Inputs {
         let origin = match (named, beside(&folder(model), &BESIDE_THE_MODEL)) {
             (Some(path), _) => Origin::Named(path.to_path_buf()),
@@ -72,12 +72,12 @@ impl Inputs {
         Inputs { origin, read }
     }
 
-    /// Random rows, whatever lies beside the model.
+    /// Takes random rows, even if there is a file beside the model.
     pub(crate) fn random(batch: usize) -> Inputs {
         Inputs { origin: Origin::Random { batch }, read: None }
     }
 
-    /// Loads the model, with the sizes that the inputs say before those of `options`.
+    /// Loads the model. Sizes of the inputs take precedence over those of `options`.
     pub(crate) fn load(&self, model: &Path, mut options: LoadOptions) -> Result<ModelFile> {
         if let Some(Ok(inputs)) = &self.read {
             options.sizes = options.sizes.or_of(inputs);
@@ -86,7 +86,7 @@ impl Inputs {
         if self.read.is_none() { with_sizes_beside(file) } else { Ok(file) }
     }
 
-    /// The inputs under the model's own names; notes say which they are, unless the user named them.
+    /// The inputs under the model's own names. Prints a note about their origin, unless the user named a file.
     pub(crate) fn into_tensors(self, file: &ModelFile) -> Result<(NamedTensors, Origin)> {
         let origin = self.origin;
         let Some(read) = self.read else {
@@ -104,8 +104,8 @@ impl Inputs {
     }
 }
 
-/// The model at the sizes of the inputs beside it, for random inputs: where it leaves some open that nobody gave. A note says
-/// which.
+/// The model with sizes for random inputs: dimensions without a size take those of the inputs beside the model. Prints
+/// a note about them.
 pub(crate) fn with_sizes_beside(file: ModelFile) -> Result<ModelFile> {
     let beside = if file.model.is_open() { beside(&file.folder, &BESIDE_THE_MODEL) } else { None };
     match beside {
@@ -114,7 +114,7 @@ pub(crate) fn with_sizes_beside(file: ModelFile) -> Result<ModelFile> {
     }
 }
 
-/// The model at the sizes of the inputs in the file at `path`, of which nothing else is taken.
+/// The model at the sizes of the inputs in the file at `path`. The values of these inputs are not used.
 pub(crate) fn with_sizes_of(mut file: ModelFile, path: &Path) -> Result<ModelFile> {
     if file.model.open_dimensions().is_empty() {
         let error = Error::new(ErrorKind::Input, "the model leaves no dimension open, and the numbers are random");
@@ -130,7 +130,7 @@ pub(crate) fn with_sizes_of(mut file: ModelFile, path: &Path) -> Result<ModelFil
     Ok(file)
 }
 
-/// The names of the inputs of a model that are given with one row for a whole batch of the others.
+/// The names of the inputs that have one row while others have several.
 pub(crate) fn shared(model: &Model, inputs: &NamedTensors) -> Vec<String> {
     let rows = |tensor: &Tensor| tensor.shape().first().copied().unwrap_or(1);
     let names: HashSet<&str> = model.graph().inputs().map(|(_, node)| &*node.name).collect();
@@ -140,7 +140,7 @@ pub(crate) fn shared(model: &Model, inputs: &NamedTensors) -> Vec<String> {
     shared.map(|(name, _)| name.to_string()).collect()
 }
 
-/// `error` with what to do if it is that the file which `option` names cannot be read.
+/// Adds a hint to `error` if the file that `option` names cannot be read.
 pub(crate) fn path_hint(error: Error, option: &str) -> Error {
     if error.kind() == ErrorKind::Io && error.hint_text().is_none() {
         return error.hint(format!("give {option} the path of a file that you may read"));
@@ -148,7 +148,7 @@ pub(crate) fn path_hint(error: Error, option: &str) -> Error {
     error
 }
 
-/// The first of `names` that is a file in the folder of a model.
+/// The first of `names` that exists in the folder of a model.
 pub(crate) fn beside(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }

@@ -1,6 +1,6 @@
 //! The command `tfjs-wgpu`: runs, checks and describes TF.js layers models from a terminal.
 //!
-//! It uses only the public interface of the library. Results go to stdout, diagnostics to stderr. Exit codes: 0
+//! It uses the public API of the library and `internals`. Results go to stdout, diagnostics to stderr. Exit codes: 0
 //! success, 1 check failed, 2 error. There is one file per verb.
 
 mod answer;
@@ -60,7 +60,7 @@ enum Verb {
     Devices(devices::DevicesArguments),
 }
 
-/// How long calls into a driver that were given up are waited for before the process ends.
+/// The time to wait for abandoned calls into a driver before the process ends.
 #[cfg(feature = "gpu")]
 const LAST_CALLS: Duration = Duration::from_secs(10);
 
@@ -81,25 +81,26 @@ fn main() -> ExitCode {
     };
     let code = match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,
-        // The reader has seen enough, as `head` has.
+        // The reader closed the pipe, as `head` does.
         Err(Failure::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             message::failure(&failure);
             ExitCode::from(2)
         }
     };
-    // Drivers tidy up when a process ends, and crash if one of their calls is still under way. One that hangs is not waited for.
+    // Drivers clean up when a process ends, and crash if one of their calls is still running. The wait is bounded,
+    // because a call may hang.
     #[cfg(feature = "gpu")]
     tfjs_wgpu::internals::gpu::await_abandoned_calls(LAST_CALLS);
     code
 }
 
-/// Mesa's device-select layer looks for a display, and where there is no session, as in a container or over ssh, it
-/// has a line printed that looks like an error of this command.
+/// Turns off Mesa's device-select layer if there is no session, as in a container or over ssh. It looks for a display,
+/// and prints a line that looks like an error of this command.
 #[allow(unsafe_code)]
 fn quiet_device_select() {
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        // SAFETY: nothing has started a thread yet.
+        // SAFETY: the process has no other threads yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }

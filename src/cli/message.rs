@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use tfjs_wgpu::{DeviceStatus, Error};
 
-/// Why a verb has no answer.
+/// Why a verb failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The library, or what the user gave.
+    /// An error of the library or of the arguments.
     Error(Error),
-    /// stdout took no more.
+    /// stdout could not be written to.
     Stdout(io::Error),
 }
 
@@ -35,7 +35,7 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// Says what went wrong, why, and what to do about it.
+/// Prints what went wrong, why, and what to do about it.
 pub(crate) fn failure(failure: &Failure) {
     match failure {
         Failure::Error(error) => {
@@ -49,7 +49,7 @@ pub(crate) fn failure(failure: &Failure) {
     }
 }
 
-/// The cause and the hint of an error, where it has them.
+/// Prints the cause and the hint of an error, if any.
 pub(crate) fn explain(error: &Error) {
     if let Some(cause) = error.cause_text() {
         say("  cause: ", cause);
@@ -59,23 +59,23 @@ pub(crate) fn explain(error: &Error) {
     }
 }
 
-/// Says what the user may want to know, which may hold a hint of the library.
+/// Prints a note. It may contain a hint of the library.
 pub(crate) fn note(text: &str) {
     say("note: ", &with_flags(text));
 }
 
-/// Says which device answers.
+/// Prints which device answers.
 pub(crate) fn device(mut status: DeviceStatus) {
     status.failure = status.failure.map(environment::with_hint);
     note(&format!("device: {status}"));
 }
 
-/// Says what the user should look at, which may hold a hint of the library.
+/// Prints a warning. It may contain a hint of the library.
 pub(crate) fn warning(text: &str) {
     say("warning: ", &with_flags(text));
 }
 
-/// Says what the user may want to do.
+/// Prints a hint.
 pub(crate) fn hint(text: &str) {
     say("hint: ", text);
 }
@@ -85,7 +85,7 @@ fn say(label: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{label}{}", lines.join("\n    "));
 }
 
-/// `text` without characters that steer a terminal: names come from files that others made.
+/// `text` without control characters: names come from untrusted files.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);

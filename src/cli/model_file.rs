@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
 
-/// A loaded model and where it came from.
+/// A loaded model and the path it was loaded from.
 pub(crate) struct ModelFile {
     pub(crate) model: Model,
     /// The model.json.
@@ -16,7 +16,7 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    /// Loads a `model.json` or a folder that holds one, and passes on the model's warnings.
+    /// Loads a `model.json` or a folder that holds one, and prints the model's warnings.
     pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
         let is_folder = path.is_dir();
         let start = Instant::now();
@@ -37,10 +37,10 @@ impl ModelFile {
     }
 }
 
-/// Loads the model with its weights left in their files, where that can be done.
+/// Loads the model, with its weights mapped if possible.
 fn load(path: &Path, options: LoadOptions) -> Result<Model> {
     #[cfg(feature = "mmap")]
-    // SAFETY: README and `--help` ask of the user that the files stay as they are while the command runs.
+    // SAFETY: `--help` and docs/command.md require that the files do not change while the command runs.
     #[allow(unsafe_code)]
     let model = unsafe { Model::load_mapped(path, options) };
     #[cfg(not(feature = "mmap"))]
@@ -53,7 +53,7 @@ pub(crate) fn folder(path: &Path) -> PathBuf {
     if path.is_dir() { path.to_path_buf() } else { path.parent().unwrap_or(Path::new("")).to_path_buf() }
 }
 
-/// A line for each way in which TF.js and Keras answer this model differently.
+/// A line for each difference between TF.js and Keras on this model.
 pub(crate) fn skew_lines(model: &Model) -> Vec<String> {
     let semantics = model.options().tfjs.semantics;
     let other = if semantics == Semantics::Keras { Semantics::TfJs } else { Semantics::Keras };

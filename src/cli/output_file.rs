@@ -4,10 +4,10 @@ use crate::model_file::ModelFile;
 use std::path::{Path, PathBuf};
 use tfjs_wgpu::{Error, ErrorKind, Result};
 
-/// An error if `output`, which `option` names, is a file of the model or one of `others`, which are files that are read and what
+/// Fails if `output`, the file of `option`, is a file of the model or one of `others`: files that are read, with what
 /// they are.
 pub(crate) fn expect_not_read(option: &str, output: &Path, file: &ModelFile, others: &[(&Path, &str)]) -> Result<()> {
-    // What does not exist yet is none of them.
+    // A file that does not exist is none of them.
     let Ok(target) = output.canonicalize() else { return Ok(()) };
     let is_target = |path: &Path| path.canonicalize().is_ok_and(|path| path == target);
     let what = if is_target(&file.path) {
@@ -25,7 +25,7 @@ pub(crate) fn expect_not_read(option: &str, output: &Path, file: &ModelFile, oth
         .hint(format!("choose another name for {option}")))
 }
 
-/// Whether a file looks like one that a model in `folder` consists of.
+/// Whether a file looks like one of the files of a model in `folder`.
 fn belongs_to_model(target: &Path, folder: &Path) -> bool {
     let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() };
     let named_so = target.file_name().is_some_and(|name| name == "model.json")

@@ -8,10 +8,10 @@ use tfjs_wgpu::study::Progress;
 /// Cells of the bar.
 const CELLS: usize = 24;
 
-/// Drawing more often would be measured with the rest.
+/// The interval between redraws, because drawing takes time from what is measured.
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(200);
 
-/// The line.
+/// The progress line.
 pub(crate) struct ProgressBar {
     is_terminal: bool,
     drawn: Option<Instant>,
@@ -22,7 +22,7 @@ impl ProgressBar {
         ProgressBar { is_terminal: io::stderr().is_terminal(), drawn: None }
     }
 
-    /// Shows how far the runs of one measurement are. Never ends them.
+    /// Shows the progress of one measurement. It never ends the runs.
     pub(crate) fn show(&mut self, label: &str, progress: Progress) -> ControlFlow<()> {
         if self.drawn.is_none_or(|drawn| drawn.elapsed() >= BETWEEN_DRAWINGS) {
             self.draw(label, progress.fraction, &format!("{} runs", progress.runs));
@@ -30,7 +30,7 @@ impl ProgressBar {
         ControlFlow::Continue(())
     }
 
-    /// Shows that the part with this number begins, counted from 0.
+    /// Shows that part number `index`, counted from 0, begins.
     pub(crate) fn step(&mut self, label: &str, index: usize, count: usize) {
         self.draw(label, index as f64 / count.max(1) as f64, &format!("{} of {count}", index + 1));
     }
@@ -44,7 +44,7 @@ impl ProgressBar {
         }
     }
 
-    /// Takes the line away.
+    /// Clears the line.
     pub(crate) fn clear(&mut self) {
         if self.is_terminal && self.drawn.is_some() {
             let _ = write!(io::stderr().lock(), "\r\u{1b}[K");

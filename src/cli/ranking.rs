@@ -9,13 +9,13 @@ use std::path::Path;
 use tfjs_wgpu::Ranking;
 use tfjs_wgpu::{Error, ErrorKind, Model, Result};
 
-/// A ranking whose rows have labels.
+/// A ranking with labels for its rows.
 pub(crate) struct Labelled<'a> {
     pub(crate) ranking: &'a Ranking,
     pub(crate) labels: Option<&'a [String]>,
 }
 
-/// The name of the first output; an error if it does not have one number a row.
+/// The name of the first output. Fails if it does not have one number per row.
 pub(crate) fn score_output(model: &Model) -> Result<&str> {
     let (name, id) =
         model.graph().outputs().first().ok_or_else(|| {
@@ -38,7 +38,7 @@ pub(crate) fn read_labels(path: &Path) -> Result<Vec<String>> {
     labels.map_err(|error| input::path_hint(error.at(path.display().to_string()), "--labels"))
 }
 
-/// The lines of a text, without a byte order mark before and blank lines after them.
+/// The lines of a text, without a byte order mark and without blank lines at the end.
 fn lines(bytes: &[u8]) -> Result<Vec<String>> {
     let text = std::str::from_utf8(bytes).map_err(|cause| {
         let line = bytes[..cause.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
@@ -50,7 +50,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<String>> {
     Ok(text.trim_start_matches('\u{feff}').trim_end().lines().map(str::to_string).collect())
 }
 
-/// An error unless there is a label for each of `batch` rows.
+/// Fails unless there is a label for each of `batch` rows.
 pub(crate) fn expect_one_label_a_row(labels: &[String], path: &Path, batch: usize) -> Result<()> {
     if labels.len() == batch {
         return Ok(());

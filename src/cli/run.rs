@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use tfjs_wgpu::telemetry::{Counter, Stage};
 use tfjs_wgpu::{Result, Session, tensor_file};
 
-/// Rows of random input: without, and with a ranking.
+/// Rows of random input: without a ranking, and with one.
 const RANDOM_BATCH: (usize, usize) = (1, 16);
 
 /// Predict: print the outputs, write them to a file, or rank the batch
@@ -27,18 +27,18 @@ const RANDOM_BATCH: (usize, usize) = (1, 16);
 pub(crate) struct RunArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
-    /// the model, else random numbers]
+    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
+    /// otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Write all outputs to a file: .safetensors, .npz or .json
+    /// Write all outputs to a .safetensors, .npz or .json file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the K rows of the batch with the highest first output: rank, label and score. Without labels the row
-    /// number from 0 is the label; NaN rank last
+    /// Print the K rows of the batch with the highest first output: rank, label and score. Without labels the label is
+    /// the row number from 0. NaN ranks last
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// The names of the rows for --top, one a line [default: `labels.txt` beside the model, if the input is from there]
+    /// A file of labels for --top, one per line [default: `labels.txt` beside the model, if the input is from there]
     #[arg(long, value_name = "FILE", requires = "top")]
     labels: Option<PathBuf>,
     #[command(flatten)]
@@ -58,10 +58,10 @@ pub(crate) struct RunArguments {
 
 const JSON_HELP: &str = "\
 The object that --json prints:
-  schema    1; a higher number where the meaning of a field has changed
+  schema    1; incremented when the meaning of a field changes
   model, device, input
-            what answered, where, and to what
-  batch     rows
+            the model, the device that answered, and the source of the inputs
+  batch     the batch size
   outputs   by name: {dtype, shape, values as nested arrays}; with --top instead:
   top       [{rank, row, label, score}], best first; label is null without labels
   bad_ids   [{input, layer, table_rows, count, first}]
@@ -70,7 +70,7 @@ The object that --json prints:
   times_ns  {load, open, first_predict, warm_predict}
   dispatches, submits
             of one prediction on the GPU; 0 elsewhere
-Floats that JSON lacks are the strings \"NaN\", \"Infinity\" and \"-Infinity\".";
+NaN and infinities are the strings \"NaN\", \"Infinity\" and \"-Infinity\".";
 
 /// Runs the verb.
 pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     let session = Session::open_with(&file.model, arguments.session.options(input::shared(&file.model, &inputs)))?;
     message::device(session.device());
     let top = arguments.top.map(|count| count as usize);
-    // A file takes all outputs; else only the best rows have to come back from the device.
+    // A file needs all outputs. Otherwise only the best rows have to be read back.
     let ask = || match top {
         Some(count) if arguments.output.is_none() => Answer::best(&session, &inputs, count),
         _ => Answer::all(&session, &inputs, top),
@@ -124,7 +124,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Labels and the file they come from.
+/// Labels, and the path of their file.
 type Labels = (Vec<String>, PathBuf);
 
 fn labels(arguments: &RunArguments, file: &ModelFile, origin: &Origin) -> Result<Option<Labels>> {
@@ -134,7 +134,7 @@ fn labels(arguments: &RunArguments, file: &ModelFile, origin: &Origin) -> Result
     if let Some(path) = &arguments.labels {
         return Ok(Some((ranking::read_labels(path)?, path.clone())));
     }
-    // They name the rows of the input beside them, and of no other.
+    // They belong to the rows of the input file beside them.
     let beside = matches!(origin, Origin::Beside(_)).then(|| input::beside(&file.folder, &["labels.txt"])).flatten();
     let Some(path) = beside else {
         message::note("labels: none (--labels FILE names the rows)");
@@ -144,7 +144,7 @@ fn labels(arguments: &RunArguments, file: &ModelFile, origin: &Origin) -> Result
     Ok(Some((ranking::read_labels(&path)?, path)))
 }
 
-/// An error if `output` is a file that this run reads.
+/// Fails if `output` is a file that this run reads.
 fn expect_not_read(output: &Path, file: &ModelFile, origin: &Origin, labels: Option<&Labels>) -> Result<()> {
     let input = origin.path().map(|path| (path, "the input"));
     let labels = labels.map(|(_, path)| (path.as_path(), "the file of labels"));
@@ -152,7 +152,7 @@ fn expect_not_read(output: &Path, file: &ModelFile, origin: &Origin, labels: Opt
     output_file::expect_not_read("--output", output, file, &others)
 }
 
-/// An error unless every row has its label; a note if there are fewer rows than were asked for.
+/// Fails unless every row has a label. Prints a note if there are fewer rows than requested.
 fn expect_rows(batch: usize, count: usize, labels: Option<&Labels>) -> Result<()> {
     if let Some((labels, path)) = labels {
         ranking::expect_one_label_a_row(labels, path, batch)?;
@@ -165,14 +165,14 @@ fn expect_rows(batch: usize, count: usize, labels: Option<&Labels>) -> Result<()
     Ok(())
 }
 
-/// A run that has answered.
+/// A completed run.
 struct Run<'a> {
     file: &'a ModelFile,
     session: &'a Session,
     origin: Origin,
     first: &'a Answer,
     warm: &'a Answer,
-    /// What there is to say of outputs that are NaN or infinite.
+    /// Warnings about outputs that are NaN or infinite.
     not_finite: Vec<String>,
 }
 
@@ -269,7 +269,7 @@ fn counted(count: u64, noun: &str, plural: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { plural })
 }
 
-/// A time with three digits.
+/// A time in milliseconds, with three digits.
 fn milliseconds(ns: u64) -> String {
     let ms = ns as f64 / 1e6;
     let decimals = if ms >= 100.0 {

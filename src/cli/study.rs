@@ -17,23 +17,23 @@ use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{StudyOptions, study as run_study};
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, tensor_file};
 
-/// Measure everything there is to know about a model's time, and write a page about it
+/// Run all measurements of a model and write a report
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct StudyArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The folder for report.html, report.json and report.csv; made if it is not there
+    /// The folder for report.html, report.json and report.csv. It is created if it does not exist
     #[arg(long, value_name = "FOLDER")]
     report: PathBuf,
-    /// Inputs that describe the user and have one row for all candidates [default: those with one row in the file
+    /// Inputs that describe the user: they have one row for all candidates [default: those with one row in the file
     /// `input` beside the model]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     shared: Vec<String>,
     /// The seed of the random inputs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// A few runs of everything, to see that it works: its numbers mean little
+    /// Make only a few runs of each step, to test the setup. The numbers are not representative
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
@@ -43,12 +43,13 @@ pub(crate) struct StudyArguments {
 }
 
 const HELP: &str = "\
-The files are written after every step, so an interrupted study keeps what it measured. What is measured: cold starts
-in processes of their own, without and with compiled pipelines on disk; warm predictions; the techniques of TF.js on WebGL,
-given up one after the other; what a dispatch costs; the order of candidates under half floats; time against the
-number of candidates; and predictions with pauses. Inputs are random.
+The files are written after every step, so an interrupted study keeps its results so far. It
+measures: cold starts in new processes, without and with compiled pipelines on disk; warm
+predictions; the effect of removing the techniques of TF.js on WebGL one after the other; the cost
+of a dispatch; the order of candidates with half floats; time against the number of candidates; and
+predictions with pauses. Inputs are random.
 
-report.json is what `bench --json` prints, and the object `study` besides. `compare` reads it.";
+report.json has the fields that `bench --json` prints, and the object `study`. `compare` reads it.";
 
 /// Runs the verb.
 pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
@@ -94,7 +95,7 @@ pub(crate) fn study(arguments: &StudyArguments, out: &mut impl Write) -> Result<
 
 const FILES: [&str; 3] = ["report.html", "report.json", "report.csv"];
 
-/// The inputs that have one row where the file beside the model has several in others.
+/// The inputs that have one row in the file beside the model while others have several.
 fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     if !arguments.shared.is_empty() {
         return Ok(arguments.shared.clone());
@@ -108,7 +109,7 @@ fn shared(arguments: &StudyArguments, file: &ModelFile) -> Result<Vec<String>> {
     Ok(shared)
 }
 
-/// Replaces the files, each as a whole.
+/// Replaces the files of the report, each atomically.
 fn keep(folder: &Path, report: &Report) -> Result<()> {
     for (name, text) in FILES.iter().zip([report.to_html(), report.to_json()?, report.to_csv()]) {
         let path = folder.join(name);

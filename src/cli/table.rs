@@ -11,7 +11,7 @@ pub(crate) enum Align {
     Right,
 }
 
-/// Rows of cells, with a header where columns need one.
+/// Rows of cells, with an optional header.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<Align>,
@@ -31,12 +31,12 @@ impl Table {
         Table { columns: aligns, rows: vec![header] }
     }
 
-    /// Adds a row of as many cells as there are columns.
+    /// Adds a row with one cell per column.
     pub(crate) fn row<const CELLS: usize>(&mut self, cells: [String; CELLS]) {
         self.rows.push(cells.iter().map(|cell| printable(cell).into_owned()).collect());
     }
 
-    /// Writes the rows, each line after `indent`.
+    /// Writes the rows, each line indented by `indent`.
     pub(crate) fn write(&self, out: &mut impl Write, indent: &str) -> io::Result<()> {
         let width = |column: usize| {
             self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use tfjs_wgpu::Tensor;
 use tfjs_wgpu::internals::tensor::Data;
 
-/// Elements of an array that are shown before its middle is left out: of rows, and of numbers in a row.
+/// The maximum number of elements shown of an array before its middle is elided: rows, or numbers in a row.
 const SHOWN: usize = 8;
 
-/// The same for arrays that hold or lie in arrays within a row, whose numbers multiply.
+/// The same for nested arrays within a row, whose counts multiply.
 const SHOWN_NESTED: usize = 3;
 
-/// One element: a float by the shortest digits that read back as the same float.
+/// One element as text. A float has the shortest digits that read back as the same float.
 pub(crate) fn text(tensor: &Tensor, index: usize) -> String {
     match tensor.data() {
         Data::F32(values) => format!("{:?}", values[index]),
@@ -20,7 +20,7 @@ pub(crate) fn text(tensor: &Tensor, index: usize) -> String {
     }
 }
 
-/// One element; a float that JSON lacks is the text `NaN`, `Infinity` or `-Infinity`.
+/// One element as JSON. NaN and infinities are the strings `NaN`, `Infinity` and `-Infinity`.
 pub(crate) fn json(tensor: &Tensor, index: usize) -> Value {
     match tensor.data() {
         Data::F32(values) => float_json(values[index]),
@@ -59,7 +59,7 @@ fn nest(tensor: &Tensor, shape: &[usize], start: usize) -> Value {
     }
 }
 
-/// Writes `name: float32[2, 3]`, then a line a row, long arrays with `…` for their middle.
+/// Writes `name: float32[2, 3]`, followed by one line per row. The middle of a long array is elided as `…`.
 pub(crate) fn write_readable(out: &mut impl Write, name: &str, tensor: &Tensor) -> io::Result<()> {
     writeln!(out, "{}: {}{:?}", crate::message::printable(name), tensor.dtype(), tensor.shape())?;
     let Some((&rows, inner)) = tensor.shape().split_first() else {
@@ -96,7 +96,8 @@ fn elided(tensor: &Tensor, shape: &[usize], start: usize, limit: usize) -> Strin
     format!("[{}]", parts.join(", "))
 }
 
-/// The indices that are shown of an array of `length` elements. One alone is never left out: `…` is as long.
+/// The indices that are shown of an array of `length` elements. A single element is never elided, because `…` takes as
+/// much space.
 fn shown(length: usize, limit: usize) -> impl Iterator<Item = usize> {
     let at_the_end = (limit / 4).max(1);
     let (head, tail) = if length <= limit + 1 { (length, length) } else { (limit - at_the_end, length - at_the_end) };

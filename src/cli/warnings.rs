@@ -1,11 +1,11 @@
-//! Warnings about numbers: ids outside of their tables, and values that are not finite.
+//! Warnings about numbers: ids outside their tables, and values that are not finite.
 
 use serde_json::{Value, json};
 use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::{BadIdCount, Ranking};
 use tfjs_wgpu::{NamedTensors, OnBadId, Tensor};
 
-/// A line for each input with ids outside its tables; lookups that refuse the same ids share one.
+/// A line for each input with ids outside its tables. Lookups that refuse the same ids share one line.
 pub(crate) fn bad_ids(bad_ids: &[BadIdCount], on_bad_id: OnBadId) -> Vec<String> {
     let mut groups: Vec<Vec<&BadIdCount>> = Vec::new();
     let key = |bad: &BadIdCount| (bad.input.clone(), bad.count, bad.first, bad.table_rows);
@@ -37,7 +37,7 @@ fn bad_id_line(group: &[&BadIdCount], on_bad_id: OnBadId) -> String {
     )
 }
 
-/// The counts as `--json` prints them.
+/// The counts in the form that `--json` prints.
 pub(crate) fn bad_ids_json(bad_ids: &[BadIdCount]) -> Value {
     let object = |bad: &BadIdCount| {
         json!({
@@ -51,7 +51,7 @@ pub(crate) fn bad_ids_json(bad_ids: &[BadIdCount]) -> Value {
     bad_ids.iter().map(object).collect()
 }
 
-/// Values of one tensor that are NaN or infinite.
+/// The values of one tensor that are NaN or infinite.
 struct NotFinite {
     count: usize,
     of: usize,
@@ -90,20 +90,20 @@ pub(crate) fn not_finite_inputs(inputs: &NamedTensors) -> Vec<String> {
     not_finite(inputs).map(|(name, found)| found.line("input", name)).collect()
 }
 
-/// A line for each output that holds NaN or infinities, with the inputs that do: they may be why.
+/// A line for each output that holds NaN or infinities. It names the inputs that do as well, which may be the cause.
 pub(crate) fn not_finite_outputs(outputs: &NamedTensors, inputs: &NamedTensors) -> Vec<String> {
     let because = because_of(inputs);
     not_finite(outputs).map(|(name, found)| found.line("output", name) + &because).collect()
 }
 
-/// The same of the output called `name`, of which only the ranking is known.
+/// The same for the output called `name`, of which only the ranking is known.
 pub(crate) fn not_finite_scores(name: &str, ranking: &Ranking, inputs: &NamedTensors) -> Option<String> {
     let first_row = ranking.first_not_finite?;
     let found = NotFinite { count: ranking.not_finite, of: ranking.batch, first_row };
     Some(found.line("output", name) + &because_of(inputs))
 }
 
-/// The inputs that hold NaN or infinities, in brackets.
+/// The inputs that hold NaN or infinities, in parentheses.
 fn because_of(inputs: &NamedTensors) -> String {
     let held = |(name, found): (&str, NotFinite)| {
         let values = if found.count == 1 { "value" } else { "values" };

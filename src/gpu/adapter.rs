@@ -11,7 +11,7 @@ pub enum AdapterKind {
     Integrated,
     /// A share of a card in a virtual machine.
     Virtual,
-    /// The driver does not tell.
+    /// The driver does not report it.
     Other,
     /// A software renderer on the CPU.
     Software,
@@ -100,7 +100,7 @@ impl AdapterChoice {
     }
 }
 
-/// How to get a GPU on a machine without one.
+/// The hint on a machine without a GPU.
 const SOFTWARE_GPU_HINT: &str = "install the GPU's driver; a software GPU will do: on Debian and Ubuntu `apt install \
     mesa-vulkan-drivers`, on Fedora `dnf install mesa-vulkan-drivers`; the CPU needs neither (Device::Cpu)";
 

@@ -1,9 +1,9 @@
 //! Chooses the batch size to bind for a prediction: its own, or a larger one that many sizes share.
 //!
-//! Creating bindings (parameters, bind groups, read-back) takes about as long as a prediction. Most callers use a few sizes, each of
-//! which has bindings of its own. If sizes vary more, a prediction is padded to the next of a few sizes, with at most an eighth more
-//! rows. The contents of the extra rows are undefined, and their results are not read. If an operator mixes rows, every batch has
-//! bindings of its own.
+//! Creating bindings (parameters, bind groups, read-back) takes about as long as a prediction. Most callers use a few
+//! sizes, each of which has bindings of its own. If sizes vary more, a prediction is padded to the next of a few sizes,
+//! with at most an eighth more rows. The contents of the extra rows are undefined, and their results are not read. If
+//! an operator mixes rows, every batch has bindings of its own.
 
 use std::collections::VecDeque;
 

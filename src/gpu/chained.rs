@@ -1,4 +1,5 @@
-//! Two plans in one submit. The input of the second is the first output of the first. Only outputs of the second are read back.
+//! Two plans in one submit. The input of the second is the first output of the first. Only outputs of the second are
+//! read back.
 
 use super::device_plan::DevicePlan;
 use super::in_flight::{InFlight, submit, wait, write_inputs};
@@ -16,9 +17,9 @@ use std::sync::mpsc;
 /// The batch of a graph whose values have none.
 const NO_BATCH: usize = 1;
 
-/// Runs the first plan for `inputs` of `batch` rows, then the plan of `next`, and returns the outputs of the latter. Its only input
-/// is the first output of the first plan. Its values have no batch, and its inputs are written by the device. All kernels go in one
-/// submit, whatever the execution.
+/// Runs the first plan for `inputs` of `batch` rows, then the plan of `next`, and returns the outputs of the latter.
+/// Its only input is the first output of the first plan. Its values have no batch, and its inputs are written by the
+/// device. All kernels go in one submit, whatever the execution.
 pub(super) fn run(
     before: (&DevicePlan, &mut InFlight),
     next: Turn,

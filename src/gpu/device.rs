@@ -50,7 +50,8 @@ impl OpenedDevice {
                 .because(cause)
                 .hint("update the driver, or run on the CPU (Device::Cpu)")
         })?;
-        // Calls are made in error scopes (`scoped`). The drop of a buffer is not, and without a handler wgpu panics on errors.
+        // Calls are made in error scopes (`scoped`). The drop of a buffer is not, and without a handler wgpu panics on
+        // errors.
         device.on_uncaptured_error(Arc::new(|_| ()));
         let lost = Arc::new(OnceLock::new());
         let callback = Arc::clone(&lost);
@@ -86,8 +87,8 @@ impl OpenedDevice {
         self.lost.get().is_some()
     }
 
-    /// Whether kernels use memory that the host maps, which avoids copies. It is faster on a software GPU. On phones it was not
-    /// measured.
+    /// Whether kernels use memory that the host maps, which avoids copies. It is faster on a software GPU. On phones it
+    /// was not measured.
     pub(super) fn maps_storage(&self) -> bool {
         self.adapter.kind == AdapterKind::Software
             && self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
@@ -109,8 +110,8 @@ impl OpenedDevice {
         }
     }
 
-    /// Runs `work` and catches the errors of its calls to wgpu on this thread. If the device was lost, that is the error. An error of
-    /// wgpu takes precedence over the error of `work`, which follows from it.
+    /// Runs `work` and catches the errors of its calls to wgpu on this thread. If the device was lost, that is the
+    /// error. An error of wgpu takes precedence over the error of `work`, which follows from it.
     pub(super) fn scoped<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         drop(faults::take_reported());
@@ -157,8 +158,8 @@ impl OpenedDevice {
     }
 }
 
-/// The loop steps of an invocation that the driver executes. llvmpipe silently leaves all loops after 65 535 steps (Mesa,
-/// `LP_MAX_TGSI_LOOP_ITERATIONS`). Other drivers have no limit.
+/// The loop steps of an invocation that the driver executes. llvmpipe silently leaves all loops after 65 535 steps
+/// (Mesa, `LP_MAX_TGSI_LOOP_ITERATIONS`). Other drivers have no limit.
 fn max_loop_steps(adapter: &AdapterSummary) -> usize {
     if adapter.driver == "llvmpipe" { 65_535 } else { usize::MAX }
 }

@@ -53,8 +53,9 @@ impl DevicePlan {
             // Programs for one batch serve no other batch.
             Programs::PerShape => Vec::new(),
         };
-        // Large batches may use other kernels. On hardware they are compiled now, so that a first large batch does not wait for
-        // the compiler. On a software GPU compiling one takes as long as dozens of predictions, so that is done when needed.
+        // Large batches may use other kernels. On hardware they are compiled now, so that a first large batch does not
+        // wait for the compiler. On a software GPU compiling one takes as long as dozens of predictions, so that is
+        // done when needed.
         let share = options.execution.programs == Programs::Shared;
         if share && !plan.facts().software && plan.max_batch() >= LARGE_BATCH {
             dispatches.extend(plan.dispatches(LARGE_BATCH)?);
@@ -94,8 +95,8 @@ impl DevicePlan {
 }
 
 impl DevicePlan {
-    /// Whether a batch may be padded with rows that are not read: there are no guards after the last row, no operator mixes rows,
-    /// and the execution is the default.
+    /// Whether a batch may be padded with rows that are not read: there are no guards after the last row, no operator
+    /// mixes rows, and the execution is the default.
     pub(super) fn takes_more_rows(&self) -> bool {
         let RunnerOptions { retain, execution, inputs_by, .. } = self.options;
         let is_usual = execution == Execution::default() && inputs_by == Writer::Host;

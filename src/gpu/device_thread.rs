@@ -1,8 +1,9 @@
 //! Threads that call into the driver, so that a caller with a deadline can abandon a call that hangs.
 //!
-//! A call into a driver cannot be interrupted. Without a deadline the caller makes the call itself. With a deadline a thread makes
-//! the call, and the caller stops waiting when the deadline passes. The thread, and the memory that the call uses, are kept until
-//! the call returns; then the thread is reused. If too many abandoned calls have not returned, the next call waits.
+//! A call into a driver cannot be interrupted. Without a deadline the caller makes the call itself. With a deadline a
+//! thread makes the call, and the caller stops waiting when the deadline passes. The thread, and the memory that the
+//! call uses, are kept until the call returns; then the thread is reused. If too many abandoned calls have not
+//! returned, the next call waits.
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -30,8 +31,8 @@ fn abandoned() -> MutexGuard<'static, usize> {
     ABANDONED.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until all abandoned calls have returned, for at most `time`. Returns whether they have. A process that ends during a call
-/// into a driver may crash.
+/// Waits until all abandoned calls have returned, for at most `time`. Returns whether they have. A process that ends
+/// during a call into a driver may crash.
 pub fn await_abandoned_calls(time: Duration) -> bool {
     let waits = |count: &mut usize| *count > 0;
     Deadline::after(Some(time))
@@ -39,7 +40,8 @@ pub fn await_abandoned_calls(time: Duration) -> bool {
         .is_ok()
 }
 
-/// Runs `work`, on another thread if there is a deadline. `what` describes the work in a timeout error, as a clause in the past.
+/// Runs `work`, on another thread if there is a deadline. `what` describes the work in a timeout error, as a clause in
+/// the past tense.
 pub(super) fn call<T: Send + 'static>(
     deadline: Deadline,
     what: &str,

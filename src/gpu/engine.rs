@@ -1,4 +1,4 @@
-//! The GPU as an [`Engine`]: a device, and what the graphs of one session share on it.
+//! The GPU as an [`Engine`]: a device, and the state that the graphs of one session share on it.
 
 use super::chained;
 use super::device_plan::DevicePlan;
@@ -42,15 +42,15 @@ pub(crate) struct GpuOptions {
 #[derive(Debug)]
 pub(crate) struct GpuEngine(Arc<Driven>);
 
-/// What the graphs of a session share.
+/// The state that the graphs of a session share.
 #[derive(Debug)]
 struct Driven {
     gpu: Gpu,
     options: GpuOptions,
-    /// The device's, or the session's own.
+    /// Those of the device, or of the session.
     pipelines: Arc<Pipelines>,
     uploads: Arc<Uploads>,
-    /// By the keys of chained graphs.
+    /// The runners of chained graphs, by their keys.
     seconds: MadeOnce<[usize; 2], Arc<Runner>>,
 }
 
@@ -143,7 +143,7 @@ impl GpuGraph {
         self.runner.plan().max_batch().min(self.driven.options.max_rows.unwrap_or(usize::MAX))
     }
 
-    /// Runs `work` in the memory of a turn, by the deadline of `call`.
+    /// Runs `work` in the memory of a turn, until the deadline of `call`.
     fn run_in_flight<T: Send + 'static>(
         &self,
         call: &Call<'_>,
@@ -198,8 +198,8 @@ impl PreparedGraph for GpuGraph {
         pieces::predict(self.graph(), call, self.max_rows(), predict)
     }
 
-    /// `None` also if the batch is predicted in pieces, if the execution is not the default, and if the second graph exceeds the
-    /// limits of the device.
+    /// `None` also if the batch is predicted in pieces, if the execution is not the default, and if the second graph
+    /// exceeds the limits of the device.
     fn predict_chained(
         &self,
         call: &Call<'_>,
@@ -228,7 +228,7 @@ impl PreparedGraph for GpuGraph {
             Err(error) if error.kind() == ErrorKind::Limit => return Ok(None),
             Err(error) => return Err(error),
         };
-        // No deadlock: turns of a second runner are only taken by holders of a turn of a first one.
+        // This cannot deadlock: turns of a second runner are only taken by holders of a turn of a first one.
         let next = follower.clone();
         let values = self.run_in_flight(call, timeline, move |device_plan, in_flight, inputs, timeline| {
             let turn = next.take_turn(deadline, timeline)?;

@@ -1,7 +1,7 @@
 //! Fault injection for tests.
 //!
-//! Each call into wgpu that may fail or hang passes a site. A session with a fault has a device of its own, on which the fault
-//! happens at its site. For other sessions a site costs one comparison.
+//! Each call into wgpu that may fail or hang passes a site. A session with a fault has a device of its own, on which
+//! the fault happens at its site. For other sessions a site costs one comparison.
 
 use crate::error::{DeviceError, Error, Result};
 use std::cell::Cell;
@@ -52,7 +52,7 @@ struct Fault {
     kind: FaultKind,
     /// Calls that still pass before the first fault.
     passing: AtomicUsize,
-    /// Faults that are left.
+    /// Faults that are still to happen.
     times: AtomicUsize,
     met: AtomicUsize,
     is_released: Mutex<bool>,
@@ -72,7 +72,7 @@ impl PartialEq for Faults {
 impl Eq for Faults {}
 
 thread_local! {
-    /// The error that stands for one in this thread's error scope.
+    /// The injected error of this thread's error scope.
     static REPORTED: Cell<Option<wgpu::Error>> = const { Cell::new(None) };
 }
 
@@ -130,7 +130,7 @@ impl Faults {
         Ok(())
     }
 
-    /// The words that are read back of `words`.
+    /// The words that are read back, given the `words` that the device wrote.
     pub(super) fn read<'w>(&self, words: &'w [u32]) -> &'w [u32] {
         match &self.0 {
             Some(fault) if fault.kind == FaultKind::Short && fault.is_met_at(FaultSite::ReadBack) => {

@@ -1,5 +1,5 @@
-//! The frame resources of a prediction in flight, and how it runs: one encoder, one submit and one wait with the default
-//! execution.
+//! The frame resources of a prediction in flight, and how it runs: one encoder, one submit and one wait with the
+//! default execution.
 
 use super::batch_bindings::BatchBindings;
 use super::batches::Batches;
@@ -60,8 +60,8 @@ impl InFlight {
         InFlight { memory, batches: Batches::default(), bindings: Vec::new(), predictions: 0, largest_batch: 0 }
     }
 
-    /// Runs the kernels and reads values back, into `spare` memory if there is any. `times` receives the time of each kernel. After
-    /// an error this memory may not be used again.
+    /// Runs the kernels and reads values back, into `spare` memory if there is any. `times` receives the time of each
+    /// kernel. After an error this memory may not be used again.
     pub(super) fn run(
         &mut self,
         device_plan: &DevicePlan,
@@ -226,8 +226,8 @@ fn fill(mut target: wgpu::WriteOnly<'_, [u8]>, bindings: &BatchBindings, inputs:
     timeline.count(Counter::UploadBytes, written);
 }
 
-/// Submits the kernels that are not in the submit of the first read-back. Returns how many these are. If the host takes the times,
-/// each kernel is waited for.
+/// Submits the kernels that are not in the submit of the first read-back. Returns how many these are. If the host takes
+/// the times, each kernel is waited for.
 fn submit_alone(
     device_plan: &DevicePlan,
     bindings: &BatchBindings,
@@ -274,8 +274,8 @@ pub(super) fn submit(
     })
 }
 
-/// Waits until the device is done or lost, without a deadline: kernels use the memory until then. A caller with a deadline waits
-/// for the thread that calls this instead.
+/// Waits until the device is done or lost, without a deadline: kernels use the memory until then. A caller with a
+/// deadline waits for the thread that calls this instead.
 pub(super) fn wait(gpu: &OpenedDevice, submission: wgpu::SubmissionIndex, timeline: &mut Timeline) -> Result<()> {
     timeline.count(Counter::Waits, 1);
     let poll = || wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(WAIT_PIECE) };

@@ -1,4 +1,5 @@
-//! The buffers of a plan: constants, which are uploaded once, and those of a prediction, which grow with the batch.
+//! The buffers of a plan: constants, which are uploaded once, and the buffers of a prediction, which grow with the
+//! batch.
 
 use super::buffers::{WORKING, make_buffer};
 use super::device::OpenedDevice;
@@ -11,8 +12,8 @@ use crate::plan::Plan;
 use crate::telemetry::Timeline;
 use std::sync::Arc;
 
-/// Bytes after each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-bounds writes of a checked shader are clamped to the
-/// end of its binding, which is here.
+/// Bytes after each value in guarded memory, filled with [`GUARD_WORD`]. Out-of-bounds writes of a checked shader are
+/// clamped to the end of its binding, which is here.
 pub(super) const GUARD_BYTES: u64 = 256;
 
 /// The bits of a NaN that no kernel produces.
@@ -90,8 +91,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Allocates buffers for one batch size. If `maps_inputs`, the host writes the inputs without a copy. It reads the slots
-    /// `read_slots` without a copy.
+    /// Allocates buffers for one batch size. If `maps_inputs`, the host writes the inputs without a copy. It reads the
+    /// slots `read_slots` without a copy.
     pub(super) fn new(
         gpu: &OpenedDevice,
         plan: &Plan,

@@ -1,8 +1,8 @@
 //! Compiled pipelines kept on disk between processes, if the driver supports it (Vulkan).
 //!
-//! There is one file per adapter, driver, release and set of shaders. A driver trusts its cache data. A file therefore has a header
-//! of this library, and is refused if other users could have written it ([`private`]), or if its key or checksum is wrong. Without
-//! a usable file the pipelines are compiled.
+//! There is one file per adapter, driver, release and set of shaders. A driver trusts its cache data. A file therefore
+//! has a header of this library, and is refused if other users could have written it ([`private`]), or if its key or
+//! checksum is wrong. Without a usable file the pipelines are compiled.
 
 mod private;
 
@@ -18,8 +18,8 @@ const MAGIC: &[u8; 8] = b"TFJSPIPE";
 /// The largest file that is read. Drivers keep less for a few dozen compute pipelines.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// The file is written again if the data has grown by this many bytes. The code of a pipeline is larger. The data of SwiftShader
-/// grows by 32 bytes at every start without a new pipeline.
+/// The file is written again if the data has grown by this many bytes. The code of a pipeline is larger. The data of
+/// SwiftShader grows by 32 bytes at every start without a new pipeline.
 const LEAST_GROWTH: usize = 256;
 
 /// The length of wgpu's header.
@@ -77,7 +77,7 @@ impl DiskCache {
     }
 }
 
-/// Whether `data` has pipelines that `known` lacks: it has grown, or it is of another driver, which did not accept `known`.
+/// Whether `data` has pipelines that `known` lacks: it has grown, or its driver differs and did not accept `known`.
 fn is_worth_writing(known: &[u8], data: &[u8]) -> bool {
     let driver = |data: &[u8]| data.get(WGPU_HEADER_BYTES..WGPU_HEADER_BYTES + DRIVER_HEADER_BYTES).map(<[u8]>::to_vec);
     data.len() >= known.len() + LEAST_GROWTH || driver(known) != driver(data)
@@ -95,8 +95,8 @@ fn create(gpu: &OpenedDevice, data: Option<&Vec<u8>>) -> wgpu::PipelineCache {
     }
 }
 
-/// The key of a file. It has no version of wgpu: wgpu checks its own header, and the driver finds pipelines by the code that wgpu
-/// generates. It has the release, so that pipelines of old releases are dropped.
+/// The key of a file. It has no version of wgpu: wgpu checks its own header, and the driver finds pipelines by the code
+/// that wgpu generates. It has the release, so that pipelines of old releases are dropped.
 fn key(adapter: &AdapterSummary) -> String {
     let AdapterSummary { name, backend, driver, driver_version, .. } = adapter;
     let mut shaders = crc32fast::Hasher::new();

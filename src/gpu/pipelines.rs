@@ -113,8 +113,8 @@ impl Pipelines {
             entry_point: Some(kernel.entry_point),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &kernel.constants,
-                // Every shader writes its workgroup memory before it reads it. Zeroing is the largest part of compile time on
-                // phones.
+                // Every shader writes its workgroup memory before it reads it. Zeroing is the largest part of compile
+                // time on phones.
                 zero_initialize_workgroup_memory: false,
             },
             cache: making.cache.map(|disk| &disk.cache),
@@ -122,8 +122,8 @@ impl Pipelines {
         Ok(Pipeline { pipeline, layout })
     }
 
-    /// Compiles the missing pipelines of `kernels` on several threads while `beside` runs on this one. New pipelines are kept in
-    /// `cache_folder`.
+    /// Compiles the missing pipelines of `kernels` on several threads while `beside` runs on this one. New pipelines
+    /// are kept in `cache_folder`.
     pub(super) fn make_all<T>(
         &self,
         gpu: &OpenedDevice,
@@ -207,7 +207,8 @@ fn module(gpu: &OpenedDevice, descriptor: wgpu::ShaderModuleDescriptor<'_>, chec
     }
 }
 
-/// Binding 0 is the uniform buffer of parameters. Storage buffers follow: read-only ones, and a last one that is written.
+/// Binding 0 is the uniform buffer of parameters. Storage buffers follow: read-only ones, and a last one that is
+/// written.
 fn layouts(gpu: &OpenedDevice, storage: usize) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
     let entry = |binding: usize| wgpu::BindGroupLayoutEntry {
         binding: binding as u32,

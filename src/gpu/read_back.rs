@@ -12,8 +12,8 @@ use crate::tensor::{RecycledOutputs, Tensor};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-/// The time to wait for the report of a mapping. A thread that waits for the device makes it, possibly another one than this, and
-/// only needs to be scheduled.
+/// The time to wait for the report of a mapping. A thread that waits for the device makes it, possibly another one than
+/// this, and only needs to be scheduled.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type MapResult = std::result::Result<(), wgpu::BufferAsyncError>;
@@ -42,7 +42,7 @@ struct ValueRead {
     /// The position of the buffer among those mapped.
     mapped: usize,
     offset_bytes: u64,
-    /// With the guard after it.
+    /// Includes the guard after it.
     length_bytes: u64,
     is_guarded: bool,
 }
@@ -95,7 +95,7 @@ impl ReadBack {
         self.values.push(ValueRead { id, mapped: position, offset_bytes, length_bytes, is_guarded });
     }
 
-    /// The bytes that it needs in the staging buffer.
+    /// The bytes needed in the staging buffer.
     pub(super) fn staging_bytes(&self) -> u64 {
         self.mapped.iter().find(|(mapped, _)| *mapped == Mapped::Staging).map_or(0, |(_, bytes)| *bytes)
     }

@@ -12,8 +12,8 @@ use crate::telemetry::{Counter, Stage, Timeline};
 use crate::tensor::{NamedTensors, Tensor};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Predictions in flight at once. While one waits for the device, a second one is encoded and a third one is read back. More would
-/// only take memory.
+/// Predictions in flight at once. While one waits for the device, a second one is encoded and a third one is read back.
+/// More would only take memory.
 const MAX_IN_FLIGHT: usize = 3;
 
 /// Memory of a prediction that was not needed during this many predictions is freed.
@@ -57,7 +57,7 @@ impl Pool {
     }
 }
 
-/// A place among the predictions in flight, with idle memory if there was any. Dropping it lets another prediction start.
+/// A permit for one prediction in flight, with idle memory if there was any. Dropping it lets another prediction start.
 #[derive(Debug)]
 pub(super) struct Turn {
     runner: Arc<Runner>,
@@ -75,7 +75,8 @@ impl Drop for Turn {
 }
 
 impl Turn {
-    /// Runs `work` in the memory of this turn. The turn lasts until the device is done, even if the caller has stopped waiting.
+    /// Runs `work` in the memory of this turn. The turn lasts until the device is done, even if the caller has stopped
+    /// waiting.
     pub(super) fn run<T>(
         mut self,
         batch: usize,

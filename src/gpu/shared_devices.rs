@@ -1,5 +1,5 @@
-//! The devices of this process. Adapters are enumerated once. A device is opened once per adapter and preset of limits, and stays
-//! open while something uses it.
+//! The devices of this process. Adapters are enumerated once. A device is opened once per adapter and preset of limits,
+//! and stays open while something uses it.
 
 use super::adapter::{self, AdapterChoice, AdapterSummary};
 use super::device::OpenedDevice;
@@ -14,8 +14,8 @@ use crate::telemetry::{Stage, Timeline};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
-/// An opened GPU and the pipelines compiled on it. Clones share both. The device is closed when the last clone and the last
-/// session on it are dropped.
+/// An opened GPU and the pipelines compiled on it. Clones share both. The device is closed when the last clone and the
+/// last session on it are dropped.
 #[derive(Debug, Clone)]
 pub struct Gpu(Arc<SharedDevice>);
 
@@ -36,13 +36,13 @@ pub(crate) struct DeviceRequest {
 }
 
 impl Gpu {
-    /// Opens the best adapter. All sessions of a process share one device per adapter and preset. A program that opens one
-    /// session after another holds a `Gpu` to keep the device and its compiled pipelines.
+    /// Opens the best adapter. All sessions of a process share one device per adapter and preset. A program that opens
+    /// one session after another holds a `Gpu` to keep the device and its compiled pipelines.
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NoAdapter`](crate::DeviceError::NoAdapter) if there is no adapter; another device error if the driver does
-    /// not open it.
+    /// [`DeviceError::NoAdapter`](crate::DeviceError::NoAdapter) if there is no adapter; another device error if the
+    /// driver does not open it.
     pub fn open(preset: LimitsPreset) -> Result<Gpu> {
         Gpu::open_choice(AdapterChoice::default(), preset)
     }
@@ -51,8 +51,8 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NoAdapter`](crate::DeviceError::NoAdapter) if no adapter has such a name; another device error if the driver
-    /// does not open it.
+    /// [`DeviceError::NoAdapter`](crate::DeviceError::NoAdapter) if no adapter has such a name; another device error if
+    /// the driver does not open it.
     pub fn open_named(name: &str, preset: LimitsPreset) -> Result<Gpu> {
         Gpu::open_choice(AdapterChoice { name: Some(name.into()), hardware: false }, preset)
     }
@@ -124,7 +124,8 @@ pub fn adapters() -> Vec<AdapterSummary> {
     found.map(|found| found.summaries.clone()).unwrap_or_default()
 }
 
-/// Opens the requested device, or shares it if it is open. A caller waits until its deadline while another one opens it.
+/// Opens the requested device, or shares it if it is open. A caller waits until its deadline while another one opens
+/// it.
 pub(super) fn open(request: &DeviceRequest, deadline: Deadline, timeline: &mut Timeline) -> Result<Gpu> {
     let DeviceRequest { adapter, preset, faults } = request;
     let is_shared = faults.is_none();

@@ -1,5 +1,5 @@
-//! The time of each kernel of a prediction. The device takes timestamps around each kernel, in a pass of its own. Without timestamps
-//! the host submits each kernel alone and waits for it.
+//! The time of each kernel of a prediction. The device takes timestamps around each kernel, in a pass of its own.
+//! Without timestamps the host submits each kernel alone and waits for it.
 
 use super::device::OpenedDevice;
 use super::read_back::{MapResult, map};
@@ -118,8 +118,9 @@ pub(super) fn record(
 
 /// The spans of kernels on the host's clock.
 ///
-/// The clocks of host and device are not synchronised. The kernels ran between the start of the first submit and the end of the
-/// last wait. The spans start where the submit ends; earlier if they would end after the wait, but not before the submit starts.
+/// The clocks of host and device are not synchronised. The kernels ran between the start of the first submit and the
+/// end of the last wait. The spans start where the submit ends; earlier if they would end after the wait, but not
+/// before the submit starts.
 pub(super) fn place(ticks: &[[u64; 2]], tick_ns: f64, timeline: &Timeline) -> Vec<Span> {
     let Some(first) = ticks.iter().map(|[start, _]| *start).min() else { return Vec::new() };
     let nanoseconds = |ticks: u64| (ticks as f64 * tick_ns) as u64;

@@ -1,7 +1,8 @@
 //! Constants on a device, shared between plans.
 //!
-//! A model has several plans: one per set of shared inputs and per set of sizes. Plans with equal constants in equal regions share a
-//! buffer. For other plans, constants that are already on the device are copied there instead of uploaded.
+//! A model has several plans: one per set of shared inputs and per set of sizes. Plans with equal constants in equal
+//! regions share a buffer. For other plans, constants that are already on the device are copied there instead of
+//! uploaded.
 
 use super::buffers::{WORKING, make_buffer, upload};
 use super::device::OpenedDevice;
@@ -103,8 +104,8 @@ impl Upload {
     }
 }
 
-/// Whether two tensors are the same or equal bit for bit. Packed tensors are compared by identity, without decoding: passes create
-/// none.
+/// Whether two tensors are the same object or equal bit for bit. Packed tensors are compared by identity, without
+/// decoding, because passes do not create any.
 fn is_same_tensor(one: &Arc<Tensor>, other: &Arc<Tensor>) -> bool {
     let is_packed = one.as_packed().is_some() || other.as_packed().is_some();
     let is_alike = || (one.dtype(), one.shape(), one.words()) == (other.dtype(), other.shape(), other.words());

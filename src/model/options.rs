@@ -8,11 +8,11 @@ use crate::ops::BadId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
-    /// What TensorFlow.js computes; what it refuses follows Keras.
+    /// As TensorFlow.js computes; what it refuses follows Keras.
     #[default]
     #[cfg_attr(feature = "cli", value(name = "tfjs"))]
     TfJs,
-    /// What Keras computes.
+    /// As Keras computes.
     Keras,
 }
 
@@ -26,7 +26,7 @@ pub enum OnBadId {
     /// Look up a row of zeros, as TF.js does on the GPU.
     #[default]
     Zero,
-    /// Refuse the prediction.
+    /// Fail the prediction.
     Error,
     /// Look up the nearest row.
     Clamp,
@@ -54,7 +54,7 @@ pub enum WeightFormat {
     /// float32 is faster.
     #[default]
     Keep,
-    /// As float32.
+    /// Decoded to float32 on loading.
     F32,
 }
 
@@ -70,20 +70,20 @@ names!(WeightFormat, "format of weights", { Keep = "keep", F32 = "f32" });
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// What happens if an id is out of range for its table; by default the lookup returns zeros.
+    /// How an id outside its table is treated. Default: it looks up zeros.
     pub on_bad_id: OnBadId,
-    /// The format of weights in memory; by default as they are stored.
+    /// The format of weights in memory. Default: as they are stored.
     pub weight_format: WeightFormat,
-    /// Draws all weights at random, as float32, from this seed; they are the same on every machine. No weight file is
-    /// read. The file may be a bare topology without a weights manifest, as written by `model.to_json()` in Keras or
-    /// `model.toJSON()` in TF.js. Such a model takes as much time as one with weights, but its results are meaningless.
+    /// The seed for drawing all weights at random, as float32 and the same on every machine; `None` to load them. With
+    /// a seed no weight file is read, and the file needs no weights manifest: it may be a topology without weights, as
+    /// written by `model.to_json()` of Keras or `model.toJSON()` of TF.js. Such a model is as fast as one with weights,
+    /// but its predictions are meaningless.
     pub random_weights: Option<u64>,
-    /// Sizes for dimensions, other than the batch, that the model leaves open. They are optional: a session takes them
-    /// from the inputs ([`Model::open_dimensions`](super::Model::open_dimensions)). Giving them avoids the search for
-    /// example sizes, and allows loading a model that works at none of these. A size that names no such dimension is an
-    /// error.
+    /// Sizes for open dimensions. They are optional: a session takes them from the inputs
+    /// ([`Model::open_dimensions`](super::Model::open_dimensions)). Giving them saves the search for examples, and is
+    /// required for a model that works at none of these. A size that names no open dimension is an error.
     pub sizes: Sizes,
-    /// Options that apply only to TF.js layers models.
+    /// Options for TF.js layers models only.
     pub tfjs: TfjsOptions,
 }
 

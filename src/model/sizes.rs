@@ -231,15 +231,27 @@ impl Model {
         self.open_dimensions().iter().filter(|dimension| dimension.size.is_none())
     }
 
-    /// The same model with the given sizes; dimensions for which there is none are unchanged. Weights are shared.
-    /// Returns an error if sizes name no open dimension, or contradict each other or the model's weights.
+    /// The same model with sizes for its open dimensions. A dimension that `sizes` does not name keeps its size, if it
+    /// has one. The weights are shared.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) if `sizes` names something that is not an open dimension, has a
+    /// size of 0, or gives dimensions of one name different sizes. Other kinds if the model cannot be lowered at these
+    /// sizes.
     pub fn with_sizes(&self, sizes: &Sizes) -> Result<Model> {
         let mut dimensions = self.open_dimensions().to_vec();
         sizes.resolve(&InputNames::of(self), &mut dimensions)?;
         self.with_dimensions(dimensions)
     }
 
-    /// The same model, taking the sizes of all dimensions without one from `inputs`.
+    /// The same model with the sizes of `inputs` for all open dimensions without a size. If there are none, the model
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) if `inputs` lacks a tensor for such a dimension or has one that
+    /// does not fit, and those of [`Model::with_sizes`].
     pub fn with_sizes_of(&self, inputs: &NamedTensors) -> Result<Model> {
         if !self.is_open() {
             return Ok(self.clone());

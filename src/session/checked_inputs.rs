@@ -1,4 +1,4 @@
-//! Inputs in the form that a check takes.
+//! Inputs in the form that `check` needs.
 
 use super::ids::{self, BadIdCount};
 use super::inputs::InputSignature;
@@ -19,8 +19,8 @@ pub(crate) struct CheckedInputs {
     pub(crate) bad_ids: Vec<BadIdCount>,
 }
 
-/// The inputs as a session takes them. `model` has no dimension without a size. Ids outside their tables are an error if the model
-/// was loaded to refuse them.
+/// Binds the inputs as a session does. `model` must not have a dimension without a size. Ids outside their tables are
+/// an error if the model was loaded to refuse them.
 pub(crate) fn checked_inputs(model: &Model, inputs: &NamedTensors) -> Result<CheckedInputs> {
     let signature = InputSignature::of(model);
     let bound = signature.bind(model.graph(), model, inputs)?;

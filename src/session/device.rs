@@ -7,16 +7,16 @@ use crate::names::names;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Device {
-    /// A hardware GPU if there is one, or the adapter that the options name; else the CPU.
+    /// A hardware GPU if there is one, or the adapter that the options name; otherwise the CPU.
     ///
-    /// If the GPU fails, the CPU takes its place.
+    /// If the GPU fails, the CPU takes over.
     #[default]
     Auto,
     /// The GPU.
     Gpu,
     /// The CPU engine.
     Cpu,
-    /// The plain definitions that GPU and CPU are checked against.
+    /// The reference implementation: the plain definitions that GPU and CPU are checked against.
     Reference,
 }
 

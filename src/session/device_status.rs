@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Which device answers the predictions of a session.
 ///
-/// Its text is one line, as `cpu` or `gpu: NAME (KIND, DRIVER)`.
+/// Its text is one line, such as `cpu` or `gpu: NAME (KIND, DRIVER)`.
 ///
 /// ```
 /// use tfjs_wgpu::{Device, LoadOptions, Model, Session};
@@ -25,7 +25,7 @@ pub struct DeviceStatus {
     pub engine: Option<EngineKind>,
     /// The GPU in use, with its kind and driver; `None` for other engines.
     pub adapter: Option<String>,
-    /// Why the CPU answers in place of a GPU; without an engine, why none is opened again.
+    /// Why the CPU replaced a GPU. If no engine is open, why none will be opened again.
     pub failure: Option<Error>,
 }
 
@@ -35,7 +35,7 @@ impl DeviceStatus {
         DeviceStatus { engine: None, adapter: None, failure }
     }
 
-    /// The status of a session on `engine`, which took the place of a GPU if there was a failure.
+    /// The status of a session on `engine`. `failure` is that of the GPU which the engine replaced.
     pub(crate) fn open(engine: &dyn Engine, failure: Option<Error>) -> DeviceStatus {
         DeviceStatus { engine: Some(engine.kind()), adapter: engine.adapter(), failure }
     }
@@ -58,7 +58,7 @@ pub(super) fn fallback_note(failure: &Error) -> String {
     format!("answered by the {}, because {}", EngineKind::Cpu, reason(failure))
 }
 
-/// A failure with its cause. The hint is added only if no adapter was found: other hints advise to use the CPU.
+/// A failure with its cause. The hint is added only if no adapter was found, because other hints advise to use the CPU.
 fn reason(failure: &Error) -> String {
     let mut text = with_cause(failure);
     if let (Some(DeviceError::NoAdapter), Some(hint)) = (failure.device_error(), failure.hint_text()) {

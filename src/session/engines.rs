@@ -1,8 +1,8 @@
 //! The engine of a session, and its replacement when its device fails.
 //!
-//! An engine may be replaced while threads predict. Each prediction keeps the engine that it started with. A lost device is opened
-//! again after a pause, and the prediction that met the loss is repeated on it. A device that is lost again within a minute is
-//! given up. With [`Device::Auto`] the CPU takes over from a GPU that fails.
+//! An engine may be replaced while threads predict. Each prediction keeps the engine that it started with. A lost
+//! device is opened again after a pause, and the prediction that met the loss is repeated on it. A device that is lost
+//! again within a minute is given up. With [`Device::Auto`] the CPU takes over from a GPU that fails.
 
 use super::device_status::{DeviceStatus, fallback_note, with_cause};
 use super::open::{open_engine, shared_positions};
@@ -34,9 +34,9 @@ const REMEMBER_FAILURES: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) engine: Arc<dyn Engine>,
-    /// Why this engine took the place of a GPU, if it did. Nothing replaces such an engine.
+    /// Why this engine replaced a GPU, if it did. Such an engine is never replaced.
     failure: Option<Error>,
-    /// By the sizes of the model's open dimensions.
+    /// The prepared models, by the sizes of the open dimensions.
     pub(super) sized: MadeOnce<Vec<usize>, Arc<SizedModel>>,
 }
 
@@ -59,18 +59,18 @@ pub(super) struct Engines {
     options: SessionOptions,
     open: Box<OpenEngine>,
     current: MadeOnce<(), Arc<Opened>>,
-    /// With [`Device::Auto`]: the CPU, for single calls that exceed the limits of the GPU.
+    /// With [`Device::Auto`]: a CPU engine for single calls that exceed the limits of the GPU.
     beside: MadeOnce<(), Arc<Opened>>,
     state: Mutex<State>,
 }
 
-/// What happened to the device.
+/// The engine in use, and the history of failures.
 #[derive(Debug, Clone, Default)]
 struct State {
     last_loss: Option<Instant>,
     /// Why no GPU is opened any more.
     gave_up: Option<Error>,
-    /// A note for the next prediction. The call that caused it failed, and could not carry it.
+    /// A note for the next prediction, because the call that caused it failed and could not carry it.
     pending_note: Option<String>,
 }
 
@@ -125,7 +125,7 @@ impl Engines {
         match (self.options.device, gave_up) {
             (Device::Auto, Some(why)) => self.open_cpu(why, deadline, timeline),
             (_, Some(why)) => Err(why),
-            // Half of the time is kept for the CPU, in case the GPU hangs.
+            // Half of the time is reserved for the CPU, in case the GPU hangs.
             (Device::Auto, None) => self
                 .open_device(Device::Auto, None, deadline.halfway(), timeline)
                 .or_else(|error| self.open_cpu(error, deadline, timeline)),
@@ -183,8 +183,8 @@ impl Engines {
         sized.prepared(&*opened.engine, &shared, deadline, timeline)
     }
 
-    /// Runs `work` on the engine in use. If the device fails, `work` runs again on the engine that replaces it, and a note is
-    /// added.
+    /// Runs `work` on the engine in use. If the device fails, `work` runs again on the engine that replaces it, and a
+    /// note is added.
     pub(super) fn with<T>(
         &self,
         deadline: Deadline,
@@ -215,13 +215,13 @@ impl Engines {
         }
     }
 
-    /// Whether only this call exceeds the limits of the engine, and the CPU may answer it.
+    /// Whether the error is a limit that only this call exceeds, so that the CPU may answer it.
     fn may_move_aside(&self, opened: &Opened, error: &Error) -> bool {
         let is_limit = error.kind() == ErrorKind::Limit && error.suggests_fallback();
         self.options.device == Device::Auto && is_limit && !opened.is_fallback()
     }
 
-    /// Replaces an engine that failed, and returns a note; returns the error if nothing replaces it.
+    /// Replaces an engine that failed, and returns a note. Returns the error if there is no replacement.
     fn replace(&self, opened: &Arc<Opened>, error: Error, was_abandoned: bool) -> Result<String> {
         let is_auto = self.options.device == Device::Auto && !opened.is_fallback();
         let is_it = |current: &Arc<Opened>| Arc::ptr_eq(current, opened);
@@ -241,7 +241,7 @@ impl Engines {
                 drop(state);
                 if is_auto { Ok(fallback_note(&why)) } else { Err(why) }
             }
-            // The call has no time left. If the driver did not return, later calls go to the CPU.
+            // The call has no time left. If the driver has not returned, later calls go to the CPU.
             Some(DeviceError::Timeout) if is_auto => {
                 if was_abandoned && self.give_up(&error, is_it) {
                     self.state().pending_note = Some(fallback_note(&error));
@@ -255,7 +255,7 @@ impl Engines {
         }
     }
 
-    /// Stops opening GPUs, if the engine in use is the one that failed. Returns whether it is.
+    /// Stops opening GPUs if the engine in use is the one that failed. Returns whether it is.
     fn give_up(&self, why: &Error, is_it: impl Fn(&Arc<Opened>) -> bool) -> bool {
         let mut state = self.state();
         let is_in_use = self.current.remove_if(&(), is_it);

@@ -1,4 +1,4 @@
-//! Finds ids outside their tables. The host does so, because it knows the names of inputs.
+//! Finds ids outside their tables. This is done on the host, which knows the names of the inputs.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Source, ValueId};
@@ -7,18 +7,18 @@ use crate::tensor::{Data, Tensor};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// The ids of one input that are outside the table of one layer.
+/// The ids of one input that are outside the table of one embedding layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadIdCount {
-    /// The input.
+    /// The name of the input.
     pub input: String,
-    /// The embedding layer.
+    /// The name of the embedding layer.
     pub layer: String,
-    /// The rows of its table.
+    /// The number of rows of the table.
     pub table_rows: usize,
     /// The number of ids outside the table.
     pub count: usize,
-    /// The first of them.
+    /// The first such id.
     pub first: i32,
 }
 
@@ -48,8 +48,8 @@ pub(super) struct IdChecks {
     from_end: bool,
 }
 
-/// The checks of all lookups. `Err` has the name of a table lookup whose ids are computed. Computed positions of other operators are
-/// not checked.
+/// The checks of all lookups. `Err` has the name of a table lookup whose ids are computed. Computed positions of
+/// operators that are not table lookups are not checked.
 fn lookups(graph: &Graph) -> Vec<std::result::Result<IdChecks, &str>> {
     let mut lookups = Vec::new();
     for node in graph.nodes() {
@@ -67,13 +67,13 @@ fn lookups(graph: &Graph) -> Vec<std::result::Result<IdChecks, &str>> {
     lookups
 }
 
-/// The checks of a graph. A layer that is called twice on one input has one.
+/// The checks of a graph. Calls of one layer on the same input share one check.
 pub(super) fn id_checks(graph: &Graph) -> Vec<IdChecks> {
     let mut known = HashSet::new();
     lookups(graph).into_iter().flatten().filter(|lookup| known.insert(lookup.clone())).collect()
 }
 
-/// The inputs that `id` is made of, if operators between only move or cast values.
+/// The inputs that `id` comes from, if the operators between them only move or cast values.
 fn origins(graph: &Graph, id: ValueId) -> Option<Vec<ValueId>> {
     let mut inputs = Vec::new();
     let mut open = vec![id];
@@ -92,7 +92,7 @@ fn origins(graph: &Graph, id: ValueId) -> Option<Vec<ValueId>> {
     Some(inputs)
 }
 
-/// An error unless the ids of every lookup come from an input unchanged.
+/// Fails unless the ids of every lookup come from an input unchanged.
 pub(super) fn expect_all_checked(model: &Model) -> Result<()> {
     match lookups(model.graph()).into_iter().find_map(std::result::Result::err) {
         None => Ok(()),
@@ -103,7 +103,7 @@ pub(super) fn expect_all_checked(model: &Model) -> Result<()> {
     }
 }
 
-/// Counts the ids outside their tables. An error if there are any and the model was loaded to refuse them.
+/// Counts the ids outside their tables. Fails if there are any and the model was loaded to refuse them.
 pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
     let bad_ids = count(id_checks, inputs);
     match (model.options().on_bad_id, bad_ids.first()) {

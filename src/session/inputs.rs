@@ -22,7 +22,7 @@ pub(super) struct InputSignature {
 struct InputType {
     name: String,
     ty: TensorType,
-    /// The dimensions after N or S; all dimensions if there is neither.
+    /// The dimensions after N or S, or all dimensions if there is neither.
     sample: Vec<usize>,
 }
 
@@ -86,7 +86,8 @@ impl InputSignature {
         positions.iter().map(|&position| self.inputs[position].name.as_str()).collect()
     }
 
-    /// Binds the given tensors. `graph` is that of this signature. Errors show the inputs of `model`, which may have open sizes.
+    /// Binds the given tensors. `graph` is that of this signature. Errors show the inputs of `model`, which may have
+    /// open sizes.
     pub(super) fn bind<'t>(&self, graph: &Graph, model: &Model, given: &'t NamedTensors) -> Result<BoundInputs<'t>> {
         let (mut tensors, mut note) = (Vec::with_capacity(self.inputs.len()), None);
         for (position, input) in self.inputs.iter().enumerate() {
@@ -161,7 +162,7 @@ fn bind_one<'t>(input: &InputType, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>
     let wanted = &input.ty;
     let tensor = match (tensor.dtype(), wanted.dtype) {
         (given, wanted) if given == wanted => Cow::Borrowed(tensor),
-        // Exact up to 2^24. A larger id could become another one.
+        // Integers up to 2^24 are exact in float32. A larger id could become another one.
         (DType::I32, DType::F32) if tensor.as_i32()?.iter().all(|id| id.unsigned_abs() <= 1 << 24) => {
             Cow::Owned(tensor.cast(DType::F32))
         }

@@ -1,5 +1,5 @@
-//! A [`Session`] opens a model on a device and predicts. It checks inputs and ids, chooses the device, and replaces a device that
-//! fails. It reads no files.
+//! A [`Session`] opens a model on a device and predicts. It checks inputs and ids, chooses the device, and replaces a
+//! device that fails. It reads no files.
 
 mod cache_folder;
 mod checked_inputs;
@@ -62,8 +62,8 @@ pub struct Prediction {
     pub outputs: NamedTensors,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// Notes for a person: a single tensor was taken for the only input although its name is another, or the device failed and
-    /// another one answered.
+    /// Notes for a person to read: a single tensor was bound to the only input although its name differs, or the device
+    /// failed and another one answered.
     pub notes: Vec<String>,
     /// Stages with their times, and counters.
     pub timeline: Timeline,
@@ -73,14 +73,14 @@ pub struct Prediction {
 ///
 /// Threads may share a session. A GPU works on up to three of their predictions at once; others wait.
 ///
-/// A lost device is opened again once. The prediction that met the loss is repeated, and its notes say so. If the device is lost
-/// again within a minute, the session gives it up. A device is closed with the last session on it.
+/// A lost device is opened again once. The prediction that met the loss is repeated, and its notes say so. If the
+/// device is lost again within a minute, the session gives it up. A device is closed with the last session on it.
 ///
-/// A model with open dimensions ([`Model::open_dimensions`]) is prepared for each new set of input sizes, on the same device and
-/// with the same pipelines. The eight sets used last are kept. A new set takes milliseconds, and as much memory as all weights
-/// except lookup tables. If lengths vary much, pad them to a few. A model without sizes is opened at the sizes of its example, so
-/// that the device and most pipelines are ready before the first prediction. [`Model::with_sizes`] avoids the example if the sizes
-/// are known.
+/// A model with open dimensions ([`Model::open_dimensions`]) is prepared for each new set of input sizes, on the same
+/// device and with the same pipelines. The eight sets used last are kept. A new set takes milliseconds, and as much
+/// memory as all weights except lookup tables. If lengths vary much, pad them to a few. A model without sizes is opened
+/// at the sizes of its example, so that the device and most pipelines are ready before the first prediction.
+/// [`Model::with_sizes`] avoids the example if the sizes are known.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
@@ -114,12 +114,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Input`](crate::ErrorKind::Input): an option has no effect on the device, or names an input that the model
-    ///   lacks or that cannot be shared.
-    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): the model was loaded to refuse ids outside their tables, and
-    ///   computes ids itself.
-    /// - [`ErrorKind::Device`](crate::ErrorKind::Device) with [`Device::Gpu`]: there is no such adapter, or it fails. With
-    ///   [`Device::Auto`] the session opens on the CPU, and [`Session::device`] says why.
+    /// - [`ErrorKind::Input`](crate::ErrorKind::Input): an option has no effect on the device, or names an input that
+    ///   the model lacks or that cannot be shared.
+    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): the model was loaded to refuse ids outside their
+    ///   tables, and computes ids itself.
+    /// - [`ErrorKind::Device`](crate::ErrorKind::Device) with [`Device::Gpu`]: there is no such adapter, or it fails.
+    ///   With [`Device::Auto`] the session opens on the CPU, and [`Session::device`] says why.
     /// - [`ErrorKind::Limit`](crate::ErrorKind::Limit): the model is too large for the device.
     pub fn open_with(model: &Model, options: SessionOptions) -> Result<Session> {
         let engines = Engines::new(model.clone(), options.clone());
@@ -164,20 +164,20 @@ impl Session {
         holdings.usage()
     }
 
-    /// Frees the memory that the session holds on its device: weights and activations. The device stays open, with its compiled
-    /// pipelines. The next prediction uploads the weights again.
+    /// Frees the memory that the session holds on its device: weights and activations. The device stays open, with its
+    /// compiled pipelines. The next prediction uploads the weights again.
     pub fn trim(&self) {
         self.engines.trim();
     }
 
-    /// The cost of a prediction of `batch` rows by the plan that the session was opened with. A model without sizes counts at
-    /// the sizes of its example; [`Session::counts_of`] takes other ones. The dispatches are those of a batch that is predicted
-    /// at once. Without a GPU they are the dispatches that a GPU would run.
+    /// The cost of a prediction of `batch` rows by the plan that the session was opened with. A model without sizes
+    /// counts at the sizes of its example; [`Session::counts_of`] takes other ones. The dispatches are those of a batch
+    /// that is predicted at once. Without a GPU they are the dispatches that a GPU would run.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if a value is too large for the device at this batch. A device error if
-    /// the device was lost and does not open again.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if a value is too large for the device at this batch. A device
+    /// error if the device was lost and does not open again.
     pub fn counts(&self, batch: usize) -> Result<Counts> {
         let (deadline, mut timeline) = (self.deadline(), Timeline::start());
         let opened = self.engines.current(deadline, &mut timeline)?;
@@ -188,7 +188,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`Session::counts`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the inputs do not fit the model.
+    /// Those of [`Session::counts`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the inputs do not fit the
+    /// model.
     pub fn counts_of(&self, inputs: &NamedTensors) -> Result<Counts> {
         let (deadline, mut timeline) = (self.deadline(), Timeline::start());
         let opened = self.engines.current(deadline, &mut timeline)?;
@@ -202,13 +203,13 @@ impl Session {
         &self.timeline
     }
 
-    /// Computes the outputs for `inputs`: one tensor per model input, by name, batch first. An input with one row is shared by
-    /// all rows of the others.
+    /// Computes the outputs for `inputs`: one tensor per model input, by name, batch first. An input with one row is
+    /// shared by all rows of the others.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Input`](crate::ErrorKind::Input): a tensor is missing, unknown, or of another dtype or shape; batches
-    ///   differ; or an id is outside its table and the model was loaded to refuse it.
+    /// - [`ErrorKind::Input`](crate::ErrorKind::Input): a tensor is missing, unknown, or of another dtype or shape;
+    ///   batches differ; or an id is outside its table and the model was loaded to refuse it.
     /// - [`ErrorKind::Limit`](crate::ErrorKind::Limit): a value is too large at this batch.
     /// - [`ErrorKind::Device`](crate::ErrorKind::Device): the device failed, or the timeout passed
     ///   ([`SessionOptions::timeout`]).
@@ -216,8 +217,8 @@ impl Session {
         self.predict_with(inputs, RecycledOutputs::default())
     }
 
-    /// [`Session::predict`] in the memory of an earlier prediction, whose outputs are overwritten. It saves allocations if
-    /// outputs are large.
+    /// [`Session::predict`] in the memory of an earlier prediction, whose outputs are overwritten. It saves allocations
+    /// if outputs are large.
     ///
     /// # Errors
     ///
@@ -276,7 +277,8 @@ impl Session {
         self.engines.sized(opened, &sizes, deadline, timeline)
     }
 
-    /// Checks and binds the inputs, and prepares the graph for them on an engine. Returns also the ids outside their tables.
+    /// Checks and binds the inputs, and prepares the graph for them on an engine. Returns also the ids outside their
+    /// tables.
     fn arrange<'t>(
         &self,
         opened: &Opened,
@@ -293,7 +295,7 @@ impl Session {
             ActivationPrecision::F32 => inputs,
             ActivationPrecision::F16 => timeline.span(Stage::RoundInputs, || inputs.rounded(precision))?,
         };
-        // Passes that do not compute shared values once take one row per sample.
+        // Passes that do not compute shared values once need one row per sample.
         let once = passes.shares() && opened.engine.takes_rewritten();
         let inputs = if once { inputs } else { inputs.repeated()? };
         let prepared = match inputs.batch {

@@ -1,4 +1,4 @@
-//! Options to engine and graph: opens the device, and rewrites the graph for it.
+//! From options to engine and graph: opens the device, and rewrites the graph for it.
 
 use super::{Device, SessionOptions};
 use crate::cpu::Cpu;
@@ -30,7 +30,7 @@ pub(crate) fn open_engine(
     }
 }
 
-/// Opens a GPU. `hardware` says that a software one is refused unless the options name it.
+/// Opens a GPU. If `hardware` is true, a software GPU is refused unless the options name it.
 #[cfg(feature = "gpu")]
 fn open_gpu(
     options: &SessionOptions,
@@ -47,7 +47,7 @@ fn open_gpu(_: &SessionOptions, _: bool, _: Deadline, _: &mut Timeline) -> Resul
         .hint("build with the feature `gpu`, or choose the CPU (Device::Cpu)"))
 }
 
-/// The options of a GPU engine. `hardware` says that a software GPU is refused unless the options name it.
+/// The options of a GPU engine. If `hardware` is true, a software GPU is refused unless the options name it.
 #[cfg(feature = "gpu")]
 fn gpu_options(options: &SessionOptions, hardware: bool) -> GpuOptions {
     let adapter = AdapterChoice { name: options.adapter.clone().filter(|name| !name.is_empty()), hardware };

@@ -27,22 +27,24 @@ pub struct SessionOptions {
     pub limits: LimitsPreset,
     /// The passes that rewrite the graph. The reference runs the graph as it was read.
     pub passes: Passes,
-    /// The names of inputs that will have one row for a whole batch. The session prepares for them when it opens, and for other
-    /// sets of shared inputs at the first prediction with them. [`Passes::PLAIN`] and the reference need no preparation.
+    /// The names of inputs that will have one row for a whole batch. The session prepares for them when it opens, and
+    /// for other sets of shared inputs at the first prediction with them. [`Passes::PLAIN`] and the reference need no
+    /// preparation.
     pub shared: Vec<String>,
     /// The number of CPU threads, at least 1; `None` for all cores. An error if the device is not [`Device::Cpu`].
     pub cpu_threads: Option<usize>,
-    /// The folder for compiled pipelines, so that the next process opens faster, if the driver supports it (Vulkan). It is created
-    /// if needed. `None` or an empty path keeps nothing on disk. [`user_cache_folder`](crate::user_cache_folder)
-    /// returns the usual folder of the platform.
+    /// The folder for compiled pipelines, so that the next process opens faster, if the driver supports it (Vulkan). It
+    /// is created if needed. `None` or an empty path keeps nothing on disk.
+    /// [`user_cache_folder`](crate::user_cache_folder) returns the usual folder of the platform.
     pub cache_folder: Option<PathBuf>,
-    /// Part of the name of the adapter to use, ignoring case. The best match is used, even if it is software. `None` or an empty
-    /// name for the best adapter. An error if the device is neither [`Device::Gpu`] nor [`Device::Auto`].
+    /// Part of the name of the adapter to use, ignoring case. The best match is used, even if it is software. `None` or
+    /// an empty name for the best adapter. An error if the device is neither [`Device::Gpu`] nor [`Device::Auto`].
     pub adapter: Option<String>,
-    /// The time limit for opening, and for each call; `None` for no limit. A call that waits longer for the GPU or for other calls
-    /// fails with [`DeviceError::Timeout`](crate::DeviceError::Timeout). The CPU checks the time between blocks of rows; the
-    /// reference does not check it. With a timeout a GPU call runs on another thread with a copy of its inputs, which costs some
-    /// microseconds. A driver that hangs cannot be interrupted: its thread and memory are kept until it returns.
+    /// The time limit for opening, and for each call; `None` for no limit. A call that waits longer for the GPU or for
+    /// other calls fails with [`DeviceError::Timeout`](crate::DeviceError::Timeout). The CPU checks the time between
+    /// blocks of rows; the reference does not check it. With a timeout a GPU call runs on another thread with a copy of
+    /// its inputs, which costs some microseconds. A driver that hangs cannot be interrupted: its thread and memory are
+    /// kept until it returns.
     pub timeout: Option<Duration>,
     /// The precision of values in memory, for `emulation`.
     pub(crate) activation_precision: ActivationPrecision,

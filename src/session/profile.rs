@@ -1,9 +1,9 @@
 //! Measures the steps of a prediction. It does not interpret the times; `study` does.
 //!
-//! Usual predictions and predictions with timed steps alternate, so that both run under the same conditions, and the cost of timing
-//! is known. On a GPU each kernel runs in a pass of its own between two timestamps, so kernels do not overlap. Without timestamps
-//! each kernel is submitted and waited for alone. The CPU engine reads a clock after every step. Both kinds of predictions reuse
-//! the memory of the one before ([`Session::predict_into`]).
+//! Usual predictions and predictions with timed steps alternate, so that both run under the same conditions, and the
+//! cost of timing is known. On a GPU each kernel runs in a pass of its own between two timestamps, so kernels do not
+//! overlap. Without timestamps each kernel is submitted and waited for alone. The CPU engine reads a clock after every
+//! step. Both kinds of predictions reuse the memory of the one before ([`Session::predict_into`]).
 
 use super::Session;
 use crate::engine::{ProfileStep, StepClock, TimedSteps};
@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileOptions {
-    /// Pairs of predictions that do not count, besides the first one.
+    /// Warm-up pairs of predictions that are not measured, after the first prediction.
     pub warmup_runs: usize,
-    /// Pairs of predictions that count, one usual and one timed. Must be at least 1.
+    /// Measured pairs of predictions, one usual and one timed. Must be at least 1.
     pub runs: usize,
 }
 
@@ -49,7 +49,7 @@ pub struct RecordedSpan {
     pub name: String,
     /// Nanoseconds from the start of opening.
     pub start_ns: u64,
-    /// Nanoseconds.
+    /// The duration in nanoseconds.
     pub duration_ns: u64,
 }
 
@@ -65,9 +65,9 @@ pub struct Recording {
     pub usual: Vec<RecordedSpan>,
     /// The last timed prediction.
     pub timed: Vec<RecordedSpan>,
-    /// The steps of the last timed prediction, in order. The clock of a device is not synchronised with the host's: kernels start
-    /// where the submit ends; earlier if they would end after the wait. Times that are sums over blocks and threads follow each
-    /// other without gaps.
+    /// The steps of the last timed prediction, in order. The clocks of device and host are not synchronised: kernels
+    /// start where the submit ends, or earlier if they would otherwise end after the wait. The times of the CPU engine
+    /// are sums over blocks and threads, and are placed one after the other without gaps.
     pub steps: Vec<RecordedSpan>,
 }
 
@@ -76,13 +76,13 @@ pub struct Recording {
 pub struct Profile {
     /// The device, as the text of a [`DeviceStatus`](super::DeviceStatus).
     pub device: String,
-    /// Rows of a prediction.
+    /// The batch size.
     pub batch: usize,
     /// The clock of the steps.
     pub clock: StepClock,
     /// Nanoseconds per tick of the device's clock; `None` if the host took the times.
     pub tick_ns: Option<f64>,
-    /// The steps in running order.
+    /// The steps in execution order.
     pub steps: Vec<ProfileStep>,
     /// Nanoseconds from the start of the first step to the end of the last, by run. Gaps between steps are included.
     pub elapsed_ns: Vec<u64>,
@@ -101,8 +101,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`Session::predict`]; [`ErrorKind::Input`](crate::ErrorKind::Input) also for a batch of 0 and for 0 runs;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a batch that the device predicts in pieces.
+    /// Those of [`Session::predict`]; [`ErrorKind::Input`](crate::ErrorKind::Input) also for a batch of 0 and for 0
+    /// runs; [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a batch that the device predicts in pieces.
     pub fn profile(&self, inputs: &NamedTensors, options: ProfileOptions) -> Result<Profile> {
         if options.runs == 0 {
             return Err(Error::input("the number of runs of a profile must be at least 1"));
@@ -114,7 +114,7 @@ impl Session {
         let (arranged, _) = self.arrange(&opened, inputs, deadline, &mut opening)?;
         let batch = arranged.inputs.batch;
         let mut steps = arranged.prepared.as_ref().ok_or_else(nothing)?.steps(batch)?;
-        // The first timed prediction allocates the timestamps.
+        // The first timed prediction allocates the timestamp queries.
         let (mut timed, mut timeline) = self.time_steps(inputs, RecycledOutputs::default())?;
         for _ in 0..options.warmup_runs {
             self.predict_into(inputs, &mut usual)?;
@@ -173,7 +173,7 @@ fn nothing() -> Error {
     Error::input("there is nothing to profile in a batch of 0").hint("give at least one row")
 }
 
-/// From the first start to the last end.
+/// The time from the first start to the last end.
 fn elapsed(spans: &[Span]) -> u64 {
     let first = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
     let last = spans.iter().map(|span| span.start_ns + span.duration_ns).max().unwrap_or(0);
@@ -184,7 +184,7 @@ fn elapsed(spans: &[Span]) -> u64 {
 fn add_stages(stages: &mut Vec<ProfileStage>, usual: &Timeline, timed: &Timeline) {
     for span in usual.spans().iter().chain(timed.spans()).filter(|span| span.stage != Stage::Predict) {
         if !stages.iter().any(|stage| stage.name == span.stage.name()) {
-            // A stage that no earlier run had took no time in those runs.
+            // A stage that is missing in earlier runs took no time in them.
             let before = vec![0; stages.first().map_or(0, |stage| stage.usual_ns.len())];
             stages.push(ProfileStage { name: span.stage.to_string(), usual_ns: before.clone(), timed_ns: before });
         }

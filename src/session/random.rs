@@ -7,12 +7,13 @@ use crate::model::Model;
 use crate::random::SplitMix64;
 use crate::tensor::{DType, Data, NamedTensors, Tensor, element_count};
 
-/// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. A seed gives the same
-/// inputs on every machine.
+/// Random inputs of `batch` rows: ids inside their tables, other integers 0 or 1, floats uniform in 0..1. A seed gives
+/// the same inputs on every machine.
 ///
 /// # Errors
 ///
-/// If a dimension of the model has no size ([`Model::with_sizes`]), or if a value is too large at this batch.
+/// [`ErrorKind::Input`](crate::ErrorKind::Input) if an open dimension of the model has no size ([`Model::with_sizes`]);
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if a value is too large at this batch.
 pub fn random_inputs(model: &Model, batch: usize, seed: u64) -> Result<NamedTensors> {
     model.expect_sized()?;
     let graph = model.graph();

@@ -1,8 +1,8 @@
 //! Ranks the rows of a batch by the model's first output, as the candidates of one user.
 //!
-//! On a GPU the ranking is a second plan, of a graph without a batch: the rows of the model's batch are the elements of a list. Both
-//! plans run in one submit, and only the best scores are read back. Other engines compute all scores, and the host ranks them by
-//! the same rule; so does a GPU that predicts the batch in pieces.
+//! On a GPU the ranking is a second plan, of a graph without a batch: the rows of the model's batch are the elements of
+//! a list. Both plans run in one submit, and only the best scores are read back. Other engines compute all scores, and
+//! the host ranks them by the same rule; so does a GPU that predicts the batch in pieces.
 
 use super::ids::BadIdCount;
 use super::{Arranged, Session};
@@ -38,7 +38,7 @@ pub struct Ranked {
     pub ranking: Ranking,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// Notes for a person, as [`Prediction::notes`](super::Prediction::notes).
+    /// Notes for a person to read, as in [`Prediction::notes`](super::Prediction::notes).
     pub notes: Vec<String>,
     /// Stages with their times, and counters.
     pub timeline: Timeline,
@@ -83,18 +83,18 @@ impl Ranking {
 }
 
 fn descending(left: f64, right: f64) -> Ordering {
-    // NaN is not ordered.
+    // `partial_cmp` does not order NaN.
     right.partial_cmp(&left).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
 }
 
-/// A graph that ranks `batch` scores. Its outputs are the best `count` scores and their positions, the number of finite scores, and the
-/// first position with a score that is not finite (0 if there is none).
+/// A graph that ranks `batch` scores. Its outputs are the best `count` scores and their positions, the number of finite
+/// scores, and the first position with a score that is not finite (0 if there is none).
 fn graph(batch: usize, count: usize) -> Result<Graph> {
     let mut builder = Builder::new();
     let all = builder.input("all scores", TensorType::f32(Shape::fixed(&[batch])))?;
     let best = builder.outputs_of("best", TopK { axis: 0, count, largest: true }, &[all])?;
     let are_finite = builder.op("are finite", FloatClass { class: Class::Finite }, &[all])?;
-    // Integers count beyond 2^24, floats do not.
+    // float32 cannot count beyond 2^24, int32 can.
     let ones = builder.op("ones", Cast { to: DType::I32 }, &[are_finite])?;
     let finite = builder.op("finite", Reduce { reduction: Reduction::Sum, axis: 0 }, &[ones])?;
     let first = builder.op("first not finite", ArgReduce { axis: 0, largest: false }, &[ones])?;
@@ -103,9 +103,9 @@ fn graph(batch: usize, count: usize) -> Result<Graph> {
 }
 
 impl Session {
-    /// The best `count` rows of the batch by the model's first output, which must have one number per row; all rows if the batch has
-    /// fewer. A GPU ranks in the submit of the prediction, and reads back nothing else. The ranking is prepared at the first call
-    /// for each batch and count. The four used last are kept.
+    /// The best `count` rows of the batch by the model's first output, which must have one number per row; all rows if
+    /// the batch has fewer. A GPU ranks in the submit of the prediction, and reads back nothing else. The ranking is
+    /// prepared at the first call for each batch and count. The four used last are kept.
     ///
     /// ```
     /// use tfjs_wgpu::{Device, LoadOptions, Model, Session, tensor_file};
@@ -119,8 +119,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`Session::predict`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the first output does not have one number
-    /// per row.
+    /// Those of [`Session::predict`], and [`ErrorKind::Input`](crate::ErrorKind::Input) if the first output does not
+    /// have one number per row.
     pub fn rank(&self, inputs: &NamedTensors, count: usize) -> Result<Ranked> {
         let (mut bad_ids, mut notes, mut timeline) = (Vec::new(), Vec::new(), Timeline::start());
         let deadline = self.deadline();
@@ -167,7 +167,7 @@ fn score_output(graph: &Graph) -> Result<&str> {
         .cause(format!("output `{name}` has shape {shape}")))
 }
 
-/// Whether the first output is float32, and has one row per sample in the graph that runs too.
+/// Whether the first output is float32, and has one row per sample also in the rewritten graph.
 fn has_float_scores(graph: &Graph) -> bool {
     graph.outputs().first().is_some_and(|(_, id)| {
         let ty = graph.ty(*id);

@@ -1,9 +1,9 @@
 //! A model at one set of sizes, and its prepared graphs.
 //!
-//! The inputs of a prediction decide the sizes of open dimensions. Graphs and plans have fixed sizes, so a session prepares the model
-//! for each new set of sizes, on the engine that is open. A model without open dimensions has one set. Inputs may have one row for
-//! the whole batch, as those that describe the user of many candidates; values that depend on them alone are computed once. A
-//! graph is therefore also prepared for each set of shared inputs.
+//! The inputs of a prediction determine the sizes of open dimensions. Graphs and plans have fixed sizes, so a session
+//! prepares the model for each new set of sizes, on the open engine. A model without open dimensions has one set.
+//! Inputs may have one row for the whole batch, such as those that describe the user of many candidates; values that
+//! depend on them alone are computed once. A graph is therefore also prepared for each set of shared inputs.
 
 use super::ids::{self, IdChecks};
 use super::inputs::{BoundInputs, InputSignature};
@@ -41,7 +41,7 @@ pub(super) struct SizedModel {
     prepared: MadeOnce<Vec<usize>, Arc<dyn PreparedGraph>>,
 }
 
-/// An error if the model cannot be predicted as it was loaded.
+/// Fails if the session cannot predict the model as it was loaded.
 pub(super) fn expect_predictable(model: &Model) -> Result<()> {
     if model.options().on_bad_id == OnBadId::Error {
         ids::expect_all_checked(model)?;

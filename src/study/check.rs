@@ -1,10 +1,10 @@
 //! Checks a device against the reference, operator by operator and end to end.
 //!
 //! Each operator's result on the device is compared with its plain definition *on the device's own inputs* to that
-//! operator, within its tolerance class. So an error is attributed to the operator that made it. The outputs are then
-//! compared with an end-to-end run of the reference. The allowed difference of outputs is measured: the reference runs
-//! again with every operator's result perturbed at random within its tolerance, and the spread of the outputs is the
-//! effect of rounding on this model and these inputs. Decisions (masks, ids) are not perturbed, because a flipped
+//! operator, within its tolerance class. An error is therefore attributed to the operator that made it. The outputs are
+//! then compared with an end-to-end run of the reference. The allowed difference of outputs is measured: the reference
+//! runs again with every operator's result perturbed at random within its tolerance, and the spread of the outputs is
+//! the effect of rounding on this model and these inputs. Decisions (masks, ids) are not perturbed, because a flipped
 //! decision would allow any output.
 
 use crate::deadline::Deadline;
@@ -24,16 +24,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Runs of the reference with moved answers, whose widest spread is taken.
+/// Runs of the reference with perturbed results. The largest spread is taken.
 const PERTURBED_RUNS: u64 = 4;
 
-/// Allowance over the widest spread, because four runs do not meet the worst case.
+/// The factor on the largest spread: a few runs do not reach the worst case.
 const SPREAD_FACTOR: f64 = 2.0;
 
-/// No output may be further off than this share of its largest magnitude, however much it shakes.
+/// The largest allowed difference, as a fraction of the largest magnitude of the output, however large the spread is.
 const MOST_ALLOWED_SHARE: f64 = 1e-3;
 
-/// What is checked against the reference.
+/// The device that is checked against the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CheckDevice {
@@ -43,60 +43,72 @@ pub enum CheckDevice {
     Cpu,
 }
 
-/// One operator's result on the device against its plain answer for the same inputs.
+/// The comparison of one operator's result on the device with its plain definition on the same inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeCheck {
-    /// The node.
+    /// The name of the node.
     pub name: String,
-    /// The operator with its attributes.
+    /// The operator with its attributes, as text.
     pub operator: String,
-    /// The tolerance class.
+    /// The tolerance class of the operator, as text.
     pub tolerance: String,
-    /// How far apart they are.
+    /// The difference of the two values.
     pub difference: Difference,
 }
 
-/// One output against an expectation, end to end.
+/// The end-to-end comparison of one output with an expected value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputCheck {
-    /// The output.
+    /// The name of the output.
     pub name: String,
-    /// What it is compared with: `reference` or `expected`.
+    /// The source of the expected value: `reference` or `expected`.
     pub against: &'static str,
-    /// How far apart they are.
+    /// The difference of the two values.
     pub difference: Difference,
 }
 
-/// The outcome of a check.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckReport {
-    /// The device that was checked.
+    /// The device that was checked, as the text of a [`DeviceStatus`](crate::DeviceStatus).
     pub device: String,
-    /// The rewrites that the model went through for the device.
+    /// The passes that rewrote the graph for the device.
     pub passes: Passes,
-    /// Rows in the batch.
+    /// The batch size.
     pub batch: usize,
     /// Ids that were outside their tables.
     pub bad_ids: Vec<BadIdCount>,
-    /// Every operator in running order.
+    /// Every output of every operator, in execution order.
     pub nodes: Vec<NodeCheck>,
-    /// Every output against the reference, then against the expected tensors.
+    /// Every output compared with the reference, then those compared with the expected tensors.
     pub outputs: Vec<OutputCheck>,
 }
 
 impl CheckReport {
-    /// Whether everything is within its allowance.
+    /// Whether every operator and every output is within its tolerance.
     pub fn is_right(&self) -> bool {
         self.first_wrong_node().is_none() && self.outputs.iter().all(|output| output.difference.is_within())
     }
 
-    /// The first operator whose result is outside its allowance.
+    /// The first operator whose result is outside its tolerance.
     pub fn first_wrong_node(&self) -> Option<&NodeCheck> {
         self.nodes.iter().find(|node| !node.difference.is_within())
     }
 }
 
-/// [`check_with`] for a device and a list of passes.
+/// [`check_with`] for a device and a list of passes, with default options.
+///
+/// ```
+/// use tfjs_wgpu::study::{CheckDevice, check};
+/// use tfjs_wgpu::{LoadOptions, Model, Passes, tensor_file};
+///
+/// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+/// let inputs = tensor_file::read("examples/shop_rank/input.safetensors")?;
+/// let expected = tensor_file::read("examples/shop_rank/expected.tfjs.safetensors")?;
+/// let report = check(&model, &inputs, Some(&expected), CheckDevice::Cpu, Passes::default())?;
+/// assert!(report.is_right(), "{:?}", report.first_wrong_node());
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -116,15 +128,25 @@ pub fn check(
     check_with(model, inputs, expected, &options)
 }
 
-/// Compares a device with the reference for `inputs`, and its outputs with `expected` where given. The device runs the graph that a
-/// session with these options would run for these inputs. Its operators are checked one by one. Its outputs are compared with the
-/// reference's for the graph as it was read. Dimensions without a size have that of `inputs`. There is no fallback:
-/// [`Device::Auto`] is a hardware GPU. The activation precision and the timeout of the options do not apply.
+/// Compares a device with the reference for `inputs`, one tensor per model input, batch first. If `expected` has
+/// outputs recorded elsewhere, the outputs of the device are compared with these too.
+///
+/// The device runs the graph that a session with these options runs for these inputs. Its operators are checked one by
+/// one. Its outputs are compared with those of the reference for the graph as it was read. Open dimensions without a
+/// size take the sizes of `inputs`.
+///
+/// There is no fallback: [`Device::Auto`] is a hardware GPU. The activation precision and the timeout of the options do
+/// not apply.
 ///
 /// # Errors
 ///
-/// An input error if the inputs or the expected outputs do not fit the model, or if there is nothing to check. A device error if
-/// the device does not open or fails.
+/// - [`ErrorKind::Input`](crate::ErrorKind::Input): the inputs do not fit the model, `expected` names an output that
+///   the model lacks, an option has no effect on the device, or there is nothing to check (a batch of 0, or a model
+///   without outputs).
+/// - [`ErrorKind::Shape`](crate::ErrorKind::Shape): an expected output has another shape or dtype than the model's
+///   output.
+/// - [`ErrorKind::Limit`](crate::ErrorKind::Limit): a value is too large at this batch.
+/// - [`ErrorKind::Device`](crate::ErrorKind::Device): the device does not open, or fails.
 pub fn check_with(
     model: &Model,
     inputs: &NamedTensors,
@@ -164,7 +186,7 @@ pub fn check_with(
     Ok(CheckReport { device: computed.device, passes, batch, bad_ids, nodes, outputs })
 }
 
-/// Every value of a graph as a device computes it.
+/// All values of a graph, as computed by a device.
 struct Computed {
     graph: Arc<Graph>,
     values: Vec<Arc<Tensor>>,
@@ -178,7 +200,7 @@ impl Computed {
     }
 }
 
-/// Runs the graph that `rewritten` gives for the device.
+/// Runs the graph that `rewritten` returns for the device, and retains all values.
 fn compute(
     inputs: &NamedTensors,
     batch: usize,
@@ -191,7 +213,7 @@ fn compute(
     let prepared = engine.prepare(&graph, Retain::All, deadline, &mut timeline)?;
     let given = |(_, node): (_, &Node)| reference::input(inputs, &node.name).map(Cow::Borrowed);
     let given: Vec<Cow<'_, Tensor>> = graph.inputs().map(given).collect::<Result<_>>()?;
-    // Not predicted in pieces, which would need to know it.
+    // Only predicting in pieces needs to know which inputs are shared, and an inspected batch is not split.
     let per_sample = vec![true; given.len()];
     let call = Call { inputs: &given, per_sample: &per_sample, batch, deadline };
     let computed: HashMap<ValueId, Tensor> = prepared.inspect(&call, &mut timeline)?.into_iter().collect();
@@ -245,7 +267,7 @@ fn check_expected(
                 .hint(format!("the model's outputs are: {}", outputs.join(", "))));
         };
         let Some(value) = computed.output(name) else { continue };
-        // Both sides round, each within the allowance.
+        // Both sides round, each within the allowance of the output.
         let allowance: Vec<f64> = allowances[index].iter().map(|allowed| 2.0 * allowed).collect();
         let difference = compare(tensor, value, &allowance).at(|| format!("output `{name}`"))?;
         outputs.push(OutputCheck { name: name.into(), against: "expected", difference });
@@ -253,7 +275,7 @@ fn check_expected(
     Ok(outputs)
 }
 
-/// For each output of `graph`, how far each element may be from the reference's for `inputs`, by rounding alone.
+/// For each output of `graph`, the difference from the reference that rounding alone can cause, per element.
 pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec<f64>>> {
     let mut own: Vec<Vec<f64>> = vec![Vec::new(); graph.values().len()];
     let right = reference::run_all(graph, inputs, |id, operands, answers| {
@@ -286,14 +308,14 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
         let own = &own[id.index()];
         let own = (0..right[id.index()].len()).map(|index| own.get(index).copied().unwrap_or(0.0));
         let most = most.max(f64::from(f32::MIN_POSITIVE));
-        // What no order of its terms agrees on stays so.
+        // An infinite tolerance stays infinite: the result depends on the order of summation.
         let allowed = |own: f64| if own == f64::INFINITY { own } else { (SPREAD_FACTOR * spread + own).min(most) };
         own.map(allowed).collect()
     };
     Ok(spread.into_iter().zip(graph.outputs()).map(allowance).collect())
 }
 
-/// Moves each float by up to its allowance, up or down as a hash of run, node and element says.
+/// Moves each float by up to its allowance. Direction and distance are a hash of run, value and element.
 fn perturb(values: &[f32], shape: &[usize], allowance: &[f64], run: u64, id: ValueId) -> Result<Tensor> {
     let moved = values.iter().zip(allowance).enumerate().map(|(index, (&value, &allowed))| {
         let seed = (run << 56) ^ ((id.index() as u64) << 32) ^ index as u64;

@@ -5,7 +5,7 @@ use super::statistics::Summary;
 
 const HEADER: &str = "section,device,passes,settings,batch,quantity,unit,n,p50,p50_low,p50_high,min,p90,p95,p99,max";
 
-/// What a quantity belongs to.
+/// The columns that identify a quantity.
 struct Row<'r> {
     section: &'r str,
     device: &'r str,
@@ -15,8 +15,8 @@ struct Row<'r> {
 }
 
 impl Report {
-    /// The quantities as comma-separated values (RFC 4180), with a header. A quantity measured once has its value as `p50`
-    /// and no more.
+    /// The quantities of the report as comma-separated values (RFC 4180) with a header. The column `unit` has the unit.
+    /// A quantity that was measured once has its value in the column `p50`, and its other statistics are empty.
     pub fn to_csv(&self) -> String {
         let mut csv = Csv(format!("{HEADER}\r\n"));
         for result in &self.results {
@@ -120,7 +120,7 @@ impl Csv {
     }
 }
 
-/// A field, in quotes where it needs them.
+/// A field, quoted if necessary.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\r', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.into() }
 }

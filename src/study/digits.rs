@@ -1,6 +1,7 @@
 //! The format of numbers in reports.
 
-/// A number with three significant digits: runs of the same thing differ in the third. A dash for what is no number.
+/// A number with three significant digits, because repeated measurements differ in the third. A dash if the value is
+/// not finite.
 pub fn digits(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
@@ -11,7 +12,7 @@ pub fn digits(value: f64) -> String {
     let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
     let decimals = usize::try_from((2 - magnitude).clamp(0, 7)).unwrap_or(0);
     let text = format!("{value:.decimals$}");
-    // 9.996 is 10.0 and not 10.00.
+    // 9.996 becomes 10.0, not 10.00.
     let significant = text.chars().filter(char::is_ascii_digit).skip_while(|digit| *digit == '0').count();
     if significant > 3 && decimals > 0 { format!("{value:.0$}", decimals - 1) } else { text }
 }

@@ -1,16 +1,16 @@
-//! The machine and the build that measured. A time means nothing without them.
+//! The machine and the build that measured, without which times cannot be interpreted.
 
 #[cfg(feature = "gpu")]
 use crate::gpu::{AdapterSummary, adapters};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The machine and the program that measured.
+/// The machine and the build that measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The processor's own name, where the system tells it.
+    /// The model name of the processor; `unknown` if the system does not report it.
     pub cpu: String,
-    /// The number of cores that this process may use.
+    /// The number of cores available to this process.
     pub cores: usize,
     /// `linux`, `android`, `macos`, `windows`, …
     pub os: String,
@@ -18,7 +18,7 @@ pub struct Machine {
     pub architecture: String,
     /// The version of tfjs-wgpu.
     pub version: String,
-    /// `release` or `debug`. Times of a debug build mean little.
+    /// `release` or `debug`. Times of a debug build are not representative.
     pub build: String,
     /// The GPU adapter that sessions use, if there is one.
     pub adapter: Option<Adapter>,
@@ -31,7 +31,7 @@ pub struct Adapter {
     pub name: String,
     /// `vulkan`, `metal` or `dx12`.
     pub backend: String,
-    /// The kind of hardware, as `software GPU`.
+    /// The kind of hardware, such as `software GPU`.
     pub kind: String,
     /// The driver's name.
     pub driver: String,
@@ -59,7 +59,8 @@ impl Adapter {
 }
 
 impl Machine {
-    /// This machine, with the best GPU adapter whose name contains `adapter`, ignoring case; `None` for the best of all.
+    /// This machine, with the best GPU adapter whose name contains `adapter`, ignoring case; `None` for the best
+    /// adapter of all. It enumerates the adapters of the machine.
     pub fn here(adapter: Option<&str>) -> Machine {
         Machine {
             cpu: cpu_name().unwrap_or_else(|| "unknown".into()),
@@ -84,7 +85,7 @@ fn find_adapter(_name: Option<&str>) -> Option<Adapter> {
     None
 }
 
-/// Linux and Android have it in a file. Other systems are not asked.
+/// Linux and Android report it in a file. Other systems are not asked.
 fn cpu_name() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let value = |name: &str| {

@@ -1,8 +1,8 @@
-//! Measures a model: the time of opening, of the first prediction and of later ones, and the work that is done.
+//! Measures a model: the times of opening, of the first prediction and of later ones, and the work of a prediction.
 //!
 //! The conventions are those of LiteRT's `benchmark_model`: a number of warm-up runs, then a minimum number of runs and
-//! of seconds. A run is a prediction from host to host: checking and uploading inputs, and reading back outputs, are
-//! included.
+//! a minimum duration. A run is a prediction from host memory to host memory, including checking and uploading inputs
+//! and reading back outputs.
 
 use super::machine::peak_resident_bytes;
 use super::statistics::{Summary, median};
@@ -17,42 +17,43 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// Runs that one measurement keeps, at most: eight megabytes of times.
+/// The maximum number of runs of one measurement. Their times take 8 MB.
 const MOST_RUNS: usize = 1_000_000;
 
-/// Samples that a measurement hands out, at most: of more, evenly spaced ones.
+/// The maximum number of samples in a [`Measurement`]. Of more, evenly spaced ones are kept.
 const MOST_SAMPLES: usize = 1000;
 
-/// When the next run starts.
+/// The time at which the next run starts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Pace {
-    /// When the one before ends.
+    /// When the previous run ends.
     #[default]
     BackToBack,
-    /// So long after the one before ends.
+    /// This long after the previous run ends.
     Delay(Duration),
-    /// So long after the one before started, or when it ends, if that is later.
+    /// This long after the previous run started, or when it ends, whichever is later.
     Interval(Duration),
 }
 
-/// What is run, and how often.
+/// The runs of a measurement. Each option has a setter of its name.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// Rows of a prediction.
+    /// The batch size.
     pub batch: usize,
-    /// Runs before those that count. The first prediction of all comes before them and is timed by itself.
+    /// Warm-up runs that are not measured, after the first prediction, which is timed separately.
     pub warmup_runs: usize,
-    /// Runs that count, at least.
+    /// The minimum number of measured runs, at most 1 000 000. With 0 only the first prediction is measured.
     pub runs: usize,
-    /// Seconds that they take together, at least. A million runs are enough all the same.
+    /// The minimum total duration of the measured runs, in seconds. Measuring also ends after 1 000 000 runs.
     pub min_seconds: f64,
-    /// Seconds after which no more are started, even if they are too few.
+    /// The duration in seconds after which no further run starts, even if there were fewer than the minimum. Must be at
+    /// least `min_seconds`.
     pub max_seconds: f64,
-    /// When the next one starts.
+    /// The time at which the next run starts.
     pub pace: Pace,
-    /// The seed of the inputs.
+    /// The seed of the random inputs.
     pub seed: u64,
 }
 
@@ -80,90 +81,113 @@ impl Default for RunOptions {
     }
 }
 
-/// One stage and how long it took.
+/// A stage and its duration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageTime {
-    /// What was done, as the timeline calls it.
+    /// The name of the stage in timelines.
     pub name: String,
-    /// Milliseconds.
+    /// The duration in milliseconds.
     pub ms: f64,
 }
 
-/// What one model took on one device at one batch size.
+/// The measurement of one model on one device at one batch size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// `gpu`, `cpu` or `reference`.
     pub device: String,
-    /// Which device that is, with its driver.
+    /// The device with its driver, as the text of a [`DeviceStatus`](crate::DeviceStatus).
     pub engine: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// What was set otherwise than usual, as `submits per-kernel`; empty if nothing was.
+    /// The settings that are not the default, such as `submits per-kernel`.
     pub settings: Vec<String>,
-    /// Rows of a prediction.
+    /// The batch size.
     pub batch: usize,
-    /// The inputs that were given with one row for the whole batch.
+    /// The names of the inputs that had one row for the whole batch.
     pub shared: Vec<String>,
-    /// Reading and decoding the model's file, if this process did it once.
+    /// The time of reading and decoding the model in milliseconds, if this process did it once.
     pub load_ms: Option<f64>,
-    /// Opening: the device if this process had not opened it, the plan, pipelines it had not compiled, weights uploaded.
+    /// The time of opening in milliseconds: the device unless this process had it open, the plan, pipelines that were
+    /// not compiled yet, and the upload of the weights.
     pub open_ms: f64,
-    /// The stages of opening. Pipelines are compiled while weights are uploaded.
+    /// The stages of opening. They overlap: pipelines are compiled while weights are uploaded.
     pub open_stages: Vec<StageTime>,
-    /// The first prediction.
+    /// The time of the first prediction in milliseconds.
     pub first_ms: f64,
-    /// Its stages.
+    /// The stages of the first prediction.
     pub first_stages: Vec<StageTime>,
-    /// Later predictions; `None` if there were no runs.
+    /// The times of the measured predictions in milliseconds; `None` if there were no runs.
     pub warm_ms: Option<Summary>,
-    /// Medians of their stages.
+    /// The medians of the stages of the measured predictions.
     pub warm_stages: Vec<StageTime>,
-    /// The times of later predictions in milliseconds, in order; of many, evenly spaced ones.
+    /// The times of the measured predictions in milliseconds, in order. Of more than 1000, evenly spaced ones.
     pub samples_ms: Vec<f64>,
-    /// Dispatches of one prediction; zero where no GPU is.
+    /// Dispatches of one prediction; 0 without a GPU.
     pub dispatches: u64,
     /// Submits of one prediction.
     pub submits: u64,
     /// Waits for the device in one prediction.
     pub waits: u64,
-    /// Pipelines compiled by opening and the first prediction, those that this process had not.
+    /// Pipelines that opening and the first prediction compiled.
     pub pipelines: u64,
-    /// Allocations on the device during the runs; zero in a steady state.
+    /// Allocations on the device during the measured predictions; 0 in a steady state.
     pub allocations: u64,
     /// Bytes of the inputs of one prediction.
     pub upload_bytes: u64,
-    /// Bytes of its outputs.
+    /// Bytes of the outputs of one prediction.
     pub download_bytes: u64,
     /// Bytes of the weights that the session holds on its device.
     pub weight_bytes: u64,
-    /// Bytes of the inputs, values between operators and outputs that it holds there.
+    /// Bytes of inputs, intermediate values and outputs that the session holds on its device.
     pub activation_bytes: u64,
-    /// The most memory the process has held until the end of the runs, where the system tells it.
+    /// The peak resident memory of the process up to the end of the runs, in bytes; `None` if the system does not
+    /// report it.
     pub peak_resident_bytes: Option<u64>,
-    /// Operations on floats of one prediction.
+    /// Floating-point operations of one prediction.
     pub flops: u64,
-    /// Bytes that its operators read and write, each once.
+    /// Bytes that the operators of one prediction read and write, counting each value once.
     pub traffic_bytes: u64,
-    /// Billions of them in a second, at the median.
+    /// Billions of floating-point operations per second, at the median time.
     pub gflop_per_s: Option<f64>,
-    /// Billions of bytes in a second, at the median.
+    /// Billions of these bytes per second, at the median time.
     pub gb_per_s: Option<f64>,
 }
 
-/// What is told while runs go on.
+/// The progress of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// Runs that are done.
+    /// The number of completed runs.
     pub runs: usize,
-    /// How much of the whole, 0 to 1.
+    /// The completed fraction of the measurement, 0 to 1.
     pub fraction: f64,
 }
 
-/// Opens `model` and measures: opening, the first prediction, and the runs. `progress` hears of every run and may end them
-/// early; what was measured until then is what is returned.
+/// Opens `model` with random inputs of `run.batch` rows, and measures opening, the first prediction and the runs.
+/// `progress` is called after every run. If it breaks, the measurement ends early and has the runs so far.
 ///
-/// For a cold start nothing may have touched the driver, its adapters or the weights in this process before: a
-/// [`Report`](super::report::Report), which does, is made afterwards.
+/// A cold start can be measured only if nothing in this process has used the driver, its adapters or the weights
+/// before. [`Report::new`](super::Report::new) enumerates the adapters, so create the report afterwards.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use tfjs_wgpu::study::{RunOptions, measure};
+/// use tfjs_wgpu::{Device, LoadOptions, Model, SessionOptions};
+///
+/// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+/// let session = SessionOptions::default().device(Device::Cpu);
+/// let run = RunOptions::default().batch(32).runs(5).min_seconds(0.0);
+/// let measurement = measure(&model, &session, &run, &mut |_| ControlFlow::Continue(()))?;
+/// println!("opening took {:.1} ms", measurement.open_ms);
+/// assert!(measurement.warm_ms.is_some_and(|summary| summary.n >= 5));
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// - [`ErrorKind::Input`](crate::ErrorKind::Input): there are more than 1 000 000 runs, or `max_seconds` is less than
+///   `min_seconds`; the model has an open dimension without a size; or `session.shared` names an input that the model
+///   lacks or that cannot be shared.
+/// - Those of [`Session::open_with`] and [`Session::predict`].
 pub fn measure(
     model: &Model,
     session: &SessionOptions,
@@ -178,11 +202,11 @@ pub fn measure(
     let mut prediction = first?;
     let first = std::mem::take(&mut prediction.timeline);
     let warm = warm(&opened, &inputs, &mut prediction, run, progress)?;
-    // Before anything is gathered that only the report needs.
+    // Read before the report allocates memory of its own.
     let peak_resident_bytes = peak_resident_bytes();
     let counts = opened.counts(run.batch)?;
     let device = opened.engine().map_or("none", EngineKind::name);
-    // The reference knows no passes.
+    // The reference ignores passes.
     let passes = if device == "reference" { Passes::PLAIN } else { session.passes };
     let held = opened.memory();
     let summary = Summary::of(&warm.samples_ms);
@@ -232,7 +256,7 @@ fn expect_possible(run: &RunOptions) -> Result<()> {
     Ok(())
 }
 
-/// Random inputs, those that are shared with one row.
+/// Random inputs. Shared inputs have one row.
 pub(super) fn random_inputs_of(model: &Model, shared: &[String], batch: usize, seed: u64) -> Result<NamedTensors> {
     let names: Vec<&str> = shared.iter().map(String::as_str).collect();
     passes::expect_shareable(model.graph(), &names)?;
@@ -274,7 +298,7 @@ fn warm(
         answer?;
         samples_ms.push(milliseconds(ns));
         allocations += prediction.timeline.counter(Counter::Allocations);
-        // Only the first runs keep their stages: all timelines would be most of the memory.
+        // Only the first runs keep their stages, because all timelines would dominate the memory.
         if timelines.len() < MOST_SAMPLES {
             timelines.push(prediction.timeline.clone());
         }
@@ -293,7 +317,7 @@ fn warm(
     Ok(Warm { samples_ms, stages, allocations })
 }
 
-/// The median of each span over timelines of the same work, in the order in which they start.
+/// The median duration of each stage over timelines of the same work, in the order in which the stages start.
 pub(super) fn stages(timelines: &[&Timeline]) -> Vec<StageTime> {
     let Some(first) = timelines.first() else { return Vec::new() };
     let mut spans: Vec<_> = first.spans().iter().collect();
@@ -311,7 +335,7 @@ pub(super) fn stages(timelines: &[&Timeline]) -> Vec<StageTime> {
     stages.into_iter().map(time).collect()
 }
 
-/// What is set otherwise than usual, in the words of the command line.
+/// The settings that are not the default, in the words of the command line.
 fn settings(options: &SessionOptions) -> Vec<String> {
     let SessionOptions { execution, activation_precision, cpu_threads, .. } = options;
     let usual = SessionOptions::default();

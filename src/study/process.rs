@@ -12,43 +12,49 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How to start the command.
+/// How to start the command `tfjs-wgpu`.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     /// The executable of `tfjs-wgpu`.
     pub program: PathBuf,
-    /// The model as the command takes it: a `model.json`, or the folder that holds one.
+    /// The model: a `model.json`, or the folder that holds one.
     pub model: PathBuf,
-    /// Options of the command that say how the model is read, as `--semantics keras`.
+    /// Command-line options for loading the model, such as `--semantics keras`.
     pub reading: Vec<OsString>,
-    /// How long a process may take besides the seconds that its runs may ([`RunOptions::max_seconds`]). One that takes longer
-    /// is ended, and what it was to measure is an error.
+    /// The time that a process may take beyond the maximum duration of its runs ([`RunOptions::max_seconds`]). A
+    /// process that takes longer is killed, and its measurement fails.
     pub patience: Duration,
 }
 
-/// A driver that compiles for minutes is still waited for.
+/// The default patience. Some drivers compile for minutes.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Drivers keep what they compiled on disk too. These environment variables turn that off in Mesa and in NVIDIA's driver.
+/// Drivers have disk caches of their own. These environment variables turn off those of Mesa and of NVIDIA's driver.
 const DRIVER_CACHES_OFF: &[(&str, &str)] = &[("MESA_SHADER_CACHE_DISABLE", "true"), ("__GL_SHADER_DISK_CACHE", "0")];
 
-/// What a process of its own measured.
+/// The result of a measurement in a new process.
 #[derive(Debug, Clone)]
 pub struct Launched {
-    /// What it reported.
+    /// The measurement.
     pub measurement: Measurement,
-    /// From its start to its end.
+    /// Milliseconds from the start of the process to its end.
     pub process_ms: f64,
 }
 
 impl Launcher {
-    /// Measures in a new process. `cache_folder` is its folder for compiled pipelines: that of `session` if it is `None`. If it is
-    /// empty, nothing is kept, and the caches of drivers that allow it are turned off too.
+    /// Measures in a new process. `cache_folder` is the folder for compiled pipelines; `None` for that of `session`.
+    /// With an empty path nothing is kept, and the drivers' own caches are turned off where possible.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the command cannot be started,
+    /// [`ErrorKind::Device`](crate::ErrorKind::Device) if it fails or exceeds its time,
+    /// [`ErrorKind::Format`](crate::ErrorKind::Format) if its output is not a report of this version.
     pub fn measure(&self, session: &SessionOptions, run: &RunOptions, cache_folder: Option<&Path>) -> Result<Launched> {
         let mut command = Command::new(&self.program);
         command.arg("bench").arg(&self.model).args(&self.reading).args(session_arguments(session));
         command.args(run_arguments(run)).arg("--json").stdin(Stdio::null());
-        // The session decides; the environment of this process does not.
+        // The options of the session take precedence over this process's environment.
         let folder = cache_folder.or(session.cache_folder.as_deref());
         command.env_remove("TFJS_WGPU_ADAPTER").env("TFJS_WGPU_CACHE_DIR", folder.unwrap_or(Path::new("")));
         if cache_folder.is_some_and(|folder| folder.as_os_str().is_empty()) {
@@ -72,7 +78,7 @@ impl Launcher {
     }
 }
 
-/// The seconds that the runs may take.
+/// The maximum duration of the runs.
 fn most_seconds(run: &RunOptions) -> Duration {
     Duration::try_from_secs_f64(run.max_seconds).unwrap_or(Duration::MAX)
 }
@@ -85,7 +91,7 @@ fn too_long(command: &Command, limit: Duration) -> Error {
         .hint("run its command by itself to see where it stops; a slow machine is given longer by Launcher::patience")
 }
 
-/// What the process says and how it ends; `None` if it was ended because it took longer than `limit`.
+/// The output and the exit status of the process; `None` if it exceeded `limit` and was killed.
 fn output_within(command: &mut Command, limit: Duration) -> io::Result<Option<Output>> {
     let begun = Instant::now();
     let left = || limit.saturating_sub(begun.elapsed());
@@ -94,7 +100,7 @@ fn output_within(command: &mut Command, limit: Duration) -> io::Result<Option<Ou
     drain(child.stdout.take(), true, sender.clone());
     drain(child.stderr.take(), false, sender);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    // Both end with the process, and waiting for them takes no turns of the processor from what it measures.
+    // Both streams end with the process. Waiting for them takes no CPU time from what is measured.
     for _ in 0..2 {
         match streams.recv_timeout(left()) {
             Ok((true, bytes)) => stdout = bytes,
@@ -113,13 +119,13 @@ fn output_within(command: &mut Command, limit: Duration) -> io::Result<Option<Ou
     }
 }
 
-/// Reads a stream to its end on a thread of its own, so that neither fills while the other is read. Whoever started the
-/// thread may have gone: a process that the ended one had started can hold the stream open.
+/// Reads a stream to its end on a thread of its own, so that neither pipe fills up while the other one is read. The
+/// receiver may be gone by then: a grandchild of the killed process can hold the stream open.
 fn drain(stream: Option<impl Read + Send + 'static>, is_stdout: bool, to: Sender<(bool, Vec<u8>)>) {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
-            // What cannot be read is missing from the report, which is then refused.
+            // A truncated report is refused by its parser.
             let _ = stream.read_to_end(&mut bytes);
         }
         let _ = to.send((is_stdout, bytes));
@@ -132,18 +138,18 @@ fn end(mut child: Child) -> io::Result<Option<Output>> {
     Ok(None)
 }
 
-/// The command of a study, as a reader repeats it.
+/// The command that repeats a study.
 pub(super) fn study_command(seed: u64) -> String {
     format!("tfjs-wgpu study MODEL --report FOLDER --seed {seed}")
 }
 
-/// The error among what a process said, without its label.
+/// The error message in the stderr of a process, without its label.
 fn reason(said: &str) -> String {
     let line = said.lines().find_map(|line| line.strip_prefix("error: "));
     line.or_else(|| said.lines().last()).unwrap_or("it said nothing").into()
 }
 
-/// The options of `bench` that open such a session.
+/// The options of `bench` for this session.
 fn session_arguments(session: &SessionOptions) -> Vec<OsString> {
     let mut arguments = vec!["--device", session.device.name()];
     if session.device != Device::Reference {
@@ -173,7 +179,7 @@ fn session_arguments(session: &SessionOptions) -> Vec<OsString> {
     arguments
 }
 
-/// The options of `bench` that make such runs.
+/// The options of `bench` for these runs.
 fn run_arguments(run: &RunOptions) -> Vec<OsString> {
     let mut arguments = vec![
         ("--batch", run.batch.to_string()),

@@ -3,9 +3,9 @@
 //!
 //! The roofline model of Williams, Waterman and Patterson (2009): a step with `i` operations per byte cannot exceed the
 //! smaller of the device's operations per second and `i` times its bytes per second. Probes measure both ceilings
-//! through the same engine, so a share relates to what this device reached, not to its data sheet. Bytes are the
-//! minimum that an operator moves: each value once, at four bytes. Caches and packed weights can therefore lift a step
-//! above its roofline.
+//! through the same engine, so a fraction relates to what this device reached, not to its data sheet. Bytes are the
+//! minimum that an operator moves: each value once, at four bytes. With caches and packed weights, a step can therefore
+//! exceed its roofline.
 
 use super::statistics::median;
 use crate::error::{Error, Result};
@@ -18,29 +18,45 @@ use crate::tensor::{NamedTensors, Shape, Tensor, TensorType};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Elements of a row of the probes.
+/// Elements per row of the probes.
 const PROBE_WIDTH: usize = 1024;
 
-/// Rows that are copied: 16 MiB read and as much written, more than most caches hold.
+/// Rows of the copy probe: 16 MiB read and 16 MiB written, more than most caches hold.
 const COPIED_ROWS: usize = 4096;
 
-/// Rows that are multiplied: the first count and the largest. Each run has four times the rows of the one before.
+/// Rows of the Dense probe: the initial and the maximum number. Each attempt has four times the rows of the previous
+/// one.
 const MULTIPLIED_ROWS: (usize, usize) = (64, 4096);
 
-/// Long enough for the ends of a run not to count.
+/// A run of this length makes the cost of starting and ending it negligible.
 const LONG_ENOUGH_NS: f64 = 4e6;
 
-/// What a device reached in probes, by the clock that profiles use.
+/// The throughput that a device reached in probes, by the clock that profiles use.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
-    /// Billions of operations on floats in a second, in a large Dense.
+    /// Billions of floating-point operations per second, in a large Dense layer.
     pub gflop_per_s: f64,
-    /// Billions of bytes in a second, read and written by a large copy.
+    /// Billions of bytes read and written per second, in a large copy.
     pub gb_per_s: f64,
 }
 
 impl Ceilings {
-    /// Measures the device of `options`. Not the reference, which is not meant to be fast.
+    /// Measures the device of `options` with probes; their passes, activation precision and shared inputs do not apply.
+    /// `None` for the reference, which is not meant to be fast, and if the device's clock is too coarse to measure a
+    /// probe.
+    ///
+    /// ```
+    /// use tfjs_wgpu::study::Ceilings;
+    /// use tfjs_wgpu::{Device, SessionOptions};
+    ///
+    /// let reference = SessionOptions::default().device(Device::Reference);
+    /// assert_eq!(Ceilings::measure(&reference)?, None);
+    /// # Ok::<(), tfjs_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::open_with`] and [`Session::profile`].
     pub fn measure(options: &SessionOptions) -> Result<Option<Ceilings>> {
         if options.device == Device::Reference {
             return Ok(None);
@@ -62,24 +78,24 @@ impl Ceilings {
         Ok(Some(ceilings).filter(|Ceilings { gflop_per_s, gb_per_s }| gflop_per_s.is_finite() && gb_per_s.is_finite()))
     }
 
-    /// The roofline: billions of operations per second that a step of this intensity (operations per byte) can reach.
+    /// The roofline: billions of operations per second that a step with this many operations per byte can reach.
     pub fn roof_gflop_per_s(&self, flops_per_byte: f64) -> f64 {
         self.gflop_per_s.min(flops_per_byte * self.gb_per_s)
     }
 
-    /// Which ceiling is the lower for such a step.
+    /// The ceiling that limits a step with this many operations per byte.
     pub fn bound(&self, flops_per_byte: f64) -> Bound {
         if flops_per_byte * self.gb_per_s < self.gflop_per_s { Bound::Memory } else { Bound::Compute }
     }
 }
 
-/// What stands in a step's way at best.
+/// The resource that limits a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
-    /// The bytes that it moves.
+    /// Memory bandwidth.
     Memory,
-    /// The operations that it does.
+    /// Floating-point throughput.
     Compute,
 }
 
@@ -105,7 +121,7 @@ impl Probe {
         let x = Tensor::f32(&[rows, PROBE_WIDTH], vec![0.5; rows * PROBE_WIDTH])?;
         let inputs: NamedTensors = [("x".to_string(), x)].into_iter().collect();
         let profile = session.profile(&inputs, ProfileOptions { warmup_runs: 0, runs: 3 })?;
-        // A step that only delivers is part of how the device does it.
+        // Steps that only copy results to an output belong to the probe.
         let ns = (0..3).map(|run| profile.steps.iter().map(|step| step.times_ns[run]).sum::<u64>()).min();
         let main = profile.steps.first().ok_or_else(|| Error::internal("a probe has no step"))?;
         Ok(Probe { ns: ns.unwrap_or(0) as f64, flops: main.flops as f64, bytes: main.bytes as f64 })
@@ -135,59 +151,59 @@ fn probe(operator: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId>) -> Res
     builder.finish(vec![("y".into(), y)])
 }
 
-/// A step, or all steps of an operator.
+/// The time and throughput of a step, or of all steps of an operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// The median of all runs, in nanoseconds. Of an operator the sum of its steps' medians.
+    /// The median of all runs in nanoseconds. For an operator, the sum of the medians of its steps.
     pub median_ns: f64,
-    /// The fastest run.
+    /// The fastest run in nanoseconds.
     pub min_ns: f64,
-    /// The share of all steps' medians.
+    /// The fraction of the sum of all steps' medians, 0 to 1.
     pub share: f64,
-    /// Billions of operations on floats in a second, at the median.
+    /// Billions of floating-point operations per second, at the median.
     pub gflop_per_s: f64,
-    /// Billions of bytes in a second, at the median.
+    /// Billions of bytes per second, at the median.
     pub gb_per_s: f64,
-    /// Operations for each byte.
+    /// Floating-point operations per byte.
     pub flops_per_byte: f64,
-    /// Which ceiling is the lower, if there are ceilings.
+    /// The limiting resource, if ceilings are known.
     pub bound: Option<Bound>,
-    /// The share of that ceiling that was reached.
+    /// The fraction of the roofline that was reached, if ceilings are known.
     pub reached: Option<f64>,
 }
 
-/// All steps of an operator.
+/// The total of all steps of an operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OperatorShare {
     /// The operator.
     pub operator: String,
-    /// How many steps.
+    /// The number of steps.
     pub steps: usize,
-    /// Their time and work.
+    /// Their time and throughput.
     #[serde(flatten)]
     pub share: Share,
 }
 
-/// What a profile means.
+/// The analysis of a profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
-    /// For each step of the profile in running order.
+    /// One entry per step of the profile, in execution order.
     pub steps: Vec<Share>,
-    /// By operator, that which takes longest first.
+    /// Totals by operator, longest first.
     pub operators: Vec<OperatorShare>,
-    /// The sum of all steps' medians, in nanoseconds.
+    /// The sum of all steps' medians in nanoseconds.
     pub steps_ns: f64,
-    /// The median of the time from the start of the first step to the end of the last, with what lies between them.
+    /// The median time from the start of the first step to the end of the last in nanoseconds, including gaps.
     pub elapsed_ns: f64,
-    /// The median of a prediction as usual.
+    /// The median of a usual prediction in nanoseconds.
     pub usual_ns: f64,
-    /// The median of a prediction whose steps are timed.
+    /// The median of a prediction with timed steps in nanoseconds.
     pub timed_ns: f64,
-    /// How many times as long the latter takes: what timing adds.
+    /// `timed_ns` divided by `usual_ns`: the overhead of timing.
     pub distortion: f64,
 }
 
-/// Time and work of steps together.
+/// The summed time and work of steps.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
     median_ns: f64,
@@ -211,7 +227,7 @@ impl Total {
     }
 
     fn share(&self, all_ns: f64, ceilings: Option<&Ceilings>) -> Share {
-        // What takes no time by the device's clock reached nothing that could be told.
+        // A step whose measured time is 0 has no throughput.
         let per_ns = |amount: u64| if self.median_ns > 0.0 { amount as f64 / self.median_ns } else { 0.0 };
         let (gflop_per_s, gb_per_s) = (per_ns(self.flops), per_ns(self.bytes));
         let flops_per_byte = self.flops as f64 / self.bytes.max(1) as f64;
@@ -227,7 +243,7 @@ impl Total {
 }
 
 impl Breakdown {
-    /// The breakdown of a profile, against the ceilings of its device if they are known.
+    /// The breakdown of a profile. With the ceilings of its device it includes bounds and fractions of the roofline.
     pub fn of(profile: &Profile, ceilings: Option<&Ceilings>) -> Breakdown {
         let totals: Vec<Total> = profile.steps.iter().map(Total::of).collect();
         let steps_ns = totals.iter().map(|total| total.median_ns).sum();

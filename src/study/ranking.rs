@@ -3,28 +3,29 @@
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// How alike the order of some scores is to that of others.
+/// The agreement of a ranking with a reference ranking of the same items.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RankAgreement {
-    /// Items that were ranked.
+    /// The number of ranked items.
     pub n: usize,
-    /// How many of them the next two look at, from the top.
+    /// The number of top positions that the fields below look at.
     pub k: usize,
-    /// Kendall's τ-b over all items: 1 for the same order, -1 for the reverse. 1 too if all items are tied in both.
+    /// Kendall's τ-b over all items: 1 for the same order, -1 for the reverse. Also 1 if all items are tied in both
+    /// rankings.
     pub kendall_tau: f64,
-    /// Normalised discounted cumulative gain of the first k. The gain of an item is how many of the reference's first k
-    /// it is not behind: k for the best, 1 for the k-th, 0 beyond.
+    /// Normalised discounted cumulative gain of the first k. The gain of an item is k for the reference's best item, 1
+    /// for its k-th, 0 beyond.
     pub ndcg: f64,
-    /// The share of the reference's first k among the first k.
+    /// The fraction of the reference's first k that are among the first k.
     pub top_k_overlap: f64,
     /// Whether the best item is the same.
     pub same_best: bool,
-    /// Places in the first k that hold another item than in the reference.
+    /// The number of positions in the first k that hold another item than in the reference.
     pub moved_in_top_k: usize,
 }
 
-/// How alike `scores` order items to `reference`, the highest first, the earlier of two equal ones first. `None` if there
-/// are none, or of different number.
+/// The agreement of the orders of `scores` and `reference`: highest first, equal scores in item order. `None` if there
+/// are no items, or the numbers differ.
 pub(super) fn rank_agreement(reference: &[f64], scores: &[f64], k: usize) -> Option<RankAgreement> {
     let n = reference.len();
     if n == 0 || n != scores.len() || k == 0 {
@@ -47,7 +48,7 @@ pub(super) fn rank_agreement(reference: &[f64], scores: &[f64], k: usize) -> Opt
     })
 }
 
-/// Items by score, the highest first; NaN last; equal ones in their own order.
+/// Items by score: highest first, NaN last, equal scores in item order.
 fn order(scores: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     let key = |item: usize| if scores[item].is_nan() { f64::NEG_INFINITY } else { scores[item] };
@@ -55,8 +56,8 @@ fn order(scores: &[f64]) -> Vec<usize> {
     order
 }
 
-/// Kendall's τ-b: pairs in the same order less pairs in the opposite one, over the geometric mean of the pairs that each
-/// side does not tie (Kendall 1945). Every pair is looked at: rankings are hundreds of items long.
+/// Kendall's τ-b: concordant minus discordant pairs, divided by the geometric mean of the numbers of untied pairs on
+/// each side (Kendall 1945). All pairs are compared: rankings have hundreds of items.
 fn kendall_tau(first: &[f64], second: &[f64]) -> f64 {
     let (mut agreement, mut untied_first, mut untied_second) = (0i64, 0i64, 0i64);
     for a in 0..first.len() {
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn one_swap_is_worth_what_the_formulas_say() {
-        // Items 0 and 1 change places: of 6 pairs 5 agree and 1 does not.
+        // Items 0 and 1 are swapped: of 6 pairs 5 agree and 1 does not.
         let found = agreement(&[4.0, 3.0, 2.0, 1.0], &[3.0, 4.0, 2.0, 1.0], 3);
         assert!((found.kendall_tau - 4.0 / 6.0).abs() < 1e-12);
         let discount = |place: f64| 1.0 / (place + 1.0).log2();

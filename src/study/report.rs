@@ -1,6 +1,6 @@
-//! All results as one value: the schema of `--json` and `report.json`, and the input of `compare`.
+//! All results as one value. It defines the schema of `--json` and `report.json`, and is the input of `compare`.
 //!
-//! The schema has a version number. A new field keeps it; removing a field or changing its meaning increments it.
+//! The schema has a version number. Adding a field keeps it; removing a field or changing its meaning increments it.
 
 use super::machine::Machine;
 use super::measurement::{Measurement, StageTime};
@@ -15,122 +15,122 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The number of the schema that is written.
+/// The schema version that is written.
 pub const SCHEMA: u32 = 2;
 
-/// What was measured of one model on one machine.
+/// The measurements of one model on one machine. Times are in milliseconds unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA`]
+    /// The schema version: 2.
     pub schema: u32,
-    /// When, in UTC, as `2026-01-31T12:00:00Z`.
+    /// The creation time in UTC, such as `2026-01-31T12:00:00Z`.
     pub created: String,
-    /// Of what.
+    /// The model.
     pub model: MeasuredModel,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
-    /// The seed of the inputs.
+    /// The seed of the random inputs.
     pub seed: u64,
-    /// Opening, first and warm predictions, one for each device, plan and batch size.
+    /// Measurements of opening, first and warm predictions, one per device, list of passes and batch size.
     pub results: Vec<Measurement>,
-    /// The rest of a study.
+    /// The other results of a study; `None` in a report of `bench`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub study: Option<StudyResults>,
 }
 
-/// Which model it was.
+/// The model that was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeasuredModel {
-    /// Its own name.
+    /// The name of the model.
     pub name: String,
-    /// Format and origin, as `layers-model, keras v2.17.0`.
+    /// Format and origin, such as `layers-model, keras v2.17.0`.
     pub format: String,
-    /// Which model: its [`ModelIdentity`](crate::ModelIdentity), the same wherever its files are. Of one that has none, made by
-    /// hand or with random weights, `graph` and the SHA-256 of its operators and constants.
+    /// The [`ModelIdentity`](crate::ModelIdentity), which does not depend on the location of the files. A model without
+    /// one, built by hand or with random weights, has `graph` and the SHA-256 of its operators and constants instead.
     pub identity: String,
-    /// Layers.
+    /// The number of layers.
     pub layers: usize,
-    /// Operators of the graph.
+    /// The number of operators in the graph.
     pub operators: usize,
     /// Bytes of the weights in the file.
     pub weight_bytes: u64,
 }
 
-/// What a study measures besides warm predictions.
+/// The results of a study besides warm predictions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StudyResults {
-    /// Whether it came to its end. What was measured before an interruption stands.
+    /// Whether the study completed. After an interruption the results so far remain.
     pub complete: bool,
-    /// Whether a few runs stood for many: then its numbers mean little.
+    /// Whether the study made only a few runs, so that its numbers are not representative.
     #[serde(default)]
     pub quick: bool,
-    /// What could not be measured, and why.
+    /// The steps that failed, and why.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// Fresh processes: from nothing to the first answer.
+    /// Cold starts in new processes.
     pub cold: Vec<ColdStart>,
     /// Predictions with pauses between them.
     pub sporadic: Vec<Sporadic>,
     /// Time against the number of candidates.
     pub curves: Vec<Curve>,
-    /// From how many candidates on one of two is faster.
+    /// The numbers of candidates from which one of two curves is faster.
     pub break_even: Vec<BreakEven>,
-    /// Time against the number of dispatches that do next to nothing.
+    /// Time against the number of almost empty dispatches.
     pub dispatch_cost: Option<DispatchCost>,
-    /// From the plan of TF.js to the fused plan, one technique after the other.
+    /// Ablations from the plan of TF.js to the fused plan, one technique after the other.
     pub ablations: Vec<Ablation>,
-    /// Where the time of a prediction goes, step by step.
+    /// The time of a prediction, step by step.
     #[serde(default)]
     pub profiles: Vec<PassesProfile>,
-    /// What precision costs and what it does to the order.
+    /// The effect of precision on speed and on the order of candidates.
     pub precision: Vec<Precision>,
-    /// The published numbers beside ours.
+    /// Published numbers beside ours.
     pub published: Option<Published>,
 }
 
-/// A fresh process, several times: from its start to the first answer.
+/// Cold starts: several new processes, each from its start to its first prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColdStart {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// Which one.
+    /// The device with its driver, as the text of a [`DeviceStatus`](crate::DeviceStatus).
     pub engine: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// What was set otherwise than usual.
+    /// The settings that are not the default.
     pub settings: Vec<String>,
-    /// Whether an earlier process had left its compiled pipelines on disk.
+    /// Whether compiled pipelines of an earlier process were on disk.
     pub cached: bool,
-    /// Reading and decoding the file, opening the session and predicting once, together.
+    /// Loading the model, opening the session and predicting once, in total.
     pub total_ms: Summary,
-    /// From the start of the process to its end, which is more: the system's loader, and tearing down.
+    /// From the start of the process to its end, including the system's loader and the teardown.
     pub process_ms: Summary,
-    /// The median of reading and decoding the file.
+    /// The median time of reading and decoding the model.
     pub load_ms: f64,
-    /// The median of opening.
+    /// The median time of opening.
     pub open_ms: f64,
-    /// The median of the first prediction.
+    /// The median time of the first prediction.
     pub first_ms: f64,
     /// Medians of the stages of opening.
     pub open_stages: Vec<StageTime>,
     /// Medians of the stages of the first prediction.
     pub first_stages: Vec<StageTime>,
-    /// Pipelines that were made.
+    /// The number of pipelines that were compiled.
     pub pipelines: u64,
-    /// Dispatches of the prediction.
+    /// The number of dispatches of the prediction.
     pub dispatches: u64,
 }
 
-/// Predictions that come so long after one another.
+/// Predictions with pauses between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sporadic {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// Milliseconds from one start to the next; 0 for at once.
+    /// Milliseconds from the start of one prediction to the start of the next; 0 for back to back.
     pub interval_ms: u64,
-    /// The predictions.
+    /// The times of the predictions.
     pub warm_ms: Summary,
 }
 
@@ -139,179 +139,185 @@ pub struct Sporadic {
 pub struct Curve {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// The inputs that were given once for all candidates: one user.
+    /// The names of the inputs that had one row for all candidates.
     pub shared: Vec<String>,
-    /// By the number of candidates.
+    /// The points, by number of candidates.
     pub points: Vec<CurvePoint>,
 }
 
 impl Curve {
-    /// What it is called in tables and legends.
+    /// The label in tables and legends.
     pub fn label(&self) -> String {
         let shared = if self.shared.is_empty() { "" } else { ", one user" };
         format!("{} {}{shared}", self.device, self.passes)
     }
 }
 
-/// One number of candidates.
+/// A point of a curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
-    /// Rows of the prediction.
+    /// The number of candidates: rows of the prediction.
     pub candidates: usize,
     /// Warm predictions.
     pub ms: Summary,
-    /// Dispatches of one.
+    /// The number of dispatches of one prediction.
     pub dispatches: u64,
 }
 
-/// From how many candidates on one curve is below another.
+/// The number of candidates from which one curve is below another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BreakEven {
-    /// The curve that is faster for few candidates.
+    /// The label of the curve that is faster for few candidates.
     pub for_few: String,
-    /// The curve that is compared with it.
+    /// The label of the curve that is compared with it.
     pub for_many: String,
-    /// The smallest number of candidates that was measured from which on the second is faster; `None` if it never is.
+    /// The smallest measured number of candidates from which the second curve stays faster; `None` if there is none.
     pub from_candidates: Option<usize>,
 }
 
-/// Time against the number of dispatches that do next to nothing.
+/// Time against the number of almost empty dispatches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DispatchCost {
-    /// Which device.
+    /// The device with its driver.
     pub engine: String,
-    /// By the number of dispatches.
+    /// The points, by number of dispatches.
     pub points: Vec<DispatchPoint>,
-    /// In milliseconds: the slope is what a dispatch costs, the intercept what submitting, waiting and reading back do.
+    /// The line through the points, in milliseconds. Its slope is the cost of a dispatch, its intercept the cost of
+    /// submitting, waiting and reading back.
     pub line: Option<Line>,
 }
 
-/// A prediction with this number of dispatches.
+/// A point of a [`DispatchCost`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DispatchPoint {
-    /// Dispatches.
+    /// The number of dispatches of a prediction.
     pub dispatches: u64,
     /// Warm predictions.
     pub ms: Summary,
 }
 
-/// One step of the way from the shape of TF.js to the fused plan. Steps add up: each has what the ones before it have.
+/// One ablation between the plan of TF.js and the fused plan. Ablations are cumulative: each includes those before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
-    /// What this step changes.
+    /// The name of the change.
     pub name: String,
-    /// What that means.
+    /// A description of the change.
     pub about: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// What is set otherwise than usual.
+    /// The settings that are not the default.
     pub settings: Vec<String>,
-    /// Rows of a prediction.
+    /// The batch size.
     pub batch: usize,
-    /// Opening in a fresh process, the median; `None` where no process could be started.
+    /// The median time of opening in a new process; `None` if no process could be started.
     pub open_ms: Option<f64>,
-    /// The first prediction in a fresh process likewise.
+    /// The median time of the first prediction in a new process; `None` if no process could be started.
     pub first_ms: Option<f64>,
     /// Warm predictions.
     pub warm_ms: Summary,
-    /// Pipelines made until the first answer.
+    /// The number of pipelines compiled up to the end of the first prediction.
     pub pipelines: u64,
-    /// Dispatches of a prediction.
+    /// The number of dispatches of a prediction.
     pub dispatches: u64,
-    /// Submits of a prediction.
+    /// The number of submits of a prediction.
     pub submits: u64,
-    /// Waits for the device.
+    /// The number of waits for the device in a prediction.
     pub waits: u64,
 }
 
-/// The steps of a prediction.
+/// The profile of a prediction with one list of passes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PassesProfile {
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// What was measured.
+    /// The profile.
     pub profile: Profile,
-    /// What it means.
+    /// The analysis of the profile.
     pub breakdown: Breakdown,
-    /// What the device reached in probes.
+    /// The throughput that the device reached in probes.
     pub ceilings: Option<Ceilings>,
 }
 
-/// One way to compute, against the reference: how fast, how far off, and what becomes of the order.
+/// An execution mode compared with the reference: its speed, its error, and its effect on the order of candidates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Precision {
-    /// What it is called.
+    /// The name of the execution mode.
     pub name: String,
     /// `gpu` or `cpu`.
     pub device: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// What is set otherwise than usual.
+    /// The settings that are not the default.
     pub settings: Vec<String>,
-    /// The output by which is ranked.
+    /// The name of the output that ranks.
     pub output: String,
-    /// Rankings that were compared, each of other inputs.
+    /// The number of rankings that were compared, each of other inputs.
     pub rankings: usize,
-    /// Candidates in each.
+    /// The number of candidates in each ranking.
     pub candidates: usize,
-    /// The k of the next fields.
+    /// The number of top positions that the fields below look at.
     pub k: usize,
-    /// The largest difference of a score from the reference's.
+    /// The largest absolute difference of a score from the reference's.
     pub max_abs_difference: f64,
-    /// Kendall's τ-b, the mean and the least over the rankings.
+    /// Kendall's τ-b: the mean and the minimum over the rankings.
     pub kendall_tau: [f64; 2],
-    /// NDCG@k likewise.
+    /// NDCG@k: the mean and the minimum.
     pub ndcg: [f64; 2],
-    /// The share of the reference's first k, likewise.
+    /// The fraction of the reference's first k among the first k: the mean and the minimum.
     pub top_k_overlap: [f64; 2],
-    /// Rankings whose best is the same.
+    /// The number of rankings with the same best candidate.
     pub same_best: usize,
-    /// Warm predictions. With half-float storage not those of a device that has it: rounding is added, traffic is not
-    /// halved.
+    /// Times of warm predictions. With emulated half-float activations they are not those of a device with half floats:
+    /// rounding is added, and memory traffic is not halved.
     pub warm_ms: Summary,
 }
 
 /// The averages that a deployment published, and ours in the same stages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Published {
-    /// Who published them, and when.
+    /// The source of the published numbers.
     pub source: String,
-    /// Theirs, then ours.
+    /// The published rows, then ours.
     pub rows: Vec<PublishedRow>,
-    /// What their numbers hold and ours lack, and the other way round.
+    /// The differences between what the two sets of numbers include.
     pub missing: Vec<String>,
 }
 
-/// One engine's stages in milliseconds; `None` for what it does not have or was not measured.
+/// The stages of one engine in milliseconds; `None` if the engine lacks the stage or it was not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PublishedRow {
-    /// Whose numbers.
+    /// The engine.
     pub engine: String,
-    /// Whether it is published rather than measured here.
+    /// Whether the row is published rather than measured here.
     pub is_published: bool,
-    /// Fetching and evaluating the engine's own code.
+    /// The time of fetching and evaluating the engine's own code.
     pub package_ms: Option<f64>,
-    /// From the model's file to a session.
+    /// The time from the model's file to a session.
     pub init_ms: f64,
-    /// The first prediction.
+    /// The time of the first prediction.
     pub run_ms: f64,
-    /// All of them.
+    /// The sum of the stages.
     pub total_ms: f64,
 }
 
 impl Report {
-    /// A report without results, of now and of this machine with the adapter of that name ([`Machine::here`]).
+    /// An empty report, created now on this machine. `adapter` is part of the name of the GPU adapter
+    /// ([`Machine::here`]).
     pub fn new(model: &Model, seed: u64, adapter: Option<&str>) -> Report {
         let created = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let (model, machine) = (MeasuredModel::of(model), Machine::here(adapter));
         Report { schema: SCHEMA, created, model, machine, seed, results: Vec::new(), study: None }
     }
 
-    /// Reads what [`Report::to_json`] wrote.
+    /// Parses the JSON that [`Report::to_json`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Format`] if the text is not a report of this schema version.
     pub fn from_json(text: &str) -> Result<Report> {
         let value: serde_json::Value = serde_json::from_str(text)
             .map_err(|cause| Error::format("is not a report").because(cause).hint(REPORT_HINT))?;
@@ -324,7 +330,12 @@ impl Report {
         serde_json::from_value(value).map_err(|cause| Error::format("is not a report").because(cause).hint(REPORT_HINT))
     }
 
-    /// Reads a file that `bench --json` or a study wrote.
+    /// Reads a report from a file that `bench --json` or a study wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the file cannot be read, [`ErrorKind::Format`] if it is not a report of this schema
+    /// version.
     pub fn read(path: &Path) -> Result<Report> {
         let place = || path.display().to_string();
         let text = std::fs::read_to_string(path)
@@ -332,7 +343,21 @@ impl Report {
         Report::from_json(&text).map_err(|error| error.at(place()))
     }
 
-    /// The report as JSON over several lines.
+    /// The report as indented JSON.
+    ///
+    /// ```
+    /// use tfjs_wgpu::study::Report;
+    /// use tfjs_wgpu::{LoadOptions, Model};
+    ///
+    /// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+    /// let report = Report::new(&model, 1, None);
+    /// assert_eq!(Report::from_json(&report.to_json()?)?.model, report.model);
+    /// # Ok::<(), tfjs_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if a value cannot be serialised.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self)
             .map_err(|cause| Error::new(ErrorKind::Io, "the report cannot be written").because(cause))
@@ -342,7 +367,7 @@ impl Report {
 const REPORT_HINT: &str = "give the JSON that `bench` printed, or the report.json of a study";
 
 impl MeasuredModel {
-    /// What is to be said of `model`.
+    /// The description of `model` in a report.
     pub fn of(model: &Model) -> MeasuredModel {
         let graph = model.graph();
         let operators = graph.nodes().iter().filter(|node| matches!(node.source, Source::Op(_))).count();

@@ -1,25 +1,25 @@
-//! Statistics of samples: quantiles with a confidence interval, a rank test, a line through points.
+//! Statistics of samples: quantiles with a confidence interval, a rank test, a fitted line.
 //!
-//! Times are not normally distributed: they have a minimum and a long tail. So the median is the location, the interval
-//! is a bootstrap interval, and two sets are compared by ranks.
+//! Times are not normally distributed: they have a minimum and a long tail. The location is therefore the median, the
+//! interval is a bootstrap interval, and two sets are compared by ranks.
 
 use crate::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
-/// Resamples of the bootstrap.
+/// The number of bootstrap resamples.
 const RESAMPLES: usize = 1000;
 
-/// Samples that the bootstrap draws from, at most: of more it takes evenly spaced order statistics, which have the same
-/// distribution to within the rounding of a clock.
+/// The maximum number of samples that the bootstrap draws from. Larger sets are reduced to evenly spaced order
+/// statistics, whose distribution is the same to within the resolution of a clock.
 const MOST_RESAMPLED: usize = 2000;
 
-/// The seed of the bootstrap: the same samples always give the same interval.
+/// The seed of the bootstrap. Equal samples have equal intervals.
 const SEED: u64 = 1;
 
-/// The order statistics of samples, in their unit.
+/// The order statistics of samples, in the unit of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How many samples.
+    /// The number of samples.
     pub n: usize,
     /// The smallest.
     pub min: f64,
@@ -31,16 +31,16 @@ pub struct Summary {
     pub p90: f64,
     /// The 95th percentile.
     pub p95: f64,
-    /// The 99th percentile. Of fewer than 100 samples it is hardly more than the largest.
+    /// The 99th percentile. With fewer than 100 samples it is close to the maximum.
     pub p99: f64,
     /// The largest.
     pub max: f64,
-    /// The interval in which the median lies with a confidence of 95 %, by the percentile bootstrap.
+    /// The 95 % confidence interval of the median, by the percentile bootstrap.
     pub p50_ci95: [f64; 2],
 }
 
 impl Summary {
-    /// The summary of `samples`; `None` if there are none, or any that is no number.
+    /// The summary of `samples`; `None` if there are no samples or one is NaN.
     pub fn of(samples: &[f64]) -> Option<Summary> {
         if samples.is_empty() || samples.iter().any(|sample| sample.is_nan()) {
             return None;
@@ -62,14 +62,14 @@ impl Summary {
     }
 }
 
-/// The median; NaN of nothing.
+/// The median; NaN without samples.
 pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     quantile(&sorted, 0.5)
 }
 
-/// The quantile of sorted samples, between two of them by a straight line (Hyndman and Fan's type 7); NaN of nothing.
+/// The quantile of sorted samples, with linear interpolation (Hyndman and Fan's type 7); NaN without samples.
 pub fn quantile(sorted: &[f64], fraction: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = fraction.clamp(0.0, 1.0) * last as f64;
@@ -85,16 +85,16 @@ fn median_interval(sorted: &[f64]) -> [f64; 2] {
     INTERVAL.map(|fraction| quantile(&medians, fraction))
 }
 
-/// How many times the median of `first` that of `second` is.
+/// The ratio of two medians.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MedianRatio {
-    /// The ratio of the samples' medians.
+    /// The median of the second set divided by that of the first.
     pub ratio: f64,
-    /// The interval in which it lies with a confidence of 95 %, by the percentile bootstrap.
+    /// The 95 % confidence interval of the ratio, by the percentile bootstrap.
     pub ci95: [f64; 2],
 }
 
-/// How many times the median of `first` that of `second` is. `None` if there are no samples, or any that is not above 0.
+/// The median of `second` divided by that of `first`. `None` if a set is empty or has a sample that is not above 0.
 pub fn median_ratio(first: &[f64], second: &[f64]) -> Option<MedianRatio> {
     let is_time = |sample: &f64| *sample > 0.0 && sample.is_finite();
     if first.is_empty() || second.is_empty() || !first.iter().chain(second).all(is_time) {
@@ -111,7 +111,7 @@ pub fn median_ratio(first: &[f64], second: &[f64]) -> Option<MedianRatio> {
     Some(MedianRatio { ratio: second.0 / first.0, ci95: INTERVAL.map(|fraction| quantile(&ratios, fraction)) })
 }
 
-/// The ends of an interval that holds 95 %.
+/// The quantiles that bound a 95 % interval.
 const INTERVAL: [f64; 2] = [0.025, 0.975];
 
 /// The medians of resamples of sorted samples.
@@ -120,7 +120,8 @@ fn resampled_medians(sorted: &[f64], generator: &mut SplitMix64) -> Vec<f64> {
     let spaced = |index: usize| quantile(sorted, (index as f64 + 0.5) / few as f64);
     let thinned: Vec<f64> = if few < sorted.len() { (0..few).map(spaced).collect() } else { sorted.to_vec() };
     let mut counts = vec![0u32; few];
-    // As many draws were made as there are samples; for thinned ones the medians lie that much wider than they need to.
+    // A resample of a reduced set has fewer draws than there are samples, so its medians spread too widely. Shrink the
+    // spread accordingly.
     let shrink = (few as f64 / sorted.len() as f64).sqrt();
     let middle = quantile(sorted, 0.5);
     (0..RESAMPLES)
@@ -132,7 +133,7 @@ fn resampled_medians(sorted: &[f64], generator: &mut SplitMix64) -> Vec<f64> {
         .collect()
 }
 
-/// The median of sorted values, each as often as it is counted.
+/// The median of sorted values with multiplicities.
 fn median_of_counted(sorted: &[f64], counts: &[u32]) -> f64 {
     let total: u32 = counts.iter().sum();
     let at = |place: u32| {
@@ -146,22 +147,23 @@ fn median_of_counted(sorted: &[f64], counts: &[u32]) -> f64 {
     if total % 2 == 1 { at(total / 2) } else { 0.5 * (at(total / 2 - 1) + at(total / 2)) }
 }
 
-/// Whether one set of samples tends to be larger than another.
+/// The result of a rank test of two sets of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RankTest {
-    /// Mann and Whitney's U of the second set: over all pairs, how often its sample is the larger, ties counting half.
+    /// Mann and Whitney's U of the second set: the number of pairs in which its sample is the larger. Ties count half.
     pub u: f64,
-    /// How likely a U as far from the middle is if both sets are of one distribution; two-sided.
+    /// The two-sided probability of a U at least as far from its mean if both sets have the same distribution.
     pub p_value: f64,
-    /// Cliff's delta, -1 to 1: how much more often the second set's sample is the larger than the smaller.
+    /// Cliff's delta, -1 to 1: the fraction of pairs in which the second set's sample is larger, minus the fraction in
+    /// which it is smaller.
     pub delta: f64,
 }
 
-/// Samples in each set, both without ties, up to which the distribution of U is counted out.
+/// The maximum number of samples per set, without ties, for the exact distribution of U.
 const MOST_EXACT: usize = 20;
 
-/// Mann and Whitney's rank test of whether `second` tends to be larger than `first`: counted out for a few samples, by the
-/// normal approximation with corrections for ties and continuity for more. `None` if a set is empty or holds NaN.
+/// Mann and Whitney's rank test of whether `second` tends to be larger than `first`: exact for small sets, otherwise by
+/// the normal approximation with corrections for ties and continuity. `None` if a set is empty or has a NaN.
 pub fn rank_test(first: &[f64], second: &[f64]) -> Option<RankTest> {
     let (m, n) = (first.len(), second.len());
     if m == 0 || n == 0 || first.iter().chain(second).any(|sample| sample.is_nan()) {
@@ -192,11 +194,11 @@ pub fn rank_test(first: &[f64], second: &[f64]) -> Option<RankTest> {
     Some(RankTest { u, p_value: p_value.min(1.0), delta })
 }
 
-/// The two-sided probability by counting: the number of ways to a sum of U obeys w(m, n, u) = w(m - 1, n, u - n) +
-/// w(m, n - 1, u).
+/// The exact two-sided probability. The number of arrangements with a given U satisfies `w(m, n, u) = w(m - 1, n, u -
+/// n) + w(m, n - 1, u)`.
 fn exact_p_value(m: usize, n: usize, u: f64) -> f64 {
     let most = m * n;
-    // ways[j][u] for the current m and j of n.
+    // `ways[j][u]` for the current m, where j is the size of the second set.
     let mut ways = vec![vec![0.0; most + 1]; n + 1];
     ways.iter_mut().for_each(|row| row[0] = 1.0);
     for _ in 1..=m {
@@ -216,8 +218,8 @@ fn exact_p_value(m: usize, n: usize, u: f64) -> f64 {
     (0..=most).filter(|&sum| is_as_far(sum)).map(|sum| ways[n][sum]).sum::<f64>() / total
 }
 
-/// The p-values of several tests, each raised so that it is unlikely that any of them is small by accident (Holm 1979): the
-/// smallest of n by n, the next by n - 1, and none below the one before it.
+/// Holm's correction of the p-values of several tests (Holm 1979), which bounds the probability of any false positive.
+/// The smallest of n is multiplied by n, the next by n - 1, and so on; none is smaller than the one before it.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
@@ -233,21 +235,21 @@ fn erfc(x: f64) -> f64 {
     libm::erfc(x)
 }
 
-/// A line through points, `y = intercept + slope · x`, by least squares of relative errors.
+/// A line `y = intercept + slope · x`, fitted by least squares of relative errors.
 ///
-/// The spread of a time grows with it, so each point counts by the inverse square of its y: otherwise the noise of the largest
-/// would decide where the line begins.
+/// The spread of a time grows with the time, so each point is weighted by the inverse square of its y. Otherwise the
+/// noise of the largest points would determine the intercept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// What one more x adds.
+    /// The increase of y per unit of x.
     pub slope: f64,
-    /// y without any x.
+    /// The value of y at x = 0.
     pub intercept: f64,
-    /// The share of y's variance that the line explains, points weighted likewise.
+    /// The fraction of the weighted variance of y that the line explains.
     pub r_squared: f64,
 }
 
-/// The line through `points`, whose y are above zero; `None` if they do not tell one.
+/// The line through `points`, whose y must be above 0; `None` if the points do not determine a line.
 pub fn line(points: &[(f64, f64)]) -> Option<Line> {
     if points.len() < 2 || points.iter().any(|(x, y)| !(x.is_finite() && y.is_finite() && *y > 0.0)) {
         return None;
@@ -334,7 +336,7 @@ mod tests {
         let first: Vec<f64> = (0..20).map(f64::from).collect();
         let second: Vec<f64> = (0..20).map(|index| f64::from(index) + 4.5).collect();
         let exact = rank_test(&first, &second).expect("samples");
-        // A tie more and the approximation is taken.
+        // With one tie the approximation is used.
         let (mut first, mut second) = (first, second);
         first.push(100.0);
         second.push(100.0);
@@ -384,7 +386,7 @@ mod tests {
         close(found.slope, 2.0, 1e-12);
         close(found.intercept, 3.0, 1e-12);
         close(found.r_squared, 1.0, 1e-12);
-        // A large point that is a tenth too high moves the beginning by less than a tenth.
+        // A large point that is 10 % too high moves the intercept by less than 10 %.
         let noisy = line(&[(1.0, 1.1), (2.0, 1.2), (4.0, 1.4), (128.0, 1.1 * 13.8)]).expect("a line");
         assert!((noisy.intercept - 1.0).abs() < 0.1, "{noisy:?}");
         for none in [&[(1.0, 5.0), (1.0, 7.0)][..], &[(1.0, 2.0)], &[(1.0, 0.0), (2.0, 1.0)]] {

@@ -1,7 +1,8 @@
 //! A profile as Chrome trace events, for Perfetto and `chrome://tracing`.
 //!
-//! Two processes: the host, with the stages of a session, and the device, with its kernels. Times are microseconds from
-//! the start of opening. Spans that overlap without nesting, such as those of parallel threads, get separate tracks.
+//! The trace has two processes: the host with the stages of a session, and the device with its kernels. Times are
+//! microseconds from the start of opening. Spans that overlap without nesting, such as those of parallel threads, have
+//! separate tracks.
 
 use crate::session::{Profile, RecordedSpan, StepClock};
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 const HOST: u32 = 1;
 const DEVICE: u32 = 2;
 
-/// The trace of a profile of the model called `model`: opening, the first prediction, and the last ones of each kind.
+/// The trace of a profile as a JSON value, for a model called `model`: opening, the first prediction, and the last
+/// prediction of each kind.
 pub fn chrome_trace(profile: &Profile, model: &str) -> Value {
     let recording = &profile.recording;
     let predictions = [
@@ -79,12 +81,12 @@ fn event(process: u32, track: usize, span: &RecordedSpan, category: &str, argume
     })
 }
 
-/// For each span the first track, from 1 on, on which it lies inside, before or behind every other.
+/// For each span the first track, counted from 1, on which it is nested in or disjoint from every other span.
 fn tracks(spans: &[&RecordedSpan]) -> Vec<usize> {
     let end = |span: &RecordedSpan| span.start_ns + span.duration_ns;
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|&index| (spans[index].start_ns, std::cmp::Reverse(end(spans[index]))));
-    // By track: the ends of the spans that are open where the next one starts.
+    // By track, the ends of the spans that are open when the next one starts.
     let mut open: Vec<Vec<u64>> = Vec::new();
     let mut tracks = vec![0; spans.len()];
     for index in order {

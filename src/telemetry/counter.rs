@@ -1,9 +1,9 @@
-//! What is counted. The names are stable: reports and exports use them.
+//! The counters of a call. Their names are stable: reports and exports use them.
 
 use crate::names::names;
 use std::fmt;
 
-/// One of the quantities that a call adds up.
+/// A quantity that is summed over a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Counter {
@@ -19,13 +19,13 @@ pub enum Counter {
     DownloadBytes,
     /// Pipelines compiled.
     Pipelines,
-    /// Bind groups made.
+    /// Bind groups created.
     BindGroups,
     /// Buffers allocated.
     Allocations,
-    /// Bytes of these buffers.
+    /// Bytes of the allocated buffers.
     AllocatedBytes,
-    /// Bytes of buffers given back.
+    /// Bytes of buffers that were freed.
     ReleasedBytes,
     /// Bytes of constants uploaded.
     WeightBytesUploaded,
@@ -35,13 +35,14 @@ pub enum Counter {
     PipelineCacheBytesRead,
     /// Bytes of compiled pipelines written to disk.
     PipelineCacheBytesWritten,
-    /// Files of compiled pipelines that were refused: damaged, or of another user.
+    /// Files or folders of compiled pipelines that were refused: damaged, of another build or device, or writable by
+    /// other users.
     PipelineCacheFilesRefused,
     /// Files of compiled pipelines that could not be written.
     PipelineCacheWritesFailed,
     /// Devices reopened after a loss.
     Recoveries,
-    /// Driver calls left to their thread when the deadline passed.
+    /// Calls into the driver that were abandoned when the deadline passed.
     AbandonedCalls,
 }
 
@@ -73,7 +74,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// The value of one counter; zero if nothing was counted.
+    /// The value of one counter; 0 if nothing was counted.
     pub fn get(&self, counter: Counter) -> u64 {
         self.values[counter as usize]
     }

@@ -1,7 +1,7 @@
-//! Where the time of a call went and what it cost, as plain data.
+//! The times and the costs of a call, as plain data.
 //!
-//! A [`Timeline`] is recorded while a session opens and while it predicts. It holds spans of [`Stage`]s and [`Counters`]. It
-//! interprets nothing: reports are made of it elsewhere.
+//! A [`Timeline`] is recorded while a session opens and while it predicts. It holds spans of [`Stage`]s and
+//! [`Counters`]. It does not interpret them; reports do.
 //!
 //! ```
 //! use tfjs_wgpu::telemetry::{Counter, Stage};

@@ -1,8 +1,8 @@
-//! The stages of opening and of predicting. The names are stable: reports and exports use them.
+//! The stages of opening and of predicting. Their names are stable: reports and exports use them.
 
 use crate::names::names;
 
-/// What a span of time was spent on. Stages nest: [`Stage::Open`] and [`Stage::Predict`] contain the others.
+/// The activity of a span. Stages nest: [`Stage::Open`] and [`Stage::Predict`] contain the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stage {
@@ -16,7 +16,7 @@ pub enum Stage {
     OpenSizes,
     /// Preparing one graph on the engine.
     OpenGraph,
-    /// Preparing the graph that ranks.
+    /// Preparing the graph that ranks the batch.
     OpenRanking,
     /// Laying out dispatches and memory.
     Plan,
@@ -32,17 +32,17 @@ pub enum Stage {
     CheckInputs,
     /// Checking ids against their tables.
     CheckIds,
-    /// Rounding inputs to half floats.
+    /// Rounding inputs to half floats, for emulation.
     RoundInputs,
     /// Waiting for other predictions on the device.
     TakeTurn,
-    /// Finding or making what a batch size needs.
+    /// Finding or creating the bindings of a batch size.
     Prepare,
-    /// Writing inputs where the device reads them.
+    /// Writing inputs to buffers of the device.
     WriteInputs,
     /// Recording commands.
     Encode,
-    /// Handing commands to the driver.
+    /// Submitting commands.
     Submit,
     /// Waiting for the device.
     Wait,

@@ -3,19 +3,19 @@
 use super::{Counter, Counters, Stage};
 use std::time::{Duration, Instant};
 
-/// One stretch of time. Spans nest, and overlap where threads work side by side.
+/// A span of time. Spans nest, and overlap if threads work in parallel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Span {
-    /// What was being done.
+    /// The activity.
     pub stage: Stage,
     /// Nanoseconds from the timeline's origin to the start.
     pub start_ns: u64,
-    /// Length in nanoseconds.
+    /// The duration in nanoseconds.
     pub duration_ns: u64,
 }
 
-/// Spans and counters recorded while a session opened or predicted.
+/// The spans and counters recorded while a session opened or predicted.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     origin: Instant,
@@ -30,7 +30,7 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// An empty timeline whose origin is now.
+    /// An empty timeline with its origin now.
     pub(crate) fn start() -> Self {
         Self::since(Instant::now())
     }
@@ -44,13 +44,13 @@ impl Timeline {
         Self::since(self.origin)
     }
 
-    /// Adds what another thread recorded apart.
+    /// Adds the spans and counters that another thread recorded apart.
     pub(crate) fn absorb(&mut self, apart: Timeline) {
         self.spans.extend(apart.spans);
         self.counters.add_all(&apart.counters);
     }
 
-    /// Runs `work` and records how long it took.
+    /// Runs `work` and records its duration.
     pub(crate) fn span<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         self.span_with(stage, |_| work())
     }
@@ -63,7 +63,7 @@ impl Timeline {
         value
     }
 
-    /// Records what other threads did from `start` to `end`.
+    /// Records a span of other threads, from `start` to `end`.
     pub(crate) fn record(&mut self, stage: Stage, start: Instant, end: Instant) {
         let start_ns = nanoseconds(start.duration_since(self.origin));
         self.spans.push(Span { stage, start_ns, duration_ns: nanoseconds(end.duration_since(start)) });
@@ -84,17 +84,17 @@ impl Timeline {
         self.counters
     }
 
-    /// The value of one counter; zero if nothing was counted.
+    /// The value of one counter; 0 if nothing was counted.
     pub fn counter(&self, counter: Counter) -> u64 {
         self.counters.get(counter)
     }
 
-    /// The sum of all spans of a stage, in nanoseconds.
+    /// The total duration of all spans of a stage in nanoseconds.
     pub fn total_ns(&self, stage: Stage) -> u64 {
         self.spans.iter().filter(|span| span.stage == stage).map(|span| span.duration_ns).sum()
     }
 
-    /// When it was started.
+    /// The time of the origin.
     pub fn origin(&self) -> Instant {
         self.origin
     }

@@ -7,6 +7,7 @@ mod broadcast;
 mod bytes;
 mod compare;
 mod count;
+mod dtype;
 mod named;
 mod packed;
 mod recycled;
@@ -17,6 +18,7 @@ pub(crate) use broadcast::{broadcast_positions, broadcast_strides, row_major_str
 pub use bytes::SharedBytes;
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub(crate) use count::element_count;
+pub use dtype::{DType, Data};
 pub use named::NamedTensors;
 pub use packed::{Encoding, Packed};
 pub(crate) use recycled::RecycledOutputs;
@@ -25,70 +27,6 @@ pub use shape::{Dim, Shape, TensorType};
 
 use crate::error::{Error, Result};
 use std::borrow::Cow;
-
-/// The element types of TF.js layers models. On the GPU each element is one 32-bit word; a boolean is the float 0 or 1,
-/// so that a mask can be used as a factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DType {
-    /// 32-bit IEEE float.
-    F32,
-    /// 32-bit signed integer, used for ids.
-    I32,
-    /// Boolean, used for masks.
-    Bool,
-}
-
-impl std::fmt::Display for DType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            DType::F32 => "float32",
-            DType::I32 => "int32",
-            DType::Bool => "bool",
-        })
-    }
-}
-
-/// The elements of a [`Tensor`] in row-major order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Data {
-    /// Floats.
-    F32(Vec<f32>),
-    /// Integers.
-    I32(Vec<i32>),
-    /// Booleans.
-    Bool(Vec<bool>),
-}
-
-impl Data {
-    /// No elements.
-    pub(crate) fn empty(dtype: DType) -> Self {
-        match dtype {
-            DType::F32 => Data::F32(Vec::new()),
-            DType::I32 => Data::I32(Vec::new()),
-            DType::Bool => Data::Bool(Vec::new()),
-        }
-    }
-
-    /// The type of the elements.
-    pub(crate) fn dtype(&self) -> DType {
-        match self {
-            Data::F32(_) => DType::F32,
-            Data::I32(_) => DType::I32,
-            Data::Bool(_) => DType::Bool,
-        }
-    }
-
-    /// The size of the elements in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        let bytes = match self {
-            Data::F32(values) => size_of_val(&values[..]),
-            Data::I32(values) => size_of_val(&values[..]),
-            Data::Bool(values) => size_of_val(&values[..]),
-        };
-        bytes as u64
-    }
-}
 
 /// A concrete, dense, row-major array.
 ///
@@ -151,17 +89,30 @@ impl Tensor {
         Ok(Tensor { shape: shape.to_vec(), elements: Elements::Packed(packed) })
     }
 
-    /// A float tensor.
+    /// A float32 tensor over `values`, in row-major order. `shape` is empty for a scalar.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) if the number of values is not the product of `shape`;
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if that product exceeds 2^42.
     pub fn f32(shape: &[usize], values: Vec<f32>) -> Result<Self> {
         Self::new(shape, Data::F32(values))
     }
 
-    /// An integer tensor.
+    /// An int32 tensor over `values`, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tensor::f32`].
     pub fn i32(shape: &[usize], values: Vec<i32>) -> Result<Self> {
         Self::new(shape, Data::I32(values))
     }
 
-    /// A boolean tensor.
+    /// A boolean tensor over `values`, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tensor::f32`].
     pub fn bool(shape: &[usize], values: Vec<bool>) -> Result<Self> {
         Self::new(shape, Data::Bool(values))
     }
@@ -224,7 +175,11 @@ impl Tensor {
         self.len() == 0
     }
 
-    /// The floats; an error for any other dtype.
+    /// The elements of a float32 tensor, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) for any other dtype.
     pub fn as_f32(&self) -> Result<&[f32]> {
         if let Some(values) = self.as_packed().and_then(Packed::in_place) {
             return Ok(values);
@@ -235,7 +190,11 @@ impl Tensor {
         }
     }
 
-    /// The integers; an error for any other dtype.
+    /// The elements of an int32 tensor, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) for any other dtype.
     pub fn as_i32(&self) -> Result<&[i32]> {
         match self.data() {
             Data::I32(values) => Ok(values),
@@ -243,7 +202,11 @@ impl Tensor {
         }
     }
 
-    /// The booleans; an error for any other dtype.
+    /// The elements of a boolean tensor, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) for any other dtype.
     pub fn as_bool(&self) -> Result<&[bool]> {
         match self.data() {
             Data::Bool(values) => Ok(values),
@@ -251,7 +214,12 @@ impl Tensor {
         }
     }
 
-    /// The same elements with another shape of the same size.
+    /// The same elements in another shape of the same size.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) if the number of elements differs;
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if the product of `shape` exceeds 2^42.
     pub fn reshaped(mut self, shape: &[usize]) -> Result<Self> {
         if element_count(shape)? != self.len() {
             let (from, to) = (format_dims(&self.shape), format_dims(shape));
@@ -305,7 +273,11 @@ impl Tensor {
         Self::new(shape, RecycledOutputs::default().decode(dtype, words))
     }
 
-    /// Rows `start..end` of the leading dimension.
+    /// Rows `start..end` of the leading dimension, as a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) if the tensor is a scalar or the range is not within its rows.
     pub fn rows(&self, start: usize, end: usize) -> Result<Tensor> {
         let Some((&rows, rest)) = self.shape.split_first() else {
             return Err(Error::shape("a scalar has no rows"));

@@ -35,8 +35,12 @@ impl fmt::Display for Dim {
 pub struct Shape(Vec<Dim>);
 
 impl Shape {
-    /// A shape with the given dimensions. Returns an error if N or S appears anywhere but as the first dimension,
-    /// because operators never touch the batch dimension.
+    /// A shape of the given dimensions.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) if N or S is not the first dimension: operators do not move the
+    /// batch.
     pub fn new(dims: Vec<Dim>) -> Result<Self> {
         let shape = Shape(dims);
         match shape.0.iter().skip(1).any(|dim| matches!(dim, Dim::Batch | Dim::Shared)) {

@@ -1,4 +1,4 @@
-//! Conversion of stored elements, little-endian, from and to the element types of tensors.
+//! Converts stored little-endian elements to and from the element types of tensors.
 
 use crate::error::{Error, Result};
 use crate::tensor::Data;
@@ -22,7 +22,7 @@ pub(super) enum Stored {
     F64,
 }
 
-/// The error for all others.
+/// The error for an element type that cannot be read.
 pub(super) fn unreadable(stored: &str) -> Error {
     Error::unsupported(format!("elements of type {stored} cannot be read"))
         .hint("store float32, float16, float64, bool, or integers of up to 32 bits or int64")
@@ -49,7 +49,7 @@ impl Stored {
         self.decode_from(bytes, bytes.len() / self.bytes())
     }
 
-    /// `count` elements of `bytes`, which are read piece by piece: all of them are in memory only once they are decoded.
+    /// Decodes `count` elements from `bytes`, piece by piece, so that the undecoded elements are never all in memory.
     pub(super) fn decode_from(self, mut bytes: impl Read, count: usize) -> Result<Data> {
         let mut decoded = self.room(count).ok_or_else(|| {
             Error::limit(format!("there is no memory for {count} elements")).hint("read smaller tensors")
@@ -66,7 +66,7 @@ impl Stored {
         Ok(decoded)
     }
 
-    /// No elements, and room for `count`; none if there is no memory for them.
+    /// An empty vector with room for `count` elements; `None` if the memory cannot be allocated.
     fn room(self, count: usize) -> Option<Data> {
         fn of<T>(count: usize) -> Option<Vec<T>> {
             let mut elements = Vec::new();
@@ -79,7 +79,7 @@ impl Stored {
         }
     }
 
-    /// Adds the elements in `bytes`.
+    /// Appends the elements in `bytes`.
     fn append(self, bytes: &[u8], to: &mut Data) -> Result<()> {
         match (self, to) {
             (Stored::Bool, Data::Bool(to)) => booleans(bytes, to),
@@ -104,7 +104,7 @@ impl Stored {
     }
 }
 
-/// What is decoded at once, a multiple of the bytes of every element.
+/// Bytes decoded at once; a multiple of every element size.
 const PIECE_BYTES: usize = 1 << 16;
 
 fn chunks<const BYTES: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; BYTES]> {
@@ -143,7 +143,7 @@ fn narrowed(values: impl Iterator<Item = f64>, to: &mut Vec<f32>) -> Result<()> 
     Ok(())
 }
 
-/// The elements as bytes: float32, int32 or one byte a boolean.
+/// The elements as bytes: 4 per float32 or int32, 1 per boolean.
 pub(super) fn encode(data: &Data) -> Vec<u8> {
     match data {
         Data::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),

@@ -1,26 +1,29 @@
-//! Limits on the memory that a file of tensors may take. A small file can declare any size, and compressed data expand.
+//! Limits on the memory that reading a file of tensors may take. A small file can declare tensors of any size, and
+//! compressed data expand.
 
 use crate::error::{Error, Result};
 use crate::setters::setters;
 use crate::tensor::element_count;
 
-/// How much is read of a file of tensors ([`read_within`](super::read_within)); what is larger is an error before it is in memory.
+/// Limits for reading a file of tensors ([`read_within`](super::read_within)). Reading fails as soon as a limit is
+/// exceeded.
 ///
-/// JSON takes up to six times its bytes besides while it is read, binary files the bytes of the file, and an array in Fortran
-/// order its own bytes once more.
+/// While a file is read it takes more memory than its tensors: a JSON file up to six times its size, a binary file its
+/// size, and an array in Fortran order its own size once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadLimits {
-    /// Bytes of all tensors of a file as they are in memory, four for a number and one for a boolean, and what it takes to
-    /// name each. By default 1 GiB, or four times the bytes of the file where that is more: so much a file of that size holds
-    /// that is not packed.
+    /// The maximum size of all tensors of a file in memory, in bytes: 4 per number, 1 per boolean, and some for each
+    /// name. Default: 1 GiB; [`read`](super::read) and [`from_bytes`](super::from_bytes) allow four times the size of
+    /// the file if that is more, which is enough for any file that is not compressed.
     pub tensor_bytes: u64,
-    /// Bytes of a file of JSON, and of the JSON at the head of a safetensors file. By default 256 MiB.
+    /// The maximum size of a JSON file, and of the JSON header of a safetensors file, in bytes. Default: 256 MiB.
     pub json_bytes: u64,
 }
 
 impl ReadLimits {
-    /// The limits for a file of `bytes` bytes.
+    /// The default limits for a file of `bytes` bytes. Four bytes of memory per byte of the file fit any tensor that is
+    /// not compressed: int8 becomes int32.
     pub(super) fn of_file(bytes: u64) -> ReadLimits {
         let usual = ReadLimits::default();
         ReadLimits { tensor_bytes: usual.tensor_bytes.max(bytes.saturating_mul(4)), ..usual }
@@ -35,10 +38,10 @@ impl Default for ReadLimits {
     }
 }
 
-/// Bytes that a tensor takes besides its elements and its name: itself, its shape and its place in lists.
+/// Bytes that a tensor takes besides its elements and its name: the struct, its shape, and its entries in lists.
 const BYTES_BESIDE: u64 = 256;
 
-/// What may still be read of one file.
+/// The bytes that may still be read from one file.
 #[derive(Debug)]
 pub(super) struct Budget {
     limits: ReadLimits,
@@ -50,13 +53,13 @@ impl Budget {
         Budget { limits, left: limits.tensor_bytes }
     }
 
-    /// Takes the bytes of a tensor with this name and shape; an error if there are fewer.
+    /// Charges a tensor of this name and shape. Fails if the limit is exceeded.
     pub(super) fn take(&mut self, name: &str, shape: &[usize], element_bytes: u64) -> Result<()> {
         self.take_name(name)?;
         self.take_bytes((element_count(shape)? as u64).saturating_mul(element_bytes))
     }
 
-    /// Takes what it takes to name a tensor.
+    /// Charges the name of a tensor and the overhead of its entry.
     pub(super) fn take_name(&mut self, name: &str) -> Result<()> {
         self.take_bytes(BYTES_BESIDE + 2 * name.len() as u64)
     }
@@ -73,7 +76,7 @@ impl Budget {
         }
     }
 
-    /// An error if there is more JSON than is read.
+    /// Fails if `bytes` of JSON exceed the limit.
     pub(super) fn expect_json(&self, bytes: u64) -> Result<()> {
         if bytes > self.limits.json_bytes {
             let limit = self.limits.json_bytes;
@@ -85,8 +88,8 @@ impl Budget {
         Ok(())
     }
 
-    /// An error if a binary file is larger than any whose tensors are read: none of its numbers takes more than twice as much
-    /// there as in memory.
+    /// Fails if a binary file is too large for any tensors within the limit: an element takes at most twice as many
+    /// bytes in the file as in memory.
     pub(super) fn expect_binary(&self, bytes: u64) -> Result<()> {
         let most = self.limits.tensor_bytes.saturating_mul(2).saturating_add(self.limits.json_bytes);
         if bytes > most {

@@ -35,23 +35,35 @@ use crate::tensor::NamedTensors;
 use limits::Budget;
 use std::path::Path;
 
-/// What to do about a binary file that makes no sense.
+/// The hint for a damaged binary file.
 const WRITE_AGAIN: &str = "write the file again with safetensors or numpy.savez";
 
-/// A format of files of tensors.
+/// A file format for named tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// safetensors.
+    /// [safetensors](https://github.com/huggingface/safetensors).
     Safetensors,
-    /// A NumPy archive.
+    /// A NumPy archive, as `numpy.savez` writes it. Reading and writing need the feature `npz`.
     Npz,
-    /// `{"name": nested arrays}`.
+    /// A JSON object: `{"name": nested arrays}`.
     Json,
 }
 
 impl Format {
-    /// The format of the file at `path`, by its extension.
+    /// The format of a file, from the extension of `path`, ignoring case. The file is not read.
+    ///
+    /// ```
+    /// use tfjs_wgpu::tensor_file::Format;
+    ///
+    /// assert_eq!(Format::of("inputs/User.NPZ")?, Format::Npz);
+    /// assert!(Format::of("user.csv").is_err());
+    /// # Ok::<(), tfjs_wgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the extension is not `safetensors`, `npz` or `json`.
     pub fn of(path: impl AsRef<Path>) -> Result<Format> {
         let path = path.as_ref();
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -66,18 +78,52 @@ impl Format {
     }
 }
 
-/// Reads the tensors of the file at `path`, in the file's order. Its extension says the [`Format`].
+/// Reads the tensors of the file at `path`, in the file's order. The extension selects the [`Format`].
 ///
-/// float16 and float64 become float32; int64, uint32 and smaller integers become int32. In JSON, `{"x": [[1], [2]]}`,
-/// numbers that are all written without point and exponent are int32, other numbers float32. What is beyond
-/// the usual [`ReadLimits`] is an error.
+/// float16 and float64 become float32; int64, uint32 and smaller integers become int32. A tensor in JSON is int32 if
+/// all its numbers are written without a point and an exponent, otherwise float32.
+///
+/// The default [`ReadLimits`] apply, except that tensors may take up to four times the size of the file if that is
+/// more.
+///
+/// ```
+/// use tfjs_wgpu::tensor_file;
+///
+/// let inputs = tensor_file::read("examples/shop_rank/input.safetensors")?;
+/// for (name, tensor) in inputs.iter() {
+///     println!("{name}: {} {:?}", tensor.dtype(), tensor.shape());
+/// }
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// - [`ErrorKind::Io`]: the file cannot be read.
+/// - [`ErrorKind::Unsupported`]: the extension is unknown, the file has an element type that cannot be read, or it is
+///   an `.npz` file and the feature `npz` is off.
+/// - [`ErrorKind::Format`]: the file is damaged or is another kind of file, an integer does not fit int32, a number in
+///   JSON does not fit float32, or a name is given twice.
+/// - [`ErrorKind::Limit`]: the file or its tensors exceed the limits.
 pub fn read(path: impl AsRef<Path>) -> Result<NamedTensors> {
     let path = path.as_ref();
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     read_within(path, ReadLimits::of_file(bytes))
 }
 
-/// [`read`] within other limits.
+/// [`read`] with other limits.
+///
+/// ```
+/// use tfjs_wgpu::tensor_file::{self, ReadLimits};
+///
+/// let limits = ReadLimits::default().tensor_bytes(16 << 20);
+/// let inputs = tensor_file::read_within("examples/shop_rank/input.safetensors", limits)?;
+/// # assert!(!inputs.is_empty());
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`read`].
 pub fn read_within(path: impl AsRef<Path>, limits: ReadLimits) -> Result<NamedTensors> {
     let path = path.as_ref();
     let format = Format::of(path)?;
@@ -89,12 +135,30 @@ pub fn read_within(path: impl AsRef<Path>, limits: ReadLimits) -> Result<NamedTe
     from_bytes_within(&bytes, format, limits).at(place)
 }
 
-/// Reads the tensors of a file that is in memory, an Android asset for example, as [`read`] does.
+/// Reads the tensors of a file that is in memory, such as an Android asset. Types and limits are those of [`read`].
+///
+/// ```
+/// use tfjs_wgpu::Tensor;
+/// use tfjs_wgpu::tensor_file::{self, Format};
+///
+/// let inputs = tensor_file::from_bytes(br#"{"user_id": [[245]], "price": [[9.5]]}"#, Format::Json)?;
+/// assert_eq!(inputs.get("user_id"), Some(&Tensor::i32(&[1, 1], vec![245])?));
+/// assert_eq!(inputs.get("price"), Some(&Tensor::f32(&[1, 1], vec![9.5])?));
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`read`], except [`ErrorKind::Io`].
 pub fn from_bytes(bytes: &[u8], format: Format) -> Result<NamedTensors> {
     from_bytes_within(bytes, format, ReadLimits::of_file(bytes.len() as u64))
 }
 
-/// [`from_bytes`] within other limits.
+/// [`from_bytes`] with other limits.
+///
+/// # Errors
+///
+/// Those of [`from_bytes`].
 pub fn from_bytes_within(bytes: &[u8], format: Format, limits: ReadLimits) -> Result<NamedTensors> {
     let mut budget = Budget::new(limits);
     expect_size(bytes.len() as u64, format, &budget)?;
@@ -106,7 +170,7 @@ pub fn from_bytes_within(bytes: &[u8], format: Format, limits: ReadLimits) -> Re
     tensors.map_err(|error| error.or_hint(WRITE_AGAIN))
 }
 
-/// An error if a file of `bytes` bytes exceeds the limit.
+/// Fails if a file of `bytes` bytes exceeds the limits.
 fn expect_size(bytes: u64, format: Format, budget: &Budget) -> Result<()> {
     match format {
         Format::Json => budget.expect_json(bytes),
@@ -114,7 +178,13 @@ fn expect_size(bytes: u64, format: Format, budget: &Budget) -> Result<()> {
     }
 }
 
-/// An error unless [`write()`] can make a file at `path`: says so before there is anything to write.
+/// Checks that [`write()`] can write a file at `path`, before there is anything to write. An existing file is not
+/// changed.
+///
+/// # Errors
+///
+/// [`ErrorKind::Unsupported`] if the extension is unknown. [`ErrorKind::Io`] if `path` is a folder, or if its folder
+/// does not exist or cannot be written to.
 pub fn expect_writable(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     Format::of(path)?;
@@ -134,10 +204,27 @@ fn unwritable(path: &Path, cause: &str) -> Error {
     }
 }
 
-/// Writes `tensors` to the file at `path`, which is replaced only once the new one is complete. A symbolic link stays, and the file
-/// that it names is replaced; the permissions of a file stay.
+/// Writes `tensors` to the file at `path`. The extension selects the [`Format`]. An existing file is replaced only once
+/// the new one is complete, and keeps its permissions. If `path` is a symbolic link, the file it points to is replaced.
 ///
-/// JSON has no NaN or infinity, and no shape for an empty tensor: both are errors there.
+/// ```
+/// use tfjs_wgpu::{NamedTensors, Tensor, tensor_file};
+///
+/// let mut tensors = NamedTensors::new();
+/// tensors.insert("user_id", Tensor::i32(&[2, 1], vec![245, 17])?);
+/// let path = std::env::temp_dir().join(format!("tfjs-wgpu-write-{}.safetensors", std::process::id()));
+/// tensor_file::write(&path, &tensors)?;
+/// assert_eq!(tensor_file::read(&path)?, tensors);
+/// # std::fs::remove_file(path).expect("the file");
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// - [`ErrorKind::Unsupported`]: the extension is unknown, or is `npz` while the feature `npz` is off.
+/// - [`ErrorKind::Format`]: the format cannot hold a tensor. JSON cannot hold NaN, infinities and empty tensors;
+///   safetensors cannot hold a tensor called `__metadata__`.
+/// - [`ErrorKind::Io`]: the file cannot be written.
 pub fn write(path: impl AsRef<Path>, tensors: &NamedTensors) -> Result<()> {
     let path = path.as_ref();
     let bytes = match Format::of(path)? {

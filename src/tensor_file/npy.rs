@@ -8,13 +8,13 @@ use std::io::Read;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Data start at a multiple of this many bytes.
+/// The data start at a multiple of this many bytes.
 const ALIGNMENT_BYTES: usize = 64;
 
-/// Bytes of a header, at most; NumPy itself reads 10 000.
+/// The largest header that is read, in bytes. NumPy itself reads at most 10 000.
 const MOST_HEADER_BYTES: u64 = 1 << 16;
 
-/// The array in a file of `size` bytes, which are decoded as they come.
+/// Reads the array in a file of `size` bytes. Its elements are decoded while they are read.
 pub(super) fn read(mut file: impl Read, size: u64, budget: &mut Budget) -> Result<Tensor> {
     let damaged = || Error::format("is not a NumPy array: its header is damaged");
     let (text, before) = header_text(&mut file, size).ok_or_else(damaged)?;
@@ -35,7 +35,7 @@ pub(super) fn read(mut file: impl Read, size: u64, budget: &mut Budget) -> Resul
     Tensor::new(&header.shape, elements)
 }
 
-/// The header's text, and how many bytes of the file of `size` bytes are before the data.
+/// The text of the header, and the offset of the data in the file of `size` bytes.
 fn header_text(file: &mut impl Read, size: u64) -> Option<(String, u64)> {
     let mut start = [0; MAGIC.len() + 2];
     file.read_exact(&mut start).ok()?;
@@ -53,7 +53,7 @@ fn header_text(file: &mut impl Read, size: u64) -> Option<(String, u64)> {
     Some((String::from_utf8(text).ok()?, before))
 }
 
-/// An error unless the file ends here; only at its end is a member of an archive compared with its checksum.
+/// Fails unless the file ends here. The zip reader verifies a member's checksum only at its end.
 fn expect_end(file: &mut impl Read) -> Result<()> {
     match file.read(&mut [0]) {
         Ok(0) => Ok(()),
@@ -62,7 +62,7 @@ fn expect_end(file: &mut impl Read) -> Result<()> {
     }
 }
 
-/// Elements whose first index varies fastest, in the order in which the last does.
+/// Converts elements from column-major to row-major order.
 fn to_row_major(elements: &Data, shape: &[usize]) -> Data {
     fn reorder<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
         let strides = row_major_strides(shape);
@@ -90,7 +90,7 @@ struct Header {
     shape: Vec<usize>,
 }
 
-/// Reads the part of Python's literals that NumPy writes. Nothing nests, so no header makes it recurse.
+/// Parses the subset of Python literals that NumPy writes. It does not recurse, so a header cannot exhaust the stack.
 struct Scanner<'a> {
     rest: &'a str,
 }
@@ -203,7 +203,7 @@ fn damaged(rest: &str) -> Error {
     Error::format("is not a NumPy array: its header is damaged").cause(format!("it makes no sense near `{near}`"))
 }
 
-/// The file that holds `tensor`.
+/// Encodes `tensor` as a file.
 pub(super) fn write(tensor: &Tensor) -> Vec<u8> {
     let descr = match tensor.data() {
         Data::F32(_) => "<f4",
@@ -212,7 +212,7 @@ pub(super) fn write(tensor: &Tensor) -> Vec<u8> {
     };
     let dims: Vec<String> = tensor.shape().iter().map(|size| format!("{size},")).collect();
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}", dims.join(" "));
-    // Version 2 has the four-byte length that any rank fits.
+    // Version 2 has a four-byte header length, which is enough for any rank.
     let before = MAGIC.len() + 2 + 4;
     let padded = (before + header.len() + 1).next_multiple_of(ALIGNMENT_BYTES) - before;
     header.extend(std::iter::repeat_n(' ', padded - header.len() - 1));

@@ -9,20 +9,20 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-/// Deflate makes nothing smaller than by this factor, so an archive that claims more is lying.
+/// The maximum compression ratio of deflate. A member that declares more is refused.
 const LARGEST_COMPRESSION: u64 = 1032;
 
-/// Room for the headers of a member that holds next to nothing.
+/// Allowance for the headers of a small member.
 const SLACK_BYTES: u64 = 1024;
 
-/// The arrays of the archive in `bytes`, in its order.
+/// Reads the arrays of the archive in `bytes`, in its order.
 pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
     if archive.has_duplicate_names() {
         return Err(Error::format("two members of the archive have the same name"));
     }
     let mut tensors = NamedTensors::new();
-    // Members may overlap: all of them together must be possible too.
+    // Members may overlap in a hostile archive, so their sum is bounded too.
     let mut left = LARGEST_COMPRESSION.saturating_mul(bytes.len() as u64);
     for index in 0..archive.len() {
         let mut member = archive.by_index(index).map_err(broken)?;
@@ -50,7 +50,7 @@ fn broken(cause: ZipError) -> Error {
     Error::format("is not an .npz file: it is cut short, or it is another kind of file").because(cause)
 }
 
-/// The archive that holds `tensors`, not compressed.
+/// Encodes `tensors` as an uncompressed archive.
 pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
     let refused = || Error::format("the tensors do not fit the format");
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));

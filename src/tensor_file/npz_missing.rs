@@ -1,4 +1,4 @@
-//! Replaces `npz` in builds without that feature: every file is refused.
+//! Replaces `npz` in builds without that feature: reading and writing fail.
 
 use super::limits::Budget;
 use crate::error::{Error, Result};

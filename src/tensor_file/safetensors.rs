@@ -1,7 +1,7 @@
 //! The safetensors format: a JSON header of names, types and offsets, then the elements.
 //!
-//! The `safetensors` crate checks the header. The totals are compared with the file size here, because they overflow in
-//! a hostile header.
+//! The `safetensors` crate checks the header. The total size is compared with the size of the file here, because the
+//! sum overflows for a hostile header.
 
 use super::elements::{Stored, encode, unreadable};
 use super::limits::Budget;
@@ -10,10 +10,10 @@ use crate::tensor::{DType, NamedTensors, Tensor};
 use ::safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use ::safetensors::{Dtype, SafeTensorError};
 
-/// Bytes of the header's length at the start of the file.
+/// Bytes of the header's length field at the start of the file.
 const LENGTH_BYTES: usize = 8;
 
-/// The tensors in `bytes`, in the order of their data.
+/// Reads the tensors in `bytes`, in the order of their data.
 pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     let (header, data) = split(bytes)?;
     budget.expect_json(header.len() as u64)?;
@@ -26,7 +26,7 @@ pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     }
     let infos = metadata.tensors();
     let mut infos: Vec<(&String, &&TensorInfo)> = infos.iter().collect();
-    // Tensors without elements share an offset.
+    // Empty tensors share an offset, so the name decides.
     infos.sort_by_key(|(name, info)| (info.data_offsets, *name));
     let tensor = |(name, info): (&String, &&TensorInfo)| {
         let tensor = read_one(name, info, data, budget).at(|| format!("tensor `{name}`"))?;
@@ -35,7 +35,7 @@ pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
     infos.into_iter().map(tensor).collect()
 }
 
-/// The header and the data.
+/// Splits a file into header and data.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
     let (length, rest) =
         bytes.split_first_chunk::<LENGTH_BYTES>().ok_or_else(|| broken("it is shorter than 8 bytes"))?;
@@ -75,7 +75,7 @@ fn stored(dtype: Dtype) -> Result<Stored> {
     })
 }
 
-/// The file that holds `tensors`. The format orders them by element type, then by name.
+/// Encodes `tensors`. The format orders them by element type, then by name.
 pub(super) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
     let refused = |cause: SafeTensorError| Error::format("the tensors do not fit the format").because(cause);
     let encoded: Vec<(&str, &Tensor, Vec<u8>)> =

@@ -1,7 +1,7 @@
-//! `bench`: the time of opening, of the first prediction and of later ones, by device, passes and batch size.
+//! `bench`: the times of opening, of the first prediction and of later ones, by device, passes and batch size.
 //!
 //! A single row is measured in this process, before anything else opens the driver or reads the weights. Several rows
-//! are measured in a new process each, so that none finds an opened device or compiled pipelines.
+//! are measured in a new process each, so that none finds an open device or compiled pipelines.
 
 mod table;
 
@@ -26,22 +26,22 @@ use tfjs_wgpu::study::Report;
 use tfjs_wgpu::study::{Measurement, Pace, RunOptions, measure};
 use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions};
 
-/// Time opening, the first prediction and warm ones, by device, passes and batch size
+/// Measure opening, first and warm predictions, by device, passes and batch size
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct BenchArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// Where to compute [default: gpu, if there is one, software too, and cpu]
+    /// The devices to measure [default: the GPU, if there is one, even a software GPU; and the CPU]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "DEVICES")]
     device: Vec<Device>,
-    /// The lists of passes that rewrite the graph; the reference runs it as it is
+    /// The lists of passes that rewrite the graph. The reference ignores them
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LISTS", default_value = "fused")]
     passes: Vec<Passes>,
-    /// Inputs of which to take the sizes that the model leaves open: .safetensors, .npz or .json. The numbers are random
+    /// A file of inputs whose sizes to use for open dimensions: .safetensors, .npz or .json. The values are random
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Rows of a prediction
+    /// The batch sizes
     #[arg(long, value_delimiter = ',', value_name = "SIZES", default_value = "1,32,256")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     batch: Vec<u32>,
@@ -52,7 +52,7 @@ pub(crate) struct BenchArguments {
     gpu: GpuArguments,
     #[command(flatten)]
     runs: RunsArguments,
-    /// Threads of the CPU [default: all cores]
+    /// The number of CPU threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(crate) struct BenchArguments {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// Write the quantities to a file too, one a row
+    /// Also write the quantities to a CSV file, one per row
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -72,22 +72,22 @@ pub(crate) struct BenchArguments {
 /// How often, and how soon after one another.
 #[derive(Debug, clap::Args)]
 struct RunsArguments {
-    /// Predictions before those that count, besides the first of all
+    /// Warm-up predictions before the measured ones, after the first prediction
     #[arg(long, value_name = "N", default_value_t = 3)]
     warmup_runs: u32,
-    /// Predictions that count, at least; 0 for the first one alone
+    /// The minimum number of measured predictions; 0 to measure only the first prediction
     #[arg(long, value_name = "N", default_value_t = 50)]
     runs: u32,
-    /// Seconds that they take together, at least; a million predictions are enough all the same
+    /// The minimum total duration of the measured predictions; ends early at a million predictions
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     min_secs: f64,
-    /// Seconds after which no more are started
+    /// The duration after which no further prediction starts
     #[arg(long, value_name = "SECONDS", default_value_t = 150.0)]
     max_secs: f64,
-    /// Pause after every prediction
+    /// The pause after each prediction
     #[arg(long, value_name = "SECONDS", conflicts_with = "run_frequency")]
     run_delay: Option<f64>,
-    /// Predictions in a second, at most: each starts so long after the start of the one before
+    /// The maximum number of predictions per second. Each starts at least one period after the previous start
     #[arg(long, value_name = "HERTZ")]
     run_frequency: Option<f64>,
     /// The seed of the random inputs
@@ -124,23 +124,23 @@ impl RunsArguments {
 }
 
 const HELP: &str = "\
-Of several rows, and where no device is named, each is measured in a process of its own.
-A prediction is timed from host to host: inputs checked and uploaded, outputs read back.
-Inputs are random.
+Each combination of device, passes and batch size is measured in a new process, except a single one
+on a named device. A prediction is timed from host memory to host memory: it includes checking and
+uploading inputs, and reading back outputs. Inputs are random.
 
 The object that --json prints, which `compare` reads:
-  schema    2; a higher number where the meaning of a field has changed
-  created   in UTC
-  model     {name, format, hash, layers, operators, weight_bytes}
+  schema    2; incremented when the meaning of a field changes
+  created   the time in UTC
+  model     {name, format, identity, layers, operators, weight_bytes}
   machine   {cpu, cores, os, architecture, version, build, adapter: {name, backend, kind, driver,
             driver_version, limits, features}}
-  seed      of the inputs
+  seed      the seed of the random inputs
   results   [{device, engine, passes, settings, batch, shared, load_ms, open_ms, open_stages, first_ms,
             first_stages, warm_ms: {n, min, mean, p50, p90, p95, p99, max, p50_ci95}, warm_stages,
             samples_ms, dispatches, submits, waits, pipelines, allocations, upload_bytes,
             download_bytes, weight_bytes, activation_bytes, peak_resident_bytes, flops,
             traffic_bytes, gflop_per_s, gb_per_s}]
-Stages are [{name, ms}]. p50_ci95 is the interval of the median (bootstrap, 95 %).";
+Stages are [{name, ms}]. p50_ci95 is the 95 % confidence interval of the median (bootstrap).";
 
 /// Runs the verb.
 pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
@@ -186,7 +186,7 @@ pub(crate) fn bench(arguments: &BenchArguments, out: &mut impl Write) -> Result<
 
 type Row = (SessionOptions, RunOptions);
 
-/// What is measured, in the order of devices, lists of passes and batch sizes.
+/// The measurements, in the order of devices, lists of passes and batch sizes.
 fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     let devices = if arguments.device.is_empty() { usual_devices() } else { arguments.device.clone() };
     if arguments.threads.is_some() && !devices.contains(&Device::Cpu) {
@@ -195,7 +195,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     }
     let mut rows = Vec::new();
     for &device in &devices {
-        // The reference knows no passes, so one row of it is all there is.
+        // The reference ignores passes, so one row is enough.
         let lists = if device == Device::Reference { &arguments.passes[..1] } else { &arguments.passes[..] };
         for &passes in lists {
             for &batch in &arguments.batch {
@@ -217,7 +217,7 @@ fn rows(arguments: &BenchArguments) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Queries the driver. A process that measures must not do that before.
+/// The default devices. This queries the driver, which a process that measures must not do first.
 fn usual_devices() -> Vec<Device> {
     if !has_gpu() {
         message::note("no GPU adapter was found: measuring the CPU alone");
@@ -239,7 +239,7 @@ fn in_processes(model: &Path, reading: Vec<OsString>, rows: &[Row]) -> Result<Ve
     measured
 }
 
-/// How this very command is started.
+/// How to start this executable in a new process.
 pub(crate) fn launcher(model: &Path, reading: Vec<OsString>) -> Result<Launcher> {
     let program = std::env::current_exe().map_err(|cause| {
         Error::new(ErrorKind::Io, "the command does not find itself to start again")

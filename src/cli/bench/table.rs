@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tfjs_wgpu::internals::study::digits;
 use tfjs_wgpu::study::Measurement;
 
-/// Two tables: times, and what is done for them.
+/// Two tables: times, and the work of a prediction.
 pub(super) fn write(results: &[Measurement], out: &mut impl Write) -> io::Result<()> {
     let number = |name| (name, Align::Right);
     let keys = [("device", Align::Left), ("passes", Align::Left), ("batch", Align::Right)];

@@ -19,25 +19,25 @@ use tfjs_wgpu::study;
 use tfjs_wgpu::study::{CheckReport, OutputCheck};
 use tfjs_wgpu::{Device, Error, ErrorKind, Model, NamedTensors, Result, Semantics, SessionOptions, tensor_file};
 
-/// Rows of random input: enough for a kernel's edges to lie inside.
+/// Rows of random input: enough for the edges of a kernel to lie inside the batch.
 const RANDOM_BATCH: usize = 3;
 
 const EXIT_CODES: &str = "Exit codes: 0 all within tolerance, 1 not all within tolerance, 2 error.";
 
-/// Compare a device with the plain reference, operator by operator and end to end
+/// Compare a device with the reference, operator by operator and end to end
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = object::help(EXIT_CODES))]
 pub(crate) struct CheckArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
-    /// the model, else random numbers]
+    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
+    /// otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Outputs recorded elsewhere to compare with too, for example by TF.js
+    /// A file of recorded outputs to compare with as well, for example from TF.js
     #[arg(long, value_name = "FILE")]
     expected: Option<PathBuf>,
-    /// What to check
+    /// The device to check
     #[arg(long, value_enum, default_value = "gpu")]
     device: CheckDeviceArgument,
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
     } else {
         report::write(&report, out)?;
     }
-    // What there is to do comes after what there is.
+    // Hints follow the report.
     out.flush()?;
     if let Some(hint) = semantics_hint(arguments, &file.model, &report) {
         message::hint(&hint);
@@ -102,7 +102,7 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
     Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Checks the device, and says which it is.
+/// Checks the device, and prints which one it is.
 fn compare(
     arguments: &CheckArguments,
     model: &Model,
@@ -121,7 +121,7 @@ fn compare(
         .cache_folder(environment::cache_folder());
     let report = study::check_with(model, inputs, expected, &options).map_err(|error| {
         match (&arguments.expected, error.kind()) {
-            // The model's own shapes fit: they were inferred when it was loaded.
+            // The model's own shapes were inferred when it was loaded, so the expected outputs must be wrong.
             (Some(path), ErrorKind::Shape) => {
                 error.at(path.display().to_string()).hint("give the outputs that were recorded for these inputs")
             }
@@ -132,7 +132,7 @@ fn compare(
     Ok(report)
 }
 
-/// What may be wrong where every operator is right and only the expectation is not met.
+/// A hint if every operator is right and only the comparison with the expected outputs fails.
 fn semantics_hint(arguments: &CheckArguments, model: &Model, report: &CheckReport) -> Option<String> {
     let path = arguments.expected.as_ref()?;
     let is_met = |output: &OutputCheck| output.difference.is_within();
@@ -149,7 +149,7 @@ fn semantics_hint(arguments: &CheckArguments, model: &Model, report: &CheckRepor
     ))
 }
 
-/// The expected outputs; an error if one of them is none of the model's, or if there are none.
+/// Reads the expected outputs. Fails if there are none, or if the model lacks one of them.
 fn expected(path: &Path, model: &Model) -> Result<NamedTensors> {
     let expected = tensor_file::read(path).map_err(|error| input::path_hint(error, "--expected"))?;
     let outputs: Vec<&str> = model.graph().outputs().iter().map(|(name, _)| name.as_str()).collect();

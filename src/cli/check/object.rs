@@ -9,28 +9,28 @@ use tfjs_wgpu::Model;
 use tfjs_wgpu::internals::tensor::Difference;
 use tfjs_wgpu::study::{CheckReport, NodeCheck, OutputCheck};
 
-/// What the fields mean, for `--help`, and then `more`.
+/// The description of the fields for `--help`, followed by `more`.
 pub(crate) fn help(more: &str) -> String {
     format!(
         "\
 The object that --json prints:
-  schema    1; a higher number where the meaning of a field has changed
+  schema    1; incremented when the meaning of a field changes
   model, device, input
-            what was checked, where, and with what
+            the model, the device that was checked, and the source of the inputs
   passes    the list of passes that rewrote the graph
-  batch     rows
-  right     whether all is within tolerance
+  batch     the batch size
+  right     whether everything is within its tolerance
   outputs   [{{name, against, max_absolute, max_relative, max_ulps, allowed, wrong_elements, right}}];
             against is \"reference\" or \"expected\"
-  operators how many were checked, each for its own inputs
+  operators the number of operators that were checked, each on its own inputs
   first_wrong_operator
             null, or {{name, operator, tolerance, max_absolute, max_relative, max_ulps, allowed,
             wrong_elements, worst_index, expected, found}}
   bad_ids   [{{input, layer, table_rows, count, first}}]
   differences_between_tfjs_and_keras, warnings
             lines of text
-Floats that JSON lacks are the strings \"NaN\", \"Infinity\" and \"-Infinity\"; max_ulps is null
-where one of the two is NaN.
+NaN and infinities are the strings \"NaN\", \"Infinity\" and \"-Infinity\". max_ulps is null if one of the
+two values is NaN.
 
 {more}"
     )
@@ -80,7 +80,7 @@ fn operator(node: &NodeCheck) -> Value {
 fn insert_difference(object: &mut Map<String, Value>, difference: &Difference) {
     object.insert("max_absolute".into(), values::double_json(difference.max_absolute));
     object.insert("max_relative".into(), values::double_json(difference.max_relative));
-    // The distance to a NaN.
+    // The distance to a NaN is the largest value.
     let max_ulps = Some(difference.max_ulps).filter(|&ulps| ulps != u64::MAX);
     object.insert("max_ulps".into(), max_ulps.into());
     object.insert("allowed".into(), values::double_json(difference.allowed));

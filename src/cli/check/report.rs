@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use tfjs_wgpu::internals::tensor::Difference;
 use tfjs_wgpu::study::{CheckReport, NodeCheck};
 
-/// Writes the report for people to read.
+/// Writes the report as text.
 pub(crate) fn write(report: &CheckReport, out: &mut impl Write) -> io::Result<()> {
     let mut table = Table::with_header(&[
         ("output", Align::Left),
@@ -50,7 +50,8 @@ fn write_verdict(report: &CheckReport, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The outputs that are wrong, in words: those that are so against the reference, or else against the expectation.
+/// A sentence about the wrong outputs: those that differ from the reference, otherwise those that differ from the
+/// expected outputs.
 fn wrong_outputs(report: &CheckReport) -> Option<String> {
     let wrong = |against: &str| -> Vec<String> {
         let outputs = report.outputs.iter().filter(|output| output.against == against);
@@ -91,7 +92,7 @@ fn scientific(value: f64) -> String {
 }
 
 fn ulps(ulps: u64) -> String {
-    // The distance to a NaN.
+    // The distance to a NaN is the largest value.
     if ulps == u64::MAX { "nan".into() } else { ulps.to_string() }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct InspectArguments {
     /// The batch size, for --plan, --kernels and --json [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// The rewrites that the graph or the plan has gone through [default: plain for --graph, else fused]
+    /// The list of passes that rewrite the graph [default: plain for --graph, otherwise fused]
     #[arg(long, value_enum)]
     passes: Option<Passes>,
     /// Inputs that have one row for the whole batch, for --graph and --plan: one user, many candidates
@@ -46,19 +46,19 @@ pub(crate) struct InspectArguments {
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 struct View {
-    /// The operators, one a line
+    /// Print the operators, one per line
     #[arg(long)]
     graph: bool,
-    /// The dispatches of one prediction on a phone of the lowest class
+    /// Print the dispatches of one prediction on a phone of the lowest class
     #[arg(long)]
     plan: bool,
-    /// The kernels that TF.js' WebGL backend runs for one warm predict, each with its programs
+    /// Print the kernels and programs that TF.js' WebGL backend runs for one warm prediction
     #[arg(long)]
     kernels: bool,
-    /// The weights as they are stored
+    /// Print the weights as they are stored
     #[arg(long)]
     weights: bool,
-    /// The WGSL text of one shader as the GPU gets it
+    /// Print the WGSL source of one shader as the GPU gets it
     #[arg(long, value_name = "NAME")]
     shader: Option<String>,
     /// Print everything as one JSON object
@@ -69,7 +69,7 @@ struct View {
 /// Runs the verb.
 pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let view = &arguments.view;
-    // Not by clap: to its `requires`, any view of the group would do.
+    // Not checked by clap, whose `requires` would accept any view of the group.
     if arguments.batch.is_some() && !view.plan && !view.kernels && !view.json {
         let error = Error::new(ErrorKind::Input, "--batch belongs to --plan, --kernels and --json");
         return Err(error.hint("add one of them, or leave out --batch").into());
@@ -106,7 +106,7 @@ pub(crate) fn inspect(arguments: &InspectArguments, out: &mut impl Write) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says which sizes the open dimensions are shown with.
+/// Prints a note about the sizes that stand for open dimensions.
 fn note_examples(model: &Model) {
     let open = model.open_dimensions().iter().filter(|dimension| dimension.size.is_none());
     let assumed: Vec<String> =
@@ -124,7 +124,7 @@ fn shader(name: &str) -> Result<&'static Shader> {
     })
 }
 
-/// The graph as it is asked for.
+/// The graph with the requested passes and shared inputs.
 fn graph(model: &Model, arguments: &InspectArguments, usual: Passes) -> Result<Arc<Graph>> {
     let passes = arguments.passes.unwrap_or(usual);
     let shared: Vec<&str> = arguments.shared.iter().map(String::as_str).collect();
@@ -138,7 +138,7 @@ fn graph(model: &Model, arguments: &InspectArguments, usual: Passes) -> Result<A
     passes.run(&Arc::new(passes::share(model.graph(), &shared)?), &DeviceFacts::FLOOR)
 }
 
-/// The fused plan for the lowest class of devices: the same on every machine.
+/// The fused plan for the lowest class of devices, which is the same on every machine.
 fn plan(model: &Model) -> Result<Plan> {
     Plan::new(Passes::FUSED.run(model.graph(), &DeviceFacts::FLOOR)?, &DeviceFacts::FLOOR, Retain::Outputs)
 }
@@ -153,13 +153,13 @@ fn ends(model: &Model) -> Vec<(&'static str, &str, &TensorType)> {
     inputs.chain(model.outputs().map(|(name, ty)| ("output", name, ty))).collect()
 }
 
-/// At which size a number is right that may depend on what is open.
+/// The example size of the first open dimension without a size, as text, for numbers that depend on it.
 fn example(model: &Model) -> String {
     let example = model.open_dimensions().iter().find(|dimension| dimension.size.is_none());
     example.map_or(String::new(), |open| format!(" where ? is {}", open.graph_size))
 }
 
-/// Numbers in the weights of all layers; those inside a nested model are counted by the model already.
+/// The number of parameters of all layers. Layers inside a nested model are already counted with the model.
 fn parameters(model: &Model) -> u64 {
     model.layers().iter().filter(|layer| layer.depth == 0).map(|layer| layer.parameters).sum()
 }

@@ -7,13 +7,13 @@ use tfjs_wgpu::internals::model::{LayerSummary, WeightSummary};
 use tfjs_wgpu::{Dim, Shape, TensorType};
 use tfjs_wgpu::{Model, OpenDimension, Result};
 
-/// What the fields mean, for `--help`.
+/// The description of the fields for `--help`.
 pub(crate) const HELP: &str = "\
 The object that --json prints:
-  schema    2; a higher number where the meaning of a field has changed
+  schema    2; incremented when the meaning of a field changes
   name, format, semantics
-  identity  the SHA-256 of topology and stored weights, the same wherever the files are; null with
-            random weights
+  identity  the SHA-256 of topology and stored weights, which does not depend on the location of the
+            files; null with random weights
   inputs, outputs
             [{name, dtype, shape}]
   open_dimensions
@@ -22,14 +22,14 @@ The object that --json prints:
   weights   [{name, shape, stored, stored_bytes}]
   operators [{name, operator, inputs, outputs: [{id, dtype, shape}]}]; inputs are ids of outputs
   plan      for the batch of --batch: {batch, text, dispatches, upload_bytes, download_bytes,
-            slot_bytes, weight_bytes, flops}; {batch, error} where no phone's GPU takes the model
+            slot_bytes, weight_bytes, flops}; {batch, error} if the model exceeds limits of phones
   totals    {layers, parameters, weight_bytes, operators}
   differences_between_tfjs_and_keras, warnings, notes
             lines of text
-The batch stands in shapes as null. Sizes that the model leaves open and that --dim does not give stand as \"?\"; operators
-and the plan are those for graph_size.";
+In shapes the batch is null. Open dimensions that --dim does not give are \"?\"; operators and the
+plan are those for graph_size.";
 
-/// Everything about the model, with its plan for one size of the batch.
+/// Everything about the model, with its plan for one batch size.
 pub(crate) fn object(model: &Model, batch: usize) -> Value {
     let ends = |wanted: &str| -> Value {
         let ends = super::ends(model).into_iter().filter(|(end, ..)| *end == wanted);

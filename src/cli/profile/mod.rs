@@ -18,27 +18,27 @@ use tfjs_wgpu::study::{Breakdown, Ceilings};
 use tfjs_wgpu::{Error, ErrorKind, Result, Session};
 use tfjs_wgpu::{Profile, ProfileOptions};
 
-/// Show where the time of a prediction goes: on the device step by step, and on the host
+/// Show where the time of a prediction goes, step by step on the device and on the host
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = object::HELP)]
 pub(crate) struct ProfileArguments {
     /// A model.json, or the folder that holds it
     model: PathBuf,
-    /// The inputs: .safetensors, .npz or .json, tensors by input name, batch first [default: the file `input` beside
-    /// the model, else random numbers]
+    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
+    /// otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Random inputs of N rows
+    /// Use random inputs of N rows
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     #[command(flatten)]
     session: SessionArguments,
     #[command(flatten)]
     reading: MeasuredModelArguments,
-    /// Pairs of predictions, one as usual and one whose steps are timed
+    /// Pairs of predictions, one usual and one with timed steps
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// What a row of the table is
+    /// The rows of the table
     #[arg(long, value_enum, default_value = "step", conflicts_with = "json")]
     by: By,
     /// The order of the rows
@@ -70,7 +70,7 @@ enum Sort {
     Time,
 }
 
-/// A profile and what it was made of.
+/// A profile, and the inputs of the measurement.
 struct Profiled<'a> {
     arguments: &'a ProfileArguments,
     file: &'a ModelFile,

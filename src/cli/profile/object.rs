@@ -6,28 +6,29 @@ use tfjs_wgpu::ProfileStage;
 use tfjs_wgpu::internals::study::statistics::median;
 use tfjs_wgpu::study::Share;
 
-/// What the fields mean, for `--help`.
+/// The description of the fields for `--help`.
 pub(super) const HELP: &str = "\
-The object that --json prints; times are nanoseconds, medians of all runs:
-  schema    1; a higher number where the meaning of a field has changed
+The object that --json prints. Times are in nanoseconds, medians of all runs:
+  schema    1; incremented when the meaning of a field changes
   model, device, input, passes, activation_precision, batch, runs
             what was profiled
   execution {programs, submits, read_back}
-  clock     who took the times of steps: \"device\" by timestamps, \"host-per-submit\" from a submit of
-            each kernel alone to the end of the wait, \"host\" around each step, summed over threads
-  tick_ns   of the device's clock, or null
+  clock     how the times of steps were taken: \"device\" by timestamps of the device;
+            \"host-per-submit\" by submitting each kernel alone and waiting for it; \"host\" around each
+            step, summed over threads
+  tick_ns   the tick of the device's clock, or null
   usual_ns, timed_ns, distortion
-            a prediction as usual, one whose steps are timed, and how many times as long that takes
+            a usual prediction, a prediction with timed steps, and their ratio
   steps_ns, elapsed_ns
-            all steps together, and from the start of the first to the end of the last
-  ceilings  null, or {gflop_per_s, gb_per_s}: reached in a large Dense and in a large copy
+            the sum of all steps, and the time from the start of the first to the end of the last
+  ceilings  null, or {gflop_per_s, gb_per_s}: the throughput of a large Dense and of a large copy
   steps     [{name, operator, kernel, shape, flops, bytes, median_ns, min_ns, share, gflop_per_s,
-            gb_per_s, flops_per_byte, bound, reached}] in running order; bound is \"memory\" or
-            \"compute\", and reached the share of that ceiling
-  operators [{operator, steps, median_ns, …}], the longest first
+            gb_per_s, flops_per_byte, bound, reached}] in execution order; bound is \"memory\" or
+            \"compute\"; reached is the fraction of the roofline
+  operators [{operator, steps, median_ns, …}], longest first
   stages    [{name, usual_ns, timed_ns}] on the host";
 
-/// The object.
+/// The profile as JSON.
 pub(super) fn object(profiled: &Profiled<'_>) -> Value {
     let Profiled { arguments, file, origin, profile, breakdown, ceilings } = profiled;
     let session = arguments.session.options(Vec::new());

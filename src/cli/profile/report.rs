@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use tfjs_wgpu::study::{Breakdown, Ceilings, Share};
 use tfjs_wgpu::{Profile, StepClock};
 
-/// Writes the table of steps or of operators, and then what became of the rest of the time.
+/// Writes the table of steps or operators, followed by the rest of the time.
 pub(super) fn write(
     profile: &Profile,
     breakdown: &Breakdown,
@@ -92,7 +92,7 @@ fn write_steps(profile: &Profile, breakdown: &Breakdown, sort: Sort, out: &mut i
         let [median, min, share, gflops, gigabytes, intensity, bound, reached] = cells(&breakdown.steps[index]);
         let kernel = match profile.clock {
             StepClock::Host => format!("{}, {}", step.operator, step.kernel),
-            // Without its constants, of which a kernel may have many; --json has them.
+            // Without its constants, of which a kernel may have many. `--json` has them.
             _ => step.kernel.split(' ').filter(|word| !word.contains('=')).collect::<Vec<_>>().join(" "),
         };
         let (index, name, shape) = (index.to_string(), step.name.clone(), format!("{:?}", step.shape));
@@ -128,7 +128,7 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-/// With three digits, from thousands to hundredths.
+/// A number with three digits, from thousands to hundredths.
 fn rate(value: f64) -> String {
     let decimals = if value >= 100.0 {
         0

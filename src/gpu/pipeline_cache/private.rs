@@ -1,7 +1,7 @@
 //! Files that only this user can have written, in folders that only this user can write.
 //!
-//! On Unix the owner and the permissions of the folder and of the open file are checked. Checking a path would be a race. Other
-//! systems keep the folders of users apart.
+//! On Unix the owner and the permissions of the folder and of the open file are checked. Checking a path would be a
+//! race. Other systems keep the folders of users apart.
 
 use crate::replace_file::replace_private;
 use std::fs::{DirBuilder, Metadata, OpenOptions};
@@ -54,8 +54,8 @@ mod system {
     use std::io;
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
-    /// The write permissions of others than the owner. On Android each app has its own groups, and the system lets one of them
-    /// write into the cache folder.
+    /// The write permissions of others than the owner. On Android each app has its own groups, and the system lets one
+    /// of them write into the cache folder.
     const WRITABLE_BY_OTHERS: u32 = if cfg!(target_os = "android") { 0o002 } else { 0o022 };
 
     pub(super) fn expect_own(metadata: &Metadata) -> io::Result<()> {

@@ -19,7 +19,7 @@ struct Script {
     opened: Mutex<Vec<EngineKind>>,
 }
 
-/// The reference as another kind of engine, which fails by the script.
+/// The reference in the role of another engine. It fails according to the script.
 #[derive(Debug)]
 struct Scripted {
     kind: EngineKind,

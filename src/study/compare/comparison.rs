@@ -4,49 +4,49 @@ use crate::study::measurement::Measurement;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The number of the schema of a [`Comparison`].
+/// The schema version of a [`Comparison`].
 pub(super) const SCHEMA: u32 = 1;
 
-/// Two reports, result by result.
+/// The comparison of two reports, result by result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The number of the schema: 1.
+    /// The schema version: 1.
     pub schema: u32,
-    /// When the two reports were made.
+    /// The creation times of the two reports, in UTC.
     pub created: [String; 2],
-    /// [`super::CompareOptions::threshold_percent`]
+    /// The threshold used: [`CompareOptions::threshold_percent`](super::CompareOptions::threshold_percent).
     pub threshold_percent: f64,
-    /// [`super::CompareOptions::alpha`]
+    /// The significance level used: [`CompareOptions::alpha`](super::CompareOptions::alpha).
     pub alpha: f64,
-    /// What both reports have, in the order of the first.
+    /// The results that both reports have, in the order of the first.
     pub rows: Vec<Row>,
-    /// What only the first has.
+    /// The results that only the first report has.
     pub only_before: Vec<ResultKey>,
-    /// What only the second has.
+    /// The results that only the second report has.
     pub only_after: Vec<ResultKey>,
-    /// What makes the two less comparable.
+    /// Reasons why the reports are less comparable, for a person to read.
     pub warnings: Vec<String>,
 }
 
 impl Comparison {
-    /// The rows that are slower by more than the threshold, and not by accident.
+    /// The rows that are significantly slower, by more than the threshold.
     pub fn regressions(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| row.warm.as_ref().is_some_and(|warm| warm.is_regression))
     }
 }
 
-/// What tells one result of a report from the others.
+/// The key of a result: the configuration that it measures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultKey {
     /// `gpu`, `cpu` or `reference`.
     pub device: String,
-    /// The list of passes.
+    /// The name of the list of passes.
     pub passes: String,
-    /// What was set otherwise than usual.
+    /// The settings that are not the default.
     pub settings: Vec<String>,
-    /// Rows of a prediction.
+    /// The batch size.
     pub batch: usize,
-    /// The inputs that were given with one row for the whole batch.
+    /// The names of the inputs that had one row for the whole batch.
     pub shared: Vec<String>,
 }
 
@@ -67,46 +67,46 @@ impl fmt::Display for ResultKey {
     }
 }
 
-/// One result of both reports; of every pair, the first report's value comes first.
+/// One result that both reports have. In every pair, the value of the first report comes first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// Which.
+    /// The configuration.
     #[serde(flatten)]
     pub key: ResultKey,
-    /// Warm predictions; `None` if one report has none.
+    /// The comparison of warm predictions; `None` if one report has none.
     pub warm: Option<WarmComparison>,
-    /// Opening: one sample each, from which nothing follows.
+    /// The times of opening in milliseconds. They are single samples and are not tested.
     pub open_ms: [f64; 2],
-    /// The first prediction, likewise.
+    /// The times of the first prediction in milliseconds. They are single samples and are not tested.
     pub first_ms: [f64; 2],
-    /// The counts that changed.
+    /// The counts that differ.
     pub changed: Vec<CountChange>,
 }
 
-/// Warm predictions of two reports.
+/// The comparison of the warm predictions of two reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WarmComparison {
-    /// Samples.
+    /// The numbers of samples.
     pub n: [usize; 2],
-    /// Their medians.
+    /// The medians in milliseconds.
     pub p50_ms: [f64; 2],
-    /// The second median over the first: above 1 the second is slower.
+    /// The second median divided by the first. Above 1 the second is slower.
     pub ratio: f64,
-    /// The interval in which the ratio lies with a confidence of 95 %, by the bootstrap.
+    /// The 95 % confidence interval of the ratio, by the bootstrap.
     pub ratio_ci95: [f64; 2],
-    /// Of Mann and Whitney's rank test, corrected for the number of rows as Holm does.
+    /// The p-value of the Mann-Whitney rank test, with Holm's correction for the number of rows.
     pub p_value: f64,
-    /// Cliff's delta: above 0 the second tends to be slower.
+    /// Cliff's delta, -1 to 1. Above 0 the second tends to be slower.
     pub delta: f64,
-    /// How large that is.
+    /// The size of the effect, by `delta`.
     pub effect: Effect,
-    /// What follows.
+    /// The verdict at the significance level of the comparison.
     pub verdict: Verdict,
-    /// Whether it is slower by more than the threshold.
+    /// Whether the second is significantly slower, by more than the threshold.
     pub is_regression: bool,
 }
 
-/// The size of an effect, by Cliff's delta (Romano et al. 2006).
+/// The size of an effect, by the absolute value of Cliff's delta (Romano et al. 2006).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -116,12 +116,12 @@ pub enum Effect {
     Small,
     /// Below 0.474.
     Medium,
-    /// All else.
+    /// 0.474 and above.
     Large,
 }
 
 impl Effect {
-    /// The size of `delta`.
+    /// The size of the effect `delta`, which is from -1 to 1.
     pub fn of(delta: f64) -> Effect {
         match delta.abs() {
             size if size < 0.147 => Effect::Negligible,
@@ -143,15 +143,15 @@ impl fmt::Display for Effect {
     }
 }
 
-/// What follows from two sets of samples.
+/// The verdict on two sets of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The second is faster, and not by accident.
+    /// The second is significantly faster.
     Faster,
-    /// The second is slower, and not by accident.
+    /// The second is significantly slower.
     Slower,
-    /// There is none, or there are too few samples to show it.
+    /// No significant difference: there is none, or there are too few samples to show it.
     NoDifferenceShown,
 }
 
@@ -165,13 +165,13 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A count that is another now.
+/// A count that differs between two reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountChange {
     /// The name of the field in the report.
     pub name: String,
-    /// In the first report.
+    /// The value in the first report.
     pub before: u64,
-    /// In the second.
+    /// The value in the second report.
     pub after: u64,
 }

@@ -1,8 +1,7 @@
-//! Compares two reports: which differences of time are significant, and what else changed. It measures nothing.
+//! Compares two reports: which differences of time are significant, and which counts changed. It measures nothing.
 //!
-//! The runs of one process on one machine are compared, by ranks and medians. Reports do not cover variation between
-//! processes, such as memory placement or the temperature of the machine. A significant difference of a few per cent
-//! may therefore not reproduce; the threshold is for such differences.
+//! Times are compared by ranks and medians over the runs of one process per report. Variation between processes is not
+//! covered, so a significant difference of a few per cent may not reproduce. The threshold is for such differences.
 
 mod comparison;
 
@@ -16,15 +15,17 @@ use super::statistics::{holm, median, median_ratio, rank_test};
 use crate::error::{Error, Result};
 use crate::setters::setters;
 
-/// What counts as a regression.
+/// Options for comparing two reports. Each option has a setter of its name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct CompareOptions {
-    /// By how many per cent the median may grow.
+    /// The growth of the median, in per cent, beyond which a significant slowdown is a regression. Must be finite and
+    /// at least 0. Default: 5.
     pub threshold_percent: f64,
-    /// How unlikely a difference must be, if there is none, to be called one.
+    /// The significance level: the accepted probability of reporting a difference where there is none. Must be between
+    /// 0 and 1, both exclusive. Default: 0.01.
     pub alpha: f64,
-    /// Whether reports of different models are compared.
+    /// Whether reports of different models may be compared. Default: false.
     pub any_model: bool,
 }
 
@@ -36,7 +37,22 @@ impl Default for CompareOptions {
     }
 }
 
-/// Compares two reports of one model. An error if they have no result in common, or are of different models.
+/// Compares two reports of one model, result by result. The key of a result is its [`ResultKey`].
+///
+/// ```no_run
+/// use tfjs_wgpu::study::{CompareOptions, Report, compare};
+///
+/// let [before, after] = ["before.json", "after.json"].map(|path| Report::read(path.as_ref()));
+/// let comparison = compare(&before?, &after?, CompareOptions::default().threshold_percent(10.0))?;
+/// comparison.regressions().for_each(|row| println!("{} is slower", row.key));
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// - [`ErrorKind::Input`](crate::ErrorKind::Input): the reports are of different models and
+///   [`CompareOptions::any_model`] is off; they have no result in common; or an option is out of its range.
+/// - [`ErrorKind::Format`](crate::ErrorKind::Format): a report has times that are not above 0.
 pub fn compare(before: &Report, after: &Report, options: CompareOptions) -> Result<Comparison> {
     expect_sensible(options)?;
     let mut warnings = differences(before, after, options)?;
@@ -99,7 +115,7 @@ fn nothing_in_common(before: &[ResultKey], after: &[ResultKey]) -> Error {
         .hint("measure the same devices, plans, batch sizes and settings")
 }
 
-/// What makes two reports less comparable; an error if they are of different models.
+/// Reasons why two reports are less comparable. Fails for different models unless the options allow them.
 fn differences(before: &Report, after: &Report, options: CompareOptions) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     if before.model.identity != after.model.identity {
@@ -135,7 +151,7 @@ fn differences(before: &Report, after: &Report, options: CompareOptions) -> Resu
     Ok(warnings)
 }
 
-/// Warm predictions, not judged yet: the p-value is that of the row alone.
+/// Compares warm predictions. The verdict is left open, and the p-value is not corrected yet.
 fn warm(before: &[f64], after: &[f64]) -> Result<Option<WarmComparison>> {
     if before.is_empty() || after.is_empty() {
         return Ok(None);
@@ -156,7 +172,7 @@ fn warm(before: &[f64], after: &[f64]) -> Result<Option<WarmComparison>> {
     }))
 }
 
-/// Corrects the p-values for each other, and says what follows.
+/// Corrects the p-values for the number of rows, and sets the verdicts.
 fn judge(rows: &mut [Row], options: CompareOptions) {
     let mut warm: Vec<&mut WarmComparison> = rows.iter_mut().filter_map(|row| row.warm.as_mut()).collect();
     let corrected = holm(&warm.iter().map(|warm| warm.p_value).collect::<Vec<_>>());
@@ -172,12 +188,12 @@ fn judge(rows: &mut [Row], options: CompareOptions) {
     }
 }
 
-/// Rows whose few samples could show no difference at all, however large it is.
+/// Warnings about rows with too few samples to show a difference of any size.
 fn hopeless(rows: &[Row], alpha: f64) -> Vec<String> {
     let tested = rows.iter().filter(|row| row.warm.is_some()).count();
     let warning = |row: &Row| {
         let Some(warm) = &row.warm else { return Some(format!("{}: a report has no warm predictions", row.key)) };
-        // Of all ways to deal the ranks to the two sets, only two are as far apart as can be.
+        // The smallest two-sided p-value: of all ways to assign the ranks to the two sets, two are extreme.
         let [m, n] = warm.n;
         let ways = (1..=n).map(|part| (m + part) as f64 / part as f64).product::<f64>();
         let samples = format!("{}: {m} and {n} samples are too few to show any difference", row.key);
@@ -215,7 +231,7 @@ mod tests {
     use crate::error::ErrorKind;
     use serde_json::{Value, json};
 
-    /// Times about `middle` in an order that is no order.
+    /// Times around `middle`, in no particular order.
     fn times(count: usize, middle: f64) -> Vec<f64> {
         (0..count).map(|index| middle * (0.95 + 0.1 * (index * 37 % 101) as f64 / 101.0)).collect()
     }
@@ -278,7 +294,7 @@ mod tests {
         let verdicts: Vec<Verdict> = warm.iter().map(|warm| warm.verdict).collect();
         use Verdict::{Faster, NoDifferenceShown, Slower};
         assert_eq!(verdicts, [NoDifferenceShown, Slower, Slower, Faster]);
-        // The second is real, but within the threshold.
+        // The second difference is significant, but within the threshold.
         assert_eq!(found.regressions().map(|row| row.key.batch).collect::<Vec<_>>(), [2]);
         for (warm, ratio) in warm.iter().zip([1.0, 1.04, 1.2, 0.5]) {
             let [low, high] = warm.ratio_ci95;
@@ -360,7 +376,7 @@ mod tests {
         assert_eq!(compared(&one, &zero, options).expect_err("no time").kind(), ErrorKind::Format);
     }
 
-    /// As the JSON schema promises, and read back as it was.
+    /// A comparison is equal to itself after a round trip through JSON.
     #[test]
     fn a_comparison_survives_its_json() {
         let found =

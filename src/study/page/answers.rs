@@ -1,4 +1,4 @@
-//! The four questions of a study, answered in sentences from its numbers. A question without numbers is left out.
+//! The four questions of a study, answered in sentences with its numbers. A question without numbers is omitted.
 
 use super::cold::parts_of;
 use super::markup::{counted, time, times};
@@ -14,7 +14,7 @@ pub(crate) struct Answer {
     pub(crate) section: &'static str,
 }
 
-/// The answers that a report has.
+/// The answers for a report.
 pub(crate) fn answers(report: &Report) -> Vec<Answer> {
     let answer = |question, text: Option<String>, section| text.map(|text| Answer { question, text, section });
     let study = report.study.as_ref();
@@ -55,7 +55,7 @@ fn first(study: &StudyResults) -> Option<String> {
     Some(text)
 }
 
-/// The measurement of a plan on the GPU at the smallest batch.
+/// The measurement of a list of passes on the GPU at the smallest batch size.
 fn warm<'r>(report: &'r Report, plan: &str) -> Option<&'r Measurement> {
     let found = report.results.iter().filter(|result| result.device == "gpu" && result.passes == plan);
     found.filter(|result| result.settings.is_empty() && result.warm_ms.is_some()).min_by_key(|result| result.batch)
@@ -108,7 +108,7 @@ fn break_even(study: &StudyResults) -> Option<String> {
 
 fn half(study: &StudyResults) -> Option<String> {
     let is_half = |row: &&Precision| row.settings.iter().any(|setting| setting == "activation-precision f16");
-    // Such phones run the plan of TF.js. Without it, the fused plan is used.
+    // Phones without float32 textures run the plan of TF.js. Without a result for it, the fused plan is used.
     let rows = || study.precision.iter().filter(is_half);
     let row = rows().find(|row| row.passes.starts_with("tfjs")).or_else(|| rows().next())?;
     let moved = format!("Scores move by up to {}.", digits(row.max_abs_difference));
@@ -133,7 +133,7 @@ fn half(study: &StudyResults) -> Option<String> {
     ))
 }
 
-/// A number up to one, with what is missing to one still to be seen.
+/// A number up to 1, with enough digits to show its distance from 1.
 pub(super) fn near_one(value: f64) -> String {
     if value >= 1.0 { "1".into() } else { format!("{value:.4}") }
 }
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_cold_start_are_its_stages_and_add_up() {
         let mut cold = cold("gpu", false, 100.0);
-        // The latter holds the planning and what is compiled and uploaded.
+        // `open graph` contains planning, compiling and uploading.
         for (name, ms) in [("find adapters", 5.0), ("open graph", 35.0)] {
             cold.open_stages.push(StageTime { name: name.into(), ms });
         }
@@ -199,7 +199,7 @@ mod tests {
         ] {
             assert!(all.contains(part), "{part} is not in {all}");
         }
-        // What takes less than a hundredth is not worth a word.
+        // A stage of less than 1 % is not mentioned.
         assert!(!all.contains("planning"), "{all}");
     }
 

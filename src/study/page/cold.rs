@@ -6,13 +6,13 @@ use crate::study::digits;
 use crate::study::report::{ColdStart, Report};
 use crate::telemetry::Stage;
 
-/// Bars of stages and their table.
+/// Bars of the stages, and their table.
 pub(super) fn cold(report: &Report) -> Option<String> {
     let cold = &report.study.as_ref()?.cold;
     cold.first()?;
     let names = names_of_parts(cold);
     let parts: Vec<&str> = names.iter().map(String::as_str).collect();
-    // In the order of the names; nothing where a start has no such stage.
+    // In the order of the names; 0 for a start without the stage.
     let times = |cold: &ColdStart| -> Vec<f64> {
         let found = parts_of(cold);
         let ms = |name: &&str| found.iter().find(|(part, _)| part == name).map_or(0.0, |(_, ms)| *ms);
@@ -56,10 +56,10 @@ pub(super) fn cold(report: &Report) -> Option<String> {
 const READING: &str = "reading the file";
 const PREDICTING: &str = "predicting";
 
-/// What the stages leave of opening, in which some overlap.
+/// The rest of opening, in which stages overlap.
 const REST: &str = "compiling and uploading";
 
-/// Spans of opening that are the whole of it or part of the rest.
+/// Spans that contain others, or that are part of the rest.
 const NO_PARTS: [Stage; 6] = [
     Stage::Open,
     Stage::OpenSizes,
@@ -69,7 +69,8 @@ const NO_PARTS: [Stage; 6] = [
     Stage::KeepPipelines,
 ];
 
-/// The parts of a cold start, which add up to all of it: every stage of opening that the timeline has, but those that overlap.
+/// The parts of a cold start, which add up to its total: every stage of opening in the timeline except those that
+/// overlap, and the rest.
 pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
     let stages = cold.open_stages.iter().filter(|time| !NO_PARTS.iter().any(|stage| stage.name() == time.name));
     let mut parts = vec![(READING.to_string(), cold.load_ms)];
@@ -80,7 +81,7 @@ pub(super) fn parts_of(cold: &ColdStart) -> Vec<(String, f64)> {
     parts
 }
 
-/// A stage as a sentence names it.
+/// The name of a stage in a sentence.
 fn in_words(stage: &str) -> String {
     let words = match stage.parse() {
         Ok(Stage::FindAdapters) => "finding adapters",
@@ -92,7 +93,7 @@ fn in_words(stage: &str) -> String {
     words.into()
 }
 
-/// The parts that any of these has, in their order.
+/// The parts that any of the cold starts has, in order.
 fn names_of_parts(cold: &[ColdStart]) -> Vec<String> {
     let mut names = vec![READING.to_string()];
     for (name, _) in cold.iter().flat_map(parts_of) {

@@ -5,7 +5,7 @@ use crate::study::digits;
 use crate::study::report::Report;
 use std::fmt::Write;
 
-/// `text` where markup may stand.
+/// `text` escaped for markup.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -14,7 +14,7 @@ pub(super) fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // XML has no way to write most control characters.
+            // XML cannot represent most control characters.
             character if character.is_control() => escaped.push(' '),
             character => escaped.push(character),
         }
@@ -22,7 +22,7 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A time in the unit in which it has few digits.
+/// A time in the unit that gives it few digits.
 pub(super) fn time(ms: f64) -> String {
     match ms {
         ms if ms < 0.1 => format!("{} µs", digits(ms * 1e3)),
@@ -31,12 +31,12 @@ pub(super) fn time(ms: f64) -> String {
     }
 }
 
-/// How many times the larger is the smaller.
+/// The ratio of the larger to the smaller value, as text.
 pub(super) fn times(larger: f64, smaller: f64) -> String {
     format!("{}×", digits(larger / smaller))
 }
 
-/// Bytes in the unit in which they have few digits.
+/// Bytes in the unit that gives them few digits.
 pub(super) fn bytes(count: u64) -> String {
     let count = count as f64;
     match count {
@@ -47,12 +47,12 @@ pub(super) fn bytes(count: u64) -> String {
     }
 }
 
-/// A count and what is counted.
+/// A count with its noun.
 pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A table in a box that scrolls by itself. The first `words` columns are words, the others numbers.
+/// A table in a scrolling box. The first `words` columns are text, the others numbers.
 pub(super) fn table(caption: &str, words: usize, header: &[&str], rows: &[Vec<String>]) -> String {
     let mut html = format!("<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", escape(caption));
     let class = |column: usize| if column < words { "" } else { " class=\"number\"" };
@@ -81,12 +81,12 @@ pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>", escape(text))
 }
 
-/// A name with what was set otherwise than usual.
+/// A name followed by the settings that are not the default.
 pub(super) fn with_settings(name: &str, settings: &[String]) -> String {
     if settings.is_empty() { name.into() } else { format!("{name} ({})", settings.join(", ")) }
 }
 
-/// The engine of a device, for a table that names it once.
+/// The engines of the devices in a report, for a table.
 pub(super) fn engines(report: &Report) -> Vec<&str> {
     let cold = report.study.iter().flat_map(|study| &study.cold).map(|cold| cold.engine.as_str());
     let mut engines: Vec<&str> = report.results.iter().map(|result| result.engine.as_str()).chain(cold).collect();

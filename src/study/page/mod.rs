@@ -15,7 +15,7 @@ use markup::{bytes, engines, escape, paragraph, section};
 const STYLE: &str = include_str!("style.css");
 
 impl Report {
-    /// The page. Sections without numbers are left out.
+    /// The report as an HTML page, complete in one file. Sections without numbers are omitted.
     pub fn to_html(&self) -> String {
         let title = escape(&format!("{}: where the time goes", self.model.name));
         let sections = [
@@ -42,7 +42,7 @@ impl Report {
         )
     }
 
-    /// What is missing, before anything else.
+    /// The banner for an incomplete or quick study, at the top of the page.
     fn banner(&self) -> String {
         let Some(study) = &self.study else { return String::new() };
         let mut lines = Vec::new();

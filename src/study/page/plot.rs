@@ -5,7 +5,7 @@ use super::markup::escape;
 use crate::study::digits;
 use std::fmt::Write;
 
-/// The width of a plot in its own units; its text is 13 of them high.
+/// The width of a plot in its own units. Text is 13 units high.
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 52.0;
@@ -13,40 +13,40 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
 
-/// Room for what stands at the end of a bar.
+/// Space for the label at the end of a bar.
 const TOTAL: f64 = 110.0;
 
-/// Colours, dashes and marks that the style sheet has.
+/// The number of colours, dashes and marks in the style sheet.
 const STYLES: usize = 8;
 
-/// How an axis is divided.
+/// The scale of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
-    /// From zero.
+    /// Linear from zero.
     Linear,
-    /// By powers of ten.
+    /// Logarithmic, with ticks at powers of ten.
     Logarithmic,
 }
 
-/// A value with its interval.
+/// A point with the confidence interval of its value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Point {
     pub(super) x: f64,
     pub(super) y: f64,
-    /// From where to where it may as well be.
+    /// The confidence interval of the value.
     pub(super) interval: Option<[f64; 2]>,
 }
 
-/// Points that belong together.
+/// A named series of points.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Series {
     pub(super) label: String,
     pub(super) points: Vec<Point>,
-    /// Whether a line goes through them.
+    /// Whether a line joins the points.
     pub(super) joined: bool,
 }
 
-/// What is drawn, and what the axes say.
+/// The content and the labels of a line plot.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plot {
     pub(super) title: String,
@@ -55,11 +55,11 @@ pub(super) struct Plot {
     pub(super) x_scale: Scale,
     pub(super) y_scale: Scale,
     pub(super) series: Vec<Series>,
-    /// A straight line across, as (intercept, slope).
+    /// A trend line, as (intercept, slope).
     pub(super) trend: Option<(f64, f64)>,
 }
 
-/// One axis: its ends and how values become places.
+/// An axis: its ends, and the mapping from values to positions.
 struct Axis {
     scale: Scale,
     low: f64,
@@ -89,7 +89,7 @@ impl Axis {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// Where lines across are drawn: four to eight round numbers.
+    /// The positions of grid lines: four to eight round numbers.
     fn ticks(&self) -> Vec<f64> {
         match self.scale {
             Scale::Linear => {
@@ -112,7 +112,7 @@ impl Axis {
     }
 }
 
-/// A number on an axis: as few digits as it needs.
+/// The label of a tick, with as few digits as it needs.
 fn tick_label(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
@@ -205,7 +205,7 @@ fn draw(svg: &mut String, series: &Series, style: usize, x: &Axis, y: &Axis) {
     svg.push_str("</g>");
 }
 
-/// A mark whose shape tells the series as its colour does.
+/// A mark. Its shape identifies the series, as its colour does.
 fn mark(style: usize, x: f64, y: f64) -> String {
     let at = |dx: f64, dy: f64| format!("{:.1},{:.1}", x + dx, y + dy);
     match style % 4 {
@@ -238,17 +238,17 @@ fn legend<'l>(kind: &str, keys: impl Iterator<Item = (usize, &'l str)>) -> Strin
     format!("<ul class=\"legend\">{}</ul>", keys.map(key).collect::<String>())
 }
 
-/// A bar of parts end to end.
+/// A stacked bar.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bar {
     pub(super) label: String,
-    /// In the order of the plot's parts.
+    /// The lengths of its parts, in the order of the plot's parts.
     pub(super) parts: Vec<f64>,
-    /// What stands at its end.
+    /// The label at its end.
     pub(super) total: String,
 }
 
-/// Bars below one another, from zero, with a legend if they have several parts.
+/// Horizontal bars from zero, with a legend if they have several parts.
 pub(super) fn bars(title: &str, parts: &[&str], bars: &[Bar]) -> String {
     const PITCH: f64 = 38.0;
     let longest = bars.iter().map(|bar| bar.parts.iter().sum::<f64>()).fold(f64::MIN_POSITIVE, f64::max);
@@ -324,7 +324,7 @@ mod tests {
             trend: None,
         };
         let html = lines(&plot);
-        // One more for each key of the legend.
+        // One more for each entry of the legend.
         assert_eq!(html.matches("class=\"mark\"").count(), 3 + 5 + 2);
         assert_eq!(html.matches("class=\"interval\"").count(), 8);
         assert!(html.contains("<title>a &lt; b</title>") && html.contains("x (logarithmic)"));

@@ -9,7 +9,7 @@ use crate::study::report::{PassesProfile, Report};
 use crate::study::statistics::median;
 use crate::telemetry::Stage;
 
-/// The stages of a prediction on the host that follow one another, and what they are called here.
+/// The consecutive stages of a prediction on the host, and their names on the page.
 const STAGES: [(&str, &[Stage]); 6] = [
     ("checking inputs", &[Stage::CheckInputs, Stage::CheckIds]),
     ("writing inputs", &[Stage::WriteInputs]),
@@ -19,7 +19,7 @@ const STAGES: [(&str, &[Stage]); 6] = [
     ("reading back", &[Stage::ReadBack]),
 ];
 
-/// Bars of host stages, bars by operator, and every step in tables that open.
+/// Bars of host stages, bars by operator, and expandable tables of all steps.
 pub(super) fn profiles(report: &Report) -> Option<String> {
     let all = &report.study.as_ref()?.profiles;
     let first = all.first()?;
@@ -48,7 +48,7 @@ pub(super) fn profiles(report: &Report) -> Option<String> {
     Some(section("steps", "Where a prediction's time goes", &body.concat()))
 }
 
-/// Milliseconds of each stage; what the stages leave over is part of the last.
+/// Milliseconds of each stage. Time outside all stages is added to the last.
 fn host_stages(each: &PassesProfile) -> Vec<f64> {
     let of = |stages: &[Stage]| -> f64 {
         let times = each.profile.stages.iter().filter(|time| stages.iter().any(|stage| stage.name() == time.name));

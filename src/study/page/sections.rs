@@ -1,4 +1,4 @@
-//! The sections about warm predictions. A section without numbers is left out.
+//! The sections about warm predictions. A section without numbers is omitted.
 
 use super::answers::near_one;
 use super::markup::{bytes, escape, paragraph, section, table, time, times, with_settings};
@@ -16,7 +16,7 @@ fn point(x: f64, summary: &Summary) -> Point {
     Point { x, y: summary.p50, interval: Some(summary.p50_ci95) }
 }
 
-/// From the shape of TF.js to the fused plan.
+/// Ablations from the plan of TF.js to the fused plan.
 pub(super) fn ablations(report: &Report) -> Option<String> {
     let all = &report.study.as_ref()?.ablations;
     let mut batches: Vec<usize> = all.iter().map(|ablation| ablation.batch).collect();

@@ -1,4 +1,4 @@
-//! From the plan of TF.js to the fused plan: its techniques are removed one after the other.
+//! Ablations from the plan of TF.js to the fused plan: its techniques are removed one after the other.
 
 use super::cold;
 use super::options::{StudyOptions, session};
@@ -14,10 +14,10 @@ use crate::study::measurement::measure;
 use crate::study::report::Ablation;
 use std::ops::ControlFlow;
 
-/// Batch sizes: one row, and a page of candidates.
+/// The batch sizes: one row, and one page of candidates.
 const BATCHES: [usize; 2] = [1, 200];
 
-/// The session without this technique and those before it.
+/// The options of a session without this technique and all techniques before it.
 fn session_without(technique: Technique) -> SessionOptions {
     let is_removed = |removed: Technique| technique as usize >= removed as usize;
     let execution = Execution {
@@ -40,7 +40,7 @@ pub(super) fn steps() -> Vec<Step> {
     BATCHES.into_iter().flat_map(at).collect()
 }
 
-/// The first answer in processes of their own, where they can be started, and warm predictions in this one.
+/// Measures the first prediction in new processes, if they can be started, and warm predictions in this one.
 pub(super) fn measure_technique(
     model: &Model,
     options: &StudyOptions,

@@ -1,4 +1,4 @@
-//! Cold starts: a new process each time, with or without compiled pipelines of an earlier one on disk.
+//! Cold starts: a new process for each, with or without compiled pipelines of an earlier process on disk.
 
 use super::options::StudyOptions;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use crate::study::statistics::{Summary, median};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Starts processes that open `session` and predict once.
+/// Starts processes that each open `session` and predict once.
 pub(super) fn start(
     launcher: &Launcher,
     options: &StudyOptions,
@@ -50,7 +50,7 @@ pub(super) fn start(
     })
 }
 
-/// The medians of the stages over processes that did the same.
+/// The medians of the stages over processes that did the same work.
 fn medians(launched: &[Launched], stages: impl Fn(&Measurement) -> &[StageTime]) -> Vec<StageTime> {
     let all = || launched.iter().map(|launched| stages(&launched.measurement));
     let of = |stage: &StageTime| {
@@ -61,7 +61,7 @@ fn medians(launched: &[Launched], stages: impl Fn(&Measurement) -> &[StageTime])
     stages(&launched[0].measurement).iter().map(of).collect()
 }
 
-/// A folder for compiled pipelines, gone with the value.
+/// A temporary folder for compiled pipelines, removed when dropped.
 fn cache_folder() -> Result<TempDir> {
     tempfile::tempdir().map_err(|cause| {
         let folder = std::env::temp_dir();

@@ -11,10 +11,10 @@ use std::time::Duration;
 /// Numbers of candidates.
 const CANDIDATES: [usize; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/// Milliseconds from one prediction to the next; 0 for at once.
+/// Milliseconds from the start of one prediction to the start of the next; 0 for back to back.
 const INTERVALS_MS: [u64; 4] = [0, 10, 100, 1000];
 
-/// A curve for each device and list of passes, and for the fused one with one user.
+/// One curve for each device and list of passes, and one for the fused passes with a shared user.
 pub(super) fn candidates(options: &StudyOptions) -> Vec<Step> {
     let mut sessions = Vec::new();
     for &device in &options.devices {
@@ -24,7 +24,7 @@ pub(super) fn candidates(options: &StudyOptions) -> Vec<Step> {
         }
     }
     let points = sessions.into_iter().flat_map(|session| {
-        // One candidate of one user shares nothing.
+        // With one candidate, nothing is shared.
         let least = if session.shared.is_empty() { 1 } else { 2 };
         let candidates = CANDIDATES.into_iter().filter(move |&candidates| candidates >= least);
         candidates.map(move |candidates| Step::Candidates { session: session.clone(), candidates })
@@ -32,7 +32,7 @@ pub(super) fn candidates(options: &StudyOptions) -> Vec<Step> {
     points.collect()
 }
 
-/// Pauses, on each device with the fused plan.
+/// Predictions with pauses, on each device with the fused passes.
 pub(super) fn sporadics(options: &StudyOptions) -> Vec<Step> {
     let sporadic = |device: &Device| {
         let session = session(*device, Passes::FUSED);
@@ -41,7 +41,7 @@ pub(super) fn sporadics(options: &StudyOptions) -> Vec<Step> {
     options.devices.iter().flat_map(sporadic).collect()
 }
 
-/// How predictions with such pauses are run: fewer of those that take long to wait for.
+/// The runs for predictions with such pauses: fewer for long pauses.
 pub(super) fn sporadic(options: &StudyOptions, interval_ms: u64) -> RunOptions {
     let pace = match interval_ms {
         0 => Pace::BackToBack,
@@ -52,12 +52,12 @@ pub(super) fn sporadic(options: &StudyOptions, interval_ms: u64) -> RunOptions {
         (false, 1000..) => 12,
         (false, _) => 40,
     };
-    // The pauses alone take so long; predictions that take longer still end it.
+    // The duration of the pauses, and an allowance for the predictions.
     let max_seconds = 10.0 + runs as f64 * interval_ms as f64 / 1e3;
     RunOptions { runs, min_seconds: 0.0, max_seconds, pace, ..options.runs(1, 0.0) }
 }
 
-/// Adds a measurement to the curve it belongs to.
+/// Adds a measurement to its curve.
 pub(super) fn add(curves: &mut Vec<Curve>, found: Measurement) {
     let Some(ms) = found.warm_ms else { return };
     let point = CurvePoint { candidates: found.batch, ms, dispatches: found.dispatches };
@@ -68,7 +68,8 @@ pub(super) fn add(curves: &mut Vec<Curve>, found: Measurement) {
     }
 }
 
-/// From where on the GPU is faster than the CPU, for each pair of curves in which both have the same inputs shared.
+/// The number of candidates from which the GPU is faster than the CPU, for each pair of curves with the same shared
+/// inputs.
 pub(super) fn break_even(curves: &[Curve]) -> Vec<BreakEven> {
     let on = |device: &'static str| curves.iter().filter(move |curve| curve.device == device);
     let pairs = on("cpu").flat_map(|cpu| on("gpu").filter(|gpu| gpu.shared == cpu.shared).map(move |gpu| (cpu, gpu)));
@@ -80,7 +81,7 @@ pub(super) fn break_even(curves: &[Curve]) -> Vec<BreakEven> {
     pairs.map(break_even).collect()
 }
 
-/// The smallest number of candidates from which on `second` is faster at every point both have.
+/// The smallest number of candidates from which `second` is faster at every point that both curves have.
 fn faster_from(first: &Curve, second: &Curve) -> Option<usize> {
     let at =
         |curve: &Curve, candidates| curve.points.iter().find(|point| point.candidates == candidates).map(|p| p.ms.p50);

@@ -14,7 +14,7 @@ use crate::study::statistics::line;
 use crate::tensor::{Shape, TensorType};
 use std::ops::ControlFlow;
 
-/// Lengths of the chains.
+/// The lengths of the chains.
 const DISPATCHES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 pub(super) fn steps() -> Vec<Step> {
@@ -22,7 +22,7 @@ pub(super) fn steps() -> Vec<Step> {
     DISPATCHES.map(step).into()
 }
 
-/// Warm predictions of a chain of `dispatches` dispatches.
+/// Measures warm predictions of a chain of `length` dispatches.
 pub(super) fn measure_chain(options: &StudyOptions, session: &SessionOptions, length: usize) -> Result<Measurement> {
     measure(&chain(length)?, session, &options.runs(1, 0.2), &mut |_| ControlFlow::Continue(()))
 }
@@ -38,7 +38,7 @@ fn chain(length: usize) -> Result<Model> {
     Ok(Model::from_graph("chain", graph.finish(vec![("y".into(), value)])?))
 }
 
-/// Adds a chain, and draws the line anew.
+/// Adds a chain, and fits the line again.
 pub(super) fn add(results: &mut StudyResults, found: Measurement) {
     let Some(ms) = found.warm_ms else { return };
     let cost = results.dispatch_cost.get_or_insert_with(|| DispatchCost {

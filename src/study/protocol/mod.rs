@@ -1,8 +1,8 @@
-//! The whole study of a model, as a list of steps that each measure one thing and add it to the report.
+//! The whole study of a model, as a list of steps. Each step measures one thing and adds it to the report.
 //!
-//! The list is a plain value, made before anything is measured. The report is handed out after every step, so an
-//! interruption loses at most one step. A step that fails, such as a plan that the device refuses, becomes a note in the report,
-//! and the next one follows.
+//! The list is a plain value, created before anything is measured. The report is passed to the caller after every step,
+//! so an interruption loses at most one step. A step that fails, for example because the device refuses its plan,
+//! becomes a note in the report, and the study continues.
 
 mod ablations;
 mod cold;
@@ -31,18 +31,39 @@ use std::ops::ControlFlow;
 /// Batch sizes of warm predictions.
 const BATCHES: [usize; 3] = [1, 32, 256];
 
-/// Where a study is.
+/// The progress of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepProgress<'s> {
-    /// What comes next; `None` at the end.
+    /// The next step; `None` at the end.
     pub step: Option<&'s Step>,
-    /// How many steps are done.
+    /// The number of completed steps.
     pub done: usize,
-    /// Of how many.
+    /// The total number of steps.
     pub count: usize,
 }
 
-/// Does all steps. `observe` sees the report before each and at the end, and may end the study.
+/// Runs all steps of a study. `observe` is called with the report before each step and at the end. If it breaks, the
+/// study ends early and returns the report so far, with [`StudyResults::complete`] false. A step that fails becomes a
+/// note in the report ([`StudyResults::notes`]).
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use tfjs_wgpu::study::{StudyOptions, study};
+/// use tfjs_wgpu::{Device, LoadOptions, Model};
+///
+/// let model = Model::load("examples/shop_rank", LoadOptions::default())?;
+/// let options = StudyOptions::default().devices(vec![Device::Cpu]).quick(true);
+/// let report = study(&model, &options, &mut |_, progress| {
+///     println!("{} of {} steps", progress.done, progress.count);
+///     Ok(ControlFlow::Continue(()))
+/// })?;
+/// println!("{}", report.to_csv());
+/// # Ok::<(), tfjs_wgpu::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Input`](crate::ErrorKind::Input) if the options name no device; any error that `observe` returns.
 pub fn study(
     model: &Model,
     options: &StudyOptions,
@@ -73,7 +94,7 @@ fn results(report: &mut Report) -> &mut StudyResults {
     report.study.get_or_insert_default()
 }
 
-/// Measures what a step says.
+/// Runs one step and adds its result to the report.
 fn take(step: &Step, model: &Model, options: &StudyOptions, report: &mut Report) -> Result<()> {
     let go_on = &mut |_| ControlFlow::Continue(());
     match step {
@@ -120,7 +141,7 @@ fn launcher(options: &StudyOptions) -> Result<&Launcher> {
     options.launcher.as_ref().ok_or_else(|| Error::input("no process can be started").hint("give a launcher"))
 }
 
-/// What follows from all that was measured.
+/// Adds the results that are derived from all steps.
 fn conclude(report: &mut Report) {
     let results = results(report);
     results.break_even = curves::break_even(&results.curves);
@@ -128,7 +149,7 @@ fn conclude(report: &mut Report) {
     results.complete = true;
 }
 
-/// All steps of a study, in their order: what is quick and most asked for comes first.
+/// All steps of a study, in execution order: fast and frequently needed measurements first.
 pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     let devices = || options.devices.iter().copied();
     let each =

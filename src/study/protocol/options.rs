@@ -1,4 +1,4 @@
-//! What is studied, as a plain value, and the sessions that it opens.
+//! The options of a study, as a plain value, and the sessions that it opens.
 
 use crate::emulation;
 use crate::passes::Passes;
@@ -8,25 +8,25 @@ use crate::study::measurement::RunOptions;
 use crate::study::process::Launcher;
 use std::path::PathBuf;
 
-/// What is studied.
+/// Options for a study. Each option has a setter of its name.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StudyOptions {
-    /// On which devices, [`Device::Gpu`] and [`Device::Cpu`] among them.
+    /// The devices to measure. Default: [`Device::Gpu`] and [`Device::Cpu`].
     pub devices: Vec<Device>,
-    /// The inputs that describe the user: they are given once for all candidates in some of the curves.
+    /// The names of the inputs that describe the user. Some curves give them with one row for all candidates.
     pub shared: Vec<String>,
     /// Part of the name of the GPU adapter; `None` for the best.
     pub adapter: Option<String>,
     /// The folder for compiled pipelines of the sessions in this process ([`SessionOptions::cache_folder`]).
     pub cache_folder: Option<PathBuf>,
-    /// How a process of its own is started. Without it what needs one is left out: cold starts, and what ablations do to
-    /// the first answer.
+    /// How new processes are started. If `None`, measurements that need one are skipped: cold starts, and the effect of
+    /// ablations on the first prediction.
     #[doc(hidden)]
     pub launcher: Option<Launcher>,
-    /// The seed of all inputs.
+    /// The seed of the random inputs.
     pub seed: u64,
-    /// Whether to make a few runs only, to try a study out.
+    /// Whether to make only a few runs, to test the setup.
     pub quick: bool,
 }
 
@@ -60,7 +60,7 @@ impl StudyOptions {
         StudyOptions { launcher: Some(launcher), ..self }
     }
 
-    /// Runs that take at least `seconds` together.
+    /// Runs with a total duration of at least `seconds`.
     pub(super) fn runs(&self, batch: usize, seconds: f64) -> RunOptions {
         let (runs, min_seconds) = if self.quick { (2, 0.0) } else { (10, seconds) };
         let max_seconds = min_seconds.max(0.1) * 10.0;
@@ -72,8 +72,8 @@ impl StudyOptions {
     }
 }
 
-/// The lists of passes that are measured on a device. On a CPU there is no dispatch to save or to emulate, and WebGL 1 runs the
-/// programs of WebGL 2.
+/// The lists of passes that are measured on a device. On a CPU there are no dispatches to save or to emulate, and WebGL
+/// 1 runs the programs of WebGL 2.
 pub(super) fn lists_of_passes(device: Device) -> &'static [Passes] {
     match device {
         Device::Gpu | Device::Auto => &[Passes::PLAIN, Passes::FUSED, emulation::WEBGL2],

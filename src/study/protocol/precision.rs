@@ -14,16 +14,16 @@ use crate::study::report::Precision;
 use crate::tensor::Tensor;
 use std::ops::ControlFlow;
 
-/// Rankings that are compared.
+/// The number of rankings that are compared.
 const RANKINGS: usize = 20;
 
-/// Candidates in each.
+/// The number of candidates in each ranking.
 const CANDIDATES: usize = 200;
 
-/// From the top, what is looked at most.
+/// The number of top positions that matter most.
 const K: usize = 10;
 
-/// The ways to compute that may change the order.
+/// The execution modes that may change the order.
 pub(super) fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     if ranked_output(model).is_none() {
         return Vec::new();
@@ -46,14 +46,15 @@ pub(super) fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     steps
 }
 
-/// The first output, if it is one by which something can be ranked: one number a row, or one for each of several classes.
+/// The first output and its width, if items can be ranked by it: it has one number per row, or one for each of several
+/// classes.
 fn ranked_output(model: &Model) -> Option<(&str, usize)> {
     let (name, id) = model.graph().outputs().first()?;
     let ty = model.graph().ty(*id);
     (ty.dtype == crate::tensor::DType::F32 && ty.shape.is_batched()).then(|| (name.as_str(), ty.shape.sample_len()))
 }
 
-/// Ranks the same candidates by `session` and by the reference.
+/// Ranks the same candidates with `session` and with the reference.
 pub(super) fn compare(
     model: &Model,
     options: &StudyOptions,
@@ -61,7 +62,7 @@ pub(super) fn compare(
     name: &str,
 ) -> Result<Precision> {
     let (output, width) = ranked_output(model).ok_or_else(|| Error::input("the model has nothing to rank by"))?;
-    // Where a row has a score for each class, its classes are ranked, and one row is a ranking.
+    // If a row has a score for each class, the classes of one row are ranked.
     let (rows, candidates) = if width == 1 { (CANDIDATES, CANDIDATES) } else { (1, width) };
     let rankings = if options.quick { 2 } else { RANKINGS };
     let judged = Session::open_with(model, session.clone())?;

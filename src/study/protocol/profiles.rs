@@ -9,17 +9,17 @@ use crate::study::measurement::random_inputs_of;
 use crate::study::profile::{Breakdown, Ceilings};
 use crate::study::report::PassesProfile;
 
-/// The most rows that TF.js predicts at once.
+/// The default batch size of TF.js, which predicts larger inputs in pieces.
 const BATCH: usize = 32;
 
-/// Every plan that is measured.
+/// One step for each device and list of passes.
 pub(super) fn steps(options: &StudyOptions) -> Vec<Step> {
     let each =
         options.devices.iter().flat_map(|&device| lists_of_passes(device).iter().map(move |&passes| (device, passes)));
     each.map(|(device, passes)| Step::Profile { session: session(device, passes), batch: BATCH }).collect()
 }
 
-/// Profiles `session`. The ceilings of a device are measured once, by the first profile of it.
+/// Profiles `session`. The ceilings of a device are measured once, with its first profile.
 pub(super) fn profile(
     model: &Model,
     options: &StudyOptions,

@@ -2,17 +2,17 @@
 
 use crate::study::report::{ColdStart, Published, PublishedRow};
 
-/// Stages in milliseconds: of TF.js on WebGL the engine's sub-package, loading the model, the first prediction, and their
-/// sum; of the mini-program's own engine, which has nothing to fetch, likewise.
+/// Stages in milliseconds: the engine's sub-package, loading the model, the first prediction, and their sum. First
+/// TF.js on WebGL, then the mini-program's own engine, which has no sub-package.
 const PUBLISHED: [(&str, Option<f64>, f64, f64, f64); 2] = [
     ("TF.js in a mini-program, published", Some(971.0), 321.0, 252.0, 1544.0),
     ("native engine of the mini-program, published", None, 531.0, 19.0, 550.0),
 ];
 
-/// Where the numbers are from.
+/// The source of the numbers.
 const SOURCE: &str = "vivo, “weixin-mini-ai”, September 2025";
 
-/// What their numbers hold and ours do not, and the other way round.
+/// The differences between what the two sets of numbers include.
 const MISSING: [&str; 4] = [
     "Theirs are averages over the phones of a shop's visitors; ours are medians on the machine above.",
     "Theirs are of their model and their inputs, which were not published; ours of the model above.",
@@ -21,7 +21,7 @@ const MISSING: [&str; 4] = [
     "Whether their start counts fetching the model's file is not said. Ours reads it from the disk.",
 ];
 
-/// Their numbers, and ours of every cold start.
+/// The published numbers, and ours for every cold start.
 pub(super) fn beside(cold: &[ColdStart]) -> Option<Published> {
     let ours = |cold: &ColdStart| PublishedRow {
         engine: format!("{} {}{}", cold.device, cold.passes, if cold.cached { ", pipelines on disk" } else { "" }),

@@ -4,65 +4,65 @@ use super::technique::Technique;
 use crate::session::SessionOptions;
 use std::fmt;
 
-/// One thing to measure.
+/// One measurement of a study.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Processes of their own, from nothing to the first answer.
+    /// A cold start: new processes from their start to the first prediction.
     Cold {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// Whether an earlier process has left its compiled pipelines on disk.
+        /// Whether compiled pipelines of an earlier process are on disk.
         cached: bool,
     },
     /// Warm predictions.
     Warm {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// Rows of a prediction.
+        /// The batch size.
         batch: usize,
     },
-    /// Predictions with pauses.
+    /// Predictions with pauses between them.
     Sporadic {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// From one start to the next.
+        /// Milliseconds from the start of one prediction to the start of the next.
         interval_ms: u64,
     },
     /// A point of the curve of time against candidates.
     Candidates {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// Rows of a prediction.
+        /// The batch size.
         candidates: usize,
     },
-    /// A chain of dispatches that do next to nothing.
+    /// A chain of almost empty dispatches.
     Dispatches {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// How many.
+        /// The number of dispatches.
         dispatches: usize,
     },
-    /// A technique of TF.js that is given up.
+    /// The effect of removing a technique of TF.js.
     Ablation {
-        /// Which.
+        /// The technique.
         technique: Technique,
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// Rows of a prediction.
+        /// The batch size.
         batch: usize,
     },
-    /// The steps of a prediction.
+    /// A profile of the steps of a prediction.
     Profile {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// Rows of a prediction.
+        /// The batch size.
         batch: usize,
     },
-    /// The order of candidates against the reference's.
+    /// The order of candidates, compared with the reference's.
     Precision {
-        /// What is opened.
+        /// The options of the session.
         session: SessionOptions,
-        /// What it is called.
+        /// The name of the execution mode.
         name: &'static str,
     },
 }

@@ -1,24 +1,25 @@
 //! The techniques of TF.js that a study removes one after the other.
 
-/// A technique of TF.js. They are removed in this order; each row of the table is without those before it too.
+/// A technique of TF.js. A study removes them in this order: each row of the table is also without the techniques
+/// before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Technique {
-    /// None is removed.
+    /// No technique is removed.
     AllKept,
-    /// Commands are handed to the device one kernel at a time.
+    /// Each kernel is submitted separately.
     SubmitPerKernel,
-    /// Outputs are waited for one at a time.
+    /// Outputs are read back one at a time.
     ReadBackPerOutput,
-    /// A program is compiled for each shape it is used with.
+    /// A program is compiled for each shape it runs with.
     ProgramPerShape,
-    /// The copies and the slices of 32 rows that textures ask for.
+    /// Copies that textures need, and batches split into slices of 32 rows.
     Textures,
-    /// A kernel for each operator.
+    /// Each operator is a kernel of its own: nothing is fused.
     KernelPerOperator,
 }
 
 impl Technique {
-    /// All, in order.
+    /// All techniques, in the order in which they are removed.
     pub const ALL: [Technique; 6] = [
         Technique::AllKept,
         Technique::SubmitPerKernel,
@@ -28,7 +29,7 @@ impl Technique {
         Technique::KernelPerOperator,
     ];
 
-    /// What the step is called.
+    /// The name of the step.
     pub fn name(self) -> &'static str {
         match self {
             Technique::AllKept => "as TF.js on WebGL 2",
@@ -40,7 +41,7 @@ impl Technique {
         }
     }
 
-    /// What that means.
+    /// A description of the step.
     pub fn about(self) -> &'static str {
         match self {
             Technique::AllKept => {

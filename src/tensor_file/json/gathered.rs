@@ -12,24 +12,24 @@ pub(super) const EMPTY: &str = "JSON cannot say the shape of an empty batch; use
 pub(super) struct Gathered<'b> {
     pub(super) name: String,
     budget: &'b mut Budget,
-    /// The error, if it is that there is too much.
+    /// The error, if a limit was exceeded.
     pub(super) beyond: Option<Error>,
     /// The indices of the element being read.
     pub(super) place: Vec<usize>,
-    /// The lengths of the arrays at each depth, where one is complete.
+    /// The length of the arrays at each depth; `None` until one is complete.
     lengths: Vec<Option<usize>>,
-    /// The depth of the numbers or booleans, once there is one.
+    /// The depth of the numbers or booleans; `None` before the first one.
     rank: Option<usize>,
     elements: Elements,
     /// Whether a number has a point or an exponent.
     pub(super) has_float: bool,
-    /// The first whole number outside int32, as the message about it.
+    /// The error message for the first integer outside int32.
     outside_int32: Option<String>,
-    /// What to do about the error, if there is one.
+    /// The hint for an error.
     pub(super) hint: &'static str,
 }
 
-/// The elements so far, in as much memory as the tensor will take.
+/// The elements so far, in the representation that the tensor will have.
 enum Elements {
     /// All fit int32.
     Integers(Vec<i32>),
@@ -38,7 +38,7 @@ enum Elements {
 }
 
 impl Elements {
-    /// Adds a whole number in int32.
+    /// Adds an integer that fits int32.
     pub(super) fn push_integer(&mut self, value: i32) {
         match self {
             Elements::Integers(values) => values.push(value),
@@ -76,7 +76,7 @@ impl<'b> Gathered<'b> {
         }
     }
 
-    /// Counts an element; an error if there are too many.
+    /// Charges an element to the budget. Fails if the limit is exceeded.
     pub(super) fn make_room(&mut self, bytes: u64) -> Result<(), String> {
         self.budget.take_bytes(bytes).map_err(|error| {
             let error = error.at(format!("`{}`", self.name));
@@ -86,7 +86,7 @@ impl<'b> Gathered<'b> {
         })
     }
 
-    /// `message` with the element it is about.
+    /// `message`, prefixed with the element it is about.
     pub(super) fn here(&self, message: impl fmt::Display) -> String {
         let place: String = self.place.iter().map(|index| format!("[{index}]")).collect();
         format!("`{}{place}` {message}", self.name)
@@ -99,7 +99,7 @@ impl<'b> Gathered<'b> {
         }
     }
 
-    /// What there is to see to before a number is added.
+    /// Checks the position, the type and the budget before a number is added.
     pub(super) fn begin_number(&mut self) -> Result<(), String> {
         self.begin_element()?;
         if matches!(self.elements, Elements::Booleans(_)) {

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// The tensors in `bytes`, in their order.
 pub(in crate::tensor_file) fn read(bytes: &[u8], budget: &mut Budget) -> Result<NamedTensors> {
-    // Some editors begin a file with this mark.
+    // Some editors write a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let (hint, beyond) = (Cell::new(NAMES_ON_TOP), Cell::new(None));
@@ -39,7 +39,7 @@ fn refused(error: &serde_json::Error, bytes: &[u8], hint: &str) -> Error {
     }
 }
 
-/// The word in which an error happened, in lower case.
+/// The word at the position of the error, in lower case.
 fn word_at(bytes: &[u8], error: &serde_json::Error) -> String {
     let line = bytes.split(|&byte| byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     let (before, after) = line.split_at(error.column().saturating_sub(1).min(line.len()));
@@ -51,10 +51,10 @@ fn word_at(bytes: &[u8], error: &serde_json::Error) -> String {
 
 /// The whole file.
 struct Tensors<'h> {
-    /// What to do about the error, if there is one.
+    /// The hint for an error.
     hint: &'h Cell<&'static str>,
     budget: &'h mut Budget,
-    /// The error, if it is that there is too much.
+    /// The error, if a limit was exceeded.
     beyond: &'h Cell<Option<Error>>,
 }
 
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Tensors<'_> {
     }
 }
 
-/// A number, a boolean, or an array of elements; added to the tensor being gathered.
+/// A number, a boolean, or an array of elements. It is added to the tensor being parsed.
 struct Element<'a, 'b>(&'a mut Gathered<'b>);
 
 impl<'de> DeserializeSeed<'de> for Element<'_, '_> {

@@ -4,13 +4,13 @@ use crate::error::{Error, Result};
 use crate::tensor::{Data, NamedTensors, Tensor};
 use std::fmt::Write;
 
-/// The file that holds `tensors`, one row of the leading dimension a line.
+/// Encodes `tensors`, one row of the leading dimension per line.
 pub(in crate::tensor_file) fn write(tensors: &NamedTensors) -> Result<Vec<u8>> {
     let mut text = String::from("{");
     for (index, (name, tensor)) in tensors.iter().enumerate() {
         expect_sayable(tensor).map_err(|error| error.at(format!("tensor `{name}`")))?;
         let values: Vec<String> = match tensor.data() {
-            // The shortest decimals that read back as the same float; they always have a point or an exponent.
+            // The shortest decimal that reads back as the same float. It always has a point or an exponent.
             Data::F32(values) => values.iter().map(|value| format!("{value:?}")).collect(),
             Data::I32(values) => values.iter().map(i32::to_string).collect(),
             Data::Bool(values) => values.iter().map(bool::to_string).collect(),
