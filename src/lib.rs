@@ -46,7 +46,7 @@
 //!
 //! # Correct answers
 //!
-//! Every operator has a plain definition in f64 and a tolerance that every engine keeps. TF.js and Keras differ in places;
+//! Every operator has a reference implementation in f64 and a tolerance that every engine keeps. TF.js and Keras differ in places;
 //! [`Semantics`] chooses whose answers a model gives.
 
 #![cfg_attr(

@@ -32,7 +32,7 @@ macro_rules! catalogue {
         $(impl operator::Sealed for $name {})+
 
         impl Op {
-/// The operator as a trait object.
+            /// The operator as a trait object.
             pub fn operator(&self) -> &dyn Operator {
                 match self { $(Op::$name(operator) => operator),+ }
             }

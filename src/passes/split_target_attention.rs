@@ -61,7 +61,10 @@ fn pair(graph: &Graph, parts: &[ValueId]) -> Option<(ValueId, ValueId)> {
             _ => leaves.push(unexpanded(graph, part)),
         }
     }
-    let is_repeated = |id: &ValueId| matches!(operator(graph, *id), Some((Op::RepeatVector(_), inputs)) if graph.ty(inputs[0]).shape.rank() == 2);
+    let is_repeated = |id: &ValueId| match operator(graph, *id) {
+        Some((Op::RepeatVector(_), inputs)) => graph.ty(inputs[0]).shape.rank() == 2,
+        _ => false,
+    };
     let repeated = *leaves.iter().find(|id| is_repeated(id))?;
     let keys = *leaves.iter().find(|id| !is_repeated(id))?;
     let sample = |id: ValueId| graph.ty(id).shape.sample();

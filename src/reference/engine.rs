@@ -65,7 +65,7 @@ impl PreparedGraph for ReferenceGraph {
 
     fn steps(&self, batch: usize) -> Result<Vec<ProfileStep>> {
         let operators = self.0.ids().filter(|id| matches!(self.0.node(*id).source, Source::Op(_)));
-        Ok(operators.map(|id| ProfileStep::of_node(&self.0, id, batch, "plain answer".into())).collect())
+        Ok(operators.map(|id| ProfileStep::of_node(&self.0, id, batch, "reference".into())).collect())
     }
 
     fn time_steps(&self, call: &Call<'_>, _spare: &mut RecycledOutputs, timeline: &mut Timeline) -> Result<TimedSteps> {

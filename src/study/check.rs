@@ -1,6 +1,6 @@
 //! Checks a device against the reference, operator by operator and end to end.
 //!
-//! Each operator's result on the device is compared with its plain definition *on the device's own inputs* to that
+//! Each operator's result on the device is compared with its reference implementation *on the device's own inputs* to that
 //! operator, within its tolerance class. An error is therefore attributed to the operator that made it. The outputs are
 //! then compared with an end-to-end run of the reference. The allowed difference of outputs is measured: the reference
 //! runs again with every operator's result perturbed at random within its tolerance, and the spread of the outputs is
@@ -43,7 +43,7 @@ pub enum CheckDevice {
     Cpu,
 }
 
-/// The comparison of one operator's result on the device with its plain definition on the same inputs.
+/// The comparison of one operator's result on the device with its reference implementation on the same inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeCheck {
     /// The name of the node.

@@ -27,7 +27,6 @@ pub use machine::{Adapter, Machine};
 pub use measurement::{Measurement, Pace, Progress, RunOptions, StageTime, measure};
 pub use profile::{Bound, Breakdown, Ceilings, OperatorShare, Share};
 pub use protocol::{Step, StepProgress, StudyOptions, Technique, study};
-pub use ranking::RankAgreement;
 pub use report::{
     Ablation, BreakEven, ColdStart, Curve, CurvePoint, DispatchCost, DispatchPoint, MeasuredModel, PassesProfile,
     Precision, Published, PublishedRow, Report, Sporadic, StudyResults,

@@ -1,27 +1,26 @@
 //! The agreement of two rankings of the same items. The order of a recommender matters, not its scores.
 
-use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 /// The agreement of a ranking with a reference ranking of the same items.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RankAgreement {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct RankAgreement {
     /// The number of ranked items.
-    pub n: usize,
+    pub(super) n: usize,
     /// The number of top positions that the fields below look at.
-    pub k: usize,
+    pub(super) k: usize,
     /// Kendall's τ-b over all items: 1 for the same order, -1 for the reverse. Also 1 if all items are tied in both
     /// rankings.
-    pub kendall_tau: f64,
+    pub(super) kendall_tau: f64,
     /// Normalised discounted cumulative gain of the first k. The gain of an item is k for the reference's best item, 1
     /// for its k-th, 0 beyond.
-    pub ndcg: f64,
+    pub(super) ndcg: f64,
     /// The fraction of the reference's first k that are among the first k.
-    pub top_k_overlap: f64,
+    pub(super) top_k_overlap: f64,
     /// Whether the best item is the same.
-    pub same_best: bool,
+    pub(super) same_best: bool,
     /// The number of positions in the first k that hold another item than in the reference.
-    pub moved_in_top_k: usize,
+    pub(super) moved_in_top_k: usize,
 }
 
 /// The agreement of the orders of `scores` and `reference`: highest first, equal scores in item order. `None` if there
@@ -51,8 +50,11 @@ pub(super) fn rank_agreement(reference: &[f64], scores: &[f64], k: usize) -> Opt
 /// Items by score: highest first, NaN last, equal scores in item order.
 fn order(scores: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    let key = |item: usize| if scores[item].is_nan() { f64::NEG_INFINITY } else { scores[item] };
-    order.sort_by(|&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
+    // Of equal scores, which NaN are among themselves, the sort keeps the order.
+    order.sort_by(|&a, &b| {
+        let (a, b) = (scores[a], scores[b]);
+        a.is_nan().cmp(&b.is_nan()).then(b.partial_cmp(&a).unwrap_or(Ordering::Equal))
+    });
     order
 }
 
@@ -124,6 +126,7 @@ mod tests {
         assert!((found.kendall_tau - 5.0 / 30f64.sqrt()).abs() < 1e-12);
         let found = agreement(&[2.0, 1.0], &[f64::NAN, 1.0], 1);
         assert!(!found.same_best);
+        assert_eq!(order(&[f64::NAN, f64::NEG_INFINITY, 0.0]), [2, 1, 0]);
         assert_eq!(agreement(&[1.0, 1.0], &[2.0, 2.0], 1).kendall_tau, 1.0);
         assert!(rank_agreement(&[], &[], 1).is_none() && rank_agreement(&[1.0], &[1.0, 2.0], 1).is_none());
     }

@@ -65,7 +65,7 @@ fn a_device_is_shared_by_sessions_and_closed_with_the_last_of_them() {
     let _one = ONE.lock().expect("no test panicked");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/ncf");
     let model = Model::load(path, LoadOptions::default()).expect("the model loads");
-    let (device, limits) = (Device::Gpu, LimitsPreset::Mali);
+    let (device, limits) = (Device::Gpu, LimitsPreset::Adreno);
     let open = || {
         let options = SessionOptions::default().device(device).limits(limits);
         Session::open_with(&model, options).expect("the GPU opens")

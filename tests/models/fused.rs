@@ -16,7 +16,7 @@ fn fused(graph: &Arc<Graph>) -> Arc<Graph> {
     Passes::FUSED.run(graph, &DeviceFacts::FLOOR).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Both sides are plain answers, so both round.
+/// Both sides are reference results, so both round.
 fn assert_same(name: &str, plain: &Graph, other: &Graph, inputs: &NamedTensors, others_inputs: &NamedTensors) {
     let expected = reference::run(plain, inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
     let actual = reference::run(other, others_inputs).unwrap_or_else(|error| panic!("{name}: {error}\n{other}"));

@@ -195,7 +195,7 @@ fn repeated(inputs: &NamedTensors) -> NamedTensors {
     inputs.iter().map(repeat).collect()
 }
 
-/// What is wrong with the answers of `other`, a rewriting of `model`'s graph; both are plain answers, so both round.
+/// What is wrong with the answers of `other`, a rewriting of `model`'s graph; both are reference results, so both round.
 fn complaint(model: &Model, other: &Graph, given: &NamedTensors) -> Option<String> {
     let all = repeated(given);
     let plain = model.graph();

@@ -173,7 +173,7 @@ pub fn steps(model: &Model, options: &StudyOptions) -> Vec<Step> {
     steps.extend(curves::candidates(options));
     steps.extend(curves::sporadics(options));
     for session in steps.iter_mut().map(Step::session_mut) {
-        session.adapter = options.adapter.clone().filter(|_| session.device == Device::Gpu);
+        session.adapter = options.adapter.clone().filter(|_| matches!(session.device, Device::Gpu | Device::Auto));
         session.cache_folder = options.cache_folder.clone();
     }
     steps

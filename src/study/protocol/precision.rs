@@ -69,7 +69,7 @@ pub(super) fn compare(
     let reference = Session::open(model, Device::Reference)?;
     let (mut found, mut max_abs_difference) = (Vec::new(), 0f64);
     for ranking in 0..rankings as u64 {
-        let inputs = random_inputs_of(model, &options.shared, rows, options.seed + ranking)?;
+        let inputs = random_inputs_of(model, &options.shared, rows, options.seed.wrapping_add(ranking))?;
         let scores = |session: &Session| -> Result<Vec<f64>> {
             Ok(session.predict(&inputs)?.outputs.get(output).map(Tensor::to_f64).unwrap_or_default())
         };
