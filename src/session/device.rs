@@ -16,7 +16,7 @@ pub enum Device {
     Gpu,
     /// The CPU engine.
     Cpu,
-    /// The reference implementation: the definitions that GPU and CPU are checked against.
+    /// The reference implementation, which GPU and CPU are checked against.
     Reference,
 }
 

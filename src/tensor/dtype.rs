@@ -23,7 +23,7 @@ impl std::fmt::Display for DType {
     }
 }
 
-/// The elements of a [`Tensor`] in row-major order.
+/// The elements of a [`Tensor`](super::Tensor) in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// Floats.
