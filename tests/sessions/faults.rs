@@ -41,6 +41,7 @@ enum Outcome {
     IsGivenUp(DeviceError),
 }
 
+#[derive(Debug)]
 struct Row {
     stage: Stage,
     site: FaultSite,
@@ -85,8 +86,11 @@ fn options(device: Device, faults: &Faults) -> SessionOptions {
 }
 
 /// Models and inputs that a row is tried with.
+#[derive(Clone)]
 struct Tried {
     model: Model,
+    /// The time limit of calls that hang.
+    hang_timeout: Duration,
     inputs: NamedTensors,
     right: NamedTensors,
 }
@@ -97,14 +101,14 @@ impl Tried {
         let inputs = random_inputs(&model, 5, 7).expect("inputs");
         let session = Session::open(&model, Device::Reference).expect("the reference opens");
         let right = session.predict(&inputs).expect("an answer").outputs;
-        Tried { model, inputs, right }
+        Tried { model, hang_timeout: TIMEOUT, inputs, right }
     }
 
     /// One call: right, or its error; always in time.
     fn predict(&self, session: &Session, row: &str) -> Result<Vec<String>, Error> {
         let start = Instant::now();
         let prediction = session.predict(&self.inputs);
-        let timeout = if row.contains("Hang") { TIMEOUT } else { LONG_TIMEOUT };
+        let timeout = if row.contains("Hang") { self.hang_timeout } else { LONG_TIMEOUT };
         assert!(start.elapsed() < timeout + SLACK, "{row}: took {:?}", start.elapsed());
         let prediction = prediction?;
         for ((name, right), (_, given)) in self.right.iter().zip(prediction.outputs.iter()) {
@@ -116,11 +120,12 @@ impl Tried {
         Ok(prediction.notes)
     }
 
-    fn run(&self, row: &Row, device: Device, threads: usize) {
+    /// Tries a row; whether its fault was met. On a machine that is busy enough, a call may run out of time before it.
+    fn run(&self, row: &Row, device: Device, threads: usize) -> bool {
         let Row { stage, site, kind, times, .. } = *row;
         let name = format!("{stage:?} {site:?} {kind:?} {times} times, {device:?}, {threads} threads");
         let faults = Faults::new(site, kind, usize::from(stage == Stage::Warm), times);
-        let timeout = if kind == FaultKind::Hang { TIMEOUT } else { LONG_TIMEOUT };
+        let timeout = if kind == FaultKind::Hang { self.hang_timeout } else { LONG_TIMEOUT };
         let options = options(device, &faults).timeout(timeout);
         let start = Instant::now();
         let session = match Session::open_with(&self.model, options) {
@@ -130,7 +135,8 @@ impl Tried {
                 assert!(stage == Stage::Open && device == Device::Gpu, "{name}: {error:?}");
                 assert_eq!(Outcome::Fails(error.device_error().expect("a device error")), row.outcome, "{name}");
                 assert!(error.suggests_fallback());
-                return faults.release();
+                faults.release();
+                return true;
             }
         };
         assert!(stage != Stage::Open || device == Device::Auto, "{name}: it opens");
@@ -142,12 +148,16 @@ impl Tried {
             let calls: Vec<_> = calls.collect();
             calls.into_iter().map(|call| call.join().expect("no call panics")).collect()
         });
-        assert!(faults.met() > 0, "{name}: the fault is not met");
+        if faults.met() == 0 {
+            faults.release();
+            return false;
+        }
         match device {
             Device::Auto => self.expect_cpu(row, &session, &results, &name),
             _ => self.expect_outcome(row, &session, &results, (&faults, threads), &name),
         }
         faults.release();
+        true
     }
 
     fn expect_outcome(
@@ -212,6 +222,7 @@ impl Tried {
 fn every_fault_is_answered_or_has_its_error_in_time() {
     gpu::require(LimitsPreset::Full);
     let (tried, rows) = (Tried::new(), rows());
+    let patient = Tried { hang_timeout: 4 * TIMEOUT, ..tried.clone() };
     let cases: Vec<(&Row, Device, usize)> = rows
         .iter()
         .flat_map(|row| [Device::Gpu, Device::Auto].map(|device| (row, device)))
@@ -222,7 +233,8 @@ fn every_fault_is_answered_or_has_its_error_in_time() {
     std::thread::scope(|scope| {
         let work = || {
             while let Some((row, device, threads)) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                tried.run(row, *device, *threads);
+                let is_met = tried.run(row, *device, *threads) || patient.run(row, *device, *threads);
+                assert!(is_met, "{row:?}, {device:?}, {threads} threads: the fault is not met");
             }
         };
         (0..16).for_each(|_| drop(scope.spawn(work)));
