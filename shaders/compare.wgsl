@@ -1,14 +1,8 @@
-// How pairs of elements compare, as 0 or 1, with broadcasting: both sides are read through strides, 0 where they stretch.
-// `answers` has a bit for each order of a pair: less, equal, greater, none. See src/ops/compare.rs.
+// How pairs of elements compare, as 0 or 1, with broadcasting. `answers` has a bit for each order of a pair: less, equal,
+// greater, none. See src/ops/compare.rs.
 
 struct Params {
-    size: array<vec4<u32>, 2>,
-    left_strides: array<vec4<u32>, 2>,
-    right_strides: array<vec4<u32>, 2>,
-    count: u32,
-    padding0: u32,
-    padding1: u32,
-    padding2: u32,
+    strided: Strided,
 }
 
 override answers: u32;
@@ -46,20 +40,10 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    if index >= params.count {
-        return;
+    let run = run_at(invocation_index(workgroup, workgroups, lane));
+    var at = run.at;
+    for (var k = 0u; k < run.count; k++) {
+        output[run.first + k] = f32((answers >> order(left[at.x], right[at.y])) & 1u);
+        at += run.step;
     }
-    var rest = index;
-    var l = 0u;
-    var r = 0u;
-    for (var step = 0u; step < 8u; step++) {
-        let dim = 7u - step;
-        let size = params.size[dim / 4u][dim % 4u];
-        let position = rest % size;
-        rest /= size;
-        l += position * params.left_strides[dim / 4u][dim % 4u];
-        r += position * params.right_strides[dim / 4u][dim % 4u];
-    }
-    output[index] = f32((answers >> order(left[l], right[r])) & 1u);
 }

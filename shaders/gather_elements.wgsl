@@ -1,15 +1,13 @@
-// output[…, j, …] = data[…, indices[…, j, …], …] of N-d blocks of words that stretch to one another, zero where an index
-// points nowhere: one invocation an output element.
+// output[…, j, …] = data[…, indices[…, j, …], …] of N-d blocks of words that broadcast to one another, zero where an index
+// points nowhere.
 
 struct Params {
-    size: array<vec4<u32>, 2>,
-    // 0 along the axis.
-    data_strides: array<vec4<u32>, 2>,
-    index_strides: array<vec4<u32>, 2>,
-    count: u32,
+    // Data, with a stride of 0 along the axis, and indices.
+    strided: Strided,
     axis: u32,
     axis_stride: u32,
     nearest: u32,
+    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,25 +21,15 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    if index >= params.count {
-        return;
+    let run = run_at(invocation_index(workgroup, workgroups, lane));
+    var at = run.at;
+    for (var k = 0u; k < run.count; k++) {
+        let position = position_of(indices[at.y], params.axis, true, params.nearest != 0u);
+        var word = 0u;
+        if position != NOWHERE {
+            word = data[at.x + position * params.axis_stride];
+        }
+        output[run.first + k] = word;
+        at += run.step;
     }
-    var rest = index;
-    var source = 0u;
-    var index_at = 0u;
-    for (var step = 0u; step < 8u; step++) {
-        let dim = 7u - step;
-        let size = params.size[dim / 4u][dim % 4u];
-        let position = rest % size;
-        rest /= size;
-        source += position * params.data_strides[dim / 4u][dim % 4u];
-        index_at += position * params.index_strides[dim / 4u][dim % 4u];
-    }
-    let position = position_of(indices[index_at], params.axis, true, params.nearest != 0u);
-    var word = 0u;
-    if position != NOWHERE {
-        word = data[source + position * params.axis_stride];
-    }
-    output[index] = word;
 }

@@ -1,15 +1,8 @@
-// A choice between two elements, with broadcasting: all inputs are read through strides, 0 where they stretch. Words of any
-// dtype are copied as they are; the condition is the float 0 or 1.
+// A choice between two elements, with broadcasting. Words of any dtype are copied as they are; the condition is the float 0
+// or 1.
 
 struct Params {
-    size: array<vec4<u32>, 2>,
-    condition_strides: array<vec4<u32>, 2>,
-    left_strides: array<vec4<u32>, 2>,
-    right_strides: array<vec4<u32>, 2>,
-    count: u32,
-    padding0: u32,
-    padding1: u32,
-    padding2: u32,
+    strided: Strided,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,23 +17,10 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    if index >= params.count {
-        return;
+    let run = run_at(invocation_index(workgroup, workgroups, lane));
+    var at = run.at;
+    for (var k = 0u; k < run.count; k++) {
+        output[run.first + k] = select(right[at.z], left[at.y], condition[at.x] != 0.0);
+        at += run.step;
     }
-    var rest = index;
-    var offsets = vec3(0u);
-    for (var step = 0u; step < 8u; step++) {
-        let dim = 7u - step;
-        let size = params.size[dim / 4u][dim % 4u];
-        let position = rest % size;
-        rest /= size;
-        let strides = vec3(
-            params.condition_strides[dim / 4u][dim % 4u],
-            params.left_strides[dim / 4u][dim % 4u],
-            params.right_strides[dim / 4u][dim % 4u],
-        );
-        offsets += position * strides;
-    }
-    output[index] = select(right[offsets.z], left[offsets.y], condition[offsets.x] != 0.0);
 }

@@ -1,15 +1,11 @@
-// Copies an N-d block of words between two strided layouts:
-// output[position . output_strides + output_offset] = input[position . input_strides + input_offset].
-// Input strides may be negative, as two's complements: sums wrap.
+// Copies words between two strided layouts; see src/ops/strided_copy.rs.
 
 struct Params {
-    size: array<vec4<u32>, 2>,
-    input_strides: array<vec4<u32>, 2>,
-    output_strides: array<vec4<u32>, 2>,
-    count: u32,
+    strided: Strided,
     output_offset: u32,
     input_offset: u32,
-    padding: u32,
+    padding0: u32,
+    padding1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,20 +18,10 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = invocation_index(workgroup, workgroups, lane);
-    if index >= params.count {
-        return;
+    let run = run_at(invocation_index(workgroup, workgroups, lane));
+    var at = run.at;
+    for (var k = 0u; k < run.count; k++) {
+        output[at.y + params.output_offset] = input[at.x + params.input_offset];
+        at += run.step;
     }
-    var rest = index;
-    var source = params.input_offset;
-    var destination = params.output_offset;
-    for (var step = 0u; step < 8u; step++) {
-        let dim = 7u - step;
-        let size = params.size[dim / 4u][dim % 4u];
-        let position = rest % size;
-        rest /= size;
-        source += position * params.input_strides[dim / 4u][dim % 4u];
-        destination += position * params.output_strides[dim / 4u][dim % 4u];
-    }
-    output[destination] = input[source];
 }

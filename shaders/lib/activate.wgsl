@@ -54,6 +54,14 @@ fn round_to_half(x: f32, infinity: f32) -> f32 {
     return bitcast<f32>(value | (bits & 0x80000000u));
 }
 
+// The functions that a kernel may call, a bit each. A kernel that reads the function's number from its parameters sets it,
+// because software GPUs compute all branches of a switch.
+override used_functions: u32 = 0xffffffffu;
+
+fn is_used(function: u32) -> bool {
+    return (used_functions & (1u << function)) != 0u;
+}
+
 fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
     // Drivers turn NaN into numbers in exp() and elsewhere, and a number would hide that something was wrong before.
     if is_nan(x) {
@@ -62,26 +70,84 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
     switch function {
         case 0u: { return relu(x, p, true); }
         case 1u: { return relu(x, p, false); }
-        case 2u: { return elu(x, p); }
-        case 3u: { return 1.0 / (1.0 + exp(-x)); }
+        case 2u: {
+            if is_used(2u) {
+                return elu(x, p);
+            }
+            return x;
+        }
+        case 3u: {
+            if is_used(3u) {
+                return 1.0 / (1.0 + exp(-x));
+            }
+            return x;
+        }
         case 4u: { return minimum(maximum(p.x * x + p.y, 0.0), 1.0); }
-        case 5u: { return softplus(x); }
+        case 5u: {
+            if is_used(5u) {
+                return softplus(x);
+            }
+            return x;
+        }
         case 6u: { return x / (1.0 + abs(x)); }
-        case 7u: { return tanh_precise(x); }
-        case 8u: { return 0.5 * x * (1.0 + erf(x * 0.70710678118654752)); }
-        case 9u: { return 0.5 * x * (1.0 + tanh_precise(0.79788456080286536 * (x + 0.044715 * x * x * x))); }
-        case 10u: { return x * tanh_precise(softplus(x)); }
-        case 11u: { return x / (1.0 + exp(-x)); }
-        case 12u: { return exp(x); }
-        case 14u: { return shifted_logarithm(x, 0.0, p); }
+        case 7u: {
+            if is_used(7u) {
+                return tanh_precise(x);
+            }
+            return x;
+        }
+        case 8u: {
+            if is_used(8u) {
+                return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
+            }
+            return x;
+        }
+        case 9u: {
+            if is_used(9u) {
+                return 0.5 * x * (1.0 + tanh_precise(0.79788456080286536 * (x + 0.044715 * x * x * x)));
+            }
+            return x;
+        }
+        case 10u: {
+            if is_used(10u) {
+                return x * tanh_precise(softplus(x));
+            }
+            return x;
+        }
+        case 11u: {
+            if is_used(11u) {
+                return x / (1.0 + exp(-x));
+            }
+            return x;
+        }
+        case 12u: {
+            if is_used(12u) {
+                return exp(x);
+            }
+            return x;
+        }
+        case 14u: {
+            if is_used(14u) {
+                return shifted_logarithm(x, 0.0, p);
+            }
+            return x;
+        }
         case 15u: {
+            if !is_used(15u) {
+                return x;
+            }
             if abs(x) < 0.01 {
                 return log1p(x);
             }
             return shifted_logarithm(x, 1.0, p);
         }
         case 16u: { return select(sqrt(max(x, 0.0)), p.x, x < 0.0); }
-        case 17u: { return round_to_half(x, p.x); }
+        case 17u: {
+            if is_used(17u) {
+                return round_to_half(x, p.x);
+            }
+            return x;
+        }
         // The identity, for a layer without a function.
         default: { return x; }
     }

@@ -11,7 +11,7 @@ use super::operator::{
     ConcreteType, KernelRequest, Operator, absolute, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
     expect_sample_axis, word,
 };
-use super::strided_copy::{MAX_RANK, aligned};
+use super::strided::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance, row_major_strides};

@@ -16,11 +16,11 @@
 
 pub(crate) mod integers;
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
-use super::strided_copy::{MAX_RANK, aligned};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops};
+use super::strided::{STRIDED, Strided, StridedParams};
 use crate::error::{Error, Result};
-use crate::kernel::{ARITHMETIC, COMBINE, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, invocations, params, shader};
-use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
+use crate::kernel::{ARITHMETIC, COMBINE, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, params, shader};
+use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions};
 
 /// Applies one function to pairs of elements.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,34 +74,18 @@ pub enum BinaryFunction {
 
 params! {
     /// `Params` of `shaders/binary.wgsl` and `shaders/compare.wgsl`.
-    PairParams {
-        size: [u32; MAX_RANK],
-        left_strides: [u32; MAX_RANK],
-        right_strides: [u32; MAX_RANK],
-        count: u32,
-        padding0: u32,
-        padding1: u32,
-        padding2: u32,
-    }
+    PairParams { strided: StridedParams }
 }
 
 pub(super) const SHADERS: &[Shader] =
-    &[shader!("binary", PairParams, fragments: [GRID, SPECIAL, TRIGONOMETRY, COMBINE, ARITHMETIC])];
+    &[shader!("binary", PairParams, fragments: [GRID, STRIDED, SPECIAL, TRIGONOMETRY, COMBINE, ARITHMETIC])];
 
-impl PairParams {
-    /// The broadcasting of two inputs to the output.
-    pub(super) fn new(request: &KernelRequest<'_>) -> Result<Self> {
-        let shape = &request.output().shape;
-        Ok(PairParams {
-            size: aligned(shape, 1)?,
-            left_strides: aligned(&broadcast_strides(&request.inputs[0].shape, shape), 0)?,
-            right_strides: aligned(&broadcast_strides(&request.inputs[1].shape, shape), 0)?,
-            count: word(request.output().len())?,
-            padding0: 0,
-            padding1: 0,
-            padding2: 0,
-        })
-    }
+/// The kernel of `shader` that broadcasts two inputs to the output.
+pub(super) fn pair_kernel(shader: &'static str, request: &KernelRequest<'_>) -> Result<Kernel> {
+    let operands = [request.inputs[0].shape.as_slice(), request.inputs[1].shape.as_slice()];
+    let strided = Strided::broadcast(&request.output().shape, &operands, request.device)?;
+    expect_loops(request, strided.loop_steps())?;
+    Ok(Kernel::new(shader, &PairParams { strided: strided.params()? }, 2, strided.grid()))
 }
 
 impl BinaryFunction {
@@ -261,7 +245,7 @@ impl Operator for Binary {
             _ if self.function.is_rare() => "all_functions",
             _ => "main",
         };
-        let kernel = Kernel::new("binary", &PairParams::new(request)?, 2, invocations(request.output().len()));
+        let kernel = pair_kernel("binary", request)?;
         Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(self.function.code()))])
     }
 

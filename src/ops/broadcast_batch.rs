@@ -6,6 +6,7 @@
 //! every sample.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
@@ -45,11 +46,11 @@ impl Operator for BroadcastBatch {
         let block = Block {
             size: &request.output().shape,
             input_offset: 0,
-            input_strides: &strided_copy::forwards(&input_strides),
+            input_strides: &forwards(&input_strides),
             output_strides: &row_major_strides(&request.output().shape),
             output_offset: 0,
         };
-        Ok(vec![strided_copy::kernel(&block)?])
+        Ok(vec![strided_copy::kernel(&block, request.device)?])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -4,10 +4,11 @@
 //! compare as integers, also beyond 2²⁴. Of booleans, false is the smaller one, so NotEqual is their `xor`. Floats
 //! compare as in IEEE 754: both zeros are equal, and every comparison with NaN is false except NotEqual.
 
-use super::binary::PairParams;
+use super::binary::{PairParams, pair_kernel};
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs};
+use super::strided::STRIDED;
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, Shader, invocations, shader};
+use crate::kernel::{GRID, Kernel, Shader, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance, broadcast, broadcast_positions};
 
 /// Compares pairs of elements.
@@ -34,7 +35,7 @@ pub enum Comparison {
     LessEqual,
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("compare", PairParams, fragments: [GRID])];
+pub(super) const SHADERS: &[Shader] = &[shader!("compare", PairParams, fragments: [GRID, STRIDED])];
 
 impl Comparison {
     /// The result for two values of one type.
@@ -86,7 +87,7 @@ impl Operator for Compare {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let kernel = Kernel::new("compare", &PairParams::new(request)?, 2, invocations(request.output().len()));
+        let kernel = pair_kernel("compare", request)?;
         let are_floats = request.inputs[0].dtype != DType::I32;
         let kernel = kernel.constant("answers", f64::from(self.comparison.code()));
         Ok(vec![kernel.constant("are_floats", f64::from(u8::from(are_floats)))])

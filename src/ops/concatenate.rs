@@ -76,7 +76,7 @@ impl Operator for Concatenate {
                 output_strides: &[row, 1],
                 output_offset: column,
             };
-            let mut kernel = strided_copy::kernel(&block)?;
+            let mut kernel = strided_copy::kernel(&block, request.device)?;
             kernel.bindings = vec![Binding::input(index), Binding::output()];
             kernels.push(kernel);
             column += width;

@@ -37,7 +37,7 @@ impl Operator for Copy {
             output_strides: &[1],
             output_offset: 0,
         };
-        Ok(vec![strided_copy::kernel(&block)?])
+        Ok(vec![strided_copy::kernel(&block, request.device)?])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

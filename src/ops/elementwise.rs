@@ -6,11 +6,11 @@
 
 use super::activation::Function;
 use super::binary::BinaryFunction;
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, word};
-use super::strided_copy::aligned;
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_loops, word};
+use super::strided::{STRIDED, Strided, StridedParams};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    ACTIVATE, ARITHMETIC, COMBINE, ELEMENTARY, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, invocations, params, shader,
+    ACTIVATE, ARITHMETIC, COMBINE, ELEMENTARY, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, params, shader,
 };
 use crate::tensor::{DType, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides};
 
@@ -44,28 +44,25 @@ pub const MOST_INPUTS: usize = 3;
 /// Maximum number of steps in a chain.
 pub const MOST_STEPS: usize = 16;
 
-const MAX_RANK: usize = super::strided_copy::MAX_RANK;
-
 params! {
     /// `Params` of `shaders/elementwise.wgsl`.
     ElementwiseParams {
-        size: [u32; MAX_RANK],
-        strides: [[u32; MAX_RANK]; MOST_INPUTS],
+        strided: StridedParams,
 /// Function, input (or `APPLY`), whether the value is the right operand, and padding.
         steps: [[u32; 4]; MOST_STEPS],
 /// Parameters of unary functions.
         parameters: [[f32; 4]; MOST_STEPS],
-        count: u32,
         step_count: u32,
         padding0: u32,
         padding1: u32,
+        padding2: u32,
     }
 }
 
 pub(super) const SHADERS: &[Shader] = &[shader!(
     "elementwise",
     ElementwiseParams,
-    fragments: [GRID, SPECIAL, TRIGONOMETRY, ACTIVATE, ELEMENTARY, COMBINE, ARITHMETIC]
+    fragments: [GRID, STRIDED, SPECIAL, TRIGONOMETRY, ACTIVATE, ELEMENTARY, COMBINE, ARITHMETIC]
 )];
 
 /// The shape of the output, and the value and the state of each element.
@@ -160,18 +157,14 @@ impl Operator for Elementwise {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let shape = &request.output().shape;
-        let count = request.output().len();
+        let operands: Vec<&[usize]> = request.inputs.iter().map(|input| input.shape.as_slice()).collect();
+        let strided = Strided::broadcast(&request.output().shape, &operands, request.device)?;
+        expect_loops(request, strided.loop_steps().saturating_mul(1 + self.steps.len()))?;
         let mut params = ElementwiseParams {
-            size: aligned(shape, 1)?,
-            count: word(count)?,
+            strided: strided.params()?,
             step_count: word(self.steps.len())?,
             ..bytemuck::Zeroable::zeroed()
         };
-        for (strides, input) in params.strides.iter_mut().zip(request.inputs) {
-            word(input.len())?;
-            *strides = aligned(&broadcast_strides(&input.shape, shape), 0)?;
-        }
         for (index, step) in self.steps.iter().enumerate() {
             (params.steps[index], params.parameters[index]) = match *step {
                 Step::Apply(function) => {
@@ -187,9 +180,14 @@ impl Operator for Elementwise {
             Step::Apply(function) => function.is_rare(),
             Step::Combine { function, .. } => function.is_rare(),
         };
-        let kernel = Kernel::new("elementwise", &params, MOST_INPUTS, invocations(count));
+        let kernel = Kernel::new("elementwise", &params, MOST_INPUTS, strided.grid());
         let entry_point = if self.steps.iter().any(is_rare) { "all_functions" } else { "main" };
-        let mut kernel = kernel.entry_point(entry_point);
+        let used = |step: &Step| match step {
+            Step::Apply(function) => 1u32.checked_shl(Function::encode(Some(*function)).0).unwrap_or(0),
+            Step::Combine { .. } => 0,
+        };
+        let used = self.steps.iter().map(used).fold(0, |all, one| all | one);
+        let mut kernel = kernel.entry_point(entry_point).constant("used_functions", f64::from(used));
         for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
             // Unused bindings are not read, but they must be bound.
             if position >= request.inputs.len() {

@@ -7,11 +7,11 @@
 
 use super::embedding::BadId;
 use super::operator::{
-    ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word,
+    ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
 };
-use super::strided_copy::{MAX_RANK, aligned};
+use super::strided::{STRIDED, Strided, StridedParams, forwards};
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, POSITION, Shader, invocations, params, shader};
+use crate::kernel::{GRID, Kernel, POSITION, Shader, params, shader};
 use crate::tensor::{
     DType, Dim, Shape, Tensor, TensorType, Tolerance, broadcast, broadcast_strides, row_major_strides,
 };
@@ -26,19 +26,18 @@ pub struct GatherElements {
 }
 
 params! {
-    /// `Params` of `shaders/gather_elements.wgsl`. Dimensions are right-aligned; unused ones have size 1.
+    /// `Params` of `shaders/gather_elements.wgsl`.
     GatherElementsParams {
-        size: [u32; MAX_RANK],
-        data_strides: [u32; MAX_RANK],
-        index_strides: [u32; MAX_RANK],
-        count: u32,
+        strided: StridedParams,
         axis: u32,
         axis_stride: u32,
         nearest: u32,
+        padding: u32,
     }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("gather_elements", GatherElementsParams, fragments: [GRID, POSITION])];
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("gather_elements", GatherElementsParams, fragments: [GRID, STRIDED, POSITION])];
 
 /// The addressing of one call: the strides of data and indices per output dimension, and the stride of the data along
 /// the axis.
@@ -109,20 +108,20 @@ impl Operator for GatherElements {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let [data, indices] = [0, 1].map(|input| &request.inputs[input]);
-        let (count, shape) = (request.output().len(), &request.output().shape);
+        let shape = &request.output().shape;
         word(data.len())?;
         word(indices.len())?;
         let strides = self.strides(&data.shape, &indices.shape, shape);
+        let strided = Strided::new(shape, &[&forwards(&strides.data), &forwards(&strides.indices)], request.device)?;
+        expect_loops(request, strided.loop_steps())?;
         let params = GatherElementsParams {
-            size: aligned(shape, 1)?,
-            data_strides: aligned(&strides.data, 0)?,
-            index_strides: aligned(&strides.indices, 0)?,
-            count: word(count)?,
+            strided: strided.params()?,
             axis: word(data.shape[self.axis])?,
             axis_stride: word(strides.axis)?,
             nearest: u32::from(self.bad_id == BadId::Clamp),
+            padding: 0,
         };
-        Ok(vec![Kernel::new("gather_elements", &params, 2, invocations(count))])
+        Ok(vec![Kernel::new("gather_elements", &params, 2, strided.grid())])
     }
 
     fn ids(&self, inputs: &[&TensorType]) -> Option<Ids> {

@@ -4,7 +4,7 @@
 //! dtype.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, word};
-use super::strided_copy::{MAX_RANK, aligned};
+use super::strided::{MAX_RANK, aligned};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{Tensor, TensorType, Tolerance};

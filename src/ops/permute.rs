@@ -4,6 +4,7 @@
 //! first dimension.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
@@ -72,11 +73,11 @@ impl Operator for Permute {
         let block = Block {
             size: &request.output().shape,
             input_offset: 0,
-            input_strides: &strided_copy::forwards(&self.strides(&request.inputs[0].shape)),
+            input_strides: &forwards(&self.strides(&request.inputs[0].shape)),
             output_strides: &row_major_strides(&request.output().shape),
             output_offset: 0,
         };
-        Ok(vec![strided_copy::kernel(&block)?])
+        Ok(vec![strided_copy::kernel(&block, request.device)?])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -3,6 +3,7 @@
 //! `output[n, r, …] = input[n, …]` for `r < count`; `[N, D] → [N, count, D]`, any dtype.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
@@ -52,11 +53,11 @@ impl Operator for RepeatVector {
         let block = Block {
             size: &request.output().shape,
             input_offset: 0,
-            input_strides: &strided_copy::forwards(&input_strides),
+            input_strides: &forwards(&input_strides),
             output_strides: &row_major_strides(&request.output().shape),
             output_offset: 0,
         };
-        Ok(vec![strided_copy::kernel(&block)?])
+        Ok(vec![strided_copy::kernel(&block, request.device)?])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

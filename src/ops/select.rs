@@ -3,11 +3,11 @@
 //! `output[i] = condition[i] ? left[i] : right[i]`; `condition` bool, `left` and `right` of one dtype. All three
 //! broadcast as in NumPy. The element that is not selected has no effect, even if it is NaN or infinite.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
-use super::strided_copy::{MAX_RANK, aligned};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops};
+use super::strided::{STRIDED, Strided, StridedParams};
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
-use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions, broadcast_strides};
+use crate::kernel::{GRID, Kernel, Shader, params, shader};
+use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance, broadcast, broadcast_positions};
 
 /// Selects between the elements of two tensors. The inputs are the condition, the tensor for true and the tensor for
 /// false.
@@ -16,19 +16,10 @@ pub struct Select;
 
 params! {
     /// `Params` of `shaders/select.wgsl`.
-    SelectParams {
-        size: [u32; MAX_RANK],
-        condition_strides: [u32; MAX_RANK],
-        left_strides: [u32; MAX_RANK],
-        right_strides: [u32; MAX_RANK],
-        count: u32,
-        padding0: u32,
-        padding1: u32,
-        padding2: u32,
-    }
+    SelectParams { strided: StridedParams }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("select", SelectParams, fragments: [GRID])];
+pub(super) const SHADERS: &[Shader] = &[shader!("select", SelectParams, fragments: [GRID, STRIDED])];
 
 impl Operator for Select {
     fn name(&self) -> &'static str {
@@ -58,19 +49,10 @@ impl Operator for Select {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        let shape = &request.output().shape;
-        let strides = |input: usize| aligned(&broadcast_strides(&request.inputs[input].shape, shape), 0);
-        let params = SelectParams {
-            size: aligned(shape, 1)?,
-            condition_strides: strides(0)?,
-            left_strides: strides(1)?,
-            right_strides: strides(2)?,
-            count: word(request.output().len())?,
-            padding0: 0,
-            padding1: 0,
-            padding2: 0,
-        };
-        Ok(vec![Kernel::new("select", &params, 3, invocations(request.output().len()))])
+        let operands = [0, 1, 2].map(|input: usize| request.inputs[input].shape.as_slice());
+        let strided = Strided::broadcast(&request.output().shape, &operands, request.device)?;
+        expect_loops(request, strided.loop_steps())?;
+        Ok(vec![Kernel::new("select", &SelectParams { strided: strided.params()? }, 3, strided.grid())])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -92,7 +92,7 @@ impl Operator for Slice {
             output_strides: &[self.count * view.inner, view.inner, 1],
             output_offset: 0,
         };
-        Ok(vec![strided_copy::kernel(&block)?])
+        Ok(vec![strided_copy::kernel(&block, request.device)?])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -75,13 +75,14 @@ impl Operator for Split {
         let inner = view.inner as isize;
         let parts = self.starts().zip(&self.sizes).zip(request.output_words).filter(|((_, size), _)| **size > 0);
         let copies = parts.map(|((start, &size), &output_offset)| {
-            strided_copy::kernel(&Block {
+            let block = Block {
                 size: &[view.outer, size, view.inner],
                 input_offset: start * view.inner,
                 input_strides: &[view.axis as isize * inner, inner, 1],
                 output_strides: &[size * view.inner, view.inner, 1],
                 output_offset,
-            })
+            };
+            strided_copy::kernel(&block, request.device)
         });
         copies.collect()
     }

@@ -4,27 +4,22 @@
 //! (stride 0), reversal (a negative stride), or a block of columns in a wider row.
 
 use super::operator::word;
-use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
-use crate::tensor::format_dims;
-
-/// Maximum number of dimensions of a strided kernel.
-pub(super) const MAX_RANK: usize = 8;
+use super::strided::{STRIDED, Strided, StridedParams, forwards};
+use crate::error::Result;
+use crate::kernel::{DeviceFacts, GRID, Kernel, Shader, params, shader};
 
 params! {
-    /// `Params` of `shaders/strided_copy.wgsl`. Dimensions are right-aligned; unused ones have size 1.
+    /// `Params` of `shaders/strided_copy.wgsl`.
     StridedCopyParams {
-        size: [u32; MAX_RANK],
-        input_strides: [u32; MAX_RANK],
-        output_strides: [u32; MAX_RANK],
-        count: u32,
+        strided: StridedParams,
         output_offset: u32,
         input_offset: u32,
-        padding: u32,
+        padding0: u32,
+        padding1: u32,
     }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("strided_copy", StridedCopyParams, fragments: [GRID])];
+pub(super) const SHADERS: &[Shader] = &[shader!("strided_copy", StridedCopyParams, fragments: [GRID, STRIDED])];
 
 /// A block to copy, in elements.
 pub(super) struct Block<'a> {
@@ -36,44 +31,14 @@ pub(super) struct Block<'a> {
 }
 
 /// The kernel that copies `block` of the input into the output.
-pub(super) fn kernel(block: &Block<'_>) -> Result<Kernel> {
-    let count = block.size.iter().product();
+pub(super) fn kernel(block: &Block<'_>, facts: &DeviceFacts) -> Result<Kernel> {
+    let strided = Strided::new(block.size, &[block.input_strides, &forwards(block.output_strides)], facts)?;
     let params = StridedCopyParams {
-        size: aligned(block.size, 1)?,
-        input_strides: aligned_signed(block.input_strides)?,
-        output_strides: aligned(block.output_strides, 0)?,
-        count: word(count)?,
+        strided: strided.params()?,
         output_offset: word(block.output_offset)?,
         input_offset: word(block.input_offset)?,
-        padding: 0,
+        padding0: 0,
+        padding1: 0,
     };
-    Ok(Kernel::new("strided_copy", &params, 1, invocations(count)))
-}
-
-/// Signed strides as wrapping words.
-fn aligned_signed(strides: &[isize]) -> Result<[u32; MAX_RANK]> {
-    let sizes: Vec<usize> = strides.iter().map(|stride| stride.unsigned_abs()).collect();
-    let mut words = aligned(&sizes, 0)?;
-    for (word, stride) in words.iter_mut().rev().zip(strides.iter().rev()) {
-        *word = if *stride < 0 { word.wrapping_neg() } else { *word };
-    }
-    Ok(words)
-}
-
-/// Unsigned strides as the signed ones of [`Block`].
-pub(super) fn forwards(strides: &[usize]) -> Vec<isize> {
-    strides.iter().map(|&stride| stride as isize).collect()
-}
-
-/// Dimensions as parameter words, right-aligned and filled with `fill`.
-pub(super) fn aligned(dims: &[usize], fill: u32) -> Result<[u32; MAX_RANK]> {
-    let Some(missing) = MAX_RANK.checked_sub(dims.len()) else {
-        let dims = format_dims(dims);
-        return Err(Error::unsupported(format!("a tensor of shape {dims} has more than {MAX_RANK} dimensions")));
-    };
-    let mut words = [fill; MAX_RANK];
-    for (slot, &dim) in words[missing..].iter_mut().zip(dims) {
-        *slot = word(dim)?;
-    }
-    Ok(words)
+    Ok(Kernel::new("strided_copy", &params, 1, strided.grid()))
 }

@@ -1,7 +1,11 @@
-//! How long each operator of a fused plan takes by itself: `cargo bench --bench operators -- MODEL [BATCH]`.
+//! How long operators take by themselves on the best GPU.
 //!
-//! Every operator becomes a model of its own on random inputs, so a time includes one dispatch's submit and read-back;
-//! what differs between operators is theirs. The whole plan comes last. Needs a GPU, and says so if there is none.
+//! `cargo bench --bench operators` prints a table of kernels and shapes with the fraction of the roofline that each reaches.
+//! `cargo bench --bench operators -- MODEL [BATCH]` measures each operator of a model's fused plan: every operator becomes
+//! a model of its own on random inputs, so a time includes one dispatch's submit and read-back. The whole plan comes
+//! last. Without a GPU the bench says so.
+
+mod table;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +19,7 @@ use tfjs_wgpu::{Shape, TensorType};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let path = arguments.next().unwrap_or_else(|| "examples/shop_rank".into());
+    let path = arguments.next();
     let batch = arguments.next().and_then(|batch| batch.parse().ok()).unwrap_or(256);
     let gpu = match Gpu::open(LimitsPreset::Full) {
         Ok(gpu) => gpu,
@@ -23,6 +27,10 @@ fn main() -> Result<()> {
             println!("nothing to measure: {error}");
             return Ok(());
         }
+    };
+    let Some(path) = path else {
+        println!("on {}", gpu.adapter().name);
+        return table::print();
     };
     println!("{path}, batch {batch}, on {}", gpu.adapter().name);
     let model = Model::load(path, LoadOptions::default())?;
