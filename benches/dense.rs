@@ -32,11 +32,12 @@ enum Way {
     Cpu,
 }
 
-const WAYS: [Way; 5] = [
+const WAYS: [Way; 6] = [
     Way::Chosen,
     Way::Layers(DenseKernel::Elements),
     Way::Layers(DenseKernel::Blocks),
     Way::Layers(DenseKernel::Tiles),
+    Way::Layers(DenseKernel::Split),
     Way::Cpu,
 ];
 

@@ -1,7 +1,8 @@
-// output[row, unit] = activate(bias[unit] + sum over k of input[row, k] * kernel[k, unit]), by three kernels: an output
-// element or four an invocation, a block of 4 by 4 or 8 by 4 an invocation, or a tile of 64 by 64 a workgroup with 8 by 8
-// an invocation. src/ops/dense.rs chooses. Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once.
-// The kernel may be packed: half-precision floats, two to a word, or bytes that name one of 256 words before them.
+// output[row, unit] = activate(bias[unit] + sum over k of input[row, k] * kernel[k, unit]), by four kernels: an output
+// element or four an invocation, a block of 4 by 4 or 8 by 4 an invocation, a tile of 64 by 64 a workgroup with 8 by 8
+// an invocation, or 16 units of a row a workgroup, whose invocations split the depth. src/ops/dense.rs chooses.
+// Products of 4 x 4 matrices and vectors do 4 steps of k for 4 units at once. The kernel may be packed: see
+// lib/packed.wgsl.
 
 struct Params {
     rows: u32,
@@ -15,10 +16,6 @@ struct Params {
 }
 
 override function: u32;
-override packing: u32;
-
-const HALVES = 1u;
-const CODES = 2u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
@@ -33,45 +30,6 @@ const CODES = 2u;
 
 fn finish(sum: f32) -> f32 {
     return activate(function, sum, vec3(params.a, params.b, params.c));
-}
-
-// An element of the kernel.
-fn weight(at: u32) -> f32 {
-    if packing == HALVES {
-        return half_to_float(extractBits(kernel[at / 2u], at % 2u * 16u, 16u));
-    }
-    if packing == CODES {
-        return bitcast<f32>(kernel[extractBits(kernel[256u + at / 4u], at % 4u * 8u, 8u)]);
-    }
-    return bitcast<f32>(kernel[at]);
-}
-
-// The four of a word.
-fn bytes(word: u32) -> vec4<u32> {
-    return vec4(word, word >> 8u, word >> 16u, word >> 24u) & vec4(0xffu);
-}
-
-// The four of two words.
-fn halves(low: u32, high: u32) -> vec4<f32> {
-    return vec4(
-        half_to_float(low & 0xffffu),
-        half_to_float(low >> 16u),
-        half_to_float(high & 0xffffu),
-        half_to_float(high >> 16u),
-    );
-}
-
-// Four neighbouring elements of the kernel from the multiple of 4 `at * 4` on, by as few loads as there are words.
-fn weight_quad(at: u32) -> vec4<f32> {
-    if packing == HALVES {
-        return halves(kernel[at * 2u], kernel[at * 2u + 1u]);
-    }
-    if packing == CODES {
-        let codes = bytes(kernel[256u + at]);
-        return bitcast<vec4<f32>>(vec4(kernel[codes.x], kernel[codes.y], kernel[codes.z], kernel[codes.w]));
-    }
-    let first = at * 4u;
-    return bitcast<vec4<f32>>(vec4(kernel[first], kernel[first + 1u], kernel[first + 2u], kernel[first + 3u]));
 }
 
 // Stores what of a block of 4 rows by 4 units lies within the output. By loops, because drivers copy a function to
@@ -379,4 +337,61 @@ fn tiles(
     store_sums(row + y * 4u, unit + x * 4u + 32u, sums01);
     store_sums(row + y * 4u + 32u, unit + x * 4u, sums10);
     store_sums(row + y * 4u + 32u, unit + x * 4u + 32u, sums11);
+}
+
+// Four elements of a row of the kernel, by a load of whole words where every row begins with one.
+fn split_weights(k: u32, units: vec4<u32>) -> vec4<f32> {
+    if params.units % 4u == 0u {
+        return weight_quad((k * params.units + units.x) / 4u);
+    }
+    return kernel_words(k * params.units, units);
+}
+
+var<workgroup> parts: array<vec4<f32>, 64>;
+
+// Four neighbouring invocations read 16 neighbouring units. Each of the 16 groups of four takes every 16th quad of the
+// depth, and the first groups one each of the up to three steps behind the last quad.
+@compute @workgroup_size(64)
+fn split(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = workgroup_index(workgroup, workgroups);
+    let across = (params.units - 1u) / 16u + 1u;
+    let row = group / across;
+    // The same for the whole workgroup, as the barriers below need it.
+    if row >= params.rows {
+        return;
+    }
+    let first = group % across * 16u;
+    let units = min(first + lane % 4u * 4u + vec4(0u, 1u, 2u, 3u), vec4(params.units - 1u));
+    let start = row * params.depth;
+    let whole = params.depth - params.depth % 4u;
+    var sum = vec4(0.0);
+    for (var k = lane / 4u * 4u; k < whole; k += 64u) {
+        let weights = mat4x4(
+            split_weights(k, units),
+            split_weights(k + 1u, units),
+            split_weights(k + 2u, units),
+            split_weights(k + 3u, units),
+        );
+        sum += weights * input_words(start + k);
+    }
+    let last = whole + lane / 4u;
+    if last < params.depth {
+        sum += split_weights(last, units) * input[start + last];
+    }
+    parts[lane] = sum;
+    workgroupBarrier();
+    for (var half = 32u; half >= 4u; half /= 2u) {
+        if lane < half {
+            parts[lane] += parts[lane + half];
+        }
+        workgroupBarrier();
+    }
+    let unit = first + lane;
+    if lane < 16u && unit < params.units {
+        output[row * params.units + unit] = finish(bias[unit] + parts[lane / 4u][lane % 4u]);
+    }
 }

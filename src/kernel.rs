@@ -110,6 +110,9 @@ pub(crate) const HALF: Fragment = Fragment { name: "half", source: include_str!(
 /// `shaders/lib/order.wgsl`: maps words to sort keys, smaller keys first.
 pub(crate) const ORDER: Fragment = Fragment { name: "order", source: include_str!("../shaders/lib/order.wgsl") };
 
+/// `shaders/lib/packed.wgsl`: elements of a matrix in any [`Packing`]; builds on [`HALF`].
+pub(crate) const PACKED: Fragment = Fragment { name: "packed", source: include_str!("../shaders/lib/packed.wgsl") };
+
 /// `shaders/lib/position.wgsl`: resolves an index to a position along a dimension.
 pub(crate) const POSITION: Fragment =
     Fragment { name: "position", source: include_str!("../shaders/lib/position.wgsl") };

@@ -3,6 +3,32 @@
 //! `output[n, i…, j…] = scale · Σₖ left[n, i…, k, …] · right[n, j…, k, …]`; all float32. The output has the dimensions
 //! of `left` without its contracted axis, then those of `right` without its own. Two vectors give `[N, 1]`.
 //!
+//! The kernel is a loop over the sum by one of three entry points:
+//!
+//! | entry point | an invocation computes | for |
+//! |---|---|---|
+//! | `elements` | one element | one row or one column: no reuse |
+//! | `blocks` | 4 rows × 4 columns, by loads of 4 words | inputs in which 4 words are always a vector |
+//! | `ragged_blocks` | 4 rows × 4 columns, by loads of a word | all others |
+//!
+//! Rows are the longest dimension that only the left input has, columns the longest that only the right input has; the
+//! other dimensions are entries. An element takes 2 loads per product, a block one half. `blocks` needs a depth in
+//! multiples of 4, and in each input contiguous steps of the sum, or contiguous rows or columns in a multiple of 4.
+//!
+//! GFLOP per two seconds of CPU time, measured on two cores of an x86-64 server that was also doing other work, llvmpipe
+//! (Mesa 22.3.6) / SwiftShader (Chromium 156), 256 samples (1024 with few rows): attention of 50 queries to 50 keys by 2
+//! heads of 32, and 26 vectors of 16. A Dense of 1024 rows and 256 → 256 computes 1.1 / 1.7.
+//!
+//! | product | `elements` | `ragged_blocks` | `blocks` |
+//! |---|---|---|---|
+//! | scores | 0.25 / – | 0.97 / 1.2 | 0.96 / 1.3 |
+//! | values | 0.26 / – | 0.97 / 1.3 | – |
+//! | Dot of 26 vectors | – / 0.25 | – / 0.90 | – / 0.99 |
+//! | 2 rows × 50, depth 32 | 0.25 / 0.25 | – | 0.53 / 0.56 |
+//! | 1 row × 50, depth 32 | – | – | 0.25 / 0.25 |
+//!
+//! Not measured on hardware.
+//!
 //! With `heads`, one more dimension of each side is a batch dimension: `[N, T, H, K]` and `[N, S, H, K]` give `[N, H,
 //! T, S]` without a transpose. Keras' `normalize` is a separate [`L2Normalize`](super::L2Normalize) on each side. TF.js
 //! takes ranks up to 3; this operator takes any rank.
@@ -39,30 +65,137 @@ pub struct Heads {
 }
 
 params! {
-    /// `Params` of `shaders/batch_matmul.wgsl`. Dimensions of the output are right-aligned.
+    /// `Params` of `shaders/batch_matmul.wgsl`. Dimensions of the entries are right-aligned.
     BatchMatmulParams {
         size: [u32; MAX_RANK],
         left_strides: [u32; MAX_RANK],
         right_strides: [u32; MAX_RANK],
-        count: u32,
+        output_strides: [u32; MAX_RANK],
+        entries: u32,
         /// The number of dimensions in use.
         rank: u32,
+        rows: u32,
+        columns: u32,
         depth: u32,
-        left_step: u32,
-        right_step: u32,
         scale: f32,
-        padding0: u32,
-        padding1: u32,
+        left_row: u32,
+        left_step: u32,
+        right_column: u32,
+        right_step: u32,
+        output_row: u32,
+        output_column: u32,
     }
 }
 
 pub(super) const SHADERS: &[Shader] = &[shader!("batch_matmul", BatchMatmulParams, fragments: [GRID])];
+
+/// The number of rows and columns of a block.
+const BLOCK: usize = 4;
+
+/// Minimum number of rows and of columns for which a block is not slower than elements: it reads 8 words for each step
+/// of the sum, and so do the elements of two rows and two columns.
+const MIN_LINES: usize = 2;
+
+/// The loop steps that store a block: over its rows, and over the columns of each row.
+const STORE_STEPS: usize = BLOCK + BLOCK * BLOCK;
 
 /// A dimension of the output, including N: its size, and its stride in both inputs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutputDim {
     pub(crate) size: usize,
     pub(crate) strides: [usize; 2],
+}
+
+/// A dimension of the output as kernels address it: its size, and its stride in both inputs and in the output.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    size: usize,
+    strides: [usize; 2],
+    of_output: usize,
+}
+
+impl Axis {
+    /// A dimension of 1.
+    const ONE: Axis = Axis { size: 1, strides: [0, 0], of_output: 0 };
+
+    /// Whether the next dimension and this one can be addressed as one.
+    fn continues_as(&self, inner: &Axis) -> bool {
+        let side = |side: usize| self.strides[side] == inner.strides[side] * inner.size;
+        side(0) && side(1) && self.of_output == inner.of_output * inner.size
+    }
+}
+
+/// A product as kernels compute it: for each entry a matrix product of the rows of the left input and the columns of
+/// the right one. Rows and columns are the longest dimension that only the left or only the right input has.
+#[derive(Debug)]
+struct Matrices {
+    /// The other dimensions.
+    entries: Vec<Axis>,
+    row: Axis,
+    column: Axis,
+    depth: usize,
+    /// The stride of the contracted dimension in both inputs.
+    steps: [usize; 2],
+}
+
+impl Matrices {
+    /// The entry point, the number of loop steps in one invocation, and the number of rows and columns for each.
+    fn form(&self) -> (&'static str, usize, usize) {
+        if self.row.size < MIN_LINES || self.column.size < MIN_LINES {
+            ("elements", self.depth, 1)
+        } else if self.in_steps(0).is_some() && self.in_steps(1).is_some() {
+            ("blocks", self.depth / BLOCK + STORE_STEPS, BLOCK)
+        } else {
+            ("ragged_blocks", self.depth + STORE_STEPS, BLOCK)
+        }
+    }
+
+    /// If four neighbours in memory are a vector of an input, whether they are steps of the contracted dimension rather
+    /// than rows or columns.
+    fn in_steps(&self, side: usize) -> Option<bool> {
+        let line = [self.row, self.column][side];
+        // With a depth of 0 the bindings may be shorter than four words.
+        let whole = |size: usize| size > 0 && size.is_multiple_of(BLOCK);
+        let by_lines = |stride: usize| self.entries.iter().all(|axis| axis.strides[side] % BLOCK == 0) && whole(stride);
+        if !whole(self.depth) {
+            None
+        } else if self.steps[side] == 1 && by_lines(line.strides[side]) {
+            Some(true)
+        } else if line.strides[side] == 1 && whole(line.size) && by_lines(self.steps[side]) {
+            Some(false)
+        } else {
+            None
+        }
+    }
+
+    fn kernel(&self, scale: f32, request: &KernelRequest<'_>) -> Result<Kernel> {
+        let (entry_point, loop_steps, piece) = self.form();
+        expect_loops(request, loop_steps + MAX_RANK)?;
+        let of = |value: fn(&Axis) -> usize| self.entries.iter().map(value).collect::<Vec<_>>();
+        let entries: usize = self.entries.iter().map(|axis| axis.size).product();
+        let params = BatchMatmulParams {
+            size: aligned(&of(|axis| axis.size), 1)?,
+            left_strides: aligned(&of(|axis| axis.strides[0]), 0)?,
+            right_strides: aligned(&of(|axis| axis.strides[1]), 0)?,
+            output_strides: aligned(&of(|axis| axis.of_output), 0)?,
+            entries: word(entries)?,
+            rank: word(self.entries.len())?,
+            rows: word(self.row.size)?,
+            columns: word(self.column.size)?,
+            depth: word(self.depth)?,
+            scale,
+            left_row: word(self.row.strides[0])?,
+            left_step: word(self.steps[0])?,
+            right_column: word(self.column.strides[1])?,
+            right_step: word(self.steps[1])?,
+            output_row: word(self.row.of_output)?,
+            output_column: word(self.column.of_output)?,
+        };
+        let pieces = entries * self.row.size.div_ceil(piece) * self.column.size.div_ceil(piece);
+        let in_steps = |side| f64::from(u8::from(entry_point == "blocks" && self.in_steps(side) == Some(true)));
+        let kernel = Kernel::new("batch_matmul", &params, 2, invocations(pieces)).entry_point(entry_point);
+        Ok(kernel.constant("left_in_steps", in_steps(0)).constant("right_in_steps", in_steps(1)))
+    }
 }
 
 impl BatchMatmul {
@@ -99,6 +232,29 @@ impl BatchMatmul {
             dims.insert(heads.output, shared(heads.inputs));
         }
         dims
+    }
+
+    /// The matrices that a kernel multiplies, for inputs of these dimensions.
+    fn matrices(&self, inputs: [&[usize]; 2]) -> Matrices {
+        let dims = self.output_dims(inputs);
+        let of_output = row_major_strides(&dims.iter().map(|dim| dim.size).collect::<Vec<_>>());
+        let mut entries: Vec<Axis> = Vec::new();
+        for (dim, of_output) in dims.iter().zip(of_output) {
+            let axis = Axis { size: dim.size, strides: dim.strides, of_output };
+            match entries.last_mut() {
+                // A dimension of 1 has only one position.
+                _ if axis.size == 1 => (),
+                Some(outer) if outer.continues_as(&axis) => *outer = Axis { size: outer.size * axis.size, ..axis },
+                _ => entries.push(axis),
+            }
+        }
+        let [row, column] = [0, 1].map(|side| {
+            let of_side = |&at: &usize| entries[at].strides[1 - side] == 0 && entries[at].strides[side] != 0;
+            let longest = (0..entries.len()).filter(of_side).max_by_key(|&at| entries[at].size);
+            longest.map_or(Axis::ONE, |at| entries.remove(at))
+        });
+        let steps = [0, 1].map(|side| row_major_strides(inputs[side])[self.axes[side]]);
+        Matrices { entries, row, column, depth: inputs[0][self.axes[0]], steps }
     }
 
     fn shape(&self, inputs: [&[usize]; 2]) -> Vec<usize> {
@@ -179,28 +335,10 @@ impl Operator for BatchMatmul {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let shapes = [request.inputs[0].shape.as_slice(), request.inputs[1].shape.as_slice()];
-        let depth = shapes[0][self.axes[0]];
-        expect_loops(request, depth + MAX_RANK)?;
-        let count = request.output().len();
-        word(request.inputs[0].len().max(request.inputs[1].len()))?;
-        let mut dims = self.output_dims(shapes);
-        // A dimension of 1 has only one position. Removing it saves divisions in the kernel.
-        dims.retain(|dim| dim.size != 1);
-        let of = |value: fn(&OutputDim) -> usize| dims.iter().map(value).collect::<Vec<_>>();
-        let params = BatchMatmulParams {
-            size: aligned(&of(|dim| dim.size), 1)?,
-            left_strides: aligned(&of(|dim| dim.strides[0]), 0)?,
-            right_strides: aligned(&of(|dim| dim.strides[1]), 0)?,
-            count: word(count)?,
-            rank: word(dims.len())?,
-            depth: word(depth)?,
-            left_step: word(row_major_strides(shapes[0])[self.axes[0]])?,
-            right_step: word(row_major_strides(shapes[1])[self.axes[1]])?,
-            scale: self.scale,
-            padding0: 0,
-            padding1: 0,
-        };
-        Ok(vec![Kernel::new("batch_matmul", &params, 2, invocations(count))])
+        for count in [request.inputs[0].len(), request.inputs[1].len(), request.output().len()] {
+            word(count)?;
+        }
+        Ok(vec![self.matrices(shapes).kernel(self.scale, request)?])
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

@@ -1,6 +1,8 @@
 use crate::case::{Case, checks, refuses};
 use crate::values::{floats, floats_by, random};
-use tfjs_wgpu::internals::ops::{BatchMatmul, Heads};
+use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Kernel, Packing, Region};
+use tfjs_wgpu::internals::ops::{BatchMatmul, ConcreteType, Heads, KernelRequest, Op};
+use tfjs_wgpu::{DType, Shape, TensorType};
 
 fn dot(left: usize, right: usize) -> BatchMatmul {
     BatchMatmul::new([left, right])
@@ -27,6 +29,77 @@ fn cases() -> Vec<Case> {
     let (left, right) = (random(&[3, 1, 64], 5), random(&[3, 65, 64], 6));
     cases.push(Case::new("attention scores", dot(2, 2)).input(left).input(right));
     cases.extend(of_attention());
+    cases.extend(in_blocks());
+    cases
+}
+
+/// Rows, columns and depths around the blocks of 4.
+const ROWS_COLUMNS_AND_DEPTH: [[usize; 3]; 16] = [
+    [4, 4, 1],
+    [4, 4, 4],
+    [4, 5, 4],
+    [5, 4, 8],
+    [7, 9, 12],
+    [8, 8, 5],
+    [8, 12, 7],
+    [6, 8, 64],
+    [9, 7, 63],
+    [3, 8, 8],
+    [8, 3, 8],
+    [2, 2, 8],
+    [1, 8, 8],
+    [8, 1, 8],
+    [26, 26, 16],
+    [65, 33, 20],
+];
+
+/// Products of matrices, and of those of two heads, whose rows, columns or steps of the sum are contiguous.
+fn in_blocks() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [rows, columns, depth] in ROWS_COLUMNS_AND_DEPTH {
+        for [l, r] in [[2, 2], [2, 1], [1, 2], [1, 1]] {
+            let shape = |axis: usize, lines: usize| if axis == 2 { [lines, depth] } else { [depth, lines] };
+            let (left, right) = (shape(l, rows), shape(r, columns));
+            for batch in [1, 3] {
+                let name = format!("{left:?} and {right:?}, axes {l} and {r}, batch {batch}");
+                let case = Case::new(name, BatchMatmul { scale: 0.75, ..dot(l, r) });
+                let case = case.input(random(&[batch, left[0], left[1]], 1));
+                cases.push(case.input(random(&[batch, right[0], right[1]], 2)));
+            }
+        }
+        let (queries, keys) = (random(&[3, rows, 2, depth], 3), random(&[3, columns, 2, depth], 4));
+        let (weights, values) = (random(&[3, 2, rows, depth], 5), random(&[3, depth, 2, columns], 6));
+        for output in [1, 2, 3] {
+            let name = format!("scores of [{rows}, 2, {depth}] and {columns} keys, heads at {output}");
+            let case = Case::new(name, with_heads([3, 3], [2, 2], output, 0.5));
+            cases.push(case.input(queries.clone()).input(keys.clone()));
+            let name = format!("values of [2, {rows}, {depth}] by {columns}, heads at {output}");
+            let case = Case::new(name, with_heads([3, 1], [1, 2], output, 1.0));
+            cases.push(case.input(weights.clone()).input(values.clone()));
+        }
+    }
+    // Rows and columns of several dimensions, of which one is in the blocks, and heads before them.
+    for (l, r) in [(3, 3), (2, 3), (3, 2)] {
+        let sizes = |axis: usize, rest: [usize; 2]| {
+            let mut shape = vec![3, rest[0], rest[1]];
+            shape.insert(axis, 8);
+            shape
+        };
+        for rest in [[4, 8], [5, 4], [3, 5]] {
+            let (left, right) = (random(&sizes(l, rest), 7), random(&sizes(r, [rest[1], rest[0]]), 8));
+            let name = format!("{:?} and {:?}, axes {l} and {r}", left.shape(), right.shape());
+            cases.push(Case::new(name, dot(l, r)).input(left).input(right));
+        }
+    }
+    let (left, right) = (random(&[3, 2, 5, 4, 8], 9), random(&[3, 4, 2, 8, 5], 10));
+    for output in [1, 2, 3, 4, 5] {
+        let case = Case::new(format!("rank 6, heads at {output}"), with_heads([4, 3], [1, 2], output, 1.0));
+        cases.push(case.input(left.clone()).input(right.clone()));
+    }
+    // Every term of the duplicates that fill a block is infinite, and none may reach another element.
+    let infinite =
+        |rows: usize| floats_by(&[3, rows, 4], |at| if at / 4 % rows == rows - 1 { f32::INFINITY } else { 1.0 });
+    cases.push(Case::new("an infinite last row and column", dot(2, 2)).input(infinite(5)).input(infinite(6)));
     cases
 }
 
@@ -119,4 +192,53 @@ fn operands_that_do_not_fit_are_rejected() {
     refuses(with_heads([3, 3], [2, 4], 1, 1.0), &pair, "axis 4 is not a dimension of a sample");
     refuses(with_heads([3, 3], [2, 2], 4, 1.0), &pair, "the product has no dimension 4");
     refuses(with_heads([3, 3], [2, 2], 0, 1.0), &pair, "the product has no dimension 0");
+}
+
+/// The form of the kernel, without a GPU.
+#[test]
+fn blocks_take_vectors_where_four_neighbours_are_one() {
+    let concrete = |shape: Vec<usize>| ConcreteType { shape, dtype: DType::F32 };
+    let kernel = |op: BatchMatmul, left: &[usize], right: &[usize]| -> Kernel {
+        let inputs = [left, right].map(|shape| concrete(shape.to_vec()));
+        let op: Op = op.into();
+        let types = [left, right].map(|shape| TensorType::f32(Shape::batched(&shape[1..])));
+        let output = op.operator().infer(&types.iter().collect::<Vec<_>>()).expect("a product");
+        let outputs = [concrete(output[0].shape.resolve(left[0]))];
+        let region = Region { buffer: BufferId::Slot(0), offset_bytes: 0, length_bytes: 4, packing: Packing::Words };
+        let request = KernelRequest {
+            inputs: &inputs,
+            outputs: &outputs,
+            output_words: &[0],
+            regions: &[region; 2],
+            device: &DeviceFacts::FLOOR,
+        };
+        op.operator().kernels(&request).expect("kernels").swap_remove(0)
+    };
+    let scores = || with_heads([3, 3], [2, 2], 1, 0.5);
+    let values = || with_heads([3, 1], [1, 2], 2, 1.0);
+    let table = [
+        // Whether steps of the sum are contiguous in the left and in the right vectors.
+        (dot(2, 2), &[3, 26, 16][..], &[3, 26, 16][..], "blocks", [1.0, 1.0]),
+        (dot(2, 1), &[3, 26, 16], &[3, 16, 8], "blocks", [1.0, 0.0]),
+        (dot(1, 2), &[3, 16, 8], &[3, 26, 16], "blocks", [0.0, 1.0]),
+        (dot(1, 1), &[3, 16, 8], &[3, 16, 8], "blocks", [0.0, 0.0]),
+        (dot(2, 1), &[3, 26, 16], &[3, 16, 9], "ragged_blocks", [0.0, 0.0]),
+        (dot(2, 2), &[3, 26, 15], &[3, 26, 15], "ragged_blocks", [0.0, 0.0]),
+        (dot(2, 2), &[3, 1, 16], &[3, 26, 16], "elements", [0.0, 0.0]),
+        (dot(2, 2), &[3, 2, 16], &[3, 26, 16], "blocks", [1.0, 1.0]),
+        (dot(2, 1), &[3, 26, 16], &[3, 16], "elements", [0.0, 0.0]),
+        (scores(), &[3, 50, 2, 32], &[3, 50, 2, 32], "blocks", [1.0, 1.0]),
+        (scores(), &[3, 1, 2, 32], &[3, 50, 2, 32], "elements", [0.0, 0.0]),
+        (values(), &[3, 2, 52, 52], &[3, 52, 2, 32], "blocks", [1.0, 0.0]),
+        (values(), &[3, 2, 50, 50], &[3, 50, 2, 32], "ragged_blocks", [0.0, 0.0]),
+        (values(), &[3, 2, 52, 52], &[3, 52, 2, 30], "ragged_blocks", [0.0, 0.0]),
+    ];
+    for (op, left, right, entry_point, [of_left, of_right]) in table {
+        let kernel = kernel(op, left, right);
+        assert_eq!(kernel.entry_point, entry_point, "{left:?} and {right:?}: {kernel}");
+        if entry_point == "blocks" {
+            let expected = [("left_in_steps", of_left), ("right_in_steps", of_right)];
+            assert_eq!(kernel.constants, expected, "{left:?} and {right:?}");
+        }
+    }
 }

@@ -19,8 +19,8 @@ fn by_every_kernel(name: &str, activation: Option<Function>, operands: impl Fn(C
     kernels.map(case).collect()
 }
 
-/// Rows, depths and units around the blocks of 4 and tiles of 64 × 16 × 64, and primes.
-const DEPTH_AND_UNITS: [(usize, usize); 13] = [
+/// Rows, depths and units around the blocks of 4, the tiles of 64 × 16 × 64 and a split depth of 16 parts, and primes.
+const DEPTH_AND_UNITS: [(usize, usize); 15] = [
     (1, 1),
     (1, 65),
     (63, 64),
@@ -34,6 +34,8 @@ const DEPTH_AND_UNITS: [(usize, usize); 13] = [
     (16, 60),
     (17, 68),
     (20, 128),
+    (66, 17),
+    (195, 20),
 ];
 
 fn cases() -> Vec<Case> {
@@ -187,8 +189,10 @@ fn the_kernel_depends_on_shapes_and_device() {
     let table = [
         // rows, depth, units, on hardware, on software
         (0, 8, 8, "elements", "elements"),
-        (1, 240, 256, "elements", "elements"),
-        (3, 240, 256, "elements", "elements"),
+        (1, 63, 256, "elements", "elements"),
+        (1, 64, 256, "split", "elements"),
+        (1, 64, 1, "split", "elements"),
+        (3, 240, 256, "split", "elements"),
         (4, 240, 256, "blocks", "blocks"),
         (256, 64, 1, "elements", "elements"),
         (256, 240, 256, "blocks", "blocks"),
@@ -219,6 +223,7 @@ fn packed_kernels_are_read_as_whole_words_where_possible() {
     };
     for (rows, depth, units, words, packed) in [
         (1, 20, 128, "elements", "quads"),
+        (1, 240, 256, "split", "split"),
         (1, 33, 31, "elements", "elements"),
         (67, 20, 128, "blocks", "packed_blocks"),
         (67, 17, 68, "ragged_blocks", "ragged_blocks"),
