@@ -1,5 +1,5 @@
-// What all words up to each along the middle of [outer, length, inner] add or multiply up to: one invocation a line, or one
-// workgroup, in which each takes a piece.
+// What all words up to each along the middle of [outer, length, inner] add or multiply up to, by a segment a line, in
+// which each lane takes a piece.
 
 override is_integer: bool;
 override is_product: bool;
@@ -53,40 +53,29 @@ fn write(line: u32, first: u32, end: u32, before: u32) {
 }
 
 @compute @workgroup_size(64)
-fn alone(
+fn elements(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) invocation: u32,
 ) {
-    let line = invocation_index(workgroup, workgroups, lane);
-    if line >= params.lines {
+    let seat = take_seat(workgroup, workgroups, invocation, params.inner > 1u);
+    let length = select(0u, params.length, seat.line < params.lines);
+    if lanes == 1u {
+        write(seat.line, 0u, length, neutral());
         return;
     }
-    write(line, 0u, params.length, neutral());
-}
-
-@compute @workgroup_size(64)
-fn together(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let line = workgroup_index(workgroup, workgroups);
-    if line >= params.lines {
-        return;
-    }
-    let piece = (params.length + 63u) / 64u;
-    let first = min(lane * piece, params.length);
-    let end = min(first + piece, params.length);
+    let piece = (length + lanes - 1u) / lanes;
+    let first = min(seat.lane * piece, length);
+    let end = min(first + piece, length);
     var total = neutral();
     for (var step = first; step < end; step++) {
-        total = accumulate(total, input[place(line, step)]);
+        total = accumulate(total, input[place(seat.line, step)]);
     }
-    totals[lane] = total;
+    totals[seat.slot] = total;
     workgroupBarrier();
     var before = neutral();
-    for (var other = 0u; other < lane; other++) {
-        before = accumulate(before, totals[other]);
+    for (var other = 0u; other < seat.lane; other++) {
+        before = accumulate(before, totals[seat.slot - seat.lane + other]);
     }
-    write(line, first, end, before);
+    write(seat.line, first, end, before);
 }

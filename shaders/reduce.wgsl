@@ -1,5 +1,6 @@
-// What the words along the middle of [outer, length, inner] come to: one invocation a line, or one workgroup. `sum` and
-// `largest` are what most models need; the others take the function by number: see src/ops/reduce.rs.
+// What the words along the middle of [outer, length, inner] come to, by a segment a line: by elements, by quads where a
+// line is of whole quads that follow each other, or by columns, where an invocation takes four neighbouring lines
+// alone. The function is a number: see src/ops/reduce.rs.
 
 const SUM = 0u;
 const LARGEST = 1u;
@@ -20,54 +21,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<u32>;
+@group(0) @binding(2) var<storage, read_write> output: array<u32>;
 
-// The same, for integers too.
-@group(0) @binding(1) var<storage, read> input_words: array<u32>;
-@group(0) @binding(2) var<storage, read_write> output_words: array<u32>;
+// The same, for floats.
+@group(0) @binding(1) var<storage, read> input_quads: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> output_quads: array<vec4<f32>>;
 
 var<workgroup> partials: array<u32, 64>;
-
-fn line_start(line: u32) -> u32 {
-    return line / params.inner * params.length * params.inner + line % params.inner;
-}
-
-@compute @workgroup_size(64)
-fn sum(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let line = invocation_index(workgroup, workgroups, lane);
-    if line >= params.count {
-        return;
-    }
-    let start = line_start(line);
-    var total = 0.0;
-    for (var k = 0u; k < params.length; k++) {
-        total += input[start + k * params.inner];
-    }
-    output[line] = total / params.divisor;
-}
-
-@compute @workgroup_size(64)
-fn largest(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let line = invocation_index(workgroup, workgroups, lane);
-    if line >= params.count {
-        return;
-    }
-    let start = line_start(line);
-    var found = input[start];
-    for (var k = 1u; k < params.length; k++) {
-        found = maximum(found, input[start + k * params.inner]);
-    }
-    output[line] = found;
-}
 
 // What no words come to.
 fn neutral() -> u32 {
@@ -97,6 +58,15 @@ fn combine_floats(left: f32, right: f32) -> f32 {
     }
 }
 
+fn combine_quads(left: vec4<f32>, right: vec4<f32>) -> vec4<f32> {
+    switch function {
+        case LARGEST: { return maxima(left, right); }
+        case SMALLEST: { return -maxima(-left, -right); }
+        case PRODUCT: { return left * right; }
+        default: { return left + right; }
+    }
+}
+
 fn combine(left: u32, right: u32) -> u32 {
     if is_integer {
         return bitcast<u32>(combine_integers(bitcast<i32>(left), bitcast<i32>(right)));
@@ -115,24 +85,46 @@ fn term(word: u32, shift: f32) -> u32 {
     }
 }
 
-// What every `step`-th word of a line from `first` on comes to.
-fn partial(line: u32, first: u32, step: u32, shift: f32) -> u32 {
-    let start = line_start(line);
-    var total = neutral();
-    for (var k = first; k < params.length; k += step) {
-        total = combine(total, term(input_words[start + k * params.inner], shift));
+fn terms(x: vec4<f32>, shift: vec4<f32>) -> vec4<f32> {
+    switch function {
+        case L1: { return abs(x); }
+        case L2: { return x * x; }
+        case LOG_SUM_EXP: { return exponentials(x - shift); }
+        default: { return x; }
+    }
+}
+
+// What the quads of a line that are `step` apart come to, number by number.
+fn partial_quads(start: u32, first: u32, end: u32, step: u32, stride: u32, shift: vec4<f32>) -> vec4<f32> {
+    var total = vec4(bitcast<f32>(neutral()));
+    for (var k = first; k < end; k += step) {
+        total = combine_quads(total, terms(input_quads[start + k * stride], shift));
     }
     return total;
 }
 
-// The largest of every `step`-th word.
-fn partial_largest(line: u32, first: u32, step: u32) -> f32 {
-    let start = line_start(line);
-    var found = bitcast<f32>(0xff800000u);
-    for (var k = first; k < params.length; k += step) {
-        found = maximum(found, bitcast<f32>(input_words[start + k * params.inner]));
+fn largest_quads(start: u32, first: u32, end: u32, step: u32, stride: u32) -> vec4<f32> {
+    var found = vec4(bitcast<f32>(0xff800000u));
+    for (var k = first; k < end; k += step) {
+        found = maxima(found, input_quads[start + k * stride]);
     }
     return found;
+}
+
+// What the partial results of a segment come to.
+fn combine_segment(seat: Seat, own: u32) -> u32 {
+    if lanes == 1u {
+        return own;
+    }
+    partials[seat.slot] = own;
+    workgroupBarrier();
+    for (var half = lanes / 2u; half > 0u; half /= 2u) {
+        if seat.lane < half {
+            partials[seat.slot] = combine(partials[seat.slot], partials[seat.slot + half]);
+        }
+        workgroupBarrier();
+    }
+    return partials[seat.slot - seat.lane];
 }
 
 fn is_finite(x: f32) -> bool {
@@ -150,45 +142,81 @@ fn finish(total: u32, shift: f32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn alone(
+fn elements(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) invocation: u32,
 ) {
-    let line = invocation_index(workgroup, workgroups, lane);
-    if line >= params.count {
-        return;
-    }
+    let seat = take_seat(workgroup, workgroups, invocation, params.inner > 1u);
+    let end = select(0u, params.length, seat.line < params.count);
+    let start = seat.line / params.inner * params.length * params.inner + seat.line % params.inner;
     var shift = 0.0;
     if function == LOG_SUM_EXP {
-        shift = partial_largest(line, 0u, 1u);
+        shift = bitcast<f32>(0xff800000u);
+        for (var k = seat.lane; k < end; k += lanes) {
+            shift = maximum(shift, bitcast<f32>(input[start + k * params.inner]));
+        }
+        shift = reduce_max(seat, shift);
     }
-    output_words[line] = finish(partial(line, 0u, 1u, shift), shift);
+    var total = neutral();
+    for (var block = seat.lane; block < end; block += BLOCK * lanes) {
+        let last = min(block + BLOCK * lanes, end);
+        var part = neutral();
+        for (var k = block; k < last; k += lanes) {
+            part = combine(part, term(input[start + k * params.inner], shift));
+        }
+        total = combine(total, part);
+    }
+    total = combine_segment(seat, total);
+    if seat.lane == 0u && seat.line < params.count {
+        output[seat.line] = finish(total, shift);
+    }
 }
 
+// Floats, a multiple of 4 long, and inner is 1.
 @compute @workgroup_size(64)
-fn together(
+fn quads(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) invocation: u32,
 ) {
-    let line = workgroup_index(workgroup, workgroups);
-    if line >= params.count {
-        return;
-    }
+    let seat = take_seat(workgroup, workgroups, invocation, false);
+    let end = select(0u, params.length / 4u, seat.line < params.count);
+    let start = seat.line * (params.length / 4u);
     var shift = 0.0;
     if function == LOG_SUM_EXP {
-        shift = reduce_max(lane, partial_largest(line, lane, 64u));
+        let found = largest_quads(start, seat.lane, end, lanes, 1u);
+        shift = reduce_max(seat, maximum(maximum(found.x, found.y), maximum(found.z, found.w)));
     }
-    partials[lane] = partial(line, lane, 64u, shift);
-    workgroupBarrier();
-    for (var half = 32u; half > 0u; half /= 2u) {
-        if lane < half {
-            partials[lane] = combine(partials[lane], partials[lane + half]);
-        }
-        workgroupBarrier();
+    let total = bitcast<vec4<u32>>(partial_quads(start, seat.lane, end, lanes, 1u, vec4(shift)));
+    let all = combine_segment(seat, combine(combine(total.x, total.y), combine(total.z, total.w)));
+    if seat.lane == 0u && seat.line < params.count {
+        output[seat.line] = finish(all, shift);
     }
-    if lane == 0u {
-        output_words[line] = finish(partials[0], shift);
+}
+
+// Floats, and inner is a multiple of 4.
+@compute @workgroup_size(64)
+fn columns(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let column = invocation_index(workgroup, workgroups, invocation);
+    if column >= params.count / 4u {
+        return;
     }
+    let inner = params.inner / 4u;
+    let start = column / inner * params.length * inner + column % inner;
+    var shift = vec4(0.0);
+    if function == LOG_SUM_EXP {
+        shift = largest_quads(start, 0u, params.length, 1u, inner);
+    }
+    let total = bitcast<vec4<u32>>(partial_quads(start, 0u, params.length, 1u, inner, shift));
+    output_quads[column] = bitcast<vec4<f32>>(vec4(
+        finish(total.x, shift.x),
+        finish(total.y, shift.y),
+        finish(total.z, shift.z),
+        finish(total.w, shift.w),
+    ));
 }

@@ -117,8 +117,11 @@ pub(crate) const PACKED: Fragment = Fragment { name: "packed", source: include_s
 pub(crate) const POSITION: Fragment =
     Fragment { name: "position", source: include_str!("../shaders/lib/position.wgsl") };
 
-/// `shaders/lib/reduce.wgsl`: sums and maxima over a workgroup.
+/// `shaders/lib/reduce.wgsl`: sums and maxima over the lanes of a row; builds on [`SEGMENT`] and [`SPECIAL`].
 pub(crate) const REDUCE: Fragment = Fragment { name: "reduce", source: include_str!("../shaders/lib/reduce.wgsl") };
+
+/// `shaders/lib/segment.wgsl`: the row and lane of an invocation; builds on [`GRID`].
+pub(crate) const SEGMENT: Fragment = Fragment { name: "segment", source: include_str!("../shaders/lib/segment.wgsl") };
 
 /// `shaders/lib/special.wgsl`: functions WGSL lacks or leaves imprecise.
 pub(crate) const SPECIAL: Fragment = Fragment { name: "special", source: include_str!("../shaders/lib/special.wgsl") };

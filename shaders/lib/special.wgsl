@@ -5,19 +5,22 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-// max() may drop a NaN operand; this one keeps it.
+fn are_nan(x: vec4<f32>) -> vec4<bool> {
+    return (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
+}
+
+// max() may drop a NaN operand; this one keeps it. Without a branch, as `exponential` below.
 fn maximum(left: f32, right: f32) -> f32 {
-    if is_nan(left) {
-        return left;
-    }
-    if is_nan(right) {
-        return right;
-    }
-    return max(left, right);
+    return select(select(max(left, right), right, is_nan(right)), left, is_nan(left));
 }
 
 fn minimum(left: f32, right: f32) -> f32 {
     return -maximum(-left, -right);
+}
+
+// The maximum of each of four.
+fn maxima(left: vec4<f32>, right: vec4<f32>) -> vec4<f32> {
+    return select(select(max(left, right), right, are_nan(right)), left, are_nan(left));
 }
 
 // Toward zero; saturating, NaN to 0. The limits are written out because drivers differ on what is out of range.
@@ -40,7 +43,7 @@ fn exponential(x: f32) -> f32 {
 }
 
 fn exponentials(x: vec4<f32>) -> vec4<f32> {
-    return select(exp(x), x, (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u));
+    return select(exp(x), x, are_nan(x));
 }
 
 fn logarithm(x: f32) -> f32 {

@@ -4,13 +4,14 @@
 //! ignored, as in TensorFlow on the CPU; a line of NaN alone gives 0. (In NumPy and JAX the first NaN wins.)
 //! [`TopK`](super::TopK) with a count of 1 gives the same index.
 //!
-//! On the GPU an invocation reduces a line. Long lines take a workgroup each if there are few of them.
+//! On the GPU `ops/rows.rs` chooses the number of invocations of a line.
 
-use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_loops, expect_sample_axis, word};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis, word};
+use super::rows::Rows;
 use super::top_k::MOST_POSITIONS;
 use super::view::AxisView;
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, ORDER, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, ORDER, SEGMENT, Shader, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Finds the extreme along an axis.
@@ -27,7 +28,7 @@ params! {
     ArgReduceParams { lines: u32, length: u32, inner: u32, padding: u32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("arg_reduce", ArgReduceParams, fragments: [GRID, ORDER])];
+pub(super) const SHADERS: &[Shader] = &[shader!("arg_reduce", ArgReduceParams, fragments: [GRID, SEGMENT, ORDER])];
 
 impl Operator for ArgReduce {
     fn name(&self) -> &'static str {
@@ -70,12 +71,8 @@ impl Operator for ArgReduce {
             inner: word(view.inner)?,
             padding: 0,
         };
-        let together = view.takes_workgroups(request.device);
-        let steps = if together { view.axis.div_ceil(WORKGROUP_SIZE as usize) + 6 } else { view.axis };
-        expect_loops(request, steps)?;
-        let (entry_point, grid) =
-            if together { ("together", workgroups(view.lines())) } else { ("alone", invocations(view.lines())) };
-        let kernel = Kernel::new("arg_reduce", &params, 1, grid).entry_point(entry_point);
+        let rows = Rows::elements(&view, 1, 1).or_quads(&view).or_columns(view.inner, request.device);
+        let kernel = rows.kernel(request, "arg_reduce", &params, 1)?;
         let kernel = kernel.constant("is_integer", f64::from(u8::from(input.dtype == DType::I32)));
         Ok(vec![kernel.constant("largest", f64::from(u8::from(self.largest)))])
     }

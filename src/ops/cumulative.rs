@@ -4,15 +4,14 @@
 //! (which wraps). `exclusive` excludes element k itself, so the first output is 0 (or 1). `reverse` starts at the end.
 //!
 //! The order of summation is unspecified, so partial results beyond float32 may be infinite (or zero) in some orders.
-//! On the GPU an invocation scans a line. Long lines take a workgroup each if there are few of them: each invocation
-//! reduces a chunk, then scans it from the total of the chunks before it.
+//! On the GPU `ops/rows.rs` chooses the number of invocations of a line. If there are several, each reduces a piece, then
+//! scans it from the total of the pieces before it.
 
-use super::operator::{
-    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
-};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::Result;
-use crate::kernel::{GRID, Kernel, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, SEGMENT, Shader, WORKGROUP_SIZE, params, shader};
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance};
 
 /// Accumulates along an axis.
@@ -51,7 +50,7 @@ params! {
     }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("cumulative", CumulativeParams, fragments: [GRID])];
+pub(super) const SHADERS: &[Shader] = &[shader!("cumulative", CumulativeParams, fragments: [GRID, SEGMENT])];
 
 impl Cumulative {
     /// Replaces each element by the result of `combine` over its predecessors, and itself unless `exclusive`.
@@ -119,11 +118,9 @@ impl Operator for Cumulative {
             padding1: 0,
             padding2: 0,
         };
-        let (together, lanes) = (view.takes_workgroups(request.device), WORKGROUP_SIZE as usize);
-        expect_loops(request, if together { 2 * view.axis.div_ceil(lanes) + lanes } else { view.axis })?;
-        let (entry_point, grid) =
-            if together { ("together", workgroups(view.lines())) } else { ("alone", invocations(view.lines())) };
-        let kernel = Kernel::new("cumulative", &params, 1, grid).entry_point(entry_point);
+        // The lanes of a line scan pieces of it. Each then adds up the totals of those before.
+        let rows = Rows::elements(&view, 2, WORKGROUP_SIZE as usize).in_pieces();
+        let kernel = rows.kernel(request, "cumulative", &params, 1)?;
         let kernel = kernel.constant("is_integer", f64::from(u8::from(output.dtype == DType::I32)));
         Ok(vec![kernel.constant("is_product", f64::from(u8::from(self.function == Accumulation::Product)))])
     }

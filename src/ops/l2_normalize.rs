@@ -5,12 +5,13 @@
 //! shorter than 3.2e-4.
 
 use super::operator::{
-    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
-    expect_sample_axis, overflowing, word,
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_sample_axis, overflowing,
+    word,
 };
+use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::Result;
-use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, REDUCE, SEGMENT, SPECIAL, Shader, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Scales lines to length one.
@@ -36,7 +37,8 @@ params! {
     L2NormalizeParams { lines: u32, length: u32, inner: u32, floor_squared: f32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("l2_normalize", L2NormalizeParams, fragments: [GRID, SPECIAL, REDUCE])];
+pub(super) const SHADERS: &[Shader] =
+    &[shader!("l2_normalize", L2NormalizeParams, fragments: [GRID, SEGMENT, SPECIAL, REDUCE])];
 
 impl Operator for L2Normalize {
     fn name(&self) -> &'static str {
@@ -68,7 +70,6 @@ impl Operator for L2Normalize {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, 2 * request.output().shape[self.axis].div_ceil(64) + 7)?;
         let view = AxisView::new(&request.output().shape, self.axis);
         word(request.output().len())?;
         let params = L2NormalizeParams {
@@ -77,7 +78,8 @@ impl Operator for L2Normalize {
             inner: word(view.inner)?,
             floor_squared: self.floor,
         };
-        Ok(vec![Kernel::new("l2_normalize", &params, 1, workgroups(view.lines()))])
+        let rows = Rows::elements(&view, 2, 1).or_quads(&view);
+        Ok(vec![rows.kernel(request, "l2_normalize", &params, 1)?])
     }
 
     /// All terms of the sum are non-negative, so its relative error is small.

@@ -6,14 +6,16 @@
 //! float32. [`Mean`] says where the mean is subtracted: RMSNormalization divides by the root mean square. Front ends
 //! transpose other axes to the back.
 //!
-//! On the GPU a workgroup normalizes one row in two passes. The variance is the mean square of the differences, because
-//! E(x²) − E(x)² cancels.
+//! On the GPU the variance is the mean square of the differences, because E(x²) − E(x)² cancels. `ops/rows.rs` chooses
+//! the number of invocations of a row.
 
 use super::operator::{
-    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_loops, overflowing, word,
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, overflowing, word,
 };
+use super::rows::Rows;
+use super::view::AxisView;
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, REDUCE, SEGMENT, SPECIAL, Shader, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Normalises over the last dimensions.
@@ -47,7 +49,7 @@ params! {
 }
 
 pub(super) const SHADERS: &[Shader] =
-    &[shader!("layer_normalization", LayerNormalizationParams, fragments: [GRID, SPECIAL, REDUCE])];
+    &[shader!("layer_normalization", LayerNormalizationParams, fragments: [GRID, SEGMENT, SPECIAL, REDUCE])];
 
 impl LayerNormalization {
     /// LayerNormalization over the last `axes` dimensions.
@@ -104,13 +106,14 @@ impl Operator for LayerNormalization {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
-        expect_loops(request, 3 * request.inputs[1].len().div_ceil(64) + 14)?;
         let width = request.inputs[1].len();
-        let rows = request.output().len() / width.max(1);
+        let view = AxisView { outer: request.output().len() / width.max(1), axis: width, inner: 1 };
         word(request.output().len())?;
         let mean = self.mean as u32;
-        let params = LayerNormalizationParams { rows: word(rows)?, width: word(width)?, epsilon: self.epsilon, mean };
-        Ok(vec![Kernel::new("layer_normalization", &params, 3, workgroups(rows))])
+        let params =
+            LayerNormalizationParams { rows: word(view.lines())?, width: word(width)?, epsilon: self.epsilon, mean };
+        let rows = Rows::elements(&view, 3, 2).or_quads(&view);
+        Ok(vec![rows.kernel(request, "layer_normalization", &params, 3)?])
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

@@ -5,6 +5,7 @@
 //! generated from the catalogue below. Operators do not use graphs, files or devices.
 
 mod operator;
+mod rows;
 mod strided;
 mod strided_copy;
 mod view;

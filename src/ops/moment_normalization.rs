@@ -6,16 +6,17 @@
 //! for equal weights. If all weights are 0 the output is NaN (0/0), as in Keras. TF.js uses the moving statistics
 //! instead: see `Semantics`.
 //!
-//! On the GPU a workgroup normalizes one channel in two passes. The variance is the mean square of the differences,
-//! because E(x²) − E(x)² cancels.
+//! On the GPU the variance is the mean square of the differences, because E(x²) − E(x)² cancels. `ops/rows.rs` chooses
+//! the number of invocations of a channel.
 
 use super::operator::{
-    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
-    expect_sample_axis, overflowing, word,
+    ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_sample_axis, overflowing,
+    word,
 };
+use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, REDUCE, SEGMENT, SPECIAL, Shader, params, shader};
 use crate::tensor::{DType, Dim, Tensor, TensorType, Tolerance};
 
 /// Normalizes with the statistics of the batch.
@@ -45,7 +46,7 @@ params! {
 }
 
 pub(super) const SHADERS: &[Shader] =
-    &[shader!("moment_normalization", MomentNormalizationParams, fragments: [GRID, SPECIAL, REDUCE])];
+    &[shader!("moment_normalization", MomentNormalizationParams, fragments: [GRID, SEGMENT, SPECIAL, REDUCE])];
 
 impl MomentNormalization {
     /// Applies `normalize(x, gamma, beta, mean, deviation)` to every element.
@@ -104,7 +105,6 @@ impl Operator for MomentNormalization {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let count = request.output().len();
         let view = AxisView::new(&request.output().shape, self.axis);
-        expect_loops(request, 3 * view.lines().div_ceil(64) + 20)?;
         word(count)?;
         let params = MomentNormalizationParams {
             channels: word(view.axis)?,
@@ -116,8 +116,13 @@ impl Operator for MomentNormalization {
             padding_1: 0,
             padding_2: 0,
         };
-        let groups = if count == 0 { 0 } else { view.axis };
-        Ok(vec![Kernel::new("moment_normalization", &params, 3, workgroups(groups))])
+        // The lines of a channel are its row. Channels are interleaved where they are last.
+        let channels = if count == 0 { 0 } else { view.axis };
+        let inner = if view.inner == 1 { channels } else { 1 };
+        let row = AxisView { outer: channels / inner.max(1), axis: view.lines(), inner };
+        let rows = Rows::elements(&row, 3, 3);
+        let rows = if params.weight_step == 0 { rows.or_columns(inner, request.device) } else { rows };
+        Ok(vec![rows.kernel(request, "moment_normalization", &params, 3)?])
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

@@ -17,16 +17,16 @@
 //! beyond float32 may be infinite (or zero) in some orders. TF.js averages over padding;
 //! [`MaskedMean`](super::MaskedMean) is the mean with a mask, as in Keras.
 //!
-//! On the GPU an invocation reduces a line. Long lines take a workgroup each if there are few of them.
+//! On the GPU `ops/rows.rs` chooses the number of invocations of a line.
 
 use super::cumulative::product_of;
 use super::operator::{
-    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, overflowing,
-    word,
+    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, overflowing, word,
 };
+use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::{Error, Result};
-use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, WORKGROUP_SIZE, invocations, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, REDUCE, SEGMENT, SPECIAL, Shader, params, shader};
 use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
 
 /// Reduces along an axis.
@@ -143,7 +143,7 @@ params! {
     ReduceParams { count: u32, length: u32, inner: u32, divisor: f32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("reduce", ReduceParams, fragments: [GRID, SPECIAL, REDUCE])];
+pub(super) const SHADERS: &[Shader] = &[shader!("reduce", ReduceParams, fragments: [GRID, SEGMENT, SPECIAL, REDUCE])];
 
 impl Operator for Reduce {
     fn name(&self) -> &'static str {
@@ -183,30 +183,20 @@ impl Operator for Reduce {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let input = &request.inputs[0];
         let view = AxisView::new(&input.shape, self.axis);
-        let lines = view.lines();
         word(input.len())?;
         let params = ReduceParams {
-            count: word(lines)?,
+            count: word(view.lines())?,
             length: word(view.axis)?,
             inner: word(view.inner)?,
             divisor: if self.reduction == Reduction::Mean { view.axis as f32 } else { 1.0 },
         };
         let passes = if self.reduction == Reduction::LogSumExp { 2 } else { 1 };
-        let together = view.takes_workgroups(request.device);
-        let steps = if together { view.axis.div_ceil(WORKGROUP_SIZE as usize) + 6 } else { view.axis };
-        expect_loops(request, passes * steps)?;
-        let kernel = |entry_point, grid| Kernel::new("reduce", &params, 1, grid).entry_point(entry_point);
-        let general = |kernel: Kernel| {
-            let kernel = kernel.constant("function", f64::from(self.reduction.code()));
-            vec![kernel.constant("is_integer", f64::from(u8::from(input.dtype == DType::I32)))]
-        };
-        match self.reduction {
-            _ if together => Ok(general(kernel("together", workgroups(lines)))),
-            _ if input.dtype == DType::I32 => Ok(general(kernel("alone", invocations(lines)))),
-            Reduction::Sum | Reduction::Mean => Ok(vec![kernel("sum", invocations(lines))]),
-            Reduction::Maximum => Ok(vec![kernel("largest", invocations(lines))]),
-            _ => Ok(general(kernel("alone", invocations(lines)))),
-        }
+        let rows = Rows::elements(&view, passes, passes);
+        let floats = input.dtype != DType::I32;
+        let rows = if floats { rows.or_quads(&view).or_columns(view.inner, request.device) } else { rows };
+        let kernel = rows.kernel(request, "reduce", &params, 1)?;
+        let kernel = kernel.constant("function", f64::from(self.reduction.code()));
+        Ok(vec![kernel.constant("is_integer", f64::from(u8::from(!floats)))])
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

@@ -5,12 +5,11 @@
 //! TF.js. A line of equal values gives 1/K. A NaN makes its whole line NaN, and so does a line of −∞, as in Keras and
 //! TF.js.
 
-use super::operator::{
-    ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, expect_sample_axis, word,
-};
+use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::Result;
-use crate::kernel::{GRID, Kernel, REDUCE, SPECIAL, Shader, params, shader, workgroups};
+use crate::kernel::{GRID, Kernel, REDUCE, SEGMENT, SPECIAL, Shader, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
 
 /// Normalises exponentials along an axis.
@@ -27,7 +26,7 @@ params! {
     SoftmaxParams { lines: u32, length: u32, inner: u32, log: u32 }
 }
 
-pub(super) const SHADERS: &[Shader] = &[shader!("softmax", SoftmaxParams, fragments: [GRID, SPECIAL, REDUCE])];
+pub(super) const SHADERS: &[Shader] = &[shader!("softmax", SoftmaxParams, fragments: [GRID, SEGMENT, SPECIAL, REDUCE])];
 
 impl Operator for Softmax {
     fn name(&self) -> &'static str {
@@ -62,16 +61,14 @@ impl Operator for Softmax {
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         let view = AxisView::new(&request.output().shape, self.axis);
         word(request.output().len())?;
-        let in_quads = view.inner == 1 && view.axis > 0 && view.axis.is_multiple_of(4);
-        let (entry_point, elements) = if in_quads { ("quads", 4) } else { ("elements", 1) };
-        expect_loops(request, 3 * view.axis.div_ceil(64 * elements) + 14)?;
         let params = SoftmaxParams {
             lines: word(view.lines())?,
             length: word(view.axis)?,
             inner: word(view.inner)?,
             log: u32::from(self.log),
         };
-        Ok(vec![Kernel::new("softmax", &params, 1, workgroups(view.lines())).entry_point(entry_point)])
+        let rows = Rows::elements(&view, 3, 2).or_quads(&view);
+        Ok(vec![rows.kernel(request, "softmax", &params, 1)?])
     }
 
     /// The rounding error of the exponent grows with its magnitude, but the result is then small: the absolute floor

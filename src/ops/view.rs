@@ -1,14 +1,5 @@
 //! A tensor as `[outer, axis, inner]` around one axis: the addressing of most kernels.
 
-use crate::kernel::DeviceFacts;
-
-/// Minimum length of a line that is processed by a whole workgroup, if there are few lines.
-const LONG: usize = 256;
-
-/// The number of lines that fill a GPU with one invocation each. A software GPU has few cores and expensive barriers.
-const MANY: usize = 8192;
-const MANY_ON_SOFTWARE: usize = 16;
-
 /// The three extents around an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct AxisView {
@@ -34,13 +25,5 @@ impl AxisView {
     /// The offset of the first element of line `line`; consecutive elements are `inner` apart.
     pub(super) fn start(&self, line: usize) -> usize {
         (line / self.inner) * self.axis * self.inner + line % self.inner
-    }
-
-    /// Whether a line is processed by a workgroup instead of an invocation: if lines are long and too few to fill the
-    /// device, or if they exceed the device's limit of loop steps.
-    pub(super) fn takes_workgroups(&self, device: &DeviceFacts) -> bool {
-        let many = if device.software { MANY_ON_SOFTWARE } else { MANY };
-        // Some kernels read a line twice.
-        self.axis >= LONG && (self.lines() < many || self.axis > device.max_loop_steps / 2)
     }
 }

@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{AWKWARD, SIZES, bools_by, floats, ints, ints_by, random};
+use crate::values::{AWKWARD, ROWS, SIZES, bools_by, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::internals::ops::ArgReduce;
 
 const LARGEST: ArgReduce = ArgReduce { axis: 1, largest: true };
@@ -15,6 +15,14 @@ fn cases() -> Vec<Case> {
             // Few values, so that most are equal.
             cases.push(Case::new("ties", operator).input(ints_by(&[batch, size], |at| (at * 7 % 5) as i32 - 2)));
             cases.push(Case::new("booleans", operator).input(bools_by(&[batch, size], |at| at % 70 == 69)));
+        }
+        for (shape, axis) in ROWS {
+            let operator = ArgReduce { axis, largest };
+            cases.push(Case::new(format!("{shape:?}"), operator).input(random(shape, 3)));
+            cases.push(Case::new("ties", operator).input(ints_by(shape, |at| (at * 7 % 5) as i32 - 2)));
+            // Most lines have a number after NaN, some none.
+            let nan = |at: usize| if at * 11 % 7 == 0 { at as f32 % 3.0 } else { f32::NAN };
+            cases.push(Case::new("NaN", operator).input(floats_by(shape, nan)));
         }
         for axis in 1..5 {
             cases.push(Case::new("rank 5", ArgReduce { axis, largest }).input(random(&[3, 2, 5, 7, 3], 2)));

@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{AWKWARD, SIZES, floats, floats_by, ints, ints_by, random};
+use crate::values::{AWKWARD, ROWS, SIZES, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::internals::ops::{Accumulation, Cumulative, Op};
 use tfjs_wgpu::internals::tensor::Tolerance;
 
@@ -21,6 +21,11 @@ fn cases() -> Vec<Case> {
                 cases.push(Case::new(&name, operator).input(x));
                 let x = ints_by(&[batch, size], |at| (at as i32).wrapping_mul(0x9e37_79b1_u32 as i32) | 1);
                 cases.push(Case::new(name, operator).input(x));
+            }
+            for (shape, axis) in ROWS {
+                let near = |at: usize| if at % 2 == 0 { 1.25 } else { -0.8 };
+                let x = if function == Accumulation::Sum { random(shape, 3) } else { floats_by(shape, near) };
+                cases.push(Case::new(format!("{shape:?}"), Cumulative { axis, ..operator }).input(x));
             }
             for axis in 1..5 {
                 let x = random(&[3, 2, 5, 7, 3], 2);

@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{SIZES, floats, random};
+use crate::values::{ROWS, SIZES, floats, floats_by, random};
 use tfjs_wgpu::internals::ops::L2Normalize;
 
 /// The floor of TF.js.
@@ -15,6 +15,11 @@ fn cases() -> Vec<Case> {
     for size in SIZES.into_iter().chain([10_007]) {
         let batch = if size > 129 { 3 } else { 67 };
         cases.push(Case::new(format!("{size} wide"), normalize(1)).input(random(&[batch, size], 1)));
+    }
+    for (shape, axis) in ROWS {
+        cases.push(Case::new(format!("{shape:?}, axis {axis}"), normalize(axis)).input(random(shape, 3)));
+        // Rounding errors do not cancel where all terms are equal.
+        cases.push(Case::new(format!("equal, {shape:?}"), normalize(axis)).input(floats_by(shape, |_| 0.1)));
     }
     for axis in 1..5 {
         cases.push(Case::new(format!("rank 5, axis {axis}"), normalize(axis)).input(random(&[3, 2, 65, 3, 5], 2)));

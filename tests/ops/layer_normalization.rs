@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{SIZES, floats, floats_by, random};
+use crate::values::{ROWS, SIZES, floats, floats_by, random};
 use tfjs_wgpu::internals::ops::{LayerNormalization, Mean};
 
 fn normalization(axes: usize, epsilon: f32) -> LayerNormalization {
@@ -23,6 +23,9 @@ fn cases() -> Vec<Case> {
             let op = LayerNormalization { mean, ..normalization(1, 1e-6) };
             cases.push(case(format!("{width} wide, mean {mean:?}"), op, &[3, width]));
         }
+    }
+    for (shape, _) in ROWS {
+        cases.push(case(format!("{shape:?}"), normalization(shape.len() - 1, 1e-3), shape));
     }
     for axes in 1..=4 {
         cases.push(case(format!("rank 5, {axes} axes"), normalization(axes, 1e-3), &[3, 2, 5, 7, 3]));

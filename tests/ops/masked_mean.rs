@@ -4,7 +4,7 @@ use tfjs_wgpu::internals::ops::MaskedMean;
 
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
-    for (steps, width) in [(1, 1), (63, 1), (64, 65), (65, 64), (7, 129)] {
+    for (steps, width) in [(1, 1), (63, 1), (50, 4), (64, 65), (65, 64), (7, 129), (300, 12)] {
         for batch in [1, 3, 67] {
             // Every fifth row is masked entirely.
             let mask = bools_by(&[batch, steps], |index| index / steps % 5 != 4 && index % 3 != 1);
@@ -28,6 +28,17 @@ fn by_hand() -> Vec<Case> {
             .input(floats(&[3, 2, 1], &[1.0, 3.0, 1.0, 3.0, 1.0, 3.0]))
             .input(bools(&[3, 2], &[true, true, false, true, false, false]))
             .gives(floats(&[3, 1], &[2.0, 3.0, nan])),
+        Case::new("no steps", MaskedMean)
+            .input(floats(&[3, 0, 4], &[]))
+            .input(bools(&[3, 0], &[]))
+            .gives(floats(&[3, 4], &[nan; 12])),
+        Case::new("hidden infinities in quads", MaskedMean)
+            .input(floats(
+                &[2, 2, 4],
+                &[1.0, 2.0, 3.0, 4.0, nan, inf, -inf, 0.0, inf, nan, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0],
+            ))
+            .input(bools(&[2, 2], &[true, false, false, false]))
+            .gives(floats(&[2, 4], &[1.0, 2.0, 3.0, 4.0, nan, nan, nan, nan])),
         // Masked values do not count, not even as NaN times zero.
         Case::new("hidden infinities", MaskedMean)
             .input(floats(&[3, 2, 1], &[1.0, nan, inf, 3.0, 1.0, inf]))

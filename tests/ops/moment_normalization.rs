@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{SIZES, floats, floats_by, random};
+use crate::values::{ROWS, SIZES, floats, floats_by, random};
 use tfjs_wgpu::internals::ops::MomentNormalization;
 
 fn normalization(axis: usize, epsilon: f32) -> MomentNormalization {
@@ -26,6 +26,12 @@ fn cases() -> Vec<Case> {
         cases.push(case(format!("{batch} rows"), normalization(1, 1e-3), &[batch, width]));
         cases.push(masked(format!("{batch} masked rows"), normalization(1, 1e-3), &[batch, width]));
     }
+    for (shape, axis) in ROWS {
+        cases.push(case(format!("{shape:?}, axis {axis}"), normalization(axis, 1e-3), shape));
+        cases.push(masked(format!("{shape:?}, axis {axis}, masked"), normalization(axis, 1e-3), shape));
+    }
+    // More channels than fill a GPU, four by four.
+    cases.push(case("many channels", normalization(1, 1e-3), &[3, 32_772]));
     let shape = [3, 2, 5, 7, 3];
     for axis in 1..shape.len() {
         cases.push(case(format!("axis {axis}"), normalization(axis, 1e-3), &shape));

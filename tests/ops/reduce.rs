@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{AWKWARD, SIZES, bools, bools_by, floats, floats_by, ints, ints_by, random};
+use crate::values::{AWKWARD, ROWS, SIZES, bools, bools_by, floats, floats_by, ints, ints_by, random};
 use tfjs_wgpu::internals::ops::{Reduce, Reduction};
 
 const REDUCTIONS: [Reduction; 8] = Reduction::ALL;
@@ -22,6 +22,14 @@ fn cases() -> Vec<Case> {
                 floats_by(&[batch, size, 3], |at| (1.0 + 0.01 * drawn[at]) * if at % 2 == 0 { 1.0 } else { -1.0 });
             let x = if reduction == Reduction::Product { near } else { x };
             cases.push(Case::new(format!("{reduction:?} of {size}"), reduce(reduction, 1)).input(x));
+        }
+        for (shape, axis) in ROWS {
+            let name = format!("{reduction:?} of {shape:?}, axis {axis}");
+            // Products that stay near 1.
+            let near = |at: usize| if at % 3 == 0 { 1.0001 } else { -0.9999 };
+            let product = reduction == Reduction::Product;
+            let x = if product { floats_by(shape, near) } else { random(shape, 3) };
+            cases.push(Case::new(name, reduce(reduction, axis)).input(x));
         }
         for axis in 1..5 {
             let x = random(&[3, 2, 5, 7, 3], 2);
@@ -51,6 +59,8 @@ fn cases() -> Vec<Case> {
         let x = if reduction == Reduction::Product { floats_by(&[1, 257, 8200], |_| -1.0) } else { x };
         cases.push(Case::new(format!("{reduction:?} of many long lines"), reduce(reduction, 1)).input(x));
     }
+    // More workgroups than one dimension of a grid has, where 8 lines share a workgroup.
+    cases.push(Case::new("many short lines", reduce(Reduction::Sum, 1)).input(random(&[524_304, 5], 4)));
     cases
 }
 
@@ -75,6 +85,9 @@ fn by_hand() -> Vec<Case> {
         Case::new("sum of nothing", reduce(Reduction::Sum, 1))
             .input(floats(&[3, 0], &[]))
             .gives(floats(&[3], &[0.0; 3])),
+        Case::new("columns of nothing", reduce(Reduction::Sum, 1))
+            .input(floats(&[3, 0, 4], &[]))
+            .gives(floats(&[3, 4], &[0.0; 12])),
         Case::new("mean of nothing", reduce(Reduction::Mean, 1))
             .input(floats(&[3, 0], &[]))
             .gives(floats(&[3], &[nan; 3])),

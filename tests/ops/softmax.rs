@@ -1,5 +1,5 @@
 use crate::case::{Case, checks, refuses};
-use crate::values::{AWKWARD, SIZES, floats, floats_by, random};
+use crate::values::{AWKWARD, ROWS, SIZES, floats, floats_by, random};
 use tfjs_wgpu::internals::ops::Softmax;
 
 fn softmax(axis: usize) -> Softmax {
@@ -17,6 +17,9 @@ fn cases() -> Vec<Case> {
         for size in SIZES.into_iter().chain([4, 260, 10_000, 10_007]) {
             let batch = if size > 129 { 3 } else { 67 };
             cases.push(case(format!("{size} wide"), 1).input(random(&[batch, size], 1)));
+        }
+        for (shape, axis) in ROWS {
+            cases.push(case(format!("{shape:?}, axis {axis}"), axis).input(random(shape, 3)));
         }
         for axis in 1..5 {
             cases.push(case(format!("rank 5, axis {axis}"), axis).input(random(&[3, 2, 65, 3, 5], 2)));

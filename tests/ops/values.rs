@@ -3,6 +3,31 @@
 use tfjs_wgpu::Tensor;
 use tfjs_wgpu::internals::tensor::Encoding;
 
+/// Shapes and axes for which the kernels that reduce rows have different forms (`src/ops/rows.rs`): rows of a few
+/// elements and of many, of whole quads and not, contiguous and interleaved, and from one to more than fill a GPU.
+pub(crate) const ROWS: [(&[usize], usize); 20] = [
+    (&[130, 1], 1),
+    (&[130, 3], 1),
+    (&[130, 4], 1),
+    (&[130, 16], 1),
+    (&[130, 20], 1),
+    (&[130, 50], 1),
+    (&[130, 64], 1),
+    (&[130, 256], 1),
+    (&[130, 257], 1),
+    (&[130, 260], 1),
+    (&[9, 1021], 1),
+    (&[9, 1023], 1),
+    (&[9, 4096], 1),
+    (&[9, 8192], 1),
+    (&[9, 5, 3], 1),
+    (&[9, 50, 4], 1),
+    (&[9, 300, 33], 1),
+    (&[2, 2051, 3], 1),
+    (&[33, 7, 250], 1),
+    (&[130, 3, 256], 1),
+];
+
 /// Floats that are easily mishandled. Subnormals are excluded, because Vulkan lets a device flush them to zero.
 pub(crate) const AWKWARD: [f32; 10] =
     [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN, f32::MIN_POSITIVE];

@@ -1,10 +1,12 @@
 //! A model of the operators on arrays, at sizes at which each of their kernels is asked for.
 
+use std::sync::Arc;
 use tfjs_wgpu::internals::graph::{Builder, ValueId};
 use tfjs_wgpu::internals::ops::{
-    Accumulation, ArgReduce, BadId, Cumulative, Gather, GatherElements, OneHot, Op, Reduce, Reduction, TopK, Trilu,
+    Accumulation, ArgReduce, BadId, Cumulative, Gather, GatherElements, L2Normalize, MaskedMean, MomentNormalization,
+    OneHot, Op, Reduce, Reduction, TopK, Trilu,
 };
-use tfjs_wgpu::{DType, Model};
+use tfjs_wgpu::{DType, Model, Tensor};
 use tfjs_wgpu::{Shape, TensorType};
 
 pub(crate) fn model() -> Model {
@@ -14,6 +16,11 @@ pub(crate) fn model() -> Model {
         builder.input(&name, TensorType::new(Shape::batched(sample), dtype)).expect("a new name")
     };
     let short = input(&mut builder, &[4, 5], DType::F32);
+    let quads = input(&mut builder, &[4, 8], DType::F32);
+    let scale = Tensor::f32(&[2, 8], vec![1.0; 16]).expect("16 floats");
+    let scale = builder.constant("scale", Arc::new(scale)).expect("a new name");
+    let one = builder.constant("one", Arc::new(Tensor::f32(&[1], vec![1.0]).expect("a float"))).expect("a new name");
+    let mask = input(&mut builder, &[4], DType::Bool);
     let long = input(&mut builder, &[300], DType::F32);
     let longest = input(&mut builder, &[20_000], DType::F32);
     let ids = input(&mut builder, &[4, 2], DType::I32);
@@ -29,6 +36,13 @@ pub(crate) fn model() -> Model {
         add(Cumulative { function, axis: 1, exclusive: false, reverse: false }.into(), &[x]);
         add(Reduce { reduction: Reduction::LogSumExp, axis: 1 }.into(), &[x]);
     }
+    for axis in [1, 2] {
+        add(ArgReduce { axis, largest: true }.into(), &[quads]);
+        add(Reduce { reduction: Reduction::Sum, axis }.into(), &[quads]);
+        add(L2Normalize { axis, floor: 1e-7 }.into(), &[quads]);
+    }
+    add(MomentNormalization { axis: 2, epsilon: 1e-3 }.into(), &[quads, scale, one]);
+    add(MaskedMean.into(), &[quads, mask]);
     for (x, count) in [(short, 2), (long, 10), (longest, 10), (longest, 600)] {
         add(TopK { axis: 1, count, largest: true }.into(), &[x]);
     }
