@@ -8,6 +8,7 @@ use tfjs_wgpu::{LoadOptions, Model, NamedTensors, Semantics, tensor_file};
 pub(crate) struct Golden {
     pub(crate) name: String,
     /// `ok`, or what TF.js says when it loads or runs the model.
+    #[cfg_attr(not(feature = "study"), allow(dead_code))]
     pub(crate) tfjs: String,
 }
 
@@ -46,6 +47,7 @@ impl Golden {
 }
 
 /// A recorded model by name.
+#[cfg(any(feature = "gpu", feature = "study"))]
 pub(crate) fn golden(name: &str) -> Golden {
     all().into_iter().find(|golden| golden.name == name).expect("a recorded model of that name")
 }
