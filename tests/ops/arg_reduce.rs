@@ -21,7 +21,7 @@ fn cases() -> Vec<Case> {
             cases.push(Case::new(format!("{shape:?}"), operator).input(random(shape, 3)));
             cases.push(Case::new("ties", operator).input(ints_by(shape, |at| (at * 7 % 5) as i32 - 2)));
             // Most lines have a number after NaN, some none.
-            let nan = |at: usize| if at * 11 % 7 == 0 { at as f32 % 3.0 } else { f32::NAN };
+            let nan = |at: usize| if (at * 11).is_multiple_of(7) { at as f32 % 3.0 } else { f32::NAN };
             cases.push(Case::new("NaN", operator).input(floats_by(shape, nan)));
         }
         for axis in 1..5 {

@@ -16,14 +16,14 @@ fn cases() -> Vec<Case> {
                 let batch = if size > 129 { 3 } else { 67 };
                 let name = format!("{function:?} of {size}");
                 // Products that stay near 1.
-                let near = floats_by(&[batch, size, 3], |at| if at % 2 == 0 { 1.25 } else { -0.8 });
+                let near = floats_by(&[batch, size, 3], |at| if at.is_multiple_of(2) { 1.25 } else { -0.8 });
                 let x = if function == Accumulation::Sum { random(&[batch, size, 3], 1) } else { near };
                 cases.push(Case::new(&name, operator).input(x));
                 let x = ints_by(&[batch, size], |at| (at as i32).wrapping_mul(0x9e37_79b1_u32 as i32) | 1);
                 cases.push(Case::new(name, operator).input(x));
             }
             for (shape, axis) in ROWS {
-                let near = |at: usize| if at % 2 == 0 { 1.25 } else { -0.8 };
+                let near = |at: usize| if at.is_multiple_of(2) { 1.25 } else { -0.8 };
                 let x = if function == Accumulation::Sum { random(shape, 3) } else { floats_by(shape, near) };
                 cases.push(Case::new(format!("{shape:?}"), Cumulative { axis, ..operator }).input(x));
             }
