@@ -68,8 +68,18 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
         return x;
     }
     switch function {
-        case 0u: { return relu(x, p, true); }
-        case 1u: { return relu(x, p, false); }
+        case 0u: {
+            if is_used(0u) {
+                return relu(x, p, true);
+            }
+            return x;
+        }
+        case 1u: {
+            if is_used(1u) {
+                return relu(x, p, false);
+            }
+            return x;
+        }
         case 2u: {
             if is_used(2u) {
                 return elu(x, p);
@@ -82,14 +92,24 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
             }
             return x;
         }
-        case 4u: { return minimum(maximum(p.x * x + p.y, 0.0), 1.0); }
+        case 4u: {
+            if is_used(4u) {
+                return minimum(maximum(p.x * x + p.y, 0.0), 1.0);
+            }
+            return x;
+        }
         case 5u: {
             if is_used(5u) {
                 return softplus(x);
             }
             return x;
         }
-        case 6u: { return x / (1.0 + abs(x)); }
+        case 6u: {
+            if is_used(6u) {
+                return x / (1.0 + abs(x));
+            }
+            return x;
+        }
         case 7u: {
             if is_used(7u) {
                 return tanh_precise(x);
@@ -141,7 +161,12 @@ fn activate(function: u32, x: f32, p: vec3<f32>) -> f32 {
             }
             return shifted_logarithm(x, 1.0, p);
         }
-        case 16u: { return select(sqrt(max(x, 0.0)), p.x, x < 0.0); }
+        case 16u: {
+            if is_used(16u) {
+                return select(sqrt(max(x, 0.0)), p.x, x < 0.0);
+            }
+            return x;
+        }
         case 17u: {
             if is_used(17u) {
                 return round_to_half(x, p.x);

@@ -182,12 +182,16 @@ impl Operator for Elementwise {
         };
         let kernel = Kernel::new("elementwise", &params, MOST_INPUTS, strided.grid());
         let entry_point = if self.steps.iter().any(is_rare) { "all_functions" } else { "main" };
-        let used = |step: &Step| match step {
-            Step::Apply(function) => 1u32.checked_shl(Function::encode(Some(*function)).0).unwrap_or(0),
-            Step::Combine { .. } => 0,
-        };
-        let used = self.steps.iter().map(used).fold(0, |all, one| all | one);
-        let mut kernel = kernel.entry_point(entry_point).constant("used_functions", f64::from(used));
+        let bit = |code: u32| 1u32.checked_shl(code).unwrap_or(0);
+        let mut used = [0u32; 2];
+        for step in &self.steps {
+            match step {
+                Step::Apply(function) => used[0] |= bit(Function::encode(Some(*function)).0),
+                Step::Combine { function, .. } => used[1] |= bit(function.code()),
+            }
+        }
+        let mut kernel = kernel.entry_point(entry_point).constant("used_functions", f64::from(used[0]));
+        kernel = kernel.constant("used_pair_functions", f64::from(used[1]));
         for (position, binding) in kernel.bindings[..MOST_INPUTS].iter_mut().enumerate() {
             // Unused bindings are not read, but they must be bound.
             if position >= request.inputs.len() {
