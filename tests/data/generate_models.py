@@ -616,11 +616,18 @@ def convert(source, out, flags=(), input_format="keras"):
 
 
 def edit_topology(name, folder):
-    """Puts two Sequential models into older forms."""
-    if name not in ("seq_list", "seq_first_layer_shape"):
+    """Puts two Sequential models into older forms, and one into a form that TensorFlow.js loads."""
+    if name not in ("seq_list", "seq_first_layer_shape", "image_tower_full"):
         return
     path = folder / "model.json"
     j = json.loads(path.read_text())
+    if name == "image_tower_full":
+        layers = j["modelTopology"]["model_config"]["config"]["layers"]
+        separable = next(layer for layer in layers if layer["class_name"] == "SeparableConv2D")
+        for key in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            del separable["config"][key]
+        path.write_text(json.dumps(j))
+        return
     sequential = j["modelTopology"]["model_config"]
     if name == "seq_list":
         sequential["config"] = sequential["config"]["layers"]

@@ -9,9 +9,9 @@ L = K.layers
 MODELS = {}
 
 
-def model(about, note=""):
+def model(about, note="", **more):
     def register(f):
-        MODELS[f.__name__] = {"build": f, "about": about, "note": note}
+        MODELS[f.__name__] = {"build": f, "about": about, "note": note, **more}
         return f
 
     return register
@@ -48,6 +48,33 @@ def image_tower(rng, batch):
 @model("image_tower with SeparableConv2D", "TF.js refuses SeparableConv2D with the initializers that Keras writes")
 def image_tower_separable(rng, batch):
     return image_tower_model(rng, batch, True)
+
+
+@model("images of 14 by 14 beside an id: Conv2D, a depthwise and a pointwise one, SeparableConv2D, every pooling, two "
+       "dense layers",
+       "model.json edited after the conversion: SeparableConv2D without the initializer, regularizer and constraint of "
+       "a kernel that it has not, which TF.js refuses", batch=4)
+def image_tower_full(rng, batch):
+    image = L.Input((14, 14, 3), name="image")
+    item = L.Input((1,), dtype="int32", name="item")
+    h = L.Rescaling(1 / 255, name="scale")(image)
+    h = L.Conv2D(12, 3, strides=2, padding="same", use_bias=False, name="stem")(h)
+    h = L.Activation("swish", name="stem_swish")(L.BatchNormalization(name="stem_bn")(h))
+    for k, width in ((1, 12), (2, 20)):
+        side = h
+        h = L.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"depthwise{k}")(h)
+        h = L.ReLU(6.0, name=f"depthwise_relu{k}")(L.BatchNormalization(name=f"depthwise_bn{k}")(h))
+        h = L.BatchNormalization(name=f"pointwise_bn{k}")(L.Conv2D(width, 1, use_bias=False, name=f"pointwise{k}")(h))
+        h = L.Add(name=f"residual{k}")([h, side]) if width == 12 else L.MaxPooling2D(2, name=f"max{k}")(h)
+    h = L.SeparableConv2D(24, 3, padding="same", activation="relu", name="separable")(h)
+    h = L.AveragePooling2D(2, padding="same", name="average")(h)
+    h = L.Concatenate(name="pooled")([L.GlobalAveragePooling2D(name="mean")(h), L.GlobalMaxPooling2D(name="max")(h)])
+    e = L.Flatten(name="item_flat")(L.Embedding(37, 12, name="item_emb")(item))
+    h = L.Dense(24, activation="relu", name="fc1")(L.Concatenate(name="joined")([h, e]))
+    y = L.Dense(1, activation="sigmoid", name="score")(L.Dense(12, activation="relu", name="fc2")(h))
+    return K.Model([image, item], y, name="image_tower_full"), {
+        "image": rng.uniform(0, 255, (batch, 14, 14, 3)).round().astype(np.float32),
+        "item": rng.integers(0, 37, (batch, 1)).astype(np.int32)}
 
 
 def text_cnn_model(rng, batch, padding):
