@@ -16,6 +16,7 @@ import models_keras3
 from safetensors.numpy import save_file
 
 import models_convolution
+import models_recommenders
 
 L = K.layers
 BATCH = 7
@@ -588,7 +589,8 @@ VARIANTS = {
 }
 
 
-MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in models_convolution.MODELS.items()})
+for module in (models_convolution, models_recommenders):
+    MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in module.MODELS.items()})
 
 # The same builders under Keras 3, saved as .h5.
 KERAS3 = ["wide_deep", "deepfm", "two_tower", "two_tower_reshape_minus_one", "youtube_dnn", "din",
