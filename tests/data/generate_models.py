@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 
 import models_convolution
 import models_recommenders
+import models_sequences
 
 L = K.layers
 BATCH = 7
@@ -589,7 +590,7 @@ VARIANTS = {
 }
 
 
-for module in (models_convolution, models_recommenders):
+for module in (models_convolution, models_recommenders, models_sequences):
     MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in module.MODELS.items()})
 
 # The same builders under Keras 3, saved as .h5.
@@ -729,6 +730,9 @@ def main(only):
         else:
             m, inputs = MODELS[name]["build"](rng, MODELS[name]["batch"])
         randomise(m, rng)
+        for layer in m.layers:
+            if hasattr(layer, "fixed_table"):  # models_sequences.py
+                layer.set_weights([layer.fixed_table])
         return m, inputs
 
     def plain(name):
