@@ -116,6 +116,31 @@ impl WithSimd for Apply<'_> {
     }
 }
 
+/// A ReLU with threshold and slope 0, for vectors that are in registers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clamp<S: Simd> {
+    /// Infinite if there is none.
+    max: S::f32s,
+    zero: S::f32s,
+}
+
+impl<S: Simd> Clamp<S> {
+    /// `None` for other functions.
+    #[inline(always)]
+    pub(super) fn new(simd: S, function: Option<Function>) -> Option<Self> {
+        let Some(Function::Relu { max_value, negative_slope: 0.0, threshold: 0.0 }) = function else { return None };
+        let max = simd.splat_f32s(max_value.map_or(f32::INFINITY, |max| max.max(0.0)));
+        Some(Clamp { max, zero: simd.splat_f32s(0.0) })
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self, simd: S, x: S::f32s) -> S::f32s {
+        // NaN propagates, as in [`Apply`].
+        let upper = simd.select_f32s(simd.less_than_f32s(self.max, x), self.max, x);
+        simd.select_f32s(simd.less_than_or_equal_f32s(x, self.zero), self.zero, upper)
+    }
+}
+
 /// The smallest and the largest argument of an exponential. Below the smallest, the result is 0.
 const EXP_RANGE: (f32, f32) = (-87.0, 88.0);
 

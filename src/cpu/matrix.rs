@@ -8,7 +8,7 @@
 //! The crates `gemm` and `matrixmultiply` pack the weights in every call. For one row that costs more than the product
 //! itself. For many rows they are no faster than this, and bias and activation would need another pass.
 
-use super::functions::Apply;
+use super::functions::{Apply, Clamp};
 use super::tile::{Order, Tile, height};
 use crate::ops::Function;
 use pulp::{Arch, Simd, WithSimd};
@@ -31,13 +31,20 @@ pub(super) struct Panels {
 
 /// Adjacent columns of a matrix.
 #[derive(Debug, Clone, Copy)]
-struct Panel {
+pub(super) struct Panel {
     /// The index of its first weight.
     start: usize,
-    column: usize,
+    pub(super) column: usize,
     columns: usize,
     /// The number of vectors that hold the columns. Surplus lanes are 0.
-    vectors: usize,
+    pub(super) vectors: usize,
+}
+
+impl Panel {
+    /// The column behind the last one.
+    pub(super) fn end(&self) -> usize {
+        self.column + self.columns
+    }
 }
 
 /// A packed weight matrix.
@@ -141,6 +148,11 @@ impl Panels {
         }
     }
 
+    /// The panels in groups, each of which is multiplied with all rows before the next one.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &[Panel]> {
+        self.panels.chunks(self.group)
+    }
+
     pub(super) fn depth(&self) -> usize {
         self.depth
     }
@@ -190,21 +202,23 @@ impl WithSimd for Multiply<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Multiply { panels, weights, x, rows, finish: Finish { bias, function, order }, out, stride } = self;
         let depth = panels.depth;
-        for group in panels.panels.chunks(panels.group) {
+        let clamp = Clamp::<S>::new(simd, function);
+        let function = if clamp.is_some() { None } else { function };
+        for group in panels.groups() {
             let mut row = 0;
             while row < rows {
                 let height = height(rows - row);
                 let x = &x[row * depth..(row + height) * depth];
                 for panel in group {
                     let weights = &weights[panel.start..panel.start + depth * panel.vectors * S::F32_LANES];
-                    let bias = if bias.is_empty() { bias } else { &bias[panel.column..panel.column + panel.columns] };
+                    let bias = if bias.is_empty() { bias } else { &bias[panel.column..panel.end()] };
                     let out = &mut out[row * stride + panel.column..];
                     let tile = Tile { x, depth, bias, out, stride, columns: panel.columns, order };
-                    tile.compute(simd, weights, panel.vectors, height);
+                    tile.compute(simd, weights, panel.vectors, height, clamp);
                 }
                 if let (Some(function), Some(first), Some(last)) = (function, group.first(), group.last()) {
                     for row in row..row + height {
-                        let columns = row * stride + first.column..row * stride + last.column + last.columns;
+                        let columns = row * stride + first.column..row * stride + last.end();
                         simd.vectorize(Apply { function, values: &mut out[columns] });
                     }
                 }

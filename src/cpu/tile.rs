@@ -1,5 +1,7 @@
 //! A tile of a matrix product: the outputs of a few rows in the columns of one panel, summed in registers.
 
+use super::functions::Clamp;
+use super::vector::load;
 use pulp::Simd;
 
 /// The number of rows in a tile. With 4 vectors of columns, it needs 24 sums, 4 weights and a factor: 29 of 32
@@ -45,58 +47,54 @@ pub(super) fn height(rows: usize) -> usize {
 
 impl Tile<'_> {
     #[inline(always)]
-    pub(super) fn compute<S: Simd>(self, simd: S, weights: &[f32], vectors: usize, height: usize) {
+    pub(super) fn compute<S: Simd>(
+        self,
+        simd: S,
+        weights: &[f32],
+        vectors: usize,
+        height: usize,
+        clamp: Option<Clamp<S>>,
+    ) {
         let (weights, _) = S::as_simd_f32s(weights);
         match vectors {
-            1 => self.of_width::<S, 1>(simd, weights, height),
-            2 => self.of_width::<S, 2>(simd, weights, height),
-            3 => self.of_width::<S, 3>(simd, weights, height),
-            _ => self.of_width::<S, 4>(simd, weights, height),
+            1 => self.of_width::<S, 1>(simd, weights, height, clamp),
+            2 => self.of_width::<S, 2>(simd, weights, height, clamp),
+            3 => self.of_width::<S, 3>(simd, weights, height, clamp),
+            _ => self.of_width::<S, 4>(simd, weights, height, clamp),
         }
     }
 
     #[inline(always)]
-    fn of_width<S: Simd, const VECTORS: usize>(self, simd: S, weights: &[S::f32s], height: usize) {
+    fn of_width<S: Simd, const VECTORS: usize>(
+        self,
+        simd: S,
+        weights: &[S::f32s],
+        height: usize,
+        clamp: Option<Clamp<S>>,
+    ) {
         let (weights, _) = weights.as_chunks::<VECTORS>();
         match height {
-            1 if self.order == Order::Phases => self.row::<S, VECTORS>(simd, weights),
-            1 => self.rows::<S, VECTORS, 1>(simd, weights),
-            2 => self.rows::<S, VECTORS, 2>(simd, weights),
-            3 => self.rows::<S, VECTORS, 3>(simd, weights),
-            4 => self.rows::<S, VECTORS, 4>(simd, weights),
-            5 => self.rows::<S, VECTORS, 5>(simd, weights),
-            _ => self.rows::<S, VECTORS, TILE_ROWS>(simd, weights),
-        }
-    }
-
-    #[inline(always)]
-    fn start<S: Simd, const VECTORS: usize>(&self, simd: S) -> [S::f32s; VECTORS] {
-        if self.bias.is_empty() {
-            return [simd.splat_f32s(0.0); VECTORS];
-        }
-        std::array::from_fn(|vector| {
-            let columns = vector * S::F32_LANES..((vector + 1) * S::F32_LANES).min(self.columns);
-            simd.partial_load_f32s(&self.bias[columns])
-        })
-    }
-
-    #[inline(always)]
-    fn store<S: Simd, const VECTORS: usize>(&mut self, simd: S, row: usize, sums: [S::f32s; VECTORS]) {
-        let out = &mut self.out[row * self.stride..row * self.stride + self.columns];
-        let (whole, rest) = S::as_mut_simd_f32s(out);
-        for (place, sum) in whole.iter_mut().zip(sums) {
-            *place = sum;
-        }
-        if !rest.is_empty() {
-            simd.partial_store_f32s(rest, sums[VECTORS - 1]);
+            1 if self.order == Order::Phases => self.row::<S, VECTORS>(simd, weights, clamp),
+            1 => self.rows::<S, VECTORS, 1>(simd, weights, clamp),
+            2 => self.rows::<S, VECTORS, 2>(simd, weights, clamp),
+            3 => self.rows::<S, VECTORS, 3>(simd, weights, clamp),
+            4 => self.rows::<S, VECTORS, 4>(simd, weights, clamp),
+            5 => self.rows::<S, VECTORS, 5>(simd, weights, clamp),
+            _ => self.rows::<S, VECTORS, TILE_ROWS>(simd, weights, clamp),
         }
     }
 
     /// Several rows: every loaded weight is used for all of them.
+    #[expect(clippy::needless_range_loop, reason = "a loop over the sums themselves would move them to memory")]
     #[inline(always)]
-    fn rows<S: Simd, const VECTORS: usize, const HEIGHT: usize>(mut self, simd: S, weights: &[[S::f32s; VECTORS]]) {
+    fn rows<S: Simd, const VECTORS: usize, const HEIGHT: usize>(
+        self,
+        simd: S,
+        weights: &[[S::f32s; VECTORS]],
+        clamp: Option<Clamp<S>>,
+    ) {
         let x: [&[f32]; HEIGHT] = std::array::from_fn(|row| &self.x[row * self.depth..][..weights.len()]);
-        let mut sums = [self.start::<S, VECTORS>(simd); HEIGHT];
+        let mut sums = [start::<S, VECTORS>(simd, self.bias); HEIGHT];
         for (k, weights) in weights.iter().enumerate() {
             for row in 0..HEIGHT {
                 let factor = simd.splat_f32s(x[row][k]);
@@ -105,17 +103,17 @@ impl Tile<'_> {
                 }
             }
         }
-        for (row, sums) in sums.into_iter().enumerate() {
-            self.store(simd, row, sums);
+        for row in 0..HEIGHT {
+            store(simd, sums[row], clamp, &mut self.out[row * self.stride..][..self.columns]);
         }
     }
 
     /// One row: its speed is limited by reading the weights, and by the latency of additions unless there are enough
     /// independent sums.
     #[inline(always)]
-    fn row<S: Simd, const VECTORS: usize>(mut self, simd: S, weights: &[[S::f32s; VECTORS]]) {
+    fn row<S: Simd, const VECTORS: usize>(self, simd: S, weights: &[[S::f32s; VECTORS]], clamp: Option<Clamp<S>>) {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; PHASES];
-        sums[0] = self.start::<S, VECTORS>(simd);
+        sums[0] = start::<S, VECTORS>(simd, self.bias);
         let (weights, weights_rest) = weights.as_chunks::<PHASES>();
         let (x, x_rest) = self.x[..self.depth].as_chunks::<PHASES>();
         for (weights, x) in weights.iter().zip(x) {
@@ -138,6 +136,38 @@ impl Tile<'_> {
                 total[vector] = simd.add_f32s(total[vector], sums[vector]);
             }
         }
-        self.store(simd, 0, total);
+        store(simd, total, clamp, &mut self.out[..self.columns]);
+    }
+}
+
+/// The biases of a panel's columns, or zeros if there are none.
+#[inline(always)]
+pub(super) fn start<S: Simd, const VECTORS: usize>(simd: S, bias: &[f32]) -> [S::f32s; VECTORS] {
+    if bias.is_empty() {
+        return [simd.splat_f32s(0.0); VECTORS];
+    }
+    std::array::from_fn(|vector| load(simd, bias, vector * S::F32_LANES))
+}
+
+/// Stores sums to the columns `out`.
+#[inline(always)]
+pub(super) fn store<S: Simd, const VECTORS: usize>(
+    simd: S,
+    sums: [S::f32s; VECTORS],
+    clamp: Option<Clamp<S>>,
+    out: &mut [f32],
+) {
+    let mut sums = sums;
+    if let Some(clamp) = clamp {
+        for sum in &mut sums {
+            *sum = clamp.at(simd, *sum);
+        }
+    }
+    let (whole, rest) = S::as_mut_simd_f32s(out);
+    for (place, sum) in whole.iter_mut().zip(sums) {
+        *place = sum;
+    }
+    if !rest.is_empty() {
+        simd.partial_store_f32s(rest, sums[VECTORS - 1]);
     }
 }

@@ -39,6 +39,17 @@ macro_rules! vectorised {
 
 pub(super) use {add_up, map, map_and_add_up, vectorised};
 
+/// The vector from index `at` on. Lanes behind the end of the values are 0.
+#[inline(always)]
+pub(super) fn load<S: Simd>(simd: S, values: &[f32], at: usize) -> S::f32s {
+    let values = values.get(at..).unwrap_or_default();
+    // A partial load costs a call on some machines.
+    match S::as_simd_f32s(values).0.first() {
+        Some(vector) => *vector,
+        None => simd.partial_load_f32s(values),
+    }
+}
+
 /// Replaces every value by `function(value)`.
 #[inline(always)]
 pub(super) fn map_by<S: Simd>(simd: S, values: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) {
