@@ -179,6 +179,13 @@ impl Matrix {
         &self.weights[self.aligned..]
     }
 
+    /// The packed weights of a panel.
+    #[inline(always)]
+    pub(super) fn panel<S: Simd>(&self, panel: &Panel) -> &[S::f32s] {
+        let length = self.panels.depth * panel.vectors * S::F32_LANES;
+        S::as_simd_f32s(&self.weights()[panel.start..panel.start + length]).0
+    }
+
     /// See [`Panels::multiply`].
     pub(super) fn multiply(&self, x: &[f32], rows: usize, finish: Finish<'_>, out: &mut [f32], stride: usize) {
         self.panels.multiply(self.weights(), x, rows, finish, out, stride);

@@ -5,6 +5,7 @@
 //! cache. Each thread claims the next block. Results are bit-identical for any number of threads. An operator without a
 //! fast step runs its reference implementation, so that every graph runs.
 
+mod areas;
 mod blocks;
 mod engine;
 mod frame;

@@ -179,11 +179,6 @@ impl Walk {
         self.windows.iter().map(|window| window.count).product()
     }
 
-    /// The number of taps of a window.
-    pub(crate) fn taps(&self) -> usize {
-        self.windows.iter().map(|window| window.size).product()
-    }
-
     /// Calls `visit` with every tap of the window at output position `at` that lies in the input, and its input
     /// position; both are row-major indices.
     #[inline(always)]

@@ -54,6 +54,42 @@ fn cases() -> Vec<Case> {
     random_cases(&mut cases, "wide", &over(&[70], &[65], 1, 1, Padding::Same), &[70], [9, 9], 12);
     let windows = over(&[5, 5], &[9, 9], 1, 1, Padding::Same);
     random_cases(&mut cases, "windows larger than the input", &windows, &[5, 5], [2, 2], 3);
+    cases.extend(lanes());
+    cases
+}
+
+/// Numbers of channels and units close to multiples of the lanes and panels of CPUs, and of positions close to those of
+/// their tiles; activations that are applied in registers, and others.
+fn lanes() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let extents = [(1, [3, 3]), (16, [5, 5]), (17, [16, 16]), (33, [8, 8]), (65, [3, 3]), (70, [17, 17])];
+    let groups = [(20, [12, 3]), (34, [2, 1]), (9, [3, 1]), (16, [32, 4]), (5, [5, 1]), (16, [16, 1]), (17, [17, 1])];
+    let depthwise = [(31, [31, 1]), (33, [33, 1]), (40, [40, 1]), (70, [70, 1])];
+    for (units, depth) in extents.into_iter().chain(groups).chain(depthwise) {
+        for (stride, dilation) in [(1, 1), (2, 1), (1, 2)] {
+            let windows = over(&[9, 5], &[3, 3], stride, dilation, Padding::Same);
+            let name = format!("{depth:?} channels, {units} units, by {stride}, {dilation} apart");
+            random_cases(&mut cases, &name, &windows, &[9, 5], depth, units);
+        }
+        let window = Window::transposed(4, 9, 3, 2, 1, Padding::Valid).expect("windows");
+        random_cases(
+            &mut cases,
+            &format!("{depth:?} channels, {units} units, transposed"),
+            &[window],
+            &[4],
+            depth,
+            units,
+        );
+        let windows = over(&[5, 7], &[1, 1], 2, 1, Padding::Valid);
+        random_cases(&mut cases, &format!("{depth:?} channels, {units} units, 1 × 1"), &windows, &[5, 7], depth, units);
+        let windows = over(&[4, 5], &[2, 3], 1, 1, Padding::Same);
+        for function in [Function::RELU, Function::relu(Some(0.5), 0.0, 0.0), Function::relu(None, 0.25, -0.5)] {
+            let op = Convolution { windows: windows.clone(), activation: Some(function) };
+            let case = Case::new(format!("{depth:?} channels, {units} units, {function:?}"), op);
+            let case = case.input(random(&[2, 4, 5, depth[0]], 1)).constant(random(&[2, 3, depth[1], units], 2));
+            cases.push(case.constant(random(&[units], 3)));
+        }
+    }
     cases
 }
 
@@ -89,6 +125,12 @@ fn by_hand() -> Vec<Case> {
             .constant(floats(&[1, 1, 2, 2], &[1.0, 1.0, 10.0, 10.0]))
             .constant(floats(&[2], &[0.0, 0.0]))
             .gives(floats(&[1, 1, 1, 2], &[21.0, 43.0])),
+        // Padding does not meet the infinite weight.
+        Case::new("infinite", linear(over(&[4], &[2], 1, 1, Padding::Same)))
+            .input(counting(&[1, 4, 1]))
+            .constant(floats(&[2, 1, 1], &[1.0, f32::INFINITY]))
+            .constant(zero())
+            .gives(floats(&[1, 4, 1], &[f32::INFINITY, f32::INFINITY, f32::INFINITY, 4.0])),
         Case::new("depthwise", linear(over(&[2], &[2], 1, 1, Padding::Valid)))
             .input(floats(&[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]))
             .constant(floats(&[2, 1, 2], &[1.0, 10.0, 100.0, 1000.0]))

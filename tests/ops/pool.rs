@@ -24,6 +24,11 @@ fn cases() -> Vec<Case> {
                 }
             }
         }
+        // Numbers of channels close to the lanes of CPUs.
+        for channels in [1, 8, 16, 17, 33, 70] {
+            let op = pool(reduction, &[7, 5], 3, 2, Padding::Same);
+            cases.push(Case::new(format!("{channels} channels"), op).input(random(&[2, 7, 5, channels], 1)));
+        }
     }
     cases
 }

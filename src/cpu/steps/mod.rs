@@ -4,12 +4,15 @@
 //! may be columns of wider rows.
 
 mod batch_matmul;
+mod channelwise;
+mod convolution;
 mod copy;
 mod dense;
 mod elements;
 mod elementwise;
 mod embedding_bag;
 mod gather;
+mod groups;
 mod interactions;
 mod normalization;
 mod order;
@@ -19,7 +22,6 @@ mod reduce;
 mod softmax;
 mod step;
 mod stretched;
-mod windows;
 
 pub(super) use copy::columns;
 pub(super) use step::{Request, Step};
@@ -45,7 +47,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Cast(_) => Some(elements::cast(&request)),
         Op::FloatClass(operator) => Some(elements::float_class(operator, &request)),
         Op::Compare(operator) => stretched::compare(operator, &request),
-        Op::Convolution(operator) => windows::convolution(operator, &mut request)?,
+        Op::Convolution(operator) => convolution::build(operator, &request)?,
         Op::Dense(operator) => dense::build(operator, &request)?,
         Op::Elementwise(operator) => elementwise::chain(operator, &request),
         Op::Embedding(operator) => embedding_bag::embedding(operator, &request),
@@ -59,7 +61,7 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::TargetAttentionDense(operator) => interactions::target_attention_dense(operator, &mut request)?,
         Op::DotInteraction(operator) => Some(interactions::dot_interaction(operator, &mut request)),
         Op::Permute(operator) => copy::permute(operator, &request),
-        Op::Pool(operator) => windows::pool(operator, &request),
+        Op::Pool(operator) => channelwise::pool(operator, &request),
         Op::Recurrent(operator) => recurrent::build(operator, &mut request)?,
         Op::Reduce(operator) => reduce::build(operator, &request),
         Op::RepeatVector(operator) => Some(copy::repeat_vector(operator, &request)),
