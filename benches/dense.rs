@@ -1,4 +1,4 @@
-//! Measures dense layers with each of their kernels, on the CPU, and as one fused MLP, end to end through the public
+//! Measures dense layers with each of their kernels, on the CPU, and as the passes choose, end to end through the public
 //! interface. The rules that choose a kernel are based on these times.
 //!
 //! ```sh
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tfjs_wgpu::internals::gpu;
 use tfjs_wgpu::internals::graph::Builder;
-use tfjs_wgpu::internals::ops::{Dense, DenseKernel, Function, FusedMlp, FusedMlpKernel};
+use tfjs_wgpu::internals::ops::{Dense, DenseKernel, Function};
 use tfjs_wgpu::{Device, Model, NamedTensors, Prediction, Result, Session, Tensor};
 use tfjs_wgpu::{Shape, TensorType};
 
@@ -28,7 +28,6 @@ enum Way {
     /// As the rules choose.
     Chosen,
     Layers(DenseKernel),
-    FusedMlp(FusedMlpKernel),
     Cpu,
 }
 
@@ -41,8 +40,6 @@ const WAYS: [Way; 6] = [
     Way::Cpu,
 ];
 
-const FUSED: [Way; 2] = [Way::FusedMlp(FusedMlpKernel::Together), Way::FusedMlp(FusedMlpKernel::Alone)];
-
 fn layers(criterion: &mut Criterion) {
     for [depth, units] in LAYERS {
         measure(criterion, &format!("{depth}x{units}"), &[depth, units], &WAYS);
@@ -50,7 +47,7 @@ fn layers(criterion: &mut Criterion) {
 }
 
 fn ranker(criterion: &mut Criterion) {
-    measure(criterion, "ranker", RANKER, &[&WAYS[..], &FUSED].concat());
+    measure(criterion, "ranker", RANKER, &WAYS);
 }
 
 /// Warm predictions of the layers of these `widths`, each batch size by all ways.
@@ -87,7 +84,7 @@ fn inputs(batch: usize, depth: usize) -> Result<NamedTensors> {
 fn open(widths: &[usize], way: Way) -> Result<Session> {
     let mut builder = Builder::new();
     let x = builder.input("x", TensorType::f32(Shape::batched(&widths[..1])))?;
-    let mut operands = vec![x];
+    let mut operands = Vec::new();
     for (layer, pair) in widths.windows(2).enumerate() {
         let kernel = Tensor::f32(pair, (0..pair[0] * pair[1]).map(value).collect())?;
         operands.push(builder.constant(&format!("kernel {layer}"), Arc::new(kernel))?);
@@ -96,18 +93,12 @@ fn open(widths: &[usize], way: Way) -> Result<Session> {
     }
     let count = widths.len() - 1;
     let activation = |layer: usize| (layer + 1 < count).then_some(Function::RELU);
-    let y = if let Way::FusedMlp(kernel) = way {
-        let activations = (0..count).map(activation).collect();
-        builder.op("mlp", FusedMlp { activations, kernel: Some(kernel) }, &operands)?
-    } else {
-        let kernel = if let Way::Layers(kernel) = way { Some(kernel) } else { None };
-        let mut x = x;
-        for (layer, weights) in operands[1..].chunks_exact(2).enumerate() {
-            let dense = Dense { activation: activation(layer), kernel };
-            x = builder.op(&format!("layer {layer}"), dense, &[x, weights[0], weights[1]])?;
-        }
-        x
-    };
+    let kernel = if let Way::Layers(kernel) = way { Some(kernel) } else { None };
+    let mut y = x;
+    for (layer, weights) in operands.chunks_exact(2).enumerate() {
+        let dense = Dense { activation: activation(layer), kernel };
+        y = builder.op(&format!("layer {layer}"), dense, &[y, weights[0], weights[1]])?;
+    }
     let model = Model::from_graph("dense", builder.finish(vec![("y".into(), y)])?);
     Session::open(&model, if matches!(way, Way::Cpu) { Device::Cpu } else { Device::Gpu })
 }

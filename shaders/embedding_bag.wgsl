@@ -72,34 +72,17 @@ fn word(record: Record, at: u32) -> u32 {
     return model_inputs[at];
 }
 
-// The row of the table that a word of the source names; table_rows where it names none.
-fn table_row(record: Record, value: u32) -> u32 {
-    var id = bitcast<i32>(value);
-    if truncates && (record.flags & FLOATS) != 0u {
-        id = truncate(bitcast<f32>(value));
-    }
-    if clamps && (record.flags & CLAMP) != 0u {
-        return u32(clamp(id, 0, i32(record.table_rows) - 1));
-    }
-    return select(u32(id), record.table_rows, id < 0 || u32(id) > record.table_rows);
-}
-
-// An element of a table: a word, half a word, or a byte that names one of 256 words before the bytes.
 fn table_value(record: Record, element: u32) -> f32 {
-    if unpacks && (record.flags & HALVES) != 0u {
-        return half_to_float(extractBits(tables[record.table + element / 2u], element % 2u * 16u, 16u));
-    }
-    if unpacks && (record.flags & CODES) != 0u {
-        let bytes = tables[record.table + 256u + element / 4u];
-        return bitcast<f32>(tables[record.table + extractBits(bytes, element % 4u * 8u, 8u)]);
-    }
-    return bitcast<f32>(tables[record.table + element]);
+    let in_halves = unpacks && (record.flags & HALVES) != 0u;
+    let in_codes = unpacks && (record.flags & CODES) != 0u;
+    return table_element(record.table, element, in_halves, in_codes);
 }
 
 // Four neighbouring elements of the row that a word names, or zeros; without a branch, because the lanes of a software
 // GPU rarely agree. The row is in the table either way.
 fn looked_up(record: Record, value: u32, columns: vec4<u32>) -> vec4<f32> {
-    let row = table_row(record, value);
+    let is_float = truncates && (record.flags & FLOATS) != 0u;
+    let row = table_row(value, record.table_rows, is_float, clamps && (record.flags & CLAMP) != 0u);
     let at = vec4(min(row, record.table_rows - 1u) * record.dim) + columns;
     let values = vec4(
         table_value(record, at.x),

@@ -100,6 +100,9 @@ pub(crate) const ELEMENTARY: Fragment =
 pub(crate) const ARITHMETIC: Fragment =
     Fragment { name: "arithmetic", source: include_str!("../shaders/lib/arithmetic.wgsl") };
 
+/// `shaders/lib/table.wgsl`: rows of lookup tables in any [`Packing`]; builds on [`SPECIAL`] and [`HALF`].
+pub(crate) const TABLE: Fragment = Fragment { name: "table", source: include_str!("../shaders/lib/table.wgsl") };
+
 /// `shaders/lib/trigonometry.wgsl`: sines, tangents and their inverses; builds on [`SPECIAL`].
 pub(crate) const TRIGONOMETRY: Fragment =
     Fragment { name: "trigonometry", source: include_str!("../shaders/lib/trigonometry.wgsl") };
@@ -180,6 +183,9 @@ pub struct Region {
 pub enum Operand {
     /// The input at this position.
     Input(usize),
+    /// All of the slot that holds the input at this position, for a kernel that reads several values of it. Offsets are
+    /// parameters.
+    SlotOf(usize),
     /// All outputs, one after another. They share one binding because phones support few buffers.
     Output,
     /// The scratch space, followed by the outputs.
@@ -205,6 +211,11 @@ impl Binding {
     /// All of an input.
     pub fn input(index: usize) -> Self {
         Binding { operand: Operand::Input(index), window_bytes: None }
+    }
+
+    /// All of the slot of an input.
+    pub fn slot_of(index: usize) -> Self {
+        Binding { operand: Operand::SlotOf(index), window_bytes: None }
     }
 
     /// All outputs.
@@ -244,6 +255,10 @@ pub struct DeviceFacts {
     pub max_loop_steps: usize,
     /// Alignment in bytes of the offsets of storage bindings.
     pub binding_alignment_bytes: u64,
+    /// Bytes of workgroup memory that a kernel may use; 0 where there are no kernels.
+    pub workgroup_bytes: u32,
+    /// Invocations that run in lockstep, at least.
+    pub subgroup_size: u32,
     /// Whether the GPU is emulated in software. Barriers and workgroup memory then cost more than they save.
     pub software: bool,
 }
@@ -255,6 +270,8 @@ impl DeviceFacts {
         max_buffer_bytes: u64::MAX,
         max_loop_steps: usize::MAX,
         binding_alignment_bytes: 4,
+        workgroup_bytes: 0,
+        subgroup_size: 1,
         software: false,
     };
 
@@ -264,6 +281,8 @@ impl DeviceFacts {
         max_buffer_bytes: 256 << 20,
         max_loop_steps: usize::MAX,
         binding_alignment_bytes: 256,
+        workgroup_bytes: 16_352,
+        subgroup_size: 16,
         software: false,
     };
 }

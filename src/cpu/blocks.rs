@@ -60,12 +60,8 @@ fn max_rows(row_bytes: u64, weight_bytes: u64) -> usize {
 /// The size in bytes of the weights that every block reads entirely. Lookup tables are excluded, because only some of
 /// their rows are read.
 fn weight_bytes(graph: &Graph) -> u64 {
-    let reads_all = |op: &Op| {
-        matches!(
-            op,
-            Op::Dense(_) | Op::FusedMlp(_) | Op::TargetAttentionDense(_) | Op::Recurrent(_) | Op::Convolution(_)
-        )
-    };
+    let reads_all =
+        |op: &Op| matches!(op, Op::Dense(_) | Op::TargetAttentionDense(_) | Op::Recurrent(_) | Op::Convolution(_));
     let nodes = graph.nodes().iter().filter(|node| matches!(&node.source, Source::Op(op) if reads_all(op)));
     let read = nodes.flat_map(|node| &node.inputs).filter_map(|id| match &graph.maker(*id).source {
         Source::Constant(value) => Some((Arc::as_ptr(value), 4 * value.len() as u64)),

@@ -174,15 +174,6 @@ impl<T> Rows<'_, T> {
 }
 
 impl Output {
-    /// The region from which later steps read the output.
-    pub(super) fn region(&self) -> Region {
-        match self.target {
-            Target::Slot(slot) if self.once => Region::Once(slot),
-            Target::Slot(slot) => Region::Slot(slot),
-            Target::Result(position) => Region::Result(position),
-        }
-    }
-
     /// The rows of this output within a buffer.
     fn rows<'v, T>(&self, buffer: &'v mut [T], count: usize) -> Rows<'v, T> {
         let end = if count == 0 { 0 } else { (count - 1) * self.stride + self.offset + self.width };

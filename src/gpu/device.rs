@@ -66,6 +66,8 @@ impl OpenedDevice {
             max_buffer_bytes: limits.max_buffer_size,
             max_loop_steps: max_loop_steps(&summary),
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            subgroup_size: adapter.get_info().subgroup_min_size,
             // A preset of phones chooses the kernels of phones.
             software: summary.kind == AdapterKind::Software && preset == LimitsPreset::Full,
         };

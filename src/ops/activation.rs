@@ -46,6 +46,7 @@ mod function;
 pub use function::Function;
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::row_form::{Pair, RowForm, RowValue, Work};
 use crate::error::Result;
 use crate::kernel::{ACTIVATE, ELEMENTARY, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, invocations, params, shader};
 use crate::tensor::{DType, Data, Tensor, TensorType, Tolerance};
@@ -99,6 +100,15 @@ impl Operator for Activation {
         };
         let kernel = Kernel::new("activation", &params, 1, invocations(count)).entry_point(entry_point);
         Ok(vec![kernel.constant("function", f64::from(selector))])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let count = form.row(0)?.iter().product();
+        if self.function.is_rare() {
+            return None;
+        }
+        let work = Work::Elementwise { pair: Pair::Left, function: Some(self.function) };
+        form.elementwise(work, &[count], &[(RowValue::Input(0), 0, vec![1]), (RowValue::Output, 0, vec![1])])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

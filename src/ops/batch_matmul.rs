@@ -37,7 +37,8 @@ use super::operator::{
     ConcreteType, KernelRequest, Operator, absolute, equal_by_bits, expect_dtype, expect_inputs, expect_loops,
     expect_sample_axis, word,
 };
-use super::strided::{MAX_RANK, aligned};
+use super::row_form::{RowForm, RowValue, Work};
+use super::strided::{MAX_RANK, aligned, forwards};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance, row_major_strides};
@@ -284,6 +285,36 @@ impl BatchMatmul {
     }
 }
 
+impl BatchMatmul {
+    /// A row of the left input times the whole sample of the right one, as in attention: one query and all keys.
+    fn row_of_left(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (row, sample) = (form.row(0)?, form.whole_sample(1)?);
+        if self.heads.is_some() || sample.len() < 2 {
+            return None;
+        }
+        let shapes = [[&[1], row].concat(), [&[1], sample].concat()];
+        let axes = [self.axes[0].checked_sub(form.row_rank - 1).filter(|axis| *axis > 0)?, self.axes[1]];
+        let product = BatchMatmul { axes, ..self.clone() };
+        let steps = [0, 1].map(|side| row_major_strides(&shapes[side])[axes[side]]);
+        let depth = shapes[0][axes[0]];
+        product.elements(form, [&shapes[0], &shapes[1]])?;
+        form.sum_over(depth, steps);
+        form.read_whole_sample();
+        Some(())
+    }
+
+    /// A step for every element of the product, without its sum.
+    fn elements(&self, form: &mut RowForm<'_>, shapes: [&[usize]; 2]) -> Option<()> {
+        let dims = &self.output_dims(shapes)[1..];
+        let size: Vec<usize> = dims.iter().map(|dim| dim.size).collect();
+        let side = |side: usize| {
+            (RowValue::Input(side), 0, dims.iter().map(|dim| dim.strides[side] as isize).collect::<Vec<_>>())
+        };
+        let output = (RowValue::Output, 0, forwards(&row_major_strides(&size)));
+        form.elementwise(Work::Product { scale: self.scale, triangle: None }, &size, &[side(0), side(1), output])
+    }
+}
+
 impl Operator for BatchMatmul {
     fn name(&self) -> &'static str {
         "batch_matmul"
@@ -339,6 +370,18 @@ impl Operator for BatchMatmul {
             word(count)?;
         }
         Ok(vec![self.matrices(shapes).kernel(self.scale, request)?])
+    }
+
+    /// Over rows that are whole samples, or over rows of the left input, each with the whole sample of the right one.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        if form.row_rank > 1 {
+            return self.row_of_left(form);
+        }
+        let rows = [form.row(0)?, form.row(1)?].map(|row| [&[1], row].concat());
+        let shapes = [rows[0].as_slice(), rows[1].as_slice()];
+        self.elements(form, shapes)?;
+        form.sum_over(shapes[0][self.axes[0]], [0, 1].map(|side| row_major_strides(shapes[side])[self.axes[side]]));
+        Some(())
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

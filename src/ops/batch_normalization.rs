@@ -8,6 +8,7 @@
 use super::operator::{
     ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_sample_axis, word,
 };
+use super::row_form::{RowForm, Work};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
@@ -80,6 +81,13 @@ impl Operator for BatchNormalization {
             epsilon: self.epsilon,
         };
         Ok(vec![Kernel::new("batch_normalization", &params, 2, invocations(count))])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let view = AxisView::new(form.row(0)?, form.axis(self.axis)?);
+        form.constant(1)?;
+        form.normalize_channels(Work::ChannelNormalization { statistics: 1, epsilon: self.epsilon }, &view);
+        Some(())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -17,6 +17,7 @@
 pub(crate) mod integers;
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops};
+use super::row_form::RowForm;
 use super::strided::{STRIDED, Strided, StridedParams};
 use crate::error::{Error, Result};
 use crate::kernel::{ARITHMETIC, COMBINE, GRID, Kernel, SPECIAL, Shader, TRIGONOMETRY, params, shader};
@@ -247,6 +248,10 @@ impl Operator for Binary {
         };
         let kernel = pair_kernel("binary", request)?;
         Ok(vec![kernel.entry_point(entry_point).constant("function", f64::from(self.function.code()))])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        if self.function.is_rare() { None } else { form.combine(self.function, 0, 1) }
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

@@ -6,6 +6,7 @@
 //! boolean becomes 0 or 1. The GPU stores booleans as the floats 0 and 1, so bool to float32 runs no kernel.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::row_form::RowForm;
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -55,6 +56,12 @@ impl Operator for Cast {
             DType::Bool => "to_bool",
         };
         Ok(vec![Kernel::new("cast", &params, 1, invocations(count)).entry_point(entry_point)])
+    }
+
+    /// On the GPU a boolean is a float, and a program reads integers as floats.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        form.numbers(0)?;
+        if self.to == DType::F32 { form.alias(0) } else { None }
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -4,11 +4,13 @@
 //! phones support only four storage buffers per shader. Each dispatch copies a block of columns into the wider row.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_sample_axis};
+use super::row_form::{RowForm, RowValue};
+use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{Binding, Kernel, Shader};
-use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
+use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Joins tensors along one dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,6 +84,18 @@ impl Operator for Concatenate {
             column += width;
         }
         Ok(kernels)
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let axis = form.axis(self.axis)?;
+        let (value, mut offset, strides) = form.output();
+        for input in 0..form.inputs.len() {
+            let part = form.row(input)?;
+            let of_part = forwards(&row_major_strides(part));
+            form.copy(part, (RowValue::Input(input), 0, of_part), (value, offset, strides.clone()))?;
+            offset += part[axis] * strides[axis].unsigned_abs();
+        }
+        Some(())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

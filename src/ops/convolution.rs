@@ -24,6 +24,7 @@ use super::activation::Function;
 use super::operator::{
     ConcreteType, KernelRequest, Operator, absolute, expect_dtype, expect_inputs, expect_loops, overflowing, word,
 };
+use super::row_form::{RowForm, RowValue};
 use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
@@ -190,6 +191,37 @@ impl Operator for Convolution {
     }
 
     /// The tolerance of the sum. [`Operator::allowance`] includes that of the activation.
+    /// Over the positions of one dimension: dense layers whose rows overlap. Windows that read the same taps are rows of
+    /// one layer, and padding is not multiplied.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (&[positions, channels], &[taps, depth, units]) = (form.row(0)?, form.constant(1)?) else { return None };
+        let &[window] = self.windows.as_slice() else { return None };
+        form.constant(2)?;
+        if depth != channels || window.dilation != 1 || window.stretch != 1 {
+            return None;
+        }
+        let read = |at: usize| {
+            let first = (at * window.stride) as isize - window.before;
+            let inside = |end: isize| (end - first).clamp(0, taps as isize) as usize;
+            inside(0)..inside(positions as isize)
+        };
+        let all: Vec<usize> = (0..window.count).collect();
+        let relu = self.activation == Some(Function::RELU);
+        for windows in all.chunk_by(|left, right| read(*left) == read(*right)) {
+            let taps = read(windows[0]);
+            let kernel = (1, taps.start * depth * units);
+            let sizes = [windows.len(), taps.len() * depth, units];
+            form.dense(sizes, RowValue::Input(0), kernel, Some((2, 0)), relu);
+            let first = (windows[0] * window.stride + taps.start).checked_add_signed(-window.before)?;
+            form.overlap(first * channels, window.stride * channels);
+            form.write_from(windows[0] * units);
+        }
+        match self.activation.filter(|_| !relu) {
+            Some(function) => form.apply(function, RowValue::Output, window.count * units),
+            None => Some(()),
+        }
+    }
+
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {
         let Extents { taps, depth, .. } = Extents::new(inputs[0].shape(), inputs[1].shape());
         Tolerance::Sum { terms: taps * depth }

@@ -35,6 +35,7 @@ use super::activation::Function;
 use super::operator::{
     ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
 };
+use super::row_form::{RowForm, RowValue};
 use crate::error::{Error, Result};
 use crate::kernel::{
     ACTIVATE, DeviceFacts, GRID, HALF, Kernel, PACKED, Packing, SPECIAL, Shader, invocations, params, shader,
@@ -266,6 +267,21 @@ impl Operator for Dense {
             .constant("function", f64::from(function))
             .constant("packing", f64::from(packing.number()));
         Ok(vec![kernel])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (x, &[depth, units]) = (form.row(0)?, form.constant(1)?) else { return None };
+        let rows: usize = x[..x.len().checked_sub(1)?].iter().product();
+        let bias = form.constant(2).map(|_| (2, 0));
+        let relu = bias.is_some() && self.activation == Some(Function::RELU);
+        form.dense([rows, depth, units], RowValue::Input(0), (1, 0), bias, relu);
+        if bias.is_none() {
+            form.add_to_output(2)?;
+        }
+        match self.activation.filter(|_| !relu) {
+            Some(function) => form.apply(function, RowValue::Output, rows * units),
+            None => Some(()),
+        }
     }
 
     fn takes_packed(&self, position: usize) -> bool {

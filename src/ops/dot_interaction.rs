@@ -8,6 +8,7 @@
 //! that reads both is replaced by one with the sum of their weights.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, word};
+use super::row_form::{RowForm, RowStep, RowValue, View, Work};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -110,6 +111,27 @@ impl Operator for DotInteraction {
             padding1: 0,
         };
         Ok(vec![Kernel::new("dot_interaction", &params, 1, invocations(samples * items))])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let &[vectors, dim] = form.row(0)? else { return None };
+        let kept = self.keep * dim;
+        if kept > 0 {
+            form.copy(&[kept], (RowValue::Input(0), 0, vec![1]), (RowValue::Output, 0, vec![1]))?;
+        }
+        let size = if self.triangle { [1, 1, vectors * (vectors + 1) / 2] } else { [1, vectors, vectors] };
+        let view = |strides| View { value: RowValue::Input(0), offset: 0, strides, step: 1, is_of_sample: false };
+        let across = vectors as isize;
+        let row = if self.triangle { [0, 0, 1] } else { [0, across, 1] };
+        form.steps.push(RowStep {
+            work: Work::Product { scale: 1.0, triangle: self.triangle.then_some(vectors) },
+            size,
+            depth: dim,
+            output: View { value: RowValue::Output, offset: kept as isize, strides: row, step: 0, is_of_sample: false },
+            left: view([0, dim as isize, 0]),
+            right: Some(view([0, 0, dim as isize])),
+        });
+        Some(())
     }
 
     /// The tolerance of the products. The vectors are copied exactly ([`Operator::allowance`]).

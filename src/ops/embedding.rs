@@ -5,7 +5,9 @@
 //! session can reject such ids before it runs the graph. A table that exceeds the largest binding of the device is read
 //! through several windows. Each window has a dispatch, which writes the rows whose ids lie in it.
 
+use super::embedding_bag::Pooling;
 use super::operator::{ConcreteType, Ids, KernelRequest, Operator, expect_dtype, expect_inputs, word};
+use super::row_form::{RowForm, Work};
 use crate::error::{DeviceError, Error, Result};
 use crate::kernel::{Binding, GRID, Kernel, Operand, Packing, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -121,6 +123,16 @@ impl Operator for Embedding {
             kernels.push(kernel);
         }
         Ok(kernels)
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let ids = form.numbers(0)?.iter().product();
+        let &dim = form.output.last()?;
+        if form.inputs[0].is_computed || form.inputs[0].dtype != DType::I32 {
+            return None;
+        }
+        form.lookup(Work::Lookup { table: 1, pooling: Pooling::Flatten, bad_id: self.bad_id, adds: false }, [ids, dim]);
+        Some(())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

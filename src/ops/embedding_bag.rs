@@ -17,9 +17,11 @@
 
 mod kernels;
 mod plain;
+mod rows;
 
 use super::embedding::BadId;
 use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_dtype};
+use super::row_form::RowForm;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -214,6 +216,10 @@ impl Operator for EmbeddingBag {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         kernels::kernels(self, request)
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        rows::form(self, form)
     }
 
     fn is_table(&self, position: usize) -> bool {

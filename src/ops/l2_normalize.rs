@@ -8,6 +8,7 @@ use super::operator::{
     ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, expect_sample_axis, overflowing,
     word,
 };
+use super::row_form::{RowForm, Work};
 use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::Result;
@@ -80,6 +81,12 @@ impl Operator for L2Normalize {
         };
         let rows = Rows::elements(&view, 2, 1).or_quads(&view);
         Ok(vec![rows.kernel(request, "l2_normalize", &params, 1)?])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let view = AxisView::new(form.row(0)?, form.axis(self.axis)?);
+        form.along(Work::L2Normalize { floor: self.floor }, &view, true);
+        Some(())
     }
 
     /// All terms of the sum are non-negative, so its relative error is small.

@@ -12,6 +12,7 @@
 use super::operator::{
     ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, overflowing, word,
 };
+use super::row_form::{RowForm, Work};
 use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::{Error, Result};
@@ -114,6 +115,20 @@ impl Operator for LayerNormalization {
             LayerNormalizationParams { rows: word(view.lines())?, width: word(width)?, epsilon: self.epsilon, mean };
         let rows = Rows::elements(&view, 3, 2).or_quads(&view);
         Ok(vec![rows.kernel(request, "layer_normalization", &params, 3)?])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (row, gamma) = (form.row(0)?, form.constant(1)?);
+        form.constant(2)?;
+        let width: usize = gamma.iter().product();
+        let count: usize = row.iter().product();
+        if gamma.len() > row.len() {
+            return None;
+        }
+        let view = AxisView { outer: count.checked_div(width)?, axis: width, inner: 1 };
+        let (epsilon, mean) = (self.epsilon, self.mean);
+        form.along(Work::LayerNormalization { gamma: 1, beta: 2, epsilon, mean }, &view, true);
+        Some(())
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

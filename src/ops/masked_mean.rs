@@ -4,9 +4,11 @@
 //! `[N, …]`. A row whose steps are all masked gives NaN (0/0), as in Keras. TF.js ignores the mask here and averages
 //! over padding: see `Semantics`.
 
+use super::binary::BinaryFunction;
 use super::operator::{
     ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
 };
+use super::row_form::{Pair, RowForm, RowValue, Work};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -64,6 +66,22 @@ impl Operator for MaskedMean {
         let (entry_point, outputs) =
             if width.is_multiple_of(4) && shape[1] > 0 { ("quads", 4) } else { ("elements", 1) };
         Ok(vec![Kernel::new("masked_mean", &params, 2, invocations(count / outputs)).entry_point(entry_point)])
+    }
+
+    /// The sum of what is kept, divided by the sum of the mask.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (x, &[steps]) = (form.row(0)?, form.row(1)?) else { return None };
+        let width: usize = x[1..].iter().product();
+        let (kept, count) = (form.scratch(steps * width), form.scratch(1));
+        let whole = vec![width as isize, 1];
+        let keep = Work::Elementwise { pair: Pair::Of(BinaryFunction::Keep), function: None };
+        let mask = (RowValue::Input(1), 0, vec![1, 0]);
+        form.elementwise(keep, &[steps, width], &[(RowValue::Input(0), 0, whole.clone()), mask, (kept, 0, whole)])?;
+        form.sum([width, steps], (kept, width), RowValue::Output);
+        form.sum([1, steps], (RowValue::Input(1), 1), count);
+        let divide = Work::Elementwise { pair: Pair::Of(BinaryFunction::Divide), function: None };
+        let output = (RowValue::Output, 0, vec![1]);
+        form.elementwise(divide, &[width], &[output.clone(), (count, 0, vec![0]), output])
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

@@ -5,6 +5,7 @@
 //! generated from the catalogue below. Operators do not use graphs, files or devices.
 
 mod operator;
+mod row_form;
 mod rows;
 mod strided;
 mod strided_copy;
@@ -79,6 +80,7 @@ catalogue! {
     dot_interaction::DotInteraction,
     permute::Permute,
     recurrent::Recurrent,
+    row_program::RowProgram,
     pool::Pool,
     reduce::Reduce,
     repeat_vector::RepeatVector,
@@ -90,7 +92,6 @@ catalogue! {
     softmax::Softmax,
     split::Split,
     top_k::TopK,
-    fused_mlp::FusedMlp,
     trilu::Trilu,
 }
 
@@ -104,11 +105,12 @@ pub use elementwise::{MOST_INPUTS, MOST_STEPS, Step};
 pub use embedding::BadId;
 pub use embedding_bag::{Block, Combine, Feature, Lookup, Pooling};
 pub use float_class::Class;
-pub use fused_mlp::{FusedMlpKernel, MAX_LAYERS};
 pub use layer_normalization::Mean;
 pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput};
 pub use reduce::Reduction;
 pub use resize::Sampling;
+pub use row_form::RowForm;
+pub use row_program::{RowBuffer, RowNode, RowSource, Used, looks_up};
 pub use window::{Padding, Window, are_plain};
 
 pub(crate) use binary::integers;

@@ -3,6 +3,7 @@
 //! `output = (x ≠ value)`; `x` float32 or int32 of any shape, output bool. NaN is unequal to everything.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, equal_by_bits, expect_dtype, expect_inputs, word};
+use super::row_form::{Pair, RowForm, RowValue, Work};
 use crate::error::Result;
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Tensor, TensorType, Tolerance};
@@ -47,6 +48,16 @@ impl Operator for NotEqual {
         let params = NotEqualParams { count: word(count)?, value: self.value, integer, whole };
         let entry_point = if request.inputs[0].dtype == DType::I32 { "integers" } else { "floats" };
         Ok(vec![Kernel::new("not_equal", &params, 1, invocations(count)).entry_point(entry_point)])
+    }
+
+    /// Only with 0: no integer but 0 becomes the float 0, but others become the same float.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let count: usize = form.numbers(0)?.iter().product();
+        if self.value != 0.0 {
+            return None;
+        }
+        let work = Work::Elementwise { pair: Pair::IsNotZero, function: None };
+        form.elementwise(work, &[count], &[(RowValue::Input(0), 0, vec![1]), (RowValue::Output, 0, vec![1])])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -4,6 +4,7 @@ mod bits;
 
 pub(in crate::ops) use bits::{Bits, equal_by_bits};
 
+use super::row_form::RowForm;
 use crate::error::{Error, Result};
 use crate::kernel::{DeviceFacts, Kernel, Region};
 use crate::tensor::{DType, Data, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -135,6 +136,13 @@ pub trait Operator: fmt::Debug + Sealed {
     /// a buffer and write it through another binding. Its size must be a multiple of the device's binding alignment.
     fn scratch(&self, _inputs: &[&TensorType], _device: &DeviceFacts) -> usize {
         0
+    }
+
+    /// The steps that compute one row of the only output from the same row of the inputs, so that a
+    /// [`RowProgram`](super::RowProgram) can run the operator beside others. `None` if a row of the output depends on
+    /// more, or if no step computes it.
+    fn row_form(&self, _form: &mut RowForm<'_>) -> Option<()> {
+        None
     }
 
     /// The tolerance class for inputs of these types.

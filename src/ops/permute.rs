@@ -4,6 +4,7 @@
 //! first dimension.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::row_form::{RowForm, RowValue};
 use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
@@ -78,6 +79,18 @@ impl Operator for Permute {
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block, request.device)?])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let row = form.row(0)?;
+        if !self.order[..form.row_rank].iter().copied().eq(0..form.row_rank) {
+            return None;
+        }
+        let order: Vec<usize> =
+            self.order[form.row_rank..].iter().map(|&from| form.axis(from)).collect::<Option<_>>()?;
+        let strides = forwards(&row_major_strides(row));
+        let strides = order.iter().map(|&from| strides[from]).collect();
+        form.copy(form.output, (RowValue::Input(0), 0, strides), form.output())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

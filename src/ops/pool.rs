@@ -8,6 +8,8 @@ use super::operator::{
     ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
 };
 use super::reduce::Reduction;
+use super::row_form::{RowForm, Work};
+use super::view::AxisView;
 use super::window::{self, WINDOW, Walk, Window, WindowParams};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
@@ -97,6 +99,20 @@ impl Operator for Pool {
         let entry_point = if self.reduction == Reduction::Maximum { "largest" } else { "mean" };
         let kernel = Kernel::new("pool", &params, 1, invocations(count)).entry_point(entry_point);
         Ok(vec![window::stretched(kernel, &self.windows)])
+    }
+
+    /// Over the positions of one dimension without padding.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let &[positions, channels] = form.row(0)? else { return None };
+        let &[window] = self.windows.as_slice() else { return None };
+        if window.stretch != 1 || !window.lies_within(positions) {
+            return None;
+        }
+        let view = AxisView { outer: window.count, axis: window.size, inner: channels };
+        form.along(Work::Reduce { reduction: self.reduction }, &view, false);
+        form.overlap(window.before.unsigned_abs() * channels, window.stride * channels);
+        form.sum_over(window.size, [window.dilation * channels, 0]);
+        Some(())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

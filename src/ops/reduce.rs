@@ -23,6 +23,7 @@ use super::cumulative::product_of;
 use super::operator::{
     ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, overflowing, word,
 };
+use super::row_form::{RowForm, Work};
 use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::{Error, Result};
@@ -197,6 +198,14 @@ impl Operator for Reduce {
         let kernel = rows.kernel(request, "reduce", &params, 1)?;
         let kernel = kernel.constant("function", f64::from(self.reduction.code()));
         Ok(vec![kernel.constant("is_integer", f64::from(u8::from(!floats)))])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let view = AxisView::new(form.row(0)?, form.axis(self.axis)?);
+        let has_step =
+            matches!(self.reduction, Reduction::Sum | Reduction::Mean | Reduction::Maximum | Reduction::Minimum);
+        form.along(Work::Reduce { reduction: self.reduction }, &view, false);
+        has_step.then_some(())
     }
 
     fn tolerance(&self, inputs: &[&Tensor]) -> Tolerance {

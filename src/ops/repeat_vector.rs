@@ -3,6 +3,7 @@
 //! `output[n, r, …] = input[n, …]` for `r < count`; `[N, D] → [N, count, D]`, any dtype.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::row_form::{RowForm, RowValue};
 use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
@@ -58,6 +59,17 @@ impl Operator for RepeatVector {
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block, request.device)?])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        if form.row_rank > 1 {
+            // Every repetition is a row, and rows within a repetition are others.
+            form.sample(0).filter(|_| form.row_rank == 2)?;
+            return form.alias(0);
+        }
+        let row = form.row(0)?;
+        let strides = [vec![0], forwards(&row_major_strides(row))].concat();
+        form.copy(form.output, (RowValue::Input(0), 0, strides), form.output())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

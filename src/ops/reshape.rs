@@ -4,6 +4,7 @@
 //! of the input.
 
 use super::operator::{ConcreteType, Cost, KernelRequest, Operator, expect_inputs};
+use super::row_form::RowForm;
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
 use crate::tensor::{Tensor, TensorType, Tolerance, element_count};
@@ -46,6 +47,11 @@ impl Operator for Reshape {
 
     fn kernels(&self, _: &KernelRequest<'_>) -> Result<Vec<Kernel>> {
         Ok(Vec::new())
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        form.numbers(0)?;
+        form.alias(0)
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -4,11 +4,13 @@
 //! reverse a sequence.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs, expect_sample_axis};
+use super::row_form::{RowForm, RowValue};
+use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use super::view::AxisView;
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Shader};
-use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance};
+use crate::tensor::{Dim, Shape, Tensor, TensorType, Tolerance, row_major_strides};
 
 /// Takes positions of one dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +95,14 @@ impl Operator for Slice {
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block, request.device)?])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let axis = form.axis(self.axis)?;
+        let mut strides = forwards(&row_major_strides(form.row(0)?));
+        let first = self.start * strides[axis].unsigned_abs();
+        strides[axis] = strides[axis].checked_mul(self.step)?;
+        form.copy(form.output, (RowValue::Input(0), first, strides), form.output())
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -6,6 +6,7 @@
 //! TF.js.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_sample_axis, word};
+use super::row_form::{RowForm, Work};
 use super::rows::Rows;
 use super::view::AxisView;
 use crate::error::Result;
@@ -69,6 +70,12 @@ impl Operator for Softmax {
         };
         let rows = Rows::elements(&view, 3, 2).or_quads(&view);
         Ok(vec![rows.kernel(request, "softmax", &params, 1)?])
+    }
+
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let view = AxisView::new(form.row(0)?, form.axis(self.axis)?);
+        form.along(Work::Softmax { log: self.log }, &view, true);
+        Some(())
     }
 
     /// The rounding error of the exponent grows with its magnitude, but the result is then small: the absolute floor

@@ -40,9 +40,9 @@ pub(super) struct Strided {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct StridedDim {
-    size: usize,
-    strides: [isize; MAX_OPERANDS],
+pub(super) struct StridedDim {
+    pub(super) size: usize,
+    pub(super) strides: [isize; MAX_OPERANDS],
 }
 
 impl Strided {
@@ -116,7 +116,7 @@ impl Strided {
 }
 
 /// Without dimensions of 1, and with each pair of neighbours as one where every operand walks them as one.
-fn merged(dims: impl Iterator<Item = StridedDim>) -> Vec<StridedDim> {
+pub(super) fn merged(dims: impl Iterator<Item = StridedDim>) -> Vec<StridedDim> {
     let mut merged: Vec<StridedDim> = Vec::new();
     for dim in dims.filter(|dim| dim.size != 1) {
         match merged.last_mut() {

@@ -13,9 +13,11 @@
 //! phones support only four storage buffers per shader.
 
 use super::activation::Function;
+use super::binary::BinaryFunction;
 use super::operator::{
     ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops, overflowing, word,
 };
+use super::row_form::{Pair, RowForm, RowValue, Work};
 use crate::error::{Error, Result};
 use crate::kernel::{ACTIVATE, GRID, Kernel, SPECIAL, Shader, invocations, params, shader};
 use crate::tensor::{DType, Dim, Shape, Tensor, TensorType, Tolerance};
@@ -160,6 +162,35 @@ impl Operator for TargetAttentionDense {
             parameters: [a, b, c, 0.0],
         };
         Ok(vec![Kernel::new("target_attention_dense", &params, 3, invocations(count))])
+    }
+
+    /// A dense layer over `[key, query, key · query, key − query]` of each step, in the order of the weights.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let keys = form.row(0)?;
+        let &[dim] = form.row(1).or_else(|| form.sample(1))? else { return None };
+        let &[_, units] = form.constant(2)? else { return None };
+        let (&width, leading) = keys.split_last()?;
+        if width != dim {
+            return None;
+        }
+        let steps: usize = leading.iter().product();
+        let pairs = form.scratch(4 * steps * dim);
+        let size = [steps, dim];
+        let key = (RowValue::Input(0), 0, vec![dim as isize, 1]);
+        let query = (RowValue::Input(1), 0, vec![0, 1]);
+        let part = |index: usize| (pairs, index * dim, vec![4 * dim as isize, 1]);
+        form.copy(&size, key.clone(), part(0))?;
+        form.copy(&size, query.clone(), part(1))?;
+        for (index, function) in [(2, BinaryFunction::Multiply), (3, BinaryFunction::Subtract)] {
+            let work = Work::Elementwise { pair: Pair::Of(function), function: None };
+            form.elementwise(work, &size, &[key.clone(), query.clone(), part(index)])?;
+        }
+        let relu = self.activation == Some(Function::RELU);
+        form.dense([steps, 4 * dim, units], pairs, (2, 0), Some((2, 4 * dim * units)), relu);
+        match self.activation.filter(|_| !relu) {
+            Some(function) => form.apply(function, RowValue::Output, steps * units),
+            None => Some(()),
+        }
     }
 
     /// The tolerance of the sum. [`Operator::allowance`] includes that of the activation.

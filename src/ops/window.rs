@@ -69,6 +69,12 @@ pub enum Padding {
 }
 
 impl Window {
+    /// Whether no tap reads beyond this many positions.
+    pub(super) fn lies_within(&self, positions: usize) -> bool {
+        let last = self.count.saturating_sub(1) * self.stride + self.size.saturating_sub(1) * self.dilation;
+        self.before <= 0 && last + self.before.unsigned_abs() < positions
+    }
+
     /// The windows over `input` positions; `None` if no window fits or a number overflows.
     pub fn over(input: usize, size: usize, stride: usize, dilation: usize, padding: Padding) -> Option<Window> {
         let span = span(size, dilation)?;

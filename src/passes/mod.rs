@@ -14,7 +14,7 @@ mod fuse_activation;
 mod fuse_dot_interaction;
 mod fuse_elementwise;
 mod fuse_embedding_bag;
-mod fuse_mlp;
+mod fuse_rows;
 mod rewrite;
 mod round_activations;
 mod share_inputs;
@@ -178,6 +178,6 @@ const FUSED: &[Pass] = &[
     |graph, _| fuse_dot_interaction::fuse(graph),
     |graph, _| fuse_dot_interaction::fold(graph),
     fuse_embedding_bag::fuse,
-    fuse_mlp::fuse,
+    fuse_rows::fuse,
     |graph, _| fuse_elementwise::fuse(graph),
 ];

@@ -191,9 +191,10 @@ impl Plan {
         &self.slots
     }
 
-    /// The size in bytes of the buffer of constants other than tables.
+    /// The size in bytes of the buffer of constants other than tables: at least that of the four words in which kernels
+    /// read it.
     pub fn weight_bytes(&self) -> u64 {
-        self.constants.weight_bytes
+        self.constants.weight_bytes.max(16)
     }
 
     /// The size in bytes of the buffer of tables.
@@ -241,6 +242,15 @@ impl Plan {
         Region { length_bytes: end - first.offset_bytes, ..first }
     }
 
+    /// The whole slot that holds a value.
+    fn slot_region(&self, id: ValueId, batch: usize) -> Region {
+        let region = self.region(id, batch);
+        match region.buffer {
+            BufferId::Slot(slot) => whole(region.buffer, self.slots[slot].bytes(batch)),
+            _ => region,
+        }
+    }
+
     /// The size in bytes of the model's first `count` inputs, each aligned so that it can be bound.
     fn input_bytes(&self, count: usize, batch: usize) -> u64 {
         self.inputs.bytes(count, batch, &self.facts)
@@ -276,11 +286,12 @@ impl Plan {
     fn bound(&self, binding: &Binding, node: &Node, batch: usize) -> Region {
         let mut region = match binding.operand {
             Operand::Input(index) => self.region(node.inputs[index], batch),
+            Operand::SlotOf(index) => self.slot_region(node.inputs[index], batch),
             Operand::Output => self.output_region(node, batch),
             Operand::ScratchAndOutput => from_its_start(self.output_region(node, batch)),
             Operand::ModelInputs => whole(BufferId::ModelInputs, self.model_input_bytes(batch)),
             Operand::Tables => whole(BufferId::Tables, self.constants.table_bytes),
-            Operand::Weights => whole(BufferId::Weights, self.constants.weight_bytes),
+            Operand::Weights => whole(BufferId::Weights, self.weight_bytes()),
         };
         if let Some(window) = &binding.window_bytes {
             region.offset_bytes = region.offset_bytes.saturating_add(window.start);

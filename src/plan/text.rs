@@ -2,17 +2,26 @@
 
 use super::Plan;
 use crate::error::Result;
+use crate::graph::Source;
 use crate::kernel::{BufferId, Region};
+use crate::ops::Op;
 use std::fmt::Write;
 
 impl Plan {
-    /// One line for each dispatch, then the totals.
+    /// One line for each dispatch, then the totals. The operators of a row program follow its line, and the reason why the
+    /// next operator is not among them.
     pub fn text(&self, batch: usize) -> Result<String> {
         let mut text = String::new();
         for (index, dispatch) in self.dispatches(batch)?.iter().enumerate() {
             let name = &self.graph.node(dispatch.node).name;
             let regions: Vec<String> = dispatch.regions.iter().map(region).collect();
             let _ = writeln!(text, "{index:>3}  {}  {}  \"{name}\"", dispatch.kernel, regions.join(" "));
+            if let Source::Op(Op::RowProgram(program)) = &self.graph.node(dispatch.node).source {
+                let _ = writeln!(text, "     rows of rank {}: {}", program.row_rank, program.operators());
+                if !program.end.is_empty() {
+                    let _ = writeln!(text, "     ends before {}", program.end);
+                }
+            }
         }
         let counts = self.counts(batch)?;
         let _ = writeln!(

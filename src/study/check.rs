@@ -18,7 +18,7 @@ use crate::passes::{self, Passes};
 use crate::plan::Retain;
 use crate::session::{BadIdCount, CheckedInputs, Device, DeviceStatus, SessionOptions};
 use crate::telemetry::Timeline;
-use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare};
+use crate::tensor::{Data, Difference, NamedTensors, Tensor, compare, perturb};
 use crate::{reference, session};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -291,7 +291,7 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
         let moved = reference::run_all(graph, inputs, |id, _, answers| {
             let outputs = graph.node(id).outputs.iter().zip(answers);
             let moved = outputs.map(|(id, answer)| match answer.data() {
-                Data::F32(values) => perturb(values, answer.shape(), &own[id.index()], run, *id),
+                Data::F32(_) => perturb(&answer, &own[id.index()], [run, id.index() as u64]),
                 Data::I32(_) | Data::Bool(_) => Ok((*right[id.index()]).clone()),
             });
             moved.collect()
@@ -313,18 +313,6 @@ pub fn output_allowances(graph: &Graph, inputs: &NamedTensors) -> Result<Vec<Vec
         own.map(allowed).collect()
     };
     Ok(spread.into_iter().zip(graph.outputs()).map(allowance).collect())
-}
-
-/// Moves each float by up to its allowance. Direction and distance are a hash of run, value and element.
-fn perturb(values: &[f32], shape: &[usize], allowance: &[f64], run: u64, id: ValueId) -> Result<Tensor> {
-    let moved = values.iter().zip(allowance).enumerate().map(|(index, (&value, &allowed))| {
-        let seed = (run << 56) ^ ((id.index() as u64) << 32) ^ index as u64;
-        let hash = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let unit = ((hash >> 32) as f64 / f64::from(u32::MAX)).mul_add(2.0, -1.0);
-        if allowed.is_finite() { (f64::from(value) + unit * allowed) as f32 } else { value }
-    });
-    Tensor::f32(shape, moved.collect())
 }
 
 #[cfg(test)]

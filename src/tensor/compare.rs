@@ -174,6 +174,19 @@ fn unravel(mut index: usize, shape: &[usize]) -> Vec<usize> {
     position
 }
 
+/// Moves each float of a tensor by up to its allowance. Direction and distance are a hash of the seeds and of the
+/// element's position.
+pub(crate) fn perturb(tensor: &Tensor, allowance: &[f64], seeds: [u64; 2]) -> Result<Tensor> {
+    let moved = tensor.as_f32()?.iter().zip(allowance).enumerate().map(|(index, (&value, &allowed))| {
+        let seed = (seeds[0] << 56) ^ (seeds[1] << 32) ^ index as u64;
+        let hash = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let unit = ((hash >> 32) as f64 / f64::from(u32::MAX)).mul_add(2.0, -1.0);
+        if allowed.is_finite() { (f64::from(value) + unit * allowed) as f32 } else { value }
+    });
+    Tensor::f32(tensor.shape(), moved.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

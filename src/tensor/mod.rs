@@ -16,6 +16,7 @@ mod shape;
 pub use broadcast::broadcast;
 pub(crate) use broadcast::{broadcast_positions, broadcast_strides, row_major_strides};
 pub use bytes::SharedBytes;
+pub(crate) use compare::perturb;
 pub use compare::{Difference, Tolerance, compare, ulp_distance};
 pub(crate) use count::element_count;
 pub use dtype::{DType, Data};

@@ -109,7 +109,7 @@ fn json() {
     ];
     assert_eq!(fields(&report), expected);
     assert_eq!((&report["right"], &report["first_wrong_operator"]), (&Value::Bool(false), &Value::Null));
-    assert_eq!((report["batch"].as_u64(), report["operators"].as_u64()), (Some(7), Some(3)));
+    assert_eq!((report["batch"].as_u64(), report["operators"].as_u64()), (Some(7), Some(5)));
     let outputs = report["outputs"].as_array().expect("array");
     let expected =
         ["name", "against", "max_absolute", "max_relative", "max_ulps", "allowed", "wrong_elements", "right"];

@@ -103,7 +103,64 @@ fn measured(name: &str) -> Model {
 }
 
 /// The most dispatches of a prediction, by model.
-const MOST_DISPATCHES: [(&str, usize); 3] = [("shop_rank", 4), ("dlrm_26", 5), ("youtube_dnn_10k", 5)];
+const MOST_DISPATCHES: [(&str, usize); 44] = [
+    // Embeddings and an MLP: any number of fields, pooled histories, BatchNormalization.
+    ("shop_rank", 1),
+    ("batch37", 1),
+    ("ranker_bn", 1),
+    ("youtube_dnn", 1),
+    // Its softmax over 10 000 items is a layer of its own.
+    ("youtube_dnn_10k", 3),
+    // A different activation or normalization after every layer.
+    ("mlp_assorted", 1),
+    ("nested_shared", 1),
+    // Two parts that meet: wide and deep, factorisation machines, towers.
+    ("wide_deep", 1),
+    ("deepfm", 1),
+    ("deepfm_dot", 1),
+    ("deepfm_lambda_free", 1),
+    ("ncf", 1),
+    ("two_tower", 1),
+    ("two_tower_layernorm", 1),
+    // Several tasks, and crosses of fields.
+    ("shared_bottom", 1),
+    ("mmoe", 1),
+    ("ple", 1),
+    ("multi_io", 1),
+    ("dcn", 1),
+    ("dcn_v2", 1),
+    ("dcn_v2_low_rank", 1),
+    ("cin", 1),
+    ("autoint", 1),
+    ("fibinet", 1),
+    ("dlrm", 1),
+    ("dlrm_26", 1),
+    // Target attention.
+    ("din", 1),
+    ("din_50", 4),
+    ("din_masked", 1),
+    ("din_dice", 4),
+    ("dien", 5),
+    ("bst", 2),
+    // Sequences.
+    ("sasrec", 1),
+    ("sasrec_tfjs", 9),
+    ("bert4rec", 7),
+    ("gru4rec", 3),
+    ("gru4rec_two_layers", 5),
+    // Its two recurrent layers, its table of masks and its inputs are more buffers than a program may read.
+    ("narm", 7),
+    ("text_cnn", 3),
+    ("text_conv_lstm", 5),
+    ("bilstm_text", 4),
+    ("bilstm_conv", 5),
+    // Two-dimensional convolutions have no row form.
+    ("image_tower", 9),
+    ("image_tower_full", 12),
+];
+
+/// Models that are opened on a GPU.
+const OPENED: [&str; 4] = ["shop_rank", "dlrm_26", "youtube_dnn_10k", "din_50"];
 
 #[test]
 fn a_whole_recommender_is_a_handful_of_dispatches() {
@@ -121,7 +178,9 @@ fn a_whole_recommender_is_a_handful_of_dispatches() {
             let batches: &[usize] = if software { &[1] } else { &[1, 64] };
             let kernels = batches.iter().flat_map(|batch| plan.dispatches(*batch).expect("dispatches"));
             let pipelines: BTreeSet<String> = kernels.map(|dispatch| pipeline(&dispatch.kernel)).collect();
-            assert!(pipelines.len() <= 6, "{name}, software {software}: {pipelines:?}");
+            // Its convolutions, pools and dense layers have no row form.
+            let most = if name == "image_tower_full" { 9 } else { 8 };
+            assert!(pipelines.len() <= most, "{name}, software {software}: {pipelines:?}");
         }
     }
 }
@@ -134,7 +193,7 @@ fn pipeline(kernel: &Kernel) -> String {
 #[test]
 fn a_second_model_of_the_same_kind_makes_no_pipelines() {
     gpu::require(LimitsPreset::Full);
-    for (name, _) in MOST_DISPATCHES {
+    for name in OPENED {
         let model = measured(name);
         let first = Session::open(&model, Device::Gpu).expect("the GPU opens");
         let second = Session::open(&measured(name), Device::Gpu).expect("the GPU opens");

@@ -7,7 +7,7 @@ use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Passes;
 use tfjs_wgpu::internals::graph::Builder;
 use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Packing, Region};
-use tfjs_wgpu::internals::ops::{ConcreteType, KernelRequest, Op};
+use tfjs_wgpu::internals::ops::{ConcreteType, KernelRequest, Op, RowBuffer, RowNode, RowProgram, RowSource, Used};
 use tfjs_wgpu::internals::tensor::{Tolerance, compare};
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
@@ -74,6 +74,41 @@ impl Case {
     pub(crate) fn gives(mut self, expected: Tensor) -> Self {
         self.expected.push(expected);
         self
+    }
+
+    /// The same operator as a program over rows of this rank; `None` if it has no such form or does not fit.
+    fn as_program(&self, row_rank: usize) -> Option<Case> {
+        let inputs: Vec<TensorType> = self.operands.iter().map(Operand::ty).collect();
+        let [ty] = &self.output_types()[..] else { return None };
+        if !ty.shape.is_batched() || row_rank > ty.shape.rank() {
+            return None;
+        }
+        let sources = (0..inputs.len()).map(RowSource::Input).collect();
+        let node = RowNode { op: self.op.clone(), inputs: sources, ty: ty.clone() };
+        let program = RowProgram {
+            row_rank,
+            inputs,
+            nodes: vec![node],
+            outputs: vec![0],
+            end: String::new(),
+            beside: Used::default(),
+        };
+        let buffer = |operand: &Operand| match operand {
+            Operand::Input(_) | Operand::Shared(_) => RowBuffer::ModelInput,
+            Operand::Constant(_) => RowBuffer::Constant,
+        };
+        let buffers: Vec<RowBuffer> = self.operands.iter().map(buffer).collect();
+        let llvmpipe = DeviceFacts { software: true, subgroup_size: 4, max_loop_steps: 65_535, ..DeviceFacts::FLOOR };
+        program.fits(&buffers, &DeviceFacts::FLOOR).ok()?;
+        program.fits(&buffers, &llvmpipe).ok()?;
+        let operand = |operand: &Operand| match operand {
+            Operand::Input(tensor) => Operand::Input(tensor.clone()),
+            Operand::Shared(tensor) => Operand::Shared(tensor.clone()),
+            Operand::Constant(tensor) => Operand::Constant(Arc::clone(tensor)),
+        };
+        let name = format!("{}, rows of rank {row_rank}", self.name);
+        let operands = self.operands.iter().map(operand).collect();
+        Some(Case { name, op: program.into(), operands, expected: self.expected.clone() })
     }
 
     fn batch(&self) -> usize {
@@ -168,10 +203,14 @@ pub(crate) fn check_cpu(cases: &[Case]) {
     check_on(cases, CheckDevice::Cpu);
 }
 
-/// The GPU matches the reference under the limits of every preset, and writes nothing past its outputs.
+/// The GPU matches the reference under the limits of every preset, and writes nothing past its outputs. So do programs
+/// over rows that run the operator alone, as far as it has a form for them.
 pub(crate) fn check_gpu(cases: &[Case]) {
+    let programs: Vec<Case> =
+        cases.iter().flat_map(|case| (1..=3).filter_map(|row_rank| case.as_program(row_rank))).collect();
     for preset in LimitsPreset::ALL {
         check_gpu_with(cases, preset);
+        check_gpu_with(&programs, preset);
     }
 }
 

@@ -7,7 +7,7 @@ use tfjs_wgpu::telemetry::Counter;
 
 #[test]
 fn memory_grows_with_the_batch_and_is_given_back() {
-    let model = model("wide_deep");
+    let model = model("dlrm_26");
     let session = open(&model, LimitsPreset::Floor);
     let inputs = |batch| random_inputs(&model, batch, 1).expect("inputs");
     let (small, large) = (inputs(1), inputs(20_000));

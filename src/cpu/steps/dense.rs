@@ -1,4 +1,4 @@
-//! Dense and FusedMlp: packed matrix products, each with its bias and its activation.
+//! Dense: a packed matrix product with its bias and its activation.
 
 use super::step::{Fast, Request, Step};
 use crate::cpu::frame::{Frame, Operand, Output};
@@ -26,35 +26,6 @@ pub(super) fn build(operator: &ops::Dense, request: &Request<'_>) -> Result<Fast
         function: operator.activation,
         output: request.output(),
     })))
-}
-
-/// Consecutive layers.
-#[derive(Debug)]
-struct FusedMlp(Vec<Dense>);
-
-pub(super) fn fused_mlp(operator: &ops::FusedMlp, request: &mut Request<'_>) -> Result<Fast> {
-    let once = request.output().once;
-    let rows: usize = request.types[0].shape.sample().split_last().map_or(1, |(_, before)| before.iter().product());
-    let mut x = request.operands[0].clone();
-    let mut layers = Vec::new();
-    for (layer, function) in operator.activations.iter().enumerate() {
-        let (kernel, bias) = (request.constant(1 + 2 * layer), request.operands[2 + 2 * layer].clone());
-        let (Some(kernel), true) = (kernel, bias.once) else { return Ok(None) };
-        let &[depth, units] = kernel.shape() else { return Ok(None) };
-        let matrix = Matrix::new(request.arch, kernel.as_f32()?, depth, units);
-        let width = rows * units;
-        let is_last = layer + 1 == operator.activations.len();
-        let output = if is_last { request.output() } else { (request.scratch)(width, once) };
-        let next = Operand { region: output.region(), dtype: output.dtype, width, once };
-        layers.push(Dense { x: std::mem::replace(&mut x, next), matrix, bias, function: *function, output });
-    }
-    Ok(Some(Box::new(FusedMlp(layers))))
-}
-
-impl Step for FusedMlp {
-    fn run(&self, frame: &mut Frame<'_, '_>) -> Result<()> {
-        self.0.iter().try_for_each(|layer| layer.run(frame))
-    }
 }
 
 impl Step for Dense {

@@ -70,7 +70,6 @@ pub(super) fn build(mut request: Request<'_>) -> Result<Option<Box<dyn Step>>> {
         Op::Split(operator) => copy::split(operator, &request),
         Op::Softmax(operator) => softmax::build(operator, &request),
         Op::TopK(operator) => order::top_k(operator, &request),
-        Op::FusedMlp(operator) => dense::fused_mlp(operator, &mut request)?,
         // Operators without a fast step run their reference implementation.
         _ => None,
     };

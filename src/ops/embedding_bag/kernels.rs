@@ -5,7 +5,7 @@ use super::super::operator::{KernelRequest, expect_loops, word};
 use super::{Block, Combine, EmbeddingBag, Feature, Lookup, Pooling};
 use crate::error::{Error, Result};
 use crate::kernel::{
-    Binding, BufferId, GRID, HALF, Kernel, Packing, Region, SPECIAL, Shader, invocations, params, shader,
+    Binding, BufferId, GRID, HALF, Kernel, Packing, Region, SPECIAL, Shader, TABLE, invocations, params, shader,
 };
 use crate::tensor::DType;
 
@@ -31,7 +31,7 @@ params! {
 }
 
 pub(in crate::ops) const SHADERS: &[Shader] =
-    &[shader!("embedding_bag", EmbeddingBagParams, fragments: [GRID, SPECIAL, HALF])];
+    &[shader!("embedding_bag", EmbeddingBagParams, fragments: [GRID, SPECIAL, HALF, TABLE])];
 
 /// The blocks that one dispatch writes.
 #[derive(Default)]
