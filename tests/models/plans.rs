@@ -144,14 +144,14 @@ const MOST_DISPATCHES: [(&str, usize); 44] = [
     ("bst", 2),
     // Sequences.
     ("sasrec", 1),
-    ("sasrec_tfjs", 9),
+    ("sasrec_tfjs", 7),
     ("bert4rec", 7),
     ("gru4rec", 3),
     ("gru4rec_two_layers", 5),
     // Its two recurrent layers, its table of masks and its inputs are more buffers than a program may read.
     ("narm", 7),
     ("text_cnn", 3),
-    ("text_conv_lstm", 5),
+    ("text_conv_lstm", 4),
     ("bilstm_text", 4),
     ("bilstm_conv", 5),
     // Two-dimensional convolutions have no row form.

@@ -64,7 +64,10 @@ impl<'p> Drafts<'p> {
         for node in 0..program.nodes.len() {
             if drafts.add(node).is_none() {
                 let op = program.nodes[node].op.operator().name();
-                return Err(Error::unsupported(format!("{op} has no form for rows of rank {}", program.row_rank)));
+                return Err(Error::unsupported(format!(
+                    "{op} computes no rows of rank {} from these operands",
+                    program.row_rank
+                )));
             }
         }
         Ok(drafts)
