@@ -65,7 +65,8 @@ fn tasks_of(the: Instruction, number: u32) -> u32 {
     return select(0u, the.tasks, (the.flags & 0xffu) == number);
 }
 
-// Through floats, because no SIMD unit divides integers. Exact for the few thousand elements of an arena.
+// Through floats, because no SIMD unit divides integers. Exact up to 2^20, which MOST_ELEMENTS in
+// src/ops/row_program.rs keeps.
 fn quotient(dividend: u32, divisor: u32) -> u32 {
     return u32((f32(dividend) + 0.5) / f32(divisor));
 }

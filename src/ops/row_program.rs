@@ -100,6 +100,10 @@ const MOST_GROUPS: usize = 8;
 /// memory as often as the product needs them.
 const MOST_LOADED: usize = 256;
 
+/// Maximum number of elements of one instruction, for which the shader's quotients of floats are exact: 8 groups of them
+/// are 2¹⁷, and a quotient of 2.5 units in the last place is right up to 2²⁰.
+const MOST_ELEMENTS: usize = 1 << 14;
+
 /// Maximum number of multiplications per row. The weights are then at most a megabyte, which stays in a phone's cache
 /// while the groups of rows read it again. Not measured.
 const MOST_PRODUCTS: usize = 1 << 18;
@@ -181,6 +185,10 @@ impl RowProgram {
         let sources = read.len() + usize::from(reads_tables);
         if sources > MOST_SOURCES {
             return limit(format!("values from {sources} buffers are more than {MOST_SOURCES}"));
+        }
+        let widest = assembly.instructions.iter().map(|instruction| instruction.size.iter().product::<usize>()).max();
+        if widest.is_some_and(|widest| widest > MOST_ELEMENTS) {
+            return limit(format!("an operator has more than {MOST_ELEMENTS} elements a row"));
         }
         let products = assembly.products();
         if products > MOST_PRODUCTS {
@@ -374,5 +382,19 @@ impl Operator for RowProgram {
         });
         let bytes = lookups.fold(4 * words as u64, u64::saturating_add);
         Cost { flops: self.flops(inputs, outputs), bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shader_has_room_for_as_many_elements_groups_and_instructions() {
+        let source = SHADERS[0].source;
+        assert!(source.contains(&format!("var<workgroup> arena: array<vec4<f32>, {ARENA}>;")));
+        assert!(source.contains(&format!("var<workgroup> samples: array<vec4<u32>, {MOST_GROUPS}>;")));
+        assert!(source.contains(&format!("program: array<vec4<u32>, {}>", MOST_INSTRUCTIONS * INSTRUCTION_QUADS)));
+        assert!(source.contains(&format!("instruction_at(index * {INSTRUCTION_QUADS}u)")));
     }
 }

@@ -39,8 +39,8 @@ pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
         for finest in [false, true] {
             let fused = schedule(graph, facts, finest)?;
             let fused = super::fuse_embedding_bag::fuse(&fused, facts)?;
-            let plan = Plan::new(Arc::new(fused), facts, Retain::Outputs);
-            let Ok(plan) = plan else { continue };
+            // What the device cannot run without programs either is refused when the graph is planned.
+            let Ok(plan) = Plan::new(Arc::new(fused), facts, Retain::Outputs) else { continue };
             let dispatches = plan.counts(1)?.dispatches;
             if best.as_ref().is_none_or(|(fewest, _)| dispatches < *fewest) {
                 best = Some((dispatches, Graph::clone(plan.graph())));
@@ -85,6 +85,9 @@ struct Scheduler<'g> {
     ends: HashMap<usize, String>,
     /// The constants that are tables.
     tables: HashSet<ValueId>,
+    /// Whether all tables fit one binding. If not, an Embedding reads its table through windows, and only bags, which
+    /// take the tables that do fit, join programs.
+    tables_fit: bool,
     outputs: HashSet<ValueId>,
     readers: Vec<Vec<NodeId>>,
 }
@@ -101,9 +104,14 @@ impl<'g> Scheduler<'g> {
                 }
             }
         }
+        let bytes = |id: &ValueId| {
+            (4 * graph.ty(*id).shape.sample_len() as u64).next_multiple_of(facts.binding_alignment_bytes)
+        };
+        let tables_fit = tables.iter().map(bytes).fold(0, u64::saturating_add) <= facts.max_binding_bytes;
         Scheduler {
             graph,
             facts,
+            tables_fit,
             regions: Regions::default(),
             ranks: HashMap::new(),
             ends: HashMap::new(),
@@ -259,6 +267,9 @@ impl<'g> Scheduler<'g> {
             let Source::Op(op) = &node.source else { return Err("it is not an operator".into()) };
             if matches!(op, Op::Dense(Dense { kernel: Some(_), .. })) {
                 return Err("its kernel is chosen".into());
+            }
+            if matches!(op, Op::Embedding(_)) && !self.tables_fit {
+                return Err("the tables exceed one binding".into());
             }
             let ty = self.graph.ty(node.output()).clone();
             if node.outputs.len() != 1 || op.operator().mixes_rows() || !ty.shape.is_batched() || rows(&ty) != first {

@@ -27,6 +27,24 @@ HERE = pathlib.Path(__file__).resolve().parent
 SEED = 20240117
 
 
+def registry(batch):
+    """A table of models by name, and the decorator that adds one: what builds it, and what it is about."""
+    models = {}
+
+    def model(about, note="", batch=batch):
+        def register(f):
+            models[f.__name__] = {"build": f, "about": about, "note": note, "batch": batch}
+            return f
+
+        return register
+
+    return models, model
+
+
+def id_input(name, steps=1):
+    return K.layers.Input((steps,), dtype="int32", name=name)
+
+
 def versions(keras=K):
     import tensorflowjs
 

@@ -2,23 +2,10 @@
 from golden import *
 
 L = K.layers
-# By name: what builds it, and what it is about.
-MODELS = {}
-
-
-def model(about, note="", batch=7):
-    def register(f):
-        MODELS[f.__name__] = {"build": f, "about": about, "note": note, "batch": batch}
-        return f
-
-    return register
+MODELS, model = registry(batch=7)
 
 
 # ---- parts -----------------------------------------------------------------------------------
-
-
-def id_input(name, steps=1):
-    return L.Input((steps,), dtype="int32", name=name)
 
 
 def embed(x, vocabulary, dim, name):

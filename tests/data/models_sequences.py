@@ -6,23 +6,10 @@ by position. Such a layer has its table as `fixed_table`.
 from golden import *
 
 L = K.layers
-# By name: what builds it, and what it is about.
-MODELS = {}
-
-
-def model(about, note="", batch=5):
-    def register(f):
-        MODELS[f.__name__] = {"build": f, "about": about, "note": note, "batch": batch}
-        return f
-
-    return register
+MODELS, model = registry(batch=5)
 
 
 # ---- parts -----------------------------------------------------------------------------------
-
-
-def id_input(name, steps=1):
-    return L.Input((steps,), dtype="int32", name=name)
 
 
 def ids(rng, batch, vocabulary, steps=1):

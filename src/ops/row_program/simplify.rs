@@ -137,8 +137,9 @@ fn reads_input(action: &Action) -> bool {
     matches!(action, Action::Load | Action::Work(Work::Lookup { .. }))
 }
 
-/// Whether a draft can read and write a value elsewhere: loads and stores do not know strides, but offsets.
+/// Whether a draft can read and write a value elsewhere in the arena. A product may read an input from memory.
 fn can_move(draft: &Draft, value: Value) -> bool {
-    // An operand that is read from memory stays there.
-    !matches!(draft.right, Some((right, _)) if right == value && matches!(value, Value::Input(..)) && matches!(draft.action, Action::Work(Work::Product { .. })))
+    let is_product = matches!(draft.action, Action::Work(Work::Product { .. }));
+    let reads_input = matches!(draft.right, Some((right @ Value::Input(..), _)) if right == value);
+    !(is_product && reads_input)
 }

@@ -110,3 +110,26 @@ fn a_lookup_beside_a_computed_value_runs_before_it() {
     assert_eq!(operators(&fused), ["row_program", "activation", "row_program"], "{fused}");
     assert_same(&graph, &fused);
 }
+
+/// The table of a bag and that of an Embedding exceed a binding together. The Embedding then keeps its own.
+#[test]
+fn tables_that_exceed_a_binding_together_stay_apart() {
+    let mut example = Example::new();
+    let (id, ids) = (example.ids("id", &[1]), example.ids("ids", &[3]));
+    let (large, small) = (example.constant("large", &[375, 2]), example.constant("small", &[200, 2]));
+    let lookup = Lookup { table: 1, pooling: Pooling::Flatten, bad_id: BadId::Zero };
+    let features = vec![Feature { source: 0, first: 0, steps: 1, lookup: Some(lookup) }];
+    let blocks = vec![Block { column: 0, width: 2, combine: Combine::Sum, features }];
+    let row = example.op("row", EmbeddingBag { width: 2, blocks }, &[id, large]);
+    let rows = example.op("rows", Embedding { bad_id: BadId::Zero }, &[ids, small]);
+    let outputs = [("one", row), ("three", rows)].map(|(name, x)| {
+        let hidden = dense(&mut example, &format!("{name} hidden"), x, [2, 4]);
+        (name.to_string(), dense(&mut example, name, hidden, [4, 2]))
+    });
+    let graph = example.builder.finish(outputs.to_vec()).expect("a graph");
+    let narrow = DeviceFacts { max_binding_bytes: 4096, ..PHONE.clone() };
+    assert!(operators(&fuse(&graph, &PHONE).expect("fused")).iter().all(|name| *name == "row_program"));
+    let fused = fuse(&graph, &narrow).expect("fused");
+    assert!(operators(&fused).contains(&"embedding"), "{fused}");
+    assert_same(&graph, &fused);
+}
