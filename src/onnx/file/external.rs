@@ -51,7 +51,11 @@ impl<'s> TensorFiles<'s> {
         let name = external.location;
         expect_plain(name)?;
         if !self.opened.contains_key(name) {
-            let bytes = self.open(name).map_err(|error| error.at(format!("`{name}`")).hint(ONE_FILE))?;
+            let bytes = self.open(name).map_err(|error| {
+                let known = error.cause_text().is_some();
+                let error = if known { error } else { error.cause("the model keeps weights in a file beside it") };
+                error.at(format!("`{name}`")).hint(ONE_FILE)
+            })?;
             self.opened.insert(name.into(), bytes);
         }
         let bytes = &self.opened[name];

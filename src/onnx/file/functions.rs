@@ -159,7 +159,9 @@ impl<'f> Inliner<'_, 'f> {
                 Some(function) => {
                     used[function] = true;
                     let depth = call.map_or(0, |call| call.depth) + 1;
-                    self.replace(&copy, function, depth, into, used).map_err(|error| error.at(node.label(index)))?;
+                    let replaced = self.replace(&copy, function, depth, into, used);
+                    // Of calls in calls the outermost is named, and the error names the function.
+                    replaced.map_err(|error| if depth == 1 { error.at(node.label(index)) } else { error })?;
                 }
             }
         }
@@ -184,8 +186,8 @@ impl<'f> Inliner<'_, 'f> {
             [(&node.inputs, &function.inputs, "inputs"), (&node.outputs, &function.outputs, "outputs")]
         {
             if given.len() > known.len() {
-                let error = Error::format(format!("the call has {} {what}", given.len()));
-                let error = error.cause(format!("function `{}` has {}", function.name, known.len()));
+                let error = Error::format(format!("a call of `{}` has {} {what}", function.name, given.len()));
+                let error = error.cause(format!("the function has {}", known.len()));
                 return Err(error.hint("export the model again"));
             }
         }

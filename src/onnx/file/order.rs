@@ -49,6 +49,8 @@ fn circle(missing: &[u32], edges: &[(u32, u32)]) -> Vec<u32> {
         node = needed[at as usize];
     }
     path.reverse();
+    let first = (0..path.len()).min_by_key(|at| path[*at]).unwrap_or(0);
+    path.rotate_left(first);
     path
 }
 
