@@ -37,7 +37,7 @@ fn reading_an_onnx_file_holds_what_its_size_allows() {
         bytes(5, raw_tensor("w", &[2 << 20], 1, &long(0))),
     ];
     let outcomes = graphs.map(|graph| is_read_within_bounds(&model_with(&graph, &[])));
-    assert_eq!(outcomes.map(u8::from), [0, 0, 0, 0, 0, 0, 0, 1, 1]);
+    assert_eq!(outcomes.map(u8::from), [0, 0, 0, 0, 0, 0, 1, 1, 1]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tfjs_wgpu::internals::onnx::file::{
 use tfjs_wgpu::weights::{Memory, SharedBytes};
 
 /// Reads the file, and everything in it that can be read. Whether it is a model that passes all checks.
-pub fn exercise(file: &[u8]) -> bool {
+pub(crate) fn exercise(file: &[u8]) -> bool {
     let file = SharedBytes::from(file.to_vec());
     let source = Memory::new().shared("w.data", vec![0u8; 64]);
     let mut files = TensorFiles::new(file.clone(), &source);
