@@ -136,8 +136,9 @@ mod tests {
 
     #[test]
     fn types_have_the_names_of_onnxruntime() {
-        let name =
-            |number| ElementType::try_from(number).map(|kind| kind.to_string()).map_err(|error| error.to_string());
+        let name = |number: i32| {
+            ElementType::try_from(number).map(|kind| kind.to_string()).map_err(|error: Error| error.to_string())
+        };
         assert_eq!(name(1).as_deref(), Ok("tensor(float)"));
         assert_eq!(name(7).as_deref(), Ok("tensor(int64)"));
         assert_eq!(name(0).expect_err("no type"), "has no element type");
