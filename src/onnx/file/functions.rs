@@ -4,6 +4,7 @@
 //! value that the call gives, and nodes in branches and loops are replaced as well. Afterwards the model has no functions.
 
 use super::budget::Budget;
+use super::copies::charge_copy;
 use super::graph::{AttributeProto, AttributeValue, GraphProto, NodeProto};
 use super::model::{FunctionProto, ModelProto};
 use super::names::{Adder, Names};
@@ -321,40 +322,8 @@ impl<'f> Inliner<'_, 'f> {
     }
 
     fn copy_value(&self, value: &AttributeValue<'f>) -> Result<AttributeValue<'f>> {
-        self.charge_value(value)?;
+        charge_copy(value, self.budget)?;
         Ok(value.clone())
-    }
-
-    /// Charges for a copy of a value beside itself.
-    fn charge_value(&self, value: &AttributeValue<'f>) -> Result<()> {
-        let budget = self.budget;
-        match value {
-            AttributeValue::Floats(values) => budget.charge::<f32>(values.len()),
-            AttributeValue::Ints(values) => budget.charge::<i64>(values.len()),
-            AttributeValue::Strings(values) => budget.charge::<&[u8]>(values.len()),
-            AttributeValue::Tensor(tensor) => budget.charge::<i64>(tensor.dims.len()),
-            // Lists of tensors have at most as many dimensions each as fit this.
-            AttributeValue::Tensors(tensors) => budget.charge::<(TensorProto<'_>, [i64; 8])>(tensors.len()),
-            AttributeValue::Graph(graph) => self.charge_graph(graph),
-            AttributeValue::Graphs(graphs) => graphs.iter().try_for_each(|graph| self.charge_graph(graph)),
-            _ => Ok(()),
-        }
-    }
-
-    fn charge_graph(&self, graph: &GraphProto<'f>) -> Result<()> {
-        let budget = self.budget;
-        budget.count_nodes(graph.nodes.len())?;
-        budget.charge::<(GraphProto<'_>, u8)>(1)?;
-        budget.charge::<(TensorProto<'_>, [i64; 8])>(graph.initializers.len())?;
-        let values = graph.inputs.len() + graph.outputs.len() + graph.value_infos.len();
-        budget.charge::<(ValueInfoProto<'_>, [[u64; 3]; 8])>(values)?;
-        for node in &graph.nodes {
-            budget.charge::<NodeProto<'_>>(1)?;
-            budget.charge::<&str>(node.inputs.len() + node.outputs.len())?;
-            budget.charge::<AttributeProto<'_>>(node.attributes.len())?;
-            node.attributes.iter().try_for_each(|attribute| self.charge_value(&attribute.value))?;
-        }
-        Ok(())
     }
 }
 
