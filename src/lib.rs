@@ -71,6 +71,8 @@ mod load;
 mod made_once;
 mod model;
 mod names;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod ops;
 mod passes;
 mod plan;
@@ -127,6 +129,10 @@ pub mod internals {
     }
     pub mod model {
         pub use crate::model::*;
+    }
+    #[cfg(feature = "onnx")]
+    pub mod onnx {
+        pub use crate::onnx::*;
     }
     pub mod ops {
         pub use crate::ops::*;
