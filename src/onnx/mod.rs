@@ -1,3 +1,16 @@
-//! Reads ONNX models. `file` holds the format: bytes become messages that are checked. It runs nothing.
+//! Reads ONNX models: a file becomes a [`Model`](crate::Model).
+//!
+//! [`file`] holds the format: bytes become messages that are checked. `border` finds the batch among the dimensions of
+//! the inputs; `lowering` walks the nodes; `call` is one node; `ops` has the operators, one file per family. `value` and
+//! `size` are what nodes read and make, and `layout` knows where the batch is among their dimensions. It runs nothing.
 
+mod border;
+mod call;
 pub mod file;
+mod layout;
+mod lowering;
+mod ops;
+mod size;
+mod value;
+
+pub(crate) use border::load;

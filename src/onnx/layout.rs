@@ -1,0 +1,364 @@
+//! Dimensions of values in the file and in memory: broadcasting, transposing and reshaping where the batch may be
+//! anywhere.
+
+use super::call::Call;
+use super::size::{Size, computes_with_the_batch};
+use super::value::{Computed, Integers, LogicalDim, Value, format_sizes};
+use crate::error::{Error, Result};
+use crate::graph::ValueId;
+use crate::ops::{Op, Permute};
+use crate::tensor::{Tensor, broadcast_dims};
+use std::sync::Arc;
+
+/// Where the batch is among the dimensions of a result, counted from the end: the last is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Batch {
+    from_end: usize,
+    rows: usize,
+}
+
+impl Call<'_, '_, '_> {
+    /// An operator on elements of operands that broadcast as in NumPy.
+    pub(super) fn elementwise(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Value> {
+        let op = op.into();
+        if operands.iter().any(|operand| matches!(operand, Value::Computed(_))) {
+            let (ids, dims) = self.aligned(operands)?;
+            let id = self.op(op, &ids)?;
+            return Ok(Value::Computed(Computed { id, dims }));
+        }
+        let batch = self.common_batch(operands)?;
+        let tensors = operands.iter().map(tensor_of).collect::<Result<Vec<_>>>()?;
+        let tensor = self.lowering.fold(&op, &tensors.iter().map(Arc::as_ref).collect::<Vec<_>>())?;
+        match batch {
+            None => Value::constant(tensor),
+            Some(Batch { from_end, rows }) => {
+                let axis = tensor.shape().len() - from_end;
+                Ok(Value::Repeated { tensor: Arc::new(tensor), axis, times: rows })
+            }
+        }
+    }
+
+    /// The batch of operands that broadcast; an error if it is in several places.
+    fn common_batch(&self, operands: &[Value]) -> Result<Option<Batch>> {
+        let mut common: Option<Batch> = None;
+        for operand in operands {
+            let batch = match operand {
+                Value::Computed(computed) => computed
+                    .batch_axis()
+                    .map(|axis| Batch { from_end: computed.dims.len() - axis, rows: computed.rows() }),
+                Value::Repeated { tensor, axis, times } => {
+                    Some(Batch { from_end: tensor.shape().len() - axis, rows: *times })
+                }
+                _ => None,
+            };
+            match (common, batch) {
+                (None, batch) => common = batch,
+                (Some(one), Some(other)) if one != other => {
+                    return Err(Error::unsupported("combines every sample with every other, or rows of different samples")
+                        .cause("the batch is not the same dimension of its operands")
+                        .hint("export the model with the batch first in every value"));
+                }
+                _ => {}
+            }
+        }
+        Ok(common)
+    }
+
+    /// Operands in memory, of one rank, and the dimensions of what they broadcast to.
+    pub(super) fn aligned(&mut self, operands: &[Value]) -> Result<(Vec<ValueId>, Vec<LogicalDim>)> {
+        let batch = self.common_batch(operands)?;
+        let mut rank = 0;
+        for operand in operands {
+            rank = rank.max(operand.rank()?);
+        }
+        let mut dims: Vec<LogicalDim> = vec![LogicalDim::Fixed(1); rank];
+        if let Some(Batch { from_end, rows }) = batch {
+            dims[rank - from_end] = LogicalDim::Batch(rows);
+        }
+        let mut ids = Vec::with_capacity(operands.len());
+        for operand in operands {
+            let id = match operand {
+                Value::Computed(computed) => {
+                    if batch.is_some() && computed.batch_axis().is_none() {
+                        return Err(Error::unsupported("mixes a value with a batch and one without"));
+                    }
+                    let missing = rank - computed.dims.len();
+                    let rows = (computed.leading() == 2).then_some(computed.rows());
+                    let sample: Vec<usize> =
+                        rows.into_iter().chain(std::iter::repeat_n(1, missing)).chain(computed.fixed()).collect();
+                    self.reshaped(computed.id, &sample)?
+                }
+                constant => {
+                    let tensor = tensor_of(constant)?;
+                    let shape = self.without_batch(tensor.shape(), batch)?;
+                    let tensor = if shape == tensor.shape() {
+                        tensor
+                    } else {
+                        Arc::new(tensor.as_ref().clone().reshaped(&shape)?)
+                    };
+                    self.weight(&tensor)?
+                }
+            };
+            ids.push(id);
+            broadcast(&mut dims, &operand.sizes()?)?;
+        }
+        Ok((ids, dims))
+    }
+
+    /// The shape of a constant without the dimension that is broadcast along the batch, and without ones before.
+    fn without_batch(&self, shape: &[usize], batch: Option<Batch>) -> Result<Vec<usize>> {
+        let mut shape = shape.to_vec();
+        if let Some(axis) = batch.and_then(|batch| shape.len().checked_sub(batch.from_end)) {
+            if shape.remove(axis) != 1 {
+                return Err(Error::unsupported("has a constant with one value for each sample of a batch")
+                    .hint("export the model with a dynamic batch"));
+            }
+        }
+        let ones = shape.iter().take_while(|&&size| size == 1).count();
+        // A scalar stays one.
+        Ok(shape.split_off(ones))
+    }
+
+    /// The dimensions in another order.
+    pub(super) fn transposed(&mut self, value: &Value, order: &[usize]) -> Result<Value> {
+        match value {
+            Value::Computed(computed) => {
+                let dims: Vec<LogicalDim> = order.iter().map(|&axis| computed.dims[axis]).collect();
+                let leading = computed.leading();
+                let of_rest = order.iter().filter_map(|&axis| computed.stored_axis(axis));
+                let stored: Vec<usize> = (0..leading).chain(of_rest).collect();
+                let is_same = stored.iter().copied().eq(0..stored.len());
+                let id = if is_same { computed.id } else { self.op(Permute { order: stored }, &[computed.id])? };
+                Ok(Value::Computed(Computed { id, dims }))
+            }
+            Value::Repeated { tensor, axis, times } => {
+                let tensor = transposed(tensor, order)?;
+                let axis = order.iter().position(|from| from == axis).unwrap_or(0);
+                Ok(Value::Repeated { tensor: Arc::new(tensor), axis, times: *times })
+            }
+            Value::Constant(tensor) => Value::constant(transposed(tensor, order)?),
+            Value::Integers(integers) => {
+                let at = crate::tensor::row_major_strides(&integers.shape);
+                let shape: Vec<usize> = order.iter().map(|&axis| integers.shape[axis]).collect();
+                let elements = indices(&shape).map(|index| {
+                    let place: usize = index.iter().zip(order).map(|(&index, &axis)| index * at[axis]).sum();
+                    integers.elements[place]
+                });
+                Ok(Value::Integers(Integers { elements: elements.collect(), shape }))
+            }
+            Value::Sequence(_) => Err(Error::unsupported("transposes a list of tensors")),
+        }
+    }
+
+    /// The value with other dimensions, whose product is the same.
+    pub(super) fn with_sizes(&mut self, value: &Value, sizes: &[Size]) -> Result<Value> {
+        let fits = || -> Option<Vec<usize>> {
+            sizes.iter().map(|size| size.known().and_then(|size| usize::try_from(size).ok())).collect()
+        };
+        match value {
+            Value::Constant(tensor) => {
+                let shape = fits().ok_or_else(computes_with_the_batch)?;
+                Value::constant(tensor.as_ref().clone().reshaped(&shape)?)
+            }
+            Value::Integers(integers) => {
+                let shape = fits().ok_or_else(computes_with_the_batch)?;
+                if crate::tensor::element_count(&shape)? != integers.elements.len() {
+                    return Err(other_count(value, sizes));
+                }
+                Ok(Value::Integers(Integers { shape, elements: integers.elements.clone() }))
+            }
+            Value::Repeated { tensor, axis, times } => {
+                let dims: Vec<LogicalDim> = (0..tensor.shape().len())
+                    .map(|at| match at == *axis {
+                        true => LogicalDim::Batch(*times),
+                        false => LogicalDim::Fixed(tensor.shape()[at]),
+                    })
+                    .collect();
+                let (dims, _) = reshaped_dims(value, &dims, sizes)?;
+                let size = |dim: &LogicalDim| if let LogicalDim::Fixed(size) = dim { *size } else { 1 };
+                let shape: Vec<usize> = dims.iter().map(size).collect();
+                let rows = dims.iter().position(|dim| matches!(dim, LogicalDim::Batch(_)));
+                let Some((axis, rows)) = rows.map(|at| (at, dims[at])) else { return Err(other_count(value, sizes)) };
+                let LogicalDim::Batch(new_times) = rows else { return Err(other_count(value, sizes)) };
+                // What is merged with the batch must be the same all along.
+                if crate::tensor::element_count(&shape)? != tensor.len() {
+                    let first = tensor.to_f64();
+                    let is_uniform = first.iter().all(|number| number.to_bits() == first[0].to_bits());
+                    if !is_uniform || first.is_empty() {
+                        return Err(Error::unsupported("merges a constant with the batch"));
+                    }
+                    let count = crate::tensor::element_count(&shape)?;
+                    self.lowering.make_room(&shape)?;
+                    let words = vec![tensor.to_words()[0]; count];
+                    let tensor = Tensor::from_words(&shape, tensor.dtype(), &words)?;
+                    return Ok(Value::Repeated { tensor: Arc::new(tensor), axis, times: new_times });
+                }
+                let tensor = Arc::new(tensor.as_ref().clone().reshaped(&shape)?);
+                Ok(Value::Repeated { tensor, axis, times: new_times })
+            }
+            Value::Computed(computed) => {
+                let (dims, sample) = reshaped_dims(value, &computed.dims, sizes)?;
+                let id = self.reshaped(computed.id, &sample)?;
+                Ok(Value::Computed(Computed { id, dims }))
+            }
+            Value::Sequence(_) => Err(Error::unsupported("reshapes a list of tensors")),
+        }
+    }
+
+    /// The value with one more dimension of 1 before each of these positions of the result.
+    pub(super) fn unsqueezed(&mut self, value: &Value, axes: &[usize]) -> Result<Value> {
+        let mut sizes = value.sizes()?.into_iter();
+        let rank = value.rank()? + axes.len();
+        let new: Vec<Size> = (0..rank)
+            .map(|at| if axes.contains(&at) { Size::fixed(1) } else { sizes.next().unwrap_or(Size::fixed(1)) })
+            .collect();
+        self.with_sizes(value, &new)
+    }
+
+    /// The value without these dimensions of 1.
+    pub(super) fn squeezed(&mut self, value: &Value, axes: &[usize]) -> Result<Value> {
+        let sizes = value.sizes()?;
+        if let Some(axis) = axes.iter().find(|&&axis| sizes[axis] != Size::fixed(1)) {
+            return Err(Error::shape(format!("dimension {axis} of {} is not 1", format_sizes(&sizes))));
+        }
+        let kept: Vec<Size> =
+            sizes.iter().enumerate().filter(|(at, _)| !axes.contains(at)).map(|(_, size)| *size).collect();
+        self.with_sizes(value, &kept)
+    }
+}
+
+/// A constant operand as a tensor, which has a size of 1 along the batch.
+fn tensor_of(value: &Value) -> Result<Arc<Tensor>> {
+    match value {
+        Value::Repeated { tensor, .. } => Ok(Arc::clone(tensor)),
+        known => known.known()?.ok_or_else(computes_with_the_batch),
+    }
+}
+
+/// Broadcasts `dims` with operands of these sizes.
+fn broadcast(dims: &mut [LogicalDim], sizes: &[Size]) -> Result<()> {
+    let first = dims.len() - sizes.len();
+    let text = format_sizes(sizes);
+    for (dim, size) in dims[first..].iter_mut().zip(sizes) {
+        match (*dim, size.known()) {
+            (LogicalDim::Fixed(1), Some(size)) => *dim = LogicalDim::Fixed(size as usize),
+            (_, Some(1)) => {}
+            (dim, _) if dim.size() == *size => {}
+            (other, _) => {
+                return Err(Error::shape(format!("{text} does not broadcast: {size} and {} differ", other.size())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The dimensions of a reshaped value and its sample in memory. A size of −1 is what is missing.
+fn reshaped_dims(value: &Value, dims: &[LogicalDim], sizes: &[Size]) -> Result<(Vec<LogicalDim>, Vec<usize>)> {
+    let error = || other_count(value, sizes);
+    let product = |dims: &[LogicalDim]| {
+        dims.iter().try_fold(1usize, |product, dim| match dim {
+            LogicalDim::Fixed(size) => product.checked_mul(*size),
+            LogicalDim::Batch(_) => None,
+        })
+    };
+    let fixed = |sizes: &[Size]| {
+        sizes.iter().try_fold(1usize, |product, size| product.checked_mul(usize::try_from(size.known()?).ok()?))
+    };
+    let Some(axis) = dims.iter().position(|dim| matches!(dim, LogicalDim::Batch(_))) else {
+        // No batch among the dimensions: the sample is the whole value.
+        let shape = sizes.iter().map(|size| size.known().and_then(|size| usize::try_from(size).ok()));
+        let shape = shape.collect::<Option<Vec<usize>>>().ok_or_else(error)?;
+        if shape.iter().product::<usize>() != product(dims).ok_or_else(error)? {
+            return Err(error());
+        }
+        return Ok((shape.iter().map(|&size| LogicalDim::Fixed(size)).collect(), shape));
+    };
+    let LogicalDim::Batch(rows) = dims[axis] else { return Err(error()) };
+    let (before, after) = (product(&dims[..axis]).ok_or_else(error)?, product(&dims[axis + 1..]).ok_or_else(error)?);
+    let at = sizes.iter().position(|size| size.times != 0).ok_or_else(error)?;
+    let times = sizes[at];
+    let new_rows = usize::try_from(times.times).ok().filter(|_| times.plus == 0).ok_or_else(error)?;
+    let (new_before, new_after) =
+        (fixed(&sizes[..at]).ok_or_else(error)?, fixed(&sizes[at + 1..]).ok_or_else(error)?);
+    // The batch stays where it is among the elements; what follows it may be merged with it, or be taken apart.
+    let is_same = before == new_before && rows.checked_mul(after) == new_rows.checked_mul(new_after);
+    if !is_same || (before != 1 && rows != new_rows) {
+        if rows.checked_mul(after).and_then(|count| count.checked_mul(before))
+            == new_rows.checked_mul(new_after).and_then(|count| count.checked_mul(new_before))
+        {
+            return Err(Error::unsupported("merges dimensions before the batch with it").cause(format!(
+                "{} becomes {}",
+                format_sizes(&value.sizes()?),
+                format_sizes(sizes)
+            )));
+        }
+        return Err(error());
+    }
+    let dim = |size: &Size| match size.known() {
+        Some(size) => LogicalDim::Fixed(size as usize),
+        None => LogicalDim::Batch(new_rows),
+    };
+    let dims: Vec<LogicalDim> = sizes.iter().map(dim).collect();
+    let of_rows = (new_rows > 1).then_some(new_rows);
+    let rest = sizes.iter().filter_map(|size| size.known()).map(|size| size as usize);
+    Ok((dims, of_rows.into_iter().chain(rest).collect()))
+}
+
+fn other_count(value: &Value, sizes: &[Size]) -> Error {
+    let from = value.sizes().map_or_else(|_| "a list".into(), |sizes| format_sizes(&sizes));
+    Error::shape(format!("cannot reshape {from} to {}", format_sizes(sizes)))
+}
+
+/// A tensor with its dimensions in another order.
+pub(super) fn transposed(tensor: &Tensor, order: &[usize]) -> Result<Tensor> {
+    if order.iter().copied().eq(0..order.len()) {
+        return Ok(tensor.clone());
+    }
+    let strides = crate::tensor::row_major_strides(tensor.shape());
+    let shape: Vec<usize> = order.iter().map(|&axis| tensor.shape()[axis]).collect();
+    let words = tensor.to_words();
+    let moved = indices(&shape).map(|index| {
+        let place: usize = index.iter().zip(order).map(|(&index, &axis)| index * strides[axis]).sum();
+        words[place]
+    });
+    Tensor::from_words(&shape, tensor.dtype(), &moved.collect::<Vec<_>>())
+}
+
+/// All indices of a tensor of this shape in order.
+pub(super) fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ {
+    let count: usize = shape.iter().product();
+    let mut index = vec![0; shape.len()];
+    let mut first = true;
+    (0..count).map(move |_| {
+        if !std::mem::take(&mut first) {
+            for (position, size) in index.iter_mut().zip(shape).rev() {
+                *position += 1;
+                if *position < *size {
+                    break;
+                }
+                *position = 0;
+            }
+        }
+        index.clone()
+    })
+}
+
+/// What two lists of known sizes broadcast to.
+pub(super) fn broadcast_sizes(left: &[Size], right: &[Size]) -> Result<Vec<Size>> {
+    let rank = left.len().max(right.len());
+    let at = |sizes: &[Size], axis: usize| {
+        (axis + sizes.len()).checked_sub(rank).map_or(Size::fixed(1), |axis| sizes[axis])
+    };
+    (0..rank)
+        .map(|axis| match (at(left, axis), at(right, axis)) {
+            (one, other) if one == other || other == Size::fixed(1) => Ok(one),
+            (one, other) if one == Size::fixed(1) => Ok(other),
+            _ => Err(Error::shape(format!("{} and {} do not broadcast", format_sizes(left), format_sizes(right)))),
+        })
+        .collect()
+}
+
+/// What shapes of integers broadcast to.
+pub(super) fn broadcast_shapes(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
+    broadcast_dims(left, right)
+}

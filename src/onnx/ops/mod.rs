@@ -1,0 +1,59 @@
+//! The operators of ONNX: one file per family, each of which opens with its table of versions.
+//!
+//! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
+//! graph what it means. Operators on integers that are known compute them at once.
+
+mod elementwise;
+mod shapes;
+
+use super::call::Call;
+use super::file::NodeProto;
+use super::value::Value;
+use crate::error::Result;
+
+pub(super) type Outputs = Result<Vec<Value>>;
+
+/// An operator of ONNX.
+pub(super) struct Operator {
+    pub(super) name: &'static str,
+    /// The first version that is supported, and those in which the meaning changed.
+    pub(super) versions: &'static [i64],
+    pub(super) lower: for<'c, 'l, 'f, 's> fn(&'c mut Call<'l, 'f, 's>) -> Outputs,
+}
+
+impl Operator {
+    pub(super) const fn new(
+        name: &'static str,
+        versions: &'static [i64],
+        lower: for<'c, 'l, 'f, 's> fn(&'c mut Call<'l, 'f, 's>) -> Outputs,
+    ) -> Self {
+        Operator { name, versions, lower }
+    }
+}
+
+const FAMILIES: &[(&str, &[Operator])] = &[
+    ("elementwise", elementwise::OPERATORS),
+    ("shapes", shapes::OPERATORS),
+];
+
+/// TensorFlow operators that tf2onnx writes into a file as they are.
+pub(super) const TENSORFLOW: &[&str] = &[
+    "Bucketize",
+    "HashTableV2",
+    "LookupTableFindV2",
+    "LookupTableImportV2",
+    "Log1p",
+    "StringToHashBucketFast",
+    "StringToHashBucketStrong",
+];
+
+/// Whether a domain is that of the standard operators.
+pub(super) fn is_standard(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
+
+/// The operator of a node, if it is supported.
+pub(super) fn find(node: &NodeProto<'_>) -> Option<&'static Operator> {
+    let mut all = FAMILIES.iter().flat_map(|(_, operators)| operators.iter());
+    all.find(|operator| operator.name == node.op_type).filter(|_| is_standard(node.domain))
+}
