@@ -7,8 +7,8 @@
 //!
 //! Inside, `wire` reads the encoding and `reader` the fields of a message with the place they are at; `scalars` leaves
 //! repeated numbers in the file; `model`, `graph`, `tensor_proto` and `value_info` are the messages; `check`, `order` and
-//! `functions` (with `copies` and `names`) work on graphs; `values`, `decode` and `external` turn stored tensors into values; `foreign` names files
-//! that are something else.
+//! `functions` (with `copies` and `names`) work on graphs; `values`, `decode` and `external` turn stored tensors into
+//! values; `foreign` names files that are something else.
 
 mod budget;
 mod check;
