@@ -18,11 +18,7 @@ pub(super) struct Call<'c, 'f, 's> {
 }
 
 impl<'c, 'f, 's> Call<'c, 'f, 's> {
-    pub(super) fn new(
-        lowering: &'c mut Lowering<'f, 's>,
-        node: &'c NodeProto<'f>,
-        inputs: Vec<Option<Value>>,
-    ) -> Self {
+    pub(super) fn new(lowering: &'c mut Lowering<'f, 's>, node: &'c NodeProto<'f>, inputs: Vec<Option<Value>>) -> Self {
         Call { lowering, node, inputs }
     }
 

@@ -7,7 +7,7 @@ use super::value::{Computed, Integers, LogicalDim, Value, format_sizes};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{Op, Permute};
-use crate::tensor::{Tensor, broadcast_dims};
+use crate::tensor::{Shape, Tensor};
 use std::sync::Arc;
 
 /// Where the batch is among the dimensions of a result, counted from the end: the last is 1.
@@ -54,9 +54,11 @@ impl Call<'_, '_, '_> {
             match (common, batch) {
                 (None, batch) => common = batch,
                 (Some(one), Some(other)) if one != other => {
-                    return Err(Error::unsupported("combines every sample with every other, or rows of different samples")
-                        .cause("the batch is not the same dimension of its operands")
-                        .hint("export the model with the batch first in every value"));
+                    return Err(Error::unsupported(
+                        "combines every sample with every other, or rows of different samples",
+                    )
+                    .cause("the batch is not the same dimension of its operands")
+                    .hint("export the model with the batch first in every value"));
                 }
                 _ => {}
             }
@@ -278,8 +280,7 @@ fn reshaped_dims(value: &Value, dims: &[LogicalDim], sizes: &[Size]) -> Result<(
     let at = sizes.iter().position(|size| size.times != 0).ok_or_else(error)?;
     let times = sizes[at];
     let new_rows = usize::try_from(times.times).ok().filter(|_| times.plus == 0).ok_or_else(error)?;
-    let (new_before, new_after) =
-        (fixed(&sizes[..at]).ok_or_else(error)?, fixed(&sizes[at + 1..]).ok_or_else(error)?);
+    let (new_before, new_after) = (fixed(&sizes[..at]).ok_or_else(error)?, fixed(&sizes[at + 1..]).ok_or_else(error)?);
     // The batch stays where it is among the elements; what follows it may be merged with it, or be taken apart.
     let is_same = before == new_before && rows.checked_mul(after) == new_rows.checked_mul(new_after);
     if !is_same || (before != 1 && rows != new_rows) {
@@ -346,9 +347,8 @@ pub(super) fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ 
 /// What two lists of known sizes broadcast to.
 pub(super) fn broadcast_sizes(left: &[Size], right: &[Size]) -> Result<Vec<Size>> {
     let rank = left.len().max(right.len());
-    let at = |sizes: &[Size], axis: usize| {
-        (axis + sizes.len()).checked_sub(rank).map_or(Size::fixed(1), |axis| sizes[axis])
-    };
+    let at =
+        |sizes: &[Size], axis: usize| (axis + sizes.len()).checked_sub(rank).map_or(Size::fixed(1), |axis| sizes[axis]);
     (0..rank)
         .map(|axis| match (at(left, axis), at(right, axis)) {
             (one, other) if one == other || other == Size::fixed(1) => Ok(one),
@@ -360,5 +360,5 @@ pub(super) fn broadcast_sizes(left: &[Size], right: &[Size]) -> Result<Vec<Size>
 
 /// What shapes of integers broadcast to.
 pub(super) fn broadcast_shapes(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
-    broadcast_dims(left, right)
+    Ok(crate::tensor::broadcast(&Shape::fixed(left), &Shape::fixed(right))?.sample())
 }

@@ -39,7 +39,8 @@ pub(super) struct Lowering<'f, 's> {
 }
 
 impl<'f, 's> Lowering<'f, 's> {
-    pub(super) fn new(files: TensorFiles<'s>, opset: i64, file_bytes: usize, bad_id: BadId) -> Self {
+    pub(super) fn new(files: TensorFiles<'s>, opset: i64, bad_id: BadId) -> Self {
+        let file_bytes = files.model_bytes();
         Lowering {
             builder: Builder::new(),
             files,
@@ -154,6 +155,12 @@ impl<'f, 's> Lowering<'f, 's> {
         Ok(id)
     }
 
+    /// A value at the border of the model, which is computed for every sample.
+    pub(super) fn at_border(&mut self, name: &'f str, value: &Value) -> Result<Computed> {
+        let node = NodeProto { name, ..NodeProto::default() };
+        Call::new(self, &node, Vec::new()).computed(value)
+    }
+
     /// An input of the graph, known to all nodes.
     pub(super) fn input(&mut self, name: &'f str, computed: Computed) {
         self.batched.get_or_insert(computed.id);
@@ -204,7 +211,8 @@ impl Operator {
     fn expect_version(&self, opset: i64) -> Result<()> {
         match self.versions.first() {
             Some(&first) if opset < first => {
-                Err(Error::format(format!("does not exist before opset {first}")).cause(format!("the file has {opset}")))
+                Err(Error::format(format!("does not exist before opset {first}"))
+                    .cause(format!("the file has {opset}")))
             }
             _ => Ok(()),
         }

@@ -13,4 +13,4 @@ mod ops;
 mod size;
 mod value;
 
-pub(crate) use border::load;
+pub(crate) use border::{find, load};

@@ -105,6 +105,11 @@ impl ElementType {
         })
     }
 
+    /// The bytes of an element of the types whose values can be read; 0 for others.
+    pub(crate) fn bytes(self) -> usize {
+        self.width().unwrap_or(0)
+    }
+
     /// Whether it is an integer type, or that of booleans.
     pub fn is_integer(self) -> bool {
         let floats = [ElementType::Float, ElementType::Float16, ElementType::Bfloat16, ElementType::Double];

@@ -38,6 +38,27 @@ impl<'s> TensorFiles<'s> {
         TensorFiles { path: Some(model_file.into()), ..self }
     }
 
+    /// The same files, of which none is open yet.
+    #[must_use]
+    pub(crate) fn again(&self) -> TensorFiles<'s> {
+        TensorFiles {
+            model: self.model.clone(),
+            source: self.source,
+            path: self.path.clone(),
+            opened: self.opened.clone(),
+        }
+    }
+
+    /// The number of bytes of the model's own file.
+    pub(crate) fn model_bytes(&self) -> usize {
+        self.model.len()
+    }
+
+    /// The files that were opened, by their names.
+    pub(crate) fn opened(&self) -> impl Iterator<Item = (&String, &SharedBytes)> {
+        self.opened.iter()
+    }
+
     /// The same bytes with their owner. Bytes of other memory than the model's are copied.
     pub(super) fn share(&self, bytes: &[u8]) -> SharedBytes {
         let start = bytes.as_ptr().addr().checked_sub(self.model.as_ptr().addr());

@@ -17,7 +17,9 @@ use crate::onnx::call::Call;
 use crate::onnx::layout::{broadcast_shapes, indices};
 use crate::onnx::size::Size;
 use crate::onnx::value::{Integers, Value};
-use crate::ops::{Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, Op, Select};
+use crate::ops::{
+    Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, Op, Select,
+};
 use crate::tensor::{DType, Tensor};
 use std::cmp::Ordering;
 
@@ -157,9 +159,7 @@ fn of_integers(function: BinaryFunction, left: &Integers, right: &Integers) -> R
             Size::fixed(if rest != 0 && divisor < 0 { rest + divisor } else { rest })
         }),
         BinaryFunction::Remainder => left.known()?.checked_rem(right.known()?).map(Size::fixed),
-        BinaryFunction::Power => {
-            left.known()?.checked_pow(u32::try_from(right.known()?).ok()?).map(Size::fixed)
-        }
+        BinaryFunction::Power => left.known()?.checked_pow(u32::try_from(right.known()?).ok()?).map(Size::fixed),
         _ => None,
     };
     let shape = broadcast_shapes(&left.shape, &right.shape)?;
@@ -177,7 +177,9 @@ fn of_integers(function: BinaryFunction, left: &Integers, right: &Integers) -> R
 fn pairs<'i>(left: &'i Integers, right: &'i Integers, shape: &'i [usize]) -> impl Iterator<Item = (Size, Size)> + 'i {
     let place = |integers: &Integers, index: &[usize]| {
         let own = &index[index.len() - integers.shape.len()..];
-        own.iter().zip(&integers.shape).fold(0, |place, (&index, &size)| place * size + if size == 1 { 0 } else { index })
+        own.iter()
+            .zip(&integers.shape)
+            .fold(0, |place, (&index, &size)| place * size + if size == 1 { 0 } else { index })
     };
     indices(shape).map(move |index| (left.elements[place(left, &index)], right.elements[place(right, &index)]))
 }
@@ -389,9 +391,11 @@ fn choose(call: Context<'_, '_, '_, '_>) -> Outputs {
             elements: condition.to_f64().into_iter().map(|flag| Size::fixed(flag as i64)).collect(),
         };
         let of_left = pairs(&flags, left, &shape);
-        let elements = of_left.zip(pairs(&flags, right, &shape)).map(|((flag, left), (_, right))| {
-            if flag == Size::fixed(0) { right } else { left }
-        });
+        let elements = of_left.zip(pairs(&flags, right, &shape)).map(
+            |((flag, left), (_, right))| {
+                if flag == Size::fixed(0) { right } else { left }
+            },
+        );
         let elements = elements.collect();
         return Ok(vec![Value::Integers(Integers { shape, elements })]);
     }

@@ -31,10 +31,7 @@ impl Operator {
     }
 }
 
-const FAMILIES: &[(&str, &[Operator])] = &[
-    ("elementwise", elementwise::OPERATORS),
-    ("shapes", shapes::OPERATORS),
-];
+const FAMILIES: &[(&str, &[Operator])] = &[("elementwise", elementwise::OPERATORS), ("shapes", shapes::OPERATORS)];
 
 /// TensorFlow operators that tf2onnx writes into a file as they are.
 pub(super) const TENSORFLOW: &[&str] = &[

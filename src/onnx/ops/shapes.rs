@@ -161,11 +161,10 @@ pub(super) fn stretched(call: Context<'_, '_, '_, '_>, x: &Value, sizes: &[Size]
         return Ok(Value::Computed(Computed { id, ..new }));
     }
     let batches: Vec<usize> = (0..sizes.len()).filter(|&axis| sizes[axis].times != 0).collect();
-    let shape: Vec<usize> =
-        sizes.iter().map(|size| if size.times == 0 { usize::try_from(size.plus) } else { Ok(1) }).collect::<Result<
-            _,
-            _,
-        >>()
+    let shape: Vec<usize> = sizes
+        .iter()
+        .map(|size| if size.times == 0 { usize::try_from(size.plus) } else { Ok(1) })
+        .collect::<Result<_, _>>()
         .map_err(|_| Error::shape("a size is negative"))?;
     call.lowering.make_room(&shape)?;
     if let Value::Integers(integers) = x
