@@ -4,7 +4,13 @@
 //! graph what it means. Operators on integers that are known compute them at once.
 
 mod elementwise;
+mod parts;
+mod products;
+mod reductions;
 mod shapes;
+mod wrap;
+
+pub(super) use products::reshaped as product_reshaped;
 
 use super::call::Call;
 use super::file::NodeProto;
@@ -31,7 +37,14 @@ impl Operator {
     }
 }
 
-const FAMILIES: &[(&str, &[Operator])] = &[("elementwise", elementwise::OPERATORS), ("shapes", shapes::OPERATORS)];
+/// All operators by the name of their file.
+const FAMILIES: &[(&str, &[Operator])] = &[
+    ("elementwise", elementwise::OPERATORS),
+    ("parts", parts::OPERATORS),
+    ("products", products::OPERATORS),
+    ("reductions", reductions::OPERATORS),
+    ("shapes", shapes::OPERATORS),
+];
 
 /// TensorFlow operators that tf2onnx writes into a file as they are.
 pub(super) const TENSORFLOW: &[&str] = &[
