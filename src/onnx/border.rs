@@ -12,7 +12,6 @@ use super::value::{Computed, LogicalDim};
 use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
 use crate::model::{InputNames, LoadOptions, Model, OnBadId, OpenDimension, Resize, WeightSummary};
-use crate::ops::BadId;
 use crate::tensor::{DType, Dim, Shape, SharedBytes, TensorType};
 use crate::weights::{Memory, Source};
 use std::path::{Path, PathBuf};
@@ -208,7 +207,7 @@ struct Lowered<'m, 'f> {
 
 impl<'f> Lowered<'_, 'f> {
     fn run(&self, files: TensorFiles<'_>) -> Result<Model> {
-        let bad_id = if self.options.on_bad_id == OnBadId::Clamp { BadId::Clamp } else { BadId::Zero };
+        let bad_id = self.options.on_bad_id.unwrap_or(OnBadId::Error).bad_id();
         let graph = &self.model.graph;
         let mut lowering = Lowering::new(files, opset(self.model), bad_id);
         for input in &graph.inputs {
@@ -224,6 +223,7 @@ impl<'f> Lowered<'_, 'f> {
         let mut loaded = Model::from_graph(self.name, lowering.builder.finish(outputs)?);
         loaded.format = self.format();
         loaded.options = self.options.clone();
+        loaded.usual_on_bad_id = OnBadId::Error;
         loaded.weights = weights;
         loaded.notes = notes;
         if !graph.constant_inputs.is_empty() {
