@@ -3,7 +3,17 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod convolution;
 mod elementwise;
+mod images;
+mod indices;
+mod order;
+mod pad;
+mod pool;
+mod resampling;
+mod resize;
+mod sample;
+mod scatter;
 mod shapes;
 
 use super::call::Call;
@@ -31,7 +41,17 @@ impl Operator {
     }
 }
 
-const FAMILIES: &[(&str, &[Operator])] = &[("elementwise", elementwise::OPERATORS), ("shapes", shapes::OPERATORS)];
+const FAMILIES: &[(&str, &[Operator])] = &[
+    ("convolution", convolution::OPERATORS),
+    ("elementwise", elementwise::OPERATORS),
+    ("indices", indices::OPERATORS),
+    ("order", order::OPERATORS),
+    ("pad", pad::OPERATORS),
+    ("pool", pool::OPERATORS),
+    ("resize", resize::OPERATORS),
+    ("scatter", scatter::OPERATORS),
+    ("shapes", shapes::OPERATORS),
+];
 
 /// TensorFlow operators that tf2onnx writes into a file as they are.
 pub(super) const TENSORFLOW: &[&str] = &[
