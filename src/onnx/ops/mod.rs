@@ -3,10 +3,20 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod convolution;
 mod elementwise;
+mod images;
+mod indices;
+mod order;
+mod pad;
 mod parts;
+mod pool;
 mod products;
 mod reductions;
+mod resampling;
+mod resize;
+mod sample;
+mod scatter;
 mod shapes;
 mod wrap;
 
@@ -39,10 +49,17 @@ impl Operator {
 
 /// All operators by the name of their file.
 const FAMILIES: &[(&str, &[Operator])] = &[
+    ("convolution", convolution::OPERATORS),
     ("elementwise", elementwise::OPERATORS),
+    ("indices", indices::OPERATORS),
+    ("order", order::OPERATORS),
+    ("pad", pad::OPERATORS),
     ("parts", parts::OPERATORS),
+    ("pool", pool::OPERATORS),
     ("products", products::OPERATORS),
     ("reductions", reductions::OPERATORS),
+    ("resize", resize::OPERATORS),
+    ("scatter", scatter::OPERATORS),
     ("shapes", shapes::OPERATORS),
 ];
 
