@@ -4,12 +4,16 @@
 //! graph what it means. Operators on integers that are known compute them at once.
 
 mod elementwise;
+mod loops;
+mod recurrent;
+mod sequences;
 mod shapes;
+mod steps;
 
 use super::call::Call;
-use super::file::NodeProto;
+use super::file::{AttributeProto, AttributeValue, NodeProto};
 use super::value::Value;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(super) type Outputs = Result<Vec<Value>>;
 
@@ -31,7 +35,13 @@ impl Operator {
     }
 }
 
-const FAMILIES: &[(&str, &[Operator])] = &[("elementwise", elementwise::OPERATORS), ("shapes", shapes::OPERATORS)];
+const FAMILIES: &[(&str, &[Operator])] = &[
+    ("elementwise", elementwise::OPERATORS),
+    ("loops", loops::OPERATORS),
+    ("recurrent", recurrent::OPERATORS),
+    ("sequences", sequences::OPERATORS),
+    ("shapes", shapes::OPERATORS),
+];
 
 /// TensorFlow operators that tf2onnx writes into a file as they are.
 pub(super) const TENSORFLOW: &[&str] = &[
@@ -53,4 +63,17 @@ pub(super) fn is_standard(domain: &str) -> bool {
 pub(super) fn find(node: &NodeProto<'_>) -> Option<&'static Operator> {
     let mut all = FAMILIES.iter().flat_map(|(_, operators)| operators.iter());
     all.find(|operator| operator.name == node.op_type).filter(|_| is_standard(node.domain))
+}
+
+/// What an operator makes of values, as if a node said so.
+pub(super) fn apply<'f>(
+    call: &mut Call<'_, 'f, '_>,
+    op_type: &'static str,
+    attributes: &[(&'static str, AttributeValue<'f>)],
+    inputs: Vec<Value>,
+) -> Outputs {
+    let attributes = attributes.iter().map(|(name, value)| AttributeProto { name, value: value.clone() }).collect();
+    let node = NodeProto { op_type, name: call.name(), attributes, ..NodeProto::default() };
+    let operator = find(&node).ok_or_else(|| Error::internal(format!("there is no operator {op_type}")))?;
+    (operator.lower)(&mut Call::new(call.lowering, &node, inputs.into_iter().map(Some).collect()))
 }
