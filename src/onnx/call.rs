@@ -242,6 +242,9 @@ impl<'c, 'f, 's> Call<'c, 'f, 's> {
         if self.lowering.builder.ty(id).shape.sample() == sample {
             return Ok(id);
         }
+        if let Some(product) = super::ops::product_reshaped(self, id, sample)? {
+            return Ok(product);
+        }
         self.op(Reshape { sample: sample.to_vec() }, &[id])
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Lowering<'f, 's> {
     /// The result of an id outside its table.
     pub(super) bad_id: BadId,
     pub(super) notes: Vec<String>,
+    /// Products by constants without a bias: the operand and the weights.
+    pub(super) products: HashMap<ValueId, [ValueId; 2]>,
     /// A value with the batch, by which constants are repeated.
     pub(super) batched: Option<ValueId>,
     /// The elements of constants that may still be made.
@@ -47,6 +49,7 @@ impl<'f, 's> Lowering<'f, 's> {
             opset,
             bad_id,
             notes: Vec::new(),
+            products: HashMap::new(),
             batched: None,
             room: file_bytes.saturating_add(MOST_FOLDED),
             constants: HashMap::new(),

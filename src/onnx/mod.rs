@@ -4,6 +4,7 @@
 //! the inputs; `lowering` walks the nodes; `call` is one node; `ops` has the operators, one file per family. `value` and
 //! `size` are what nodes read and make, and `layout` knows where the batch is among their dimensions. It runs nothing.
 
+mod along;
 mod border;
 mod call;
 pub mod file;

@@ -198,6 +198,13 @@ fn arithmetic(call: Context<'_, '_, '_, '_>, function: BinaryFunction) -> Output
         }
         return divided(call, &left, &right).map(|quotient| vec![quotient]);
     }
+    if function == BinaryFunction::Add {
+        for (value, bias) in [(&left, &right), (&right, &left)] {
+            if let Some(sum) = super::products::with_bias(call, value, bias)? {
+                return Ok(vec![sum]);
+            }
+        }
+    }
     Ok(vec![binary(call, function, &left, &right)?])
 }
 

@@ -5,10 +5,16 @@
 
 mod elementwise;
 mod loops;
+mod parts;
+mod products;
 mod recurrent;
+mod reductions;
 mod sequences;
 mod shapes;
 mod steps;
+mod wrap;
+
+pub(super) use products::reshaped as product_reshaped;
 
 use super::call::Call;
 use super::file::{AttributeProto, AttributeValue, NodeProto};
@@ -35,10 +41,14 @@ impl Operator {
     }
 }
 
+/// All operators by the name of their file.
 const FAMILIES: &[(&str, &[Operator])] = &[
     ("elementwise", elementwise::OPERATORS),
     ("loops", loops::OPERATORS),
+    ("parts", parts::OPERATORS),
+    ("products", products::OPERATORS),
     ("recurrent", recurrent::OPERATORS),
+    ("reductions", reductions::OPERATORS),
     ("sequences", sequences::OPERATORS),
     ("shapes", shapes::OPERATORS),
 ];
