@@ -151,7 +151,9 @@ pub mod internals {
     }
     #[cfg(feature = "study")]
     pub mod study {
-        pub use crate::study::{digits, output_allowances};
+        pub use crate::study::{
+            MatchedBy, Pair, RankAgreement, TOP, TwinOutput, TwinReport, digits, output_allowances, twin,
+        };
         pub mod machine {
             pub use crate::study::machine::*;
         }

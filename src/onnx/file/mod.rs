@@ -8,7 +8,7 @@
 //! Inside, `wire` reads the encoding and `reader` the fields of a message with the place they are at; `scalars` leaves
 //! repeated numbers in the file; `model`, `graph`, `tensor_proto` and `value_info` are the messages; `check`, `order` and
 //! `functions` (with `copies` and `names`) work on graphs; `values`, `decode` and `external` turn stored tensors into
-//! values; `foreign` names files that are something else.
+//! values; `tensor_file` reads a file of one tensor; `foreign` names files that are something else.
 
 mod budget;
 mod check;
@@ -24,6 +24,7 @@ mod names;
 mod order;
 mod reader;
 mod scalars;
+mod tensor_file;
 mod tensor_proto;
 mod value_info;
 mod values;
@@ -35,6 +36,7 @@ pub use graph::{AttributeProto, AttributeValue, GraphProto, NodeProto};
 pub use model::{FunctionProto, ModelProto, OperatorSetId, read};
 pub use names::Names;
 pub use scalars::Scalars;
+pub use tensor_file::read_tensor;
 pub use tensor_proto::{External, Storage, TensorProto};
 pub use value_info::{DimProto, ValueInfoProto, ValueType};
 
