@@ -13,7 +13,7 @@ struct Params {
     program: array<vec4<u32>, 864>,
 }
 
-override lanes: u32 = 64u;
+const lanes = 64u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
@@ -42,14 +42,6 @@ const SOFTMAX = 8u;
 const LAYER_NORMALIZATION = 9u;
 const L2_NORMALIZATION = 10u;
 const CHANNEL_NORMALIZATION = 11u;
-
-// The instructions that a program may have, a bit each. A software GPU compiles only those that it has, because it takes
-// a second to compile them all.
-override used_instructions: u32 = 0xffffffffu;
-
-fn is_instruction_used(number: u32) -> bool {
-    return (used_instructions & (1u << number)) != 0u;
-}
 
 // The space of outputs.
 const IN_MEMORY = 4u;
@@ -225,42 +217,20 @@ fn main(
         if (the.flags & WAITS) != 0u {
             workgroupBarrier();
         }
-        if is_instruction_used(LOAD) {
-            load(the, lane);
-        }
+        load(the, lane);
         store(the, lane);
-        if is_instruction_used(ELEMENTWISE) {
-            elementwise(the, lane);
-        }
-        if is_instruction_used(DENSE) {
-            dense(the, lane);
-        }
-        if is_instruction_used(LOOKUP) {
-            lookup(the, lane);
-        }
+        elementwise(the, lane);
+        dense(the, lane);
+        lookup(the, lane);
         // The others together, because every loop costs software GPUs its head.
         for (var others = (the.flags & 0xffu) > LOOKUP; others; others = false) {
-            if is_instruction_used(PRODUCT) {
-                product(the, lane);
-            }
-            if is_instruction_used(PRODUCT_FROM_MEMORY) {
-                product_from_memory(the, lane);
-            }
-            if is_instruction_used(REDUCE) {
-                reduce(the, lane);
-            }
-            if is_instruction_used(SOFTMAX) {
-                softmax(the, lane);
-            }
-            if is_instruction_used(LAYER_NORMALIZATION) {
-                normalize(the, lane);
-            }
-            if is_instruction_used(L2_NORMALIZATION) {
-                scale_to_length(the, lane);
-            }
-            if is_instruction_used(CHANNEL_NORMALIZATION) {
-                normalize_channels(the, lane);
-            }
+            product(the, lane);
+            product_from_memory(the, lane);
+            reduce(the, lane);
+            softmax(the, lane);
+            normalize(the, lane);
+            scale_to_length(the, lane);
+            normalize_channels(the, lane);
         }
     }
 }

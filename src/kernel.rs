@@ -257,8 +257,6 @@ pub struct DeviceFacts {
     pub binding_alignment_bytes: u64,
     /// Bytes of workgroup memory that a kernel may use; 0 where there are no kernels.
     pub workgroup_bytes: u32,
-    /// Invocations that run in lockstep, at least.
-    pub subgroup_size: u32,
     /// Whether the GPU is emulated in software. Barriers and workgroup memory then cost more than they save.
     pub software: bool,
 }
@@ -271,7 +269,6 @@ impl DeviceFacts {
         max_loop_steps: usize::MAX,
         binding_alignment_bytes: 4,
         workgroup_bytes: 0,
-        subgroup_size: 1,
         software: false,
     };
 
@@ -282,7 +279,6 @@ impl DeviceFacts {
         max_loop_steps: usize::MAX,
         binding_alignment_bytes: 256,
         workgroup_bytes: 16_352,
-        subgroup_size: 16,
         software: false,
     };
 }

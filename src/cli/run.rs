@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
         _ => Answer::all(&session, &inputs, top),
     };
     let first = ask().map_err(|error| origin.blame(error))?;
-    for line in warnings::bad_ids(&first.bad_ids, on_bad_id) {
+    for line in warnings::bad_ids(&first.bad_ids, file.model.on_bad_id()) {
         message::warning(&line);
     }
     if let Some(count) = top {

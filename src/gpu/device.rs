@@ -67,7 +67,6 @@ impl OpenedDevice {
             max_loop_steps: max_loop_steps(&summary),
             binding_alignment_bytes: limits.min_storage_buffer_offset_alignment.into(),
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
-            subgroup_size: adapter.get_info().subgroup_min_size,
             // A preset of phones chooses the kernels of phones.
             software: summary.kind == AdapterKind::Software && preset == LimitsPreset::Full,
         };

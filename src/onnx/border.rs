@@ -12,14 +12,10 @@ use super::value::{Computed, LogicalDim};
 use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
 use crate::model::{InputNames, LoadOptions, Model, OnBadId, OpenDimension, Resize, WeightSummary};
-use crate::ops::BadId;
 use crate::tensor::{DType, Dim, Shape, SharedBytes, TensorType};
 use crate::weights::{Memory, Source};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The oldest version of the operators.
-const OLDEST: i64 = 7;
 
 /// Sizes that are tried for open dimensions, as in the other front end.
 const EXAMPLES: [usize; 8] = [8, 16, 32, 64, 10, 20, 50, 1];
@@ -51,7 +47,6 @@ pub(crate) fn load(
 ) -> Result<Model> {
     let names = Names::default();
     let model = read_checked(&bytes, &names)?;
-    expect_versions(&model)?;
     expect_supported(&model.graph)?;
     let name = file.and_then(Path::file_stem).map_or_else(String::new, |stem| stem.display().to_string());
     let name = if model.graph.name.is_empty() || name != "model" { name } else { model.graph.name.to_string() };
@@ -103,17 +98,6 @@ impl Resize for Stored {
     }
 }
 
-/// An error unless the file's operators are of versions that are known.
-fn expect_versions(model: &ModelProto<'_>) -> Result<()> {
-    let opset = opset(model);
-    if opset < OLDEST {
-        return Err(Error::unsupported(format!("uses opset {opset}"))
-            .cause(format!("operators are supported from opset {OLDEST} on, as in onnxruntime"))
-            .hint("convert it by onnx.version_converter, or export the model again"));
-    }
-    Ok(())
-}
-
 /// The version of the standard operators. A file without operators of that kind need not name one.
 fn opset(model: &ModelProto<'_>) -> i64 {
     let own = model.opset_imports.iter().filter(|set| super::ops::is_standard(set.domain)).map(|set| set.version);
@@ -129,7 +113,7 @@ fn lowered(
     dimensions: &[OpenDimension],
 ) -> Result<Model> {
     let firsts = firsts(&model.graph)?;
-    let has_open = firsts.iter().any(|first| !matches!(first, Some(DimProto::Value(_))));
+    let has_open = firsts.iter().any(|first| matches!(first, Some(DimProto::Parameter(_) | DimProto::Unset)));
     let all_one = firsts.iter().all(|first| matches!(first, Some(DimProto::Value(1))));
     if !firsts.is_empty() && has_open {
         return Lowered { model, name, options, dimensions, batch: Batch::First }.run(files);
@@ -223,7 +207,7 @@ struct Lowered<'m, 'f> {
 
 impl<'f> Lowered<'_, 'f> {
     fn run(&self, files: TensorFiles<'_>) -> Result<Model> {
-        let bad_id = if self.options.on_bad_id == OnBadId::Clamp { BadId::Clamp } else { BadId::Zero };
+        let bad_id = self.options.on_bad_id.unwrap_or(OnBadId::Error).bad_id();
         let graph = &self.model.graph;
         let mut lowering = Lowering::new(files, opset(self.model), bad_id);
         for input in &graph.inputs {
@@ -239,6 +223,7 @@ impl<'f> Lowered<'_, 'f> {
         let mut loaded = Model::from_graph(self.name, lowering.builder.finish(outputs)?);
         loaded.format = self.format();
         loaded.options = self.options.clone();
+        loaded.usual_on_bad_id = OnBadId::Error;
         loaded.weights = weights;
         loaded.notes = notes;
         if !graph.constant_inputs.is_empty() {
@@ -295,7 +280,7 @@ impl<'f> Lowered<'_, 'f> {
                 .hint("export the model with a dynamic first dimension of every input"));
         }
         let fixed = logical.iter().filter_map(|dim| match dim {
-            LogicalDim::Batch(_) => None,
+            LogicalDim::Batch(_) | LogicalDim::Interleaved(_) => None,
             LogicalDim::Fixed(size) => Some(Dim::Fixed(*size)),
         });
         let shape = Shape::new(std::iter::once(Dim::Batch).chain(fixed).collect())?;

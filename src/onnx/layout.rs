@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Batch {
     from_end: usize,
-    rows: usize,
+    dim: LogicalDim,
 }
 
 impl Call<'_, '_, '_> {
@@ -31,9 +31,9 @@ impl Call<'_, '_, '_> {
         let tensor = self.lowering.fold(&op, &tensors.iter().map(Arc::as_ref).collect::<Vec<_>>())?;
         match batch {
             None => Value::constant(tensor),
-            Some(Batch { from_end, rows }) => {
+            Some(Batch { from_end, dim }) => {
                 let axis = tensor.shape().len() - from_end;
-                Ok(Value::Repeated { tensor: Arc::new(tensor), axis, times: rows })
+                Ok(Value::Repeated { tensor: Arc::new(tensor), axis, times: dim.rows().unwrap_or(1) })
             }
         }
     }
@@ -41,18 +41,25 @@ impl Call<'_, '_, '_> {
     /// The batch of operands that broadcast; an error if it is in several places.
     fn common_batch(&self, operands: &[Value]) -> Result<Option<Batch>> {
         let mut common: Option<Batch> = None;
-        for operand in operands {
+        // Computed values first: they say in which order rows are.
+        let (computed, others): (Vec<&Value>, Vec<&Value>) =
+            operands.iter().partition(|operand| matches!(operand, Value::Computed(_)));
+        for operand in computed.into_iter().chain(others) {
+            let is_computed = matches!(operand, Value::Computed(_));
             let batch = match operand {
                 Value::Computed(computed) => computed
                     .batch_axis()
-                    .map(|axis| Batch { from_end: computed.dims.len() - axis, rows: computed.rows() }),
+                    .map(|axis| Batch { from_end: computed.dims.len() - axis, dim: computed.dims[axis] }),
                 Value::Repeated { tensor, axis, times } => {
-                    Some(Batch { from_end: tensor.shape().len() - axis, rows: *times })
+                    Some(Batch { from_end: tensor.shape().len() - axis, dim: LogicalDim::Batch(*times) })
                 }
                 _ => None,
             };
             match (common, batch) {
                 (None, batch) => common = batch,
+                // A constant is the same in either order of rows.
+                (Some(one), Some(other))
+                    if one.from_end == other.from_end && one.dim.rows() == other.dim.rows() && !is_computed => {}
                 (Some(one), Some(other)) if one != other => {
                     return Err(Error::unsupported(
                         "combines every sample with every other, or rows of different samples",
@@ -74,8 +81,8 @@ impl Call<'_, '_, '_> {
             rank = rank.max(operand.rank()?);
         }
         let mut dims: Vec<LogicalDim> = vec![LogicalDim::Fixed(1); rank];
-        if let Some(Batch { from_end, rows }) = batch {
-            dims[rank - from_end] = LogicalDim::Batch(rows);
+        if let Some(Batch { from_end, dim }) = batch {
+            dims[rank - from_end] = dim;
         }
         let mut ids = Vec::with_capacity(operands.len());
         for operand in operands {
@@ -176,12 +183,13 @@ impl Call<'_, '_, '_> {
                         false => LogicalDim::Fixed(tensor.shape()[at]),
                     })
                     .collect();
-                let (dims, _) = reshaped_dims(value, &dims, sizes)?;
+                let Reshaped { dims, moves: None, .. } = Reshaped::new(value, &dims, sizes)? else {
+                    return Err(Error::unsupported("merges dimensions before the batch of a constant with it"));
+                };
                 let size = |dim: &LogicalDim| if let LogicalDim::Fixed(size) = dim { *size } else { 1 };
                 let shape: Vec<usize> = dims.iter().map(size).collect();
-                let rows = dims.iter().position(|dim| matches!(dim, LogicalDim::Batch(_)));
-                let Some((axis, rows)) = rows.map(|at| (at, dims[at])) else { return Err(other_count(value, sizes)) };
-                let LogicalDim::Batch(new_times) = rows else { return Err(other_count(value, sizes)) };
+                let rows = dims.iter().enumerate().find_map(|(at, dim)| Some((at, dim.rows()?)));
+                let Some((axis, new_times)) = rows else { return Err(other_count(value, sizes)) };
                 // What is merged with the batch must be the same all along.
                 if crate::tensor::element_count(&shape)? != tensor.len() {
                     let first = tensor.to_f64();
@@ -199,9 +207,14 @@ impl Call<'_, '_, '_> {
                 Ok(Value::Repeated { tensor, axis, times: new_times })
             }
             Value::Computed(computed) => {
-                let (dims, sample) = reshaped_dims(value, &computed.dims, sizes)?;
-                let id = self.reshaped(computed.id, &sample)?;
-                Ok(Value::Computed(Computed { id, dims }))
+                let target = Reshaped::new(value, &computed.dims, sizes)?;
+                let mut id = computed.id;
+                if let Some(moves) = target.moves {
+                    id = self.reshaped(id, &moves)?;
+                    id = self.op(Permute { order: vec![0, 1, 3, 2, 4] }, &[id])?;
+                }
+                let id = self.reshaped(id, &target.sample)?;
+                Ok(Value::Computed(Computed { id, dims: target.dims }))
             }
             Value::Sequence(_) => Err(Error::unsupported("reshapes a list of tensors")),
         }
@@ -254,55 +267,87 @@ fn broadcast(dims: &mut [LogicalDim], sizes: &[Size]) -> Result<()> {
     Ok(())
 }
 
-/// The dimensions of a reshaped value and its sample in memory. A size of −1 is what is missing.
-fn reshaped_dims(value: &Value, dims: &[LogicalDim], sizes: &[Size]) -> Result<(Vec<LogicalDim>, Vec<usize>)> {
-    let error = || other_count(value, sizes);
-    let product = |dims: &[LogicalDim]| {
-        dims.iter().try_fold(1usize, |product, dim| match dim {
-            LogicalDim::Fixed(size) => product.checked_mul(*size),
-            LogicalDim::Batch(_) => None,
-        })
-    };
-    let fixed = |sizes: &[Size]| {
-        sizes.iter().try_fold(1usize, |product, size| product.checked_mul(usize::try_from(size.known()?).ok()?))
-    };
-    let Some(axis) = dims.iter().position(|dim| matches!(dim, LogicalDim::Batch(_))) else {
-        // No batch among the dimensions: the sample is the whole value.
-        let shape = sizes.iter().map(|size| size.known().and_then(|size| usize::try_from(size).ok()));
-        let shape = shape.collect::<Option<Vec<usize>>>().ok_or_else(error)?;
-        if shape.iter().product::<usize>() != product(dims).ok_or_else(error)? {
-            return Err(error());
+/// What a value is reshaped to.
+struct Reshaped {
+    dims: Vec<LogicalDim>,
+    /// The sample in memory.
+    sample: Vec<usize>,
+    /// If rows of the batch become a dimension behind others, or the reverse: the sample as rows, and three parts of
+    /// which the last two but one change places first.
+    moves: Option<[usize; 4]>,
+}
+
+impl Reshaped {
+    fn new(value: &Value, dims: &[LogicalDim], sizes: &[Size]) -> Result<Reshaped> {
+        let error = || other_count(value, sizes);
+        let Some(axis) = dims.iter().position(|dim| dim.rows().is_some()) else {
+            // No batch among the dimensions: the sample is the whole value.
+            let shape = sizes.iter().map(|size| size.known().and_then(|size| usize::try_from(size).ok()));
+            let sample = shape.collect::<Option<Vec<usize>>>().ok_or_else(error)?;
+            if product_of(&sample) != product_of_dims(dims) {
+                return Err(error());
+            }
+            let dims = sample.iter().map(|&size| LogicalDim::Fixed(size)).collect();
+            return Ok(Reshaped { dims, sample, moves: None });
+        };
+        let rows = dims[axis].rows().ok_or_else(error)?;
+        let is_interleaved = matches!(dims[axis], LogicalDim::Interleaved(_));
+        let at = sizes.iter().position(|size| size.times != 0).ok_or_else(error)?;
+        let new_rows = usize::try_from(sizes[at].times).ok().filter(|_| sizes[at].plus == 0).ok_or_else(error)?;
+        let known = |sizes: &[Size]| {
+            sizes.iter().map(|size| usize::try_from(size.known()?).ok()).collect::<Option<Vec<usize>>>()
+        };
+        let of_known = |sizes: &[Size]| known(sizes).and_then(|sizes| product_of(&sizes)).ok_or_else(error);
+        let (before, after) = (product_of_dims(&dims[..axis]), product_of_dims(&dims[axis + 1..]));
+        let (before, after) = (before.ok_or_else(error)?, after.ok_or_else(error)?);
+        let (new_before, new_after) = (of_known(&sizes[..at])?, of_known(&sizes[at + 1..])?);
+        let finish = |batch: LogicalDim, moves: Option<[usize; 4]>| {
+            let dim = |size: &Size| size.known().map_or(batch, |size| LogicalDim::Fixed(size as usize));
+            let of_rows = batch.rows().filter(|rows| *rows > 1);
+            let rest = sizes.iter().filter_map(|size| size.known()).map(|size| size as usize);
+            let sample = of_rows.into_iter().chain(rest).collect();
+            Ok(Reshaped { dims: sizes.iter().map(dim).collect(), sample, moves })
+        };
+        // What stands before the batch lies behind it in memory, and so do interleaved rows.
+        if (before, rows) == (new_rows, 1) && (new_before, new_after) == (1, after) && before > 1 {
+            return finish(LogicalDim::Interleaved(before), None);
         }
-        return Ok((shape.iter().map(|&size| LogicalDim::Fixed(size)).collect(), shape));
-    };
-    let LogicalDim::Batch(rows) = dims[axis] else { return Err(error()) };
-    let (before, after) = (product(&dims[..axis]).ok_or_else(error)?, product(&dims[axis + 1..]).ok_or_else(error)?);
-    let at = sizes.iter().position(|size| size.times != 0).ok_or_else(error)?;
-    let times = sizes[at];
-    let new_rows = usize::try_from(times.times).ok().filter(|_| times.plus == 0).ok_or_else(error)?;
-    let (new_before, new_after) = (fixed(&sizes[..at]).ok_or_else(error)?, fixed(&sizes[at + 1..]).ok_or_else(error)?);
-    // The batch stays where it is among the elements; what follows it may be merged with it, or be taken apart.
-    let is_same = before == new_before && rows.checked_mul(after) == new_rows.checked_mul(new_after);
-    if !is_same || (before != 1 && rows != new_rows) {
-        if rows.checked_mul(after).and_then(|count| count.checked_mul(before))
-            == new_rows.checked_mul(new_after).and_then(|count| count.checked_mul(new_before))
-        {
-            return Err(Error::unsupported("merges dimensions before the batch with it").cause(format!(
-                "{} becomes {}",
-                format_sizes(&value.sizes()?),
-                format_sizes(sizes)
-            )));
+        if is_interleaved && before == 1 && (new_before, new_rows) == (rows, 1) && new_after == after {
+            return finish(LogicalDim::Batch(1), None);
         }
-        return Err(error());
+        if is_interleaved && (before, rows, after) == (new_before, new_rows, new_after) {
+            return finish(dims[axis], None);
+        }
+        if is_interleaved || before != new_before || product_of(&[rows, after]) != product_of(&[new_rows, new_after]) {
+            return Err(if product_of(&[rows, before, after]) == product_of(&[new_rows, new_before, new_after]) {
+                Error::unsupported("merges dimensions before the batch with it")
+                    .cause(format!("{} becomes {}", format_sizes(&value.sizes()?), format_sizes(sizes)))
+                    .hint("export the model with the batch first")
+            } else {
+                error()
+            });
+        }
+        let moves = match (before, rows) {
+            (1, _) => None,
+            (_, rows) if rows == new_rows => None,
+            (_, rows) if new_rows % rows == 0 => Some([rows, before, new_rows / rows, new_after]),
+            (_, rows) if rows % new_rows == 0 => Some([new_rows, rows / new_rows, before, after]),
+            _ => return Err(error()),
+        };
+        finish(LogicalDim::Batch(new_rows), moves)
     }
-    let dim = |size: &Size| match size.known() {
-        Some(size) => LogicalDim::Fixed(size as usize),
-        None => LogicalDim::Batch(new_rows),
-    };
-    let dims: Vec<LogicalDim> = sizes.iter().map(dim).collect();
-    let of_rows = (new_rows > 1).then_some(new_rows);
-    let rest = sizes.iter().filter_map(|size| size.known()).map(|size| size as usize);
-    Ok((dims, of_rows.into_iter().chain(rest).collect()))
+}
+
+fn product_of(sizes: &[usize]) -> Option<usize> {
+    sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size))
+}
+
+/// The product of dimensions that are not the batch.
+fn product_of_dims(dims: &[LogicalDim]) -> Option<usize> {
+    dims.iter().try_fold(1usize, |product, dim| match dim {
+        LogicalDim::Fixed(size) => product.checked_mul(*size),
+        LogicalDim::Batch(_) | LogicalDim::Interleaved(_) => None,
+    })
 }
 
 fn other_count(value: &Value, sizes: &[Size]) -> Error {

@@ -213,10 +213,9 @@ impl Operator {
     /// An error if the operator does not exist in this version of the operators.
     fn expect_version(&self, opset: i64) -> Result<()> {
         match self.versions.first() {
-            Some(&first) if opset < first => {
-                Err(Error::format(format!("does not exist before opset {first}"))
-                    .cause(format!("the file has {opset}")))
-            }
+            Some(&first) if opset < first => Err(Error::unsupported(format!("is supported from opset {first} on"))
+                .cause(format!("the file has opset {opset}"))
+                .hint("convert it by onnx.version_converter, or export the model again")),
             _ => Ok(()),
         }
     }

@@ -14,8 +14,10 @@ use std::sync::Arc;
 /// A dimension of a computed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LogicalDim {
-    /// The batch, each sample of which has this many rows.
+    /// The batch, each sample of which has this many rows, one after the other.
     Batch(usize),
+    /// The batch, each sample of which has this many rows: all first ones come before all second ones.
+    Interleaved(usize),
     /// A number.
     Fixed(usize),
 }
@@ -118,8 +120,16 @@ impl Value {
 impl LogicalDim {
     pub(super) fn size(self) -> Size {
         match self {
-            LogicalDim::Batch(times) => Size { times: times as i64, plus: 0 },
+            LogicalDim::Batch(times) | LogicalDim::Interleaved(times) => Size { times: times as i64, plus: 0 },
             LogicalDim::Fixed(size) => Size::fixed(size as i64),
+        }
+    }
+
+    /// The rows of a sample, if it is the batch.
+    pub(super) fn rows(self) -> Option<usize> {
+        match self {
+            LogicalDim::Batch(rows) | LogicalDim::Interleaved(rows) => Some(rows),
+            LogicalDim::Fixed(_) => None,
         }
     }
 }
@@ -127,16 +137,12 @@ impl LogicalDim {
 impl Computed {
     /// The position of the batch among the dimensions.
     pub(super) fn batch_axis(&self) -> Option<usize> {
-        self.dims.iter().position(|dim| matches!(dim, LogicalDim::Batch(_)))
+        self.dims.iter().position(|dim| dim.rows().is_some())
     }
 
     /// How many rows of the batch dimension belong to a sample; 1 without such a dimension.
     pub(super) fn rows(&self) -> usize {
-        let rows = self.dims.iter().find_map(|dim| match dim {
-            LogicalDim::Batch(rows) => Some(*rows),
-            LogicalDim::Fixed(_) => None,
-        });
-        rows.unwrap_or(1)
+        self.dims.iter().find_map(|dim| dim.rows()).unwrap_or(1)
     }
 
     /// The dimensions other than the batch.
@@ -152,7 +158,7 @@ impl Computed {
     /// The dimension in memory of one in the file, unless that is the batch.
     pub(super) fn stored_axis(&self, axis: usize) -> Option<usize> {
         match self.dims.get(axis)? {
-            LogicalDim::Batch(_) => None,
+            LogicalDim::Batch(_) | LogicalDim::Interleaved(_) => None,
             LogicalDim::Fixed(_) => {
                 let before = self.dims[..axis].iter().filter(|dim| matches!(dim, LogicalDim::Fixed(_))).count();
                 Some(self.leading() + before)

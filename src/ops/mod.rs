@@ -110,7 +110,7 @@ pub use recurrent::{Cell, MaskedOutput, Order, RecurrentKernel, RecurrentOutput}
 pub use reduce::Reduction;
 pub use resize::Sampling;
 pub use row_form::RowForm;
-pub use row_program::{RowBuffer, RowNode, RowSource, Used, looks_up};
+pub use row_program::{RowBuffer, RowNode, RowSource, looks_up};
 pub use window::{Padding, Window, are_plain};
 
 pub(crate) use binary::integers;

@@ -9,8 +9,7 @@
 //! ([`Operator::row_form`]) and that fit together ([`RowProgram::fits`]).
 //!
 //! One kernel interprets all programs: its parameters hold up to [`MOST_INSTRUCTIONS`] instructions. So a device compiles
-//! one pipeline for all models (a software GPU one for each set of activations, because it computes all branches of a
-//! switch). A workgroup takes groups of four rows through the instructions. Each element of the arena in workgroup
+//! one pipeline for all models. A workgroup takes groups of four rows through the instructions. Each element of the arena in workgroup
 //! memory is a vector of the four rows, so elements of any shape are addressed alike, and every weight is read once for
 //! four rows. Invocations share the elements of an instruction; `row_program/assembly.rs` decides where they wait.
 //!
@@ -44,24 +43,6 @@ pub struct RowProgram {
     pub outputs: Vec<usize>,
     /// Why the next operator is not part of the program; empty if there is none.
     pub end: String,
-    /// What other programs of the model use, so that all of them can share a pipeline.
-    pub beside: Used,
-}
-
-/// The instructions and the functions that a kernel uses, a bit each by their numbers in the shader. Only software GPUs
-/// compile pipelines by them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Used {
-    instructions: u32,
-    functions: u32,
-}
-
-impl Used {
-    /// What either uses.
-    pub fn union(self, other: Used) -> Used {
-        let instructions = self.instructions | other.instructions;
-        Used { instructions, functions: self.functions | other.functions }
-    }
 }
 
 /// An operator of a program.
@@ -194,16 +175,11 @@ impl RowProgram {
         if products > MOST_PRODUCTS {
             return limit(format!("{products} products a row are more than {MOST_PRODUCTS}"));
         }
-        let steps = encoding::loop_steps(&assembly, 1, encoding::lanes(facts));
+        let steps = encoding::loop_steps(&assembly, 1);
         if steps > facts.max_loop_steps {
             return limit(format!("loops of {steps} steps exceed the device's limit of {}", facts.max_loop_steps));
         }
         Ok(())
-    }
-
-    /// What the program uses.
-    pub fn used(&self) -> Result<Used> {
-        Ok(encoding::used(&Assembly::new(self)?))
     }
 
     /// The names of the operators in order; of neighbours with the same name, the number.

@@ -42,7 +42,7 @@ params! {
         key_stride: u32,
         query_stride: u32,
         blocks: u32,
-        function: u32,
+        padding: u32,
         parameters: [f32; 4],
     }
 }
@@ -144,11 +144,12 @@ impl Operator for TargetAttentionDense {
         let &[rows, steps, units] = request.output().shape.as_slice() else {
             return Err(Error::shape("the output is not a batch of steps"));
         };
-        expect_loops(request, keys[2])?;
+        expect_loops(request, keys[2] + BLOCK_STEPS * (1 + BLOCK_STEPS))?;
         word(request.inputs[0].len().max(request.output().len()))?;
         let stride = |shape: &[usize]| word(if shape[0] == 1 { 0 } else { shape[1..].iter().product() });
         let blocks = steps.div_ceil(BLOCK_STEPS);
-        let count = rows * blocks * units;
+        let (entry_point, across) = if units % 4 == 0 { ("quads", units / 4) } else { ("main", units) };
+        let count = rows * blocks * across;
         let (function, [a, b, c]) = Function::encode(self.activation);
         let params = TargetAttentionDenseParams {
             count: word(count)?,
@@ -158,10 +159,11 @@ impl Operator for TargetAttentionDense {
             key_stride: stride(keys)?,
             query_stride: stride(query)?,
             blocks: word(blocks)?,
-            function,
+            padding: 0,
             parameters: [a, b, c, 0.0],
         };
-        Ok(vec![Kernel::new("target_attention_dense", &params, 3, invocations(count))])
+        let kernel = Kernel::new("target_attention_dense", &params, 3, invocations(count)).entry_point(entry_point);
+        Ok(vec![kernel.constant("function", f64::from(function))])
     }
 
     /// A dense layer over `[key, query, key · query, key − query]` of each step, in the order of the weights.

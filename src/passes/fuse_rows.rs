@@ -6,6 +6,9 @@
 //! its own: over samples, or over finer rows (steps, heads, fields) if samples are too large. Programs over the same rows
 //! that do not depend on each other are joined last, such as the heads of a recurrent layer. A program that would
 //! replace no dispatch is left as it is.
+//!
+//! Software GPUs run the operators one by one. A dispatch costs them some 10 µs and compiling the kernel of programs a
+//! quarter of a second (SwiftShader) to one second (llvmpipe), more than all others of a recommender together.
 
 mod lookups;
 mod regions;
@@ -13,7 +16,7 @@ mod regions;
 use crate::error::Result;
 use crate::graph::{Builder, Graph, Node, NodeId, Source, ValueId};
 use crate::kernel::DeviceFacts;
-use crate::ops::{Dense, Op, RowBuffer, RowNode, RowProgram, RowSource, Used, looks_up};
+use crate::ops::{Dense, Op, RowBuffer, RowNode, RowProgram, RowSource, looks_up};
 use crate::plan::{Plan, Retain};
 use crate::tensor::{Dim, TensorType};
 use regions::Regions;
@@ -27,7 +30,7 @@ const MOST_ROW_RANK: usize = 3;
 const MOST_NODES: usize = 4096;
 
 pub(super) fn fuse(graph: &Graph, facts: &DeviceFacts) -> Result<Graph> {
-    if facts.workgroup_bytes == 0 || graph.nodes().len() > MOST_NODES {
+    if facts.software || facts.workgroup_bytes == 0 || graph.nodes().len() > MOST_NODES {
         return Ok(graph.clone());
     }
     if weight_bytes(graph, facts) > facts.max_binding_bytes {
@@ -253,14 +256,8 @@ impl<'g> Scheduler<'g> {
         let inputs = self.inputs(nodes);
         let rows = |ty: &TensorType| ty.shape.dims().get(..row_rank).map(<[Dim]>::to_vec);
         let first = rows(self.graph.ty(self.graph.node(nodes[0]).output()));
-        let mut program = RowProgram {
-            row_rank,
-            inputs: Vec::new(),
-            nodes: Vec::new(),
-            outputs: Vec::new(),
-            end: String::new(),
-            beside: Used::default(),
-        };
+        let mut program =
+            RowProgram { row_rank, inputs: Vec::new(), nodes: Vec::new(), outputs: Vec::new(), end: String::new() };
         program.inputs.extend(inputs.iter().map(|id| self.graph.ty(*id).clone()));
         for (index, id) in nodes.iter().enumerate() {
             let node = self.graph.node(*id);
@@ -317,13 +314,8 @@ impl<'g> Scheduler<'g> {
         let order = self.regions.in_order();
         let kept: HashMap<usize, RowProgram> =
             order.iter().filter_map(|&region| Some((region, self.kept(region)?))).collect();
-        let mut beside = Used::default();
-        for program in kept.values() {
-            beside = beside.union(program.used()?);
-        }
         for region in order {
-            let program = kept.get(&region).map(|program| RowProgram { beside, ..program.clone() });
-            self.add(region, program, &mut builder, &mut new)?;
+            self.add(region, kept.get(&region).cloned(), &mut builder, &mut new)?;
         }
         let output = |(name, id): &(String, ValueId)| Some((name.clone(), new[id.index()]?));
         let outputs: Option<Vec<(String, ValueId)>> = self.graph.outputs().iter().map(output).collect();

@@ -106,7 +106,7 @@ pub(super) fn expect_all_checked(model: &Model) -> Result<()> {
 /// Counts the ids outside their tables. Fails if there are any and the model was loaded to refuse them.
 pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
     let bad_ids = count(id_checks, inputs);
-    match (model.options().on_bad_id, bad_ids.first()) {
+    match (model.on_bad_id(), bad_ids.first()) {
         (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
         _ => Ok(bad_ids),
     }

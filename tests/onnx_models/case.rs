@@ -39,7 +39,8 @@ const UNUSED: &str = "unused";
 
 impl Case {
     pub(crate) fn read(name: &str, files: &Files) -> Case {
-        let numbered = |kind: &str| (0..).map_while(|index| files.get(&format!("{kind}_{index}.pb")).cloned()).collect();
+        let numbered =
+            |kind: &str| (0..).map_while(|index| files.get(&format!("{kind}_{index}.pb")).cloned()).collect();
         let inputs: Vec<Vec<u8>> = numbered("input");
         let tensor = |bytes: Vec<u8>| (p::Tensor::decode(&bytes[..]).expect("a tensor"), bytes);
         Case {

@@ -7,7 +7,7 @@ use tfjs_wgpu::LimitsPreset;
 use tfjs_wgpu::Passes;
 use tfjs_wgpu::internals::graph::Builder;
 use tfjs_wgpu::internals::kernel::{BufferId, DeviceFacts, Packing, Region};
-use tfjs_wgpu::internals::ops::{ConcreteType, KernelRequest, Op, RowBuffer, RowNode, RowProgram, RowSource, Used};
+use tfjs_wgpu::internals::ops::{ConcreteType, KernelRequest, Op, RowBuffer, RowNode, RowProgram, RowSource};
 use tfjs_wgpu::internals::tensor::{Tolerance, compare};
 use tfjs_wgpu::study::{CheckDevice, CheckReport, check};
 use tfjs_wgpu::{DType, Model, NamedTensors, Tensor};
@@ -85,20 +85,13 @@ impl Case {
         }
         let sources = (0..inputs.len()).map(RowSource::Input).collect();
         let node = RowNode { op: self.op.clone(), inputs: sources, ty: ty.clone() };
-        let program = RowProgram {
-            row_rank,
-            inputs,
-            nodes: vec![node],
-            outputs: vec![0],
-            end: String::new(),
-            beside: Used::default(),
-        };
+        let program = RowProgram { row_rank, inputs, nodes: vec![node], outputs: vec![0], end: String::new() };
         let buffer = |operand: &Operand| match operand {
             Operand::Input(_) | Operand::Shared(_) => RowBuffer::ModelInput,
             Operand::Constant(_) => RowBuffer::Constant,
         };
         let buffers: Vec<RowBuffer> = self.operands.iter().map(buffer).collect();
-        let llvmpipe = DeviceFacts { software: true, subgroup_size: 4, max_loop_steps: 65_535, ..DeviceFacts::FLOOR };
+        let llvmpipe = DeviceFacts { max_loop_steps: 65_535, ..DeviceFacts::FLOOR };
         program.fits(&buffers, &DeviceFacts::FLOOR).ok()?;
         program.fits(&buffers, &llvmpipe).ok()?;
         let operand = |operand: &Operand| match operand {

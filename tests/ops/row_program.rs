@@ -3,7 +3,7 @@ use crate::values::{floats, ints, random};
 use tfjs_wgpu::internals::kernel::DeviceFacts;
 use tfjs_wgpu::internals::ops::{
     BadId, BatchMatmul, Binary, BinaryFunction, Concatenate, Dense, Embedding, Function, LayerNormalization, Op,
-    Reduce, Reduction, RowBuffer, RowNode, RowProgram, RowSource, Softmax, Used,
+    Reduce, Reduction, RowBuffer, RowNode, RowProgram, RowSource, Softmax,
 };
 use tfjs_wgpu::{DType, Shape, TensorType};
 
@@ -13,7 +13,7 @@ struct Program(RowProgram);
 impl Program {
     fn new(row_rank: usize) -> Self {
         let (inputs, nodes, outputs) = (Vec::new(), Vec::new(), Vec::new());
-        Program(RowProgram { row_rank, inputs, nodes, outputs, end: String::new(), beside: Used::default() })
+        Program(RowProgram { row_rank, inputs, nodes, outputs, end: String::new() })
     }
 
     fn input(&mut self, sample: &[usize], dtype: DType) -> RowSource {

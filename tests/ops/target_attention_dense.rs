@@ -22,6 +22,10 @@ fn cases() -> Vec<Case> {
             .input(floats(&[2, 2], &[1.0, 0.0, 0.0, 1.0]))
             .constant(floats(&[9, 1], &[1.0, 2.0, 0.0, 0.0, 3.0, 5.0, 0.0, 0.0, 0.5]))
             .gives(floats(&[2, 1, 1], &[2.5, 0.0])),
+        Case::new("shared keys of four units", TargetAttentionDense { activation: Some(Function::Tanh) })
+            .shared(random(&[1, 6, 3], 7))
+            .input(random(&[5, 3], 8))
+            .constant(random(&[13, 4], 9)),
         Case::new("a shared query", LINEAR)
             .input(random(&[3, 5, 4], 1))
             .shared(random(&[1, 4], 2))

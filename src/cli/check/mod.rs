@@ -85,7 +85,7 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
     }
     let report = compare(arguments, &file.model, &inputs, expected.as_ref(), &origin)?;
     let not_finite = warnings::not_finite_inputs(&inputs);
-    for line in warnings::bad_ids(&report.bad_ids, on_bad_id).iter().chain(&not_finite) {
+    for line in warnings::bad_ids(&report.bad_ids, file.model.on_bad_id()).iter().chain(&not_finite) {
         message::warning(line);
     }
     if arguments.json {

@@ -16,9 +16,9 @@ use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::layout::{broadcast_shapes, indices};
 use crate::onnx::size::Size;
-use crate::onnx::value::{Integers, Value};
+use crate::onnx::value::{Computed, Integers, Value};
 use crate::ops::{
-    Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, Op, Select,
+    Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, NotEqual, Op, Select,
 };
 use crate::tensor::{DType, Tensor};
 use std::cmp::Ordering;
@@ -64,9 +64,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Less", &[7], |call| compare(call, Comparison::Less)),
     Operator::new("LessOrEqual", &[12], |call| compare(call, Comparison::LessEqual)),
     Operator::new("Log", &[6], |call| unary(call, Function::Logarithm)),
-    Operator::new("Max", &[8], |call| several(call, BinaryFunction::Maximum)),
-    Operator::new("Mean", &[8], mean),
-    Operator::new("Min", &[8], |call| several(call, BinaryFunction::Minimum)),
+    Operator::new("Max", &[6, 8], |call| several(call, BinaryFunction::Maximum)),
+    Operator::new("Mean", &[6, 8], mean),
+    Operator::new("Min", &[6, 8], |call| several(call, BinaryFunction::Minimum)),
     Operator::new("Mish", &[18], |call| unary(call, Function::Mish)),
     Operator::new("Mod", &[10], modulo),
     Operator::new("Mul", &[7], |call| arithmetic(call, BinaryFunction::Multiply)),
@@ -87,7 +87,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Softsign", &[1], |call| unary(call, Function::Softsign)),
     Operator::new("Sqrt", &[6], |call| unary(call, Function::SquareRoot)),
     Operator::new("Sub", &[7], |call| arithmetic(call, BinaryFunction::Subtract)),
-    Operator::new("Sum", &[8], |call| several(call, BinaryFunction::Add)),
+    Operator::new("Sum", &[6, 8], |call| several(call, BinaryFunction::Add)),
     Operator::new("Swish", &[24], swish),
     Operator::new("Tan", &[7], |call| unary(call, Function::Tan)),
     Operator::new("Tanh", &[6], |call| unary(call, Function::Tanh)),
@@ -138,6 +138,9 @@ fn unary(call: Context<'_, '_, '_, '_>, function: Function) -> Outputs {
         let elements = integers.elements.iter().map(|size| size.negated()).collect::<Option<Vec<_>>>();
         let elements = elements.ok_or_else(too_large)?;
         return Ok(vec![Value::Integers(Integers { shape: integers.shape.clone(), elements })]);
+    }
+    if function == Function::Negative && call.dtype(&x) == DType::F32 {
+        return Ok(vec![with_number(call, BinaryFunction::Multiply, &x, -1.0)?]);
     }
     if let (Value::Integers(_), Function::Floor | Function::Ceil | Function::Round) = (&x, function) {
         return Ok(vec![x]);
@@ -347,8 +350,32 @@ fn reciprocal(call: Context<'_, '_, '_, '_>) -> Outputs {
 
 fn not(call: Context<'_, '_, '_, '_>) -> Outputs {
     let x = call.input(0)?;
+    if let Some(other) = opposite_of_equal(call, &x)? {
+        return Ok(vec![other]);
+    }
+    // False is the smaller: one step of a row program.
     let no = Value::constant(Tensor::bool(&[], vec![false])?)?;
-    Ok(vec![call.elementwise(Compare { comparison: Comparison::Equal }, &[x, no])?])
+    Ok(vec![call.elementwise(Compare { comparison: Comparison::LessEqual }, &[x, no])?])
+}
+
+/// Whether a value differs from a number, if `x` is whether it equals the number: a mask, as Keras writes it.
+fn opposite_of_equal(call: Context<'_, '_, '_, '_>, x: &Value) -> Result<Option<Value>> {
+    let Value::Computed(computed) = x else { return Ok(None) };
+    let builder = &call.lowering.builder;
+    let Some((Op::Compare(compare), &[left, right])) = builder.operator(computed.id) else { return Ok(None) };
+    if compare.comparison != Comparison::Equal {
+        return Ok(None);
+    }
+    for (value, number) in [(left, right), (right, left)] {
+        let Some(number) = builder.constant_at(number).filter(|number| number.len() == 1) else { continue };
+        let ty = builder.ty(value);
+        let number = number.to_f64()[0];
+        if ty.dtype != DType::Bool && f64::from(number as f32) == number && ty.shape == builder.ty(computed.id).shape {
+            let id = call.op(NotEqual { value: number as f32 }, &[value])?;
+            return Ok(Some(Value::Computed(Computed { id, dims: computed.dims.clone() })));
+        }
+    }
+    Ok(None)
 }
 
 fn prelu(call: Context<'_, '_, '_, '_>) -> Outputs {

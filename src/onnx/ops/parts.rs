@@ -288,9 +288,10 @@ fn sliced(call: Context<'_, '_, '_, '_>, x: &Value, axis: usize, [start, end]: [
     };
     let distance = if step > 0 { last - first } else { first - last };
     let count = if distance <= 0 { 0 } else { (distance as u64).div_ceil(step.unsigned_abs()) as usize };
-    if count == 0 {
+    if count == 0 && !matches!(x, Value::Computed(_)) {
         return empty(x, axis);
     }
+    let first = if count == 0 { 0 } else { first };
     if step == 1 && first == 0 && count as i64 == length {
         return Ok(x.clone());
     }

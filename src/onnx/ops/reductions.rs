@@ -140,6 +140,10 @@ fn batch_normalization(call: Context<'_, '_, '_, '_>) -> Outputs {
         return Err(Error::unsupported("normalizes by the statistics of the batch, which is not supported")
             .hint("export the model for inference (`training_mode` 0)"));
     }
+    if call.int("spatial")? == Some(0) {
+        return Err(Error::unsupported("normalizes every position by itself (`spatial` 0), which is not supported")
+            .hint("export the model with opset 9 or later"));
+    }
     let (x, epsilon) = (call.input(0)?, call.float("epsilon")?.unwrap_or(1e-5));
     let rank = x.rank()?;
     let axis = if rank == 1 { 0 } else { 1 };

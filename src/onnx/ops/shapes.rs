@@ -150,7 +150,7 @@ pub(super) fn stretched(call: Context<'_, '_, '_, '_>, x: &Value, sizes: &[Size]
             .iter()
             .zip(sizes)
             .map(|(dim, size)| match dim {
-                LogicalDim::Batch(rows) => LogicalDim::Batch(*rows),
+                LogicalDim::Batch(_) | LogicalDim::Interleaved(_) => *dim,
                 LogicalDim::Fixed(_) => LogicalDim::Fixed(size.plus as usize),
             })
             .collect();

@@ -9,7 +9,7 @@ use super::super::row_form::{Pair, Role, Work};
 use super::assembly::{Action, Assembly, Instruction, Operand, Place};
 use super::drafts::{is_flat, row_of};
 use super::sources::{FROM_WEIGHTS, Sources};
-use super::{ARENA, INSTRUCTION_QUADS, MOST_GROUPS, MOST_INSTRUCTIONS, RowProgram, RowProgramParams, Used};
+use super::{ARENA, INSTRUCTION_QUADS, MOST_GROUPS, MOST_INSTRUCTIONS, RowProgram, RowProgramParams};
 use crate::error::{Error, Result};
 use crate::kernel::{Binding, DeviceFacts, Kernel, Packing, WORKGROUP_SIZE, workgroups};
 use crate::tensor::{DType, TensorType};
@@ -19,21 +19,6 @@ const GROUP_ROWS: usize = 4;
 
 /// Groups for which a GPU has enough workgroups to hide its latency. With more, a workgroup takes several. Not measured.
 const MANY_GROUPS: usize = 1024;
-
-/// Workgroups that keep all cores of a software GPU busy.
-const SOFTWARE_WORKGROUPS: usize = 4;
-
-/// Maximum number of invocations of a workgroup on a software GPU. It has as many as one SIMD vector, so that no barrier
-/// has to switch between vectors.
-const SOFTWARE_LANES: usize = 16;
-
-/// The functions that every program on a software GPU can apply, a bit each, so that most models share a pipeline: ReLU,
-/// sigmoid and the identity.
-const COMMON_FUNCTIONS: u32 = 1 << 1 | 1 << 3 | 1 << 13;
-
-/// The instructions that every program on a software GPU has: loads, stores, elementwise functions, dense layers and
-/// lookups.
-const COMMON_INSTRUCTIONS: u32 = 0b1_1111;
 
 const NONE: u32 = u32::MAX;
 
@@ -55,29 +40,20 @@ pub(super) fn workgroup_bytes(elements: usize) -> u32 {
     (16 * (elements + 2 * MOST_GROUPS) + 4 * MOST_GROUPS) as u32
 }
 
-/// The number of invocations of a workgroup.
-pub(super) fn lanes(facts: &DeviceFacts) -> usize {
-    match facts.software {
-        true => (facts.subgroup_size as usize).clamp(1, SOFTWARE_LANES),
-        false => WORKGROUP_SIZE as usize,
-    }
-}
-
 /// The number of groups of rows that a workgroup takes through the instructions together.
 fn groups(rows: usize, assembly: &Assembly, facts: &DeviceFacts) -> usize {
     let all = rows.div_ceil(GROUP_ROWS);
-    let busy = if facts.software { SOFTWARE_WORKGROUPS } else { MANY_GROUPS };
     let fitting = (ARENA / assembly.elements.max(1)).min(MOST_GROUPS);
-    let lanes = lanes(facts);
-    let runs = |groups: &usize| loop_steps(assembly, *groups, lanes) <= facts.max_loop_steps;
-    let wanted = (all / busy).clamp(1, fitting);
+    let runs = |groups: &usize| loop_steps(assembly, *groups) <= facts.max_loop_steps;
+    let wanted = (all / MANY_GROUPS).clamp(1, fitting);
     // Two groups at a time need fewer loads.
     let wanted = if wanted > 2 { wanted - wanted % 2 } else { wanted };
     (1..=wanted).rev().find(runs).unwrap_or(1)
 }
 
 /// The loop steps of one invocation.
-pub(super) fn loop_steps(assembly: &Assembly, groups: usize, lanes: usize) -> usize {
+pub(super) fn loop_steps(assembly: &Assembly, groups: usize) -> usize {
+    let lanes = WORKGROUP_SIZE as usize;
     let steps = |instruction: &Instruction| {
         let elements: usize = instruction.size.iter().product();
         let (tasks, of_task) = match instruction.action {
@@ -109,8 +85,7 @@ pub(super) fn kernel(program: &RowProgram, assembly: &Assembly, request: &Kernel
     let rows: usize = leading.iter().product();
     let positions: usize = leading[1..].iter().product();
     let groups = groups(rows, assembly, request.device);
-    let lanes = lanes(request.device);
-    expect_loops(request, loop_steps(assembly, groups, lanes))?;
+    expect_loops(request, loop_steps(assembly, groups))?;
     if assembly.instructions.len() > MOST_INSTRUCTIONS || assembly.elements > ARENA {
         return Err(Error::device_limit("a row program exceeds the instructions or the memory of one kernel"));
     }
@@ -128,24 +103,8 @@ pub(super) fn kernel(program: &RowProgram, assembly: &Assembly, request: &Kernel
     }
     let grid = workgroups(rows.div_ceil(GROUP_ROWS * groups));
     let mut kernel = Kernel::new("row_program", &params, 0, grid);
-    if request.device.software {
-        let used = used(assembly).union(program.beside);
-        kernel = kernel.constant("lanes", lanes as f64);
-        kernel = kernel.constant("used_instructions", f64::from(used.instructions));
-        kernel = kernel.constant("used_functions", f64::from(used.functions));
-    }
     kernel.bindings = [sources.bindings, vec![Binding::weights(), Binding::output()]].concat();
     Ok(kernel)
-}
-
-/// The instructions and the functions of a program, and those that every program has.
-pub(super) fn used(assembly: &Assembly) -> Used {
-    let mut used = Used { instructions: COMMON_INSTRUCTIONS, functions: COMMON_FUNCTIONS };
-    for instruction in &assembly.instructions {
-        used.instructions |= 1 << number(instruction);
-        used.functions |= 1 << function(instruction).0;
-    }
-    used
 }
 
 /// The number of an instruction in the shader.
