@@ -24,7 +24,7 @@ use tfjs_wgpu::{Error, ErrorKind, Model, Result};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = object::HELP)]
 pub(crate) struct InspectArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
     #[command(flatten)]
     view: View,
