@@ -28,7 +28,7 @@ impl Images {
             return Err(over_the_batch());
         }
         let (first, several) = match sample.dims.first() {
-            Some(&first @ LogicalDim::Batch(rows)) => (first, rows),
+            Some(&first @ (LogicalDim::Batch(rows) | LogicalDim::Interleaved(rows))) => (first, rows),
             Some(&first @ LogicalDim::Fixed(images)) => (first, images),
             None => return Err(Error::shape("takes images, and not a number")),
         };
@@ -81,8 +81,8 @@ impl Images {
         let dims: Vec<LogicalDim> =
             std::iter::once(self.first).chain(whole.iter().map(|&size| LogicalDim::Fixed(size))).collect();
         let front = match self.first {
-            LogicalDim::Batch(1) => Vec::new(),
-            LogicalDim::Batch(images) | LogicalDim::Fixed(images) => vec![images],
+            LogicalDim::Batch(1) | LogicalDim::Interleaved(1) => Vec::new(),
+            LogicalDim::Batch(images) | LogicalDim::Interleaved(images) | LogicalDim::Fixed(images) => vec![images],
         };
         let held = held.reshaped(call, &[front, whole].concat())?;
         Sample { held, dims }.value()
