@@ -3,6 +3,7 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod conditions;
 mod convolution;
 mod elementwise;
 mod images;
@@ -53,6 +54,7 @@ impl Operator {
 
 /// All operators by the name of their file.
 const FAMILIES: &[(&str, &[Operator])] = &[
+    ("conditions", conditions::OPERATORS),
     ("convolution", convolution::OPERATORS),
     ("elementwise", elementwise::OPERATORS),
     ("indices", indices::OPERATORS),

@@ -120,7 +120,7 @@ impl Held {
 /// Whether each position of a padded sample is one of the input.
 fn inside(shape: &[usize], before: &[usize], around: &[[usize; 2]]) -> Result<Tensor> {
     let mut flags = Vec::with_capacity(element_count(shape)?);
-    for index in crate::onnx::layout::indices(shape) {
+    for index in crate::onnx::known::indices(shape) {
         let is_inside = |((&at, &size), around): ((&usize, &usize), &[usize; 2])| {
             at.checked_sub(around[0]).is_some_and(|at| at < size)
         };

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::onnx::call::Call;
-use crate::onnx::layout::transposed;
+use crate::onnx::known::transposed;
 use crate::onnx::value::{Computed, LogicalDim, Value};
 use crate::ops::{Gather, Op, Permute, Reshape};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
