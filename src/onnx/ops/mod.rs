@@ -4,6 +4,7 @@
 //! graph what it means. Operators on integers that are known compute them at once.
 
 mod convolution;
+mod einsum;
 mod elementwise;
 mod images;
 mod indices;
@@ -43,6 +44,7 @@ impl Operator {
 
 const FAMILIES: &[(&str, &[Operator])] = &[
     ("convolution", convolution::OPERATORS),
+    ("einsum", einsum::OPERATORS),
     ("elementwise", elementwise::OPERATORS),
     ("indices", indices::OPERATORS),
     ("order", order::OPERATORS),
