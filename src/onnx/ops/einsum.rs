@@ -82,8 +82,15 @@ fn parsed(equation: &str, values: Vec<Value>) -> Result<(Vec<Labelled>, Vec<char
         Some(right) => spelled(&right, most),
         None => {
             let mut counts: BTreeMap<char, usize> = BTreeMap::new();
-            operands.iter().flat_map(|operand| &operand.labels).for_each(|&label| *counts.entry(label).or_default() += 1);
-            counts.into_iter().filter(|(label, count)| *count == 1 || label.is_ascii_digit()).map(|(label, _)| label).collect()
+            operands
+                .iter()
+                .flat_map(|operand| &operand.labels)
+                .for_each(|&label| *counts.entry(label).or_default() += 1);
+            counts
+                .into_iter()
+                .filter(|(label, count)| *count == 1 || label.is_ascii_digit())
+                .map(|(label, _)| label)
+                .collect()
         }
     };
     for labels in operands.iter().map(|operand| &operand.labels).chain([&result]) {
@@ -157,15 +164,16 @@ fn multiplied(call: Context<'_, '_, '_, '_>, left: Labelled, right: Labelled, re
         columns: of(&right, &|label| !is_in(&left.labels, label)),
     };
     let sizes = sizes(&[&left, &right])?;
-    let count = |labels: &[char]| labels.iter().map(|label| sizes.get(label).map_or(1, |size| size.plus as usize)).product();
+    let count =
+        |labels: &[char]| labels.iter().map(|label| sizes.get(label).map_or(1, |size| size.plus as usize)).product();
     let [heads, depth, rows, columns]: [usize; 4] =
         [count(&roles.heads), count(&roles.depth), count(&roles.rows), count(&roles.columns)];
-    let x = side(call, &left, batch, [&roles.heads, &roles.rows, &roles.depth])?.reshaped(call, &[heads, rows, depth])?;
+    let x =
+        side(call, &left, batch, [&roles.heads, &roles.rows, &roles.depth])?.reshaped(call, &[heads, rows, depth])?;
     let y = side(call, &right, batch, [&roles.heads, &roles.columns, &roles.depth])?;
     let y = y.reshaped(call, &[heads, columns, depth])?;
     let held = product(call, x, y, [heads, rows, columns, depth])?;
-    let labels: Vec<char> =
-        batch.into_iter().chain(roles.heads).chain(roles.rows).chain(roles.columns).collect();
+    let labels: Vec<char> = batch.into_iter().chain(roles.heads).chain(roles.rows).chain(roles.columns).collect();
     let dim = |label: &char| match sizes.get(label) {
         Some(size) if size.times == 0 => LogicalDim::Fixed(size.plus as usize),
         _ => LogicalDim::Batch(1),
