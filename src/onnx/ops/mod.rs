@@ -5,6 +5,7 @@
 
 mod conditions;
 mod convolution;
+mod einsum;
 mod elementwise;
 mod images;
 mod indices;
@@ -56,6 +57,7 @@ impl Operator {
 const FAMILIES: &[(&str, &[Operator])] = &[
     ("conditions", conditions::OPERATORS),
     ("convolution", convolution::OPERATORS),
+    ("einsum", einsum::OPERATORS),
     ("elementwise", elementwise::OPERATORS),
     ("indices", indices::OPERATORS),
     ("loops", loops::OPERATORS),

@@ -111,7 +111,6 @@ fn padded(call: Context<'_, '_, '_, '_>, x: Sample, around: &[[i64; 2]], number:
 impl Held {
     /// `held` where this mask is true, elsewhere a number.
     fn choose(self, call: Context<'_, '_, '_, '_>, held: &Held, number: &Tensor) -> Result<Held> {
-        // The first input is what decides whether there is a batch, so a known value is chosen from with one row.
         let outputs = super::sample::all(call, &Select.into(), &[self, held.clone(), Held::constant(number.clone())])?;
         outputs.into_iter().next().ok_or_else(|| Error::internal("an operator has no output"))
     }

@@ -62,7 +62,7 @@ impl Resampling {
                 let adjustment = self.output as f64 / length;
                 self.input as f64 / 2.0 * (1.0 - adjustment) + half_pixel
             }
-            Coordinates::PytorchHalfPixel if self.output == 1 => -0.5,
+            Coordinates::PytorchHalfPixel if self.output == 1 => 0.0,
             Coordinates::PytorchHalfPixel => half_pixel,
             Coordinates::AlignCorners if length == 1.0 || self.output == 1 => 0.0,
             Coordinates::AlignCorners => x * last / (length - 1.0),
