@@ -6,7 +6,7 @@ use super::size::Size;
 use super::value::{Computed, Integers, LogicalDim, Value};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BroadcastBatch, Cast, Op, Reshape};
+use crate::ops::{BroadcastBatch, Cast, Op, RepeatVector, Reshape};
 use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
 
@@ -226,6 +226,16 @@ impl<'c, 'f, 's> Call<'c, 'f, 's> {
     pub(super) fn expand(&mut self, value: ValueId, sample: &[usize]) -> Result<ValueId> {
         if self.lowering.builder.ty(value).shape.sample() == sample {
             return Ok(value);
+        }
+        // Repeated along the first dimension, as RepeatVector does.
+        let now = self.lowering.builder.ty(value).shape.sample();
+        if let (Some((1, rest)), Some((&count, new_rest))) = (now.split_first(), sample.split_first())
+            && rest == new_rest
+        {
+            let width = crate::tensor::element_count(rest)?;
+            let row = self.reshaped(value, &[width])?;
+            let rows = self.op(RepeatVector { count }, &[row])?;
+            return self.reshaped(rows, sample);
         }
         self.lowering.make_room(sample)?;
         let count = crate::tensor::element_count(sample)?;

@@ -10,6 +10,7 @@ mod example;
 mod fold_batch_normalization;
 mod fold_constants;
 mod fold_padding;
+mod fold_permute;
 mod fuse_activation;
 mod fuse_dot_interaction;
 mod fuse_elementwise;
@@ -18,6 +19,7 @@ mod fuse_rows;
 mod pattern;
 mod recognize_functions;
 mod recognize_masks;
+mod recognize_normalization;
 mod rewrite;
 mod round_activations;
 mod share_inputs;
@@ -175,6 +177,8 @@ const FUSED: &[Pass] = &[
     |graph, _| cse::merge(graph),
     |graph, _| recognize_functions::recognize(graph),
     |graph, _| recognize_masks::recognize(graph),
+    |graph, _| recognize_normalization::recognize(graph),
+    |graph, _| fold_permute::fold(graph),
     |graph, _| simplify::simplify(graph),
     |graph, _| cse::merge(graph),
     |graph, _| fold_padding::fold(graph),

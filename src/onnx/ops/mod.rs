@@ -3,19 +3,33 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod convolution;
 mod elementwise;
+mod images;
+mod indices;
+mod loops;
+mod order;
+mod pad;
 mod parts;
+mod pool;
 mod products;
+mod recurrent;
 mod reductions;
+mod resampling;
+mod resize;
+mod sample;
+mod scatter;
+mod sequences;
 mod shapes;
+mod steps;
 mod wrap;
 
 pub(super) use products::reshaped as product_reshaped;
 
 use super::call::Call;
-use super::file::NodeProto;
+use super::file::{AttributeProto, AttributeValue, NodeProto};
 use super::value::Value;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(super) type Outputs = Result<Vec<Value>>;
 
@@ -39,10 +53,20 @@ impl Operator {
 
 /// All operators by the name of their file.
 const FAMILIES: &[(&str, &[Operator])] = &[
+    ("convolution", convolution::OPERATORS),
     ("elementwise", elementwise::OPERATORS),
+    ("indices", indices::OPERATORS),
+    ("loops", loops::OPERATORS),
+    ("order", order::OPERATORS),
+    ("pad", pad::OPERATORS),
     ("parts", parts::OPERATORS),
+    ("pool", pool::OPERATORS),
     ("products", products::OPERATORS),
+    ("recurrent", recurrent::OPERATORS),
     ("reductions", reductions::OPERATORS),
+    ("resize", resize::OPERATORS),
+    ("scatter", scatter::OPERATORS),
+    ("sequences", sequences::OPERATORS),
     ("shapes", shapes::OPERATORS),
 ];
 
@@ -75,4 +99,17 @@ pub(super) fn is_standard(domain: &str) -> bool {
 pub(super) fn find(node: &NodeProto<'_>) -> Option<&'static Operator> {
     let mut all = FAMILIES.iter().flat_map(|(_, operators)| operators.iter());
     all.find(|operator| operator.name == node.op_type).filter(|_| is_standard(node.domain))
+}
+
+/// What an operator makes of values, as if a node said so.
+pub(super) fn apply<'f>(
+    call: &mut Call<'_, 'f, '_>,
+    op_type: &'static str,
+    attributes: &[(&'static str, AttributeValue<'f>)],
+    inputs: Vec<Value>,
+) -> Outputs {
+    let attributes = attributes.iter().map(|(name, value)| AttributeProto { name, value: value.clone() }).collect();
+    let node = NodeProto { op_type, name: call.name(), attributes, ..NodeProto::default() };
+    let operator = find(&node).ok_or_else(|| Error::internal(format!("there is no operator {op_type}")))?;
+    (operator.lower)(&mut Call::new(call.lowering, &node, inputs.into_iter().map(Some).collect()))
 }
