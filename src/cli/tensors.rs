@@ -78,7 +78,8 @@ mod test_data {
         let mut tensors = NamedTensors::new();
         for file in &files {
             let at = |error: Error| error.at(file.display().to_string());
-            let read = std::fs::read(file).map_err(|cause| Error::new(ErrorKind::Io, "cannot be read").cause(cause.to_string()));
+            let read = std::fs::read(file)
+                .map_err(|cause| Error::new(ErrorKind::Io, "cannot be read").cause(cause.to_string()));
             let (name, tensor) = read.and_then(|bytes| read_tensor(&bytes.into())).map_err(at)?;
             let stem = || file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let name = if name.is_empty() { stem() } else { name };

@@ -5,6 +5,7 @@ use crate::harness::gpu;
 use crate::known::{Outcomes, unsupported};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::tensor_file::{Format, from_bytes};
 use tfjs_wgpu::weights::Memory;
@@ -138,4 +139,13 @@ fn a_batch_of_64_answers_as_64_batches_of_one() {
             same.unwrap_or_else(|fault| panic!("{name}, row {row}: {fault}"));
         }
     }
+}
+
+/// The example has both files.
+#[test]
+fn a_folder_with_both_files_is_its_model_json() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop_rank");
+    assert_eq!(Model::file(&folder).expect("a file"), folder.join("model.json"));
+    let own = Model::load(folder.join("model.onnx"), LoadOptions::default()).expect("the ONNX file loads");
+    assert!(own.format().starts_with("onnx"), "{}", own.format());
 }
