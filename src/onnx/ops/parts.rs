@@ -25,6 +25,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Split", &[2, 13, 18], split),
 ];
 
+/// Bounds from which on converters mean the end of a dimension of any size.
+const TO_THE_END: i64 = 1_000_000_000;
+
 type Context<'c, 'l, 'f, 's> = &'c mut Call<'l, 'f, 's>;
 
 fn concat(call: Context<'_, '_, '_, '_>) -> Outputs {
@@ -272,7 +275,7 @@ fn sliced(call: Context<'_, '_, '_, '_>, x: &Value, axis: usize, [start, end]: [
     if size.times != 0 {
         let is_whole = step == 1
             && start == Size::fixed(0)
-            && (end == size || end.known().is_some_and(|end| end >= i64::from(i32::MAX)));
+            && (end == size || end.known().is_some_and(|end| end >= TO_THE_END));
         return if is_whole { Ok(x.clone()) } else { Err(mixes_samples()) };
     }
     let length = size.plus;
