@@ -28,7 +28,8 @@ impl ModelFile {
             message::note(&format!("model: {}, the only model in the folder", path.display()));
         }
         if model.format().starts_with("onnx") && model.options().tfjs.semantics != Semantics::default() {
-            message::note("--semantics has no effect: an ONNX file says what it computes");
+            let file = path.display();
+            message::note(&format!("{file}: --semantics has no effect, because an ONNX file says what it computes"));
         }
         for warning in model.warnings() {
             message::warning(warning);

@@ -3,7 +3,7 @@
 use crate::arguments::{BadIdArguments, ReadArguments, SessionArguments};
 use crate::input::{self, Inputs};
 use crate::message::{self, Failure};
-use crate::model_file::ModelFile;
+use crate::model_file::{ModelFile, skew_lines};
 use crate::table::{Align, Table};
 use crate::values;
 use serde_json::{Value, json};
@@ -77,6 +77,9 @@ pub(crate) fn twin(arguments: &TwinArguments, out: &mut impl Write) -> Result<Ex
     let first = inputs.load(&arguments.first, options())?;
     let (inputs, origin) = inputs.into_tensors(&first)?;
     let second = ModelFile::load(&arguments.second, options())?;
+    for line in [&first, &second].into_iter().flat_map(|file| skew_lines(&file.model)) {
+        message::note(&line);
+    }
     let open = |file: &ModelFile, shared| Session::open_with(&file.model, arguments.session.options(shared));
     let sessions = [open(&first, input::shared(&first.model, &inputs))?, open(&second, Vec::new())?];
     message::device(sessions[0].device());

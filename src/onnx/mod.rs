@@ -16,3 +16,4 @@ mod size;
 mod value;
 
 pub(crate) use border::{find, load};
+pub use ops::operators;

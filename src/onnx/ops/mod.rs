@@ -74,6 +74,15 @@ const FAMILIES: &[(&str, &[Operator])] = &[
     ("shapes", shapes::OPERATORS),
 ];
 
+/// The supported operators: the family, the name, and the first version with those in which the meaning changed.
+pub fn operators() -> impl Iterator<Item = (&'static str, &'static str, &'static [i64])> {
+    let of = |(family, operators): &(&'static str, &'static [Operator])| {
+        let family = *family;
+        operators.iter().map(move |operator| (family, operator.name, operator.versions))
+    };
+    FAMILIES.iter().flat_map(of)
+}
+
 /// TensorFlow operators that tf2onnx writes into a file as they are.
 pub(super) const TENSORFLOW: &[&str] = &[
     "Bucketize",
