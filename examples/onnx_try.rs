@@ -132,7 +132,11 @@ fn case(dir: &Path, all: u8) -> std::result::Result<(), String> {
     };
     let (inputs, outputs) = (list("input"), list("output"));
     let first = inputs.first().cloned().unwrap_or_default();
-    let (given, baked): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|b| match all { 0 => true, 1 => pb(b).ty == 1, _ => pb(b).name == pb(&first).name });
+    let (given, baked): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|b| match all {
+        0 => true,
+        1 => pb(b).ty == 1,
+        _ => pb(b).name == pb(&first).name,
+    });
     let bytes = bake(&model, &baked);
     let text = |e: Error| format!("{e:?}").replace('\n', " ");
     let model = Model::from_onnx(bytes, &Memory::new(), LoadOptions::default()).map_err(text)?;
@@ -262,7 +266,11 @@ fn main() {
             }
             continue;
         }
-        let r = std::panic::catch_unwind(|| case(&dir, 0).or_else(|e| case(&dir, 1).or_else(|f| case(&dir, 2).map_err(|g| format!("{g} // {f} // {e}"))))).unwrap_or_else(|_| Err("PANIC".into()));
+        let r = std::panic::catch_unwind(|| {
+            case(&dir, 0)
+                .or_else(|e| case(&dir, 1).or_else(|f| case(&dir, 2).map_err(|g| format!("{g} // {f} // {e}"))))
+        })
+        .unwrap_or_else(|_| Err("PANIC".into()));
         match r {
             Ok(()) => ok += 1,
             Err(e) => println!("FAIL {n}: {}", e.chars().take(330).collect::<String>()),
