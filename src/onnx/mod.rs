@@ -8,6 +8,7 @@ mod along;
 mod border;
 mod call;
 pub mod file;
+mod known;
 mod layout;
 mod lowering;
 mod ops;

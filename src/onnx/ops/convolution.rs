@@ -12,7 +12,7 @@ use super::sample::Held;
 use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
-use crate::onnx::layout::{indices, transposed};
+use crate::onnx::known::{indices, transposed};
 use crate::ops::{Convolution, Dense, Window, are_plain};
 use crate::tensor::{DType, Tensor, row_major_strides};
 use std::sync::Arc;

@@ -188,12 +188,7 @@ impl Attributes {
 }
 
 /// An attribute of `count` numbers from `least` on.
-pub(super) fn numbers(
-    call: &Call<'_, '_, '_>,
-    name: &str,
-    count: usize,
-    least: usize,
-) -> Result<Option<Vec<usize>>> {
+pub(super) fn numbers(call: &Call<'_, '_, '_>, name: &str, count: usize, least: usize) -> Result<Option<Vec<usize>>> {
     let Some(given) = call.ints(name)? else { return Ok(None) };
     let number = |&number: &i64| usize::try_from(number).ok().filter(|&number| number >= least);
     match given.iter().map(number).collect::<Option<Vec<_>>>().filter(|numbers| numbers.len() == count) {

@@ -3,7 +3,9 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod conditions;
 mod convolution;
+mod einsum;
 mod elementwise;
 mod images;
 mod indices;
@@ -53,7 +55,9 @@ impl Operator {
 
 /// All operators by the name of their file.
 const FAMILIES: &[(&str, &[Operator])] = &[
+    ("conditions", conditions::OPERATORS),
     ("convolution", convolution::OPERATORS),
+    ("einsum", einsum::OPERATORS),
     ("elementwise", elementwise::OPERATORS),
     ("indices", indices::OPERATORS),
     ("loops", loops::OPERATORS),

@@ -157,10 +157,8 @@ fn marks(call: &Call<'_, '_, '_>) -> Result<(f32, f32, DType)> {
 /// Ids of which the negative ones count from the end.
 fn from_end(call: Context<'_, '_, '_, '_>, ids: &Value, depth: i32) -> Result<Value> {
     let scalar = |number: i32| Tensor::i32(&[], vec![number]).and_then(Value::constant);
-    let is_counted = call.elementwise(
-        crate::ops::Compare { comparison: crate::ops::Comparison::Less },
-        &[ids.clone(), scalar(0)?],
-    )?;
+    let is_counted =
+        call.elementwise(crate::ops::Compare { comparison: crate::ops::Comparison::Less }, &[ids.clone(), scalar(0)?])?;
     let counted = binary(call, BinaryFunction::Add, ids, &scalar(depth)?)?;
     call.elementwise(Select, &[is_counted, counted, ids.clone()])
 }

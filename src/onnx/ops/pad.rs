@@ -111,7 +111,6 @@ fn padded(call: Context<'_, '_, '_, '_>, x: Sample, around: &[[i64; 2]], number:
 impl Held {
     /// `held` where this mask is true, elsewhere a number.
     fn choose(self, call: Context<'_, '_, '_, '_>, held: &Held, number: &Tensor) -> Result<Held> {
-        // The first input is what decides whether there is a batch, so a known value is chosen from with one row.
         let outputs = super::sample::all(call, &Select.into(), &[self, held.clone(), Held::constant(number.clone())])?;
         outputs.into_iter().next().ok_or_else(|| Error::internal("an operator has no output"))
     }
@@ -120,7 +119,7 @@ impl Held {
 /// Whether each position of a padded sample is one of the input.
 fn inside(shape: &[usize], before: &[usize], around: &[[usize; 2]]) -> Result<Tensor> {
     let mut flags = Vec::with_capacity(element_count(shape)?);
-    for index in crate::onnx::layout::indices(shape) {
+    for index in crate::onnx::known::indices(shape) {
         let is_inside = |((&at, &size), around): ((&usize, &usize), &[usize; 2])| {
             at.checked_sub(around[0]).is_some_and(|at| at < size)
         };

@@ -62,7 +62,7 @@ impl Resampling {
                 let adjustment = self.output as f64 / length;
                 self.input as f64 / 2.0 * (1.0 - adjustment) + half_pixel
             }
-            Coordinates::PytorchHalfPixel if self.output == 1 => -0.5,
+            Coordinates::PytorchHalfPixel if self.output == 1 => 0.0,
             Coordinates::PytorchHalfPixel => half_pixel,
             Coordinates::AlignCorners if length == 1.0 || self.output == 1 => 0.0,
             Coordinates::AlignCorners => x * last / (length - 1.0),
@@ -71,9 +71,7 @@ impl Resampling {
             Coordinates::Crop if length == 1.0 || self.output == 1 => {
                 (self.roi[0] + (self.roi[1] - self.roi[0]) / 2.0) * last
             }
-            Coordinates::Crop => {
-                x * (self.roi[1] - self.roi[0]) * last / (length - 1.0) + self.roi[0] * last
-            }
+            Coordinates::Crop => x * (self.roi[1] - self.roi[0]) * last / (length - 1.0) + self.roi[0] * last,
         }
     }
 
@@ -155,7 +153,10 @@ impl Resampling {
 
     fn is_normalised(&self) -> bool {
         self.excludes_outside()
-            || matches!(self.function, Function::Linear { antialias: true, .. } | Function::Cubic { antialias: true, .. })
+            || matches!(
+                self.function,
+                Function::Linear { antialias: true, .. } | Function::Cubic { antialias: true, .. }
+            )
     }
 
     /// The first position that is read, and the weights from there on.

@@ -97,12 +97,7 @@ fn scaled(input: usize, scale: f32) -> (usize, f64) {
     (output as usize, scale)
 }
 
-fn targets(
-    call: &Call<'_, '_, '_>,
-    axes: &[usize],
-    sizes: &[Size],
-    before_11: bool,
-) -> Result<Vec<Target>> {
+fn targets(call: &Call<'_, '_, '_>, axes: &[usize], sizes: &[Size], before_11: bool) -> Result<Vec<Target>> {
     let scales = match (before_11, call.opset() < 9) {
         (true, true) => call.floats("scales")?,
         (true, false) => floats(call, 1, "scales")?,
@@ -121,9 +116,7 @@ fn targets(
     expect_count(&wanted, axes)?;
     let pairs: Vec<_> = axes.iter().map(|&axis| sizes[axis]).zip(wanted).collect();
     let policy = call.string("keep_aspect_ratio_policy")?.unwrap_or("stretch");
-    let ratio = |(from, to): &(Size, Size)| {
-        Some(to.known()? as f64 / from.known().filter(|&from| from > 0)? as f64)
-    };
+    let ratio = |(from, to): &(Size, Size)| Some(to.known()? as f64 / from.known().filter(|&from| from > 0)? as f64);
     let ratios = pairs.iter().filter_map(ratio);
     let common = match policy {
         "not_larger" => Some(ratios.fold(f64::INFINITY, f64::min)),

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::onnx::call::Call;
-use crate::onnx::layout::transposed;
+use crate::onnx::known::transposed;
 use crate::onnx::value::{Computed, LogicalDim, Value};
 use crate::ops::{Gather, Op, Permute, Reshape};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
@@ -54,7 +54,8 @@ impl Held {
         }
     }
 
-    /// The outputs of an operator, which are known if all inputs are. Known inputs beyond `x` are read as they are.
+    /// The outputs of an operator over itself and more, which are known if all inputs are. A constant among `more` has the
+    /// shape that the operator takes.
     pub(super) fn outputs(&self, call: &mut Call<'_, '_, '_>, op: impl Into<Op>, more: &[Held]) -> Result<Vec<Held>> {
         let mut inputs = vec![self.clone()];
         inputs.extend_from_slice(more);

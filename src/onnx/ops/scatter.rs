@@ -13,7 +13,7 @@ use super::sample::{Held, Sample, all, fixed, over_the_batch};
 use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
-use crate::onnx::layout::indices;
+use crate::onnx::known::indices;
 use crate::onnx::value::Value;
 use crate::ops::{Binary, BinaryFunction, Select};
 use crate::tensor::{Tensor, row_major_strides};
