@@ -9,7 +9,7 @@ use crate::tfjs;
 use crate::weights::{Folder, Memory, Source};
 #[cfg(feature = "onnx")]
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     weights::{SharedBytes, SourceBytes},
 };
 use formats::expect_layers_model;
@@ -146,9 +146,10 @@ fn from_path(path: &Path, options: LoadOptions, source: impl FnOnce(&Path) -> Bo
         let source = source(file.parent().unwrap_or(Path::new("")));
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let load = || crate::onnx::load(shared(&*source, name)?, &*source, Some(&file), options);
-        let hint = "give a file of a model, or the folder that holds it";
-        let add_hint = |error: Error| if error.kind() == ErrorKind::Io { error.or_hint(hint) } else { error };
-        return load().map_err(add_hint).at(|| file.display().to_string());
+        if let Err(cause) = std::fs::File::open(&file) {
+            return Err(Error::io(&file, cause).hint("give an .onnx file, or the folder that holds one"));
+        }
+        return load().at(|| file.display().to_string());
     }
     let json = tfjs::model_file::read(&file, options.tfjs.json_bytes, expect_layers_model)?;
     let source = source(file.parent().unwrap_or(Path::new("")));

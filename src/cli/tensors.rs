@@ -5,7 +5,7 @@
 
 use crate::input::path_hint;
 use std::path::Path;
-use tfjs_wgpu::{Model, NamedTensors, Result, TensorType, tensor_file};
+use tfjs_wgpu::{Model, NamedTensors, Result, tensor_file};
 
 /// Which tensors of a model a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub(crate) fn read(path: &Path, role: Role) -> Result<NamedTensors> {
 
 /// The tensors under the names of the model, if they are test data: those without a name by their position, and with a
 /// batch of 1 where the file of the model has none.
+#[cfg_attr(not(feature = "onnx"), allow(unused_variables, reason = "there is no test data"))]
 pub(crate) fn for_model(tensors: NamedTensors, path: &Path, model: &Model, role: Role) -> Result<NamedTensors> {
     #[cfg(feature = "onnx")]
     if test_data::is_it(path) {
@@ -51,16 +52,15 @@ pub(crate) fn for_model(tensors: NamedTensors, path: &Path, model: &Model, role:
             Role::Output => test_data::fitted(tensors, &model.outputs().collect::<Vec<_>>(), role.prefix()),
         };
     }
-    let _: (&Path, &Model, Role, Option<TensorType>) = (path, model, role, None);
     Ok(tensors)
 }
 
 #[cfg(feature = "onnx")]
 mod test_data {
-    use super::{NamedTensors, Path, Result, TensorType};
+    use super::{NamedTensors, Path, Result};
     use std::path::PathBuf;
     use tfjs_wgpu::internals::onnx::file::read_tensor;
-    use tfjs_wgpu::{Error, ErrorKind};
+    use tfjs_wgpu::{Error, ErrorKind, TensorType};
 
     /// Whether a path is a file of one tensor, or a folder of them.
     pub(super) fn is_it(path: &Path) -> bool {

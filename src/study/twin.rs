@@ -101,6 +101,9 @@ pub fn twin(first: &Session, second: &Session, inputs: &NamedTensors) -> Result<
 
 type Typed = (String, TensorType);
 
+/// Whether two inputs or outputs are the same.
+type Rule = dyn Fn(&Typed, &Typed) -> bool;
+
 fn types<'m>(items: impl Iterator<Item = (&'m str, &'m TensorType)>) -> Vec<Typed> {
     items.map(|(name, ty)| (name.to_string(), ty.clone())).collect()
 }
@@ -118,7 +121,7 @@ fn pairs(what: &str, first: &[Typed], second: &[Typed]) -> Result<Vec<Pair>> {
     let by_name = |a: &Typed, b: &Typed| a.0 == b.0;
     let by_similar_name = |a: &Typed, b: &Typed| plain(&a.0) == plain(&b.0);
     let by_order = |a: &Typed, b: &Typed| a.1 == b.1;
-    let rules: [(MatchedBy, &dyn Fn(&Typed, &Typed) -> bool); 3] =
+    let rules: [(MatchedBy, &Rule); 3] =
         [(MatchedBy::Name, &by_name), (MatchedBy::SimilarName, &by_similar_name), (MatchedBy::Order, &by_order)];
     for (matched_by, is_same) in rules {
         for (item, found) in first.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {

@@ -14,6 +14,7 @@ use tfjs_wgpu::{Device, LoadOptions, Model, NamedTensors, Session, Tensor};
 pub(crate) enum Given {
     All,
     Floats,
+    First,
     None,
 }
 
@@ -35,6 +36,8 @@ pub(crate) struct Variant {
 }
 
 const FLOAT: Option<i32> = Some(1);
+const WITH_WEIGHTS: [&str; 9] =
+    ["BatchNormalization", "Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul", "Resize", "RNN"];
 const UNUSED: &str = "unused";
 
 impl Case {
@@ -55,6 +58,13 @@ impl Case {
         self.inputs.iter().any(|(tensor, _)| is_given(tensor, Given::Floats))
     }
 
+    /// Whether the operator takes weights, or numbers that decide on shapes, as floats.
+    pub(crate) fn has_weights(&self) -> bool {
+        let mut nodes = self.model.graph.iter().flat_map(|graph| &graph.node);
+        let has = |operator: &str| WITH_WEIGHTS.contains(&operator);
+        self.inputs.len() > 1 && nodes.any(|node| node.op_type.as_deref().is_some_and(has))
+    }
+
     pub(crate) fn variant(&self, given: Given) -> Variant {
         let mut model = self.model.clone();
         let graph = model.graph.as_mut().expect("a graph");
@@ -64,8 +74,8 @@ impl Case {
             _ => operator.to_string(),
         };
         let mut inputs = Vec::new();
-        for (tensor, bytes) in &self.inputs {
-            if is_given(tensor, given) {
+        for (index, (tensor, bytes)) in self.inputs.iter().enumerate() {
+            if is_given(tensor, given) && (given != Given::First || index == 0) {
                 inputs.push(bytes.clone());
                 continue;
             }
@@ -75,7 +85,11 @@ impl Case {
         if given == Given::None {
             graph.input.push(unused());
         }
-        let suffix = if given == Given::None { " (constant)" } else { "" };
+        let suffix = match given {
+            Given::None => " (constant)",
+            Given::First => " (constant weights)",
+            Given::All | Given::Floats => "",
+        };
         let name = format!("{}{suffix}", self.name);
         Variant { name, operator, model: model.encode_to_vec(), inputs, outputs: self.outputs.clone() }
     }
@@ -84,7 +98,7 @@ impl Case {
 /// Whether a tensor stays an input. A scalar float has no batch, which other inputs may have.
 fn is_given(tensor: &p::Tensor, given: Given) -> bool {
     match given {
-        Given::All => true,
+        Given::All | Given::First => true,
         Given::Floats => tensor.data_type == FLOAT && !tensor.dims.is_empty(),
         Given::None => false,
     }

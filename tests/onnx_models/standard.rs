@@ -1,7 +1,8 @@
 //! The node tests of ONNX: models of one operator.
 //!
 //! Inputs other than floats become initializers, as exporters write shapes and axes, and so do scalars. A case without
-//! other inputs gets all of them, and is run once more with all of them as initializers.
+//! other inputs gets all of them, and is run once more with all of them as initializers; an
+//! operator with weights once more with only its first input given.
 
 use crate::archive;
 use crate::case::{Case, Given, Variant};
@@ -17,7 +18,11 @@ fn variants() -> Vec<Variant> {
     assert_eq!(cases.len(), 629);
     let variants = cases.iter().flat_map(|(name, files)| {
         let case = Case::read(name, files);
-        let given = if case.has_floats() { &[Given::Floats][..] } else { &[Given::All, Given::None] };
+        let given = match (case.has_floats(), case.has_weights()) {
+            (true, true) => &[Given::Floats, Given::First][..],
+            (true, false) => &[Given::Floats],
+            (false, _) => &[Given::All, Given::None],
+        };
         given.iter().map(|given| case.variant(*given)).collect::<Vec<_>>()
     });
     variants.collect()
