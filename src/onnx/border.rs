@@ -7,8 +7,9 @@
 
 use super::file::read_checked;
 use super::file::{DimProto, ElementType, GraphProto, ModelProto, Names, TensorFiles, ValueInfoProto, ValueType};
-use super::lowering::{Lowering, expect_supported};
+use super::lowering::Lowering;
 use super::value::{Computed, LogicalDim};
+use super::walk::{self, expect_supported};
 use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
 use crate::model::{InputNames, LoadOptions, Model, OnBadId, OpenDimension, Resize, WeightSummary};
@@ -214,14 +215,14 @@ impl<'f> Lowered<'_, 'f> {
     fn run(&self, files: TensorFiles<'_>) -> Result<Model> {
         let bad_id = self.options.on_bad_id.unwrap_or(OnBadId::Error).bad_id();
         let graph = &self.model.graph;
-        let mut lowering = Lowering::new(files, opset(self.model), bad_id);
+        let mut lowering = Lowering::new(files, opset(self.model), bad_id, walk::graph);
         for input in &graph.inputs {
             let (dtype, dims) = dims(input)?;
             let logical = self.logical(input, dims)?;
             let id = self.input(&mut lowering, input.name, dtype, &logical)?;
             lowering.input(input.name, Computed { id, dims: logical });
         }
-        lowering.graph(graph)?;
+        walk::graph(&mut lowering, graph)?;
         let outputs = self.outputs(&mut lowering)?;
         let notes = std::mem::take(&mut lowering.notes);
         let weights = graph.initializers.iter().map(summary).collect::<Result<_>>()?;
@@ -296,7 +297,7 @@ impl<'f> Lowered<'_, 'f> {
         let mut outputs = Vec::new();
         for output in &self.model.graph.outputs {
             let value = lowering.find(output.name)?.clone();
-            let computed = lowering.at_border(output.name, &value).at(|| format!("output `{}`", output.name))?;
+            let computed = walk::at_border(lowering, output.name, &value).at(|| format!("output `{}`", output.name))?;
             let is_in_front = computed.batch_axis().is_none_or(|axis| axis == 0);
             if !is_in_front || computed.rows() != 1 {
                 let shape = &lowering.builder.ty(computed.id).shape;

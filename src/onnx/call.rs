@@ -6,7 +6,7 @@ use super::size::Size;
 use super::value::{Computed, Integers, LogicalDim, Value};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::{BroadcastBatch, Cast, Op, RepeatVector, Reshape};
+use crate::ops::{BroadcastBatch, Cast, Dense, Op, RepeatVector, Reshape};
 use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
 
@@ -252,10 +252,26 @@ impl<'c, 'f, 's> Call<'c, 'f, 's> {
         if self.lowering.builder.ty(id).shape.sample() == sample {
             return Ok(id);
         }
-        if let Some(product) = super::ops::product_reshaped(self, id, sample)? {
+        if let Some(product) = self.product_reshaped(id, sample)? {
             return Ok(product);
         }
         self.op(Reshape { sample: sample.to_vec() }, &[id])
+    }
+
+    /// A product in another form whose last dimension is the same: the form changes before the product.
+    fn product_reshaped(&mut self, id: ValueId, sample: &[usize]) -> Result<Option<ValueId>> {
+        let Some(&[x, weights]) = self.lowering.products.get(&id) else { return Ok(None) };
+        let shape = |id: ValueId| self.lowering.builder.ty(id).shape.sample();
+        let (depth, units) = (shape(weights)[0], shape(weights)[1]);
+        let Some((&last, rest)) = sample.split_last() else { return Ok(None) };
+        if last != units || shape(id).last() != Some(&units) {
+            return Ok(None);
+        }
+        let x = self.reshaped(x, &[rest, &[depth]].concat())?;
+        let bias = self.constant(Tensor::f32(&[units], vec![0.0; units])?)?;
+        let id = self.op(Dense::default(), &[x, weights, bias])?;
+        self.lowering.products.insert(id, [x, weights]);
+        Ok(Some(id))
     }
 }
 

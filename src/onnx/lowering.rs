@@ -1,16 +1,14 @@
-//! The graph of the library while it is built from the nodes of a file: names and their values, constants, and the order
-//! of nodes. What an operator becomes is in `ops`.
+//! The graph of the library while it is built from the nodes of a file: names and their values, and constants. What an
+//! operator becomes is in `ops`; `walk` goes over the nodes.
 
-use super::call::Call;
-use super::file::{ElementType, GraphProto, NodeProto, TensorFiles, TensorProto};
-use super::ops::{self, Operator};
+use super::file::{ElementType, GraphProto, TensorFiles, TensorProto};
 use super::size::Size;
 use super::value::{Computed, Integers, Value};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::graph::{Builder, ValueId};
 use crate::ops::{BadId, Op};
 use crate::tensor::{Tensor, TensorType, element_count};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Maximum number of elements that operators of one file make of constants, besides as many as the file has bytes.
@@ -18,6 +16,9 @@ const MOST_FOLDED: usize = 1 << 22;
 
 /// Maximum depth of graphs within graphs, the file's own being the first.
 const MOST_DEPTH: usize = 32;
+
+/// Lowers the initializers and nodes of a graph.
+pub(super) type Walk<'f, 's> = fn(&mut Lowering<'f, 's>, &GraphProto<'f>) -> Result<()>;
 
 /// The graph under construction.
 pub(super) struct Lowering<'f, 's> {
@@ -36,12 +37,14 @@ pub(super) struct Lowering<'f, 's> {
     room: usize,
     /// Constants of the graph by their tensors, so that a weight of several operators is one.
     constants: HashMap<*const Tensor, (Arc<Tensor>, ValueId)>,
+    /// Lowers a graph inside a node.
+    walk: Walk<'f, 's>,
     /// The values by name of the graphs that are lowered, the innermost last.
     scopes: Vec<HashMap<&'f str, Value>>,
 }
 
 impl<'f, 's> Lowering<'f, 's> {
-    pub(super) fn new(files: TensorFiles<'s>, opset: i64, bad_id: BadId) -> Self {
+    pub(super) fn new(files: TensorFiles<'s>, opset: i64, bad_id: BadId, walk: Walk<'f, 's>) -> Self {
         let file_bytes = files.model_bytes();
         Lowering {
             builder: Builder::new(),
@@ -53,6 +56,7 @@ impl<'f, 's> Lowering<'f, 's> {
             batched: None,
             room: file_bytes.saturating_add(MOST_FOLDED),
             constants: HashMap::new(),
+            walk,
             scopes: vec![HashMap::new()],
         }
     }
@@ -79,18 +83,6 @@ impl<'f, 's> Lowering<'f, 's> {
         Ok(Value::Integers(Integers { shape: tensor.shape()?, elements }))
     }
 
-    /// Lowers the initializers and nodes of a graph.
-    pub(super) fn graph(&mut self, graph: &GraphProto<'f>) -> Result<()> {
-        for initializer in &graph.initializers {
-            let value = self.stored(initializer)?;
-            self.define(initializer.name, value);
-        }
-        for (index, node) in graph.nodes.iter().enumerate() {
-            self.node(node).at(|| self.label(node, index))?;
-        }
-        Ok(())
-    }
-
     /// The outputs of a graph inside a node, such as a branch, whose inputs have these values.
     pub(super) fn inner(&mut self, graph: &GraphProto<'f>, inputs: Vec<Value>) -> Result<Vec<Value>> {
         if self.scopes.len() >= MOST_DEPTH {
@@ -100,28 +92,11 @@ impl<'f, 's> Lowering<'f, 's> {
         for (input, value) in graph.inputs.iter().zip(inputs) {
             self.define(input.name, value);
         }
-        let outputs = self.graph(graph).and_then(|()| {
+        let outputs = (self.walk)(self, graph).and_then(|()| {
             graph.outputs.iter().map(|output| self.find(output.name).cloned()).collect::<Result<Vec<_>>>()
         });
         self.scopes.pop();
         outputs
-    }
-
-    fn node(&mut self, node: &NodeProto<'f>) -> Result<()> {
-        let Some(operator) = ops::find(node) else { return Err(Error::unsupported("is not supported")) };
-        let find = |name: &&str| if name.is_empty() { Ok(None) } else { self.find(name).cloned().map(Some) };
-        let inputs = node.inputs.iter().map(find).collect::<Result<Vec<_>>>()?;
-        operator.expect_version(self.opset)?;
-        let outputs = (operator.lower)(&mut Call::new(self, node, inputs))?;
-        for (name, value) in node.outputs.iter().zip(outputs) {
-            self.define(name, value);
-        }
-        Ok(())
-    }
-
-    fn label(&self, node: &NodeProto<'_>, index: usize) -> String {
-        let name = if node.name.is_empty() { format!("node[{index}]") } else { format!("node `{}`", node.name) };
-        format!("{name} ({}, opset {})", node.op_type, self.opset)
     }
 
     /// Counts the elements of a constant that is made.
@@ -158,65 +133,9 @@ impl<'f, 's> Lowering<'f, 's> {
         Ok(id)
     }
 
-    /// A value at the border of the model, which is computed for every sample.
-    pub(super) fn at_border(&mut self, name: &'f str, value: &Value) -> Result<Computed> {
-        let node = NodeProto { name, ..NodeProto::default() };
-        Call::new(self, &node, Vec::new()).computed(value)
-    }
-
     /// An input of the graph, known to all nodes.
     pub(super) fn input(&mut self, name: &'f str, computed: Computed) {
         self.batched.get_or_insert(computed.id);
         self.define(name, Value::Computed(computed));
-    }
-}
-
-/// An error that lists the operators of a graph that are not supported, each with how often it occurs.
-pub(super) fn expect_supported(graph: &GraphProto<'_>) -> Result<()> {
-    let mut missing: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    collect_missing(graph, &mut missing);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let left_by_tf2onnx = missing.keys().any(|name| ops::TENSORFLOW.contains(&name.as_str()));
-    let list: Vec<String> =
-        missing.iter().map(|(name, (count, first))| format!("{name} ({count} ×, first {first})")).collect();
-    let error = Error::unsupported(format!("has operators that are not supported: {}", list.join(", ")));
-    Err(match left_by_tf2onnx {
-        true => error
-            .cause("tf2onnx wrote TensorFlow operators that it could not convert into the file")
-            .hint("take the layer out of the model, such as a string lookup, and convert it again"),
-        false => error.hint("docs/onnx.md lists the operators that are supported"),
-    })
-}
-
-fn collect_missing(graph: &GraphProto<'_>, missing: &mut BTreeMap<String, (usize, String)>) {
-    for (index, node) in graph.nodes.iter().enumerate() {
-        if ops::find(node).is_none() {
-            let domain = if ops::is_standard(node.domain) { String::new() } else { format!("{}.", node.domain) };
-            let first = if node.name.is_empty() { format!("node[{index}]") } else { format!("node `{}`", node.name) };
-            missing.entry(format!("{domain}{}", node.op_type)).or_insert((0, first)).0 += 1;
-        }
-        for attribute in &node.attributes {
-            match &attribute.value {
-                super::file::AttributeValue::Graph(graph) => collect_missing(graph, missing),
-                super::file::AttributeValue::Graphs(graphs) => {
-                    graphs.iter().for_each(|graph| collect_missing(graph, missing));
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-impl Operator {
-    /// An error if the operator does not exist in this version of the operators.
-    fn expect_version(&self, opset: i64) -> Result<()> {
-        match self.versions.first() {
-            Some(&first) if opset < first => Err(Error::unsupported(format!("is supported from opset {first} on"))
-                .cause(format!("the file has opset {opset}"))
-                .hint("convert it by onnx.version_converter, or export the model again")),
-            _ => Ok(()),
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads ONNX models: a file becomes a [`Model`](crate::Model).
 //!
 //! [`file`] holds the format: bytes become messages that are checked. `border` finds the batch among the dimensions of
-//! the inputs; `lowering` walks the nodes; `call` is one node; `ops` has the operators, one file per family. `value` and
+//! the inputs; `walk` goes over the nodes with the help of `lowering`; `call` is one node; `ops` has the operators, one file per family. `value` and
 //! `size` are what nodes read and make, and `layout` knows where the batch is among their dimensions. It runs nothing.
 
 mod along;
@@ -14,6 +14,7 @@ mod lowering;
 mod ops;
 mod size;
 mod value;
+mod walk;
 
 pub(crate) use border::{find, load};
 pub use ops::operators;

@@ -26,8 +26,6 @@ mod shapes;
 mod steps;
 mod wrap;
 
-pub(super) use products::reshaped as product_reshaped;
-
 use super::call::Call;
 use super::file::{AttributeProto, AttributeValue, NodeProto};
 use super::value::Value;

@@ -6,12 +6,11 @@
 //! | Gemm | 7; 11: the third input is optional |
 //!
 //! A product by a constant is a dense layer. An added bias becomes its own ([`with_bias`]), and what only changes the
-//! dimensions before the last is moved before the layer ([`reshaped`]).
+//! dimensions before the last is moved before the layer (`Call::reshaped`).
 
 use super::elementwise::{binary, with_number};
 use super::{Operator, Outputs};
 use crate::error::{Error, Result};
-use crate::graph::ValueId;
 use crate::onnx::along::mixes_samples;
 use crate::onnx::call::Call;
 use crate::onnx::known::transposed;
@@ -129,26 +128,6 @@ pub(super) fn with_bias(call: Context<'_, '_, '_, '_>, value: &Value, bias: &Val
     let bias = call.weight(&bias)?;
     let id = call.op(Dense::default(), &[x, weights, bias])?;
     Ok(Some(Value::Computed(Computed { id, dims: computed.dims.clone() })))
-}
-
-/// A product in another form whose last dimension is the same: the form changes before the product.
-pub(in crate::onnx) fn reshaped(
-    call: Context<'_, '_, '_, '_>,
-    id: ValueId,
-    sample: &[usize],
-) -> Result<Option<ValueId>> {
-    let Some(&[x, weights]) = call.lowering.products.get(&id) else { return Ok(None) };
-    let shape = |id: ValueId| call.lowering.builder.ty(id).shape.sample();
-    let (depth, units) = (shape(weights)[0], shape(weights)[1]);
-    let Some((&last, rest)) = sample.split_last() else { return Ok(None) };
-    if last != units || shape(id).last() != Some(&units) {
-        return Ok(None);
-    }
-    let x = call.reshaped(x, &[rest, &[depth]].concat())?;
-    let bias = call.constant(Tensor::f32(&[units], vec![0.0; units])?)?;
-    let id = call.op(Dense::default(), &[x, weights, bias])?;
-    call.lowering.products.insert(id, [x, weights]);
-    Ok(Some(id))
 }
 
 /// The product of two values that are both computed, or of a constant of more than two dimensions.
