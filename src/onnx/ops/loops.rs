@@ -55,6 +55,9 @@ fn repeat(call: Context<'_, '_, '_, '_>) -> Outputs {
     if body.inputs.len() != carried.len() + 2 {
         return Err(Error::format("its body does not take what it carries"));
     }
+    if let Some(outputs) = super::cells::recognized(call, body, &carried)? {
+        return Ok(outputs);
+    }
     unrolled(call, body, carried, scans)
 }
 

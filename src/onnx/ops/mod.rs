@@ -3,7 +3,9 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod cells;
 mod elementwise;
+mod gates;
 mod loops;
 mod parts;
 mod products;
@@ -12,6 +14,7 @@ mod reductions;
 mod sequences;
 mod shapes;
 mod steps;
+mod terms;
 mod wrap;
 
 pub(super) use products::reshaped as product_reshaped;
