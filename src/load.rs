@@ -9,7 +9,7 @@ use crate::tfjs;
 use crate::weights::{Folder, Memory, Source};
 #[cfg(feature = "onnx")]
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     weights::{SharedBytes, SourceBytes},
 };
 use formats::expect_layers_model;
@@ -132,7 +132,7 @@ fn is_onnx(file: &Path) -> bool {
     let is_named = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
     let mut head = [0; 16];
     let mut read = || std::fs::File::open(file).and_then(|mut file| file.read(&mut head));
-    file.is_file() && (is_named || read().is_ok_and(|_| formats::is_onnx(&head)))
+    !file.is_dir() && (is_named || (file.is_file() && read().is_ok_and(|_| formats::is_onnx(&head))))
 }
 
 fn from_path(path: &Path, options: LoadOptions, source: impl FnOnce(&Path) -> Box<dyn Source>) -> Result<Model> {
@@ -146,7 +146,9 @@ fn from_path(path: &Path, options: LoadOptions, source: impl FnOnce(&Path) -> Bo
         let source = source(file.parent().unwrap_or(Path::new("")));
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let load = || crate::onnx::load(shared(&*source, name)?, &*source, Some(&file), options);
-        return load().at(|| file.display().to_string());
+        let hint = "give a file of a model, or the folder that holds it";
+        let add_hint = |error: Error| if error.kind() == ErrorKind::Io { error.or_hint(hint) } else { error };
+        return load().map_err(add_hint).at(|| file.display().to_string());
     }
     let json = tfjs::model_file::read(&file, options.tfjs.json_bytes, expect_layers_model)?;
     let source = source(file.parent().unwrap_or(Path::new("")));

@@ -25,10 +25,10 @@ const RANDOM_BATCH: (usize, usize) = (1, 16);
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = JSON_HELP)]
 pub(crate) struct RunArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
-    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
-    /// otherwise random inputs]
+    /// A file of inputs by name, batch first: .safetensors, .npz, .json or .pb, or a folder of .pb files, as test data of
+    /// ONNX is [default: the file `input` beside the model, otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Write all outputs to a .safetensors, .npz or .json file

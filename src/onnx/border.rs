@@ -45,6 +45,11 @@ pub(crate) fn load(
     file: Option<&Path>,
     options: LoadOptions,
 ) -> Result<Model> {
+    if options.random_weights.is_some() {
+        return Err(Error::unsupported("random weights are drawn for TF.js layers models only")
+            .cause("an ONNX file computes shapes by its weights too")
+            .hint("load the model with its own weights (LoadOptions::random_weights)"));
+    }
     let names = Names::default();
     let model = read_checked(&bytes, &names)?;
     expect_supported(&model.graph)?;

@@ -2,12 +2,13 @@
 //! anywhere.
 
 use super::call::Call;
+use super::known::{indices, transposed};
 use super::size::{Size, computes_with_the_batch};
 use super::value::{Computed, Integers, LogicalDim, Value, format_sizes};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::ops::{Op, Permute};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// Where the batch is among the dimensions of a result, counted from the end: the last is 1.
@@ -353,57 +354,4 @@ fn product_of_dims(dims: &[LogicalDim]) -> Option<usize> {
 fn other_count(value: &Value, sizes: &[Size]) -> Error {
     let from = value.sizes().map_or_else(|_| "a list".into(), |sizes| format_sizes(&sizes));
     Error::shape(format!("cannot reshape {from} to {}", format_sizes(sizes)))
-}
-
-/// A tensor with its dimensions in another order.
-pub(super) fn transposed(tensor: &Tensor, order: &[usize]) -> Result<Tensor> {
-    if order.iter().copied().eq(0..order.len()) {
-        return Ok(tensor.clone());
-    }
-    let strides = crate::tensor::row_major_strides(tensor.shape());
-    let shape: Vec<usize> = order.iter().map(|&axis| tensor.shape()[axis]).collect();
-    let words = tensor.to_words();
-    let moved = indices(&shape).map(|index| {
-        let place: usize = index.iter().zip(order).map(|(&index, &axis)| index * strides[axis]).sum();
-        words[place]
-    });
-    Tensor::from_words(&shape, tensor.dtype(), &moved.collect::<Vec<_>>())
-}
-
-/// All indices of a tensor of this shape in order.
-pub(super) fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ {
-    let count: usize = shape.iter().product();
-    let mut index = vec![0; shape.len()];
-    let mut first = true;
-    (0..count).map(move |_| {
-        if !std::mem::take(&mut first) {
-            for (position, size) in index.iter_mut().zip(shape).rev() {
-                *position += 1;
-                if *position < *size {
-                    break;
-                }
-                *position = 0;
-            }
-        }
-        index.clone()
-    })
-}
-
-/// What two lists of known sizes broadcast to.
-pub(super) fn broadcast_sizes(left: &[Size], right: &[Size]) -> Result<Vec<Size>> {
-    let rank = left.len().max(right.len());
-    let at =
-        |sizes: &[Size], axis: usize| (axis + sizes.len()).checked_sub(rank).map_or(Size::fixed(1), |axis| sizes[axis]);
-    (0..rank)
-        .map(|axis| match (at(left, axis), at(right, axis)) {
-            (one, other) if one == other || other == Size::fixed(1) => Ok(one),
-            (one, other) if one == Size::fixed(1) => Ok(other),
-            _ => Err(Error::shape(format!("{} and {} do not broadcast", format_sizes(left), format_sizes(right)))),
-        })
-        .collect()
-}
-
-/// What shapes of integers broadcast to.
-pub(super) fn broadcast_shapes(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
-    Ok(crate::tensor::broadcast(&Shape::fixed(left), &Shape::fixed(right))?.sample())
 }

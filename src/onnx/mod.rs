@@ -8,6 +8,7 @@ mod along;
 mod border;
 mod call;
 pub mod file;
+mod known;
 mod layout;
 mod lowering;
 mod ops;
@@ -15,3 +16,4 @@ mod size;
 mod value;
 
 pub(crate) use border::{find, load};
+pub use ops::operators;

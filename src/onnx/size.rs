@@ -14,8 +14,6 @@ pub(super) struct Size {
 }
 
 impl Size {
-    pub(super) const BATCH: Size = Size { times: 1, plus: 0 };
-
     pub(super) const fn fixed(plus: i64) -> Size {
         Size { times: 0, plus }
     }
@@ -100,7 +98,7 @@ mod tests {
 
     #[test]
     fn sizes_compute_as_long_as_they_are_linear_in_the_batch() {
-        let (batch, five) = (Size::BATCH, Size::fixed(5));
+        let (batch, five) = (Size { times: 1, plus: 0 }, Size::fixed(5));
         let five_batches = batch.multiply(five).expect("linear");
         assert_eq!(five_batches, Size { times: 5, plus: 0 });
         assert_eq!(batch.multiply(batch), None);

@@ -36,3 +36,46 @@ fn without_permute(graph: &Graph, product: &BatchMatmul, side: usize, id: ValueI
     });
     Some((BatchMatmul { axes, heads, ..product.clone() }, x))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::Permute;
+
+    #[test]
+    fn a_product_reads_what_was_transposed() {
+        let mut example = Example::new();
+        let x = example.floats("x", &[3, 4]);
+        let turned = example.op("turned", Permute { order: vec![0, 2, 1] }, &[x]);
+        let y = example.op("y", BatchMatmul { axes: [2, 1], heads: None, scale: 1.0 }, &[x, turned]);
+        let graph = example.finish(y);
+        let folded = fold(&graph).expect("folded");
+        assert_eq!(operators(&folded), ["batch_matmul"]);
+        assert_same(&graph, &folded);
+    }
+
+    #[test]
+    fn a_product_with_heads_reads_what_was_transposed() {
+        let mut example = Example::new();
+        let (x, z) = (example.floats("x", &[2, 3, 4]), example.floats("z", &[5, 2, 4]));
+        let turned = example.op("turned", Permute { order: vec![0, 2, 3, 1] }, &[z]);
+        let heads = Some(Heads { inputs: [1, 1], output: 1 });
+        let y = example.op("y", BatchMatmul { axes: [3, 2], heads, scale: 0.5 }, &[x, turned]);
+        let graph = example.finish(y);
+        let folded = fold(&graph).expect("folded");
+        assert_eq!(operators(&folded), ["batch_matmul"]);
+        assert_same(&graph, &folded);
+    }
+
+    /// The order of the two dimensions that the product keeps would be another.
+    #[test]
+    fn two_dimensions_that_are_kept_stay_in_their_order() {
+        let mut example = Example::new();
+        let (x, z) = (example.floats("x", &[2, 4]), example.floats("z", &[5, 3, 4]));
+        let turned = example.op("turned", Permute { order: vec![0, 2, 1, 3] }, &[z]);
+        let y = example.op("y", BatchMatmul { axes: [2, 3], heads: None, scale: 1.0 }, &[x, turned]);
+        let graph = example.finish(y);
+        assert_eq!(fold(&graph).expect("unchanged"), graph);
+    }
+}

@@ -56,3 +56,57 @@ fn prelu(rewrite: &mut Rewrite<'_>, pattern: Pattern<'_>, node: &Node) -> Result
     let x = rewrite.renewed(x);
     rewrite.builder.op(&node.name, Binary { function: BinaryFunction::PRelu }, &[x, slope]).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+
+    fn number(example: &mut Example, value: f32) -> ValueId {
+        let tensor = Tensor::f32(&[], vec![value]).expect("a number");
+        example.builder.constant(&value.to_string(), Arc::new(tensor)).expect("a constant")
+    }
+
+    fn binary(example: &mut Example, function: BinaryFunction, left: ValueId, right: ValueId) -> ValueId {
+        example.op("pair", Binary { function }, &[left, right])
+    }
+
+    /// `half · x · (1 + erf(x · scale))`
+    fn formula(half: f32, scale: f32) -> Graph {
+        let mut example = Example::new();
+        let x = example.floats("x", &[4]);
+        let [half, scale, one] = [half, scale, 1.0].map(|value| number(&mut example, value));
+        let inner = binary(&mut example, BinaryFunction::Multiply, scale, x);
+        let error = example.op("error", Activation { function: Function::Erf }, &[inner]);
+        let sum = binary(&mut example, BinaryFunction::Add, error, one);
+        let product = binary(&mut example, BinaryFunction::Multiply, x, sum);
+        let y = binary(&mut example, BinaryFunction::Multiply, half, product);
+        example.finish(y)
+    }
+
+    #[test]
+    fn gelu_is_recognized_and_what_is_almost_gelu_is_not() {
+        let graph = formula(0.5, std::f32::consts::FRAC_1_SQRT_2);
+        let recognized = recognize(&graph).expect("recognized");
+        assert_eq!(operators(&recognized), ["activation"]);
+        assert_same(&graph, &recognized);
+        for other in [formula(0.4, std::f32::consts::FRAC_1_SQRT_2), formula(0.5, 0.75)] {
+            assert_eq!(recognize(&other).expect("unchanged"), other);
+        }
+    }
+
+    #[test]
+    fn two_rectifiers_are_a_prelu() {
+        let mut example = Example::new();
+        let (x, slope) = (example.floats("x", &[4]), example.constant("slope", &[4]));
+        let minus = number(&mut example, -1.0);
+        let opposite = binary(&mut example, BinaryFunction::Multiply, x, minus);
+        let [above, below] = [x, opposite].map(|of| example.op("relu", Activation { function: Function::RELU }, &[of]));
+        let bent = binary(&mut example, BinaryFunction::Multiply, slope, below);
+        let y = binary(&mut example, BinaryFunction::Add, above, bent);
+        let graph = example.finish(y);
+        let recognized = recognize(&graph).expect("recognized");
+        assert_eq!(operators(&recognized), ["binary"]);
+        assert_same(&graph, &recognized);
+    }
+}

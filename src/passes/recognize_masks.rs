@@ -128,3 +128,61 @@ fn mean(rewrite: &mut Rewrite<'_>, pattern: Pattern<'_>, node: &Node, [x, mask]:
     let sample = pattern.0.ty(node.output()).shape.sample();
     rewrite.builder.op(&node.name, Reshape { sample }, &[mean])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::{Cast, Compare, Concatenate, NotEqual};
+    use crate::tensor::Tensor;
+    use std::sync::Arc;
+
+    fn constant(example: &mut Example, tensor: Tensor) -> ValueId {
+        example.builder.constant("number", Arc::new(tensor)).expect("a constant")
+    }
+
+    fn not(example: &mut Example, x: ValueId) -> ValueId {
+        let no = constant(example, Tensor::bool(&[], vec![false]).expect("a boolean"));
+        example.op("not", Compare { comparison: Comparison::LessEqual }, &[x, no])
+    }
+
+    /// `all` over what is joined, as TensorFlow writes it.
+    #[test]
+    fn all_of_joined_masks_is_their_least() {
+        let mut example = Example::new();
+        let ids = [example.ids("a", &[5]), example.ids("b", &[5])];
+        let masks = ids.map(|ids| {
+            let mask = example.op("mask", NotEqual { value: 0.0 }, &[ids]);
+            example.op("column", Reshape { sample: vec![5, 1] }, &[mask])
+        });
+        let joined = example.op("joined", Concatenate { axis: 2 }, &[masks[0], masks[1], masks[0]]);
+        let off = not(&mut example, joined);
+        let flags = example.op("flags", Cast { to: DType::F32 }, &[off]);
+        let sum = example.op("sum", Reduce { reduction: Reduction::Sum, axis: 2 }, &[flags]);
+        let zero = constant(&mut example, Tensor::f32(&[], vec![0.0]).expect("a number"));
+        let any_off = example.op("any", Compare { comparison: Comparison::Greater }, &[sum, zero]);
+        let all = not(&mut example, any_off);
+        let graph = example.finish(all);
+        let recognized = recognize(&graph).expect("recognized");
+        assert_eq!(operators(&recognized).iter().filter(|name| **name == "binary").count(), 1, "{recognized}");
+        assert!(!operators(&recognized).contains(&"concatenate"), "{recognized}");
+        assert_same(&graph, &recognized);
+    }
+
+    #[test]
+    fn a_sum_of_kept_steps_over_their_number_is_a_masked_mean() {
+        let mut example = Example::new();
+        let (x, ids) = (example.floats("x", &[5, 3]), example.ids("ids", &[5]));
+        let mask = example.op("mask", NotEqual { value: 2.0 }, &[ids]);
+        let flags = example.op("flags", Cast { to: DType::F32 }, &[mask]);
+        let column = example.op("column", Reshape { sample: vec![5, 1] }, &[flags]);
+        let kept = example.op("kept", Binary { function: BinaryFunction::Multiply }, &[x, column]);
+        let sum = example.op("sum", Reduce { reduction: Reduction::Sum, axis: 1 }, &[kept]);
+        let count = example.op("count", Reduce { reduction: Reduction::Sum, axis: 1 }, &[column]);
+        let mean = example.op("mean", Binary { function: BinaryFunction::Divide }, &[sum, count]);
+        let graph = example.finish(mean);
+        let recognized = recognize(&graph).expect("recognized");
+        assert!(operators(&recognized).contains(&"masked_mean"), "{recognized}");
+        assert_same(&graph, &recognized);
+    }
+}

@@ -193,3 +193,75 @@ fn replace(rewrite: &mut Rewrite<'_>, graph: &Graph, node: &Node, found: &Found)
     let sample = graph.ty(node.output()).shape.sample();
     rewrite.builder.op(&node.name, Reshape { sample }, &[normal])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Example, assert_same, operators};
+    use super::*;
+    use crate::ops::{Activation, Binary, Reduce};
+
+    struct Formula(Example);
+
+    impl Formula {
+        fn number(&mut self, value: f32) -> ValueId {
+            let tensor = Tensor::f32(&[], vec![value]).expect("a number");
+            self.0.builder.constant(&value.to_string(), Arc::new(tensor)).expect("a constant")
+        }
+
+        fn pair(&mut self, function: BinaryFunction, left: ValueId, right: ValueId) -> ValueId {
+            self.0.op("pair", Binary { function }, &[left, right])
+        }
+
+        fn mean(&mut self, x: ValueId) -> ValueId {
+            let mean = self.0.op("mean", Reduce { reduction: Reduction::Mean, axis: 2 }, &[x]);
+            self.0.op("kept", Reshape { sample: vec![3, 1] }, &[mean])
+        }
+
+        /// `x`, its mean, and one over its deviation.
+        fn statistics(&mut self, x: ValueId) -> [ValueId; 2] {
+            let mean = self.mean(x);
+            let centred = self.pair(BinaryFunction::Subtract, x, mean);
+            let square = self.pair(BinaryFunction::Multiply, centred, centred);
+            let variance = self.mean(square);
+            let (epsilon, one) = (self.number(0.001), self.number(1.0));
+            let sum = self.pair(BinaryFunction::Add, variance, epsilon);
+            let deviation = self.0.op("deviation", Activation { function: Function::SquareRoot }, &[sum]);
+            [mean, self.pair(BinaryFunction::Divide, one, deviation)]
+        }
+    }
+
+    /// As Keras 2 writes it: `x·g + (β − mean·g)` with `g = γ/σ`.
+    #[test]
+    fn a_formula_over_the_last_dimension_is_one_operator() {
+        let mut formula = Formula(Example::new());
+        let x = formula.0.floats("x", &[3, 4]);
+        let (gamma, beta) = (formula.0.constant("gamma", &[4]), formula.0.constant("beta", &[4]));
+        let [mean, inverse] = formula.statistics(x);
+        let scale = formula.pair(BinaryFunction::Multiply, inverse, gamma);
+        let scaled = formula.pair(BinaryFunction::Multiply, x, scale);
+        let shift = formula.pair(BinaryFunction::Multiply, mean, scale);
+        let shift = formula.pair(BinaryFunction::Subtract, beta, shift);
+        let y = formula.pair(BinaryFunction::Add, scaled, shift);
+        let graph = formula.0.finish(y);
+        let recognized = recognize(&graph).expect("recognized");
+        assert!(operators(&recognized).contains(&"layer_normalization"), "{recognized}");
+        assert!(!operators(&recognized).contains(&"reduce"), "{recognized}");
+        assert_same(&graph, &recognized);
+    }
+
+    /// Only the mean is scaled.
+    #[test]
+    fn another_formula_is_left_as_it_is() {
+        let mut formula = Formula(Example::new());
+        let x = formula.0.floats("x", &[3, 4]);
+        let (gamma, beta) = (formula.0.constant("gamma", &[4]), formula.0.constant("beta", &[4]));
+        let [mean, inverse] = formula.statistics(x);
+        let scale = formula.pair(BinaryFunction::Multiply, inverse, gamma);
+        let scaled = formula.pair(BinaryFunction::Multiply, x, inverse);
+        let shift = formula.pair(BinaryFunction::Multiply, mean, scale);
+        let shift = formula.pair(BinaryFunction::Subtract, beta, shift);
+        let y = formula.pair(BinaryFunction::Add, scaled, shift);
+        let graph = formula.0.finish(y);
+        assert_eq!(recognize(&graph).expect("unchanged"), graph);
+    }
+}

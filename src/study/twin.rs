@@ -87,7 +87,7 @@ impl TwinReport {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Input`](crate::ErrorKind::Input) if inputs or outputs cannot be matched; those of a prediction.
+/// [`ErrorKind::Shape`](crate::ErrorKind::Shape) if inputs or outputs cannot be matched; those of a prediction.
 pub fn twin(first: &Session, second: &Session, inputs: &NamedTensors) -> Result<TwinReport> {
     let input_pairs = pairs("input", &types(first.model().inputs()), &types(second.model().inputs()))?;
     let output_pairs = pairs("output", &types(first.model().outputs()), &types(second.model().outputs()))?;
@@ -147,7 +147,7 @@ fn unmatched(what: &str, first: &[Typed], second: &[Typed]) -> Error {
         let items: Vec<String> = items.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
         items.join(", ")
     };
-    Error::input(format!("the {what}s of the two files cannot be matched"))
+    Error::shape(format!("the {what}s of the two files cannot be matched"))
         .cause(format!("the first has {}; the second has {}", list(first), list(second)))
         .hint("give two files of the same model")
 }

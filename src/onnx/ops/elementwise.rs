@@ -2,7 +2,7 @@
 //!
 //! | operators | versions that differ |
 //! |---|---|
-//! | Add, Sub, Mul, Div, Pow, Mod, And, Or, Xor, Equal, Greater, Less, … | 7: operands broadcast as in NumPy |
+//! | Add, Sub, Mul, Div, Pow, Mod, And, Or | 7: operands broadcast as in NumPy |
 //! | Clip | 6: limits are attributes; 11: inputs |
 //! | Max, Min, Sum, Mean | 8: operands broadcast |
 //! | PRelu | 7: the slope broadcasts |
@@ -14,12 +14,10 @@
 use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
-use crate::onnx::layout::{broadcast_shapes, indices};
+use crate::onnx::known::{broadcast_shapes, pairs};
 use crate::onnx::size::Size;
-use crate::onnx::value::{Computed, Integers, Value};
-use crate::ops::{
-    Activation, Binary, BinaryFunction, Cast, Class, Compare, Comparison, FloatClass, Function, NotEqual, Op, Select,
-};
+use crate::onnx::value::{Integers, Value};
+use crate::ops::{Activation, Binary, BinaryFunction, Cast, Class, FloatClass, Function};
 use crate::tensor::{DType, Tensor};
 use std::cmp::Ordering;
 
@@ -43,7 +41,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         let alpha = call.float("alpha")?.unwrap_or(1.0);
         unary(call, Function::Elu { alpha })
     }),
-    Operator::new("Equal", &[7], |call| compare(call, Comparison::Equal)),
     Operator::new("Erf", &[9], |call| unary(call, Function::Erf)),
     Operator::new("Exp", &[6], |call| unary(call, Function::Exponential)),
     Operator::new("Floor", &[6], |call| unary(call, Function::Floor)),
@@ -51,8 +48,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         Some("tanh") => unary(call, Function::GeluTanh),
         _ => unary(call, Function::Gelu),
     }),
-    Operator::new("Greater", &[7], |call| compare(call, Comparison::Greater)),
-    Operator::new("GreaterOrEqual", &[12], |call| compare(call, Comparison::GreaterEqual)),
     Operator::new("HardSigmoid", &[6], hard_sigmoid),
     Operator::new("HardSwish", &[14], hard_swish),
     Operator::new("IsInf", &[10], |call| float_class(call, Class::Infinite)),
@@ -61,8 +56,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         let negative_slope = call.float("alpha")?.unwrap_or(0.01);
         unary(call, Function::Relu { max_value: None, negative_slope, threshold: 0.0 })
     }),
-    Operator::new("Less", &[7], |call| compare(call, Comparison::Less)),
-    Operator::new("LessOrEqual", &[12], |call| compare(call, Comparison::LessEqual)),
     Operator::new("Log", &[6], |call| unary(call, Function::Logarithm)),
     Operator::new("Max", &[6, 8], |call| several(call, BinaryFunction::Maximum)),
     Operator::new("Mean", &[6, 8], mean),
@@ -71,7 +64,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Mod", &[10], modulo),
     Operator::new("Mul", &[7], |call| arithmetic(call, BinaryFunction::Multiply)),
     Operator::new("Neg", &[6], |call| unary(call, Function::Negative)),
-    Operator::new("Not", &[1], not),
     Operator::new("Or", &[7], |call| arithmetic(call, BinaryFunction::Maximum)),
     Operator::new("PRelu", &[7], prelu),
     Operator::new("Pow", &[7], power),
@@ -95,8 +87,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         let threshold = call.float("alpha")?.unwrap_or(1.0);
         thresholded(call, threshold)
     }),
-    Operator::new("Where", &[9], choose),
-    Operator::new("Xor", &[7], |call| compare(call, Comparison::NotEqual)),
 ];
 
 type Context<'c, 'l, 'f, 's> = &'c mut Call<'l, 'f, 's>;
@@ -177,16 +167,6 @@ fn of_integers(function: BinaryFunction, left: &Integers, right: &Integers) -> R
     }
 }
 
-fn pairs<'i>(left: &'i Integers, right: &'i Integers, shape: &'i [usize]) -> impl Iterator<Item = (Size, Size)> + 'i {
-    let place = |integers: &Integers, index: &[usize]| {
-        let own = &index[index.len() - integers.shape.len()..];
-        own.iter()
-            .zip(&integers.shape)
-            .fold(0, |place, (&index, &size)| place * size + if size == 1 { 0 } else { index })
-    };
-    indices(shape).map(move |index| (left.elements[place(left, &index)], right.elements[place(right, &index)]))
-}
-
 fn too_large() -> Error {
     Error::unsupported("computes an integer beyond int64")
 }
@@ -216,27 +196,6 @@ fn divided(call: Context<'_, '_, '_, '_>, left: &Value, right: &Value) -> Result
     let rest = binary(call, BinaryFunction::Remainder, left, right)?;
     let multiple = binary(call, BinaryFunction::Subtract, left, &rest)?;
     binary(call, BinaryFunction::FloorDivide, &multiple, right)
-}
-
-fn compare(call: Context<'_, '_, '_, '_>, comparison: Comparison) -> Outputs {
-    let (left, right) = (call.input(0)?, call.input(1)?);
-    if let (Value::Integers(left), Value::Integers(right)) = (&left, &right) {
-        let shape = broadcast_shapes(&left.shape, &right.shape)?;
-        let of = |(left, right): (Size, Size)| {
-            let order = left.compare(right).ok_or_else(crate::onnx::size::computes_with_the_batch)?;
-            Ok(match comparison {
-                Comparison::Equal => order == Ordering::Equal,
-                Comparison::NotEqual => order != Ordering::Equal,
-                Comparison::Greater => order == Ordering::Greater,
-                Comparison::GreaterEqual => order != Ordering::Less,
-                Comparison::Less => order == Ordering::Less,
-                Comparison::LessEqual => order != Ordering::Greater,
-            })
-        };
-        let values = pairs(left, right, &shape).map(of).collect::<Result<Vec<bool>>>()?;
-        return Ok(vec![Value::constant(Tensor::bool(&shape, values)?)?]);
-    }
-    Ok(vec![call.elementwise(Compare { comparison }, &[left, right])?])
 }
 
 fn several(call: Context<'_, '_, '_, '_>, function: BinaryFunction) -> Outputs {
@@ -348,36 +307,6 @@ fn reciprocal(call: Context<'_, '_, '_, '_>) -> Outputs {
     Ok(vec![binary(call, BinaryFunction::Divide, &one, &x)?])
 }
 
-fn not(call: Context<'_, '_, '_, '_>) -> Outputs {
-    let x = call.input(0)?;
-    if let Some(other) = opposite_of_equal(call, &x)? {
-        return Ok(vec![other]);
-    }
-    // False is the smaller: one step of a row program.
-    let no = Value::constant(Tensor::bool(&[], vec![false])?)?;
-    Ok(vec![call.elementwise(Compare { comparison: Comparison::LessEqual }, &[x, no])?])
-}
-
-/// Whether a value differs from a number, if `x` is whether it equals the number: a mask, as Keras writes it.
-fn opposite_of_equal(call: Context<'_, '_, '_, '_>, x: &Value) -> Result<Option<Value>> {
-    let Value::Computed(computed) = x else { return Ok(None) };
-    let builder = &call.lowering.builder;
-    let Some((Op::Compare(compare), &[left, right])) = builder.operator(computed.id) else { return Ok(None) };
-    if compare.comparison != Comparison::Equal {
-        return Ok(None);
-    }
-    for (value, number) in [(left, right), (right, left)] {
-        let Some(number) = builder.constant_at(number).filter(|number| number.len() == 1) else { continue };
-        let ty = builder.ty(value);
-        let number = number.to_f64()[0];
-        if ty.dtype != DType::Bool && f64::from(number as f32) == number && ty.shape == builder.ty(computed.id).shape {
-            let id = call.op(NotEqual { value: number as f32 }, &[value])?;
-            return Ok(Some(Value::Computed(Computed { id, dims: computed.dims.clone() })));
-        }
-    }
-    Ok(None)
-}
-
 fn prelu(call: Context<'_, '_, '_, '_>) -> Outputs {
     let (x, slope) = (call.input(0)?, call.input(1)?);
     Ok(vec![call.elementwise(Binary { function: BinaryFunction::PRelu }, &[x, slope])?])
@@ -414,26 +343,6 @@ pub(super) fn converted(call: Context<'_, '_, '_, '_>, x: &Value, to: DType) -> 
 fn modulo(call: Context<'_, '_, '_, '_>) -> Outputs {
     let function = if call.int("fmod")? == Some(1) { BinaryFunction::Remainder } else { BinaryFunction::FloorMod };
     arithmetic(call, function)
-}
-
-fn choose(call: Context<'_, '_, '_, '_>) -> Outputs {
-    let (condition, left, right) = (call.input(0)?, call.input(1)?, call.input(2)?);
-    if let (Some(condition), Value::Integers(left), Value::Integers(right)) = (condition.known()?, &left, &right) {
-        let shape = broadcast_shapes(&broadcast_shapes(condition.shape(), &left.shape)?, &right.shape)?;
-        let flags = Integers {
-            shape: condition.shape().to_vec(),
-            elements: condition.to_f64().into_iter().map(|flag| Size::fixed(flag as i64)).collect(),
-        };
-        let of_left = pairs(&flags, left, &shape);
-        let elements = of_left.zip(pairs(&flags, right, &shape)).map(
-            |((flag, left), (_, right))| {
-                if flag == Size::fixed(0) { right } else { left }
-            },
-        );
-        let elements = elements.collect();
-        return Ok(vec![Value::Integers(Integers { shape, elements })]);
-    }
-    Ok(vec![call.elementwise(Op::from(Select), &[condition, left, right])?])
 }
 
 fn float_class(call: Context<'_, '_, '_, '_>, class: Class) -> Outputs {

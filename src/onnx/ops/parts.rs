@@ -25,6 +25,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Split", &[2, 13, 18], split),
 ];
 
+/// Bounds from which on converters mean the end of a dimension of any size.
+const TO_THE_END: i64 = 1_000_000_000;
+
 type Context<'c, 'l, 'f, 's> = &'c mut Call<'l, 'f, 's>;
 
 fn concat(call: Context<'_, '_, '_, '_>) -> Outputs {
@@ -207,7 +210,7 @@ fn moved(call: Context<'_, '_, '_, '_>, value: &Value, count: usize, axis: usize
 fn looked_up(call: Context<'_, '_, '_, '_>, table: &Arc<Tensor>, ids: &Computed, axis: usize) -> Result<Value> {
     let rank = table.shape().len();
     let order: Vec<usize> = std::iter::once(axis).chain((0..rank).filter(|&at| at != axis)).collect();
-    let front = if axis == 0 { Arc::clone(table) } else { Arc::new(crate::onnx::layout::transposed(table, &order)?) };
+    let front = if axis == 0 { Arc::clone(table) } else { Arc::new(crate::onnx::known::transposed(table, &order)?) };
     let rows = front.shape()[0];
     let rest = front.shape()[1..].to_vec();
     let width: usize = rest.iter().product();
@@ -270,9 +273,8 @@ fn sliced(call: Context<'_, '_, '_, '_>, x: &Value, axis: usize, [start, end]: [
         return Err(Error::shape("takes steps of 0"));
     }
     if size.times != 0 {
-        let is_whole = step == 1
-            && start == Size::fixed(0)
-            && (end == size || end.known().is_some_and(|end| end >= i64::from(i32::MAX)));
+        let is_whole =
+            step == 1 && start == Size::fixed(0) && (end == size || end.known().is_some_and(|end| end >= TO_THE_END));
         return if is_whole { Ok(x.clone()) } else { Err(mixes_samples()) };
     }
     let length = size.plus;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::onnx::along::mixes_samples;
 use crate::onnx::call::Call;
-use crate::onnx::layout::transposed;
+use crate::onnx::known::transposed;
 use crate::onnx::value::{Computed, LogicalDim, Value};
 use crate::ops::{BatchMatmul, BinaryFunction, Dense, Heads, Op};
 use crate::tensor::{Tensor, element_count};
@@ -164,7 +164,7 @@ fn batched(call: Context<'_, '_, '_, '_>, left: &Value, right: &Value) -> Result
     if depth != inner {
         return Err(Error::shape(format!("{left} and {right} do not fit")));
     }
-    let lead = crate::onnx::layout::broadcast_sizes(
+    let lead = crate::onnx::known::broadcast_sizes(
         &left_lead.iter().map(|dim| dim.size()).collect::<Vec<_>>(),
         &right_lead.iter().map(|dim| dim.size()).collect::<Vec<_>>(),
     )?;
@@ -204,7 +204,7 @@ fn as_batch(call: Context<'_, '_, '_, '_>, value: &Value, other: &Value) -> Resu
     let rank = value.rank()?;
     let lead = &sizes[..sizes.len() - 2];
     let own = value.sizes()?;
-    let lead = crate::onnx::layout::broadcast_sizes(lead, &own[..rank - 2])?;
+    let lead = crate::onnx::known::broadcast_sizes(lead, &own[..rank - 2])?;
     let all: Vec<_> = lead.into_iter().chain(own[rank - 2..].iter().copied()).collect();
     let wide = super::shapes::stretched(call, value, &all)?;
     call.computed(&wide)

@@ -14,11 +14,11 @@ use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::{Call, integers};
 use crate::onnx::file::ElementType;
-use crate::onnx::layout::{broadcast_sizes, indices};
+use crate::onnx::known::{broadcast_sizes, indices};
 use crate::onnx::size::{Size, computes_with_the_batch};
 use crate::onnx::value::{Computed, Integers, LogicalDim, Value};
 use crate::ops::{Concatenate, Function};
-use crate::tensor::{DType, Tensor, element_count, row_major_strides};
+use crate::tensor::{DType, Tensor, row_major_strides};
 use std::sync::Arc;
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -358,9 +358,4 @@ pub(super) fn joined(
         [part] => Ok(*part),
         parts => call.op(Concatenate { axis }, parts),
     }
-}
-
-/// The number of elements of a shape as a size in memory.
-pub(super) fn count(shape: &[usize]) -> Result<usize> {
-    element_count(shape)
 }

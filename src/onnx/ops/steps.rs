@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::onnx::call::Call;
-use crate::onnx::layout::transposed;
+use crate::onnx::known::transposed;
 use crate::ops::{Cell, Concatenate, Dense, Function, MaskedOutput, Order, Recurrent, RecurrentOutput};
 use crate::tensor::{DType, Tensor};
 
