@@ -22,6 +22,7 @@ mod reductions;
 mod resampling;
 mod resize;
 mod sample;
+mod samples;
 mod scatter;
 mod sequences;
 mod shapes;
