@@ -57,7 +57,7 @@ fn is_square(linear: &Linear) -> bool {
 /// The state of a gate.
 fn state_of(term: &Term) -> Option<usize> {
     match function(term) {
-        (_, Term::Linear(Linear { state: Some((state, _)), .. })) => match state.as_ref() {
+        (_, Term::Linear(linear)) => match linear.state.as_ref()?.0.as_ref() {
             Term::State(index) => Some(*index),
             _ => None,
         },

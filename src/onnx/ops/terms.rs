@@ -33,7 +33,7 @@ pub(super) enum Term {
         negated: bool,
     },
     /// Sums of products by constants.
-    Linear(Linear),
+    Linear(Box<Linear>),
     Applied(Function, Rc<Term>),
     /// `factor · x + offset`
     Line {
@@ -223,12 +223,12 @@ fn product(left: &Rc<Term>, right: &Term) -> Option<Term> {
         Term::Step { sequence, negated: false } => linear.step = Some((sequence.clone(), weights.clone())),
         _ => linear.state = Some((Rc::clone(left), weights.clone())),
     }
-    Some(Term::Linear(linear))
+    Some(Term::Linear(Box::new(linear)))
 }
 
 fn sum(left: &Rc<Term>, right: &Rc<Term>) -> Option<Term> {
     if let (Term::Linear(left), Term::Linear(right)) = (left.as_ref(), right.as_ref()) {
-        return merged(left, right).map(Term::Linear);
+        return merged(left, right).map(|linear| Term::Linear(Box::new(linear)));
     }
     for (left, right) in [(left, right), (right, left)] {
         match (left.as_ref(), right.as_ref()) {
@@ -237,7 +237,7 @@ fn sum(left: &Rc<Term>, right: &Rc<Term>) -> Option<Term> {
                 if let Some(bias) = constant(other).filter(|bias| bias.len() == linear.width) {
                     let bias = bias.clone().reshaped(&[linear.width]).ok()?;
                     let right = Linear { width: linear.width, step: None, state: None, bias: Some(bias) };
-                    return merged(linear, &right).map(Term::Linear);
+                    return merged(linear, &right).map(|linear| Term::Linear(Box::new(linear)));
                 }
             }
             (Term::Kept { mask, negated: false, x }, Term::Kept { mask: other, negated: true, x: off })
@@ -340,7 +340,7 @@ fn split(call: &Call<'_, '_, '_>, x: &Term, sizes: Option<&Option<Rc<Term>>>) ->
                 None => None,
             },
         };
-        parts.push(Term::Linear(part));
+        parts.push(Term::Linear(Box::new(part)));
         start += width;
     }
     Some(parts)
