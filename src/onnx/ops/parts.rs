@@ -2,6 +2,7 @@
 //!
 //! | operators | versions that differ |
 //! |---|---|
+//! | Compress | 9; the condition must be known |
 //! | Concat | 4; 11: the axis may be negative |
 //! | Gather | 1; 11: negative indices count from the end |
 //! | Slice | 1: attributes; 10: inputs, and steps |
@@ -19,6 +20,7 @@ use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
 
 pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Compress", &[9, 11], compress),
     Operator::new("Concat", &[4, 11], concat),
     Operator::new("Gather", &[1, 11], gather),
     Operator::new("Slice", &[1, 10], slice),
@@ -150,6 +152,25 @@ fn position(index: Size, size: usize) -> Result<usize> {
         Error::shape(format!("takes position {index} of {size}"))
             .hint("export the model again; onnxruntime refuses it too")
     })
+}
+
+fn compress(call: Context<'_, '_, '_, '_>) -> Outputs {
+    let (mut data, condition) = (call.input(0)?, call.input(1)?);
+    let condition = condition.known()?.ok_or_else(|| {
+        Error::unsupported("keeps positions that depend on the inputs, which is not supported")
+            .cause("the shapes of all values but for the batch must be known when the model is loaded")
+    })?;
+    let axis = match call.int("axis")? {
+        Some(axis) => call.axis(axis, data.rank()?)?,
+        None => {
+            let all = super::shapes::product(&data.sizes()?)?;
+            data = call.with_sizes(&data, &[all])?;
+            0
+        }
+    };
+    let kept = condition.to_f64().into_iter().enumerate().filter(|(_, keeps)| *keeps != 0.0);
+    let kept = Integers::list(kept.map(|(at, _)| Size::fixed(at as i64)).collect());
+    Ok(vec![at_known(call, &data, &kept, axis)?])
 }
 
 /// The positions of a dimension that are known.

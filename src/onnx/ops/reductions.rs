@@ -88,11 +88,41 @@ pub(super) fn reduced(
         let shape = if keeps { vec![1; axes.len()] } else { Vec::new() };
         return Ok(Value::Integers(Integers { shape, elements: vec![total] }));
     }
+    if let Some(value) = of_nothing(call, x, axes, keeps, reduction)? {
+        return Ok(value);
+    }
     let mut value = x.clone();
     for &axis in axes.iter().rev() {
         value = call.along(&value, axis, |axis| Op::from(Reduce { reduction, axis }), Change::Removed)?;
     }
     if keeps { call.unsqueezed(&value, axes) } else { Ok(value) }
+}
+
+/// The largest or smallest of no floats: an infinity.
+fn of_nothing(
+    call: Context<'_, '_, '_, '_>,
+    x: &Value,
+    axes: &[usize],
+    keeps: bool,
+    reduction: Reduction,
+) -> Result<Option<Value>> {
+    let infinity = match reduction {
+        Reduction::Maximum => f32::NEG_INFINITY,
+        Reduction::Minimum => f32::INFINITY,
+        _ => return Ok(None),
+    };
+    let sizes = x.sizes()?;
+    if call.dtype(x) != DType::F32 || axes.iter().all(|&axis| sizes[axis] != Size::fixed(0)) {
+        return Ok(None);
+    }
+    let kept: Vec<Size> = sizes
+        .iter()
+        .enumerate()
+        .filter(|(axis, _)| keeps || !axes.contains(axis))
+        .map(|(axis, size)| if axes.contains(&axis) { Size::fixed(1) } else { *size })
+        .collect();
+    let infinity = Value::constant(Tensor::f32(&[], vec![infinity])?)?;
+    super::shapes::stretched(call, &infinity, &kept).map(Some)
 }
 
 fn of_integers(integers: &Integers, reduction: Reduction) -> Option<Size> {
