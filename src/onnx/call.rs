@@ -173,8 +173,8 @@ impl<'c, 'f, 's> Call<'c, 'f, 's> {
     pub(super) fn dtype(&self, value: &Value) -> DType {
         match value {
             Value::Constant(tensor) | Value::Repeated { tensor, .. } => tensor.dtype(),
-            Value::Integers(_) => DType::I32,
-            Value::Computed(computed) => self.lowering.builder.ty(computed.id).dtype,
+            Value::Integers(_) | Value::Counted(_) => DType::I32,
+            Value::Computed(computed) | Value::EachSample(computed) => self.lowering.builder.ty(computed.id).dtype,
             Value::Sequence(list) => list.first().map_or(DType::F32, |value| self.dtype(value)),
         }
     }
@@ -283,7 +283,8 @@ pub(super) fn integers(value: &Value) -> Result<Integers> {
             let elements = tensor.to_f64().into_iter().map(|number| Size::fixed(number as i64)).collect();
             Ok(Integers { shape: tensor.shape().to_vec(), elements })
         }
-        Value::Repeated { .. } | Value::Computed(_) | Value::Sequence(_) => {
+        Value::Counted(_) => Err(super::size::computes_with_the_batch()),
+        Value::Repeated { .. } | Value::Computed(_) | Value::Sequence(_) | Value::EachSample(_) => {
             Err(Error::unsupported("takes a shape or an axis that depends on the inputs, which is not supported")
                 .cause("the shapes of all values but for the batch must be known when the model is loaded")
                 .hint("export the model with fixed shapes"))

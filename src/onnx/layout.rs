@@ -156,7 +156,8 @@ impl Call<'_, '_, '_> {
                 });
                 Ok(Value::Integers(Integers { elements: elements.collect(), shape }))
             }
-            Value::Sequence(_) => Err(Error::unsupported("transposes a list of tensors")),
+            Value::Counted(_) => Ok(value.clone()),
+            Value::Sequence(_) | Value::EachSample(_) => Err(Error::unsupported("transposes a list of tensors")),
         }
     }
 
@@ -217,7 +218,9 @@ impl Call<'_, '_, '_> {
                 let id = self.reshaped(id, &target.sample)?;
                 Ok(Value::Computed(Computed { id, dims: target.dims }))
             }
-            Value::Sequence(_) => Err(Error::unsupported("reshapes a list of tensors")),
+            Value::Counted(counted) if sizes == [counted.count] => Ok(value.clone()),
+            Value::Counted(_) => Err(computes_with_the_batch()),
+            Value::Sequence(_) | Value::EachSample(_) => Err(Error::unsupported("reshapes a list of tensors")),
         }
     }
 

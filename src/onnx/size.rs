@@ -1,4 +1,6 @@
-//! Sizes that are known when a model is loaded, except for the batch: `times · N + plus`.
+//! Sizes that are known when a model is loaded, except for the batch: `times · N + sample · n + plus`.
+//!
+//! `n` is the number of a sample inside a loop over the samples of a batch; outside of it there is none.
 //!
 //! Files compute shapes by operators on integers. Their values are such sizes, so that what a shape is computed from needs
 //! no operator of the graph. What is no such size, such as `N²`, has no value here.
@@ -6,29 +8,45 @@
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// `times · N + plus`.
+/// `times · N + sample · n + plus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Size {
     pub(super) times: i64,
+    pub(super) sample: i64,
     pub(super) plus: i64,
 }
 
 impl Size {
+    /// The number of a sample.
+    pub(super) const SAMPLE: Size = Size { times: 0, sample: 1, plus: 0 };
+
     pub(super) const fn fixed(plus: i64) -> Size {
-        Size { times: 0, plus }
+        Size { times: 0, sample: 0, plus }
+    }
+
+    /// This many rows of each sample.
+    pub(super) const fn batch(times: usize) -> Size {
+        Size { times: times as i64, sample: 0, plus: 0 }
     }
 
     /// The number, if it does not depend on the batch.
     pub(super) fn known(self) -> Option<i64> {
-        (self.times == 0).then_some(self.plus)
+        (self.times == 0 && self.sample == 0).then_some(self.plus)
+    }
+
+    /// The size of which each part is this of the parts of two.
+    fn with(self, part: impl Fn((i64, i64)) -> Option<i64>, other: Size) -> Option<Size> {
+        let parts = [(self.times, other.times), (self.sample, other.sample), (self.plus, other.plus)].map(part);
+        let [times, sample, plus] = parts;
+        Some(Size { times: times?, sample: sample?, plus: plus? })
     }
 
     pub(super) fn add(self, other: Size) -> Option<Size> {
-        Some(Size { times: self.times.checked_add(other.times)?, plus: self.plus.checked_add(other.plus)? })
+        self.with(|own| own.0.checked_add(own.1), other)
     }
 
     pub(super) fn negated(self) -> Option<Size> {
-        Some(Size { times: self.times.checked_neg()?, plus: self.plus.checked_neg()? })
+        self.with(|own| own.0.checked_neg(), self)
     }
 
     pub(super) fn multiply(self, other: Size) -> Option<Size> {
@@ -37,7 +55,7 @@ impl Size {
             (_, Some(factor)) => (factor, self),
             _ => return None,
         };
-        Some(Size { times: of.times.checked_mul(factor)?, plus: of.plus.checked_mul(factor)? })
+        of.with(|own| own.0.checked_mul(factor), of)
     }
 
     /// The quotient, if the division leaves no remainder for any batch, or does not depend on the batch. Integers are
@@ -45,8 +63,8 @@ impl Size {
     pub(super) fn divide(self, other: Size) -> Option<Size> {
         match (self.known(), other.known()) {
             (Some(left), Some(right)) => left.checked_div(right).map(Size::fixed),
-            (None, Some(right)) if right != 0 && self.times % right == 0 && self.plus % right == 0 => {
-                Some(Size { times: self.times / right, plus: self.plus / right })
+            (None, Some(right)) => {
+                self.with(|(own, _)| own.checked_rem(right).filter(|rest| *rest == 0).map(|_| own / right), self)
             }
             (None, None) if other.times != 0 => {
                 let quotient = self.times / other.times;
@@ -56,15 +74,13 @@ impl Size {
         }
     }
 
-    /// Which is the larger for every batch of at least one sample, if one is.
+    /// Which is the larger for every batch of at least one sample, and every sample, if one is.
     pub(super) fn compare(self, other: Size) -> Option<std::cmp::Ordering> {
-        let difference = self.add(other.negated()?)?;
-        match (difference.times, difference.plus) {
-            (0, plus) => Some(plus.cmp(&0)),
-            (times, plus) if times > 0 && times.checked_add(plus)? > 0 => Some(std::cmp::Ordering::Greater),
-            (times, plus) if times < 0 && times.checked_add(plus)? < 0 => Some(std::cmp::Ordering::Less),
-            _ => None,
-        }
+        let Size { times, sample, plus } = self.add(other.negated()?)?;
+        let of_first = sign(times, plus)?;
+        // What is linear is between its values for the first sample and the last, N − 1.
+        let of_last = sign(times.checked_add(sample)?, plus.checked_sub(sample)?)?;
+        (of_first == of_last).then_some(of_first)
     }
 
     /// The number, or an error about the batch.
@@ -73,9 +89,19 @@ impl Size {
     }
 }
 
+/// The sign of `times · N + plus` for all N of at least 1.
+fn sign(times: i64, plus: i64) -> Option<std::cmp::Ordering> {
+    let of_one = times.checked_add(plus)?;
+    match times.cmp(&0) {
+        std::cmp::Ordering::Equal => Some(plus.cmp(&0)),
+        order => (of_one.cmp(&0) == order).then_some(order),
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.times, self.plus) {
+            _ if self.sample != 0 => write!(f, "{} N + {} n + {}", self.times, self.sample, self.plus),
             (0, plus) => write!(f, "{plus}"),
             (1, 0) => f.write_str("N"),
             (times, 0) => write!(f, "{times} N"),
@@ -98,9 +124,9 @@ mod tests {
 
     #[test]
     fn sizes_compute_as_long_as_they_are_linear_in_the_batch() {
-        let (batch, five) = (Size { times: 1, plus: 0 }, Size::fixed(5));
+        let (batch, five) = (Size::batch(1), Size::fixed(5));
         let five_batches = batch.multiply(five).expect("linear");
-        assert_eq!(five_batches, Size { times: 5, plus: 0 });
+        assert_eq!(five_batches, Size::batch(5));
         assert_eq!(batch.multiply(batch), None);
         assert_eq!(five_batches.divide(five), Some(batch));
         assert_eq!(five_batches.divide(batch), Some(five));
@@ -111,5 +137,19 @@ mod tests {
         assert_eq!(batch.compare(Size::fixed(0)), Some(Ordering::Greater));
         assert_eq!(five_batches.add(Size::fixed(2)).expect("a sum").to_string(), "5 N + 2");
         assert_eq!(Size::fixed(i64::MAX).add(Size::fixed(1)), None);
+    }
+
+    #[test]
+    fn numbers_of_samples_are_below_the_batch() {
+        let (sample, batch, one) = (Size::SAMPLE, Size::batch(1), Size::fixed(1));
+        assert_eq!(sample.compare(batch), Some(Ordering::Less));
+        assert_eq!(sample.compare(Size::fixed(0)), None);
+        assert_eq!(sample.add(one).expect("a sum").compare(Size::fixed(0)), Some(Ordering::Greater));
+        assert_eq!(sample.add(one).expect("a sum").compare(batch), None);
+        assert_eq!(sample.compare(sample), Some(Ordering::Equal));
+        assert_eq!(sample.known(), None);
+        let third = sample.multiply(Size::fixed(3)).expect("a product");
+        assert_eq!(third.divide(Size::fixed(3)), Some(sample));
+        assert_eq!(third.divide(Size::fixed(2)), None);
     }
 }

@@ -51,6 +51,18 @@ pub(super) enum Value {
     Computed(Computed),
     /// A list of values.
     Sequence(Vec<Value>),
+    /// A list of one value for each sample, whose dimensions are those of one of them.
+    EachSample(Computed),
+    /// Integers that count, as many as depends on the batch.
+    Counted(Counted),
+}
+
+/// `start`, `start + step`, and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) start: Size,
+    pub(super) step: i64,
+    pub(super) count: Size,
 }
 
 impl Integers {
@@ -60,6 +72,14 @@ impl Integers {
 
     pub(super) fn list(elements: Vec<Size>) -> Self {
         Integers { shape: vec![elements.len()], elements }
+    }
+
+    /// The only one.
+    pub(super) fn single(&self) -> Result<Size> {
+        match self.elements[..] {
+            [element] => Ok(element),
+            _ => Err(Error::shape(format!("takes one integer, not {}", self.elements.len()))),
+        }
     }
 
     /// As a tensor; an error if one depends on the batch or is no int32.
@@ -93,11 +113,14 @@ impl Value {
             Value::Integers(integers) => integers.shape.iter().map(fixed).collect(),
             Value::Repeated { tensor, axis, times } => {
                 let mut sizes: Vec<Size> = tensor.shape().iter().map(fixed).collect();
-                sizes[*axis] = Size { times: *times as i64, plus: 0 };
+                sizes[*axis] = Size::batch(*times);
                 sizes
             }
             Value::Computed(computed) => computed.dims.iter().map(|dim| dim.size()).collect(),
-            Value::Sequence(_) => return Err(Error::unsupported("takes a list of tensors, which is not supported")),
+            Value::Counted(counted) => vec![counted.count],
+            Value::Sequence(_) | Value::EachSample(_) => {
+                return Err(Error::unsupported("takes a list of tensors, which is not supported"));
+            }
         })
     }
 
@@ -109,7 +132,7 @@ impl Value {
     pub(super) fn known(&self) -> Result<Option<Arc<Tensor>>> {
         match self {
             Value::Constant(tensor) => Ok(Some(Arc::clone(tensor))),
-            Value::Integers(integers) if integers.elements.iter().all(|size| size.times == 0) => {
+            Value::Integers(integers) if integers.elements.iter().all(|size| size.known().is_some()) => {
                 integers.tensor().map(|tensor| Some(Arc::new(tensor)))
             }
             _ => Ok(None),
@@ -117,10 +140,38 @@ impl Value {
     }
 }
 
+impl Counted {
+    /// The integer at a position that may be that of a sample; `None` if it may be outside.
+    pub(super) fn at(self, position: Size) -> Option<Size> {
+        let is_inside = position.compare(self.count)?.is_lt() && position.compare(Size::fixed(-1))?.is_gt();
+        is_inside.then_some(())?;
+        self.start.add(position.multiply(Size::fixed(self.step))?)
+    }
+
+    /// With one more integer behind, if that continues it.
+    pub(super) fn followed_by(self, next: Size) -> Option<Self> {
+        let own = self.start.add(self.count.multiply(Size::fixed(self.step))?)?;
+        (own == next).then_some(Counted { count: self.count.add(Size::fixed(1))?, ..self })
+    }
+
+    /// The integers from a position to the end, or from one position to the next.
+    pub(super) fn sliced(self, [start, end]: [Size; 2]) -> Option<Value> {
+        if start.add(Size::fixed(1)) == Some(end) {
+            return self.at(start).map(|element| Value::Integers(Integers::list(vec![element])));
+        }
+        let first = start.known().filter(|start| *start >= 0)?;
+        let is_to_end = end == self.count || end.known().is_some_and(|end| end >= i64::from(i32::MAX));
+        is_to_end.then_some(())?;
+        let skipped = Size::fixed(first.checked_mul(self.step)?);
+        let count = self.count.add(Size::fixed(-first))?;
+        Some(Value::Counted(Counted { start: self.start.add(skipped)?, count, ..self }))
+    }
+}
+
 impl LogicalDim {
     pub(super) fn size(self) -> Size {
         match self {
-            LogicalDim::Batch(times) | LogicalDim::Interleaved(times) => Size { times: times as i64, plus: 0 },
+            LogicalDim::Batch(times) | LogicalDim::Interleaved(times) => Size::batch(times),
             LogicalDim::Fixed(size) => Size::fixed(size as i64),
         }
     }

@@ -187,7 +187,7 @@ fn multiplied(call: Context<'_, '_, '_, '_>, left: Labelled, right: Labelled, re
 fn batch_label(of: &Labelled) -> Result<Option<char>> {
     let sizes = of.value.sizes()?;
     let Some(axis) = sizes.iter().position(|size| size.times != 0) else { return Ok(None) };
-    if sizes[axis] != (Size { times: 1, plus: 0 }) {
+    if sizes[axis] != Size::batch(1) {
         return Err(over_the_batch());
     }
     Ok(Some(of.labels[axis]))

@@ -42,7 +42,7 @@ fn branch(call: Context<'_, '_, '_, '_>) -> Outputs {
 }
 
 /// A condition that is known.
-fn truth(condition: &Value) -> Result<Option<bool>> {
+pub(super) fn truth(condition: &Value) -> Result<Option<bool>> {
     let known = condition.known()?;
     Ok(known.and_then(|tensor| if let [flag] = tensor.to_f64()[..] { Some(flag != 0.0) } else { None }))
 }
@@ -54,6 +54,12 @@ fn repeat(call: Context<'_, '_, '_, '_>) -> Outputs {
     let scans = scans.ok_or_else(|| Error::format("its body does not put out what it carries"))?;
     if body.inputs.len() != carried.len() + 2 {
         return Err(Error::format("its body does not take what it carries"));
+    }
+    if let Some(outputs) = super::cells::recognized(call, body, &carried)? {
+        return Ok(outputs);
+    }
+    if let Some(outputs) = super::samples::of_each(call, body, &carried)? {
+        return Ok(outputs);
     }
     unrolled(call, body, carried, scans)
 }

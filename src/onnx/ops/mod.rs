@@ -3,10 +3,12 @@
 //! An [`Operator`] says in which versions its meaning changed, as far as the difference matters here, and adds to the
 //! graph what it means. Operators on integers that are known compute them at once.
 
+mod cells;
 mod conditions;
 mod convolution;
 mod einsum;
 mod elementwise;
+mod gates;
 mod images;
 mod indices;
 mod loops;
@@ -20,10 +22,12 @@ mod reductions;
 mod resampling;
 mod resize;
 mod sample;
+mod samples;
 mod scatter;
 mod sequences;
 mod shapes;
 mod steps;
+mod terms;
 mod wrap;
 
 use super::call::Call;

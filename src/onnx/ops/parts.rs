@@ -45,6 +45,11 @@ pub(super) fn concatenated(call: Context<'_, '_, '_, '_>, parts: &[Value], axis:
     if let [part] = parts {
         return Ok(part.clone());
     }
+    if let [Value::Counted(counted), Value::Integers(next)] = parts
+        && let Some(counted) = counted.followed_by(next.single()?)
+    {
+        return Ok(Value::Counted(counted));
+    }
     let lists: Option<Vec<&Integers>> = parts
         .iter()
         .map(|part| match part {
@@ -107,6 +112,11 @@ fn gather(call: Context<'_, '_, '_, '_>) -> Outputs {
     let axis = call.axis(call.int("axis")?.unwrap_or(0), rank)?;
     Ok(vec![match (&data, &indices) {
         (Value::Integers(data), Value::Integers(indices)) => Value::Integers(picked(data, indices, axis)?),
+        (Value::Counted(counted), Value::Integers(indices)) => {
+            let elements = indices.elements.iter().map(|&index| counted.at(index)).collect::<Option<_>>();
+            let elements = elements.ok_or_else(crate::onnx::size::computes_with_the_batch)?;
+            Value::Integers(Integers { shape: indices.shape.clone(), elements })
+        }
         (_, Value::Integers(indices)) => at_known(call, &data, indices, axis)?,
         (Value::Computed(data), Value::Computed(indices)) => of_sample(call, data, indices, axis)?,
         (Value::Computed(_) | Value::Repeated { .. }, _) => {
@@ -293,7 +303,17 @@ fn sliced(call: Context<'_, '_, '_, '_>, x: &Value, axis: usize, [start, end]: [
     if step == 0 {
         return Err(Error::shape("takes steps of 0"));
     }
+    if let Value::Counted(counted) = x
+        && step == 1
+    {
+        return counted.sliced([start, end]).ok_or_else(crate::onnx::size::computes_with_the_batch);
+    }
     if size.times != 0 {
+        if let (Value::Computed(x), 0, 1) = (x, axis, step)
+            && let Some(sample) = super::samples::of_batch(call, x, [start, end])?
+        {
+            return Ok(sample);
+        }
         let is_whole =
             step == 1 && start == Size::fixed(0) && (end == size || end.known().is_some_and(|end| end >= TO_THE_END));
         return if is_whole { Ok(x.clone()) } else { Err(mixes_samples()) };

@@ -1,9 +1,8 @@
-//! Recurrent layers: RNN, GRU, LSTM; and sequences in reverse.
+//! Recurrent layers: RNN, GRU, LSTM.
 //!
 //! | operators | versions that differ |
 //! |---|---|
 //! | GRU, LSTM, RNN | 7; 14: `layout` |
-//! | ReverseSequence | one meaning |
 //!
 //! The inputs of a sequence are `[T, N, F]`, or with `layout` `[N, T, F]`: the same in memory, where the batch is in
 //! front. W is `[D, G · H, F]`, R `[D, G · H, H]` and B `[D, 2 · G · H]` for D directions, with the gates i, o, f, c of an
@@ -31,7 +30,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     }),
     Operator::new("LSTM", &[7, 14, 22], |call| recurrent(call, Cell::Lstm)),
     Operator::new("RNN", &[7, 14, 22], |call| recurrent(call, Cell::Simple)),
-    Operator::new("ReverseSequence", &[10], reverse_sequence),
 ];
 
 type Context<'c, 'l, 'f, 's> = &'c mut Call<'l, 'f, 's>;
@@ -43,8 +41,8 @@ struct Samples {
     x: ValueId,
     /// How many of them there are, if not one for each of the batch.
     rows: Option<usize>,
-    /// Whether they are samples of the batch.
-    has_batch: bool,
+    /// Their dimension in the file.
+    first: LogicalDim,
     steps: usize,
 }
 
@@ -63,7 +61,7 @@ fn recurrent(call: Context<'_, '_, '_, '_>, cell: Cell) -> Outputs {
         let mask = mask(call, &samples, row)?;
         let mut directions = Vec::new();
         for (direction, layer) in layers.iter().enumerate() {
-            let initial = initial_states(call, cell, (is_batch_first, samples.rows), [row, direction, units])?;
+            let initial = initial_states(call, cell, (is_batch_first, &samples), [row, direction, units])?;
             let mask = mask.map(|mask| (mask, MaskedOutput::Zero));
             directions.push(layer.run(call, &Inputs { x, mask, initial }, wanted)?);
         }
@@ -118,15 +116,20 @@ fn samples(call: Context<'_, '_, '_, '_>, x: &Value, is_batch_first: bool) -> Re
     let x = if is_batch_first { x.clone() } else { call.transposed(x, &[1, 0, 2])? };
     let x = call.computed(&x)?;
     match x.dims[..] {
-        [LogicalDim::Batch(rows), LogicalDim::Fixed(steps), LogicalDim::Fixed(_)] => {
-            Ok(Samples { x: x.id, rows: (rows > 1).then_some(rows), has_batch: true, steps })
-        }
-        [LogicalDim::Fixed(rows), LogicalDim::Fixed(steps), LogicalDim::Fixed(_)] => {
-            Ok(Samples { x: x.id, rows: Some(rows), has_batch: false, steps })
+        [first, LogicalDim::Fixed(steps), LogicalDim::Fixed(_)] => {
+            Ok(Samples { x: x.id, rows: stored_rows(first), first, steps })
         }
         _ => Err(Error::unsupported("runs from one sample of the batch to the next, which is not supported")
             .cause(format!("the sequences are {}", format_sizes(&sizes)))
             .hint("export the model with the steps and the batch in the dimensions of `layout`")),
+    }
+}
+
+/// How many rows a first dimension has in memory behind the batch, if it has them.
+fn stored_rows(first: LogicalDim) -> Option<usize> {
+    match first {
+        LogicalDim::Fixed(rows) => Some(rows),
+        batch => batch.rows().filter(|rows| *rows > 1),
     }
 }
 
@@ -292,7 +295,7 @@ fn mask(call: Context<'_, '_, '_, '_>, samples: &Samples, row: usize) -> Result<
 fn initial_states(
     call: Context<'_, '_, '_, '_>,
     cell: Cell,
-    (is_batch_first, rows): (bool, Option<usize>),
+    (is_batch_first, samples): (bool, &Samples),
     [row, direction, units]: [usize; 3],
 ) -> Result<Vec<ValueId>> {
     let given: Vec<Option<Value>> = (0..cell.states()).map(|index| call.optional(5 + index)).collect();
@@ -308,15 +311,15 @@ fn initial_states(
         };
         let state = if is_batch_first { state } else { call.transposed(&state, &[1, 0, 2])? };
         let state = call.computed(&state)?;
-        let own_rows = match state.dims[..] {
-            [LogicalDim::Batch(own), _, _] => (own > 1).then_some(own),
-            [LogicalDim::Fixed(own), _, _] => Some(own),
-            _ => None,
+        let &[first, _, _] = &state.dims[..] else {
+            return Err(Error::shape(format!("the initial state {state} is not of rank 3")));
         };
-        let own = if own_rows == Some(1) { 0 } else { row };
-        if own_rows.is_some_and(|count| count != 1 && Some(count) != rows) {
+        // One row is that of all samples.
+        let is_one = first == LogicalDim::Fixed(1);
+        if first != samples.first && !is_one {
             return Err(Error::shape(format!("the initial state {state} does not fit the sequences")));
         }
+        let (own_rows, own) = (stored_rows(first), if is_one { 0 } else { row });
         let state = row_of(call, state.id, own_rows, own)?;
         let state = call.op(Slice { axis: 1, start: direction, step: 1, count: 1 }, &[state])?;
         states.push(call.reshaped(state, &[units])?);
@@ -349,37 +352,6 @@ fn joined(
         parts.push(call.reshaped(row, &one.collect::<Vec<_>>())?);
     }
     let id = if parts.len() == 1 { parts[0] } else { call.op(Concatenate { axis: 1 }, &parts)? };
-    let first = match samples {
-        Samples { has_batch: true, rows, .. } => LogicalDim::Batch(rows.unwrap_or(1)),
-        Samples { rows, .. } => LogicalDim::Fixed(rows.unwrap_or(1)),
-    };
     let rest = between.iter().copied().chain([count, units]).map(LogicalDim::Fixed);
-    Ok(Value::Computed(Computed { id, dims: std::iter::once(first).chain(rest).collect() }))
-}
-
-/// Sequences whose first steps are reversed, here all of them.
-fn reverse_sequence(call: Context<'_, '_, '_, '_>) -> Outputs {
-    let x = call.input(0)?;
-    let rank = x.rank()?;
-    let time = call.axis(call.int("time_axis")?.unwrap_or(0), rank)?;
-    let steps = x.sizes()?[time];
-    let lengths = call.input(1)?;
-    let is_whole = match &lengths {
-        Value::Integers(integers) => integers.elements.iter().all(|length| *length == steps),
-        Value::Repeated { tensor, .. } => {
-            tensor.to_f64().iter().all(|&length| steps.known().is_some_and(|steps| steps as f64 == length))
-        }
-        _ => false,
-    };
-    if !is_whole {
-        return Err(Error::unsupported("reverses a part of a sequence, which is not supported")
-            .cause(format!("the lengths are not known to be {steps}"))
-            .hint("export the model without lengths, so that whole sequences are reversed"));
-    }
-    let x = call.computed(&x)?;
-    let (Some(axis), Some(steps)) = (x.stored_axis(time), steps.known()) else {
-        return Err(Error::unsupported("reverses the order of samples, which is not supported"));
-    };
-    let id = call.op(Slice::reverse(axis, steps as usize), &[x.id])?;
-    Ok(vec![Value::Computed(Computed { id, dims: x.dims })])
+    Ok(Value::Computed(Computed { id, dims: std::iter::once(samples.first).chain(rest).collect() }))
 }

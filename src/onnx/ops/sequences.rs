@@ -74,6 +74,9 @@ fn outside() -> Error {
 fn concatenate(call: Context<'_, '_, '_, '_>) -> Outputs {
     let axis = call.int("axis")?.ok_or_else(|| Error::format("has no `axis`"))?;
     let is_new = call.int("new_axis")?.unwrap_or(0) == 1;
+    if let Value::EachSample(value) = call.input(0)? {
+        return Ok(vec![super::samples::joined(call, &value, axis, is_new)?]);
+    }
     let mut values = list(call)?;
     if is_new {
         for value in &mut values {

@@ -16,7 +16,7 @@ use crate::onnx::call::{Call, integers};
 use crate::onnx::file::ElementType;
 use crate::onnx::known::{broadcast_sizes, indices};
 use crate::onnx::size::{Size, computes_with_the_batch};
-use crate::onnx::value::{Computed, Integers, LogicalDim, Value};
+use crate::onnx::value::{Computed, Counted, Integers, LogicalDim, Value};
 use crate::ops::{Concatenate, Function};
 use crate::tensor::{DType, Tensor, row_major_strides};
 use std::sync::Arc;
@@ -137,6 +137,9 @@ pub(super) fn stretched(call: Context<'_, '_, '_, '_>, x: &Value, sizes: &[Size]
     if x.sizes()? == sizes {
         return Ok(x.clone());
     }
+    if sizes.iter().any(|size| size.sample != 0) {
+        return Err(computes_with_the_batch());
+    }
     let missing = sizes.len() - x.rank()?;
     let x = &call.unsqueezed(x, &(0..missing).collect::<Vec<_>>())?;
     if let Value::Computed(computed) = x {
@@ -241,8 +244,14 @@ fn range(call: Context<'_, '_, '_, '_>) -> Outputs {
             _ => Value::constant(Tensor::f32(&[count], numbers.map(|number| number as f32).collect())?)?,
         }]);
     }
-    values.iter().try_for_each(|value| integers(value).map(|_| ()))?;
-    Err(computes_with_the_batch())
+    let bounds = values.iter().map(|value| integers(value)?.single()).collect::<Result<Vec<_>>>()?;
+    let [start, limit, delta] = bounds[..] else { return Err(computes_with_the_batch()) };
+    let distance = start.negated().and_then(|start| limit.add(start));
+    let count = distance.and_then(|distance| distance.divide(delta)).filter(|count| count.times > 0);
+    match (count, delta.known()) {
+        (Some(count), Some(step)) => Ok(vec![Value::Counted(Counted { start, step, count })]),
+        _ => Err(computes_with_the_batch()),
+    }
 }
 
 fn reshape(call: Context<'_, '_, '_, '_>) -> Outputs {
