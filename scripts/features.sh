@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for features in "" gpu mmap npz study cli gpu,study gpu,mmap,npz; do
+for features in "" gpu mmap npz onnx study cli gpu,study gpu,mmap,npz; do
     echo "features: ${features:-none}" >&2
     cargo clippy --quiet --locked --no-default-features --features "$features" -- -D warnings
 done

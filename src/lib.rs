@@ -1,4 +1,4 @@
-//! Runs TensorFlow.js *layers* models on the GPU and on the CPU, and checks every answer.
+//! Runs TensorFlow.js *layers* models and ONNX models on the GPU and on the CPU, and checks every answer.
 //!
 //! A Keras model converted to the TF.js layers format (`model.json` and weight shards) is loaded as TF.js loads it. It runs as
 //! WGSL compute shaders through wgpu (Vulkan, Metal or DirectX 12), on a CPU engine, or on the plain reference that both are
@@ -39,6 +39,7 @@
 //! | `gpu` | [`Device::Gpu`], through wgpu | [`Device::Auto`] is the CPU |
 //! | `mmap` | weights mapped into memory instead of read | |
 //! | `npz` | `.npz` files in [`tensor_file`] | safetensors and JSON |
+//! | `onnx` | ONNX models in [`Model::load`] and `Model::from_onnx` | TF.js layers models |
 //! | `study` | `study` and `emulation` | |
 //! | `cli` | the command `tfjs-wgpu`, and `clap::ValueEnum` for option enums; implies `study` | |
 //!
@@ -47,7 +48,7 @@
 //! # Correct answers
 //!
 //! Every operator has a reference implementation in f64 and a tolerance that every engine keeps. TF.js and Keras differ in places;
-//! [`Semantics`] chooses whose answers a model gives.
+//! [`Semantics`] chooses whose answers a model gives. An ONNX file says itself what it computes.
 
 #![cfg_attr(
     not(all(feature = "gpu", feature = "study")),
@@ -71,6 +72,8 @@ mod load;
 mod made_once;
 mod model;
 mod names;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod ops;
 mod passes;
 mod plan;
@@ -128,6 +131,10 @@ pub mod internals {
     pub mod model {
         pub use crate::model::*;
     }
+    #[cfg(feature = "onnx")]
+    pub mod onnx {
+        pub use crate::onnx::*;
+    }
     pub mod ops {
         pub use crate::ops::*;
     }
@@ -145,7 +152,9 @@ pub mod internals {
     }
     #[cfg(feature = "study")]
     pub mod study {
-        pub use crate::study::{digits, output_allowances};
+        pub use crate::study::{
+            MatchedBy, Pair, RankAgreement, TOP, TwinOutput, TwinReport, digits, output_allowances, twin,
+        };
         pub mod machine {
             pub use crate::study::machine::*;
         }

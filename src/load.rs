@@ -7,7 +7,14 @@ use crate::error::{Context, Result};
 use crate::model::{LoadOptions, Model};
 use crate::tfjs;
 use crate::weights::{Folder, Memory, Source};
+#[cfg(feature = "onnx")]
+use crate::{
+    error::Error,
+    weights::{SharedBytes, SourceBytes},
+};
 use formats::expect_layers_model;
+#[cfg(feature = "onnx")]
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 impl Model {
@@ -65,6 +72,16 @@ impl Model {
         load().at(|| "model.json".into())
     }
 
+    /// Loads an ONNX model from the bytes of its file. Files beside it, in which it may keep weights, come from `source`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Model::load`], and those of the source.
+    #[cfg(feature = "onnx")]
+    pub fn from_onnx(bytes: impl Into<SharedBytes>, source: &dyn Source, options: LoadOptions) -> Result<Model> {
+        crate::onnx::load(bytes.into(), source, None, options).at(|| "model.onnx".into())
+    }
+
     /// Like [`Model::from_parts`], with weight files in borrowed memory, which the model does not need afterwards.
     ///
     /// # Errors
@@ -83,8 +100,39 @@ impl Model {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the folder cannot be listed, or contains several models, none of
     /// which is called `model.json`.
     pub fn file(path: impl AsRef<Path>) -> Result<PathBuf> {
-        tfjs::model_file::find(path.as_ref())
+        let file = tfjs::model_file::find(path.as_ref())?;
+        #[cfg(feature = "onnx")]
+        if path.as_ref().is_dir()
+            && !file.exists()
+            && let Some(file) = crate::onnx::find(path.as_ref())
+        {
+            return Ok(file);
+        }
+        Ok(file)
     }
+}
+
+/// The bytes of a file that a source provides.
+#[cfg(feature = "onnx")]
+fn shared(source: &dyn Source, name: &str) -> Result<SharedBytes> {
+    Ok(match source.open(name)? {
+        SourceBytes::Shared(bytes) => bytes,
+        SourceBytes::Borrowed(bytes) => bytes.to_vec().into(),
+        SourceBytes::Reader(mut reader) => {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(|cause| Error::io(Path::new(name), cause))?;
+            bytes.into()
+        }
+    })
+}
+
+/// Whether a file is an ONNX model, by its first bytes or its name.
+#[cfg(feature = "onnx")]
+fn is_onnx(file: &Path) -> bool {
+    let is_named = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
+    let mut head = [0; 16];
+    let mut read = || std::fs::File::open(file).and_then(|mut file| file.read(&mut head));
+    !file.is_dir() && (is_named || (file.is_file() && read().is_ok_and(|_| formats::is_onnx(&head))))
 }
 
 fn from_path(path: &Path, options: LoadOptions, source: impl FnOnce(&Path) -> Box<dyn Source>) -> Result<Model> {
@@ -92,6 +140,16 @@ fn from_path(path: &Path, options: LoadOptions, source: impl FnOnce(&Path) -> Bo
     if !file.exists() {
         // The error for a missing model.json says what to pass, unless the folder contains a model of another format.
         formats::expect_no_other(path)?;
+    }
+    #[cfg(feature = "onnx")]
+    if is_onnx(&file) {
+        let source = source(file.parent().unwrap_or(Path::new("")));
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let load = || crate::onnx::load(shared(&*source, name)?, &*source, Some(&file), options);
+        if let Err(cause) = std::fs::File::open(&file) {
+            return Err(Error::io(&file, cause).hint("give an .onnx file, or the folder that holds one"));
+        }
+        return load().at(|| file.display().to_string());
     }
     let json = tfjs::model_file::read(&file, options.tfjs.json_bytes, expect_layers_model)?;
     let source = source(file.parent().unwrap_or(Path::new("")));

@@ -81,6 +81,8 @@ pub struct Model {
     pub(crate) name: String,
     pub(crate) format: String,
     pub(crate) options: LoadOptions,
+    /// How the runtime of its format treats an id outside its table.
+    pub(crate) usual_on_bad_id: OnBadId,
     pub(crate) layers: Vec<LayerSummary>,
     pub(crate) weights: Vec<WeightSummary>,
     pub(crate) skews: Vec<Skew>,
@@ -103,6 +105,7 @@ impl Model {
             name: name.into(),
             format: "made by hand".into(),
             options: LoadOptions::default(),
+            usual_on_bad_id: OnBadId::Zero,
             layers: Vec::new(),
             weights: Vec::new(),
             skews: Vec::new(),
@@ -147,6 +150,13 @@ impl Model {
     /// Format and origin, such as `layers-model, keras v2.17.0`.
     pub fn format(&self) -> &str {
         &self.format
+    }
+
+    /// How an id outside its table is treated: as [`LoadOptions::on_bad_id`] says, else as the runtime of the format
+    /// does. TF.js looks up zeros. onnxruntime fails, and so does a prediction with an ONNX model, if the ids come from
+    /// an input; ids that the model computes look up zeros.
+    pub fn on_bad_id(&self) -> OnBadId {
+        self.options.on_bad_id.unwrap_or(self.usual_on_bad_id)
     }
 
     /// The options with which it was loaded.

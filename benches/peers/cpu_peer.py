@@ -33,30 +33,40 @@ class OnnxRuntime:
     """Inputs and outputs bound to preallocated values."""
     extension = "onnx"
 
-    def __init__(self, path, inputs):
+    def __init__(self, path, inputs, fixed=None):
+        """`path` may also be the bytes of a model, `fixed` the sizes of dimensions that have names."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        for name, size in (fixed or {}).items():
+            options.add_free_dimension_override_by_name(name, size)
+        path = path if isinstance(path, bytes) else str(path)
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
         value = onnxruntime.OrtValue.ortvalue_from_numpy
         self.values = {each.name: value(inputs[each.name.split(":")[0]]) for each in self.session.get_inputs()}
         for name, bound in self.values.items():
             self.binding.bind_ortvalue_input(name, bound)
-        output = self.session.get_outputs()[0]
-        self.output = value(np.zeros(output.shape, np.float32))
-        self.binding.bind_ortvalue_output(output.name, self.output)
+        for each in self.session.get_outputs():
+            self.binding.bind_output(each.name)
+        self.outputs = None
         self.version = f"onnxruntime {onnxruntime.__version__}"
 
     def call(self):
+        """The first call allocates the outputs, and those after it write into them."""
         session, binding = self.session._sess, self.binding._iobinding  # past two layers of Python
+        outputs = self.binding.get_outputs()
+        if self.outputs is None and outputs[0].has_value():
+            self.outputs = outputs
+            for each, value in zip(self.session.get_outputs(), outputs):
+                self.binding.bind_ortvalue_output(each.name, value)
         return lambda: session.run_with_iobinding(binding, None)
 
     def answer(self):
-        return self.output.numpy()
+        return self.outputs[0].numpy()
 
 
 class LiteRt:

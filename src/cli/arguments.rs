@@ -114,12 +114,14 @@ fn words(option: &str, value: impl ValueEnum) -> Vec<OsString> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct BadIdArguments {
     /// How to treat an id that is outside its table
-    #[arg(long, value_enum, default_value = "zero")]
-    on_bad_id: OnBadId,
+    ///
+    /// Default: zero for TF.js models, error for ONNX models.
+    #[arg(long, value_enum)]
+    on_bad_id: Option<OnBadId>,
 }
 
 impl BadIdArguments {
-    pub(crate) fn policy(&self) -> OnBadId {
+    pub(crate) fn policy(&self) -> Option<OnBadId> {
         self.on_bad_id
     }
 }

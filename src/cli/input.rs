@@ -2,11 +2,12 @@
 
 use crate::message;
 use crate::model_file::{ModelFile, folder};
+use crate::tensors::{self, Role};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tfjs_wgpu::internals::session;
-use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Tensor, tensor_file};
+use tfjs_wgpu::{Error, ErrorKind, LoadOptions, Model, NamedTensors, Result, Tensor};
 
 /// The seed of random inputs.
 const SEED: u64 = 1;
@@ -68,7 +69,7 @@ impl Inputs {
             (None, Some(path)) => Origin::Beside(path),
             (None, None) => Origin::Random { batch: random_batch },
         };
-        let read = origin.path().map(|path| tensor_file::read(path).map_err(|error| path_hint(error, "--input")));
+        let read = origin.path().map(|path| tensors::read(path, Role::Input));
         Inputs { origin, read }
     }
 
@@ -98,7 +99,11 @@ impl Inputs {
         if matches!(origin, Origin::Beside(_)) {
             message::note(&format!("input: {origin}"));
         }
-        let (inputs, notes) = file.model.own_names(read?).map_err(|error| origin.blame(error))?;
+        let mut inputs = read?;
+        if let Some(path) = origin.path() {
+            inputs = tensors::for_model(inputs, path, &file.model, Role::Input)?;
+        }
+        let (inputs, notes) = file.model.own_names(inputs).map_err(|error| origin.blame(error))?;
         notes.iter().for_each(|note| message::note(note));
         Ok((inputs, origin))
     }
@@ -120,7 +125,7 @@ pub(crate) fn with_sizes_of(mut file: ModelFile, path: &Path) -> Result<ModelFil
         let error = Error::new(ErrorKind::Input, "the model leaves no dimension open, and the numbers are random");
         return Err(error.at(path.display().to_string()).hint("leave --input out"));
     }
-    let inputs = tensor_file::read(path).map_err(|error| path_hint(error, "--input"))?;
+    let inputs = tensors::read(path, Role::Input)?;
     let sized = file.model.with_sizes_of(&inputs).map_err(|error| error.at(path.display().to_string()))?;
     let open = file.model.open_dimensions().iter().zip(sized.open_dimensions());
     let taken =

@@ -1,4 +1,4 @@
-//! The command `tfjs-wgpu`: runs, checks and describes TF.js layers models from a terminal.
+//! The command `tfjs-wgpu`: runs, checks and describes TF.js layers models and ONNX models from a terminal.
 //!
 //! It uses the public API of the library and `internals`. Results go to stdout, diagnostics to stderr. Exit codes: 0
 //! success, 1 check failed, 2 error. There is one file per verb.
@@ -24,6 +24,8 @@ mod ranking;
 mod run;
 mod study;
 mod table;
+mod tensors;
+mod twin;
 mod values;
 mod warnings;
 
@@ -34,7 +36,7 @@ use std::process::ExitCode;
 #[cfg(feature = "gpu")]
 use std::time::Duration;
 
-/// Runs TensorFlow.js layers models on the GPU, and checks every answer.
+/// Runs TensorFlow.js layers models and ONNX models on the GPU, and checks every answer.
 #[derive(Debug, Parser)]
 #[command(version, color = ColorChoice::Never, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
@@ -56,6 +58,7 @@ enum Verb {
     Bench(bench::BenchArguments),
     Study(study::StudyArguments),
     Compare(compare::CompareArguments),
+    Twin(twin::TwinArguments),
     #[cfg(feature = "gpu")]
     Devices(devices::DevicesArguments),
 }
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "gpu")]
         Verb::Devices(arguments) => devices::devices(arguments, &mut out),
         Verb::Compare(arguments) => compare::compare(arguments, &mut out),
+        Verb::Twin(arguments) => twin::twin(arguments, &mut out),
     };
     let code = match answer.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,

@@ -8,7 +8,7 @@ use tfjs_wgpu::{LoadOptions, Model, Result, Semantics};
 /// A loaded model and the path it was loaded from.
 pub(crate) struct ModelFile {
     pub(crate) model: Model,
-    /// The model.json.
+    /// The model.json or the ONNX file.
     pub(crate) path: PathBuf,
     /// The folder of its files.
     pub(crate) folder: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    /// Loads a `model.json` or a folder that holds one, and prints the model's warnings.
+    /// Loads a file of a model or a folder that holds one, and prints the model's warnings.
     pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<ModelFile> {
         let is_folder = path.is_dir();
         let start = Instant::now();
@@ -24,8 +24,12 @@ impl ModelFile {
         let load_time = start.elapsed();
         let path = Model::file(path)?;
         let folder = folder(&path);
-        if is_folder && !path.ends_with("model.json") {
+        if is_folder && !path.ends_with("model.json") && !path.ends_with("model.onnx") {
             message::note(&format!("model: {}, the only model in the folder", path.display()));
+        }
+        if model.format().starts_with("onnx") && model.options().tfjs.semantics != Semantics::default() {
+            let file = path.display();
+            message::note(&format!("{file}: --semantics has no effect, because an ONNX file says what it computes"));
         }
         for warning in model.warnings() {
             message::warning(warning);

@@ -28,7 +28,7 @@ pub(crate) fn expect_not_read(option: &str, output: &Path, file: &ModelFile, oth
 /// Whether a file looks like one of the files of a model in `folder`.
 fn belongs_to_model(target: &Path, folder: &Path) -> bool {
     let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() };
-    let named_so = target.file_name().is_some_and(|name| name == "model.json")
+    let named_so = target.file_name().is_some_and(|name| name == "model.json" || name == "model.onnx")
         || target.extension().is_some_and(|extension| extension == "bin");
     named_so && folder.canonicalize().is_ok_and(|folder| target.parent() == Some(&folder))
 }

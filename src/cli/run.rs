@@ -25,10 +25,10 @@ const RANDOM_BATCH: (usize, usize) = (1, 16);
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = JSON_HELP)]
 pub(crate) struct RunArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
-    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
-    /// otherwise random inputs]
+    /// A file of inputs by name, batch first: .safetensors, .npz, .json or .pb, or a folder of .pb files, as test data of
+    /// ONNX is [default: the file `input` beside the model, otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Write all outputs to a .safetensors, .npz or .json file
@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &RunArguments, out: &mut impl Write) -> Result<Exit
         _ => Answer::all(&session, &inputs, top),
     };
     let first = ask().map_err(|error| origin.blame(error))?;
-    for line in warnings::bad_ids(&first.bad_ids, on_bad_id) {
+    for line in warnings::bad_ids(&first.bad_ids, file.model.on_bad_id()) {
         message::warning(&line);
     }
     if let Some(count) = top {

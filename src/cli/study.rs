@@ -21,7 +21,7 @@ use tfjs_wgpu::{Device, Error, ErrorKind, Result, tensor_file};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct StudyArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
     /// The folder for report.html, report.json and report.csv. It is created if it does not exist
     #[arg(long, value_name = "FOLDER")]

@@ -140,6 +140,16 @@ impl Builder {
         }
     }
 
+    /// The operator that makes a value, and what it reads; `None` for inputs and constants.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn operator(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
+        let node = &self.nodes[self.values[id.index()].node.index()];
+        match &node.source {
+            Source::Op(op) => Some((op, &node.inputs)),
+            Source::Input | Source::Constant(_) => None,
+        }
+    }
+
     /// The first input, if there is one.
     pub fn first_input(&self) -> Option<ValueId> {
         self.first_input

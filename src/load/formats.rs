@@ -78,6 +78,12 @@ impl Foreign {
     }
 }
 
+/// Whether a file that begins with these bytes is an ONNX model.
+#[cfg(feature = "onnx")]
+pub(super) fn is_onnx(head: &[u8]) -> bool {
+    Foreign::of(head) == Some(Foreign::Onnx)
+}
+
 /// Whether the first file in a zip is one that Keras puts into its archives.
 fn is_keras_entry(head: &[u8]) -> bool {
     let length = head.get(26..28).and_then(|bytes| bytes.first_chunk::<2>()).map(|length| u16::from_le_bytes(*length));

@@ -70,8 +70,9 @@ names!(WeightFormat, "format of weights", { Keep = "keep", F32 = "f32" });
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// How an id outside its table is treated. Default: it looks up zeros.
-    pub on_bad_id: OnBadId,
+    /// How an id outside its table is treated. Default, `None`: as the runtime of the file's format treats it
+    /// ([`Model::on_bad_id`](super::Model::on_bad_id)).
+    pub on_bad_id: Option<OnBadId>,
     /// The format of weights in memory. Default: as they are stored.
     pub weight_format: WeightFormat,
     /// The seed for drawing all weights at random, as float32 and the same on every machine; `None` to load them. With
@@ -88,10 +89,10 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Sets [`LoadOptions::on_bad_id`].
+    /// Sets [`LoadOptions::on_bad_id`], or leaves it to the format with `None`.
     #[must_use]
-    pub fn on_bad_id(mut self, on_bad_id: OnBadId) -> LoadOptions {
-        self.on_bad_id = on_bad_id;
+    pub fn on_bad_id(mut self, on_bad_id: impl Into<Option<OnBadId>>) -> LoadOptions {
+        self.on_bad_id = on_bad_id.into();
         self
     }
 

@@ -6,6 +6,7 @@
 //! every sample.
 
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_inputs};
+use super::row_form::RowForm;
 use super::strided::forwards;
 use super::strided_copy::{self, Block};
 use crate::error::{Error, Result};
@@ -51,6 +52,13 @@ impl Operator for BroadcastBatch {
             output_offset: 0,
         };
         Ok(vec![strided_copy::kernel(&block, request.device)?])
+    }
+
+    /// Of a weight: a copy for every row.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        form.constant(0)?;
+        let (from, to) = (form.broadcast(0)?, form.output());
+        form.copy(form.output, from, to)
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

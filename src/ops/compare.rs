@@ -4,8 +4,10 @@
 //! compare as integers, also beyond 2²⁴. Of booleans, false is the smaller one, so NotEqual is their `xor`. Floats
 //! compare as in IEEE 754: both zeros are equal, and every comparison with NaN is false except NotEqual.
 
+use super::binary::BinaryFunction;
 use super::binary::{PairParams, pair_kernel};
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs};
+use super::row_form::RowForm;
 use super::strided::STRIDED;
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, shader};
@@ -91,6 +93,29 @@ impl Operator for Compare {
         let are_floats = request.inputs[0].dtype != DType::I32;
         let kernel = kernel.constant("answers", f64::from(self.comparison.code()));
         Ok(vec![kernel.constant("are_floats", f64::from(u8::from(are_floats)))])
+    }
+
+    /// Of floats and booleans: a program holds no integers that are not floats.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (left, right, output) = (form.broadcast(0)?, form.broadcast(1)?, form.output());
+        match self.comparison {
+            Comparison::Greater => form.pair(BinaryFunction::Greater, [&left, &right, &output]),
+            Comparison::Less => form.pair(BinaryFunction::Greater, [&right, &left, &output]),
+            Comparison::GreaterEqual => form.pair(BinaryFunction::AtLeast, [&left, &right, &output]),
+            Comparison::LessEqual => form.pair(BinaryFunction::AtLeast, [&right, &left, &output]),
+            Comparison::Equal | Comparison::NotEqual => {
+                let (first, second) = (form.like_output(), form.like_output());
+                form.pair(BinaryFunction::AtLeast, [&left, &right, &first])?;
+                form.pair(BinaryFunction::AtLeast, [&right, &left, &second])?;
+                if self.comparison == Comparison::Equal {
+                    return form.pair(BinaryFunction::Multiply, [&first, &second, &output]);
+                }
+                let (equal, one) = (form.like_output(), form.like_output());
+                form.pair(BinaryFunction::Multiply, [&first, &second, &equal])?;
+                form.pair(BinaryFunction::AtLeast, [&equal, &equal, &one])?;
+                form.pair(BinaryFunction::Subtract, [&one, &equal, &output])
+            }
+        }
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -167,7 +167,7 @@ impl<'r> RowForm<'r> {
     /// The dimensions of a constant input.
     pub(super) fn constant(&self, input: usize) -> Option<&'r [usize]> {
         let input = self.inputs.get(input)?;
-        (input.role == Role::Constant && input.dtype == DType::F32).then_some(&input.shape)
+        (input.role == Role::Constant && input.dtype != DType::I32).then_some(&input.shape)
     }
 
     /// The dimension of a row that is dimension `axis` of the whole value.
@@ -339,6 +339,22 @@ impl<'r> RowForm<'r> {
         self.elementwise(work, &[count], &[(value, 0, vec![1]), (value, 0, vec![1])])
     }
 
+    /// Writes the function of two operands, which have the dimensions of the output, to a third.
+    pub(super) fn pair(
+        &mut self,
+        function: BinaryFunction,
+        operands: [&(RowValue, usize, Vec<isize>); 3],
+    ) -> Option<()> {
+        let work = Work::Elementwise { pair: Pair::Of(function), function: None };
+        self.elementwise(work, self.output, &operands.map(Clone::clone))
+    }
+
+    /// Scratch space of the size of the output.
+    pub(super) fn like_output(&mut self) -> (RowValue, usize, Vec<isize>) {
+        let (_, offset, strides) = self.output();
+        (self.scratch(self.output.iter().product()), offset, strides)
+    }
+
     /// Combines two inputs that are broadcast to the output.
     pub(super) fn combine(&mut self, function: BinaryFunction, left: usize, right: usize) -> Option<()> {
         let operands = [self.broadcast(left)?, self.broadcast(right)?, self.output()];
@@ -352,7 +368,7 @@ impl<'r> RowForm<'r> {
     }
 
     /// A float input, broadcast to the output as in NumPy.
-    fn broadcast(&mut self, position: usize) -> Option<(RowValue, usize, Vec<isize>)> {
+    pub(super) fn broadcast(&mut self, position: usize) -> Option<(RowValue, usize, Vec<isize>)> {
         let input = self.inputs.get(position)?;
         if input.dtype == DType::I32 {
             return None;

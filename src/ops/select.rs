@@ -3,7 +3,9 @@
 //! `output[i] = condition[i] ? left[i] : right[i]`; `condition` bool, `left` and `right` of one dtype. All three
 //! broadcast as in NumPy. The element that is not selected has no effect, even if it is NaN or infinite.
 
+use super::binary::BinaryFunction;
 use super::operator::{ConcreteType, KernelRequest, Operator, expect_dtype, expect_inputs, expect_loops};
+use super::row_form::RowForm;
 use super::strided::{STRIDED, Strided, StridedParams};
 use crate::error::{Error, Result};
 use crate::kernel::{GRID, Kernel, Shader, params, shader};
@@ -53,6 +55,18 @@ impl Operator for Select {
         let strided = Strided::broadcast(&request.output().shape, &operands, request.device)?;
         expect_loops(request, strided.loop_steps())?;
         Ok(vec![Kernel::new("select", &SelectParams { strided: strided.params()? }, 3, strided.grid())])
+    }
+
+    /// The sum of what the condition keeps of one side, and its opposite of the other.
+    fn row_form(&self, form: &mut RowForm<'_>) -> Option<()> {
+        let (condition, left, right) = (form.broadcast(0)?, form.broadcast(1)?, form.broadcast(2)?);
+        let (one, opposite, chosen, output) =
+            (form.like_output(), form.like_output(), form.like_output(), form.output());
+        form.pair(BinaryFunction::AtLeast, [&condition, &condition, &one])?;
+        form.pair(BinaryFunction::Subtract, [&one, &condition, &opposite])?;
+        form.pair(BinaryFunction::Keep, [&left, &condition, &chosen])?;
+        form.pair(BinaryFunction::Keep, [&right, &opposite, &one])?;
+        form.pair(BinaryFunction::Add, [&chosen, &one, &output])
     }
 
     fn tolerance(&self, _: &[&Tensor]) -> Tolerance {

@@ -10,11 +10,16 @@ mod example;
 mod fold_batch_normalization;
 mod fold_constants;
 mod fold_padding;
+mod fold_permute;
 mod fuse_activation;
 mod fuse_dot_interaction;
 mod fuse_elementwise;
 mod fuse_embedding_bag;
 mod fuse_rows;
+mod pattern;
+mod recognize_functions;
+mod recognize_masks;
+mod recognize_normalization;
 mod rewrite;
 mod round_activations;
 mod share_inputs;
@@ -169,6 +174,12 @@ type Pass = fn(&Graph, &DeviceFacts) -> Result<Graph>;
 /// The passes of [`Passes::FUSED`] after simplification. Order matters: enabling passes come first.
 const FUSED: &[Pass] = &[
     |graph, _| fold_constants::fold(graph),
+    |graph, _| cse::merge(graph),
+    |graph, _| recognize_functions::recognize(graph),
+    |graph, _| recognize_masks::recognize(graph),
+    |graph, _| recognize_normalization::recognize(graph),
+    |graph, _| fold_permute::fold(graph),
+    |graph, _| simplify::simplify(graph),
     |graph, _| cse::merge(graph),
     |graph, _| fold_padding::fold(graph),
     |graph, _| fold_batch_normalization::fold(graph),

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Source, ValueId};
 use crate::model::{Model, OnBadId};
+use crate::ops::Op;
 use crate::tensor::{Data, Tensor};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -46,6 +47,8 @@ pub(super) struct IdChecks {
     table_rows: usize,
     /// Whether negative ids count from the end.
     from_end: bool,
+    /// The operators that take the ids from the input, if they take only some.
+    taken_by: Vec<Op>,
 }
 
 /// The checks of all lookups. `Err` has the name of a table lookup whose ids are computed. Computed positions of
@@ -55,13 +58,16 @@ fn lookups(graph: &Graph) -> Vec<std::result::Result<IdChecks, &str>> {
     for node in graph.nodes() {
         let Source::Op(op) = &node.source else { continue };
         let Some(ids) = op.operator().ids(&graph.types(&node.inputs)) else { continue };
-        let Some(origins) = origins(graph, node.inputs[ids.input]) else {
+        let ids_value = node.inputs[ids.input];
+        let Some(origins) = origins(graph, ids_value) else {
             lookups.extend(ids.of_table.then_some(Err(node.name.as_str())));
             continue;
         };
+        let taken_by = path(graph, ids_value).unwrap_or_default();
         for (position, (_, input)) in graph.inputs().enumerate().filter(|(_, (id, _))| origins.contains(id)) {
             let (input, layer) = (input.name.clone(), node.name.clone());
-            lookups.push(Ok(IdChecks { position, input, layer, table_rows: ids.count, from_end: ids.from_end }));
+            let (table_rows, from_end, taken_by) = (ids.count, ids.from_end, taken_by.clone());
+            lookups.push(Ok(IdChecks { position, input, layer, table_rows, from_end, taken_by }));
         }
     }
     lookups
@@ -92,6 +98,33 @@ fn origins(graph: &Graph, id: ValueId) -> Option<Vec<ValueId>> {
     Some(inputs)
 }
 
+/// The operators from an input to a value, if there is one way between them and it leaves out elements of the input.
+fn path(graph: &Graph, mut id: ValueId) -> Option<Vec<Op>> {
+    let mut path = Vec::new();
+    loop {
+        let node = graph.maker(id);
+        match &node.source {
+            Source::Op(op) if node.inputs.len() == 1 && node.outputs.len() == 1 => {
+                path.push(op.clone());
+                id = node.inputs[0];
+            }
+            Source::Op(_) => return None,
+            Source::Input | Source::Constant(_) => break,
+        }
+    }
+    path.reverse();
+    path.iter().any(|op| matches!(op, Op::Slice(_))).then_some(path)
+}
+
+/// The ids that a lookup takes from an input.
+fn taken<'t>(ids: &'t Tensor, by: &[Op]) -> Option<Cow<'t, Tensor>> {
+    let mut taken = Cow::Borrowed(ids);
+    for op in by {
+        taken = Cow::Owned(op.operator().answer(&[&taken]).ok()?);
+    }
+    Some(taken)
+}
+
 /// Fails unless the ids of every lookup come from an input unchanged.
 pub(super) fn expect_all_checked(model: &Model) -> Result<()> {
     match lookups(model.graph()).into_iter().find_map(std::result::Result::err) {
@@ -106,7 +139,7 @@ pub(super) fn expect_all_checked(model: &Model) -> Result<()> {
 /// Counts the ids outside their tables. Fails if there are any and the model was loaded to refuse them.
 pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Result<Vec<BadIdCount>> {
     let bad_ids = count(id_checks, inputs);
-    match (model.options().on_bad_id, bad_ids.first()) {
+    match (model.on_bad_id(), bad_ids.first()) {
         (OnBadId::Error, Some(bad)) => Err(bad.refuse()),
         _ => Ok(bad_ids),
     }
@@ -115,10 +148,9 @@ pub(super) fn check(model: &Model, id_checks: &[IdChecks], inputs: &[Cow<'_, Ten
 /// Counts the ids outside their tables. `inputs` are in the order of the model.
 fn count(id_checks: &[IdChecks], inputs: &[Cow<'_, Tensor>]) -> Vec<BadIdCount> {
     let mut counts: Vec<BadIdCount> = Vec::new();
-    for IdChecks { position, input, layer, table_rows, from_end } in id_checks {
-        let Some((first, count)) = inputs.get(*position).and_then(|ids| outside(ids, *table_rows, *from_end)) else {
-            continue;
-        };
+    for IdChecks { position, input, layer, table_rows, from_end, taken_by } in id_checks {
+        let ids = inputs.get(*position).and_then(|ids| taken(ids, taken_by));
+        let Some((first, count)) = ids.and_then(|ids| outside(&ids, *table_rows, *from_end)) else { continue };
         counts.push(BadIdCount { input: input.clone(), layer: layer.clone(), table_rows: *table_rows, count, first });
     }
     counts

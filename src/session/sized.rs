@@ -43,7 +43,7 @@ pub(super) struct SizedModel {
 
 /// Fails if the session cannot predict the model as it was loaded.
 pub(super) fn expect_predictable(model: &Model) -> Result<()> {
-    if model.options().on_bad_id == OnBadId::Error {
+    if model.options().on_bad_id == Some(OnBadId::Error) {
         ids::expect_all_checked(model)?;
     }
     Ok(())

@@ -19,6 +19,7 @@ mod ranking;
 pub(crate) mod report;
 pub(crate) mod statistics;
 mod trace;
+mod twin;
 
 pub use crate::tensor::Difference;
 pub use check::{CheckDevice, CheckReport, NodeCheck, OutputCheck, check, check_with};
@@ -38,3 +39,7 @@ pub use trace::chrome_trace;
 pub use check::output_allowances;
 #[doc(hidden)]
 pub use digits::digits;
+#[doc(hidden)]
+pub use ranking::RankAgreement;
+#[doc(hidden)]
+pub use twin::{MatchedBy, Pair, TOP, TwinOutput, TwinReport, twin};

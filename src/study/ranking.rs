@@ -4,23 +4,23 @@ use std::cmp::Ordering;
 
 /// The agreement of a ranking with a reference ranking of the same items.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct RankAgreement {
+pub struct RankAgreement {
     /// The number of ranked items.
-    pub(super) n: usize,
+    pub n: usize,
     /// The number of top positions that the fields below look at.
-    pub(super) k: usize,
+    pub k: usize,
     /// Kendall's τ-b over all items: 1 for the same order, -1 for the reverse. Also 1 if all items are tied in both
     /// rankings.
-    pub(super) kendall_tau: f64,
+    pub kendall_tau: f64,
     /// Normalised discounted cumulative gain of the first k. The gain of an item is k for the reference's best item, 1
     /// for its k-th, 0 beyond.
-    pub(super) ndcg: f64,
+    pub ndcg: f64,
     /// The fraction of the reference's first k that are among the first k.
-    pub(super) top_k_overlap: f64,
+    pub top_k_overlap: f64,
     /// Whether the best item is the same.
-    pub(super) same_best: bool,
+    pub same_best: bool,
     /// The number of positions in the first k that hold another item than in the reference.
-    pub(super) moved_in_top_k: usize,
+    pub moved_in_top_k: usize,
 }
 
 /// The agreement of the orders of `scores` and `reference`: highest first, equal scores in item order. `None` if there

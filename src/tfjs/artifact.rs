@@ -9,7 +9,9 @@ use super::weights::{
     leave_out_shared,
 };
 use crate::error::{ErrorKind, Result};
-use crate::model::{Identified, InputNames, LayerSummary, LoadOptions, Model, OpenDimension, Semantics, WeightSummary};
+use crate::model::{
+    Identified, InputNames, LayerSummary, LoadOptions, Model, OnBadId, OpenDimension, Semantics, WeightSummary,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -158,6 +160,7 @@ impl Artifact {
             finished.notes.extend(notes);
         }
         let model = Model {
+            usual_on_bad_id: OnBadId::Zero,
             graph: Arc::new(finished.graph),
             name: self.network.name.clone(),
             format: self.header.format.clone(),

@@ -14,6 +14,8 @@ mod profile;
 mod run;
 mod sizes;
 mod study;
+#[cfg(feature = "onnx")]
+mod twin;
 mod usage;
 
 use std::path::{Path, PathBuf};

@@ -592,6 +592,7 @@ VARIANTS = {
 
 for module in (models_convolution, models_recommenders, models_sequences):
     MODELS.update({n: {"batch": BATCH, "flags": (), **m} for n, m in module.MODELS.items()})
+MODELS.update(models_attention.MODELS)
 
 # The same builders under Keras 3, saved as .h5.
 KERAS3 = ["wide_deep", "deepfm", "two_tower", "two_tower_reshape_minus_one", "youtube_dnn", "din",
@@ -709,6 +710,21 @@ def finish(folder, m, inputs, topology_folder=None):
     save_file({n: np.ascontiguousarray(v) for n, v in zip(names_out, y)}, folder / "keras.safetensors")
 
 
+def build(name):
+    """The model with its weights and inputs; the same numbers on every call."""
+    K.backend.clear_session()
+    rng = rng_for("models", name)
+    if name in models_keras3.MODELS:
+        m, inputs = models_keras3.MODELS[name](K, rng, models_keras3.BATCH)
+    else:
+        m, inputs = MODELS[name]["build"](rng, MODELS[name]["batch"])
+    randomise(m, rng)
+    for layer in m.layers:
+        if hasattr(layer, "fixed_table"):  # models_sequences.py
+            layer.set_weights([layer.fixed_table])
+    return m, inputs
+
+
 def main(only):
     index_file = HERE / "models.json"
     old = {}
@@ -720,20 +736,6 @@ def main(only):
         index.append({"name": name, "about": about, "tfjs": None, "tfjs_equals_keras": None,
                       "tfjs_relative_difference": None, "note": note, **more})
         print(name, flush=True)
-
-    def build(name):
-        """The model with its weights and inputs; the same numbers on every call."""
-        K.backend.clear_session()
-        rng = rng_for("models", name)
-        if name in models_keras3.MODELS:
-            m, inputs = models_keras3.MODELS[name](K, rng, models_keras3.BATCH)
-        else:
-            m, inputs = MODELS[name]["build"](rng, MODELS[name]["batch"])
-        randomise(m, rng)
-        for layer in m.layers:
-            if hasattr(layer, "fixed_table"):  # models_sequences.py
-                layer.set_weights([layer.fixed_table])
-        return m, inputs
 
     def plain(name):
         m, inputs = build(name)
@@ -793,7 +795,6 @@ def main(only):
             finish(folder, m, inputs)
             entry(name, f"{source}, Keras {K.__version__}", ARCHIVE_NOTE)
 
-    MODELS.update(models_attention.MODELS)
     jobs = {}
     for name in MODELS:
         jobs[name] = plain

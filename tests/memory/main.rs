@@ -9,6 +9,9 @@ mod harness;
 #[macro_use(test)]
 extern crate collected_test;
 
+#[cfg(feature = "onnx")]
+mod onnx;
+
 use harness::gpu;
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};

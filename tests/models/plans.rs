@@ -179,7 +179,13 @@ fn a_whole_recommender_is_a_handful_of_dispatches() {
             let kernels = batches.iter().flat_map(|batch| plan.dispatches(*batch).expect("dispatches"));
             let pipelines: BTreeSet<String> = kernels.map(|dispatch| pipeline(&dispatch.kernel)).collect();
             // Convolutions, pools and dense layers of images have no row form.
-            let most = if software { 14 } else if name == "image_tower_full" { 9 } else { 8 };
+            let most = if software {
+                14
+            } else if name == "image_tower_full" {
+                9
+            } else {
+                8
+            };
             assert!(pipelines.len() <= most, "{name}, software {software}: {pipelines:?}");
         }
     }

@@ -7,9 +7,10 @@ use crate::sources::{Source, assert_none, ends_in_word, files};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folders that are checked.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "src/cpu",
     "src/gpu",
+    "src/onnx",
     "src/passes",
     "src/plan",
     "src/session",

@@ -14,10 +14,11 @@ static FLOORS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
 });
 
 /// Exceptions: a module that may use less than its floor allows.
-const NARROW: &[(&str, &[&str])] = &[(
-    "tfjs",
-    &["error", "telemetry", "random", "digest", "tensor", "ops", "tensor_file", "graph", "weights", "model"],
-)];
+const NARROW: &[(&str, &[&str])] = &[("tfjs", FRONT_END), ("onnx", FRONT_END)];
+
+/// What a reader of models uses.
+const FRONT_END: &[&str] =
+    &["error", "telemetry", "random", "digest", "tensor", "ops", "tensor_file", "graph", "weights", "model"];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.iter().any(|known| known == module))

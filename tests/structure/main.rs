@@ -3,6 +3,8 @@
 mod cycles;
 mod floors;
 mod layers_table;
+#[cfg(feature = "onnx")]
+mod onnx_table;
 mod readme;
 mod rules;
 mod semantics;

@@ -30,7 +30,7 @@ use tfjs_wgpu::{Device, Error, ErrorKind, Result, SessionOptions};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct BenchArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
     /// The devices to measure [default: the GPU, if there is one, even a software GPU; and the CPU]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "DEVICES")]

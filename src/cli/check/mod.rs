@@ -7,9 +7,10 @@ use crate::arguments::{
     AdapterArguments, BadIdArguments, PassesArguments, RandomWeightsArguments, ReadArguments, WeightFormatArguments,
 };
 use crate::environment;
-use crate::input::{self, Inputs, Origin};
+use crate::input::{Inputs, Origin};
 use crate::message::{self, Failure};
 use crate::model_file::skew_lines;
+use crate::tensors::{self, Role};
 use crate::warnings;
 use clap::ValueEnum;
 use std::io::Write;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tfjs_wgpu::study;
 use tfjs_wgpu::study::{CheckReport, OutputCheck};
-use tfjs_wgpu::{Device, Error, ErrorKind, Model, NamedTensors, Result, Semantics, SessionOptions, tensor_file};
+use tfjs_wgpu::{Device, Error, ErrorKind, Model, NamedTensors, Result, Semantics, SessionOptions};
 
 /// Rows of random input: enough for the edges of a kernel to lie inside the batch.
 const RANDOM_BATCH: usize = 3;
@@ -28,13 +29,13 @@ const EXIT_CODES: &str = "Exit codes: 0 all within tolerance, 1 not all within t
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = object::help(EXIT_CODES))]
 pub(crate) struct CheckArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
-    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
-    /// otherwise random inputs]
+    /// A file of inputs by name, batch first: .safetensors, .npz, .json or .pb, or a folder of .pb files, as test data of
+    /// ONNX is [default: the file `input` beside the model, otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// A file of recorded outputs to compare with as well, for example from TF.js
+    /// A file of recorded outputs to compare with as well, for example from TF.js, or a folder of .pb files
     #[arg(long, value_name = "FILE")]
     expected: Option<PathBuf>,
     /// The device to check
@@ -84,7 +85,7 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
     }
     let report = compare(arguments, &file.model, &inputs, expected.as_ref(), &origin)?;
     let not_finite = warnings::not_finite_inputs(&inputs);
-    for line in warnings::bad_ids(&report.bad_ids, on_bad_id).iter().chain(&not_finite) {
+    for line in warnings::bad_ids(&report.bad_ids, file.model.on_bad_id()).iter().chain(&not_finite) {
         message::warning(line);
     }
     if arguments.json {
@@ -151,7 +152,7 @@ fn semantics_hint(arguments: &CheckArguments, model: &Model, report: &CheckRepor
 
 /// Reads the expected outputs. Fails if there are none, or if the model lacks one of them.
 fn expected(path: &Path, model: &Model) -> Result<NamedTensors> {
-    let expected = tensor_file::read(path).map_err(|error| input::path_hint(error, "--expected"))?;
+    let expected = tensors::for_model(tensors::read(path, Role::Output)?, path, model, Role::Output)?;
     let outputs: Vec<&str> = model.graph().outputs().iter().map(|(name, _)| name.as_str()).collect();
     let unknown = expected.names().find(|name| !outputs.contains(name)).map(str::to_string);
     let what = match unknown {

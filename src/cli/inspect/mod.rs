@@ -24,7 +24,7 @@ use tfjs_wgpu::{Error, ErrorKind, Model, Result};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = object::HELP)]
 pub(crate) struct InspectArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
     #[command(flatten)]
     view: View,
@@ -159,8 +159,13 @@ fn example(model: &Model) -> String {
     example.map_or(String::new(), |open| format!(" where ? is {}", open.graph_size))
 }
 
-/// The number of parameters of all layers. Layers inside a nested model are already counted with the model.
+/// The number of parameters of all layers. Layers inside a nested model are already counted with the model. A file that
+/// knows no layers has its weights counted, without the integers of shapes and axes.
 fn parameters(model: &Model) -> u64 {
+    if model.layers().is_empty() {
+        let floats = model.weights().iter().filter(|weight| weight.stored.contains("float"));
+        return floats.map(|weight| weight.shape.iter().product::<usize>() as u64).sum();
+    }
     model.layers().iter().filter(|layer| layer.depth == 0).map(|layer| layer.parameters).sum()
 }
 
@@ -170,8 +175,10 @@ fn stored_bytes(model: &Model) -> u64 {
 
 fn write_summary(model: &Model, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}: {}\n", message::printable(model.name()), message::printable(model.format()))?;
-    write_layers(model, out)?;
-    writeln!(out)?;
+    if !model.layers().is_empty() {
+        write_layers(model, out)?;
+        writeln!(out)?;
+    }
     let mut table = Table::new(&[Align::Left, Align::Left, Align::Left, Align::Left]);
     for (end, name, ty) in ends(model) {
         table.row([end.into(), name.into(), ty.dtype.to_string(), ty.shape.to_string()]);
@@ -183,7 +190,9 @@ fn write_summary(model: &Model, out: &mut impl Write) -> io::Result<()> {
         Err(error) => format!("none: {error}"),
     };
     let mut totals = Table::new(&[Align::Left, Align::Left]);
-    totals.row(["layers".into(), model.layers().len().to_string()]);
+    if !model.layers().is_empty() {
+        totals.row(["layers".into(), model.layers().len().to_string()]);
+    }
     totals.row(["parameters".into(), parameters(model).to_string()]);
     totals.row(["weight bytes".into(), stored_bytes(model).to_string()]);
     totals.row(["operators".into(), operators(model).to_string()]);

@@ -22,10 +22,10 @@ use tfjs_wgpu::{Profile, ProfileOptions};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = object::HELP)]
 pub(crate) struct ProfileArguments {
-    /// A model.json, or the folder that holds it
+    /// A model.json, an .onnx file, or the folder that holds one
     model: PathBuf,
-    /// A file of inputs by name, batch first: .safetensors, .npz or .json [default: the file `input` beside the model,
-    /// otherwise random inputs]
+    /// A file of inputs by name, batch first: .safetensors, .npz, .json or .pb, or a folder of .pb files, as test data of
+    /// ONNX is [default: the file `input` beside the model, otherwise random inputs]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Use random inputs of N rows

@@ -19,7 +19,7 @@ fn embedding(call: &mut LayerCall<'_, '_>, inputs: &[Value]) -> Result<Vec<Value
     call.config.ignore(&["input_length"]);
     let table = call.weight("embeddings", &shape)?;
     let ids = call.cast(input.id, DType::I32)?;
-    let bad_id = call.lowering.options.on_bad_id.bad_id();
+    let bad_id = call.lowering.options.on_bad_id.unwrap_or_default().bad_id();
     let id = call.op(Embedding { bad_id }, &[ids, table])?;
     let masks = if call.config.boolean_or("mask_zero", false)? {
         call.lowering.builder.note(call.name, Note::MaskZero);

@@ -51,7 +51,7 @@ fn take(call: Call<'_, '_, '_>, given: &Arguments<'_>) -> Outputs {
 
 /// What a position outside gives.
 fn bad_id(call: &LayerCall<'_, '_>) -> BadId {
-    call.lowering.options.on_bad_id.bad_id()
+    call.lowering.options.on_bad_id.unwrap_or_default().bad_id()
 }
 
 /// Ids of samples in a constant stand in front.
