@@ -258,6 +258,22 @@ impl<'c, 'f, 's> Call<'c, 'f, 's> {
         self.op(Reshape { sample: sample.to_vec() }, &[id])
     }
 
+    /// The product plus a constant for each unit, if the value is a product by a constant.
+    pub(super) fn with_bias(&mut self, value: &Value, bias: &Value) -> Result<Option<Value>> {
+        let (Value::Computed(computed), Value::Constant(bias)) = (value, bias) else { return Ok(None) };
+        let Some(&[x, weights]) = self.lowering.products.get(&computed.id) else { return Ok(None) };
+        let Some(LogicalDim::Fixed(units)) = computed.dims.last() else { return Ok(None) };
+        let is_vector =
+            bias.shape().last() == Some(units) && bias.len() == *units && bias.shape().len() <= computed.dims.len();
+        if !is_vector {
+            return Ok(None);
+        }
+        let bias = Arc::new(bias.as_ref().clone().reshaped(&[*units])?);
+        let bias = self.weight(&bias)?;
+        let id = self.op(Dense::default(), &[x, weights, bias])?;
+        Ok(Some(Value::Computed(Computed { id, dims: computed.dims.clone() })))
+    }
+
     /// A product in another form whose last dimension is the same: the form changes before the product.
     fn product_reshaped(&mut self, id: ValueId, sample: &[usize]) -> Result<Option<ValueId>> {
         let Some(&[x, weights]) = self.lowering.products.get(&id) else { return Ok(None) };

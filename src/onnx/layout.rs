@@ -118,11 +118,11 @@ impl Call<'_, '_, '_> {
     /// The shape of a constant without the dimension that is broadcast along the batch, and without ones before.
     fn without_batch(&self, shape: &[usize], batch: Option<Batch>) -> Result<Vec<usize>> {
         let mut shape = shape.to_vec();
-        if let Some(axis) = batch.and_then(|batch| shape.len().checked_sub(batch.from_end)) {
-            if shape.remove(axis) != 1 {
-                return Err(Error::unsupported("has a constant with one value for each sample of a batch")
-                    .hint("export the model with a dynamic batch"));
-            }
+        if let Some(axis) = batch.and_then(|batch| shape.len().checked_sub(batch.from_end))
+            && shape.remove(axis) != 1
+        {
+            return Err(Error::unsupported("has a constant with one value for each sample of a batch")
+                .hint("export the model with a dynamic batch"));
         }
         let ones = shape.iter().take_while(|&&size| size == 1).count();
         // A scalar stays one.

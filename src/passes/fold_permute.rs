@@ -10,9 +10,9 @@ pub(super) fn fold(graph: &Graph) -> Result<Graph> {
         let Some((Op::BatchMatmul(product), &[left, right])) = operator(graph, node.output()) else { return Ok(None) };
         let (mut product, mut inputs) = (product.clone(), [left, right]);
         let mut has_changed = false;
-        for side in 0..2 {
-            if let Some((with, x)) = without_permute(graph, &product, side, inputs[side]) {
-                (product, inputs[side], has_changed) = (with, x, true);
+        for (side, input) in inputs.iter_mut().enumerate() {
+            if let Some((with, x)) = without_permute(graph, &product, side, *input) {
+                (product, *input, has_changed) = (with, x, true);
             }
         }
         if has_changed { rewrite.op(node, product, &inputs).map(Some) } else { Ok(None) }

@@ -8,7 +8,7 @@
 //!
 //! A mask that Keras writes as `!(ids = 0)` is one operator, as in the other front end.
 
-use super::{Operator, Outputs};
+use super::operator::{Operator, Outputs};
 use crate::error::Result;
 use crate::onnx::call::Call;
 use crate::onnx::known::{broadcast_shapes, pairs};

@@ -8,8 +8,8 @@
 //! cancels what meets. Kernels are turned around when the model is loaded.
 
 use super::images::{Attributes, AutoPad, Images, numbers};
+use super::operator::{Operator, Outputs};
 use super::sample::Held;
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::known::{indices, transposed};

@@ -8,8 +8,8 @@
 //! have and the result keeps count matrices, those that the result leaves out are summed over, the others are rows and
 //! columns. Labels that only one operand has, and not the result, are summed over before.
 
+use super::operator::{Operator, Outputs};
 use super::sample::{Held, Sample, all, over_the_batch};
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::size::Size;

@@ -11,7 +11,7 @@
 //!
 //! Integer operands are int32 in the graph. Division of integers truncates toward zero.
 
-use super::{Operator, Outputs};
+use super::operator::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::known::{broadcast_shapes, pairs};
@@ -183,7 +183,7 @@ fn arithmetic(call: Context<'_, '_, '_, '_>, function: BinaryFunction) -> Output
     }
     if function == BinaryFunction::Add {
         for (value, bias) in [(&left, &right), (&right, &left)] {
-            if let Some(sum) = super::products::with_bias(call, value, bias)? {
+            if let Some(sum) = call.with_bias(value, bias)? {
                 return Ok(vec![sum]);
             }
         }

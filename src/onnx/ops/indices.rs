@@ -10,8 +10,8 @@
 //! Negative indices count from the end.
 
 use super::elementwise::{binary, converted};
+use super::operator::{Operator, Outputs};
 use super::sample::{Held, Sample, all, fixed, over_the_batch};
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::value::{LogicalDim, Value};

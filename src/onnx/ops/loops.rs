@@ -8,10 +8,11 @@
 //! The body of a loop is lowered once for each step. Counters and conditions are integers that are known when the model is
 //! loaded; so are the positions at which a body reads a sequence.
 
-use super::{Operator, Outputs, apply};
+use super::operator::{Operator, Outputs};
+use super::parts::{concatenated, gathered};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
-use crate::onnx::file::{AttributeValue, GraphProto};
+use crate::onnx::file::GraphProto;
 use crate::onnx::size::Size;
 use crate::onnx::value::{Integers, Value};
 use crate::tensor::Tensor;
@@ -119,11 +120,7 @@ fn stacked(call: Context<'_, '_, '_, '_>, values: Vec<Value>) -> Result<Value> {
     for value in &values {
         steps.push(call.unsqueezed(value, &[0])?);
     }
-    one(apply(call, "Concat", &[("axis", AttributeValue::Int(0))], steps)?)
-}
-
-fn one(outputs: Vec<Value>) -> Result<Value> {
-    outputs.into_iter().next().ok_or_else(|| Error::internal("an operator has no output"))
+    concatenated(call, &steps, 0)
 }
 
 fn scan(call: Context<'_, '_, '_, '_>) -> Outputs {
@@ -147,7 +144,7 @@ fn scan(call: Context<'_, '_, '_, '_>) -> Outputs {
         let mut inputs = carried;
         for sequence in &sequences {
             let at = Value::Integers(Integers::scalar(Size::fixed(step)));
-            inputs.push(one(apply(call, "Gather", &[("axis", AttributeValue::Int(0))], vec![sequence.clone(), at])?)?);
+            inputs.push(gathered(call, sequence, &at, 0)?);
         }
         let mut outputs = call.lowering.inner(body, inputs)?.into_iter();
         carried = outputs.by_ref().take(states).collect();

@@ -12,6 +12,7 @@ mod gates;
 mod images;
 mod indices;
 mod loops;
+mod operator;
 mod order;
 mod pad;
 mod parts;
@@ -30,30 +31,9 @@ mod steps;
 mod terms;
 mod wrap;
 
-use super::call::Call;
-use super::file::{AttributeProto, AttributeValue, NodeProto};
-use super::value::Value;
-use crate::error::{Error, Result};
+pub(super) use operator::Operator;
 
-pub(super) type Outputs = Result<Vec<Value>>;
-
-/// An operator of ONNX.
-pub(super) struct Operator {
-    pub(super) name: &'static str,
-    /// The first version that is supported, and those in which the meaning changed.
-    pub(super) versions: &'static [i64],
-    pub(super) lower: for<'c, 'l, 'f, 's> fn(&'c mut Call<'l, 'f, 's>) -> Outputs,
-}
-
-impl Operator {
-    pub(super) const fn new(
-        name: &'static str,
-        versions: &'static [i64],
-        lower: for<'c, 'l, 'f, 's> fn(&'c mut Call<'l, 'f, 's>) -> Outputs,
-    ) -> Self {
-        Operator { name, versions, lower }
-    }
-}
+use super::file::NodeProto;
 
 /// All operators by the name of their file.
 const FAMILIES: &[(&str, &[Operator])] = &[
@@ -105,17 +85,4 @@ pub(super) fn is_standard(domain: &str) -> bool {
 pub(super) fn find(node: &NodeProto<'_>) -> Option<&'static Operator> {
     let mut all = FAMILIES.iter().flat_map(|(_, operators)| operators.iter());
     all.find(|operator| operator.name == node.op_type).filter(|_| is_standard(node.domain))
-}
-
-/// What an operator makes of values, as if a node said so.
-pub(super) fn apply<'f>(
-    call: &mut Call<'_, 'f, '_>,
-    op_type: &'static str,
-    attributes: &[(&'static str, AttributeValue<'f>)],
-    inputs: Vec<Value>,
-) -> Outputs {
-    let attributes = attributes.iter().map(|(name, value)| AttributeProto { name, value: value.clone() }).collect();
-    let node = NodeProto { op_type, name: call.name(), attributes, ..NodeProto::default() };
-    let operator = find(&node).ok_or_else(|| Error::internal(format!("there is no operator {op_type}")))?;
-    (operator.lower)(&mut Call::new(call.lowering, &node, inputs.into_iter().map(Some).collect()))
 }

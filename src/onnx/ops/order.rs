@@ -12,9 +12,9 @@
 //! Elements that are equal keep their order. A NaN is never an extreme unless there is nothing else.
 
 use super::elementwise::{binary, converted};
+use super::operator::{Operator, Outputs};
 use super::sample::{Held, Sample, over_the_batch};
 use super::shapes::product;
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::{Call, integers};
 use crate::onnx::value::{LogicalDim, Value};

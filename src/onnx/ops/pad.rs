@@ -6,8 +6,8 @@
 //! | DepthToSpace | 1; 11: `mode` |
 //! | SpaceToDepth | 1 |
 
+use super::operator::{Operator, Outputs};
 use super::sample::{Held, Sample};
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::size::Size;

@@ -8,7 +8,7 @@
 //! | Slice | 1: attributes; 10: inputs, and steps |
 //! | Split | 2: sizes are an attribute; 13: an input; 18: `num_outputs` |
 
-use super::{Operator, Outputs};
+use super::operator::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::onnx::along::{Change, mixes_samples};
@@ -110,24 +110,29 @@ fn gather(call: Context<'_, '_, '_, '_>) -> Outputs {
     let (data, indices) = (call.input(0)?, call.input(1)?);
     let rank = data.rank()?;
     let axis = call.axis(call.int("axis")?.unwrap_or(0), rank)?;
-    Ok(vec![match (&data, &indices) {
+    Ok(vec![gathered(call, &data, &indices, axis)?])
+}
+
+/// The positions of an axis that the indices say, as Gather takes them.
+pub(super) fn gathered(call: Context<'_, '_, '_, '_>, data: &Value, indices: &Value, axis: usize) -> Result<Value> {
+    Ok(match (data, indices) {
         (Value::Integers(data), Value::Integers(indices)) => Value::Integers(picked(data, indices, axis)?),
         (Value::Counted(counted), Value::Integers(indices)) => {
             let elements = indices.elements.iter().map(|&index| counted.at(index)).collect::<Option<_>>();
             let elements = elements.ok_or_else(crate::onnx::size::computes_with_the_batch)?;
             Value::Integers(Integers { shape: indices.shape.clone(), elements })
         }
-        (_, Value::Integers(indices)) => at_known(call, &data, indices, axis)?,
+        (_, Value::Integers(indices)) => at_known(call, data, indices, axis)?,
         (Value::Computed(data), Value::Computed(indices)) => of_sample(call, data, indices, axis)?,
         (Value::Computed(_) | Value::Repeated { .. }, _) => {
             return Err(Error::unsupported("looks up rows of what depends on the batch"));
         }
         (table, _) => {
             let table = table.known()?.ok_or_else(crate::onnx::size::computes_with_the_batch)?;
-            let ids = call.computed(&indices)?;
+            let ids = call.computed(indices)?;
             looked_up(call, &table, &ids, axis)?
         }
-    }])
+    })
 }
 
 fn picked(data: &Integers, indices: &Integers, axis: usize) -> Result<Integers> {

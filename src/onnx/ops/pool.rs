@@ -9,9 +9,9 @@
 
 use super::elementwise::{apply, with_number};
 use super::images::{Attributes, Images};
+use super::operator::{Operator, Outputs};
 use super::sample::Sample;
 use super::shapes::product;
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::size::Size;

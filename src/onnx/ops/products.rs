@@ -5,11 +5,11 @@
 //! | MatMul | 1; 9, 13: more types |
 //! | Gemm | 7; 11: the third input is optional |
 //!
-//! A product by a constant is a dense layer. An added bias becomes its own ([`with_bias`]), and what only changes the
+//! A product by a constant is a dense layer. An added bias becomes its own (`Call::with_bias`), and what only changes the
 //! dimensions before the last is moved before the layer (`Call::reshaped`).
 
 use super::elementwise::{binary, with_number};
-use super::{Operator, Outputs};
+use super::operator::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::along::mixes_samples;
 use crate::onnx::call::Call;
@@ -114,22 +114,6 @@ pub(super) fn dense(
     Ok(Value::Computed(Computed { id, dims }))
 }
 
-/// The product plus a constant for each unit, if the value is a product by a constant.
-pub(super) fn with_bias(call: Context<'_, '_, '_, '_>, value: &Value, bias: &Value) -> Result<Option<Value>> {
-    let (Value::Computed(computed), Value::Constant(bias)) = (value, bias) else { return Ok(None) };
-    let Some(&[x, weights]) = call.lowering.products.get(&computed.id) else { return Ok(None) };
-    let Some(LogicalDim::Fixed(units)) = computed.dims.last() else { return Ok(None) };
-    let is_vector =
-        bias.shape().last() == Some(units) && bias.len() == *units && bias.shape().len() <= computed.dims.len();
-    if !is_vector {
-        return Ok(None);
-    }
-    let bias = Arc::new(bias.as_ref().clone().reshaped(&[*units])?);
-    let bias = call.weight(&bias)?;
-    let id = call.op(Dense::default(), &[x, weights, bias])?;
-    Ok(Some(Value::Computed(Computed { id, dims: computed.dims.clone() })))
-}
-
 /// The product of two values that are both computed, or of a constant of more than two dimensions.
 fn batched(call: Context<'_, '_, '_, '_>, left: &Value, right: &Value) -> Result<Value> {
     let (left, right) = (as_batch(call, left, right)?, as_batch(call, right, left)?);
@@ -207,7 +191,7 @@ fn gemm(call: Context<'_, '_, '_, '_>) -> Outputs {
     if beta != 1.0 {
         bias = with_number(call, BinaryFunction::Multiply, &bias, beta)?;
     }
-    if let Some(value) = with_bias(call, &sum, &bias)? {
+    if let Some(value) = call.with_bias(&sum, &bias)? {
         return Ok(vec![value]);
     }
     Ok(vec![binary(call, BinaryFunction::Add, &sum, &bias)?])

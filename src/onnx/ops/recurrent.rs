@@ -12,8 +12,8 @@
 //! With `sequence_lens` the steps behind a sample's end are masked: their outputs are zeros, and states stay. So a reverse
 //! direction begins at the last step that counts, as it should.
 
+use super::operator::{Operator, Outputs};
 use super::steps::{self, Inputs, Layer, Wanted};
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 use crate::onnx::call::Call;

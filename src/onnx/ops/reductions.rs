@@ -10,8 +10,8 @@
 //! | InstanceNormalization, GroupNormalization, RMSNormalization, LpNormalization | 6, 18, 23, 1 |
 
 use super::elementwise::{apply, binary, with_number};
+use super::operator::{Operator, Outputs};
 use super::shapes::product;
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::along::Change;
 use crate::onnx::call::Call;

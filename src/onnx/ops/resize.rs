@@ -9,9 +9,9 @@
 //! position; linear interpolation between samples is an operator; every other function is a product with the matrix of
 //! its coefficients.
 
+use super::operator::{Operator, Outputs};
 use super::resampling::{Coordinates, Function, Nearest, Resampling};
 use super::sample::{Held, Sample};
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::size::Size;

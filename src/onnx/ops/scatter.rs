@@ -9,8 +9,8 @@
 //! updates takes as many rounds, in their order.
 
 use super::indices::{only, place};
+use super::operator::{Operator, Outputs};
 use super::sample::{Held, Sample, all, fixed, over_the_batch};
-use super::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
 use crate::onnx::known::indices;

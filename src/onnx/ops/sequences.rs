@@ -4,10 +4,10 @@
 //! |---|---|
 //! | ConcatFromSequence, SequenceAt, SequenceConstruct, SequenceEmpty, SequenceErase, SequenceInsert, SequenceLength | 11 |
 
-use super::{Operator, Outputs, apply};
+use super::operator::{Operator, Outputs};
+use super::parts::concatenated;
 use crate::error::{Error, Result};
 use crate::onnx::call::Call;
-use crate::onnx::file::AttributeValue;
 use crate::onnx::size::Size;
 use crate::onnx::value::{Integers, Value};
 
@@ -84,5 +84,7 @@ fn concatenate(call: Context<'_, '_, '_, '_>) -> Outputs {
             *value = call.unsqueezed(value, &[call.axis(axis, rank)?])?;
         }
     }
-    apply(call, "Concat", &[("axis", AttributeValue::Int(axis))], values)
+    let rank = values.first().map_or(Ok(0), Value::rank)?;
+    let axis = call.axis(axis, rank)?;
+    Ok(vec![concatenated(call, &values, axis)?])
 }

@@ -10,7 +10,7 @@
 //! | all others | one meaning |
 
 use super::elementwise::converted;
-use super::{Operator, Outputs};
+use super::operator::{Operator, Outputs};
 use crate::error::{Error, Result};
 use crate::onnx::call::{Call, integers};
 use crate::onnx::file::ElementType;
