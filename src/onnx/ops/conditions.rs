@@ -101,3 +101,9 @@ fn choose(call: Context<'_, '_, '_, '_>) -> Outputs {
     }
     Ok(vec![call.elementwise(Op::from(Select), &[condition, left, right])?])
 }
+
+/// A condition that is known.
+pub(super) fn truth(condition: &Value) -> Result<Option<bool>> {
+    let known = condition.known()?;
+    Ok(known.and_then(|tensor| if let [flag] = tensor.to_f64()[..] { Some(flag != 0.0) } else { None }))
+}

@@ -8,6 +8,7 @@
 //! The body of a loop is lowered once for each step. Counters and conditions are integers that are known when the model is
 //! loaded; so are the positions at which a body reads a sequence.
 
+use super::conditions::truth;
 use super::operator::{Operator, Outputs};
 use super::parts::{concatenated, gathered};
 use crate::error::{Error, Result};
@@ -40,12 +41,6 @@ fn branch(call: Context<'_, '_, '_, '_>) -> Outputs {
     };
     let graph = call.graph(if chosen { "then_branch" } else { "else_branch" })?;
     call.lowering.inner(graph, Vec::new())
-}
-
-/// A condition that is known.
-pub(super) fn truth(condition: &Value) -> Result<Option<bool>> {
-    let known = condition.known()?;
-    Ok(known.and_then(|tensor| if let [flag] = tensor.to_f64()[..] { Some(flag != 0.0) } else { None }))
 }
 
 fn repeat(call: Context<'_, '_, '_, '_>) -> Outputs {

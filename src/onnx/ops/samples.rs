@@ -23,7 +23,7 @@ pub(super) fn of_each<'f>(
     }
     let yes = Value::constant(Tensor::bool(&[], vec![true])?)?;
     let condition = call.optional(1).unwrap_or(yes);
-    if super::loops::truth(&condition)? != Some(true) {
+    if super::conditions::truth(&condition)? != Some(true) {
         return Ok(None);
     }
     let counter = |shape: &[usize]| Value::Integers(Integers { shape: shape.to_vec(), elements: vec![Size::SAMPLE] });
@@ -58,7 +58,10 @@ fn runs_for_each(call: &Call<'_, '_, '_>, body: &GraphProto<'_>, carried: &[Valu
     if let Some(steps) = call.optional(0) {
         // The condition stays what it is.
         let is_constant = body.inputs.get(1).is_some_and(|input| input.name == condition)
-            || call.lowering.find(condition).is_ok_and(|value| super::loops::truth(value).ok().flatten() == Some(true));
+            || call
+                .lowering
+                .find(condition)
+                .is_ok_and(|value| super::conditions::truth(value).ok().flatten() == Some(true));
         return Ok(is_batch(&steps) && is_constant);
     }
     let Some(less) = made.get(condition).filter(|node| node.op_type == "Less") else { return Ok(false) };

@@ -6,7 +6,7 @@
 
 use super::steps;
 use crate::onnx::call::Call;
-use crate::onnx::file::{GraphProto, NodeProto};
+use crate::onnx::file::{GraphProto, NodeProto, ValueInfoProto, ValueType};
 use crate::onnx::value::{Computed, Value};
 use crate::ops::Function;
 use crate::tensor::{DType, Tensor};
@@ -174,16 +174,18 @@ fn made<'f>(call: &mut Call<'_, 'f, '_>, node: &NodeProto<'f>, inputs: &[Option<
 
 /// The values of a node whose inputs are constants.
 fn folded<'f>(call: &mut Call<'_, 'f, '_>, node: &NodeProto<'f>, inputs: &[Option<Rc<Term>>]) -> Option<Vec<Value>> {
-    let mut values = Vec::with_capacity(inputs.len());
-    for (name, input) in node.inputs.iter().zip(inputs) {
-        values.push(match input.as_deref() {
-            _ if name.is_empty() => None,
-            Some(Term::Known(value @ (Value::Constant(_) | Value::Integers(_)))) => Some(value.clone()),
+    let info = |name: &&'f str| ValueInfoProto { name, value: ValueType::Unset };
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for (name, input) in node.inputs.iter().zip(inputs).filter(|(name, _)| !name.is_empty()) {
+        match input.as_deref() {
+            Some(Term::Known(value @ (Value::Constant(_) | Value::Integers(_)))) => values.push(value.clone()),
             _ => return None,
-        });
+        }
+        names.push(info(name));
     }
-    let operator = super::find(node)?;
-    (operator.lower)(&mut Call::new(call.lowering, node, values)).ok()
+    let outputs = node.outputs.iter().filter(|name| !name.is_empty()).map(info).collect();
+    let graph = GraphProto { nodes: vec![node.clone()], inputs: names, outputs, ..GraphProto::default() };
+    call.lowering.inner(&graph, values).ok()
 }
 
 /// A number that is known.
