@@ -112,9 +112,19 @@ impl Model {
     }
 }
 
+/// Maximum size of an ONNX file in bytes: that of a protocol buffer.
+#[cfg(feature = "onnx")]
+const MOST_ONNX_BYTES: u64 = i32::MAX as u64;
+
 /// The bytes of a file that a source provides.
 #[cfg(feature = "onnx")]
 fn shared(source: &dyn Source, name: &str) -> Result<SharedBytes> {
+    let size = source.size(name)?;
+    if size > MOST_ONNX_BYTES {
+        return Err(Error::limit(format!("has {size} bytes, which exceeds the limit of {MOST_ONNX_BYTES}"))
+            .cause("an ONNX file is one protocol buffer, which has at most 2 GiB")
+            .hint("save the model with its weights in files beside it (external data)"));
+    }
     Ok(match source.open(name)? {
         SourceBytes::Shared(bytes) => bytes,
         SourceBytes::Borrowed(bytes) => bytes.to_vec().into(),

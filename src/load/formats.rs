@@ -62,7 +62,11 @@ impl Foreign {
                 "TF.js reads what tensorflowjs_converter makes of such a file",
                 "convert it by tensorflowjs_converter with --output_format=tfjs_layers_model, and give the model.json it writes",
             ],
-            Foreign::SavedModel | Foreign::GraphDef | Foreign::TfLite | Foreign::Onnx => [
+            Foreign::Onnx => [
+                "an ONNX model is one file, without a model.json",
+                "give its path to Model::load, or its bytes to Model::from_onnx; both need the feature `onnx`",
+            ],
+            Foreign::SavedModel | Foreign::GraphDef | Foreign::TfLite => [
                 "it holds a graph of operators, without the layers of Keras",
                 "convert the Keras model that it was made from, by tensorflowjs_converter with \
                  --output_format=tfjs_layers_model",

@@ -75,7 +75,8 @@ fn is_true(pattern: Pattern<'_>, id: ValueId) -> bool {
         Some((Op::BroadcastBatch(_), &[row, _])) => row,
         _ => id,
     };
-    pattern.constant(id).is_some_and(|tensor| tensor.to_f64().iter().all(|value| *value != 0.0))
+    let of_bools = |tensor: &&std::sync::Arc<crate::tensor::Tensor>| tensor.dtype() == DType::Bool;
+    pattern.constant(id).filter(of_bools).is_some_and(|tensor| tensor.to_f64().iter().all(|value| *value != 0.0))
 }
 
 fn join(rewrite: &mut Rewrite<'_>, pattern: Pattern<'_>, node: &Node, all: &All) -> Result<ValueId> {

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Maximum number of terms and of factors: formulas have three.
 const MOST: usize = 6;
 
+/// Maximum number of elements of a constant that is looked at: a table is larger, and may be packed.
+const MOST_WIDTH: usize = 1 << 16;
+
 pub(super) fn recognize(graph: &Graph) -> Result<Graph> {
     rewrite(graph, |rewrite, node| match found(Pattern(graph), node.output()) {
         Some(found) => replace(rewrite, graph, node, &found).map(Some),
@@ -40,6 +43,10 @@ struct Term {
 }
 
 fn found(pattern: Pattern<'_>, id: ValueId) -> Option<Found> {
+    let is_sum = pattern.pair(id, BinaryFunction::Add).or_else(|| pattern.pair(id, BinaryFunction::Subtract));
+    is_sum
+        .or_else(|| pattern.pair(id, BinaryFunction::Multiply))
+        .or_else(|| pattern.pair(id, BinaryFunction::Divide))?;
     let mut terms = Vec::new();
     add_terms(pattern, id, 1.0, &mut terms)?;
     let (mut products, mut beta) = (Vec::new(), None);
@@ -114,7 +121,7 @@ fn add_factors(pattern: Pattern<'_>, id: ValueId, term: &mut Term) -> Option<()>
     }
     if let Some(number) = pattern.number(id) {
         term.number *= number;
-    } else if pattern.constant(id).is_some_and(|tensor| tensor.to_f64().iter().all(|value| *value == 1.0)) {
+    } else if pattern.constant(id).is_some_and(is_one) {
         // Multiplies by one.
     } else if let Some([left, right]) = pattern.pair(id, BinaryFunction::Multiply) {
         add_factors(pattern, left, term)?;
@@ -126,6 +133,11 @@ fn add_factors(pattern: Pattern<'_>, id: ValueId, term: &mut Term) -> Option<()>
         term.factors.push(id);
     }
     Some(())
+}
+
+/// Whether all elements are 1, in a constant as small as weights of a normalization are.
+fn is_one(tensor: &Arc<Tensor>) -> bool {
+    tensor.len() <= MOST_WIDTH && tensor.to_f64().iter().all(|value| *value == 1.0)
 }
 
 /// `x` and `mean` of `x − mean`, or of `x + (−1) · mean`.
