@@ -14,8 +14,8 @@ pub(crate) use identity::{Identified, StoredBytes, StoredWeight};
 pub(crate) use names::InputNames;
 pub(crate) use open::{Open, Resize};
 pub use options::{LoadOptions, OnBadId, Semantics, TfjsOptions, WeightFormat};
+pub(crate) use sizes::{EXAMPLE_SIZES, no_tensor, other_shape, sizes_hint};
 pub use sizes::{OpenDimension, Sizes};
-pub(crate) use sizes::{no_tensor, other_shape, sizes_hint};
 
 use crate::graph::Graph;
 use crate::tensor::{Shape, TensorType};

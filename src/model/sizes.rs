@@ -8,6 +8,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// Sizes that front ends try, in this order, for all open dimensions at once: lengths of histories, then of images, then
+/// odd ones.
+pub(crate) const EXAMPLE_SIZES: [usize; 20] =
+    [8, 16, 32, 64, 128, 224, 256, 512, 7, 10, 20, 28, 50, 100, 299, 2, 3, 4, 5, 1];
+
 /// A dimension of an input, other than the batch, whose size the model leaves open, such as the length of a history or
 /// the height of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]

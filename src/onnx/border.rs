@@ -12,14 +12,11 @@ use super::value::{Computed, LogicalDim};
 use super::walk::{self, expect_supported};
 use crate::error::{Context, Error, Result};
 use crate::graph::ValueId;
-use crate::model::{InputNames, LoadOptions, Model, OnBadId, OpenDimension, Resize, WeightSummary};
+use crate::model::{EXAMPLE_SIZES, InputNames, LoadOptions, Model, OnBadId, OpenDimension, Resize, WeightSummary};
 use crate::tensor::{DType, Dim, Shape, SharedBytes, TensorType};
 use crate::weights::{Memory, Source};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Sizes that are tried for open dimensions, as in the other front end.
-const EXAMPLES: [usize; 8] = [8, 16, 32, 64, 10, 20, 50, 1];
 
 /// A file that can be lowered again for other sizes.
 #[derive(Debug)]
@@ -73,6 +70,7 @@ impl Resize for Stored {
     fn resized(self: Arc<Self>, mut dimensions: Vec<OpenDimension>) -> Result<Model> {
         let names = Names::default();
         let file = read_checked(&self.bytes, &names)?;
+        let has_all_sizes = dimensions.iter().all(|dimension| dimension.size.is_some());
         let mut at = |example: usize| {
             for dimension in &mut dimensions {
                 dimension.graph_size = dimension.size.unwrap_or(example);
@@ -81,9 +79,13 @@ impl Resize for Stored {
             let model = lowered(&file, files, &self.name, &self.options, &dimensions)?;
             Ok((model, dimensions.clone()))
         };
+        if has_all_sizes {
+            let (model, dimensions) = at(EXAMPLE_SIZES[0])?;
+            return Ok(model.opened(self.clone(), dimensions));
+        }
         let mut found: Option<(Model, Vec<OpenDimension>)> = None;
         let mut first = None;
-        for example in EXAMPLES {
+        for example in EXAMPLE_SIZES {
             match at(example) {
                 Ok((model, dimensions)) => match &mut found {
                     None => found = Some((model, dimensions)),
@@ -180,7 +182,7 @@ fn open_dimensions(graph: &GraphProto<'_>) -> Result<Vec<OpenDimension>> {
                 axis,
                 name,
                 size: None,
-                graph_size: EXAMPLES[0],
+                graph_size: EXAMPLE_SIZES[0],
                 rank: dims.len(),
             });
         }

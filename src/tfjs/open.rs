@@ -6,12 +6,8 @@
 
 use super::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Model, OpenDimension, Resize, Sizes, sizes_hint};
+use crate::model::{EXAMPLE_SIZES, Model, OpenDimension, Resize, Sizes, sizes_hint};
 use std::sync::Arc;
-
-/// Sizes that are tried, in this order, for all open dimensions at once: lengths of histories, then of images, then odd ones.
-/// After them come those that the file names somewhere else.
-const EXAMPLES: [usize; 20] = [8, 16, 32, 64, 128, 224, 256, 512, 7, 10, 20, 28, 50, 100, 299, 2, 3, 4, 5, 1];
 
 /// The model that the file holds, of these sizes.
 pub(super) fn model(artifact: Artifact, sizes: &Sizes) -> Result<Model> {
@@ -36,8 +32,8 @@ impl Resize for Artifact {
 
 /// The model at sizes of which it is only known that it works at them.
 fn example(artifact: &Arc<Artifact>, mut dimensions: Vec<OpenDimension>) -> Result<Model> {
-    let declared = artifact.declared_sizes().into_iter().filter(|size| !EXAMPLES.contains(size));
-    let mut sizes = EXAMPLES.into_iter().chain(declared);
+    let declared = artifact.declared_sizes().into_iter().filter(|size| !EXAMPLE_SIZES.contains(size));
+    let mut sizes = EXAMPLE_SIZES.into_iter().chain(declared);
     let mut lower = |size: usize| {
         let open = dimensions.iter_mut().filter(|dimension| dimension.size.is_none());
         open.for_each(|dimension| dimension.graph_size = size);

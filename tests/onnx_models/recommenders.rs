@@ -9,7 +9,7 @@ use std::path::Path;
 use tfjs_wgpu::internals::tensor::Data;
 use tfjs_wgpu::tensor_file::{Format, from_bytes};
 use tfjs_wgpu::weights::Memory;
-use tfjs_wgpu::{DType, Device, LimitsPreset, LoadOptions, Model, NamedTensors, Session, Tensor};
+use tfjs_wgpu::{DType, Device, LimitsPreset, LoadOptions, Model, NamedTensors, Session, SessionOptions, Tensor};
 
 const ARCHIVE: &str = "models";
 
@@ -74,8 +74,9 @@ fn expect_close(expected: &NamedTensors, actual: &NamedTensors, scales: &Scales)
     Ok(())
 }
 
-fn answers_as_recorded(model: &Model, files: &Files, device: Device) -> Result<(), String> {
-    let session = Session::open(model, device).map_err(|error| format!("{device:?}: {error}"))?;
+fn answers_as_recorded(model: &Model, files: &Files, device: Device, limits: LimitsPreset) -> Result<(), String> {
+    let options = SessionOptions::default().device(device).limits(limits);
+    let session = Session::open_with(model, options).map_err(|error| format!("{device:?}: {error}"))?;
     let recorded = recorded(files);
     let scales = scales(recorded.iter().map(|(_, expected)| expected));
     for (inputs, expected) in recorded {
@@ -92,7 +93,7 @@ fn the_reference_and_the_cpu_answer_as_onnxruntime_recorded() {
         let answer = || {
             let model = load(&files)?;
             let mut devices = [Device::Reference, Device::Cpu].iter();
-            devices.try_for_each(|device| answers_as_recorded(&model, &files, *device))
+            devices.try_for_each(|device| answers_as_recorded(&model, &files, *device, LimitsPreset::Full))
         };
         let fault = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err("panics".into())).err();
         let kind = name.split('_').next().unwrap_or_default();
@@ -101,13 +102,17 @@ fn the_reference_and_the_cpu_answer_as_onnxruntime_recorded() {
     outcomes.expect_as_listed(ARCHIVE);
 }
 
+/// Under its own limits, and as a phone: then a software GPU runs row programs too.
 #[test]
 fn the_gpu_answers_as_onnxruntime_recorded() {
-    gpu::require(LimitsPreset::Full);
+    let all_limits = [LimitsPreset::Full, LimitsPreset::Floor];
+    all_limits.into_iter().for_each(gpu::require);
     let listed = unsupported(ARCHIVE);
     let mut wrong = Vec::new();
     for (name, files) in models().into_iter().filter(|(name, _)| !listed.contains(name)) {
-        let answer = load(&files).and_then(|model| answers_as_recorded(&model, &files, Device::Gpu));
+        let answer = load(&files).and_then(|model| {
+            all_limits.into_iter().try_for_each(|limits| answers_as_recorded(&model, &files, Device::Gpu, limits))
+        });
         wrong.extend(answer.err().map(|fault| format!("{name}: {fault}")));
     }
     assert!(wrong.is_empty(), "{} models are wrong:\n{}", wrong.len(), wrong.join("\n"));

@@ -256,14 +256,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     fn the_gpu_answers_as_the_reference_for_all(numbers in numbers(), shared in 0..SHARED.len(), large: bool) {
-        answers_as_the_reference(CheckDevice::Gpu(LimitsPreset::Full), &numbers, SHARED[shared], large)?;
+        for limits in GPU_LIMITS {
+            answers_as_the_reference(CheckDevice::Gpu(limits), &numbers, SHARED[shared], large)?;
+        }
     }
 }
+
+/// A software GPU runs the plan of a phone, with row programs, only under the limits of one.
+const GPU_LIMITS: [LimitsPreset; 2] = [LimitsPreset::Full, LimitsPreset::Floor];
 
 /// `proptest!` takes whatever ends a case early for a failure, so the GPU is asked for before.
 #[test]
 fn the_gpu_answers_as_the_reference() {
-    gpu::require(LimitsPreset::Full);
+    GPU_LIMITS.into_iter().for_each(gpu::require);
     the_gpu_answers_as_the_reference_for_all();
 }
 
