@@ -46,7 +46,7 @@ pub(crate) fn load(
     if options.random_weights.is_some() {
         return Err(Error::unsupported("random weights are drawn for TF.js layers models only")
             .cause("an ONNX file computes shapes by its weights too")
-            .hint("load the model with its own weights (LoadOptions::random_weights)"));
+            .hint("leave the option out, so that the weights of the file are used (LoadOptions::random_weights)"));
     }
     let names = Names::default();
     let model = read_checked(&bytes, &names)?;
